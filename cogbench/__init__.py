@@ -1,0 +1,64 @@
+"""Which source task should a model learn before a target task? The names here are all that a plugin may import."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .contracts import check_backbone, check_estimator, check_signal, check_task
+    from .errors import BrokenPlugin, CogbenchError, FailedCells, MissingData, UnknownName, UnusableData
+    from .evidence import NEEDS, Evidence
+    from .files import Files
+    from .hookspecs import hookimpl
+    from .loading import Parts, load
+    from .metrics import METRICS
+    from .parts import Backbone, Estimator, Signal, Task
+    from .protocol import run
+    from .ranking import rank
+    from .records import (
+        KINDS,
+        Array,
+        Card,
+        Checkpoint,
+        Dataset,
+        Oracle,
+        Recipe,
+        Recording,
+        Responses,
+        Settings,
+        Source,
+        Suite,
+        TaskMatrix,
+    )
+    from .result import Result
+    from .store import Store
+    from .table import TableTask
+
+_HOME = {
+    "contracts": "check_backbone check_estimator check_signal check_task",
+    "errors": "BrokenPlugin CogbenchError FailedCells MissingData UnknownName UnusableData",
+    "evidence": "NEEDS Evidence",
+    "files": "Files",
+    "hookspecs": "hookimpl",
+    "loading": "Parts load",
+    "metrics": "METRICS",
+    "parts": "Backbone Estimator Signal Task",
+    "protocol": "run",
+    "ranking": "rank",
+    "records": "KINDS Array Card Checkpoint Dataset Oracle Recipe Recording Responses Settings Source Suite TaskMatrix",
+    "result": "Result",
+    "store": "Store",
+    "table": "TableTask",
+}
+_MODULE = {name: module for module, names in _HOME.items() for name in names.split()}
+__all__ = sorted(_MODULE)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used, so that `import cogbench` costs nothing."""
+    if name in _MODULE:
+        return getattr(import_module(f".{_MODULE[name]}", __name__), name)
+    raise AttributeError(f"module 'cogbench' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,54 @@
+"""What can go wrong for a user, as a tree; the command line prints each as one line.
+
+CogbenchError
+├── UnknownName      no part, option or value of that name        (exit 2)
+├── MissingData      data, a model or a file is not there         (exit 3)
+├── UnusableData     what is there breaks its record or contract  (exit 3)
+├── FailedCells      some units of work failed, the rest is saved (exit 1)
+└── BrokenPlugin     a plugin cannot be loaded or clashes         (exit 4)
+
+Any other exception is a bug and keeps its traceback.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class CogbenchError(Exception):
+    """A message that says what was found, what was expected and what to do; `exit_code` is the command's."""
+
+    exit_code = 3
+
+
+class UnknownName(CogbenchError):
+    """A name that nothing installed bears."""
+
+    exit_code = 2
+
+    @classmethod
+    def of(cls, kind: str, name: str, known: Iterable[str]) -> "UnknownName":
+        """Make the error for an unknown `name` among the `known` ones, naming the near ones."""
+        known = sorted(known)
+        near = get_close_matches(name, known, n=3, cutoff=0.5)
+        guess = f"; did you mean {' or '.join(repr(n) for n in near)}?" if near else "."
+        return cls(f"unknown {kind} {name!r}{guess} Installed: {', '.join(known) or 'none'}.")
+
+
+class MissingData(CogbenchError):
+    """Data, a model or a file that is needed and not there; the message says what brings it."""
+
+
+class UnusableData(CogbenchError):
+    """Data, a model, a plugin's answer or a file that breaks what its record promises."""
+
+
+class FailedCells(CogbenchError):
+    """Some cells failed; the others are saved, and the same command tries only these again."""
+
+    exit_code = 1
+
+
+class BrokenPlugin(CogbenchError):
+    """A plugin that cannot be loaded, or two plugins that claim one name."""
+
+    exit_code = 4

@@ -1,0 +1,255 @@
+"""The only door to disk and hub: what comes through it brings its resolved revision or hash."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from .errors import MissingData, UnusableData
+from .records import Source
+
+WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
+TABLES = (".parquet", ".csv", ".tsv", ".jsonl")
+
+
+class Rows(NamedTuple):
+    """A table as read: equally long columns, the class names of those that state them, and where it came from."""
+
+    columns: dict[str, list[Any]]
+    names: dict[str, tuple[str, ...]]
+    source: Source
+
+
+def home() -> Path:
+    """Return the folder of the store: `COGBENCH_HOME`, or the user's cache folder."""
+    from platformdirs import user_cache_path
+
+    return Path(os.environ.get("COGBENCH_HOME") or user_cache_path("cogbench"))
+
+
+@dataclass(frozen=True)
+class Files:
+    """Where data and models are looked for: local folders first, then the hub unless `offline`.
+
+    Parameters
+    ----------
+    data_dir : Path, optional
+        Local files in the hub's layout: `glue/cola/train-00000-of-00001.parquet`, signals under their own name.
+    overrides : tuple of (task name, folder) pairs
+        A folder of split files for single tasks.
+    offline : bool
+        Touch no network: only local files and what the hub's cache already holds.
+    """
+
+    data_dir: Path | None = None
+    overrides: tuple[tuple[str, Path], ...] = ()
+    offline: bool = field(default_factory=lambda: os.environ.get("COGBENCH_OFFLINE", "") not in ("", "0"))
+
+    def __post_init__(self) -> None:
+        for folder in (self.data_dir, *(folder for _, folder in self.overrides)):
+            if folder is not None and not folder.is_dir():
+                raise MissingData(f"no folder {str(folder)!r}; --data-dir and --task-data name existing folders.")
+
+    def dataset(self, task: str, hub_id: str, split: str, *, config: str | None = None, revision: str) -> Rows:
+        """Read one split of a task's data set.
+
+        Parameters
+        ----------
+        task : str
+            The task's name, for `overrides` and messages.
+        hub_id, split, config, revision : str
+            What the hub calls it. Locally it is `<data_dir>/<hub_id's last part>[/<config>]/<split>*.<table>`.
+
+        Raises
+        ------
+        MissingData
+            If it is neither local, nor cached, nor to be had from the hub.
+        """
+        places = self._places(task, hub_id, config)
+        for folder in places:
+            found = sorted(p for p in folder.glob(f"{split}*") if p.suffix in TABLES and _is_split(p, split))
+            if found:
+                return _joined([read_table(p) for p in found], Source(hub_id))
+        if dict(self.overrides).get(task):
+            raise MissingData(f"no {split}*.parquet (or csv, tsv, jsonl) for task {task!r} in {places[0]}.")
+        looked = f" (looked in {' and '.join(map(str, places))})" if places else ""
+        return self._from_hub(task, hub_id, split, config, revision, looked)
+
+    def model(self, hub_id: str, revision: str | None = None, *, package: str | None = None) -> tuple[Path, Source]:
+        """Return a model's folder and its source: a local folder, an installed package, the hub's cache or the hub.
+
+        Parameters
+        ----------
+        hub_id : str
+            `namespace/name` on the hub, or a local folder.
+        revision : str, optional
+            A commit; None takes the hub's newest.
+        package : str, optional
+            An importable package whose folder `model/` holds the same model.
+
+        Raises
+        ------
+        MissingData
+            If the model is nowhere to be had.
+        """
+        spec = find_spec(package) if package else None
+        local = Path(spec.submodule_search_locations[0], "model") if spec and spec.submodule_search_locations else None
+        local = local or (Path(hub_id) if Path(hub_id).is_dir() else None)
+        if local:
+            for name in ("config.json", "tokenizer_config.json"):
+                if not (local / name).exists():
+                    raise MissingData(f"model folder {str(local)!r} has no {name}; save model and tokenizer there.")
+            weights = sorted(p for pattern in WEIGHTS for p in local.glob(pattern))
+            if not weights:
+                raise MissingData(f"model folder {str(local)!r} has no weights ({' or '.join(WEIGHTS)}).")
+            stamp = tuple((str(p), p.stat().st_mtime_ns) for p in (*weights, local / "config.json"))
+            return local, Source(hub_id, f"sha256:{_sha256(stamp)}")
+        if hub_id.count("/") != 1:
+            raise MissingData(f"model {hub_id!r} is no folder here and no hub id of the form namespace/name.")
+
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
+
+        wanted = ["*.json", "*.txt", *WEIGHTS]
+        for local_only in (True, False):
+            if not local_only:
+                self._reach(f"model {hub_id}", "")
+            try:
+                folder = snapshot_download(
+                    hub_id, revision=revision, allow_patterns=wanted, local_files_only=local_only
+                )
+            except (RepositoryNotFoundError, RevisionNotFoundError) as error:
+                raise MissingData(f"the hub has no model {hub_id!r} at revision {revision or 'main'}.") from error
+            except (OSError, ValueError) as error:
+                if not local_only:
+                    raise MissingData(f"model {hub_id!r} could not be downloaded: {_line(error)}") from error
+            else:
+                return Path(folder), Source(hub_id, Path(folder).name)
+        raise AssertionError("unreachable")
+
+    def path(self, *relative: str) -> Path:
+        """Return a file or folder below `data_dir`; MissingData says what was looked for."""
+        if self.data_dir is None:
+            raise MissingData(f"{'/'.join(relative)} is read from local files: name their folder with --data-dir.")
+        found = self.data_dir.joinpath(*relative)
+        if not found.exists():
+            raise MissingData(f"no {'/'.join(relative)} in {self.data_dir}.")
+        return found
+
+    def _places(self, task: str, hub_id: str, config: str | None) -> list[Path]:
+        if override := dict(self.overrides).get(task):
+            return [override]
+        if self.data_dir is None:
+            return []
+        folder = self.data_dir / hub_id.rpartition("/")[2]
+        return [folder / config, folder] if config else [folder]
+
+    def _from_hub(self, task: str, hub_id: str, split: str, config: str | None, revision: str, looked: str) -> Rows:
+        from datasets import DownloadConfig, load_dataset
+
+        for local_only in (True, False):
+            if not local_only:
+                self._reach(f"data of task {task!r}, {hub_id}", looked)
+            try:
+                data = load_dataset(
+                    hub_id,
+                    config,
+                    split=split,
+                    revision=revision,
+                    download_config=DownloadConfig(local_files_only=local_only),
+                )
+            except (OSError, ValueError) as error:  # every kind that the hub's clients raise, unreachable or unknown
+                if not local_only:
+                    raise MissingData(f"{hub_id} could not be read from the hub for task {task!r}: {_line(error)}") from error
+            else:
+                names = {k: tuple(f.names) for k, f in data.features.items() if hasattr(f, "names")}
+                return Rows(data.to_dict(), names, Source(hub_id, revision))
+        raise AssertionError("unreachable")
+
+    def _reach(self, what: str, looked: str) -> None:
+        """Raise MissingData unless the hub may be asked and answers: one quick probe instead of a client's retries."""
+        remedy = "`cogbench run … --data-dir DIR --offline` works on local files"
+        if self.offline:
+            raise MissingData(f"{what}: not on this machine{looked}, and --offline forbids the hub; {remedy}.")
+        from huggingface_hub.constants import ENDPOINT, HF_HUB_OFFLINE
+
+        if HF_HUB_OFFLINE:
+            raise MissingData(f"{what}: not on this machine{looked}, and HF_HUB_OFFLINE is set; {remedy}.")
+        if not reachable(ENDPOINT):
+            raise MissingData(f"{what}: not on this machine{looked}, and the hub {ENDPOINT} cannot be reached; {remedy}.")
+
+
+@cache
+def reachable(endpoint: str) -> bool:
+    """Whether a server answers there within five seconds; asked once in a process."""
+    from urllib.error import HTTPError
+    from urllib.request import Request, urlopen
+
+    try:
+        urlopen(Request(endpoint, method="HEAD"), timeout=5).close()
+    except HTTPError:  # an answer all the same
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def read_table(path: Path) -> Rows:
+    """Read a parquet, csv, tsv or jsonl file, with the class names that its metadata state.
+
+    Raises
+    ------
+    MissingData, UnusableData
+        If there is no such file, or it cannot be read as what its name says.
+    """
+    import pyarrow as pa
+    from pyarrow import csv, json as jsonl, parquet
+
+    if not path.is_file():
+        raise MissingData(f"no file {str(path)!r}.")
+    try:
+        if path.suffix == ".parquet":
+            table = parquet.read_table(path)
+        elif path.suffix in (".csv", ".tsv"):
+            parse = csv.ParseOptions(delimiter="\t" if path.suffix == ".tsv" else ",", newlines_in_values=True)
+            table = csv.read_csv(path, parse_options=parse)
+        elif path.suffix == ".jsonl":
+            table = jsonl.read_json(path)
+        else:
+            raise UnusableData(f"{str(path)!r}: unknown ending; known: {', '.join(TABLES)}.")
+    except (pa.ArrowException, OSError) as error:
+        raise UnusableData(f"{str(path)!r} cannot be read as {path.suffix[1:]}: {_line(error)}") from error
+    stated = json.loads((table.schema.metadata or {}).get(b"huggingface", b"{}"))
+    features = stated.get("info", {}).get("features", {})
+    names = {k: tuple(f["names"]) for k, f in features.items() if isinstance(f, Mapping) and "names" in f}
+    return Rows(table.to_pydict(), names, Source(str(path)))
+
+
+def _joined(parts: list[Rows], source: Source) -> Rows:
+    first = parts[0]
+    columns = {name: [v for part in parts for v in part.columns[name]] for name in first.columns}
+    return Rows(columns, first.names, source)
+
+
+def _is_split(path: Path, split: str) -> bool:
+    """Whether a file name means this split: `train.csv`, `train-00000-of-00002.parquet`, but not `train_old.csv`."""
+    return path.stem == split or path.stem.startswith(f"{split}-")
+
+
+@cache
+def _sha256(stamp: tuple[tuple[str, int], ...]) -> str:
+    """Return the hash of some files' contents; a file's time stands in the argument so that a change is seen."""
+    digest = hashlib.sha256()
+    for name, _ in stamp:
+        with open(name, "rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+def _line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -1,0 +1,44 @@
+"""The hooks: what a plugin can add. Each is called once, when a command first needs parts, and returns instances.
+
+Read no data in a hook and import nothing heavy: `cogbench list` calls them all.
+"""
+
+from collections.abc import Iterable
+
+import pluggy
+
+from .parts import Backbone, Estimator, Signal, Task
+from .records import Oracle, Suite
+
+hookspec = pluggy.HookspecMarker("cogbench")
+hookimpl = pluggy.HookimplMarker("cogbench")
+
+
+@hookspec
+def register_tasks() -> Iterable[Task]:  # type: ignore[empty-body]
+    """Return the tasks this plugin adds: labelled data sets of a known kind."""
+
+
+@hookspec
+def register_backbones() -> Iterable[Backbone]:  # type: ignore[empty-body]
+    """Return the backbones this plugin adds: pre-trained models that train and encode."""
+
+
+@hookspec
+def register_signals() -> Iterable[Signal]:  # type: ignore[empty-body]
+    """Return the cognitive signals this plugin adds: sentences with recorded responses."""
+
+
+@hookspec
+def register_estimators() -> Iterable[Estimator]:  # type: ignore[empty-body]
+    """Return the similarity estimators this plugin adds."""
+
+
+@hookspec
+def register_oracles() -> Iterable[Oracle]:  # type: ignore[empty-body]
+    """Return the tables of true transfers this plugin adds, each with its source."""
+
+
+@hookspec
+def register_suites() -> Iterable[Suite]:  # type: ignore[empty-body]
+    """Return the suites this plugin adds: a name, its tasks, its usual signal and oracles."""

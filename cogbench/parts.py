@@ -1,0 +1,179 @@
+"""What plugins supply: four kinds of part. A part is a name plus a few verbs; nobody inherits.
+
+A part is a frozen dataclass: its fields are its options, all plain values (or further parts), so it is hashable,
+picklable and `dataclasses.replace`-able, and crosses processes as JSON (`encode`, `decode`).
+"""
+
+import dataclasses
+import hashlib
+import importlib
+import inspect
+import sys
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from .errors import UnusableData
+from .records import Array, Card, Checkpoint, Dataset, Recipe, Recording, Settings, Source, Split, TaskMatrix
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.nn import Module
+
+    from .evidence import Evidence
+    from .files import Files
+
+
+@runtime_checkable
+class Task(Protocol):
+    """A labelled data set of a known kind, with the metric that scores it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def suite(self) -> str: ...
+    @property
+    def kind(self) -> str:
+        """One of `cogbench.KINDS`: head, loss and columns follow from it."""
+    @property
+    def metric(self) -> str:
+        """One of `cogbench.METRICS`."""
+    @property
+    def card(self) -> Card: ...
+    def load(self, split: Split, files: "Files") -> Dataset:
+        """Read one split; raise MissingData if it is not there, UnusableData if it is not what was promised."""
+
+
+@runtime_checkable
+class Backbone(Protocol):
+    """A pre-trained model (PLM) that can be trained on a task and encode sentences."""
+
+    @property
+    def name(self) -> str: ...
+    def source(self, files: "Files") -> Source:
+        """Return the model's id and a revision that changes when its weights do."""
+    def settings(self, kind: str, n_examples: int) -> Settings:
+        """Return how this backbone is trained on so many examples of a kind of task."""
+    def train(self, recipe: Recipe, files: "Files", out: Path, start: Checkpoint | None = None) -> Checkpoint:
+        """Train into the empty folder `out`, from the encoder of `start` if given; `recipe.settings` is filled in."""
+    def represent(self, checkpoint: Checkpoint | None, sentences: tuple[str, ...], files: "Files") -> Array:
+        """Return (n_sentences, n_dims) float32; None stands for the bare backbone."""
+    def model(self, checkpoint: Checkpoint | None, files: "Files") -> "Module":
+        """Return the torch module with its head, or the bare encoder for None, in evaluation mode."""
+    def batches(self, dataset: Dataset, files: "Files") -> Iterator[Mapping[str, "Tensor"]]:
+        """Yield encoded batches in the order of the rows; `model(**batch)` gives `.loss` and `.logits`."""
+
+
+@runtime_checkable
+class Signal(Protocol):
+    """A cognitive signal: sentences with recorded responses."""
+
+    @property
+    def name(self) -> str: ...
+    def read(self, files: "Files") -> Recording: ...
+
+
+@runtime_checkable
+class Estimator(Protocol):
+    """Evidence to task similarity."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def needs(self) -> frozenset[str]:
+        """What it will ask of Evidence (some of `cogbench.NEEDS`), so that the cost is known before the run."""
+    def similarity(self, evidence: "Evidence") -> TaskMatrix: ...
+
+
+@runtime_checkable
+class Opener(Protocol):
+    """A part that also stands for things without a name of their own: a file, a folder, a hub id."""
+
+    def open(self, address: str) -> "Any | None":
+        """Return a part that reads this address, or None if it is none of its addresses."""
+
+
+def options(part: Any) -> dict[str, Any]:
+    """Return a part's options: its fields but `name` and those that no caller may set."""
+    return {f.name: getattr(part, f.name) for f in dataclasses.fields(part) if f.init and f.name not in FIXED}
+
+
+# Fields that say what a part is, not how it works.
+FIXED = frozenset({"name", "needs", "suite", "kind", "metric", "card"})
+
+
+def encode(value: Any) -> Any:
+    """Return plain JSON values for a part, a recipe, a cell or any frozen dataclass of plain values."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        cls = type(value)
+        held = {f.name: encode(getattr(value, f.name)) for f in dataclasses.fields(value) if f.init}
+        return {"is": f"{cls.__module__}:{cls.__qualname__}", **held}
+    if isinstance(value, tuple | list):
+        return [encode(v) for v in value]
+    if isinstance(value, frozenset):
+        return {"set": sorted(value)}
+    if isinstance(value, Path):
+        return {"path": str(value)}
+    if isinstance(value, Mapping):
+        return {"map": [[k, encode(v)] for k, v in value.items()]}
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    raise UnusableData(f"{value!r} is no plain value: the fields of a part must be numbers, texts, tuples or parts.")
+
+
+def decode(value: Any) -> Any:
+    """Return what `encode` was given; modules are imported as named."""
+    if isinstance(value, list):
+        return tuple(decode(v) for v in value)
+    if not isinstance(value, dict):
+        return value
+    if "set" in value:
+        return frozenset(value["set"])
+    if "path" in value:
+        return Path(value["path"])
+    if "map" in value:
+        return {k: decode(v) for k, v in value["map"]}
+    module, _, qualname = value["is"].partition(":")
+    cls: Any = importlib.import_module(module)
+    for name in qualname.split("."):
+        cls = getattr(cls, name)
+    return cls(**{k: decode(v) for k, v in value.items() if k != "is"})
+
+
+def identity(part: Any) -> dict[str, Any]:
+    """Return all that changes a part's answers: its fields, its distribution's version, its module's hash.
+
+    Parts among the fields are identified in the same way.
+    """
+    held = {
+        f.name: identity(v) if dataclasses.is_dataclass(v := getattr(part, f.name)) else encode(v)
+        for f in dataclasses.fields(part)
+        if f.init
+    }
+    return {"is": f"{type(part).__module__}:{type(part).__qualname__}", **held, "code": code(type(part).__module__)}
+
+
+def code(module: str) -> dict[str, str | None]:
+    """Return a module's distribution, that distribution's version, and the sha256 of the module's source."""
+    distribution = distribution_of(module)
+    found = sys.modules.get(module)
+    try:
+        source = Path(inspect.getsourcefile(found)).read_bytes() if found else b""  # type: ignore[arg-type]
+    except (TypeError, OSError):  # typed in by hand: there is no file
+        source = b""
+    version = metadata.version(distribution) if distribution else None
+    return {"distribution": distribution, "version": version, "sha256": hashlib.sha256(source).hexdigest()[:16]}
+
+
+@cache
+def _distributions() -> Mapping[str, str]:
+    # By entry points: metadata.packages_distributions() does not see the packages of an editable install.
+    found = (*metadata.entry_points(group="console_scripts"), *metadata.entry_points(group="cogbench"))
+    return {e.module.partition(".")[0]: e.dist.metadata["Name"] for e in found if e.dist}
+
+
+def distribution_of(module: str) -> str | None:
+    """Return the name of the installed distribution that a module's package belongs to, or None."""
+    return _distributions().get(module.partition(".")[0])

@@ -1,0 +1,354 @@
+"""What flows through a run: frozen dataclasses that check themselves once, when made.
+
+Arrays are numpy arrays; a record that holds one compares by identity.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from .errors import UnusableData
+
+if TYPE_CHECKING:
+    from .parts import Task
+
+Array = np.ndarray
+Split = Literal["train", "evaluation"]
+
+# The columns that each kind of task has; `?` marks one that may be absent. A kind is a head, a loss and its metrics.
+KINDS: dict[str, tuple[str, ...]] = {
+    "classification": ("text", "text_pair?", "label"),
+    "regression": ("text", "text_pair?", "label"),
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where something came from: `id` (a hub id or a file) at `revision` (a commit, or None for local files)."""
+
+    id: str
+    revision: str | None = None
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a reader should know of a task: official training rows, licence, one paragraph, citation, language."""
+
+    rows: int
+    licence: str
+    description: str
+    citation: str = ""
+    language: str = "en"
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Labelled examples of one task and split.
+
+    Parameters
+    ----------
+    kind : str
+        One of `KINDS`; it says which columns there are.
+    columns : mapping of str to sequence
+        Equally long columns. `label` holds class numbers (classification) or numbers (regression).
+    labels : tuple of str
+        The names of the classes in the order of their numbers; empty for regression.
+    source : Source
+        Where the rows came from.
+
+    Raises
+    ------
+    UnusableData
+        If a column is missing or empty, lengths differ, or a label is no class number or not finite.
+    """
+
+    kind: str
+    columns: Mapping[str, Sequence[Any]]
+    labels: tuple[str, ...]
+    source: Source
+
+    def __post_init__(self) -> None:
+        where = f"dataset {self.source.id!r}"
+        if self.kind not in KINDS:
+            raise UnusableData(f"{where}: unknown kind {self.kind!r}; known: {', '.join(KINDS)}.")
+        missing = [c for c in KINDS[self.kind] if not c.endswith("?") and c not in self.columns]
+        if missing:
+            raise UnusableData(f"{where} lacks column {', '.join(missing)}; it has {', '.join(self.columns)}.")
+        if len({len(column) for column in self.columns.values()}) != 1:
+            raise UnusableData(f"{where}: its columns differ in length.")
+        if not len(self):
+            raise UnusableData(f"{where} has no rows.")
+        for name in ("text", "text_pair"):
+            row = next((i for i, text in enumerate(self.columns.get(name, ())) if not isinstance(text, str)), None)
+            if row is not None:
+                raise UnusableData(f"{where}: row {row} has no text in column {name}.")
+        values = self.columns["label"]
+        if self.kind == "classification":
+            unseen = {v for v in set(values) if not isinstance(v, int) or not 0 <= v < len(self.labels)}
+            if unseen:
+                raise UnusableData(
+                    f"{where}: unseen label {', '.join(sorted(map(repr, unseen))[:3])}; "
+                    f"expected 0 to {len(self.labels) - 1} ({', '.join(self.labels)})."
+                )
+        elif not all(isinstance(v, int | float) and math.isfinite(v) for v in values):
+            raise UnusableData(f"{where}: a label is not a finite number.")
+
+    def __len__(self) -> int:
+        return len(self.columns["label"])
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of all rows and label names: the same content has the same hash, wherever it came from."""
+        digest = hashlib.sha256(json.dumps([self.kind, self.labels]).encode())
+        for name in sorted(self.columns):
+            digest.update(json.dumps([name, list(self.columns[name])]).encode())
+        return digest.hexdigest()
+
+    def take(self, rows: Iterable[int]) -> "Dataset":
+        """Return the examples at these row numbers, in this order."""
+        rows = list(rows)
+        return replace(self, columns={name: [column[i] for i in rows] for name, column in self.columns.items()})
+
+    def sample(self, n: int | None, seed: int = 0) -> "Dataset":
+        """Return at most `n` examples drawn without replacement, each class in its share; all of them for None."""
+        if n is None or n >= len(self):
+            return self
+        rng = np.random.default_rng(seed)
+        order = rng.permutation(len(self))
+        if self.kind != "classification":
+            return self.take(sorted(order[:n]))
+        # Shuffled, then sorted by class: every (len / n)-th row of that order holds each class in its share.
+        by_class = order[np.argsort(np.asarray(self.columns["label"])[order], kind="stable")]
+        start = rng.random()
+        return self.take(sorted(by_class[int((start + i) * len(self) / n)] for i in range(n)))
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How one training is done.
+
+    `learning_rate` is the peak of a linear schedule with `warmup` (a share of the steps); `min_steps` raises the
+    number of epochs until the optimiser has made so many steps; texts are cut at `max_length` tokens.
+    """
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    max_length: int = 128
+    warmup: float = 0.0
+    min_steps: int = 0
+
+    def steps(self, n_examples: int) -> int:
+        """Return the number of optimiser steps on so many examples: whole epochs, at least `min_steps`."""
+        per_epoch = math.ceil(n_examples / self.batch_size)
+        return per_epoch * max(self.epochs, math.ceil(self.min_steps / per_epoch))
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One training asked for: its canonical JSON is a part of the training's key.
+
+    With `start` it is a transfer: the encoder that `start` gives, and a fresh head. `max_train` draws a stratified
+    sample of the training examples, always with the same seed, so that training seeds share their data.
+    """
+
+    tasks: tuple["Task", ...]
+    start: "Recipe | None" = None
+    seed: int = 0
+    max_train: int | None = None
+    settings: Settings | None = None  # None: the backbone's own for this kind and number of examples
+    method: str = "full"
+
+    def __post_init__(self) -> None:
+        if not self.tasks:
+            raise UnusableData("a recipe needs at least one task.")
+
+    @property
+    def task(self) -> "Task":
+        """The task that is trained last, and scored."""
+        return self.tasks[-1]
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """A trained model: `folder` holds its weights with the head.
+
+    `outputs` are the head's outputs on the evaluation split: logits (n_examples, n_labels) of a classification,
+    numbers (n_examples, 1) of a regression. `steps` is the number of optimiser steps made.
+    """
+
+    folder: Path
+    outputs: Array | None = None
+    steps: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Responses:
+    """One subject's recordings: `values` (n_stimuli, n_channels), NaN where not `present` (n_stimuli,)."""
+
+    values: Array
+    channels: tuple[str, ...]
+    present: Array = field(default_factory=lambda: np.empty(0, bool))
+
+    def __post_init__(self) -> None:
+        if self.values.ndim != 2 or self.values.shape[1] != len(self.channels):
+            raise UnusableData(f"responses of shape {self.values.shape} do not fit {len(self.channels)} channels.")
+        seen = np.isfinite(self.values)
+        if not self.present.size:
+            object.__setattr__(self, "present", seen.all(axis=1))
+        if not seen[self.present].all():
+            raise UnusableData("responses of a stimulus that is present hold NaN or infinity.")
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """A cognitive signal: stimuli with the recorded responses of one or more subjects.
+
+    Parameters
+    ----------
+    sentences : tuple of str
+        The stimuli, each once.
+    subjects : mapping of str to Responses
+        For each subject a row of values for each stimulus.
+    unit : str
+        The unit of the values, or a word that says what they are.
+    source : Source
+        The file or publication they come from.
+    notes : tuple of str
+        What the reader should be told: what was dropped, averaged or left out, and how much of it.
+    """
+
+    sentences: tuple[str, ...]
+    subjects: Mapping[str, Responses]
+    unit: str
+    source: Source
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(set(self.sentences)) != len(self.sentences):
+            raise UnusableData(f"signal {self.source.id!r} holds a sentence twice.")
+        if not self.subjects or any(len(r.values) != len(self.sentences) for r in self.subjects.values()):
+            raise UnusableData(f"signal {self.source.id!r}: each subject needs a row for each of the sentences.")
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of stimuli and values."""
+        digest = hashlib.sha256(json.dumps(self.sentences).encode())
+        for name, responses in self.subjects.items():
+            digest.update(json.dumps([name, responses.channels]).encode())
+            digest.update(np.ascontiguousarray(responses.values, np.float64).tobytes())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class TaskMatrix:
+    """Scores between tasks: rows are sources, columns targets, larger is better; a task with itself is NaN.
+
+    `values` is (n_sources, n_targets); NaN off the diagonal means "no estimate".
+    """
+
+    sources: tuple[str, ...]
+    targets: tuple[str, ...]
+    values: Array
+
+    def __post_init__(self) -> None:
+        values = np.array(self.values, np.float64)  # a copy: a record shares no array with its maker
+        if values.shape != (len(self.sources), len(self.targets)):
+            raise UnusableData(
+                f"a matrix of shape {values.shape} does not fit {len(self.sources)} sources × {len(self.targets)} targets."
+            )
+        for names in (self.sources, self.targets):
+            if len(set(names)) != len(names):
+                raise UnusableData(f"a task stands twice in a matrix: {', '.join(names)}.")
+        if np.isinf(values).any():
+            raise UnusableData("a matrix of task scores holds an infinite value.")
+        values[self.same] = np.nan
+        values.flags.writeable = False
+        object.__setattr__(self, "values", values)
+
+    @classmethod
+    def square(cls, tasks: Iterable[str], values: Array) -> "TaskMatrix":
+        """Return the matrix whose sources and targets are the same tasks; its diagonal becomes NaN."""
+        tasks = tuple(tasks)
+        return cls(tasks, tasks, values)
+
+    @property
+    def same(self) -> Array:
+        """Where source and target are one task: (n_sources, n_targets) of bool."""
+        return np.array([[s == t for t in self.targets] for s in self.sources], bool).reshape(
+            len(self.sources), len(self.targets)
+        )
+
+    def part(self, sources: Sequence[str], targets: Sequence[str]) -> "TaskMatrix":
+        """Return the matrix of these sources and targets, in this order; UnusableData names what is missing."""
+        missing = sorted({*sources} - {*self.sources} | {*targets} - {*self.targets})
+        if missing:
+            raise UnusableData(f"no scores for {', '.join(missing)}; there are {', '.join(self.sources)}.")
+        rows, columns = [self.sources.index(s) for s in sources], [self.targets.index(t) for t in targets]
+        return TaskMatrix(tuple(sources), tuple(targets), self.values[np.ix_(rows, columns)])
+
+
+@dataclass(frozen=True, eq=False)
+class Oracle:
+    """True transfers: each target's score after training on each source first.
+
+    Parameters
+    ----------
+    name, backbone, suite : str
+        What it is called, and the backbone and suite it was measured on.
+    transfers : TaskMatrix
+        The target's metric after each source, in the unit of that metric.
+    no_transfer : array of shape (n_targets,), optional
+        The target's metric without a source.
+    standard_error : array of shape (n_sources, n_targets), optional
+        Of each transfer.
+    per_example : mapping of (source, target) to array of shape (n_examples,), optional
+        Each evaluation example's own score, larger is better.
+    metrics : mapping of str to str
+        The metric of each target.
+    kind : {"published", "measured"}
+    source, licence, note : str
+        Citation or command, licence, and what a reader must know.
+    """
+
+    name: str
+    backbone: str
+    suite: str
+    transfers: TaskMatrix
+    no_transfer: Array | None = None
+    standard_error: Array | None = None
+    per_example: Mapping[tuple[str, str], Array] | None = None
+    metrics: Mapping[str, str] = field(default_factory=dict)
+    kind: Literal["published", "measured"] = "published"
+    source: str = ""
+    licence: str = ""
+    note: str = ""
+
+    def part(self, tasks: Sequence[str]) -> "Oracle":
+        """Return the oracle of these tasks only, sources and targets alike, in this order."""
+        rows = [self.transfers.sources.index(t) for t in tasks if t in self.transfers.sources]
+        columns = [self.transfers.targets.index(t) for t in tasks if t in self.transfers.targets]
+        return replace(
+            self,
+            transfers=self.transfers.part(tasks, tasks),
+            no_transfer=None if self.no_transfer is None else self.no_transfer[columns],
+            standard_error=None if self.standard_error is None else self.standard_error[np.ix_(rows, columns)],
+        )
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A named set of tasks with its usual signal and, for each backbone, its usual oracle."""
+
+    name: str
+    tasks: tuple[str, ...]
+    signal: str
+    oracles: tuple[tuple[str, str], ...] = ()  # (backbone, oracle) pairs
+    description: str = ""

@@ -1,0 +1,1 @@
+"""Built-in parts, met by the harness through entry points only."""
