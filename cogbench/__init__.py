@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from .contracts import check_backbone, check_estimator, check_signal, check_task
     from .errors import BrokenPlugin, CogbenchError, FailedCells, MissingData, UnknownName, UnusableData
     from .evidence import NEEDS, Evidence
-    from .files import Files
+    from .files import Files, read_table
     from .hookspecs import hookimpl
     from .loading import Parts, load
     from .metrics import METRICS
@@ -32,12 +32,13 @@ if TYPE_CHECKING:
     from .result import Result
     from .store import Store
     from .table import TableTask
+    from .transfer import read_oracle
 
 _HOME = {
     "contracts": "check_backbone check_estimator check_signal check_task",
     "errors": "BrokenPlugin CogbenchError FailedCells MissingData UnknownName UnusableData",
     "evidence": "NEEDS Evidence",
-    "files": "Files",
+    "files": "Files read_table",
     "hookspecs": "hookimpl",
     "loading": "Parts load",
     "metrics": "METRICS",
@@ -48,6 +49,7 @@ _HOME = {
     "result": "Result",
     "store": "Store",
     "table": "TableTask",
+    "transfer": "read_oracle",
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names.split()}
 __all__ = sorted(_MODULE)  # noqa: PLE0605

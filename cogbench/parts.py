@@ -142,15 +142,15 @@ def decode(value: Any) -> Any:
     return cls(**{k: decode(v) for k, v in value.items() if k != "is"})
 
 
-def identity(part: Any) -> dict[str, Any]:
+def identity(part: Any, *, without: frozenset[str] = frozenset()) -> dict[str, Any]:
     """Return all that changes a part's answers: its fields, its distribution's version, its module's hash.
 
-    Parts among the fields are identified in the same way.
+    Parts among the fields are identified in the same way; fields named in `without` are left out.
     """
     held = {
-        f.name: identity(v) if dataclasses.is_dataclass(v := getattr(part, f.name)) else encode(v)
+        f.name: identity(value) if dataclasses.is_dataclass(value := getattr(part, f.name)) else encode(value)
         for f in dataclasses.fields(part)
-        if f.init
+        if f.init and f.name not in without
     }
     return {"is": f"{type(part).__module__}:{type(part).__qualname__}", **held, "code": code(type(part).__module__)}
 

@@ -1,0 +1,205 @@
+"""Cells: the units of work, of caching and of spreading.
+
+A cell is a frozen dataclass of parts and plain values. Its key is the hash of everything that changes its answer; its
+result is a folder in the store. `Workspace` keys cells, finds them, and computes one where it stands.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from importlib import metadata
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+
+from .errors import UnusableData
+from .files import Files
+from .metrics import TaskScore, score
+from .parts import Backbone, Signal, Task, distribution_of, encode, identity
+from .records import Array, Checkpoint, Dataset, Recipe, Recording, Split
+from .store import Store, digest
+
+
+class Cell(Protocol):
+    """One unit of work."""
+
+    @property
+    def place(self) -> str:
+        """The readable part of its folder's name."""
+    def inputs(self) -> tuple["Cell", ...]:
+        """The cells whose results it reads."""
+    def ingredients(self, workspace: "Workspace") -> dict[str, Any]:
+        """What changes its answer, beside its inputs' keys and the harness's version."""
+    def compute(self, workspace: "Workspace", out: Path) -> None:
+        """Do the work and write the result into an empty folder."""
+
+
+class Workspace:
+    """Files and store together: where cells are keyed, found and computed. It remembers what it has read.
+
+    Parameters
+    ----------
+    files : Files
+        The door to data and models.
+    store : Store
+        Where results are kept.
+    """
+
+    def __init__(self, files: Files, store: Store) -> None:
+        self.files = files
+        self.store = store
+        self._seen: dict[Any, Any] = {}
+
+    def _once(self, key: Any, make: Callable[[], Any]) -> Any:
+        if key not in self._seen:
+            self._seen[key] = make()
+        return self._seen[key]
+
+    def dataset(self, task: Task, split: Split) -> Dataset:
+        """Return a split of a task, read once."""
+        return self._once((task, split), lambda: task.load(split, self.files))
+
+    def recording(self, signal: Signal) -> Recording:
+        """Return a signal's recording, read once."""
+        return self._once(signal, lambda: signal.read(self.files))
+
+    def ingredients(self, cell: Cell) -> dict[str, Any]:
+        """Return all that changes a cell's answer, as plain values."""
+        return self._once(("ingredients", cell), lambda: self._ingredients(cell))
+
+    def _ingredients(self, cell: Cell) -> dict[str, Any]:
+        harness = distribution_of(__name__)
+        return {
+            "cell": type(cell).__name__,
+            "cogbench": metadata.version(harness) if harness else None,
+            "inputs": sorted(self.key(c) for c in cell.inputs()),
+            # The keys are hashed as JSON writes them, so they are compared as JSON reads them.
+            **json.loads(json.dumps(cell.ingredients(self))),
+        }
+
+    def key(self, cell: Cell) -> str:
+        """Return the cell's key: 64 hexadecimal digits."""
+        return self._once(("key", cell), lambda: digest(self.ingredients(cell)))
+
+    def has(self, cell: Cell) -> bool:
+        """Whether the cell's result is in the store."""
+        return self.store.has(cell.place, self.key(cell))
+
+    def folder(self, cell: Cell) -> Path:
+        """Return the folder of the cell's result; what is missing or damaged is computed here and now."""
+        key = self.key(cell)
+        found = self.store.read(cell.place, key)
+        return found or self.store.write(
+            cell.place, key, self.ingredients(cell), lambda out: cell.compute(self, out)
+        )
+
+
+def slug(name: str) -> str:
+    """Return a name that can stand in a path: `google-bert/bert-base` becomes `google-bert--bert-base`."""
+    return "".join(c if c.isalnum() or c in "-_.+=[]," else "--" for c in name).strip("-.") or "-"
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training; with `recipe.start` a transfer, whose weights are dropped once it is scored."""
+
+    backbone: Backbone
+    recipe: Recipe
+    MODEL: ClassVar[str] = "model"
+
+    @property
+    def place(self) -> str:
+        tasks = "+".join(slug(t.name) for t in self.recipe.tasks)
+        after = f"-after-{slug(self.recipe.start.task.name)}" if self.recipe.start else ""
+        return f"{slug(self.backbone.name)}/{tasks}{after}/seed-{self.recipe.seed}"
+
+    def inputs(self) -> tuple["Training", ...]:
+        return (Training(self.backbone, self.recipe.start),) if self.recipe.start else ()
+
+    def ingredients(self, workspace: Workspace) -> dict[str, Any]:
+        recipe = self.filled(workspace)
+        rows = len(workspace.dataset(recipe.task, "train"))
+        return {
+            "backbone": identity(self.backbone, without=_only(self.backbone, "represent")),
+            "model": encode(self.backbone.source(workspace.files)),
+            "settings": encode(recipe.settings),
+            "method": recipe.method,
+            "seed": recipe.seed,
+            "max_train": recipe.max_train if recipe.max_train and recipe.max_train < rows else None,
+            "tasks": [identity(t) for t in recipe.tasks],
+            "data": [[workspace.dataset(t, s).sha256 for s in ("train", "evaluation")] for t in recipe.tasks],
+        }
+
+    def filled(self, workspace: Workspace) -> Recipe:
+        """Return the recipe with its settings: those asked for, or the backbone's own for so many examples."""
+        task, n = self.recipe.task, self.recipe.max_train
+        rows = len(workspace.dataset(task, "train"))
+        settings = self.recipe.settings or self.backbone.settings(task.kind, min(rows, n or rows))
+        return replace(self.recipe, settings=settings)
+
+    def compute(self, workspace: Workspace, out: Path) -> None:
+        import shutil
+
+        start = self.inputs()[0].checkpoint(workspace) if self.recipe.start else None
+        model = out / self.MODEL
+        model.mkdir()
+        made = self.backbone.train(self.filled(workspace), workspace.files, model, start)
+        if made.outputs is None or not np.isfinite(made.outputs).all():
+            raise UnusableData(f"training {self.place} diverged: its outputs are not finite; try a smaller learning rate.")
+        np.save(out / "outputs.npy", np.asarray(made.outputs, np.float32))
+        (out / "training.json").write_text(json.dumps({"steps": made.steps}))
+        if self.recipe.start:
+            shutil.rmtree(model)
+
+    def checkpoint(self, workspace: Workspace) -> Checkpoint:
+        """Return the trained model, training it if need be."""
+        folder = workspace.folder(self)
+        steps = json.loads((folder / "training.json").read_text())["steps"]
+        return Checkpoint(folder / self.MODEL, np.load(folder / "outputs.npy"), steps)
+
+    def score(self, workspace: Workspace) -> TaskScore:
+        """Return the training's score on its task's evaluation split."""
+        task = self.recipe.task
+        outputs = np.load(workspace.folder(self) / "outputs.npy")
+        train, evaluation = workspace.dataset(task, "train"), workspace.dataset(task, "evaluation")
+        return score(task.metric, outputs, evaluation, train)
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """The stimuli of a signal as a trained model represents them."""
+
+    training: Training
+    signal: Signal
+
+    @property
+    def place(self) -> str:
+        return f"{self.training.place}/stimuli-{slug(self.signal.name)}"
+
+    def inputs(self) -> tuple[Cell, ...]:
+        return (self.training,)
+
+    def ingredients(self, workspace: Workspace) -> dict[str, Any]:
+        # The sentences alone: other responses to the same sentences change no representation.
+        return {
+            "backbone": identity(self.training.backbone),
+            "sentences": digest(workspace.recording(self.signal).sentences),
+        }
+
+    def compute(self, workspace: Workspace, out: Path) -> None:
+        sentences = workspace.recording(self.signal).sentences
+        checkpoint = self.training.checkpoint(workspace)
+        made = self.training.backbone.represent(checkpoint, sentences, workspace.files)
+        if made.shape[0] != len(sentences) or not np.isfinite(made).all():
+            raise UnusableData(f"{self.place}: representations of shape {made.shape} for {len(sentences)} stimuli, or NaN.")
+        np.save(out / "representations.npy", np.asarray(made, np.float32))
+
+    def representations(self, workspace: Workspace) -> Array:
+        """Return (n_stimuli, n_dims) float32."""
+        return np.load(workspace.folder(self) / "representations.npy", mmap_mode="r")
+
+
+def _only(part: Any, verb: str) -> frozenset[str]:
+    """Return the fields that change nothing but this verb's answer, as their metadata `only` says."""
+    return frozenset(f.name for f in fields(part) if f.metadata.get("only") == verb)

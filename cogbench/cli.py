@@ -1,0 +1,201 @@
+"""The command line: parse, call one function, print. Data goes to stdout, everything else to stderr."""
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from .errors import CogbenchError, FailedCells
+
+FORMATS = ("table", "json", "markdown", "latex", "csv")
+KINDS = ("tasks", "backbones", "signals", "estimators", "oracles", "suites")
+
+
+class _Group(click.Group):
+    """Commands whose foreseen errors print as one line and set the exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        _messages()
+        try:
+            return super().invoke(ctx)
+        except CogbenchError as error:
+            if os.environ.get("COGBENCH_DEBUG"):
+                raise
+            click.echo(f"cogbench: {error}", err=True)
+            ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo("cogbench: interrupted; what was finished is saved, the same command goes on from there.", err=True)
+            ctx.exit(130)
+
+
+def _messages() -> None:
+    """Print the harness's own messages on stderr; the libraries' stay theirs."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("cogbench: %(message)s"))
+    log = logging.getLogger("cogbench")
+    log.handlers, log.propagate = [handler], False
+
+
+def _complete(kind: str) -> Callable[..., list[CompletionItem]]:
+    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from .loading import load
+
+        done, _, last = incomplete.rpartition(",")
+        return [CompletionItem(f"{done},{n}" if done else n) for n in load().of(kind) if n.startswith(last)]
+
+    return complete
+
+
+def _numbers(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, ...]:
+    try:
+        return tuple(dict.fromkeys(int(v) for v in value.split(",")))
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is no list of whole numbers such as 0,1,2") from None
+
+
+def _pairs(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[tuple[str, Path], ...]:
+    for value in values:
+        if "=" not in value:
+            raise click.BadParameter(f"{value!r} is not of the form TASK=DIR")
+    return tuple((v.partition("=")[0], Path(v.partition("=")[2])) for v in values)
+
+
+@click.group(cls=_Group, context_settings={"auto_envvar_prefix": "COGBENCH", "help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="cogbench-toolkit", prog_name="cogbench")
+def cli() -> None:
+    """Which source task should a model learn before a target task? Rank, and score the ranking."""
+
+
+@cli.command("run")
+@click.option("--estimator", "estimators", multiple=True, required=True, shell_complete=_complete("estimator"),
+              help="A name from `cogbench list estimators`, or `all`; may be given several times.")
+@click.option("--backbone", "backbones", multiple=True, required=True, shell_complete=_complete("backbone"),
+              help="A name from `cogbench list backbones`, a hub id, or a folder; may be given several times.")
+@click.option("--suite", default="cogtaskonomy", show_default=True, shell_complete=_complete("suite"), help="The tasks and the usual signal.")
+@click.option("--tasks", default=None, shell_complete=_complete("task"), help="A part of the suite, by commas; oracle ranks are recomputed within it.")
+@click.option("--signal", "signals", multiple=True, shell_complete=_complete("signal"),
+              help="A name, or a table of sentences and responses FILE[:channel,…]; may be given several times.  [default: the suite's]")
+@click.option("--oracle", default=None, shell_complete=_complete("oracle"),
+              help="What the ranking is scored against: a name, FILE.csv, or `measured` (runs all transfers).  [default: the suite's for the backbone]")
+@click.option("--oracle-backbone", default=None, shell_complete=_complete("backbone"), help="Cross-PLM: score against this backbone's oracle.")
+@click.option("--set", "sets", multiple=True, metavar="PART.OPTION=VALUE[,VALUE…]",
+              help="An option of a part; several values give one result each, a:b:c is a list.")
+@click.option("--seeds", default="0", show_default=True, callback=_numbers, help="Training seeds, by commas.")
+@click.option("--max-train", type=click.IntRange(min=1), default=None, help="At most so many training examples a task, a stratified sample.  [default: all]")
+@click.option("--data-dir", type=click.Path(path_type=Path), default=None, help="Local files in the hub's layout instead of the hub.")
+@click.option("--task-data", multiple=True, callback=_pairs, metavar="TASK=DIR", help="The same for one task; may be given several times.")
+@click.option("--offline", is_flag=True, envvar="COGBENCH_OFFLINE", help="Touch no network.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option("--jobs", type=click.IntRange(min=0), default=None, help="Worker processes; 0 computes in this one.  [default: by GPUs, else by cores and memory]")
+@click.option("--scheduler", default=None, metavar="ADDRESS", help="A dask scheduler whose workers compute.")
+@click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="The folder for result files.")
+@click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True, help="What stdout gets.")
+def run_command(  # noqa: PLR0913
+    estimators: tuple[str, ...], backbones: tuple[str, ...], suite: str, tasks: str | None, signals: tuple[str, ...],
+    oracle: str | None, oracle_backbone: str | None, sets: tuple[str, ...], seeds: tuple[int, ...], max_train: int | None,
+    data_dir: Path | None, task_data: tuple[tuple[str, Path], ...], offline: bool, device: str, jobs: int | None,
+    scheduler: str | None, dry_run: bool, out: Path, form: str,
+) -> None:  # fmt: skip
+    """Rank source tasks with estimators and score the rankings."""
+    _environment(offline, device)
+    from .cells import Workspace
+    from .files import Files, home
+    from .loading import load
+    from .protocol import answer, questions
+    from .report import render
+    from .store import Store, writable
+
+    parts = load()
+    asked = questions(
+        parts,
+        parts.estimators if "all" in estimators else estimators,
+        backbones,
+        suite=suite,
+        tasks=tasks.split(",") if tasks else None,
+        signals=signals,
+        oracle=oracle,
+        oracle_backbone=oracle_backbone,
+        sets=sets,
+        seeds=seeds,
+        max_train=max_train,
+    )
+    workspace = Workspace(Files(data_dir, task_data, offline), Store(home()))
+    if dry_run:
+        from .protocol import outlook
+
+        click.echo(outlook(asked, workspace, jobs))
+        return
+    writable(out)
+    with _progress() as tell:
+        results, failures = answer(asked, workspace, parts, jobs=jobs, scheduler=scheduler, tell=tell)
+    saved = [r.save(out) for r in results]
+    click.echo(render(results, form))
+    for path in saved:
+        click.echo(f"wrote {path}", err=True)
+    if failures:
+        raise FailedCells("; ".join(failures) + "; the others are saved, and the same command tries only these again.")
+
+
+@cli.command("list")
+@click.argument("kind", type=click.Choice(KINDS))
+@click.option("--data-dir", type=click.Path(path_type=Path), default=None, help="Say which data are there.")
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+def list_command(kind: str, data_dir: Path | None, as_json: bool) -> None:
+    """List the installed parts of a kind, and where they come from."""
+    from .listing import described
+    from .loading import load
+    from .report import grid
+
+    click.echo(grid(described(load(), kind.removesuffix("s"), data_dir), "json" if as_json else "table"))
+
+
+@cli.command("plugins")
+@click.option("--check", is_flag=True, help="Run the contract checks on each part.")
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+def plugins_command(check: bool, as_json: bool) -> None:
+    """List the plugins, their parts, and why one failed to load."""
+    from .listing import checked, plugin_rows
+    from .loading import load
+    from .report import grid
+
+    parts = load()
+    click.echo(grid(checked(parts) if check else plugin_rows(parts), "json" if as_json else "table"))
+
+
+def _environment(offline: bool, device: str) -> None:
+    """Tell the libraries, here and in the workers, before they are imported: they read this only then."""
+    if offline:
+        os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1", COGBENCH_OFFLINE="1")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    if device == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    elif device == "cuda":
+        import torch
+
+        from .errors import MissingData
+
+        if not torch.cuda.is_available():
+            raise MissingData("torch sees no CUDA device; use --device cpu.")
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None] | None]:
+    """Show cells done, all, and time left on a terminal; nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task("cells", total=None)
+        yield lambda place, done, total: progress.update(bar, description=place, completed=done, total=total)

@@ -1,0 +1,176 @@
+"""Contract checks: what every part promises, as properties and not as numbers. Plugin authors run them in one line.
+
+Each raises UnusableData with what is broken, or MissingData where the part's data are not there.
+"""
+
+import pickle
+import tempfile
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .cells import Workspace
+from .errors import UnusableData
+from .evidence import NEEDS, Evidence, Similarity
+from .files import Files
+from .metrics import METRICS
+from .parts import Backbone, Estimator, Signal, Task, decode, encode, identity
+from .records import KINDS, Dataset, Recipe, Recording, Settings
+from .store import Store
+from .toys import TASKS, ToyBackbone, ToySignal
+
+
+def check_task(task: Task, files: Files | None = None) -> None:
+    """Check that a task is a well-made part and both its splits load, twice the same, with equal label names.
+
+    Raises
+    ------
+    MissingData
+        If its data are not there.
+    UnusableData
+        If it breaks the contract.
+    """
+    _check_part(task, Task)
+    _expect(task.kind in KINDS, f"{task.name}: unknown kind {task.kind!r}; known: {', '.join(KINDS)}")
+    _expect(task.metric in METRICS, f"{task.name}: unknown metric {task.metric!r}; known: {', '.join(METRICS)}")
+    files = files or Files()
+    train, evaluation = (task.load(split, files) for split in ("train", "evaluation"))  # type: ignore[arg-type]
+    for dataset in (train, evaluation):
+        _expect(isinstance(dataset, Dataset) and dataset.kind == task.kind, f"{task.name}: load gave no {task.kind} Dataset")
+    _expect(train.labels == evaluation.labels, f"{task.name}: its splits name different classes")
+    _expect(train.sha256 != evaluation.sha256, f"{task.name}: it trains and evaluates on the same examples")
+    _expect(task.load("train", files).sha256 == train.sha256, f"{task.name}: it loads differently the second time")
+    _expect(bool(task.card.description and task.card.licence), f"{task.name}: its card lacks description or licence")
+
+
+def check_backbone(backbone: Backbone, files: Files | None = None) -> None:
+    """Check that a backbone trains, keeps its head, transfers with a fresh head, encodes and gives its batches.
+
+    Trains for a few steps on synthetic toy tasks: seconds for a small model.
+
+    Raises
+    ------
+    MissingData
+        If the model is not there.
+    UnusableData
+        If it breaks the contract.
+    """
+    _check_part(backbone, Backbone)
+    files, name = files or Files(), backbone.name
+    _expect(bool(backbone.source(files).revision), f"{name}: its source has no revision")
+    usual = backbone.settings("classification", 100)
+    _expect(isinstance(usual, Settings), f"{name}: settings gave no Settings")
+    few = replace(usual, epochs=1, min_steps=2, batch_size=16)
+    first, second = (Recipe((t,), settings=few, max_train=32) for t in (TASKS[0], TASKS[3]))
+    evaluation = TASKS[0].load("evaluation", files)
+    stimuli = ToySignal().read(files).sentences[:5]
+    with tempfile.TemporaryDirectory() as folder:
+        places = [Path(folder, str(i)) for i in range(3)]
+        for place in places:
+            place.mkdir()
+        made, again = (backbone.train(first, files, place) for place in places[:2])
+        _expect(made.outputs is not None and np.shape(made.outputs) == (len(evaluation), 2), f"{name}: outputs are not (n_examples, n_labels)")
+        _expect(np.array_equal(made.outputs, again.outputs), f"{name}: the same recipe gave two models")  # type: ignore[arg-type]
+        moved = backbone.train(replace(second, start=first), files, places[2], made)
+        _expect(np.shape(moved.outputs)[1] == 1, f"{name}: a transfer to numbers does not give one output")
+        bare, tuned = backbone.represent(None, stimuli, files), backbone.represent(made, stimuli, files)
+        _expect(bare.shape == tuned.shape and len(bare) == len(stimuli), f"{name}: representations are not (n_sentences, n_dims)")
+        _expect(bool(np.isfinite(tuned).all()) and not np.allclose(bare, tuned), f"{name}: training left the encoder as it was, or gave NaN")
+        alone = np.concatenate([backbone.represent(made, (s,), files) for s in stimuli])
+        _expect(np.allclose(alone, tuned, atol=1e-4), f"{name}: a sentence's representation depends on the sentences beside it")
+        module, logits = backbone.model(made, files), []
+        for batch in backbone.batches(evaluation, files):
+            out = module(**batch)
+            _expect(out.loss is not None, f"{name}: a batch with labels gives no loss")
+            logits.append(out.logits.detach().cpu().numpy())
+        _expect(np.allclose(np.concatenate(logits), made.outputs, atol=1e-3), f"{name}: model and batches do not give the outputs of training")  # type: ignore[arg-type]
+        _expect(backbone.model(None, files) is not None, f"{name}: the bare backbone has no module")
+
+
+def check_signal(signal: Signal, files: Files | None = None) -> None:
+    """Check that a signal reads, twice the same, with stimuli and at least one subject.
+
+    Raises
+    ------
+    MissingData
+        If its data are not there.
+    UnusableData
+        If it breaks the contract.
+    """
+    _check_part(signal, Signal)
+    files = files or Files()
+    recording = signal.read(files)
+    _expect(isinstance(recording, Recording), f"{signal.name}: read gave no Recording")
+    _expect(len(recording.sentences) > 0, f"{signal.name}: it has no stimuli")
+    _expect(bool(recording.unit), f"{signal.name}: it names no unit")
+    _expect(signal.read(files).sha256 == recording.sha256, f"{signal.name}: it reads differently the second time")
+
+
+def check_estimator(estimator: Estimator) -> None:
+    """Check an estimator on synthetic toy evidence.
+
+    Same evidence, same answer; inputs untouched; tasks reordered, matrix reordered; it works with what it `needs` and
+    nothing else; no NaN off the diagonal and no infinity.
+
+    Raises
+    ------
+    UnusableData
+        If it breaks the contract.
+    """
+    _check_part(estimator, Estimator)
+    unknown = set(estimator.needs) - set(NEEDS)
+    _expect(not unknown, f"{estimator.name}: it needs {unknown}; known: {', '.join(NEEDS)}")
+    with tempfile.TemporaryDirectory() as folder:
+        workspace = Workspace(Files(offline=True), Store(Path(folder)))
+        cell = Similarity(estimator, ToyBackbone(), TASKS, ToySignal())
+        names = tuple(t.name for t in TASKS)
+        before = _fingerprint(cell, workspace)
+        first = estimator.similarity(Evidence(cell, workspace)).part(names, names)
+        again = estimator.similarity(Evidence(cell, workspace)).part(names, names)
+        turned = replace(cell, tasks=TASKS[::-1])
+        reordered = estimator.similarity(Evidence(turned, workspace))
+        _expect(reordered.sources == names[::-1], f"{estimator.name}: its matrix is not in the order of evidence.tasks")
+        _expect(np.array_equal(first.values, again.values, equal_nan=True), f"{estimator.name}: the same evidence gave two answers")
+        same = np.allclose(first.values, reordered.part(names, names).values, atol=1e-3, equal_nan=True)
+        _expect(same, f"{estimator.name}: reordering the tasks changed their scores")
+        _expect(bool(np.isfinite(first.values[~first.same]).all()), f"{estimator.name}: it gave no score for some tasks")
+        _expect(_fingerprint(cell, workspace) == before, f"{estimator.name}: it changed what Evidence gave it")
+
+
+def _fingerprint(cell: Similarity, workspace: Workspace) -> list[Any]:
+    every = replace(cell, estimator=_All())
+    evidence = Evidence(every, workspace)
+    return [
+        workspace.recording(ToySignal()).sha256,
+        *(evidence.representations[t].tobytes() for t in evidence.tasks),
+        *(workspace.dataset(t, "train").sha256 for t in TASKS),
+    ]
+
+
+class _All:
+    """Stands for an estimator that may ask for everything."""
+
+    name = "all"
+    needs = frozenset(NEEDS)
+
+
+def _check_part(part: Any, protocol: Any) -> None:
+    name = getattr(part, "name", part)
+    _expect(isinstance(part, protocol), f"{name}: it lacks a name or verb of {protocol.__name__}")
+    frozen = is_dataclass(part) and type(part).__dataclass_params__.frozen  # type: ignore[attr-defined]
+    _expect(frozen, f"{name}: a part is a frozen dataclass")
+    hash(part)
+    _expect(pickle.loads(pickle.dumps(part)) == part, f"{name}: it does not survive pickling")
+    _expect(decode(encode(part)) == part, f"{name}: it does not survive the way through JSON that cells take")
+    _expect(replace(part) == part, f"{name}: it cannot be replaced")
+    identity(part)
+    _expect(all(f.init for f in fields(part)), f"{name}: each field of a part is an option that can be given")
+    text = str(part.name)
+    _expect(text == text.lower() and "," not in text and " " not in text, f"{name}: names are lower case, without comma or space")
+
+
+def _expect(truth: bool, message: str) -> None:
+    if not truth:
+        raise UnusableData(message + ".")

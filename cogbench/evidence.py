@@ -1,0 +1,261 @@
+"""Evidence: what an estimator may ask for, computed when asked; and the cell that holds an estimator's matrix.
+
+Nothing is opened before it is asked for. What a planned run needs is already in the store by then; anything missing
+is computed in place.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .cells import Cell, Encoding, Training, Workspace, slug
+from .errors import MissingData, UnusableData
+from .parts import Backbone, Estimator, Signal, Task, encode, identity
+from .records import Array, Recipe, Responses, Split, TaskMatrix
+from .store import digest
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.nn import Module
+
+# What an estimator may say in `needs`.
+NEEDS = {
+    "representations": "the stimuli encoded by each task's trained model",
+    "responses": "the recorded responses to the stimuli",
+    "models": "each task's trained model with its head",
+    "batches": "encoded examples of each task",
+    "transfers": "per-example scores of all transfers: the oracle's own data",
+}
+
+
+class _Lazy(Mapping[str, Any]):
+    """A mapping with known keys whose values are made when asked for, once."""
+
+    def __init__(self, names: tuple[str, ...], make: Callable[[str], Any]) -> None:
+        self._names, self._make, self._made = names, make, dict[str, Any]()
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._names:
+            raise KeyError(name)
+        if name not in self._made:
+            self._made[name] = self._make(name)
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+class Evidence:
+    """What an estimator may ask for, of one backbone, one signal and one training seed.
+
+    Attributes
+    ----------
+    tasks : tuple of str
+        The names of the tasks to compare.
+    seed : int
+        The seed of the trainings.
+    """
+
+    def __init__(self, cell: "Similarity", workspace: Workspace) -> None:
+        self._cell, self._workspace = cell, workspace
+        self._tasks = {t.name: t for t in cell.tasks}
+        self.tasks: tuple[str, ...] = tuple(self._tasks)
+        self.seed = cell.seed
+        self.notes: list[str] = []
+
+    def _ask(self, need: str) -> None:
+        if need not in self._cell.estimator.needs:
+            raise UnusableData(
+                f"estimator {self._cell.estimator.name!r} asks for {need!r}, which its `needs` does not name: "
+                f"{sorted(self._cell.estimator.needs)}."
+            )
+
+    @property
+    def stimuli(self) -> tuple[str, ...]:
+        """The signal's sentences (n_stimuli,)."""
+        return self._workspace.recording(self._signal()).sentences
+
+    @property
+    def representations(self) -> Mapping[str, Array]:
+        """For each task the stimuli as its trained model represents them: (n_stimuli, n_dims) float32."""
+        self._ask("representations")
+        return _Lazy(
+            self.tasks,
+            lambda name: Encoding(self._cell.training(self._tasks[name]), self._signal()).representations(self._workspace),
+        )
+
+    @property
+    def responses(self) -> Mapping[str, Responses]:
+        """For each subject the recorded responses to the stimuli, in their order."""
+        self._ask("responses")
+        return self._workspace.recording(self._signal()).subjects
+
+    @property
+    def transfers(self) -> Mapping[tuple[str, str], Array]:
+        """For each (source, target) the per-example scores on the target's evaluation split: (n_examples,)."""
+        self._ask("transfers")
+        pairs = [(s, t) for s in self.tasks for t in self.tasks if s != t]
+        cells = {pair: self._cell.transfer(self._tasks[pair[0]], self._tasks[pair[1]]) for pair in pairs}
+        return {pair: cell.score(self._workspace).per_example for pair, cell in cells.items()}
+
+    def model(self, task: str, *, tuned: bool = True) -> "Module":
+        """Return a task's trained torch module with its head, or the bare backbone's encoder if not `tuned`.
+
+        `model(**batch)` gives `.loss` and `.logits`; hidden states are the module's own to give
+        (`output_hidden_states=True` for models of the hub).
+        """
+        self._ask("models")
+        checkpoint = self._cell.training(self._tasks[task]).checkpoint(self._workspace) if tuned else None
+        return self._cell.backbone.model(checkpoint, self._workspace.files)
+
+    def batches(
+        self, task: str, split: Split, *, n: int | None = None, seed: int = 0
+    ) -> Iterator[Mapping[str, "Tensor"]]:
+        """Yield encoded examples of a task, with `labels`, in batches that `model(**batch)` takes.
+
+        Parameters
+        ----------
+        task, split : str
+            Which examples; of "train", those that the training saw.
+        n, seed : int
+            At most `n` of them, a stratified sample drawn by `seed`.
+        """
+        self._ask("batches")
+        dataset = self._workspace.dataset(self._tasks[task], split)
+        if split == "train":
+            dataset = dataset.sample(self._cell.max_train)
+        return self._cell.backbone.batches(dataset.sample(n, seed), self._workspace.files)
+
+    def keep(self, name: str, compute: Callable[[], Mapping[str, Array]], **key: Any) -> Mapping[str, Array]:
+        """Return an estimator's own intermediate arrays from the store, computing them the first time.
+
+        Parameters
+        ----------
+        name : str
+            What the arrays are called.
+        compute : callable
+            Makes them: a mapping of names to arrays.
+        **key : plain values
+            What else changes them. A value that names a task stands for that task's training and data, so that the
+            arrays serve any run with this task; without one they hold for exactly these tasks.
+        """
+        named = [t for t in self.tasks if t in key.values()]
+        cell = Kept(self._cell, name, tuple(sorted(key.items())), tuple(self._tasks[t] for t in named))
+        keyed = self._workspace
+        folder = keyed.store.read(cell.place, keyed.key(cell)) or keyed.store.write(
+            cell.place, keyed.key(cell), keyed.ingredients(cell), lambda out: np.savez(out / "arrays.npz", **compute())
+        )
+        with np.load(folder / "arrays.npz") as arrays:
+            return dict(arrays)
+
+    def note(self, text: str) -> None:
+        """Add a line for the reader of the result: what was dropped, counted or set to 0."""
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def _signal(self) -> Signal:
+        if self._cell.signal is None:
+            raise MissingData(f"estimator {self._cell.estimator.name!r} needs stimuli: name a signal with --signal.")
+        return self._cell.signal
+
+
+@dataclass(frozen=True)
+class Similarity:
+    """An estimator's matrix, of one backbone, signal and seed."""
+
+    estimator: Estimator
+    backbone: Backbone
+    tasks: tuple[Task, ...]
+    signal: Signal | None = None
+    seed: int = 0
+    max_train: int | None = None
+
+    @property
+    def place(self) -> str:
+        stimuli = f"-stimuli-{slug(self.signal.name)}" if self.signal else ""
+        return f"{slug(self.backbone.name)}/{slug(self.estimator.name)}{stimuli}/seed-{self.seed}"
+
+    def training(self, task: Task) -> Training:
+        """Return the cell that trains a task."""
+        return Training(self.backbone, Recipe((task,), seed=self.seed, max_train=self.max_train))
+
+    def transfer(self, source: Task, target: Task) -> Training:
+        """Return the cell that trains a target from a source's encoder."""
+        recipe = Recipe((target,), self.training(source).recipe, self.seed, self.max_train)
+        return Training(self.backbone, recipe)
+
+    def inputs(self) -> tuple[Cell, ...]:
+        needs, cells = self.estimator.needs, list[Cell]()
+        if "representations" in needs and self.signal:
+            cells += [Encoding(self.training(t), self.signal) for t in self.tasks]
+        if "models" in needs:
+            cells += [self.training(t) for t in self.tasks]
+        if "transfers" in needs:
+            cells += [self.transfer(s, t) for s in self.tasks for t in self.tasks if s != t]
+        return tuple(cells)
+
+    def ingredients(self, workspace: Workspace) -> dict[str, Any]:
+        needs = self.estimator.needs
+        made: dict[str, Any] = {"estimator": identity(self.estimator), "tasks": [t.name for t in self.tasks]}
+        if "representations" not in needs and not {"models", "transfers"} & needs:
+            made["backbone"] = [identity(self.backbone), encode(self.backbone.source(workspace.files))]
+        if "responses" in needs and self.signal:
+            made["responses"] = workspace.recording(self.signal).sha256
+        if "batches" in needs:
+            made["data"] = [[workspace.dataset(t, s).sha256 for s in ("train", "evaluation")] for t in self.tasks]
+            made["max_train"] = self.max_train
+        return made
+
+    def compute(self, workspace: Workspace, out: Path) -> None:
+        evidence = Evidence(self, workspace)
+        matrix = self.estimator.similarity(evidence)
+        if not {*evidence.tasks} == {*matrix.sources} == {*matrix.targets}:
+            raise UnusableData(f"estimator {self.estimator.name!r} answered for other tasks than it was asked for.")
+        matrix = matrix.part(evidence.tasks, evidence.tasks)
+        np.save(out / "similarity.npy", matrix.values)
+        (out / "notes.json").write_text(json.dumps({"tasks": evidence.tasks, "notes": evidence.notes}))
+
+    def matrix(self, workspace: Workspace) -> TaskMatrix:
+        """Return the matrix, computing it if need be."""
+        return TaskMatrix.square((t.name for t in self.tasks), np.load(workspace.folder(self) / "similarity.npy"))
+
+    def notes(self, workspace: Workspace) -> tuple[str, ...]:
+        """Return the lines that the estimator left for the reader."""
+        return tuple(json.loads((workspace.folder(self) / "notes.json").read_text())["notes"])
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An estimator's intermediate arrays, for `Evidence.keep`; computed where they are asked for."""
+
+    similarity: Similarity
+    name: str
+    named: tuple[tuple[str, Any], ...]
+    of: tuple[Task, ...]
+
+    @property
+    def place(self) -> str:
+        tasks = "+".join(slug(t.name) for t in self.of) or "all"
+        estimator = self.similarity.estimator.name
+        return f"{slug(self.similarity.backbone.name)}/{slug(estimator)}/{slug(self.name)}-{tasks}"
+
+    def inputs(self) -> tuple[Cell, ...]:
+        return tuple(self.similarity.training(t) for t in self.of) if self.of else (self.similarity,)
+
+    def ingredients(self, workspace: Workspace) -> dict[str, Any]:
+        return {
+            "estimator": identity(self.similarity.estimator),
+            "name": self.name,
+            "key": digest(encode(self.named)),
+            "stimuli": digest(workspace.recording(s).sha256) if (s := self.similarity.signal) else None,
+        }
+
+    def compute(self, workspace: Workspace, out: Path) -> None:
+        raise NotImplementedError("Evidence.keep computes what it keeps")

@@ -1,0 +1,92 @@
+"""What is installed: rows for `cogbench list` and `cogbench plugins`."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from .errors import CogbenchError, MissingData
+from .files import Files
+from .loading import Parts
+from .parts import Opener, options
+
+
+def described(parts: Parts, kind: str, data_dir: Path | None = None) -> list[dict[str, Any]]:
+    """Return a row for each installed part of a kind: name, one line, what it needs, licence, distribution."""
+    files = Files(data_dir) if data_dir else None
+    rows = []
+    for name, part in parts.of(kind).items():
+        row = {"name": name, **_about(kind, part), "distribution": parts.origins[kind, name].distribution}
+        if files and kind in ("task", "signal"):
+            row["data"] = _presence(kind, part, files)
+        rows.append(row)
+    return rows
+
+
+def _about(kind: str, part: Any) -> dict[str, Any]:
+    doc = (type(part).__doc__ or "").strip().splitlines()
+    line = doc[0] if doc else ""
+    if kind == "task":
+        return {"about": part.card.description, "kind": part.kind, "metric": part.metric, "suite": part.suite,
+                "rows": part.card.rows, "licence": part.card.licence}  # fmt: skip
+    if kind == "backbone":
+        opens = "any hub id or folder" if isinstance(part, Opener) and not getattr(part, "address", True) else ""
+        return {"about": opens or getattr(part, "address", line), "options": _options(part)}
+    if kind == "signal":
+        return {"about": line, "options": _options(part)}
+    if kind == "estimator":
+        return {"about": line, "needs": ", ".join(sorted(part.needs)), "options": _options(part)}
+    if kind == "oracle":
+        m = part.transfers
+        return {"about": part.source, "kind": part.kind, "backbone": part.backbone, "suite": part.suite,
+                "size": f"{len(m.sources)} × {len(m.targets)}", "licence": part.licence}  # fmt: skip
+    return {"about": part.description, "tasks": ", ".join(part.tasks), "signal": part.signal}
+
+
+def _options(part: Any) -> str:
+    return ", ".join(f"{k}={_short(v)}" for k, v in options(part).items() if v is not None)
+
+
+def _short(value: Any) -> str:
+    if hasattr(value, "name"):
+        return str(value.name)
+    return ":".join(map(str, value)) if isinstance(value, tuple) else json.dumps(value, default=str).strip('"')
+
+
+def _presence(kind: str, part: Any, files: Files) -> str:
+    try:
+        if kind == "task":
+            return f"{len(part.load('train', files))} + {len(part.load('evaluation', files))} rows"
+        recording = part.read(files)
+        return f"{len(recording.sentences)} sentences, {len(recording.subjects)} subjects"
+    except MissingData:
+        return "missing"
+    except CogbenchError as error:
+        return str(error)
+
+
+def plugin_rows(parts: Parts) -> list[dict[str, Any]]:
+    """Return a row for each plugin."""
+    return [
+        {"plugin": p.key, "distribution": p.distribution, "version": p.version, "parts": ", ".join(p.parts), "error": p.error or ""}
+        for p in parts.plugins
+    ]
+
+
+def checked(parts: Parts) -> list[dict[str, Any]]:
+    """Return a row for each part with what its contract check says: ok, skipped and why, or what is broken."""
+    from . import contracts
+
+    rows = []
+    for (kind, name), plugin in parts.origins.items():
+        check = getattr(contracts, f"check_{kind}", None)
+        if check is None:
+            continue
+        try:
+            check(parts.of(kind)[name])
+            verdict = "ok"
+        except MissingData as error:
+            verdict = f"skipped: {error}"
+        except Exception as error:  # a stranger's part may break in any way
+            verdict = f"BROKEN: {type(error).__name__}: {error}"
+        rows.append({"part": f"{kind} {name}", "distribution": plugin.distribution, "check": verdict})
+    return rows

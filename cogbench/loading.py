@@ -1,0 +1,189 @@
+"""Load the installed parts; find one by name.
+
+`load` walks the entry points itself: pluggy's own loader stops at the first broken plugin, and drops a second one of
+the same name in silence. A plugin's identity is (distribution, key).
+"""
+
+import logging
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, is_dataclass, replace
+from importlib import metadata
+from types import ModuleType
+from typing import Any
+
+import pluggy
+
+from . import hookspecs
+from .errors import BrokenPlugin, UnknownName
+from .parts import Backbone, Estimator, Opener, Signal, Task, distribution_of, options
+from .records import Oracle, Suite
+
+GROUP = "cogbench"
+KINDS_OF_PART: dict[str, Any] = {
+    "task": Task,
+    "backbone": Backbone,
+    "signal": Signal,
+    "estimator": Estimator,
+    "oracle": Oracle,
+    "suite": Suite,
+}
+log = logging.getLogger("cogbench")
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """One entry point: what it added, or why it could not."""
+
+    distribution: str
+    version: str
+    key: str
+    module: str
+    parts: tuple[str, ...] = ()
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Parts:
+    """All installed parts by name, and the plugins they came from."""
+
+    tasks: Mapping[str, Task] = field(default_factory=dict)
+    backbones: Mapping[str, Backbone] = field(default_factory=dict)
+    signals: Mapping[str, Signal] = field(default_factory=dict)
+    estimators: Mapping[str, Estimator] = field(default_factory=dict)
+    oracles: Mapping[str, Oracle] = field(default_factory=dict)
+    suites: Mapping[str, Suite] = field(default_factory=dict)
+    plugins: tuple[Plugin, ...] = ()
+    origins: Mapping[tuple[str, str], Plugin] = field(default_factory=dict)
+
+    def of(self, kind: str) -> Mapping[str, Any]:
+        """Return the parts of a kind: "task", "backbone", "signal", "estimator", "oracle" or "suite"."""
+        return getattr(self, f"{kind}s")
+
+    def find(self, kind: str, name: str) -> Any:
+        """Return the part of that name, or one that opens it as an address (a file, a folder, a hub id).
+
+        Raises
+        ------
+        UnknownName
+            If nothing bears or opens the name; the message lists the near ones.
+        BrokenPlugin
+            If several parts open the address.
+        """
+        known = self.of(kind)
+        if name in known:
+            return known[name]
+        opened = [(p, part) for p in known.values() if isinstance(p, Opener) and (part := p.open(name)) is not None]
+        if len(opened) > 1:
+            raise BrokenPlugin(f"{kind} {name!r} is opened by {' and '.join(p.name for p, _ in opened)}: name one.")
+        if not opened:
+            raise UnknownName.of(kind, name, known)
+        return opened[0][1]
+
+    def label(self, kind: str, part: Any) -> str:
+        """Return a part's name, with the options that set it apart from the installed part of that name."""
+        installed = self.of(kind).get(part.name)
+        if installed is None or type(installed) is not type(part):
+            return part.name
+        changed = [f"{k}={v}" for k, v in _flat(part).items() if _flat(installed).get(k) != v]
+        return f"{part.name}[{','.join(changed)}]" if changed else part.name
+
+
+def _flat(part: Any, prefix: str = "") -> dict[str, str]:
+    """Return a part's options as texts, those of its members under `member.option`."""
+    found: dict[str, str] = {}
+    for name, value in options(part).items():
+        if is_dataclass(value):
+            found |= _flat(value, f"{prefix}{name}.")
+        else:
+            found[prefix + name] = ":".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return found
+
+
+def load(*modules: ModuleType) -> Parts:
+    """Load the plugins of all installed distributions, and these `modules` beside them.
+
+    `COGBENCH_LOAD_PLUGINS` (distribution names, by commas; empty for none) limits the third parties';
+    `COGBENCH_STRICT_PLUGINS=1` makes a plugin that fails an error instead of a line in the log.
+
+    Raises
+    ------
+    BrokenPlugin
+        If two plugins give one name to parts of a kind, a plugin implements a hook that does not exist, or, when
+        strict, a plugin fails to load.
+    """
+    manager = pluggy.PluginManager(GROUP)
+    manager.add_hookspecs(hookspecs)
+    found: dict[str, dict[str, Any]] = {kind: {} for kind in KINDS_OF_PART}
+    origins: dict[tuple[str, str], Plugin] = {}
+    plugins = []
+    for plugin, module in [*_installed(), *((_of_module(m), m) for m in modules)]:
+        if isinstance(module, ModuleType):
+            _check_hooks(manager, plugin, module)
+            try:
+                added = _collect(manager, plugin, module)
+            except Exception as error:
+                plugin = replace(plugin, error=f"{type(error).__name__}: {error}")
+            else:
+                plugin = replace(plugin, parts=tuple(f"{kind} {part.name}" for kind, part in added))
+                for kind, part in added:
+                    if other := origins.get((kind, part.name)):
+                        raise BrokenPlugin(
+                            f"{kind} {part.name!r} comes from two plugins: {_where(other)} and {_where(plugin)}; "
+                            "uninstall one, or limit plugins with COGBENCH_LOAD_PLUGINS."
+                        )
+                    found[kind][part.name] = part
+                    origins[kind, part.name] = plugin
+        if plugin.error:
+            message = f"plugin {_where(plugin)} does not load: {plugin.error}"
+            if os.environ.get("COGBENCH_STRICT_PLUGINS", "") not in ("", "0"):
+                raise BrokenPlugin(message)
+            log.warning(message)
+        plugins.append(plugin)
+    by_kind = {f"{kind}s": dict(sorted(parts.items())) for kind, parts in found.items()}
+    return Parts(**by_kind, plugins=tuple(plugins), origins=origins)
+
+
+def _installed() -> Iterable[tuple[Plugin, ModuleType | None]]:
+    wanted = os.environ.get("COGBENCH_LOAD_PLUGINS")
+    allowed = None if wanted is None else {distribution_of(__name__), *filter(None, wanted.split(","))}
+    found = metadata.entry_points(group=GROUP)
+    for point in sorted(found, key=lambda e: (e.dist.metadata["Name"] if e.dist else "", e.name)):
+        name = point.dist.metadata["Name"] if point.dist else "?"
+        if allowed is not None and name not in allowed:
+            continue
+        plugin = Plugin(name, point.dist.version if point.dist else "?", point.name, point.value)
+        try:
+            yield plugin, point.load()
+        except Exception as error:  # whatever a stranger's module raises, the others work
+            yield replace(plugin, error=f"{type(error).__name__}: {error}"), None
+
+
+def _of_module(module: ModuleType) -> Plugin:
+    return Plugin("-", "-", module.__name__.rpartition(".")[2], module.__name__)
+
+
+def _check_hooks(manager: pluggy.PluginManager, plugin: Plugin, module: ModuleType) -> None:
+    known = [name for name in dir(hookspecs) if name.startswith("register_")]
+    for name in dir(module):
+        if manager.parse_hookimpl_opts(module, name) is not None and name not in known:
+            this = f"{distribution_of(__name__)} {metadata.version(distribution_of(__name__) or '')}"
+            raise BrokenPlugin(f"plugin {_where(plugin)} implements {name!r}, a hook that {this} does not have ({', '.join(known)}).")
+
+
+def _collect(manager: pluggy.PluginManager, plugin: Plugin, module: ModuleType) -> list[tuple[str, Any]]:
+    manager.register(module, name=f"{plugin.distribution}:{plugin.key}")
+    added = []
+    for kind, protocol in KINDS_OF_PART.items():
+        for impl in getattr(manager.hook, f"register_{kind}s").get_hookimpls():
+            if impl.plugin is not module:
+                continue
+            for part in impl.function():
+                if not isinstance(part, protocol):
+                    raise TypeError(f"register_{kind}s returned {part!r}, which is no {protocol.__name__}")
+                added.append((kind, part))
+    return added
+
+
+def _where(plugin: Plugin) -> str:
+    return f"{plugin.key!r} of {plugin.distribution} {plugin.version}"

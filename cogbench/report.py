@@ -1,0 +1,155 @@
+"""Results as people and machines read them: tables for a terminal, markdown, LaTeX, csv, JSON."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from .result import Result
+
+FORMATS = ("table", "json", "markdown", "latex", "csv")
+SYNTHETIC = "synthetic"
+
+
+def render(results: Sequence[Result], form: str) -> str:
+    """Return results in one of `FORMATS`; json is always a list."""
+    if form == "json":
+        return json.dumps([r.plain() for r in results], indent=1)
+    if form == "table":
+        return "\n".join(_card(r) for r in results)
+    return grid(_summary(results), form)
+
+
+def grid(rows: Sequence[dict[str, Any]], form: str) -> str:
+    """Return rows of like keys as a table in one of `FORMATS`."""
+    if form == "json":
+        return json.dumps(rows, indent=1)
+    if form == "csv":
+        out = io.StringIO()
+        writer = csv.DictWriter(out, fieldnames=list(rows[0]) if rows else [], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        return out.getvalue().rstrip("\n")
+    if form == "table":
+        return _rich(_table([*rows[0]] if rows else [], ([_text(v) for v in row.values()] for row in rows)))
+    from tabulate import tabulate
+
+    shown = [{k: _text(v) for k, v in row.items()} for row in rows]
+    return tabulate(shown, headers="keys", tablefmt="github" if form == "markdown" else "latex_booktabs", disable_numparse=True)
+
+
+def _summary(results: Iterable[Result]) -> list[dict[str, Any]]:
+    return [
+        {
+            "estimator": r.estimator,
+            "backbone": r.backbone,
+            "signal": r.signal or "",
+            "oracle": r.oracle.name if r.oracle else "",
+            "trs": _round(r.scores.trs) if r.scores else None,
+            "interval": "{:.2f} to {:.2f}".format(*r.scores.trs_interval) if r.scores else "",
+            "chance": _round(r.scores.trs_chance) if r.scores else None,
+            "p": _round(r.scores.trs_p, 3) if r.scores else None,
+            **{f"top-{k}": _round(v) for k, v in (r.scores.top_k.items() if r.scores else ())},
+            "selected": _round(r.scores.selected_mean, 3) if r.scores else None,
+            "learned": f"{sum(t.learned for t in r.tasks.values())}/{len(r.tasks)}",
+        }
+        for r in results
+    ]
+
+
+def _card(result: Result) -> str:
+    """Return one result for the terminal: a headline, the scores, and the target tasks one by one."""
+    title = f"[bold]{_escape(result.estimator)}[/] on [bold]{_escape(result.backbone)}[/], suite {_escape(result.suite)}"
+    title += f", signal {_escape(result.signal)}" if result.signal else ""
+    lines = [title, *_score_lines(result)]
+    return _rich(*lines, _targets(result), *_footer(result))
+
+
+def _score_lines(result: Result) -> list[str]:
+    s, oracle = result.scores, result.oracle
+    if s is None or oracle is None:
+        command = f"cogbench run … --oracle {'measured'}"
+        return [f"unscored: no oracle is known for {_escape(result.backbone)}; `{command}` measures one."]
+    low, high = s.trs_interval
+    tops = ", ".join(f"top-{k} {v:.2f} (chance {s.top_k_chance[k]:.2f})" for k, v in s.top_k.items())
+    alone = "unknown" if s.no_transfer_mean is None else f"{s.no_transfer_mean:.3f}"
+    return [
+        f"oracle {_escape(oracle.name)} ({oracle.kind}, {_escape(oracle.backbone)})",
+        f"TRS [bold]{s.trs:.2f}[/] \\[{low:.2f}, {high:.2f}]  chance {s.trs_chance:.2f}, p {s.trs_p:.3f}  (1 is perfect)",
+        f"in the oracle's top {s.top_m}: {tops}",
+        f"mean metric: selected {s.selected_mean:.3f}, oracle best {s.oracle_best_mean:.3f}, "
+        f"random {s.random_mean:.3f}, no transfer {alone}",
+    ]
+
+
+def _targets(result: Result) -> Any:
+    head = ["target", "predicted best (true rank)", "2nd", "3rd"]
+    head += ["metric", "value", "trivial", "learned"] if result.tasks else []
+    rows = []
+    for target in result.targets:
+        best = [f"{s}{_true_rank(result, s, target)}" for s in result.ranking[target][:3]]
+        row = [target, *best, *[""] * (3 - len(best))]
+        if t := result.tasks.get(target):
+            row += [t.metric, f"{t.value:.3f}", f"{t.trivial:.3f}", "yes" if t.learned else "NO"]
+        elif result.tasks:
+            row += ["", "", "", ""]
+        rows.append(row)
+    return _table(head, rows)
+
+
+def _true_rank(result: Result, source: str, target: str) -> str:
+    return f" ({result.oracle_ranks[target][source]:g})" if result.oracle_ranks else ""
+
+
+def _footer(result: Result) -> list[str]:
+    lines = [] if result.seed_floor is None else [f"seed floor {result.seed_floor:.3f}: RDM correlation of a task between seeds"]
+    unlearned = [t for t, report in result.tasks.items() if not report.learned]
+    if unlearned:
+        lines.append(f"[bold]not learned[/]: {', '.join(unlearned)} — their representations say little")
+    if q := result.signal_quality:
+        channels = next(iter(q.channels.values()), [])
+        shown = ", ".join(channels[:8]) + (f" and {len(channels) - 8} more" if len(channels) > 8 else "")
+        lines.append(f"signal: {q.sentences} sentences, {q.subjects} subject(s), {len(channels)} channels ({_escape(shown)}), unit {_escape(q.unit)}")
+        lines += [f"  {_escape(note)}" for note in q.notes]
+    cells = result.provenance.cells
+    lines += [f"note: {_escape(note)}" for note in result.notes]
+    return [*lines, f"cells: {cells.computed} computed, {cells.cached} cached; {result.provenance.seconds:.1f} s\n"]
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Any:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(*head, box=box.SIMPLE_HEAD, pad_edge=False)
+    for row in rows:
+        table.add_row(*map(_escape, row))
+    return table
+
+
+def _rich(*lines: Any) -> str:
+    """Render for stdout: colours only on a terminal, and as wide as that is."""
+    import sys
+
+    from rich.console import Console
+
+    out = io.StringIO()
+    terminal = sys.stdout.isatty()
+    console = Console(file=out, force_terminal=terminal, width=None if terminal else 120, highlight=False)
+    for line in lines:
+        console.print(line, soft_wrap=isinstance(line, str) and not terminal)
+    return out.getvalue().rstrip("\n")
+
+
+def _escape(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
+
+
+def _round(value: float, digits: int = 2) -> float:
+    return round(value, digits)
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)

@@ -1,0 +1,195 @@
+"""The result of one run: what was ranked, how good it was, and everything it came from; one JSON file each."""
+
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .errors import MissingData, UnusableData
+from .ranking import Scores
+from .records import Array, TaskMatrix
+from .store import digest, write_whole
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class OracleUsed:
+    """Which oracle a ranking was scored against."""
+
+    name: str
+    backbone: str
+    kind: str
+    source: str
+
+
+@dataclass(frozen=True)
+class TaskReport:
+    """How well a task was learned before its representations were used: the mean over seeds.
+
+    `trivial` is the metric of the best constant answer; a task is `learned` if `value` lies more than two standard
+    errors of the evaluation above it.
+    """
+
+    metric: str
+    value: float
+    standard_error: float
+    trivial: float
+    learned: bool
+
+
+@dataclass(frozen=True)
+class SignalReport:
+    """What the signal was: how many sentences, subjects and channels, and what its reading left out."""
+
+    sentences: int
+    subjects: int
+    channels: dict[str, list[str]]
+    unit: str
+    source: str
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class DataUsed:
+    """One task's data: where they came from, how many training and evaluation examples, and their hash."""
+
+    id: str
+    revision: str | None
+    rows: int
+    evaluation_rows: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Cells:
+    """How many units of work were computed for this result, and how many stood in the store."""
+
+    computed: int
+    cached: int
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Everything that the figures came from."""
+
+    cogbench: str
+    plugins: dict[str, str]
+    data: dict[str, DataUsed]
+    model: dict[str, str | None]
+    settings: dict[str, Any]
+    seeds: list[int]
+    max_train: int | None
+    torch: str
+    device: str
+    started: str
+    seconds: float
+    cells: Cells
+
+
+@dataclass(frozen=True)
+class Result:
+    """One (estimator, backbone, signal, oracle): the ranking of source tasks and its scores.
+
+    `similarity` and `by_seed` have sources as rows and targets as columns, None for a task with itself or no
+    estimate; `ranking` lists each target's sources, best first; `scores` is None where there was no oracle.
+    `seed_floor` is the mean correlation of a task's stimulus RDM between training seeds (None with one seed):
+    similarities closer than that are noise.
+    """
+
+    schema_version: int
+    estimator: str
+    options: dict[str, Any]
+    backbone: str
+    signal: str | None
+    suite: str
+    sources: list[str]
+    targets: list[str]
+    oracle: OracleUsed | None
+    similarity: list[list[float | None]]
+    by_seed: list[list[list[float | None]]]
+    ranking: dict[str, list[str]]
+    oracle_ranks: dict[str, dict[str, float]] | None
+    scores: Scores | None
+    baselines: dict[str, float]
+    tasks: dict[str, TaskReport]
+    seed_floor: float | None
+    signal_quality: SignalReport | None
+    notes: list[str]
+    provenance: Provenance = field(repr=False)
+
+    @property
+    def matrix(self) -> TaskMatrix:
+        """The mean similarity over seeds."""
+        return TaskMatrix(tuple(self.sources), tuple(self.targets), np.array(self.similarity, np.float64))
+
+    @property
+    def file_name(self) -> str:
+        """The name of the result's file: what it is of, and 8 digits of all that sets it apart."""
+        from .cells import slug
+
+        parts = (self.estimator, self.backbone, self.signal or "no-signal", self.oracle.name if self.oracle else "no-oracle")
+        apart = [
+            *parts,
+            self.suite,
+            self.sources,
+            self.targets,
+            self.options,
+            self.provenance.seeds,
+            self.provenance.max_train,
+            self.provenance.settings,
+            {t: d.sha256 for t, d in self.provenance.data.items()},
+        ]
+        return f"{'--'.join(map(slug, parts))}-{digest(apart)[:8]}.json"
+
+    def save(self, folder: Path) -> Path:
+        """Write the result into a folder, whole or not at all, and return the file."""
+        path = Path(folder) / self.file_name
+        try:
+            write_whole(path, _adapter().dump_json(self, indent=1).decode() + "\n")
+        except OSError as error:
+            raise UnusableData(f"cannot write to the results folder {str(folder)!r}: {error.strerror}.") from error
+        return path
+
+    @classmethod
+    def load(cls, path: Path) -> "Result":
+        """Read a result; UnusableData if the file is none, or of a newer schema version."""
+        from pydantic import ValidationError
+
+        if not Path(path).is_file():
+            raise MissingData(f"no file {str(path)!r}.")
+        try:
+            held = json.loads(Path(path).read_text(encoding="utf-8"))
+            version = held.get("schema_version")
+        except (ValueError, AttributeError) as error:
+            raise UnusableData(f"{str(path)!r} is no result of cogbench: {error}.") from None
+        if isinstance(version, int) and version > SCHEMA_VERSION:
+            raise UnusableData(f"{str(path)!r} has schema version {version}; this cogbench reads up to {SCHEMA_VERSION}: upgrade it.")
+        try:
+            return _adapter().validate_python(held)
+        except ValidationError as error:
+            raise UnusableData(f"{str(path)!r} is no result of cogbench: {error.errors()[0]['loc']} {error.errors()[0]['msg']}.") from None
+
+    def plain(self) -> dict[str, Any]:
+        """Return the result as JSON values."""
+        return _adapter().dump_python(self, mode="json")
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of a result file; `docs/result.schema.json` holds a copy that a test keeps true."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_adapter().json_schema()}
+
+
+def rows(values: Array) -> list[list[float | None]]:
+    """Return a matrix as JSON writes it: None for NaN."""
+    return [[None if math.isnan(v) else float(v) for v in row] for row in values]
+
+
+def _adapter() -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Result)
+

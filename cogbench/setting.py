@@ -1,0 +1,76 @@
+"""`--set PART.OPTION=VALUE`: an option of a part, typed and checked by the part's own fields."""
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from itertools import product
+from typing import Any, get_origin, get_type_hints
+
+from .errors import UnknownName, UnusableData
+from .parts import options
+
+
+def varied(part: Any, sets: Iterable[str]) -> list[Any]:
+    """Return the part with each combination of the values that `sets` give its options.
+
+    Parameters
+    ----------
+    part : part
+        Settings for other parts are passed over.
+    sets : iterable of str
+        `PART.OPTION=VALUE[,VALUE…]`; `a:b` is a tuple, `OPTION` may go on into a member: `cra+cnm.cra.similarity`.
+
+    Raises
+    ------
+    UnknownName
+        If the part has no such option.
+    UnusableData
+        If a value is not of the option's type.
+    """
+    found: list[Any] = [part]
+    for text in sets:
+        path, values = split(text)
+        if path.startswith(f"{part.name}."):
+            option = path.removeprefix(f"{part.name}.").split(".")
+            found = [_replaced(p, option, v) for p, v in product(found, values)]
+    return found
+
+
+def check_targets(sets: Iterable[str], parts: Sequence[Any]) -> None:
+    """Raise UnknownName if a setting is for a part that this run does not use."""
+    for text in sets:
+        path, _ = split(text)
+        if not any(path.startswith(f"{p.name}.") for p in parts):
+            raise UnknownName.of("part in --set", path.rpartition(".")[0] or path, {p.name for p in parts})
+
+
+def split(text: str) -> tuple[str, list[str]]:
+    """Return the path and the values of `PART.OPTION=VALUE[,VALUE…]`."""
+    path, equals, values = text.partition("=")
+    if not equals or "." not in path:
+        raise UnusableData(f"--set takes PART.OPTION=VALUE, not {text!r}.")
+    return path, values.split(",")
+
+
+def _replaced(part: Any, option: Sequence[str], text: str) -> Any:
+    name, *rest = option
+    known = options(part)
+    if name not in known:
+        raise UnknownName.of(f"option of {part.name!r}", name, known)
+    if rest:
+        if not dataclasses.is_dataclass(known[name]):
+            raise UnknownName.of(f"member of {part.name!r}", name, [k for k, v in known.items() if dataclasses.is_dataclass(v)])
+        return dataclasses.replace(part, **{name: _replaced(known[name], rest, text)})
+    return dataclasses.replace(part, **{name: _typed(part, name, text)})
+
+
+def _typed(part: Any, name: str, text: str) -> Any:
+    from pydantic import TypeAdapter, ValidationError
+
+    hint = get_type_hints(type(part))[name]
+    value: Any = tuple(text.split(":")) if get_origin(hint) is tuple else text
+    for attempt in [value, None] if text == "none" else [value]:
+        try:
+            return TypeAdapter(hint).validate_python(attempt)
+        except ValidationError as error:
+            problem = error.errors()[0]["msg"]
+    raise UnusableData(f"{part.name}.{name}={text}: {problem[0].lower()}{problem[1:]}.")

@@ -1,0 +1,145 @@
+"""Results of cells as plain files under readable names, written whole or not at all.
+
+    <root>/minilm/cola/seed-0-1f3a9c20/     8 digits of the key end the name
+        cell.json                           the key, all its ingredients, and each file's size and sha256
+        scores.json, model/…                what the cell wrote
+"""
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from .errors import UnusableData
+
+log = logging.getLogger("cogbench")
+RECORD = "cell.json"
+
+
+def digest(ingredients: Any) -> str:
+    """Return the sha256 of plain values in canonical JSON."""
+    return hashlib.sha256(json.dumps(ingredients, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+class Store:
+    """A folder of finished cells.
+
+    Parameters
+    ----------
+    root : Path
+        Made when first written to.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root)
+
+    def folder(self, place: str, key: str) -> Path:
+        """Return where a cell's files are, or would be."""
+        return self.root / f"{place}-{key[:8]}"
+
+    def has(self, place: str, key: str) -> bool:
+        """Whether a cell is there whole, judged by the names and sizes of its files; one that is not is set aside."""
+        folder = self.folder(place, key)
+        if not folder.is_dir():
+            return False
+        fault = self._fault(folder, key, contents=False)
+        if fault:
+            self._set_aside(folder, fault)
+        return not fault
+
+    def read(self, place: str, key: str) -> Path | None:
+        """Return a finished cell's folder with every file's contents checked, or None; damage is set aside."""
+        folder = self.folder(place, key)
+        if not folder.is_dir():
+            return None
+        if fault := self._fault(folder, key, contents=True):
+            self._set_aside(folder, fault)
+            return None
+        return folder
+
+    def write(self, place: str, key: str, ingredients: Any, fill: Callable[[Path], None]) -> Path:
+        """Have `fill` write a cell's files into a fresh folder, then move that into place.
+
+        Whoever else computes this cell at the same time, on this file system, waits and takes the first one's.
+        """
+        with self._lock(key):
+            if found := self.read(place, key):
+                return found
+            draft = self.root / ".tmp" / f"{key[:8]}-{uuid.uuid4().hex[:8]}"
+            draft.mkdir(parents=True)
+            try:
+                fill(draft)
+                files = {str(p.relative_to(draft)): _stamp(p) for p in sorted(draft.rglob("*")) if p.is_file()}
+                record = {"key": key, "ingredients": ingredients, "files": files}
+                (draft / RECORD).write_text(json.dumps(record, indent=1))
+                target = self.folder(place, key)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                os.replace(draft, target)
+            finally:
+                shutil.rmtree(draft, ignore_errors=True)
+            return target
+
+    @contextlib.contextmanager
+    def _lock(self, key: str) -> Iterator[None]:
+        from filelock import FileLock
+
+        locks = self.root / ".locks"
+        locks.mkdir(parents=True, exist_ok=True)
+        with FileLock(locks / key[:16]):
+            yield
+
+    def _fault(self, folder: Path, key: str, *, contents: bool) -> str | None:
+        try:
+            record = json.loads((folder / RECORD).read_text())
+            files = record["files"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return f"{RECORD} is missing or unreadable"
+        if record.get("key") != key:
+            return "its key is another cell's"
+        for name, stamp in files.items():
+            path = folder / name
+            if not path.is_file() or path.stat().st_size != stamp["size"]:
+                return f"{name} is missing or cut short"
+            if contents and _stamp(path) != stamp:
+                return f"{name} has changed since it was written"
+        return None
+
+    def _set_aside(self, folder: Path, fault: str) -> None:
+        aside = self.root / ".damaged" / f"{folder.name}-{uuid.uuid4().hex[:8]}"
+        aside.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # another process was quicker
+            os.replace(folder, aside)
+        log.warning(f"{folder.relative_to(self.root)} in the store is damaged ({fault}): set aside, computed again.")
+
+
+def _stamp(path: Path) -> dict[str, Any]:
+    with open(path, "rb") as file:
+        return {"size": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+
+
+def writable(folder: Path) -> None:
+    """Raise UnusableData unless files can be written into this folder; made if it is not there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".probe-{uuid.uuid4().hex[:8]}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise UnusableData(f"cannot write to folder {str(folder)!r}: {error.strerror}; name another.") from error
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file so that no reader ever sees a part of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}-{uuid.uuid4().hex[:8]}")
+    try:
+        draft.write_text(text, encoding="utf-8")
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)

@@ -1,0 +1,88 @@
+"""A task from one's own table."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .errors import MissingData, UnusableData
+from .files import read_table
+from .records import Card, Dataset, Split
+
+if TYPE_CHECKING:
+    from .files import Files
+
+
+@dataclass(frozen=True)
+class TableTask:
+    """A task whose examples stand in a csv, tsv, parquet or jsonl file.
+
+    Parameters
+    ----------
+    name : str
+        What to call it.
+    file : str or Path
+        The training examples.
+    kind : str
+        One of `cogbench.KINDS`.
+    columns : tuple of (column of the kind, column of the file) pairs
+        Such as `(("text", "review"), ("label", "stars"))`; those that are called the same need not be named.
+    evaluation_file : str or Path, optional
+        The examples to score on; without it every fifth row of `file` is held out for that.
+    metric : str
+        One of `cogbench.METRICS`; by default accuracy, or spearman for numbers.
+
+    Notes
+    -----
+    A classification's labels may be texts or numbers: the sorted distinct values of the training rows are its classes.
+    """
+
+    name: str
+    file: str
+    kind: str = "classification"
+    columns: tuple[tuple[str, str], ...] = ()
+    evaluation_file: str | None = None
+    metric: str = ""
+    suite: str = "own"
+    card: Card = field(default=Card(rows=0, licence="", description="A task from a table of one's own."))
+
+    def __post_init__(self) -> None:
+        for name in ("file", "evaluation_file"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, str(getattr(self, name)))
+        if isinstance(self.columns, dict):
+            object.__setattr__(self, "columns", tuple(self.columns.items()))
+        if not self.metric:
+            object.__setattr__(self, "metric", "spearman" if self.kind == "regression" else "accuracy")
+
+    def load(self, split: Split, files: "Files") -> Dataset:
+        """Read one split."""
+        train = self._columns(Path(self.file))
+        held_out = self.evaluation_file is None
+        rows = train if held_out or split == "train" else self._columns(Path(self.evaluation_file or ""))
+        if held_out:
+            keep = [i for i in range(len(rows["label"])) if (i % 5 == 4) == (split == "evaluation")]
+            rows = {name: [column[i] for i in keep] for name, column in rows.items()}
+        source = read_table(Path(self.file)).source
+        if self.kind != "classification":
+            return Dataset(self.kind, rows, (), source)
+        classes = sorted(set(train["label"]), key=str)
+        number = {label: i for i, label in enumerate(classes)}
+        return Dataset(
+            self.kind,
+            {**rows, "label": [number.get(v, -1) for v in rows["label"]]},
+            tuple(map(str, classes)),
+            source,
+        )
+
+    def _columns(self, path: Path) -> dict[str, list]:
+        if not path.is_file():
+            raise MissingData(f"task {self.name!r}: no file {str(path)!r}.")
+        found = read_table(path).columns
+        of = dict(self.columns)
+        wanted = {"text": True, "text_pair": "text_pair" in of or "text_pair" in found, "label": True}
+        missing = [of.get(c, c) for c, needed in wanted.items() if needed and of.get(c, c) not in found]
+        if missing:
+            raise UnusableData(
+                f"task {self.name!r}: {str(path)!r} lacks column {', '.join(missing)}; it has {', '.join(found)}."
+            )
+        return {c: found[of.get(c, c)] for c, needed in wanted.items() if needed}

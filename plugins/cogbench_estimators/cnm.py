@@ -1,0 +1,282 @@
+"""Cognitive-neural mapping: do two tasks' representations predict the same channels of a signal?"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from cogbench import Array, Responses, TaskMatrix, UnusableData, hookimpl
+
+from .dse import representations, unit_rows
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from cogbench import Estimator, Evidence
+
+
+@dataclass(frozen=True)
+class CNM:
+    """Similarity of how well two tasks' representations predict each channel of a signal.
+
+    A network with one hidden layer maps a task's representations to a subject's responses. The task's vector (CogR)
+    holds, for each channel, the score of the predictions for stimuli that the network has not seen; tasks are
+    compared by the cosine of their vectors.
+
+    Parameters
+    ----------
+    score : {"r2", "rho"}
+        Of a channel: 1 - SSE/SST, from minus infinity to 1, or Pearson's correlation.
+    hidden : tuple of int
+        Sizes of the hidden layer; each task takes one in each outer fold, by inner cross-validation.
+    channels : int
+        At most so many channels of a subject, the same random ones for all tasks and runs.
+    seeds : tuple of int
+        One run for each: folds, initial weights and batches are drawn from it.
+    folds, inner_folds : int
+        Of the outer and inner cross-validation.
+    epochs, batch_size, learning_rate : int, int, float
+        Of each training.
+    average : {"matrices", "vectors"}
+        Over subjects and seeds: of the similarities, or of the vectors before they are compared.
+
+    References
+    ----------
+    Luo, Xu & Xiong (2022), CogTaskonomy, section 3.3; the training is that of their released code.
+    """
+
+    score: Literal["r2", "rho"] = "r2"
+    hidden: tuple[int, ...] = (400, 200)
+    channels: int = 30_000
+    seeds: tuple[int, ...] = (5, 10, 20, 30, 123)
+    folds: int = 5
+    inner_folds: int = 3
+    epochs: int = 100
+    batch_size: int = 128
+    learning_rate: float = 1e-3
+    average: Literal["matrices", "vectors"] = "matrices"
+    name: str = "cnm"
+    needs: frozenset[str] = frozenset({"representations", "responses"})
+
+    def similarity(self, evidence: "Evidence") -> TaskMatrix:
+        """Return the symmetric (n_tasks, n_tasks) cosine of the tasks' vectors, from -1 to 1.
+
+        NaN for a task whose vector is zero: it predicts nothing, so there is no estimate.
+
+        Raises
+        ------
+        UnusableData
+            If a subject has fewer than 3 channels or too few stimuli, or a representation holds NaN or infinity.
+        """
+        # Folds and batches are drawn from the sorted sentences: the order of the stimuli does not change the answer.
+        order = sorted(range(len(evidence.stimuli)), key=evidence.stimuli.__getitem__)
+        x = np.stack(representations(evidence))[:, order].astype(np.float32)  # (n_tasks, n_stimuli, n_dims)
+        vectors, names = [], set()  # of each subject: (n_seeds, n_tasks, n_channels); its channels
+        for subject, responses in evidence.responses.items():
+            present = responses.present[order]
+            kept = self.kept(subject, responses, evidence)
+            y = z_scored(responses.values[order][present][:, kept])  # (n_present, n_channels)
+            self.refuse_few(subject, len(y))
+            vectors.append(np.stack([self.describe(x[:, present], y, seed) for seed in self.seeds]))
+            names.add(tuple(responses.channels[k] for k in kept))
+        if self.average == "vectors":
+            if len(names) > 1:
+                raise UnusableData(
+                    f"the subjects' channels differ, and {self.name} cannot average their vectors: use average=matrices."
+                )
+            return TaskMatrix.square(evidence.tasks, cosines(np.mean(vectors, axis=(0, 1))))
+        return TaskMatrix.square(evidence.tasks, np.mean([cosines(run) for runs in vectors for run in runs], axis=0))
+
+    def kept(self, subject: str, responses: Responses, evidence: "Evidence") -> Array:
+        """Return the positions of the channels that are mapped: those that vary, and a draw if they are too many."""
+        values = responses.values[responses.present].astype(np.float64)  # (n_present, n_channels)
+        noise = 1e-13 * np.square(values).sum(axis=0)  # what rounding, of float32 too, leaves of a constant
+        vary = np.flatnonzero(np.square(values - values.mean(axis=0)).sum(axis=0) > noise)
+        if len(vary) < 3:
+            raise UnusableData(
+                f"subject {subject!r} has {len(vary)} channels that vary; {self.name} needs at least 3: "
+                f"with {len(vary)} channels its similarity would be ±1 or nearly so, whatever the tasks: use cra."
+            )
+        kept = np.sort(np.random.default_rng(0).permutation(vary)[: self.channels])
+        if len(vary) < values.shape[1]:
+            evidence.note(f"{self.name}: subject {subject}: {values.shape[1] - len(vary)} constant channels dropped.")
+        if len(kept) < len(vary):
+            evidence.note(f"{self.name}: subject {subject}: {len(kept)} of {len(vary)} channels drawn at random.")
+        return kept
+
+    def refuse_few(self, subject: str, n_stimuli: int) -> None:
+        """Raise UnusableData if the folds would be empty."""
+        searched = len(self.hidden) > 1
+        if self.folds < 2 or (searched and self.inner_folds < 2):
+            raise UnusableData(f"{self.name}: folds={self.folds}, inner_folds={self.inner_folds}; both must be at least 2.")
+        smallest = n_stimuli - -(-n_stimuli // self.folds)  # the training rows of the largest test fold
+        if n_stimuli < self.folds or (searched and smallest < self.inner_folds):
+            raise UnusableData(
+                f"subject {subject!r} has {n_stimuli} stimuli, too few for {self.folds} folds"
+                + (f" with {self.inner_folds} inner folds" if searched else "")
+                + ": choose a signal with more sentences, or fewer folds."
+            )
+
+    def describe(self, x: Array, y: Array, seed: int) -> Array:
+        """Score each task's cross-validated predictions of one subject: its CogR vector.
+
+        Parameters
+        ----------
+        x : array of shape (n_tasks, n_stimuli, n_dims)
+        y : array of shape (n_stimuli, n_channels)
+            Responses to the same stimuli, z-scored.
+        seed : int
+
+        Returns
+        -------
+        array of shape (n_tasks, n_channels)
+        """
+        import torch
+
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        inputs, targets = torch.from_numpy(x).to(device), torch.from_numpy(y).to(device)
+        folds = np.array_split(np.random.default_rng(seed).permutation(len(y)), self.folds)
+        sums = torch.zeros(6, len(x), y.shape[1], dtype=torch.float64, device=device)
+        for k, test in enumerate(folds):
+            train = np.concatenate(folds[:k] + folds[k + 1 :])
+            choice = self.choose(inputs, targets, train, (seed, k))  # (n_tasks,)
+            for i in np.unique(choice):
+                tasks = torch.from_numpy(np.flatnonzero(choice == i)).to(device)
+                predicted = self.predict(inputs[tasks], targets, train, test, self.hidden[i], (seed, k, 0))
+                sums[:, tasks] += moments(targets[test], predicted)
+        return channel_scores(sums.cpu().numpy(), len(y), self.score)
+
+    def choose(self, x: "Tensor", y: "Tensor", train: Array, key: tuple[int, ...]) -> Array:
+        """Return for each task the number of the hidden size with the least error over the inner folds: (n_tasks,)."""
+        errors = np.zeros((len(self.hidden), len(x)))
+        if len(self.hidden) == 1:
+            return errors.argmin(axis=0)
+        folds = np.array_split(train, self.inner_folds)
+        for k, test in enumerate(folds):
+            rest = np.concatenate(folds[:k] + folds[k + 1 :])
+            for i, hidden in enumerate(self.hidden):
+                predicted = self.predict(x, y, rest, test, hidden, (*key, k + 1))  # (n_tasks, n_test, n_channels)
+                errors[i] += (predicted - y[test]).square().mean(dim=(1, 2)).cpu().numpy()
+        return errors.argmin(axis=0)
+
+    def predict(
+        self, x: "Tensor", y: "Tensor", train: Array, test: Array, hidden: int, key: tuple[int, ...]
+    ) -> "Tensor":
+        """Fit all tasks on the rows `train` and predict the rows `test`: (n_tasks, n_test, n_channels)."""
+        w1, b1, w2, b2 = fit(
+            x[:, train], y[train], hidden, (*key, hidden), self.epochs, self.batch_size, self.learning_rate
+        )
+        h = (b1 + x[:, test] @ w1).relu()  # (n_tasks, n_test, n_hidden)
+        return b2 + h @ w2  # (n_tasks, n_test, n_channels)
+
+
+def z_scored(values: Array) -> Array:
+    """Return (n_stimuli, n_channels) float32 with mean 0 and standard deviation 1 in each channel."""
+    values = values.astype(np.float64)
+    return ((values - values.mean(axis=0)) / values.std(axis=0)).astype(np.float32)
+
+
+def fit(
+    x: "Tensor", y: "Tensor", hidden: int, key: tuple[int, ...], epochs: int, batch_size: int, learning_rate: float
+) -> "list[Tensor]":
+    """Train one network for each task, all in one batch: they share first weights, batches and targets.
+
+    The summed squared error keeps the tasks apart, as no weight belongs to two of them. The gradients are written
+    out: two products of each layer are nearly all of the time.
+
+    Parameters
+    ----------
+    x : tensor of shape (n_tasks, n_train, n_dims)
+    y : tensor of shape (n_train, n_channels)
+    hidden : int
+        Size of the hidden layer.
+    key : tuple of int
+        What first weights and order of the batches are drawn from.
+    epochs, batch_size, learning_rate : int, int, float
+
+    Returns
+    -------
+    list of tensors
+        Weights and biases: (n_tasks, n_dims, hidden), (n_tasks, 1, hidden), (n_tasks, hidden, n_channels) and
+        (n_tasks, 1, n_channels).
+
+    Notes
+    -----
+    Conventions of Keras: uniform Glorot weights, zero biases, Adam with epsilon 1e-7, mean squared error over the
+    channels of a shuffled batch, the last of which is smaller.
+    """
+    import torch
+    from torch.optim.adam import adam  # not the class: making one imports torch's compiler, for seconds
+
+    how = {"lr": learning_rate, "eps": 1e-7, "beta1": 0.9, "beta2": 0.999, "weight_decay": 0.0}
+    how |= {"amsgrad": False, "maximize": False, "foreach": False, "fused": True}
+    draw = torch.Generator().manual_seed(int(np.random.SeedSequence(key).generate_state(1)[0]))
+
+    def glorot(n_in: int, n_out: int) -> "Tensor":
+        limit = (6 / (n_in + n_out)) ** 0.5
+        weights = torch.empty(n_in, n_out).uniform_(-limit, limit, generator=draw)
+        return weights.to(x.device).repeat(len(x), 1, 1)
+
+    w1, w2 = glorot(x.shape[2], hidden), glorot(hidden, y.shape[1]).mT.contiguous()  # faster so, for few channels
+    b1, b2 = torch.zeros_like(w1[:, :1]), torch.zeros_like(w2[:, None, :, 0])
+    weights = [w1, b1, w2, b2]
+    gradients, first, second = ([torch.zeros_like(w) for w in weights] for _ in range(3))
+    g1, gb1, g2, gb2 = gradients
+    steps = [torch.zeros((), device=x.device) for _ in weights]
+    for _ in range(epochs):
+        for rows in torch.randperm(len(y), generator=draw).to(x.device).split(batch_size):
+            xb = x.index_select(1, rows)  # (n_tasks, n_batch, n_dims)
+            h = torch.baddbmm(b1, xb, w1).relu_()  # (n_tasks, n_batch, n_hidden)
+            e = torch.baddbmm(b2, h, w2.mT).sub_(y.index_select(0, rows))  # (n_tasks, n_batch, n_channels)
+            e *= 2 / e[0].numel()  # the gradient of the mean squared error
+            torch.bmm(e.mT, h, out=g2)  # (n_tasks, n_channels, n_hidden)
+            torch.sum(e, dim=1, keepdim=True, out=gb2)  # (n_tasks, 1, n_channels)
+            e = torch.ops.aten.threshold_backward(torch.bmm(e, w2), h, 0)  # (n_tasks, n_batch, n_hidden)
+            torch.bmm(xb.mT, e, out=g1)  # (n_tasks, n_dims, n_hidden)
+            torch.sum(e, dim=1, keepdim=True, out=gb1)  # (n_tasks, 1, n_hidden)
+            adam(weights, gradients, first, second, [], steps, **how)
+    return [w1, b1, w2.mT, b2]
+
+
+def moments(y: "Tensor", predicted: "Tensor") -> "Tensor":
+    """Sums over stimuli that a channel's score is made of; sums of folds add up.
+
+    Parameters
+    ----------
+    y : tensor of shape (n_stimuli, n_channels)
+    predicted : tensor of shape (n_tasks, n_stimuli, n_channels)
+
+    Returns
+    -------
+    tensor of shape (6, n_tasks, n_channels)
+        In float64: (y - p)², y, y², p, p², y p.
+    """
+    import torch
+
+    y = y.expand_as(predicted)
+    terms = ((y - predicted).square(), y, y.square(), predicted, predicted.square(), y * predicted)
+    return torch.stack([term.sum(dim=1, dtype=torch.float64) for term in terms])
+
+
+def channel_scores(sums: Array, n: int, score: Literal["r2", "rho"]) -> Array:
+    """Return the (n_tasks, n_channels) scores from `moments` over n stimuli; 0 where a score is undefined."""
+    sse, y, yy, p, pp, yp = sums  # each (n_tasks, n_channels)
+    sst, spread = yy - y * y / n, pp - p * p / n
+    noise = 1e-13 * pp  # what rounding leaves of constant predictions
+    with np.errstate(invalid="ignore", divide="ignore"):
+        if score == "r2":
+            return np.where(sst > 0, 1 - sse / sst, 0)
+        return np.where((sst > 0) & (spread > noise), (yp - y * p / n) / np.sqrt(sst * spread), 0)
+
+
+def cosines(vectors: Array) -> Array:
+    """Return the (n_tasks, n_tasks) cosines of the rows of (n_tasks, n_channels); NaN for a zero row."""
+    unit = unit_rows(vectors, "cosine")
+    unit[~unit.any(axis=1)] = np.nan
+    return unit @ unit.T
+
+
+@hookimpl
+def register_estimators() -> "Iterable[Estimator]":
+    return [CNM()]

@@ -1,0 +1,96 @@
+"""Direct similarity estimation: how alike are two tasks' vectors of the same sentence?"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from cogbench import Array, TaskMatrix, UnusableData, hookimpl
+
+if TYPE_CHECKING:
+    from cogbench import Estimator, Evidence
+
+Comparison = Literal["cosine", "pearson", "spearman"]
+
+
+@dataclass(frozen=True)
+class DSE:
+    """Mean similarity of two tasks' vectors of the same stimulus.
+
+    Parameters
+    ----------
+    comparison : {"cosine", "pearson", "spearman"}
+        How two vectors are compared; the paper's way is cosine.
+
+    References
+    ----------
+    Luo, Xu & Xiong (2022), CogTaskonomy, section 3.1.
+    """
+
+    comparison: Comparison = "cosine"
+    name: str = "dse"
+    needs: frozenset[str] = frozenset({"representations"})
+
+    def similarity(self, evidence: "Evidence") -> TaskMatrix:
+        """Return the symmetric (n_tasks, n_tasks) mean over stimuli, from -1 to 1.
+
+        Vectors without a direction count as unlike any other: their similarity is 0, and a note tells how many.
+        """
+        units = np.stack([unit_rows(r, self.comparison) for r in representations(evidence)])  # (tasks, stimuli, dims)
+        lost = int((~units.any(axis=2)).sum())
+        if lost:
+            what = "zero" if self.comparison == "cosine" else "constant"
+            evidence.note(f"{self.name}: {lost} of {units[:, :, 0].size} vectors are {what}; their similarity is set to 0.")
+        flat = units.reshape(len(units), -1)  # (n_tasks, n_stimuli * n_dims)
+        return TaskMatrix.square(evidence.tasks, flat @ flat.T / units.shape[1])
+
+
+def representations(evidence: "Evidence") -> list[Array]:
+    """Return each task's (n_stimuli, n_dims) in float64, in the order of the tasks.
+
+    Raises
+    ------
+    UnusableData
+        If one holds NaN or infinity; the message names the task.
+    """
+    found = [np.asarray(evidence.representations[task], np.float64) for task in evidence.tasks]
+    for task, patterns in zip(evidence.tasks, found, strict=True):
+        if not np.isfinite(patterns).all():
+            rows = int((~np.isfinite(patterns)).any(axis=1).sum())
+            raise UnusableData(
+                f"the representations of task {task!r} hold NaN or infinity for {rows} of {len(patterns)} stimuli; "
+                "expected finite numbers: train that task again, or leave it out."
+            )
+    return found
+
+
+def unit_rows(vectors: Array, comparison: Comparison) -> Array:
+    """Scale rows so that the product of two of them is their similarity.
+
+    Parameters
+    ----------
+    vectors : array of shape (n_vectors, n_dims)
+    comparison : {"cosine", "pearson", "spearman"}
+
+    Returns
+    -------
+    array of shape (n_vectors, n_dims)
+        Rows of length 1, centred for pearson, ranked and centred for spearman; a zero (cosine) or constant
+        (pearson, spearman) row becomes zero.
+    """
+    constant = np.ptp(vectors, axis=1) == 0
+    if comparison == "spearman":
+        from scipy.stats import rankdata
+
+        vectors = rankdata(vectors, axis=1)
+    if comparison != "cosine":
+        vectors = vectors - vectors.mean(axis=1, keepdims=True)
+        vectors[constant] = 0  # the mean of equal numbers is rounded: what is left is noise, not a direction
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
+
+
+@hookimpl
+def register_estimators() -> "Iterable[Estimator]":
+    return [DSE()]
