@@ -26,12 +26,12 @@ class UnknownName(CogbenchError):
     exit_code = 2
 
     @classmethod
-    def of(cls, kind: str, name: str, known: Iterable[str]) -> "UnknownName":
+    def of(cls, kind: str, name: str, known: Iterable[str], *, there: str = "Installed") -> "UnknownName":
         """Make the error for an unknown `name` among the `known` ones, naming the near ones."""
         known = sorted(known)
         near = get_close_matches(name, known, n=3, cutoff=0.5)
         guess = f"; did you mean {' or '.join(repr(n) for n in near)}?" if near else "."
-        return cls(f"unknown {kind} {name!r}{guess} Installed: {', '.join(known) or 'none'}.")
+        return cls(f"unknown {kind} {name!r}{guess} {there}: {', '.join(known) or 'none'}.")
 
 
 class MissingData(CogbenchError):

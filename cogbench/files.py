@@ -213,17 +213,18 @@ def read_table(path: Path) -> Rows:
     if not path.is_file():
         raise MissingData(f"no file {str(path)!r}.")
     try:
-        if path.suffix == ".parquet":
+        ending = path.suffix.lower()
+        if ending == ".parquet":
             table = parquet.read_table(path)
-        elif path.suffix in (".csv", ".tsv"):
-            parse = csv.ParseOptions(delimiter="\t" if path.suffix == ".tsv" else ",", newlines_in_values=True)
+        elif ending in (".csv", ".tsv"):
+            parse = csv.ParseOptions(delimiter="\t" if ending == ".tsv" else ",", newlines_in_values=True)
             table = csv.read_csv(path, parse_options=parse)
-        elif path.suffix == ".jsonl":
+        elif ending == ".jsonl":
             table = jsonl.read_json(path)
         else:
             raise UnusableData(f"{str(path)!r}: unknown ending; known: {', '.join(TABLES)}.")
     except (pa.ArrowException, OSError) as error:
-        raise UnusableData(f"{str(path)!r} cannot be read as {path.suffix[1:]}: {_line(error)}") from error
+        raise UnusableData(f"{str(path)!r} cannot be read as {ending[1:]}: {_line(error)}") from error
     stated = json.loads((table.schema.metadata or {}).get(b"huggingface", b"{}"))
     features = stated.get("info", {}).get("features", {})
     names = {k: tuple(f["names"]) for k, f in features.items() if isinstance(f, Mapping) and "names" in f}

@@ -96,8 +96,17 @@ class Opener(Protocol):
 
 
 def options(part: Any) -> dict[str, Any]:
-    """Return a part's options: its fields but `name` and those that no caller may set."""
-    return {f.name: getattr(part, f.name) for f in dataclasses.fields(part) if f.init and f.name not in FIXED}
+    """Return a part's options by the names that users type: its fields, but those that say what it is.
+
+    An option named like the part's verb needs an underscore as a field (`similarity_`); users do not type it.
+    """
+    return {f.name.removesuffix("_"): getattr(part, f.name) for f in dataclasses.fields(part) if f.name not in FIXED}
+
+
+def with_option(part: Any, option: str, value: Any) -> Any:
+    """Return the part with one option replaced; `option` as users type it."""
+    names = {f.name.removesuffix("_"): f.name for f in dataclasses.fields(part)}
+    return dataclasses.replace(part, **{names[option]: value})
 
 
 # Fields that say what a part is, not how it works.

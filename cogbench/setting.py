@@ -6,7 +6,7 @@ from itertools import product
 from typing import Any, get_origin, get_type_hints
 
 from .errors import UnknownName, UnusableData
-from .parts import options
+from .parts import options, with_option
 
 
 def varied(part: Any, sets: Iterable[str]) -> list[Any]:
@@ -40,7 +40,7 @@ def check_targets(sets: Iterable[str], parts: Sequence[Any]) -> None:
     for text in sets:
         path, _ = split(text)
         if not any(path.startswith(f"{p.name}.") for p in parts):
-            raise UnknownName.of("part in --set", path.rpartition(".")[0] or path, {p.name for p in parts})
+            raise UnknownName.of("part in --set", path.rpartition(".")[0] or path, {p.name for p in parts}, there="In this run")
 
 
 def split(text: str) -> tuple[str, list[str]]:
@@ -55,18 +55,19 @@ def _replaced(part: Any, option: Sequence[str], text: str) -> Any:
     name, *rest = option
     known = options(part)
     if name not in known:
-        raise UnknownName.of(f"option of {part.name!r}", name, known)
+        raise UnknownName.of(f"option of {part.name!r}", name, known, there="Options")
     if rest:
         if not dataclasses.is_dataclass(known[name]):
-            raise UnknownName.of(f"member of {part.name!r}", name, [k for k, v in known.items() if dataclasses.is_dataclass(v)])
-        return dataclasses.replace(part, **{name: _replaced(known[name], rest, text)})
-    return dataclasses.replace(part, **{name: _typed(part, name, text)})
+            raise UnknownName.of(f"member of {part.name!r}", name, [k for k, v in known.items() if dataclasses.is_dataclass(v)], there="Members")
+        return with_option(part, name, _replaced(known[name], rest, text))
+    return with_option(part, name, _typed(part, name, text))
 
 
 def _typed(part: Any, name: str, text: str) -> Any:
     from pydantic import TypeAdapter, ValidationError
 
-    hint = get_type_hints(type(part))[name]
+    hints = get_type_hints(type(part))
+    hint = hints.get(name) or hints[f"{name}_"]
     value: Any = tuple(text.split(":")) if get_origin(hint) is tuple else text
     for attempt in [value, None] if text == "none" else [value]:
         try:

@@ -59,7 +59,7 @@ class ToyBackbone:
     """A fixed random encoding of hashed words that training shifts, and a linear head on it."""
 
     name: str = "toy"
-    rate: float = 0.5
+    rate: float = 0.05
 
     def source(self, files: "Files") -> Source:
         """Return the fixed source."""
@@ -67,7 +67,7 @@ class ToyBackbone:
 
     def settings(self, kind: str, n_examples: int) -> Settings:
         """Return settings whose number of steps is honoured."""
-        return Settings(epochs=20, batch_size=n_examples, learning_rate=self.rate)
+        return Settings(epochs=60, batch_size=n_examples, learning_rate=self.rate)
 
     def train(self, recipe: Recipe, files: "Files", out: Path, start: Checkpoint | None = None) -> Checkpoint:
         """Fit encoder and head by full-batch gradient descent on the squared error."""
@@ -78,7 +78,7 @@ class ToyBackbone:
         goal = np.eye(len(train.labels))[labels] * 2 - 1 if train.labels else labels[:, None].astype(float)
         head = rng.normal(0, 0.3, (N_DIMS, goal.shape[1]))
         words = _bags(train.columns["text"])
-        steps = recipe.settings.epochs if recipe.settings else 20
+        steps = recipe.settings.epochs if recipe.settings else 60
         for _ in range(steps):
             hidden = words @ encoder
             error = (hidden @ head - goal) / len(words)

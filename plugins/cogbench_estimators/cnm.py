@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -83,7 +83,7 @@ class CNM:
         if self.average == "vectors":
             if len(names) > 1:
                 raise UnusableData(
-                    f"the subjects' channels differ, and {self.name} cannot average their vectors: use average=matrices."
+                    f"the subjects' channels differ: {self.name} cannot average their vectors; use average=matrices."
                 )
             return TaskMatrix.square(evidence.tasks, cosines(np.mean(vectors, axis=(0, 1))))
         return TaskMatrix.square(evidence.tasks, np.mean([cosines(run) for runs in vectors for run in runs], axis=0))
@@ -109,7 +109,9 @@ class CNM:
         """Raise UnusableData if the folds would be empty."""
         searched = len(self.hidden) > 1
         if self.folds < 2 or (searched and self.inner_folds < 2):
-            raise UnusableData(f"{self.name}: folds={self.folds}, inner_folds={self.inner_folds}; both must be at least 2.")
+            raise UnusableData(
+                f"{self.name}: folds={self.folds}, inner_folds={self.inner_folds}; both must be at least 2."
+            )
         smallest = n_stimuli - -(-n_stimuli // self.folds)  # the training rows of the largest test fold
         if n_stimuli < self.folds or (searched and smallest < self.inner_folds):
             raise UnusableData(
@@ -209,7 +211,7 @@ def fit(
     import torch
     from torch.optim.adam import adam  # not the class: making one imports torch's compiler, for seconds
 
-    how = {"lr": learning_rate, "eps": 1e-7, "beta1": 0.9, "beta2": 0.999, "weight_decay": 0.0}
+    how: dict[str, Any] = {"lr": learning_rate, "eps": 1e-7, "beta1": 0.9, "beta2": 0.999, "weight_decay": 0.0}
     how |= {"amsgrad": False, "maximize": False, "foreach": False, "fused": True}
     draw = torch.Generator().manual_seed(int(np.random.SeedSequence(key).generate_state(1)[0]))
 

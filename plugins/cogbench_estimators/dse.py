@@ -41,7 +41,9 @@ class DSE:
         lost = int((~units.any(axis=2)).sum())
         if lost:
             what = "zero" if self.comparison == "cosine" else "constant"
-            evidence.note(f"{self.name}: {lost} of {units[:, :, 0].size} vectors are {what}; their similarity is set to 0.")
+            evidence.note(
+                f"{self.name}: {lost} of {units[:, :, 0].size} vectors are {what}; their similarity is set to 0."
+            )
         flat = units.reshape(len(units), -1)  # (n_tasks, n_stimuli * n_dims)
         return TaskMatrix.square(evidence.tasks, flat @ flat.T / units.shape[1])
 

@@ -154,7 +154,7 @@ def _sidecar(path: Path) -> _Sidecar:
     if not isinstance(names, dict) or not all(map(_are_texts, (columns, units, *names.values()))):
         raise _bad(own, f"expected {SIDECAR}.")
     shared = path.with_name("columns.json")
-    listed = {k: v for k, v in _json(shared).items() if _are_texts(v)} if shared.is_file() and shared != own else {}
+    listed = {k: v for k, v in _json(shared).items() if _are_texts(v)} if shared.is_file() else {}
     notes = [f"{own.name} gives {' and '.join(said)}."] if own and said else []
     if (shard := SHARD.match(path.stem)) and int(shard["n"]) > 1:
         notes.append(f"this is one of {int(shard['n'])} files; the others were not read.")
@@ -266,7 +266,7 @@ def _pick(wanted: Sequence[str], table: _Table, path: Path) -> tuple[dict[str, t
     owner = {channel: name for name, column in columns.items() for channel in column.channels}
     for name in wanted:
         if name not in columns and name not in owner:
-            raise UnknownName.of("column", name, {*columns, *(owner if len(owner) < 50 else ())})
+            raise UnknownName.of("column", name, {*columns, *(owner if len(owner) < 50 else ())}, there="Columns")
         if name in columns and columns[name].unusable:
             raise _bad(path, f"column {name} cannot be a channel: it holds {columns[name].unusable}.")
     usable = [n for n in columns if not columns[n].unusable and n not in (*TEXTS, "subject")]
@@ -310,7 +310,7 @@ def _values(column: _Column) -> tuple[Array, int]:
     return np.stack([_mean(grid) for grid in grids]), sum(int(np.isinf(grid).sum()) for grid in grids)
 
 
-  # fill values near the largest float
+@np.errstate(over="ignore")  # fill values near the largest float
 def _mean(grid: Array) -> Array:
     """Return the mean of each column's finite values; NaN where it has none."""
     finite = np.isfinite(grid)
@@ -375,14 +375,10 @@ def _responses(
 def _varying(values: Array) -> Array:
     """Return which channels, (n_channels,) of bool, differ between the sentences that have a value in all of these."""
     kept = _differs(values)
-    while True:
-        still = kept & _differs(values[np.isfinite(values[:, kept]).all(axis=1)])
-        if (still == kept).all():
-            return kept
-        kept = still
+    return kept & _differs(values[np.isfinite(values[:, kept]).all(axis=1)])  # fewer channels, only more such sentences
 
 
-
+@np.errstate(over="ignore")
 def _differs(values: Array) -> Array:
     finite = np.isfinite(values)
     low = np.where(finite, values, np.inf).min(axis=0, initial=np.inf)

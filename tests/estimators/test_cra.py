@@ -153,9 +153,11 @@ def test_without_differences_between_pairs_there_is_no_estimate(comparison, n):
 @pytest.mark.parametrize(("dissimilarity", "comparison"), product(DISSIMILARITIES, COMPARISONS))
 def test_with_all_stimuli_alike_there_is_no_estimate(dissimilarity, comparison, n):
     alike = np.tile(np.random.default_rng(0).normal(size=5), (n, 1))
-    values = CRA(dissimilarity=dissimilarity, comparison=comparison).similarity(
-        evidence(alike, *random(3, n_tasks=2, n=n))
-    ).values
+    values = (
+        CRA(dissimilarity=dissimilarity, comparison=comparison)
+        .similarity(evidence(alike, *random(3, n_tasks=2, n=n)))
+        .values
+    )
     assert np.isnan(values[0]).all()
     assert np.isfinite(values[1, 2])
 

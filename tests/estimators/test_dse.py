@@ -84,7 +84,8 @@ def test_the_order_of_tasks_and_stimuli_changes_nothing(seed, comparison):
 
 
 @pytest.mark.parametrize(
-    ("comparison", "row", "what"), [("cosine", 0.0, "zero"), ("pearson", 0.1, "constant"), ("spearman", 0.1, "constant")]
+    ("comparison", "row", "what"),
+    [("cosine", 0.0, "zero"), ("pearson", 0.1, "constant"), ("spearman", 0.1, "constant")],
 )
 def test_a_vector_without_direction_counts_as_zero_and_is_noted(comparison, row, what):
     patterns = random(2, n_tasks=2)

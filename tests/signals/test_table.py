@@ -683,6 +683,7 @@ def test_all_rows_without_a_sentence_are_refused(folder):
 def test_one_of_several_shards_is_said_to_be_one(folder):
     path = write(folder / "train-00000-of-00003.parquet", {"sentence": SENTENCES, "rt": RT})
     assert read(path).notes == ("this is one of 3 files; the others were not read.",)
+    assert read(path.rename(folder / "train-00000-of-00001.parquet")).notes == ()
 
 
 def test_many_names_are_cut_short(folder):

@@ -1,0 +1,44 @@
+"""Every installed part keeps its promises. Plugin authors copy this file."""
+
+import pytest
+
+from cogbench import MissingData, check_backbone, check_estimator, check_signal, check_task, load
+
+PARTS = load()
+
+
+def _named(parts):
+    return pytest.mark.parametrize("part", parts.values(), ids=parts.keys())
+
+
+def _or_skip(check, part):
+    try:
+        check(part)
+    except MissingData as error:  # the message says which command brings the data
+        pytest.skip(str(error))
+
+
+@_named(PARTS.tasks)
+def test_task(part):
+    _or_skip(check_task, part)
+
+
+@_named(PARTS.backbones)
+def test_backbone(part):
+    _or_skip(check_backbone, part)
+
+
+@_named(PARTS.signals)
+def test_signal(part):
+    _or_skip(check_signal, part)
+
+
+@_named(PARTS.estimators)
+def test_estimator(part):
+    check_estimator(part)
+
+
+@pytest.mark.parametrize("kind, name", [("backbone", "minilm-2l"), ("task", "mini-rte"), ("signal", "mini")])
+def test_what_is_embedded_is_never_skipped(kind, name):
+    check = {"backbone": check_backbone, "task": check_task, "signal": check_signal}[kind]
+    check(PARTS.find(kind, name))
