@@ -27,10 +27,13 @@ class Cell(Protocol):
     @property
     def place(self) -> str:
         """The readable part of its folder's name."""
+
     def inputs(self) -> tuple["Cell", ...]:
         """The cells whose results it reads."""
+
     def ingredients(self, workspace: "Workspace") -> dict[str, Any]:
         """What changes its answer, beside its inputs' keys and the harness's version."""
+
     def compute(self, workspace: "Workspace", out: Path) -> None:
         """Do the work and write the result into an empty folder."""
 
@@ -90,9 +93,7 @@ class Workspace:
         """Return the folder of the cell's result; what is missing or damaged is computed here and now."""
         key = self.key(cell)
         found = self.store.read(cell.place, key)
-        return found or self.store.write(
-            cell.place, key, self.ingredients(cell), lambda out: cell.compute(self, out)
-        )
+        return found or self.store.write(cell.place, key, self.ingredients(cell), lambda out: cell.compute(self, out))
 
 
 def slug(name: str) -> str:
@@ -146,7 +147,9 @@ class Training:
         model.mkdir()
         made = self.backbone.train(self.filled(workspace), workspace.files, model, start)
         if made.outputs is None or not np.isfinite(made.outputs).all():
-            raise UnusableData(f"training {self.place} diverged: its outputs are not finite; try a smaller learning rate.")
+            raise UnusableData(
+                f"training {self.place} diverged: its outputs are not finite; try a smaller learning rate."
+            )
         np.save(out / "outputs.npy", np.asarray(made.outputs, np.float32))
         (out / "training.json").write_text(json.dumps({"steps": made.steps}))
         if self.recipe.start:
@@ -192,7 +195,9 @@ class Encoding:
         checkpoint = self.training.checkpoint(workspace)
         made = self.training.backbone.represent(checkpoint, sentences, workspace.files)
         if made.shape[0] != len(sentences) or not np.isfinite(made).all():
-            raise UnusableData(f"{self.place}: representations of shape {made.shape} for {len(sentences)} stimuli, or NaN.")
+            raise UnusableData(
+                f"{self.place}: representations of shape {made.shape} for {len(sentences)} stimuli, or NaN."
+            )
         np.save(out / "representations.npy", np.asarray(made, np.float32))
 
     def representations(self, workspace: Workspace) -> Array:

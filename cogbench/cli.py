@@ -30,7 +30,9 @@ class _Group(click.Group):
             click.echo(f"cogbench: {error}", err=True)
             ctx.exit(error.exit_code)
         except KeyboardInterrupt:
-            click.echo("cogbench: interrupted; what was finished is saved, the same command goes on from there.", err=True)
+            click.echo(
+                "cogbench: interrupted; what was finished is saved, the same command goes on from there.", err=True
+            )
             ctx.exit(130)
 
 
@@ -73,42 +75,131 @@ def cli() -> None:
 
 
 @cli.command("run")
-@click.option("--estimator", "estimators", multiple=True, required=True, shell_complete=_complete("estimator"),
-              help="A name from `cogbench list estimators`, or `all`; may be given several times.")
-@click.option("--backbone", "backbones", multiple=True, required=True, shell_complete=_complete("backbone"),
-              help="A name from `cogbench list backbones`, a hub id, or a folder; may be given several times.")
-@click.option("--suite", default="cogtaskonomy", show_default=True, shell_complete=_complete("suite"), help="The tasks and the usual signal.")
-@click.option("--tasks", default=None, shell_complete=_complete("task"), help="A part of the suite, by commas; oracle ranks are recomputed within it.")
-@click.option("--signal", "signals", multiple=True, shell_complete=_complete("signal"),
-              help="A name, or a table of sentences and responses FILE[:channel,…]; may be given several times.  [default: the suite's]")
-@click.option("--oracle", default=None, shell_complete=_complete("oracle"),
-              help="What the ranking is scored against: a name, FILE.csv, or `measured` (runs all transfers).  [default: the suite's for the backbone]")
-@click.option("--oracle-backbone", default=None, shell_complete=_complete("backbone"), help="Cross-PLM: score against this backbone's oracle.")
-@click.option("--set", "sets", multiple=True, metavar="PART.OPTION=VALUE[,VALUE…]",
-              help="An option of a part; several values give one result each, a:b:c is a list.")
+@click.option(
+    "--estimator",
+    "estimators",
+    multiple=True,
+    required=True,
+    shell_complete=_complete("estimator"),
+    help="A name from `cogbench list estimators`, or `all`; may be given several times.",
+)
+@click.option(
+    "--backbone",
+    "backbones",
+    multiple=True,
+    required=True,
+    shell_complete=_complete("backbone"),
+    help="A name from `cogbench list backbones`, a hub id, or a folder; may be given several times.",
+)
+@click.option(
+    "--suite",
+    default="cogtaskonomy",
+    show_default=True,
+    shell_complete=_complete("suite"),
+    help="The tasks and the usual signal.",
+)
+@click.option(
+    "--tasks",
+    default=None,
+    shell_complete=_complete("task"),
+    help="A part of the suite, by commas; oracle ranks are recomputed within it.",
+)
+@click.option(
+    "--signal",
+    "signals",
+    multiple=True,
+    shell_complete=_complete("signal"),
+    help="A name, or a table of sentences and responses FILE[:channel,…]; may be given several times."
+    "  [default: the suite's]",
+)
+@click.option(
+    "--oracle",
+    default=None,
+    shell_complete=_complete("oracle"),
+    help="What the ranking is scored against: a name, FILE.csv, or `measured` (runs all transfers)."
+    "  [default: the suite's for the backbone]",
+)
+@click.option(
+    "--oracle-backbone",
+    default=None,
+    shell_complete=_complete("backbone"),
+    help="Cross-PLM: score against this backbone's oracle.",
+)
+@click.option(
+    "--set",
+    "sets",
+    multiple=True,
+    metavar="PART.OPTION=VALUE[,VALUE…]",
+    help="An option of a part; several values give one result each, a:b:c is a list.",
+)
 @click.option("--seeds", default="0", show_default=True, callback=_numbers, help="Training seeds, by commas.")
-@click.option("--max-train", type=click.IntRange(min=1), default=None, help="At most so many training examples a task, a stratified sample.  [default: all]")
-@click.option("--data-dir", type=click.Path(path_type=Path), default=None, help="Local files in the hub's layout instead of the hub.")
-@click.option("--task-data", multiple=True, callback=_pairs, metavar="TASK=DIR", help="The same for one task; may be given several times.")
+@click.option(
+    "--max-train",
+    type=click.IntRange(min=1),
+    default=None,
+    help="At most so many training examples a task, a stratified sample.  [default: all]",
+)
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Local files in the hub's layout instead of the hub.",
+)
+@click.option(
+    "--task-data",
+    multiple=True,
+    callback=_pairs,
+    metavar="TASK=DIR",
+    help="The same for one task; may be given several times.",
+)
 @click.option("--offline", is_flag=True, envvar="COGBENCH_OFFLINE", help="Touch no network.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
-@click.option("--jobs", type=click.IntRange(min=0), default=None, help="Worker processes; 0 computes in this one.  [default: by GPUs, else by cores and memory]")
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=0),
+    default=None,
+    help="Worker processes; 0 computes in this one.  [default: by GPUs, else by cores and memory]",
+)
 @click.option("--scheduler", default=None, metavar="ADDRESS", help="A dask scheduler whose workers compute.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="The folder for result files.")
-@click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True, help="What stdout gets.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    help="The folder for result files.",
+)
+@click.option(
+    "--format", "form", type=click.Choice(FORMATS), default="table", show_default=True, help="What stdout gets."
+)
 def run_command(  # noqa: PLR0913
-    estimators: tuple[str, ...], backbones: tuple[str, ...], suite: str, tasks: str | None, signals: tuple[str, ...],
-    oracle: str | None, oracle_backbone: str | None, sets: tuple[str, ...], seeds: tuple[int, ...], max_train: int | None,
-    data_dir: Path | None, task_data: tuple[tuple[str, Path], ...], offline: bool, device: str, jobs: int | None,
-    scheduler: str | None, dry_run: bool, out: Path, form: str,
-) -> None:  # fmt: skip
+    estimators: tuple[str, ...],
+    backbones: tuple[str, ...],
+    suite: str,
+    tasks: str | None,
+    signals: tuple[str, ...],
+    oracle: str | None,
+    oracle_backbone: str | None,
+    sets: tuple[str, ...],
+    seeds: tuple[int, ...],
+    max_train: int | None,
+    data_dir: Path | None,
+    task_data: tuple[tuple[str, Path], ...],
+    offline: bool,
+    device: str,
+    jobs: int | None,
+    scheduler: str | None,
+    dry_run: bool,
+    out: Path,
+    form: str,
+) -> None:
     """Rank source tasks with estimators and score the rankings."""
     _environment(offline, device)
     from .cells import Workspace
     from .files import Files, home
     from .loading import load
-    from .protocol import answer, questions
+    from .protocol import answer, check
+    from .questions import questions
     from .report import render
     from .store import Store, writable
 
@@ -128,8 +219,10 @@ def run_command(  # noqa: PLR0913
     )
     workspace = Workspace(Files(data_dir, task_data, offline), Store(home()))
     if dry_run:
-        from .protocol import outlook
+        from .outlook import outlook
 
+        for question in asked:
+            check(question, workspace)
         click.echo(outlook(asked, workspace, jobs))
         return
     writable(out)
@@ -193,9 +286,22 @@ def _progress() -> Iterator[Callable[[str, int, int], None] | None]:
         yield None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         bar = progress.add_task("cells", total=None)
         yield lambda place, done, total: progress.update(bar, description=place, completed=done, total=total)

@@ -38,7 +38,9 @@ def check_task(task: Task, files: Files | None = None) -> None:
     files = files or Files()
     train, evaluation = (task.load(split, files) for split in ("train", "evaluation"))  # type: ignore[arg-type]
     for dataset in (train, evaluation):
-        _expect(isinstance(dataset, Dataset) and dataset.kind == task.kind, f"{task.name}: load gave no {task.kind} Dataset")
+        _expect(
+            isinstance(dataset, Dataset) and dataset.kind == task.kind, f"{task.name}: load gave no {task.kind} Dataset"
+        )
     _expect(train.labels == evaluation.labels, f"{task.name}: its splits name different classes")
     _expect(train.sha256 != evaluation.sha256, f"{task.name}: it trains and evaluates on the same examples")
     _expect(task.load("train", files).sha256 == train.sha256, f"{task.name}: it loads differently the second time")
@@ -71,21 +73,36 @@ def check_backbone(backbone: Backbone, files: Files | None = None) -> None:
         for place in places:
             place.mkdir()
         made, again = (backbone.train(first, files, place) for place in places[:2])
-        _expect(made.outputs is not None and np.shape(made.outputs) == (len(evaluation), 2), f"{name}: outputs are not (n_examples, n_labels)")
+        _expect(
+            made.outputs is not None and np.shape(made.outputs) == (len(evaluation), 2),
+            f"{name}: outputs are not (n_examples, n_labels)",
+        )
         _expect(np.array_equal(made.outputs, again.outputs), f"{name}: the same recipe gave two models")  # type: ignore[arg-type]
         moved = backbone.train(replace(second, start=first), files, places[2], made)
-        _expect(np.shape(moved.outputs)[1] == 1, f"{name}: a transfer to numbers does not give one output")
+        _expect(np.asarray(moved.outputs).shape[1] == 1, f"{name}: a transfer to numbers does not give one output")
         bare, tuned = backbone.represent(None, stimuli, files), backbone.represent(made, stimuli, files)
-        _expect(bare.shape == tuned.shape and len(bare) == len(stimuli), f"{name}: representations are not (n_sentences, n_dims)")
-        _expect(bool(np.isfinite(tuned).all()) and not np.allclose(bare, tuned), f"{name}: training left the encoder as it was, or gave NaN")
+        _expect(
+            bare.shape == tuned.shape and len(bare) == len(stimuli),
+            f"{name}: representations are not (n_sentences, n_dims)",
+        )
+        _expect(
+            bool(np.isfinite(tuned).all()) and not np.allclose(bare, tuned),
+            f"{name}: training left the encoder as it was, or gave NaN",
+        )
         alone = np.concatenate([backbone.represent(made, (s,), files) for s in stimuli])
-        _expect(np.allclose(alone, tuned, atol=1e-4), f"{name}: a sentence's representation depends on the sentences beside it")
+        _expect(
+            np.allclose(alone, tuned, atol=1e-4),
+            f"{name}: a sentence's representation depends on the sentences beside it",
+        )
         module, logits = backbone.model(made, files), []
         for batch in backbone.batches(evaluation, files):
             out = module(**batch)
             _expect(out.loss is not None, f"{name}: a batch with labels gives no loss")
             logits.append(out.logits.detach().cpu().numpy())
-        _expect(np.allclose(np.concatenate(logits), made.outputs, atol=1e-3), f"{name}: model and batches do not give the outputs of training")  # type: ignore[arg-type]
+        _expect(
+            np.allclose(np.concatenate(logits), made.outputs, atol=1e-3),
+            f"{name}: model and batches do not give the outputs of training",
+        )  # type: ignore[arg-type]
         _expect(backbone.model(None, files) is not None, f"{name}: the bare backbone has no module")
 
 
@@ -132,15 +149,20 @@ def check_estimator(estimator: Estimator) -> None:
         turned = replace(cell, tasks=TASKS[::-1])
         reordered = estimator.similarity(Evidence(turned, workspace))
         _expect(reordered.sources == names[::-1], f"{estimator.name}: its matrix is not in the order of evidence.tasks")
-        _expect(np.array_equal(first.values, again.values, equal_nan=True), f"{estimator.name}: the same evidence gave two answers")
+        _expect(
+            np.array_equal(first.values, again.values, equal_nan=True),
+            f"{estimator.name}: the same evidence gave two answers",
+        )
         same = np.allclose(first.values, reordered.part(names, names).values, atol=1e-3, equal_nan=True)
         _expect(same, f"{estimator.name}: reordering the tasks changed their scores")
-        _expect(bool(np.isfinite(first.values[~first.same]).all()), f"{estimator.name}: it gave no score for some tasks")
+        _expect(
+            bool(np.isfinite(first.values[~first.same]).all()), f"{estimator.name}: it gave no score for some tasks"
+        )
         _expect(_fingerprint(cell, workspace) == before, f"{estimator.name}: it changed what Evidence gave it")
 
 
 def _fingerprint(cell: Similarity, workspace: Workspace) -> list[Any]:
-    every = replace(cell, estimator=_All())
+    every = replace(cell, estimator=_All())  # type: ignore[arg-type]
     evidence = Evidence(every, workspace)
     return [
         workspace.recording(ToySignal()).sha256,
@@ -159,7 +181,7 @@ class _All:
 def _check_part(part: Any, protocol: Any) -> None:
     name = getattr(part, "name", part)
     _expect(isinstance(part, protocol), f"{name}: it lacks a name or verb of {protocol.__name__}")
-    frozen = is_dataclass(part) and type(part).__dataclass_params__.frozen  # type: ignore[attr-defined]
+    frozen = is_dataclass(part) and getattr(type(part), "__dataclass_params__").frozen  # noqa: B009
     _expect(frozen, f"{name}: a part is a frozen dataclass")
     hash(part)
     _expect(pickle.loads(pickle.dumps(part)) == part, f"{name}: it does not survive pickling")
@@ -168,7 +190,10 @@ def _check_part(part: Any, protocol: Any) -> None:
     identity(part)
     _expect(all(f.init for f in fields(part)), f"{name}: each field of a part is an option that can be given")
     text = str(part.name)
-    _expect(text == text.lower() and "," not in text and " " not in text, f"{name}: names are lower case, without comma or space")
+    _expect(
+        text == text.lower() and "," not in text and " " not in text,
+        f"{name}: names are lower case, without comma or space",
+    )
 
 
 def _expect(truth: bool, message: str) -> None:

@@ -12,7 +12,6 @@ from typing import Any
 
 from .cells import Cell, Workspace
 from .errors import CogbenchError, UnusableData
-
 from .parts import decode, encode
 from .store import Store
 
@@ -77,7 +76,9 @@ def compute(
     missing, there = plan(cells, workspace)
     outcome = Outcome(cached=there)
     if missing:
-        run = _inline(missing, workspace) if jobs == 0 and not scheduler else _spread(missing, workspace, jobs, scheduler)
+        run = (
+            _inline(missing, workspace) if jobs == 0 and not scheduler else _spread(missing, workspace, jobs, scheduler)
+        )
         for done, (cell, error) in enumerate(run, start=1):
             if error is None:
                 outcome.computed.add(cell)
@@ -120,7 +121,9 @@ def _spread(
                 }
             )
             inputs = [futures[c] for c in cell.inputs() if c in futures]
-            futures[cell] = client.submit(_in_worker, request, inputs, key=f"{cell.place}-{workspace.key(cell)}", pure=False)
+            futures[cell] = client.submit(
+                _in_worker, request, inputs, key=f"{cell.place}-{workspace.key(cell)}", pure=False
+            )
         of = {future.key: cell for cell, future in futures.items()}
         for future in as_completed(futures.values()):
             yield of[future.key], (future.exception() if future.status != "finished" else None)
@@ -171,7 +174,9 @@ def _in_worker(request: str, inputs: list[Any]) -> None:
     cell = decode(asked["cell"])
     workspace = _workspace(json.dumps(asked["files"]), asked["store"])
     if differing := _difference(asked["ingredients"], workspace.ingredients(cell)):
-        raise UnusableData(f"this worker would compute another cell: {differing}; install the same versions everywhere.")
+        raise UnusableData(
+            f"this worker would compute another cell: {differing}; install the same versions everywhere."
+        )
     try:
         workspace.folder(cell)
     except CogbenchError:
@@ -195,5 +200,3 @@ def _difference(asked: Any, here: Any, path: str = "") -> str | None:
     else:
         return None if asked == here else f"{path} is {here!r} here, {asked!r} where it was asked for"
     return next((d for p, a, b in pairs if (d := _difference(a, b, p))), None)
-
-

@@ -88,7 +88,9 @@ class Evidence:
         self._ask("representations")
         return _Lazy(
             self.tasks,
-            lambda name: Encoding(self._cell.training(self._tasks[name]), self._signal()).representations(self._workspace),
+            lambda name: Encoding(self._cell.training(self._tasks[name]), self._signal()).representations(
+                self._workspace
+            ),
         )
 
     @property
@@ -149,9 +151,13 @@ class Evidence:
         named = [t for t in self.tasks if t in key.values()]
         cell = Kept(self._cell, name, tuple(sorted(key.items())), tuple(self._tasks[t] for t in named))
         keyed = self._workspace
-        folder = keyed.store.read(cell.place, keyed.key(cell)) or keyed.store.write(
-            cell.place, keyed.key(cell), keyed.ingredients(cell), lambda out: np.savez(out / "arrays.npz", **compute())
-        )
+
+        def fill(out: Path) -> None:
+            arrays: dict[str, Any] = dict(compute())
+            np.savez(out / "arrays.npz", **arrays)
+
+        found = keyed.store.read(cell.place, keyed.key(cell))
+        folder = found or keyed.store.write(cell.place, keyed.key(cell), keyed.ingredients(cell), fill)
         with np.load(folder / "arrays.npz") as arrays:
             return dict(arrays)
 

@@ -3,18 +3,25 @@
 import hashlib
 import json
 import os
+import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .errors import MissingData, UnusableData
 from .records import Source
 
-WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
+if TYPE_CHECKING:
+    from datasets import Dataset as HubDataset
+
+WEIGHTS = ("*.safetensors", "pytorch_model*.bin")  # the second only where there are none of the first
+TOKENIZERS = ("tokenizer_config.json", "tokenizer.json", "vocab.txt", "vocab.json", "*.model")
 TABLES = (".parquet", ".csv", ".tsv", ".jsonl")
+SHARD = re.compile(r".*-\d+-of-(\d+)")
 
 
 class Rows(NamedTuple):
@@ -51,6 +58,8 @@ class Files:
     offline: bool = field(default_factory=lambda: os.environ.get("COGBENCH_OFFLINE", "") not in ("", "0"))
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "data_dir", Path(self.data_dir) if self.data_dir else None)
+        object.__setattr__(self, "overrides", tuple((t, Path(f)) for t, f in dict(self.overrides).items()))
         for folder in (self.data_dir, *(folder for _, folder in self.overrides)):
             if folder is not None and not folder.is_dir():
                 raise MissingData(f"no folder {str(folder)!r}; --data-dir and --task-data name existing folders.")
@@ -69,12 +78,13 @@ class Files:
         ------
         MissingData
             If it is neither local, nor cached, nor to be had from the hub.
+        UnusableData
+            If local files cannot be read as one table.
         """
         places = self._places(task, hub_id, config)
         for folder in places:
-            found = sorted(p for p in folder.glob(f"{split}*") if p.suffix in TABLES and _is_split(p, split))
-            if found:
-                return _joined([read_table(p) for p in found], Source(hub_id))
+            if found := _split_files(folder, split):
+                return _joined(found, Source(hub_id))
         if dict(self.overrides).get(task):
             raise MissingData(f"no {split}*.parquet (or csv, tsv, jsonl) for task {task!r} in {places[0]}.")
         looked = f" (looked in {' and '.join(map(str, places))})" if places else ""
@@ -88,7 +98,7 @@ class Files:
         hub_id : str
             `namespace/name` on the hub, or a local folder.
         revision : str, optional
-            A commit; None takes the hub's newest.
+            A commit; None takes what the cache holds, else the hub's newest.
         package : str, optional
             An importable package whose folder `model/` holds the same model.
 
@@ -101,36 +111,19 @@ class Files:
         local = Path(spec.submodule_search_locations[0], "model") if spec and spec.submodule_search_locations else None
         local = local or (Path(hub_id) if Path(hub_id).is_dir() else None)
         if local:
-            for name in ("config.json", "tokenizer_config.json"):
-                if not (local / name).exists():
-                    raise MissingData(f"model folder {str(local)!r} has no {name}; save model and tokenizer there.")
+            if lacking := _lacking(local):
+                raise MissingData(f"model folder {str(local)!r} has no {lacking}; save model and tokenizer there.")
             weights = sorted(p for pattern in WEIGHTS for p in local.glob(pattern))
-            if not weights:
-                raise MissingData(f"model folder {str(local)!r} has no weights ({' or '.join(WEIGHTS)}).")
             stamp = tuple((str(p), p.stat().st_mtime_ns) for p in (*weights, local / "config.json"))
             return local, Source(hub_id, f"sha256:{_sha256(stamp)}")
         if hub_id.count("/") != 1:
             raise MissingData(f"model {hub_id!r} is no folder here and no hub id of the form namespace/name.")
-
-        from huggingface_hub import snapshot_download
-        from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
-
-        wanted = ["*.json", "*.txt", *WEIGHTS]
-        for local_only in (True, False):
-            if not local_only:
-                self._reach(f"model {hub_id}", "")
-            try:
-                folder = snapshot_download(
-                    hub_id, revision=revision, allow_patterns=wanted, local_files_only=local_only
-                )
-            except (RepositoryNotFoundError, RevisionNotFoundError) as error:
-                raise MissingData(f"the hub has no model {hub_id!r} at revision {revision or 'main'}.") from error
-            except (OSError, ValueError) as error:
-                if not local_only:
-                    raise MissingData(f"model {hub_id!r} could not be downloaded: {_line(error)}") from error
-            else:
-                return Path(folder), Source(hub_id, Path(folder).name)
-        raise AssertionError("unreachable")
+        folder = _snapshot(hub_id, revision, cached=True)
+        if folder is None:
+            self._reach(f"model {hub_id}", "")
+            folder = _snapshot(hub_id, revision, cached=False)
+        assert folder is not None
+        return folder, Source(hub_id, folder.name)
 
     def path(self, *relative: str) -> Path:
         """Return a file or folder below `data_dir`; MissingData says what was looked for."""
@@ -150,26 +143,22 @@ class Files:
         return [folder / config, folder] if config else [folder]
 
     def _from_hub(self, task: str, hub_id: str, split: str, config: str | None, revision: str, looked: str) -> Rows:
-        from datasets import DownloadConfig, load_dataset
+        if hub_id.count("/") != 1:
+            raise MissingData(f"data of task {task!r}: {hub_id!r} is no hub id of the form namespace/name{looked}.")
+        data = _prepared(hub_id, config, split, revision)
+        if data is None:
+            self._reach(f"data of task {task!r}, {hub_id}", looked)
+            from datasets import load_dataset
+            from datasets.exceptions import DatasetsError
 
-        for local_only in (True, False):
-            if not local_only:
-                self._reach(f"data of task {task!r}, {hub_id}", looked)
             try:
-                data = load_dataset(
-                    hub_id,
-                    config,
-                    split=split,
-                    revision=revision,
-                    download_config=DownloadConfig(local_files_only=local_only),
-                )
-            except (OSError, ValueError) as error:  # every kind that the hub's clients raise, unreachable or unknown
-                if not local_only:
-                    raise MissingData(f"{hub_id} could not be read from the hub for task {task!r}: {_line(error)}") from error
-            else:
-                names = {k: tuple(f.names) for k, f in data.features.items() if hasattr(f, "names")}
-                return Rows(data.to_dict(), names, Source(hub_id, revision))
-        raise AssertionError("unreachable")
+                data = load_dataset(hub_id, config, split=split, revision=revision)
+            except (OSError, ValueError, DatasetsError) as error:  # every kind that the hub's clients raise
+                raise MissingData(
+                    f"{hub_id} could not be read from the hub for task {task!r}: {_line(error)}"
+                ) from error
+        names = {k: tuple(f.names) for k, f in data.features.items() if hasattr(f, "names")}
+        return Rows(data.to_dict(), names, Source(hub_id, revision))
 
     def _reach(self, what: str, looked: str) -> None:
         """Raise MissingData unless the hub may be asked and answers: one quick probe instead of a client's retries."""
@@ -181,12 +170,20 @@ class Files:
         if HF_HUB_OFFLINE:
             raise MissingData(f"{what}: not on this machine{looked}, and HF_HUB_OFFLINE is set; {remedy}.")
         if not reachable(ENDPOINT):
-            raise MissingData(f"{what}: not on this machine{looked}, and the hub {ENDPOINT} cannot be reached; {remedy}.")
+            raise MissingData(
+                f"{what}: not on this machine{looked}, and the hub {ENDPOINT} cannot be reached; {remedy}."
+            )
 
 
-@cache
 def reachable(endpoint: str) -> bool:
-    """Whether a server answers there within five seconds; asked once in a process."""
+    """Whether a server answers there within five seconds; asked at most once a minute."""
+    return _answers(endpoint, int(time.monotonic() // 60))
+
+
+@lru_cache(maxsize=1)
+def _answers(endpoint: str, minute: int) -> bool:
+    from http.client import HTTPException
+    from ssl import SSLError
     from urllib.error import HTTPError
     from urllib.request import Request, urlopen
 
@@ -194,9 +191,62 @@ def reachable(endpoint: str) -> bool:
         urlopen(Request(endpoint, method="HEAD"), timeout=5).close()
     except HTTPError:  # an answer all the same
         return True
-    except OSError:
-        return False
+    except (OSError, ValueError, HTTPException) as error:
+        # The hub's client brings certificates of its own: let it find out about those.
+        return isinstance(getattr(error, "reason", None), SSLError)
     return True
+
+
+def _prepared(hub_id: str, config: str | None, split: str, revision: str) -> "HubDataset | None":
+    """Return a split as load_dataset has prepared it at this very commit, or None.
+
+    load_dataset itself asks the hub first whatever it is told, for half a minute if that is silent, and then takes
+    whichever commit is there.
+    """
+    from datasets import Dataset, concatenate_datasets
+    from datasets.config import HF_DATASETS_CACHE
+
+    namespace = hub_id.partition("/")[0]  # with a commit's hash that says enough: names are rewritten in the cache
+    folders = list(Path(HF_DATASETS_CACHE).glob(f"{namespace}___*/{config or '*'}/*/{revision}"))
+    if len(folders) != 1:
+        return None
+    name = re.compile(rf".*-{re.escape(split)}(-\d+-of-\d+)?")
+    files = sorted(p for p in folders[0].glob("*.arrow") if name.fullmatch(p.stem))
+    return concatenate_datasets([Dataset.from_file(str(p)) for p in files]) if files else None
+
+
+def _snapshot(hub_id: str, revision: str | None, *, cached: bool) -> Path | None:
+    """Return the folder of a model in the hub's cache: as it is there, or None, if `cached`; else downloaded."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
+
+    what, lacking = f"model {hub_id!r} at revision {revision or 'main'}", None
+    for weights in WEIGHTS:
+        wanted = ["*.json", "*.txt", "*.model", weights]
+        try:
+            folder = Path(snapshot_download(hub_id, revision=revision, allow_patterns=wanted, local_files_only=cached))
+        except GatedRepoError as error:
+            raise MissingData(f"{what} is gated: accept its terms on its page, then `hf auth login`.") from error
+        except (RepositoryNotFoundError, RevisionNotFoundError) as error:
+            raise MissingData(f"the hub has no {what}.") from error
+        except (OSError, ValueError) as error:
+            if cached:
+                return None
+            raise MissingData(f"{what} could not be downloaded: {_line(error)}") from error
+        lacking = _lacking(folder)
+        if not lacking:
+            return folder
+    if cached:
+        return None
+    raise MissingData(f"{what} has no {lacking}.")
+
+
+def _lacking(folder: Path) -> str | None:
+    """Return what a model's folder has no file of: its config, its tokenizer or its weights."""
+    for what, patterns in {"config.json": ("config.json",), "tokenizer": TOKENIZERS, "weights": WEIGHTS}.items():
+        if not any(any(folder.glob(pattern)) for pattern in patterns):
+            return what if what in patterns else f"{what} ({', '.join(patterns)})"
+    return None
 
 
 def read_table(path: Path) -> Rows:
@@ -208,7 +258,8 @@ def read_table(path: Path) -> Rows:
         If there is no such file, or it cannot be read as what its name says.
     """
     import pyarrow as pa
-    from pyarrow import csv, json as jsonl, parquet
+    from pyarrow import csv, parquet
+    from pyarrow import json as jsonl
 
     if not path.is_file():
         raise MissingData(f"no file {str(path)!r}.")
@@ -231,15 +282,34 @@ def read_table(path: Path) -> Rows:
     return Rows(table.to_pydict(), names, Source(str(path)))
 
 
-def _joined(parts: list[Rows], source: Source) -> Rows:
-    first = parts[0]
-    columns = {name: [v for part in parts for v in part.columns[name]] for name in first.columns}
-    return Rows(columns, first.names, source)
+def _split_files(folder: Path, split: str) -> list[Path]:
+    """Return the files of a split: one table, or all its shards, in their order."""
+    found = sorted(p for p in folder.glob(f"{split}*") if p.suffix in TABLES and _is_split(p, split))
+    if len({(p.suffix, p.stem == split) for p in found}) > 1:
+        names = ", ".join(p.name for p in found)
+        raise UnusableData(f"{str(folder)!r} holds the split {split!r} more than once: {names}; leave one of them.")
+    promised = {int(match[1]) for p in found if (match := SHARD.fullmatch(p.stem))}
+    if promised and promised != {len(found)}:
+        names = ", ".join(p.name for p in found)
+        raise MissingData(f"{str(folder)!r} holds {len(found)} of {max(promised)} files of {split!r}: {names}.")
+    return found
 
 
 def _is_split(path: Path, split: str) -> bool:
     """Whether a file name means this split: `train.csv`, `train-00000-of-00002.parquet`, but not `train_old.csv`."""
     return path.stem == split or path.stem.startswith(f"{split}-")
+
+
+def _joined(files: list[Path], source: Source) -> Rows:
+    first, *others = (read_table(p) for p in files)
+    for part in others:
+        if {*part.columns} != {*first.columns}:
+            raise UnusableData(
+                f"{part.source.id!r} has the columns {', '.join(part.columns)}, but {first.source.id!r} has "
+                f"{', '.join(first.columns)}: shards of one split have the same."
+            )
+    columns = {name: [v for part in (first, *others) for v in part.columns[name]] for name in first.columns}
+    return Rows(columns, first.names, source)
 
 
 @cache

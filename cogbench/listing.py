@@ -26,8 +26,14 @@ def _about(kind: str, part: Any) -> dict[str, Any]:
     doc = (type(part).__doc__ or "").strip().splitlines()
     line = doc[0] if doc else ""
     if kind == "task":
-        return {"about": part.card.description, "kind": part.kind, "metric": part.metric, "suite": part.suite,
-                "rows": part.card.rows, "licence": part.card.licence}  # fmt: skip
+        return {
+            "about": part.card.description,
+            "kind": part.kind,
+            "metric": part.metric,
+            "suite": part.suite,
+            "rows": part.card.rows,
+            "licence": part.card.licence,
+        }
     if kind == "backbone":
         opens = "any hub id or folder" if isinstance(part, Opener) and not getattr(part, "address", True) else ""
         return {"about": opens or getattr(part, "address", line), "options": _options(part)}
@@ -37,8 +43,14 @@ def _about(kind: str, part: Any) -> dict[str, Any]:
         return {"about": line, "needs": ", ".join(sorted(part.needs)), "options": _options(part)}
     if kind == "oracle":
         m = part.transfers
-        return {"about": part.source, "kind": part.kind, "backbone": part.backbone, "suite": part.suite,
-                "size": f"{len(m.sources)} × {len(m.targets)}", "licence": part.licence}  # fmt: skip
+        return {
+            "about": part.source,
+            "kind": part.kind,
+            "backbone": part.backbone,
+            "suite": part.suite,
+            "size": f"{len(m.sources)} × {len(m.targets)}",
+            "licence": part.licence,
+        }
     return {"about": part.description, "tasks": ", ".join(part.tasks), "signal": part.signal}
 
 
@@ -67,7 +79,13 @@ def _presence(kind: str, part: Any, files: Files) -> str:
 def plugin_rows(parts: Parts) -> list[dict[str, Any]]:
     """Return a row for each plugin."""
     return [
-        {"plugin": p.key, "distribution": p.distribution, "version": p.version, "parts": ", ".join(p.parts), "error": p.error or ""}
+        {
+            "plugin": p.key,
+            "distribution": p.distribution,
+            "version": p.version,
+            "parts": ", ".join(p.parts),
+            "error": p.error or "",
+        }
         for p in parts.plugins
     ]
 

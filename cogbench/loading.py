@@ -73,9 +73,9 @@ class Parts:
         known = self.of(kind)
         if name in known:
             return known[name]
-        opened = [(p, part) for p in known.values() if isinstance(p, Opener) and (part := p.open(name)) is not None]
+        opened = [(n, part) for n, p in known.items() if isinstance(p, Opener) and (part := p.open(name)) is not None]
         if len(opened) > 1:
-            raise BrokenPlugin(f"{kind} {name!r} is opened by {' and '.join(p.name for p, _ in opened)}: name one.")
+            raise BrokenPlugin(f"{kind} {name!r} is opened by {' and '.join(n for n, _ in opened)}: name one.")
         if not opened:
             raise UnknownName.of(kind, name, known)
         return opened[0][1]
@@ -168,7 +168,9 @@ def _check_hooks(manager: pluggy.PluginManager, plugin: Plugin, module: ModuleTy
     for name in dir(module):
         if manager.parse_hookimpl_opts(module, name) is not None and name not in known:
             this = f"{distribution_of(__name__)} {metadata.version(distribution_of(__name__) or '')}"
-            raise BrokenPlugin(f"plugin {_where(plugin)} implements {name!r}, a hook that {this} does not have ({', '.join(known)}).")
+            raise BrokenPlugin(
+                f"plugin {_where(plugin)} implements {name!r}, a hook that {this} does not have ({', '.join(known)})."
+            )
 
 
 def _collect(manager: pluggy.PluginManager, plugin: Plugin, module: ModuleType) -> list[tuple[str, Any]]:

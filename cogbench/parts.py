@@ -37,9 +37,11 @@ class Task(Protocol):
     @property
     def kind(self) -> str:
         """One of `cogbench.KINDS`: head, loss and columns follow from it."""
+
     @property
     def metric(self) -> str:
         """One of `cogbench.METRICS`."""
+
     @property
     def card(self) -> Card: ...
     def load(self, split: Split, files: "Files") -> Dataset:
@@ -54,14 +56,19 @@ class Backbone(Protocol):
     def name(self) -> str: ...
     def source(self, files: "Files") -> Source:
         """Return the model's id and a revision that changes when its weights do."""
+
     def settings(self, kind: str, n_examples: int) -> Settings:
         """Return how this backbone is trained on so many examples of a kind of task."""
+
     def train(self, recipe: Recipe, files: "Files", out: Path, start: Checkpoint | None = None) -> Checkpoint:
         """Train into the empty folder `out`, from the encoder of `start` if given; `recipe.settings` is filled in."""
+
     def represent(self, checkpoint: Checkpoint | None, sentences: tuple[str, ...], files: "Files") -> Array:
         """Return (n_sentences, n_dims) float32; None stands for the bare backbone."""
+
     def model(self, checkpoint: Checkpoint | None, files: "Files") -> "Module":
         """Return the torch module with its head, or the bare encoder for None, in evaluation mode."""
+
     def batches(self, dataset: Dataset, files: "Files") -> Iterator[Mapping[str, "Tensor"]]:
         """Yield encoded batches in the order of the rows; `model(**batch)` gives `.loss` and `.logits`."""
 
@@ -84,6 +91,7 @@ class Estimator(Protocol):
     @property
     def needs(self) -> frozenset[str]:
         """What it will ask of Evidence (some of `cogbench.NEEDS`), so that the cost is known before the run."""
+
     def similarity(self, evidence: "Evidence") -> TaskMatrix: ...
 
 

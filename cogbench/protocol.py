@@ -1,122 +1,25 @@
 """One run, read from top to bottom: question, cells, matrix, ranking, scores, result."""
 
-import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
-from pathlib import Path
 from time import perf_counter
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from . import engine
-from .cells import Cell, Encoding, Training, Workspace
+from .cells import Cell, Encoding, Workspace
 from .errors import CogbenchError, FailedCells, UnusableData
-from .evidence import Similarity
 from .files import Files, home
 from .loading import Parts, load
-from .parts import Backbone, Estimator, Signal, Task, distribution_of, encode, options
+from .parts import Backbone, Estimator, Task, distribution_of, encode, options
+from .questions import Question, questions
 from .ranking import rank, scores
 from .records import Oracle, TaskMatrix
 from .result import SCHEMA_VERSION, Cells, DataUsed, OracleUsed, Provenance, Result, SignalReport, TaskReport, rows
-from .setting import check_targets, varied
 from .store import Store
-from .transfer import measured, read_oracle, trainings
-
-MEASURED = "measured"
-STIMULI = frozenset({"representations", "responses"})  # what needs a signal
-log = logging.getLogger("cogbench")
-
-
-@dataclass(frozen=True, eq=False)
-class Question:
-    """One thing to find out: how well an estimator ranks the source tasks of a suite, on a backbone."""
-
-    estimator: Estimator
-    backbone: Backbone
-    tasks: tuple[Task, ...]
-    signal: Signal | None
-    oracle: Oracle | Literal["measured"] | None
-    oracle_backbone: Backbone  # another than `backbone` in a cross-PLM evaluation
-    suite: str
-    seeds: tuple[int, ...] = (0,)
-    max_train: int | None = None
-
-    def similarities(self) -> list[Similarity]:
-        """Return the cells of the estimator's matrices, one a seed."""
-        # The order of the tasks changes no matrix, so it must change no key.
-        tasks = tuple(sorted(self.tasks, key=lambda t: t.name))
-        return [Similarity(self.estimator, self.backbone, tasks, self.signal, s, self.max_train) for s in self.seeds]
-
-    def trained(self) -> list[Training]:
-        """Return the trainings whose scores tell whether the tasks were learned; none if no model is asked for."""
-        if not {"representations", "models", "transfers"} & self.estimator.needs:
-            return []
-        return [cell.training(t) for cell in self.similarities() for t in cell.tasks]
-
-    def transfers(self) -> list[Training]:
-        """Return the trainings of the oracle, if it is to be measured."""
-        if self.oracle != MEASURED:
-            return []
-        return [c for s in self.seeds for c in trainings(self.oracle_backbone, self.tasks, s, self.max_train).values()]
-
-    def cells(self) -> list[Cell]:
-        """Return all cells whose results this question reads."""
-        return [*self.similarities(), *self.trained(), *self.transfers()]
-
-
-def questions(
-    parts: Parts,
-    estimators: Iterable[str | Estimator],
-    backbones: Iterable[str | Backbone],
-    *,
-    suite: str = "cogtaskonomy",
-    tasks: Sequence[str | Task] | None = None,
-    signals: Sequence[str | Signal] = (),
-    oracle: str | Oracle | None = None,
-    oracle_backbone: str | Backbone | None = None,
-    sets: Sequence[str] = (),
-    seeds: Sequence[int] = (0,),
-    max_train: int | None = None,
-) -> list[Question]:
-    """Resolve names into one question for each estimator, backbone and signal, with their options varied by `sets`.
-
-    Raises
-    ------
-    UnknownName, UnusableData
-        If a name or an option is unknown, or too few tasks are asked for.
-    """
-
-    def found(kind: str, asked: Iterable[Any]) -> list[Any]:
-        return [v for a in asked for v in varied(parts.find(kind, a) if isinstance(a, str) else a, sets)]
-
-    of_suite = parts.find("suite", suite)
-    task_parts = tuple(found("task", tasks or of_suite.tasks))
-    if len(task_parts) < 3 or len({t.name for t in task_parts}) < len(task_parts):
-        raise UnusableData("a ranking of sources needs at least three tasks, each named once.")
-    rankers, bones = found("estimator", estimators), found("backbone", backbones)
-    stimuli = found("signal", signals or [of_suite.signal]) if any(STIMULI & e.needs for e in rankers) else []
-    check_targets(sets, [*task_parts, *rankers, *bones, *stimuli])
-    common = (of_suite.name, tuple(seeds), max_train)
-    asked = []
-    for backbone in bones:
-        truth = found("backbone", [oracle_backbone])[0] if oracle_backbone else backbone
-        table = _oracle(parts, oracle or dict(of_suite.oracles).get(truth.name), [t.name for t in task_parts])
-        for ranker in rankers:
-            for signal in stimuli if STIMULI & ranker.needs else [None]:
-                asked.append(Question(ranker, backbone, task_parts, signal, table, truth, *common))
-    return asked
-
-
-def _oracle(parts: Parts, asked: str | Oracle | None, tasks: list[str]) -> Oracle | Literal["measured"] | None:
-    if asked is None or asked == MEASURED:
-        return asked  # type: ignore[return-value]
-    if isinstance(asked, str):
-        file = asked not in parts.oracles and Path(asked).suffix in (".csv", ".tsv", ".json")
-        asked = read_oracle(Path(asked)) if file else parts.find("oracle", asked)
-    return asked.part(tasks)  # type: ignore[union-attr]
+from .transfer import measured
 
 
 def run(
@@ -140,7 +43,8 @@ def run(
     jobs : int, optional
         Worker processes; 0 computes in this process.
     **asked
-        `suite`, `tasks`, `signals`, `oracle`, `oracle_backbone`, `sets`, `seeds`, `max_train`: see `cogbench run --help`.
+        `suite`, `tasks`, `signals`, `oracle`, `oracle_backbone`, `sets`, `seeds`, `max_train`, as `questions` takes
+        them; see `cogbench run --help`.
 
     Returns
     -------
@@ -157,13 +61,16 @@ def run(
     >>> cogbench.run("cra", "minilm-2l", suite="mini")[0].scores.trs  # doctest: +SKIP
     """
     parts = parts or load()
-    several = [[p] if isinstance(p, str) or not isinstance(p, Sequence) else p for p in (estimator, backbone)]
-    found = questions(parts, *several, **asked)
+    found = questions(parts, _several(estimator), _several(backbone), **asked)
     workspace = Workspace(files or Files(), store or Store(home()))
     results, failures = answer(found, workspace, parts, jobs=jobs)
     if failures:
         raise FailedCells("; ".join(failures))
     return results
+
+
+def _several(asked: Any) -> Sequence[Any]:
+    return asked if isinstance(asked, Sequence) and not isinstance(asked, str) else [asked]
 
 
 def answer(
@@ -207,39 +114,6 @@ def answer(
         seconds = round(perf_counter() - clock, 3)
         results.append(_result(question, workspace, parts, outcome, started, seconds))
     return results, list(dict.fromkeys(failures))
-
-
-def outlook(asked: Sequence[Question], workspace: Workspace, jobs: int | None = None) -> str:
-    """Return the plan of a run in words: cells done and to do, the time and the disk that they will take."""
-    for question in asked:
-        check(question, workspace)
-    missing, there = engine.plan([c for q in asked for c in q.cells()], workspace)
-    trainings_left = [c for c in missing if isinstance(c, Training)]
-    lines = [f"{len(there)} cells are in the store {workspace.store.root}, {len(missing)} are to be computed:"]
-    kinds = {type(c).__name__: sum(type(d) is type(c) for d in missing) for c in missing}
-    lines += [f"  {count} × {kind.lower()}" for kind, count in kinds.items()]
-    if trainings_left:
-        lines.append(_cost(trainings_left, workspace, max(1, engine.workers() if jobs is None else jobs)))
-    return "\n".join(lines)
-
-
-def _cost(cells: Sequence[Training], workspace: Workspace, spread: int) -> str:
-    """Return the expected time and disk of some trainings, from a measured second of one for each task and backbone."""
-    known: dict[tuple[str, str], tuple[float, int]] = {}
-    for cell in cells:
-        measure = getattr(cell.backbone, "cost", None)
-        if measure is None:
-            return f"  time and disk: unknown, for backbone {cell.backbone.name!r} cannot tell its cost"
-        key = (cell.backbone.name, cell.recipe.task.name)
-        if key not in known:
-            known[key] = measure(cell.filled(workspace), workspace.files)
-    costs = [(known[c.backbone.name, c.recipe.task.name], c) for c in cells]
-    minutes = sum(seconds for (seconds, _), _ in costs) / spread / 60
-    disk = sum(size for (_, size), c in costs if not c.recipe.start) / 2**20
-    return (
-        f"  time: about {minutes:.1f} minutes of training on {spread} worker(s), from a measured second of each task\n"
-        f"  disk: about {disk:,.0f} MiB of weights, those of transfers not counted: they are dropped once scored"
-    )
 
 
 def check(question: Question, workspace: Workspace) -> None:
@@ -315,7 +189,7 @@ def _result(
 
 
 def _truth(question: Question, workspace: Workspace) -> Oracle | None:
-    if question.oracle != MEASURED:
+    if question.oracle is None or isinstance(question.oracle, Oracle):
         return question.oracle
     return measured(
         question.oracle_backbone,
@@ -398,5 +272,3 @@ def _device() -> str:
 def _first_line(error: Exception) -> str:
     lines = str(error).strip().splitlines()
     return lines[0 if isinstance(error, CogbenchError) else -1] if lines else type(error).__name__
-
-

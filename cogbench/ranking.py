@@ -90,7 +90,9 @@ class Scores:
     per_target: dict[str, float]
 
 
-def scores(predicted: Ranking, true: Ranking, oracle: Oracle, *, ks: tuple[int, ...] = (3, 4, 5), top_m: int = 6) -> Scores:
+def scores(
+    predicted: Ranking, true: Ranking, oracle: Oracle, *, ks: tuple[int, ...] = (3, 4, 5), top_m: int = 6
+) -> Scores:
     """Score a predicted ranking against the true one.
 
     Parameters

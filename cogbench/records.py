@@ -262,7 +262,8 @@ class TaskMatrix:
         values = np.array(self.values, np.float64)  # a copy: a record shares no array with its maker
         if values.shape != (len(self.sources), len(self.targets)):
             raise UnusableData(
-                f"a matrix of shape {values.shape} does not fit {len(self.sources)} sources × {len(self.targets)} targets."
+                f"a matrix of shape {values.shape} does not fit "
+                f"{len(self.sources)} sources × {len(self.targets)} targets."
             )
         for names in (self.sources, self.targets):
             if len(set(names)) != len(names):

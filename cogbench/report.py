@@ -36,7 +36,9 @@ def grid(rows: Sequence[dict[str, Any]], form: str) -> str:
     from tabulate import tabulate
 
     shown = [{k: _text(v) for k, v in row.items()} for row in rows]
-    return tabulate(shown, headers="keys", tablefmt="github" if form == "markdown" else "latex_booktabs", disable_numparse=True)
+    return tabulate(
+        shown, headers="keys", tablefmt="github" if form == "markdown" else "latex_booktabs", disable_numparse=True
+    )
 
 
 def _summary(results: Iterable[Result]) -> list[dict[str, Any]]:
@@ -60,7 +62,9 @@ def _summary(results: Iterable[Result]) -> list[dict[str, Any]]:
 
 def _card(result: Result) -> str:
     """Return one result for the terminal: a headline, the scores, and the target tasks one by one."""
-    title = f"[bold]{_escape(result.estimator)}[/] on [bold]{_escape(result.backbone)}[/], suite {_escape(result.suite)}"
+    title = (
+        f"[bold]{_escape(result.estimator)}[/] on [bold]{_escape(result.backbone)}[/], suite {_escape(result.suite)}"
+    )
     title += f", signal {_escape(result.signal)}" if result.signal else ""
     lines = [title, *_score_lines(result)]
     return _rich(*lines, _targets(result), *_footer(result))
@@ -76,7 +80,7 @@ def _score_lines(result: Result) -> list[str]:
     alone = "unknown" if s.no_transfer_mean is None else f"{s.no_transfer_mean:.3f}"
     return [
         f"oracle {_escape(oracle.name)} ({oracle.kind}, {_escape(oracle.backbone)})",
-        f"TRS [bold]{s.trs:.2f}[/] \\[{low:.2f}, {high:.2f}]  chance {s.trs_chance:.2f}, p {s.trs_p:.3f}  (1 is perfect)",
+        f"TRS [bold]{s.trs:.2f}[/] \\[{low:.2f}, {high:.2f}] (1 is perfect; chance {s.trs_chance:.2f}, p {s.trs_p:.3f})",
         f"in the oracle's top {s.top_m}: {tops}",
         f"mean metric: selected {s.selected_mean:.3f}, oracle best {s.oracle_best_mean:.3f}, "
         f"random {s.random_mean:.3f}, no transfer {alone}",
@@ -103,14 +107,19 @@ def _true_rank(result: Result, source: str, target: str) -> str:
 
 
 def _footer(result: Result) -> list[str]:
-    lines = [] if result.seed_floor is None else [f"seed floor {result.seed_floor:.3f}: RDM correlation of a task between seeds"]
+    lines = (
+        []
+        if result.seed_floor is None
+        else [f"seed floor {result.seed_floor:.3f}: RDM correlation of a task between seeds"]
+    )
     unlearned = [t for t, report in result.tasks.items() if not report.learned]
     if unlearned:
         lines.append(f"[bold]not learned[/]: {', '.join(unlearned)} — their representations say little")
     if q := result.signal_quality:
         channels = next(iter(q.channels.values()), [])
         shown = ", ".join(channels[:8]) + (f" and {len(channels) - 8} more" if len(channels) > 8 else "")
-        lines.append(f"signal: {q.sentences} sentences, {q.subjects} subject(s), {len(channels)} channels ({_escape(shown)}), unit {_escape(q.unit)}")
+        size = f"{q.sentences} sentences, {q.subjects} subject(s), {len(channels)} channels"
+        lines.append(f"signal: {size} ({_escape(shown)}), unit {_escape(q.unit)}")
         lines += [f"  {_escape(note)}" for note in q.notes]
     cells = result.provenance.cells
     lines += [f"note: {_escape(note)}" for note in result.notes]

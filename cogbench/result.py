@@ -131,7 +131,12 @@ class Result:
         """The name of the result's file: what it is of, and 8 digits of all that sets it apart."""
         from .cells import slug
 
-        parts = (self.estimator, self.backbone, self.signal or "no-signal", self.oracle.name if self.oracle else "no-oracle")
+        parts = (
+            self.estimator,
+            self.backbone,
+            self.signal or "no-signal",
+            self.oracle.name if self.oracle else "no-oracle",
+        )
         apart = [
             *parts,
             self.suite,
@@ -167,11 +172,15 @@ class Result:
         except (ValueError, AttributeError) as error:
             raise UnusableData(f"{str(path)!r} is no result of cogbench: {error}.") from None
         if isinstance(version, int) and version > SCHEMA_VERSION:
-            raise UnusableData(f"{str(path)!r} has schema version {version}; this cogbench reads up to {SCHEMA_VERSION}: upgrade it.")
+            raise UnusableData(
+                f"{str(path)!r} has schema version {version}; this cogbench reads up to {SCHEMA_VERSION}: upgrade it."
+            )
         try:
             return _adapter().validate_python(held)
         except ValidationError as error:
-            raise UnusableData(f"{str(path)!r} is no result of cogbench: {error.errors()[0]['loc']} {error.errors()[0]['msg']}.") from None
+            raise UnusableData(
+                f"{str(path)!r} is no result of cogbench: {error.errors()[0]['loc']} {error.errors()[0]['msg']}."
+            ) from None
 
     def plain(self) -> dict[str, Any]:
         """Return the result as JSON values."""
@@ -192,4 +201,3 @@ def _adapter() -> Any:
     from pydantic import TypeAdapter
 
     return TypeAdapter(Result)
-

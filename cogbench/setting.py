@@ -40,7 +40,9 @@ def check_targets(sets: Iterable[str], parts: Sequence[Any]) -> None:
     for text in sets:
         path, _ = split(text)
         if not any(path.startswith(f"{p.name}.") for p in parts):
-            raise UnknownName.of("part in --set", path.rpartition(".")[0] or path, {p.name for p in parts}, there="In this run")
+            raise UnknownName.of(
+                "part in --set", path.rpartition(".")[0] or path, {p.name for p in parts}, there="In this run"
+            )
 
 
 def split(text: str) -> tuple[str, list[str]]:
@@ -58,7 +60,12 @@ def _replaced(part: Any, option: Sequence[str], text: str) -> Any:
         raise UnknownName.of(f"option of {part.name!r}", name, known, there="Options")
     if rest:
         if not dataclasses.is_dataclass(known[name]):
-            raise UnknownName.of(f"member of {part.name!r}", name, [k for k, v in known.items() if dataclasses.is_dataclass(v)], there="Members")
+            raise UnknownName.of(
+                f"member of {part.name!r}",
+                name,
+                [k for k, v in known.items() if dataclasses.is_dataclass(v)],
+                there="Members",
+            )
         return with_option(part, name, _replaced(known[name], rest, text))
     return with_option(part, name, _typed(part, name, text))
 

@@ -1,8 +1,8 @@
 """Results of cells as plain files under readable names, written whole or not at all.
 
-    <root>/minilm/cola/seed-0-1f3a9c20/     8 digits of the key end the name
-        cell.json                           the key, all its ingredients, and each file's size and sha256
-        scores.json, model/…                what the cell wrote
+<root>/minilm/cola/seed-0-1f3a9c20/     8 digits of the key end the name
+    cell.json                           the key, all its ingredients, and each file's size and sha256
+    scores.json, model/…                what the cell wrote
 """
 
 import contextlib

@@ -118,7 +118,9 @@ class ToyBackbone:
                 loss = None
                 if labels is not None:
                     whole = labels.dtype == torch.long
-                    loss = nn.functional.cross_entropy(logits, labels) if whole else ((logits[:, 0] - labels) ** 2).mean()
+                    loss = (
+                        nn.functional.cross_entropy(logits, labels) if whole else ((logits[:, 0] - labels) ** 2).mean()
+                    )
                 states = (words[:, None, :], hidden[:, None, :]) if output_hidden_states else None
                 return Output(loss, logits, states)
 
@@ -166,6 +168,11 @@ def _bare() -> Array:
 TASKS = tuple(
     ToyTask(f"toy-{letter}", WORDS[i : i + 4], kind, metric)
     for i, (letter, kind, metric) in enumerate(
-        [("a", "classification", "accuracy"), ("b", "classification", "mcc"), ("c", "classification", "f1"), ("d", "regression", "spearman")]
+        [
+            ("a", "classification", "accuracy"),
+            ("b", "classification", "mcc"),
+            ("c", "classification", "f1"),
+            ("d", "regression", "spearman"),
+        ]
     )
 )

@@ -17,7 +17,9 @@ from .records import Oracle, Recipe, TaskMatrix
 NO_TRANSFER = "no-transfer"  # the row of a table that holds the targets trained without a source
 
 
-def trainings(backbone: Backbone, tasks: Sequence[Task], seed: int, max_train: int | None) -> dict[tuple[str, str], Training]:
+def trainings(
+    backbone: Backbone, tasks: Sequence[Task], seed: int, max_train: int | None
+) -> dict[tuple[str, str], Training]:
     """Return the cells of a measured oracle: (target, target) trains a task alone, (source, target) transfers."""
     alone = {t.name: Recipe((t,), seed=seed, max_train=max_train) for t in tasks}
     return {
@@ -118,7 +120,12 @@ def write_oracle(oracle: Oracle, path: Path) -> None:
         "standard_error": rounded(oracle.standard_error),
     }
     body = ",\n".join(
-        f" {json.dumps(k)}: " + ("[\n  " + ",\n  ".join(map(json.dumps, v)) + "\n ]" if k in ("transfers", "standard_error") and v else json.dumps(v))
+        f" {json.dumps(k)}: "
+        + (
+            "[\n  " + ",\n  ".join(map(json.dumps, v)) + "\n ]"
+            if k in ("transfers", "standard_error") and v
+            else json.dumps(v)
+        )
         for k, v in record.items()
     )
     write_whole(path, "{\n" + body + "\n}\n")
@@ -136,7 +143,10 @@ def _from_json(path: Path) -> Oracle:
         matrix = TaskMatrix(
             tuple(held.pop("sources")), tuple(held.pop("targets")), np.array(held.pop("transfers"), np.float64)
         )
-        arrays = {k: np.array(v, np.float64) for k in ("no_transfer", "standard_error") if (v := held.pop(k)) is not None}
+        arrays: dict[str, Any] = {
+            k: None if (v := held.pop(k)) is None else np.array(v, np.float64)
+            for k in ("no_transfer", "standard_error")
+        }
         return Oracle(transfers=matrix, **arrays, **held)
     except (ValueError, KeyError, TypeError) as error:
         raise UnusableData(f"{str(path)!r} is no oracle that cogbench wrote: {error!r}.") from error

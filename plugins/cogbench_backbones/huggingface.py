@@ -23,8 +23,8 @@ HEADS = {
 
 # Table 4 of the paper, for full data on BERT and TinyBERT; the schedule is BERT's, for the table states none.
 FULL = Settings(epochs=3, batch_size=32, learning_rate=2e-5, warmup=0.1)
-# A few hundred examples, or a small model, learn nothing at 2e-5: with less than some hundred steps every task stays
-# the pre-trained model. Chosen on whether the real tasks are learned (metric above the trivial answer), on nothing else.
+# A few hundred examples, or a small model, learn nothing at 2e-5: with less than some hundred steps every task
+# stays the pre-trained model. Chosen on whether real tasks are learned, on nothing else.
 SMALL = {
     "classification": Settings(epochs=5, batch_size=16, learning_rate=1e-4, warmup=0.1, min_steps=300),
     "regression": Settings(epochs=5, batch_size=16, learning_rate=1e-4, warmup=0.1, min_steps=300),
@@ -88,7 +88,9 @@ class HuggingFace:
     def settings(self, kind: str, n_examples: int) -> Settings:
         """Return the paper's Table 4 for full data, settings that teach for few examples or a small model."""
         usual = SMALL[kind] if self.small or n_examples < FEW_EXAMPLES else FULL
-        return Settings(**{f.name: _first(getattr(self, f.name, None), getattr(usual, f.name)) for f in fields(Settings)})
+        return Settings(
+            **{f.name: _first(getattr(self, f.name, None), getattr(usual, f.name)) for f in fields(Settings)}
+        )
 
     def train(self, recipe: Recipe, files: Files, out: Path, start: Checkpoint | None = None) -> Checkpoint:
         """Fine-tune all weights with AdamW, batches of like lengths and a linear schedule; keep model and head."""
@@ -187,11 +189,11 @@ class HuggingFace:
 
     def _encoder(self, checkpoint: Checkpoint | None, files: Files) -> Any:
         folder, depth = (checkpoint.folder, {}) if checkpoint else (self._folder(files)[0], self._depth())
-        return _transformers().AutoModel.from_pretrained(folder, **depth).eval().to(_device())
+        return _transformers().AutoModel.from_pretrained(folder, dtype="float32", **depth).eval().to(_device())
 
     def _with_head(self, dataset: Dataset, files: Files) -> Any:
         head = getattr(_transformers(), HEADS[dataset.kind])
-        return head.from_pretrained(self._folder(files)[0], num_labels=max(1, len(dataset.labels)), **self._depth())
+        return head.from_pretrained(self._folder(files)[0], num_labels=max(1, len(dataset.labels)), dtype="float32", **self._depth())
 
     def _depth(self) -> dict[str, int]:
         return {"num_hidden_layers": self.layers} if self.layers else {}
@@ -232,7 +234,9 @@ class _Encoded:
 
 
 def _labels(dataset: Dataset) -> list[float] | list[int]:
-    return [float(v) for v in dataset.columns["label"]] if dataset.kind == "regression" else list(dataset.columns["label"])
+    return (
+        [float(v) for v in dataset.columns["label"]] if dataset.kind == "regression" else list(dataset.columns["label"])
+    )
 
 
 def _encode(tokenizer: Any, dataset: Dataset, max_length: int) -> Any:
@@ -307,7 +311,12 @@ def register_backbones() -> Iterable[Backbone]:
     return [
         HuggingFace("bert", "google-bert/bert-base-uncased", "86b5e0934494bd15c9632b12f734a8a67f723594"),
         HuggingFace("tinybert", "huawei-noah/TinyBERT_General_6L_768D", "8b6152f3be8ab89055dea2d040cebb9591d97ef6"),
-        HuggingFace("tinybert-4l", "huawei-noah/TinyBERT_General_4L_312D", "34707a33cd59a94ecde241ac209bf35103691b43", small=True),
+        HuggingFace(
+            "tinybert-4l",
+            "huawei-noah/TinyBERT_General_4L_312D",
+            "34707a33cd59a94ecde241ac209bf35103691b43",
+            small=True,
+        ),
         HuggingFace("minilm", **MINILM),  # type: ignore[arg-type]
         HuggingFace("minilm-2l", layers=2, **MINILM),  # type: ignore[arg-type]
         HuggingFace("hub"),

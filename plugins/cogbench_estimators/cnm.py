@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from cogbench import Array, Responses, TaskMatrix, UnusableData, hookimpl
 
 from .dse import representations, unit_rows
+from .mapping import channel_scores, compressed, fit, moments, z_scored
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,6 +41,9 @@ class CNM:
         Of each training.
     average : {"matrices", "vectors"}
         Over subjects and seeds: of the similarities, or of the vectors before they are compared.
+    solver : {"compressed", "plain"}
+        With more channels than training stimuli, map to as many combinations of channels as there are stimuli, or to
+        all channels; otherwise the two are the same. They differ by less than two seeds of the same solver.
 
     References
     ----------
@@ -56,6 +60,7 @@ class CNM:
     batch_size: int = 128
     learning_rate: float = 1e-3
     average: Literal["matrices", "vectors"] = "matrices"
+    solver: Literal["compressed", "plain"] = "compressed"
     name: str = "cnm"
     needs: frozenset[str] = frozenset({"representations", "responses"})
 
@@ -159,117 +164,22 @@ class CNM:
             rest = np.concatenate(folds[:k] + folds[k + 1 :])
             for i, hidden in enumerate(self.hidden):
                 predicted = self.predict(x, y, rest, test, hidden, (*key, k + 1))  # (n_tasks, n_test, n_channels)
-                errors[i] += (predicted - y[test]).square().mean(dim=(1, 2)).cpu().numpy()
+                errors[i] += [float((p - y[test]).square().mean()) for p in predicted]
         return errors.argmin(axis=0)
 
     def predict(
         self, x: "Tensor", y: "Tensor", train: Array, test: Array, hidden: int, key: tuple[int, ...]
     ) -> "Tensor":
         """Fit all tasks on the rows `train` and predict the rows `test`: (n_tasks, n_test, n_channels)."""
+        targets, basis, shrink = y[train], None, 1.0  # (n_train, n_targets)
+        if self.solver == "compressed" and y.shape[1] > len(train):
+            targets, basis, shrink = compressed(targets, hidden, key)  # as many targets as training rows, at most
         w1, b1, w2, b2 = fit(
-            x[:, train], y[train], hidden, (*key, hidden), self.epochs, self.batch_size, self.learning_rate
+            x[:, train], targets, hidden, key, self.epochs, self.batch_size, self.learning_rate, shrink
         )
         h = (b1 + x[:, test] @ w1).relu()  # (n_tasks, n_test, n_hidden)
-        return b2 + h @ w2  # (n_tasks, n_test, n_channels)
-
-
-def z_scored(values: Array) -> Array:
-    """Return (n_stimuli, n_channels) float32 with mean 0 and standard deviation 1 in each channel."""
-    values = values.astype(np.float64)
-    return ((values - values.mean(axis=0)) / values.std(axis=0)).astype(np.float32)
-
-
-def fit(
-    x: "Tensor", y: "Tensor", hidden: int, key: tuple[int, ...], epochs: int, batch_size: int, learning_rate: float
-) -> "list[Tensor]":
-    """Train one network for each task, all in one batch: they share first weights, batches and targets.
-
-    The summed squared error keeps the tasks apart, as no weight belongs to two of them. The gradients are written
-    out: two products of each layer are nearly all of the time.
-
-    Parameters
-    ----------
-    x : tensor of shape (n_tasks, n_train, n_dims)
-    y : tensor of shape (n_train, n_channels)
-    hidden : int
-        Size of the hidden layer.
-    key : tuple of int
-        What first weights and order of the batches are drawn from.
-    epochs, batch_size, learning_rate : int, int, float
-
-    Returns
-    -------
-    list of tensors
-        Weights and biases: (n_tasks, n_dims, hidden), (n_tasks, 1, hidden), (n_tasks, hidden, n_channels) and
-        (n_tasks, 1, n_channels).
-
-    Notes
-    -----
-    Conventions of Keras: uniform Glorot weights, zero biases, Adam with epsilon 1e-7, mean squared error over the
-    channels of a shuffled batch, the last of which is smaller.
-    """
-    import torch
-    from torch.optim.adam import adam  # not the class: making one imports torch's compiler, for seconds
-
-    how: dict[str, Any] = {"lr": learning_rate, "eps": 1e-7, "beta1": 0.9, "beta2": 0.999, "weight_decay": 0.0}
-    how |= {"amsgrad": False, "maximize": False, "foreach": False, "fused": True}
-    draw = torch.Generator().manual_seed(int(np.random.SeedSequence(key).generate_state(1)[0]))
-
-    def glorot(n_in: int, n_out: int) -> "Tensor":
-        limit = (6 / (n_in + n_out)) ** 0.5
-        weights = torch.empty(n_in, n_out).uniform_(-limit, limit, generator=draw)
-        return weights.to(x.device).repeat(len(x), 1, 1)
-
-    w1, w2 = glorot(x.shape[2], hidden), glorot(hidden, y.shape[1]).mT.contiguous()  # faster so, for few channels
-    b1, b2 = torch.zeros_like(w1[:, :1]), torch.zeros_like(w2[:, None, :, 0])
-    weights = [w1, b1, w2, b2]
-    gradients, first, second = ([torch.zeros_like(w) for w in weights] for _ in range(3))
-    g1, gb1, g2, gb2 = gradients
-    steps = [torch.zeros((), device=x.device) for _ in weights]
-    for _ in range(epochs):
-        for rows in torch.randperm(len(y), generator=draw).to(x.device).split(batch_size):
-            xb = x.index_select(1, rows)  # (n_tasks, n_batch, n_dims)
-            h = torch.baddbmm(b1, xb, w1).relu_()  # (n_tasks, n_batch, n_hidden)
-            e = torch.baddbmm(b2, h, w2.mT).sub_(y.index_select(0, rows))  # (n_tasks, n_batch, n_channels)
-            e *= 2 / e[0].numel()  # the gradient of the mean squared error
-            torch.bmm(e.mT, h, out=g2)  # (n_tasks, n_channels, n_hidden)
-            torch.sum(e, dim=1, keepdim=True, out=gb2)  # (n_tasks, 1, n_channels)
-            e = torch.ops.aten.threshold_backward(torch.bmm(e, w2), h, 0)  # (n_tasks, n_batch, n_hidden)
-            torch.bmm(xb.mT, e, out=g1)  # (n_tasks, n_dims, n_hidden)
-            torch.sum(e, dim=1, keepdim=True, out=gb1)  # (n_tasks, 1, n_hidden)
-            adam(weights, gradients, first, second, [], steps, **how)
-    return [w1, b1, w2.mT, b2]
-
-
-def moments(y: "Tensor", predicted: "Tensor") -> "Tensor":
-    """Sums over stimuli that a channel's score is made of; sums of folds add up.
-
-    Parameters
-    ----------
-    y : tensor of shape (n_stimuli, n_channels)
-    predicted : tensor of shape (n_tasks, n_stimuli, n_channels)
-
-    Returns
-    -------
-    tensor of shape (6, n_tasks, n_channels)
-        In float64: (y - p)², y, y², p, p², y p.
-    """
-    import torch
-
-    y = y.expand_as(predicted)
-    terms = ((y - predicted).square(), y, y.square(), predicted, predicted.square(), y * predicted)
-    return torch.stack([term.sum(dim=1, dtype=torch.float64) for term in terms])
-
-
-def channel_scores(sums: Array, n: int, score: Literal["r2", "rho"]) -> Array:
-    """Return the (n_tasks, n_channels) scores from `moments` over n stimuli; 0 where a score is undefined."""
-    sse, y, yy, p, pp, yp = sums  # each (n_tasks, n_channels)
-    sst, spread = yy - y * y / n, pp - p * p / n
-    noise = 1e-13 * pp  # what rounding leaves of constant predictions
-    with np.errstate(invalid="ignore", divide="ignore"):
-        if score == "r2":
-            return np.where(sst > 0, 1 - sse / sst, 0)
-        return np.where((sst > 0) & (spread > noise), (yp - y * p / n) / np.sqrt(sst * spread), 0)
+        predicted = b2 + h @ w2  # (n_tasks, n_test, n_targets)
+        return predicted if basis is None else predicted @ basis
 
 
 def cosines(vectors: Array) -> Array:

@@ -29,7 +29,9 @@ class Glue:
         rows = files.dataset(self.name, HUB_ID, hub_split, config=self.config, revision=REVISION)
         missing = [c for c in self.columns if c not in rows.columns]
         if missing:
-            raise UnusableData(f"task {self.name!r} ({hub_split}) lacks column {', '.join(missing)}; it has {', '.join(rows.columns)}.")
+            raise UnusableData(
+                f"task {self.name!r} ({hub_split}) lacks column {', '.join(missing)}; it has {', '.join(rows.columns)}."
+            )
         stated = rows.names.get("label")
         if stated and self.labels and stated != self.labels:
             raise UnusableData(f"task {self.name!r} states its classes as {stated}; expected {self.labels}.")
@@ -42,25 +44,127 @@ PAIR = ("sentence1", "sentence2", "label")
 ENTAILMENT = ("entailment", "not_entailment")
 
 TASKS = (
-    Glue("cola", "cola", "classification", "mcc", ("sentence", "label"), ("unacceptable", "acceptable"), "validation",
-         Card(8551, "published examples, fair use for research", "Judge whether an English sentence from the linguistics literature is grammatically acceptable.",
-              CITE + "Warstadt, Singh & Bowman (2019), TACL 7")),
-    Glue("mnli", "mnli", "classification", "accuracy", ("premise", "hypothesis", "label"), ("entailment", "neutral", "contradiction"), "validation_matched",
-         Card(392702, "OANC and others", "Decide whether a premise entails a hypothesis, contradicts it, or neither, over ten genres of spoken and written English.",
-              CITE + "Williams, Nangia & Bowman (2018), NAACL")),
-    Glue("mrpc", "mrpc", "classification", "accuracy", PAIR, ("not_equivalent", "equivalent"), "validation",
-         Card(3668, "MSR-LA", "Decide whether two sentences from online news say the same.", CITE + "Dolan & Brockett (2005), IWP")),
-    Glue("qnli", "qnli", "classification", "accuracy", ("question", "sentence", "label"), ENTAILMENT, "validation",
-         Card(104743, "CC BY-SA 4.0", "Decide whether a Wikipedia sentence contains the answer to a question.", CITE + "Rajpurkar et al. (2016), EMNLP")),
-    Glue("qqp", "qqp", "classification", "accuracy", ("question1", "question2", "label"), ("not_duplicate", "duplicate"), "validation",
-         Card(363846, "Quora terms, non-commercial", "Decide whether two questions asked on Quora have the same meaning.", CITE + "Iyer, Dandekar & Csernai (2017)")),
-    Glue("rte", "rte", "classification", "accuracy", PAIR, ENTAILMENT, "validation",
-         Card(2490, "unspecified", "Decide whether a text entails a hypothesis; news and Wikipedia, from the RTE challenges.", CITE + "Dagan et al. (2006) and later challenges")),
-    Glue("sst-2", "sst2", "classification", "accuracy", ("sentence", "label"), ("negative", "positive"), "validation",
-         Card(67349, "unspecified", "Decide whether a phrase or sentence from a film review is positive or negative.", CITE + "Socher et al. (2013), EMNLP")),
-    Glue("sts-b", "stsb", "regression", "spearman", PAIR, (), "validation",
-         Card(5749, "CC BY-SA 4.0 and others", "Grade from 0 to 5 how similar in meaning two sentences are; news, captions and forums.", CITE + "Cer et al. (2017), SemEval")),
-)  # fmt: skip  (a table reads better in rows)
+    Glue(
+        "cola",
+        "cola",
+        "classification",
+        "mcc",
+        ("sentence", "label"),
+        ("unacceptable", "acceptable"),
+        "validation",
+        Card(
+            8551,
+            "published examples, fair use for research",
+            "Judge whether an English sentence from the linguistics literature is grammatically acceptable.",
+            CITE + "Warstadt, Singh & Bowman (2019), TACL 7",
+        ),
+    ),
+    Glue(
+        "mnli",
+        "mnli",
+        "classification",
+        "accuracy",
+        ("premise", "hypothesis", "label"),
+        ("entailment", "neutral", "contradiction"),
+        "validation_matched",
+        Card(
+            392702,
+            "OANC and others",
+            "Decide whether a premise entails a hypothesis, contradicts it, or neither, over ten genres of English.",
+            CITE + "Williams, Nangia & Bowman (2018), NAACL",
+        ),
+    ),
+    Glue(
+        "mrpc",
+        "mrpc",
+        "classification",
+        "accuracy",
+        PAIR,
+        ("not_equivalent", "equivalent"),
+        "validation",
+        Card(
+            3668,
+            "MSR-LA",
+            "Decide whether two sentences from online news say the same.",
+            CITE + "Dolan & Brockett (2005), IWP",
+        ),
+    ),
+    Glue(
+        "qnli",
+        "qnli",
+        "classification",
+        "accuracy",
+        ("question", "sentence", "label"),
+        ENTAILMENT,
+        "validation",
+        Card(
+            104743,
+            "CC BY-SA 4.0",
+            "Decide whether a Wikipedia sentence contains the answer to a question.",
+            CITE + "Rajpurkar et al. (2016), EMNLP",
+        ),
+    ),
+    Glue(
+        "qqp",
+        "qqp",
+        "classification",
+        "accuracy",
+        ("question1", "question2", "label"),
+        ("not_duplicate", "duplicate"),
+        "validation",
+        Card(
+            363846,
+            "Quora terms, non-commercial",
+            "Decide whether two questions asked on Quora have the same meaning.",
+            CITE + "Iyer, Dandekar & Csernai (2017)",
+        ),
+    ),
+    Glue(
+        "rte",
+        "rte",
+        "classification",
+        "accuracy",
+        PAIR,
+        ENTAILMENT,
+        "validation",
+        Card(
+            2490,
+            "unspecified",
+            "Decide whether a text entails a hypothesis; news and Wikipedia, from the RTE challenges.",
+            CITE + "Dagan et al. (2006) and later challenges",
+        ),
+    ),
+    Glue(
+        "sst-2",
+        "sst2",
+        "classification",
+        "accuracy",
+        ("sentence", "label"),
+        ("negative", "positive"),
+        "validation",
+        Card(
+            67349,
+            "unspecified",
+            "Decide whether a phrase or sentence from a film review is positive or negative.",
+            CITE + "Socher et al. (2013), EMNLP",
+        ),
+    ),
+    Glue(
+        "sts-b",
+        "stsb",
+        "regression",
+        "spearman",
+        PAIR,
+        (),
+        "validation",
+        Card(
+            5749,
+            "CC BY-SA 4.0 and others",
+            "Grade from 0 to 5 how similar in meaning two sentences are; news, captions and forums.",
+            CITE + "Cer et al. (2017), SemEval",
+        ),
+    ),
+)
 
 
 @hookimpl

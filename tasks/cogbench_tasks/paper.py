@@ -5,7 +5,20 @@ from pathlib import Path
 
 from cogbench import Oracle, Suite, hookimpl, read_oracle
 
-TASKS = ("cola", "mnli", "mrpc", "qnli", "qqp", "rte", "sst-2", "sts-b", "squad-v2", "conll-2003", "semeval-2010-8", "ms-marco")
+TASKS = (
+    "cola",
+    "mnli",
+    "mrpc",
+    "qnli",
+    "qqp",
+    "rte",
+    "sst-2",
+    "sts-b",
+    "squad-v2",
+    "conll-2003",
+    "semeval-2010-8",
+    "ms-marco",
+)
 METRICS = {
     "cola": "mcc",
     "sts-b": "spearman",

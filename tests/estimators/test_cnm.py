@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 import torch
-from cogbench_estimators.cnm import CNM, channel_scores, cosines, fit, moments, register_estimators, z_scored
+from cogbench_estimators.cnm import CNM, cosines, register_estimators
+from cogbench_estimators.mapping import channel_scores, compressed, fit, generator, moments, z_scored
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import r2_score
 
@@ -115,7 +116,7 @@ def test_training_is_that_of_a_plain_torch_network(n_channels):
     for task in range(2):
         weights = [w[task].clone().requires_grad_() for w in first]
         adam = torch.optim.Adam(weights, lr=0.01, eps=1e-7)
-        draw = torch.Generator().manual_seed(int(np.random.SeedSequence((3,)).generate_state(1)[0]))
+        draw = generator((3,), 8)
         for n_in, n_out in ((6, 8), (8, n_channels)):
             torch.empty(n_in, n_out).uniform_(generator=draw)
         for _ in range(4):
@@ -127,6 +128,41 @@ def test_training_is_that_of_a_plain_torch_network(n_channels):
                 adam.step()
         for found, expected in zip(fitted, weights, strict=True):
             assert_allclose(found[task], expected.detach(), rtol=1e-3, atol=1e-5)
+
+
+def test_compressed_targets_are_the_channels_in_another_basis():
+    rng = np.random.default_rng(0)
+    y = torch.tensor(z_scored(rng.normal(size=(12, 300))))
+    y = torch.cat([y, y[:2]])  # 14 rows of rank 11: z-scored columns sum to zero
+    targets, basis, shrink = compressed(y, 4000, (1,))
+    assert targets.shape == (14, 11) and basis.shape == (11, 300)
+    assert_allclose(targets @ basis, y, atol=1e-5)
+    assert_allclose(targets.std(correction=0), 1, atol=1e-6)
+    gram = (basis @ basis.T).numpy()
+    assert_allclose(gram, gram[0, 0] * np.eye(11), atol=1e-4 * gram[0, 0])  # orthogonal: squared errors stay
+    # The first weights of 300 outputs, seen in the basis, are as spread as those of the 11 targets.
+    wide = fit(torch.zeros(1, 14, 3), y, 4000, (1,), 0, 8, 0.01)[2][0] @ basis.T / gram[0, 0]
+    short = fit(torch.zeros(1, 14, 3), targets, 4000, (1,), 0, 8, 0.01, shrink)[2][0]
+    assert_allclose(short.std(), wide.std(), rtol=0.02)
+
+
+def test_compressed_and_plain_differ_less_than_two_seeds():
+    rng = np.random.default_rng(0)
+    hidden_cause = rng.normal(size=(90, 4))
+    x = np.stack([hidden_cause @ rng.normal(size=(4, 12)) + rng.normal(size=(90, 12)) for _ in range(5)])
+    y = hidden_cause @ rng.normal(size=(4, 400)) * rng.uniform(size=400) + rng.normal(size=(90, 400))
+    x, y = x.astype(np.float32), z_scored(y)
+    plain = CNM(hidden=(32,), folds=3, epochs=40, batch_size=16, learning_rate=3e-3, solver="plain")
+    short = replace(plain, solver="compressed")
+    a, b, again = plain.describe(x, y, 1), short.describe(x, y, 1), plain.describe(x, y, 2)
+    off = np.triu_indices(5, 1)
+
+    def apart(one, other):
+        return np.abs(cosines(one) - cosines(other))[off].mean(), np.abs(one - other).mean()
+
+    assert all(np.array(apart(a, b)) < apart(a, again))
+    assert abs(a.mean() - b.mean()) < 0.02
+    assert_array_equal(plain.describe(x, y[:, :60], 1), short.describe(x, y[:, :60], 1))  # no more than training rows
 
 
 def test_a_task_is_trained_as_if_it_were_alone():

@@ -36,7 +36,9 @@ class Fisher:
                     count += 1
             return torch.cat([t.flatten() for t in total.values()]).cpu().numpy() / count
 
-        vectors = [evidence.keep("fisher", lambda t=t: {"diagonal": diagonal(t)}, task=t)["diagonal"] for t in evidence.tasks]
+        vectors = [
+            evidence.keep("fisher", lambda t=t: {"diagonal": diagonal(t)}, task=t)["diagonal"] for t in evidence.tasks
+        ]
         unit = np.stack([v / np.linalg.norm(v) for v in vectors])  # (n_tasks, n_weights)
         return TaskMatrix.square(evidence.tasks, unit @ unit.T)
 
@@ -95,7 +97,7 @@ class Leep:
 
 
 def leep(theta: np.ndarray, labels: np.ndarray) -> float:
-    """Return the LEEP score of source probabilities (n_examples, n_source_labels); numbers are split at their median."""
+    """Return the LEEP score of source probabilities (n_examples, n_labels); numbers are split at their median."""
     classes = labels if labels.dtype.kind == "i" else (labels > np.median(labels)).astype(int)
     joint = np.stack([theta[classes == y].sum(axis=0) for y in np.unique(classes)]) / len(classes)  # (y, z)
     given = joint / joint.sum(axis=0)

@@ -1,0 +1,44 @@
+# Two commands do everything on a machine with Python, make and a package index: `make demo` and `make test`.
+PYTHON ?= python3
+BIN = .venv/bin
+export OMP_NUM_THREADS = 1
+export OMP_WAIT_POLICY = passive
+
+.PHONY: demo test lint types check format schema mini-oracle clean
+
+demo: .venv/demo  ## The main job on the embedded, synthetic suite: no data, no hub.
+	$(BIN)/cogbench run --suite mini --backbone minilm-2l --estimator cnm --estimator cra --estimator dse \
+	  --set cnm.hidden=200 --set cnm.seeds=5 --offline --out results/demo
+
+test: .venv/dev lint types  ## Everything that must hold before a commit.
+	$(BIN)/pytest -n 2 --dist worksteal
+
+lint: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/dev
+	$(BIN)/mypy
+
+format: .venv/dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+schema: .venv/dev  ## Write docs/result.schema.json anew after a change of the result record.
+	$(BIN)/python -c "import json; from cogbench.result import schema; print(json.dumps(schema(), indent=1))" > docs/result.schema.json
+
+mini-oracle: .venv/demo  ## Measure the shipped oracle of the mini suite again.
+	$(BIN)/python benchmarks/mini_oracle.py
+
+.venv/demo: pyproject.toml constraints.txt
+	test -d .venv || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[demo]"
+	touch $@
+
+.venv/dev: pyproject.toml constraints.txt
+	test -d .venv || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[demo,dev]"
+	touch $@ .venv/demo
+
+clean:
+	rm -rf .venv build dist results

@@ -1,0 +1,38 @@
+"""The plan of a run, before it is run."""
+
+from collections.abc import Sequence
+
+from . import engine
+from .cells import Training, Workspace
+from .questions import Question
+
+
+def outlook(asked: Sequence[Question], workspace: Workspace, jobs: int | None = None) -> str:
+    """Return the plan of a run in words: cells done and to do, the time and the disk that they will take."""
+    missing, there = engine.plan([c for q in asked for c in q.cells()], workspace)
+    trainings_left = [c for c in missing if isinstance(c, Training)]
+    lines = [f"{len(there)} cells are in the store {workspace.store.root}, {len(missing)} are to be computed:"]
+    kinds = {type(c).__name__: sum(type(d) is type(c) for d in missing) for c in missing}
+    lines += [f"  {count} × {kind.lower()}" for kind, count in kinds.items()]
+    if trainings_left:
+        lines.append(_cost(trainings_left, workspace, max(1, engine.workers() if jobs is None else jobs)))
+    return "\n".join(lines)
+
+
+def _cost(cells: Sequence[Training], workspace: Workspace, spread: int) -> str:
+    """Return the expected time and disk of some trainings, from a measured second of one for each task and backbone."""
+    known: dict[tuple[str, str], tuple[float, int]] = {}
+    for cell in cells:
+        measure = getattr(cell.backbone, "cost", None)
+        if measure is None:
+            return f"  time and disk: unknown, for backbone {cell.backbone.name!r} cannot tell its cost"
+        key = (cell.backbone.name, cell.recipe.task.name)
+        if key not in known:
+            known[key] = measure(cell.filled(workspace), workspace.files)
+    costs = [(known[c.backbone.name, c.recipe.task.name], c) for c in cells]
+    minutes = sum(seconds for (seconds, _), _ in costs) / spread / 60
+    disk = sum(size for (_, size), c in costs if not c.recipe.start) / 2**20
+    return (
+        f"  time: about {minutes:.1f} minutes of training on {spread} worker(s), from a measured second of each task\n"
+        f"  disk: about {disk:,.0f} MiB of weights, those of transfers not counted: they are dropped once scored"
+    )

@@ -1,0 +1,107 @@
+"""What a run asks: names resolved into one question for each estimator, backbone and signal."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from .cells import Cell, Training
+from .errors import UnusableData
+from .evidence import Similarity
+from .loading import Parts
+from .parts import Backbone, Estimator, Signal, Task
+from .records import Oracle
+from .setting import check_targets, varied
+from .transfer import read_oracle, trainings
+
+MEASURED: Literal["measured"] = "measured"
+STIMULI = frozenset({"representations", "responses"})  # what needs a signal
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """One thing to find out: how well an estimator ranks the source tasks of a suite, on a backbone."""
+
+    estimator: Estimator
+    backbone: Backbone
+    tasks: tuple[Task, ...]
+    signal: Signal | None
+    oracle: Oracle | Literal["measured"] | None
+    oracle_backbone: Backbone  # another than `backbone` in a cross-PLM evaluation
+    suite: str
+    seeds: tuple[int, ...] = (0,)
+    max_train: int | None = None
+
+    def similarities(self) -> list[Similarity]:
+        """Return the cells of the estimator's matrices, one a seed."""
+        # The order of the tasks changes no matrix, so it must change no key.
+        tasks = tuple(sorted(self.tasks, key=lambda t: t.name))
+        return [Similarity(self.estimator, self.backbone, tasks, self.signal, s, self.max_train) for s in self.seeds]
+
+    def trained(self) -> list[Training]:
+        """Return the trainings whose scores tell whether the tasks were learned; none if no model is asked for."""
+        if not {"representations", "models", "transfers"} & self.estimator.needs:
+            return []
+        return [cell.training(t) for cell in self.similarities() for t in cell.tasks]
+
+    def transfers(self) -> list[Training]:
+        """Return the trainings of the oracle, if it is to be measured."""
+        if self.oracle != MEASURED:
+            return []
+        return [c for s in self.seeds for c in trainings(self.oracle_backbone, self.tasks, s, self.max_train).values()]
+
+    def cells(self) -> list[Cell]:
+        """Return all cells whose results this question reads."""
+        return [*self.similarities(), *self.trained(), *self.transfers()]
+
+
+def questions(
+    parts: Parts,
+    estimators: Iterable[str | Estimator],
+    backbones: Iterable[str | Backbone],
+    *,
+    suite: str = "cogtaskonomy",
+    tasks: Sequence[str | Task] | None = None,
+    signals: Sequence[str | Signal] = (),
+    oracle: str | Oracle | None = None,
+    oracle_backbone: str | Backbone | None = None,
+    sets: Sequence[str] = (),
+    seeds: Sequence[int] = (0,),
+    max_train: int | None = None,
+) -> list[Question]:
+    """Resolve names into one question for each estimator, backbone and signal, with their options varied by `sets`.
+
+    Raises
+    ------
+    UnknownName, UnusableData
+        If a name or an option is unknown, or too few tasks are asked for.
+    """
+
+    def found(kind: str, asked: Iterable[Any]) -> list[Any]:
+        return [v for a in asked for v in varied(parts.find(kind, a) if isinstance(a, str) else a, sets)]
+
+    of_suite = parts.find("suite", suite)
+    task_parts = tuple(found("task", tasks or of_suite.tasks))
+    if len(task_parts) < 3 or len({t.name for t in task_parts}) < len(task_parts):
+        raise UnusableData("a ranking of sources needs at least three tasks, each named once.")
+    rankers, bones = found("estimator", estimators), found("backbone", backbones)
+    stimuli = found("signal", signals or [of_suite.signal]) if any(STIMULI & e.needs for e in rankers) else []
+    check_targets(sets, [*task_parts, *rankers, *bones, *stimuli])
+    common = (of_suite.name, tuple(seeds), max_train)
+    asked = []
+    for backbone in bones:
+        truth = found("backbone", [oracle_backbone])[0] if oracle_backbone else backbone
+        table = _oracle(parts, oracle or dict(of_suite.oracles).get(truth.name), [t.name for t in task_parts])
+        for ranker in rankers:
+            for signal in stimuli if STIMULI & ranker.needs else [None]:
+                asked.append(Question(ranker, backbone, task_parts, signal, table, truth, *common))
+    return asked
+
+
+def _oracle(parts: Parts, asked: str | Oracle | None, tasks: list[str]) -> Oracle | Literal["measured"] | None:
+    if asked is None or asked == MEASURED:
+        return asked  # type: ignore[return-value]
+    if isinstance(asked, str):
+        file = asked not in parts.oracles and Path(asked).suffix in (".csv", ".tsv", ".json")
+        asked = read_oracle(Path(asked)) if file else parts.find("oracle", asked)
+    return asked.part(tasks)  # type: ignore[union-attr]

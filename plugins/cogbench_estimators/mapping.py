@@ -1,0 +1,169 @@
+"""The mathematics of cognitive-neural mapping: one small network for each task, trained all at once, and its scores."""
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from cogbench import Array
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+
+def z_scored(values: Array) -> Array:
+    """Return (n_stimuli, n_channels) float32 with mean 0 and standard deviation 1 in each channel."""
+    values = values.astype(np.float64)
+    return ((values - values.mean(axis=0)) / values.std(axis=0)).astype(np.float32)
+
+
+def fit(
+    x: "Tensor",
+    y: "Tensor",
+    hidden: int,
+    key: tuple[int, ...],
+    epochs: int,
+    batch_size: int,
+    learning_rate: float,
+    shrink: float = 1.0,
+) -> "list[Tensor]":
+    """Train one network for each task, all in one batch: they share first weights, batches and targets.
+
+    The summed squared error keeps the tasks apart, as no weight belongs to two of them. The gradients are written
+    out: two products of each layer are nearly all of the time.
+
+    Parameters
+    ----------
+    x : tensor of shape (n_tasks, n_train, n_dims)
+    y : tensor of shape (n_train, n_channels)
+    hidden : int
+        Size of the hidden layer.
+    key : tuple of int
+        What first weights and order of the batches are drawn from.
+    epochs, batch_size, learning_rate : int, int, float
+    shrink : float
+        Factor on the first weights of the output layer.
+
+    Returns
+    -------
+    list of tensors
+        Weights and biases: (n_tasks, n_dims, hidden), (n_tasks, 1, hidden), (n_tasks, hidden, n_channels) and
+        (n_tasks, 1, n_channels).
+
+    Notes
+    -----
+    Conventions of Keras: uniform Glorot weights, zero biases, Adam with epsilon 1e-7, mean squared error over the
+    channels of a shuffled batch, the last of which is smaller.
+    """
+    import torch
+    from torch.optim.adam import adam  # not the class: making one imports torch's compiler, for seconds
+
+    how: dict[str, Any] = {"lr": learning_rate, "eps": 1e-7, "beta1": 0.9, "beta2": 0.999, "weight_decay": 0.0}
+    how |= {"amsgrad": False, "maximize": False, "foreach": False, "fused": True}
+    draw = generator(key, hidden)
+
+    def glorot(n_in: int, n_out: int) -> "Tensor":
+        limit = (6 / (n_in + n_out)) ** 0.5
+        weights = torch.empty(n_in, n_out).uniform_(-limit, limit, generator=draw)
+        return weights.to(x.device).repeat(len(x), 1, 1)
+
+    w1, w2 = glorot(x.shape[2], hidden), shrink * glorot(hidden, y.shape[1])
+    w2 = w2.mT.contiguous()  # (n_tasks, n_channels, n_hidden): faster so, for few channels
+    b1, b2 = torch.zeros_like(w1[:, :1]), torch.zeros_like(w2[:, None, :, 0])
+    weights = [w1, b1, w2, b2]
+    gradients, first, second = ([torch.zeros_like(w) for w in weights] for _ in range(3))
+    g1, gb1, g2, gb2 = gradients
+    steps = [torch.zeros((), device=x.device) for _ in weights]
+    for _ in range(epochs):
+        for rows in torch.randperm(len(y), generator=draw).to(x.device).split(batch_size):
+            xb = x.index_select(1, rows)  # (n_tasks, n_batch, n_dims)
+            h = torch.baddbmm(b1, xb, w1).relu_()  # (n_tasks, n_batch, n_hidden)
+            e = torch.baddbmm(b2, h, w2.mT).sub_(y.index_select(0, rows))  # (n_tasks, n_batch, n_channels)
+            e *= 2 / e[0].numel()  # the gradient of the mean squared error
+            torch.bmm(e.mT, h, out=g2)  # (n_tasks, n_channels, n_hidden)
+            torch.sum(e, dim=1, keepdim=True, out=gb2)  # (n_tasks, 1, n_channels)
+            e = torch.ops.aten.threshold_backward(torch.bmm(e, w2), h, 0)  # (n_tasks, n_batch, n_hidden)
+            torch.bmm(xb.mT, e, out=g1)  # (n_tasks, n_dims, n_hidden)
+            torch.sum(e, dim=1, keepdim=True, out=gb1)  # (n_tasks, 1, n_hidden)
+            adam(weights, gradients, first, second, [], steps, **how)
+    return [w1, b1, w2.mT, b2]
+
+
+def compressed(y: "Tensor", hidden: int, key: tuple[int, ...]) -> "tuple[Tensor, Tensor, float]":
+    """Combine channels into at most as many targets as there are stimuli, without loss.
+
+    The responses Y (n, v) have rank r <= n: Y = T B with a basis B of r combinations of channels. The squared error of
+    a prediction within them is the same in either form, so training on T costs what r channels cost, however large v.
+    Adam scales each output by itself, so the targets must be alike, as channels are: they are turned by a random
+    rotation and divided by their standard deviation. `shrink` gives the first weights of the output layer the spread
+    that those of a network with v outputs have in the basis.
+
+    Parameters
+    ----------
+    y : tensor of shape (n_train, n_channels)
+        Z-scored responses.
+    hidden : int
+        Size of the hidden layer.
+    key : tuple of int
+        What the rotation is drawn from.
+
+    Returns
+    -------
+    targets : tensor of shape (n_train, rank)
+    basis : tensor of shape (rank, n_channels)
+        `targets @ basis` is y.
+    shrink : float
+    """
+    import torch
+
+    wide = y.double()
+    strength, u = torch.linalg.eigh(wide @ wide.T)  # (n_train,), (n_train, n_train)
+    real = strength > 1e-9 * strength[-1]
+    strength, u = strength[real].sqrt(), u[:, real]  # (rank,), (n_train, rank)
+    rank, n_channels = len(strength), y.shape[1]
+    turn = torch.randn(rank, rank, dtype=torch.float64, generator=generator(key, hidden, 1)).to(y.device)
+    turn = torch.linalg.qr(turn)[0]  # (rank, rank), orthogonal
+    targets = (u * strength) @ turn  # (n_train, rank)
+    spread = targets.std(correction=0)
+    basis = spread * ((u / strength) @ turn).T @ wide  # (rank, n_channels)
+    shrink = ((hidden + rank) / (hidden + n_channels)) ** 0.5 / float(spread)
+    return (targets / spread).to(y.dtype), basis.to(y.dtype), shrink
+
+
+def generator(key: tuple[int, ...], *more: int) -> "Generator":
+    """Return a source of random numbers of its own for a key."""
+    import torch
+
+    return torch.Generator().manual_seed(int(np.random.SeedSequence((*key, *more)).generate_state(1)[0]))
+
+
+def moments(y: "Tensor", predicted: "Tensor") -> "Tensor":
+    """Sums over stimuli that a channel's score is made of; sums of folds add up.
+
+    Parameters
+    ----------
+    y : tensor of shape (n_stimuli, n_channels)
+    predicted : tensor of shape (n_tasks, n_stimuli, n_channels)
+
+    Returns
+    -------
+    tensor of shape (6, n_tasks, n_channels)
+        In float64: (y - p)², y, y², p, p², y p.
+    """
+    import torch
+
+    def of(p: "Tensor") -> "Tensor":  # task by task: copies of all tasks' predictions would be large
+        terms = ((y - p).square(), y, y.square(), p, p.square(), y * p)  # each (n_stimuli, n_channels)
+        return torch.stack([term.sum(dim=0, dtype=torch.float64) for term in terms])
+
+    return torch.stack([of(p) for p in predicted], dim=1)
+
+
+def channel_scores(sums: Array, n: int, score: Literal["r2", "rho"]) -> Array:
+    """Return the (n_tasks, n_channels) scores from `moments` over n stimuli; 0 where a score is undefined."""
+    sse, y, yy, p, pp, yp = sums  # each (n_tasks, n_channels)
+    sst, spread = yy - y * y / n, pp - p * p / n
+    noise = 1e-13 * pp  # what rounding leaves of constant predictions
+    with np.errstate(invalid="ignore", divide="ignore"):
+        if score == "r2":
+            return np.where(sst > 0, 1 - sse / sst, 0)
+        return np.where((sst > 0) & (spread > noise), (yp - y * p / n) / np.sqrt(sst * spread), 0)

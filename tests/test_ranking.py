@@ -1,0 +1,165 @@
+"""Ranks and scores against golden values, scipy, and the paper's own tables."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.testing import assert_allclose
+from scipy.stats import rankdata
+
+from cogbench import Oracle, TaskMatrix, UnusableData, load, rank
+from cogbench.ranking import chance_p, scores
+
+NAMES = tuple("abcdefgh")
+
+
+FEW = st.integers(-4, 4)
+
+
+def square(values):
+    return TaskMatrix.square(NAMES[: len(values)], np.asarray(values, float))
+
+
+def squares(smallest=3, values=FEW):
+    return st.integers(smallest, 7).flatmap(lambda n: arrays(float, (n, n), elements=values.map(float)))
+
+
+def scored(predicted, true, **extra):
+    oracle = Oracle("o", "b", "s", square(true), **extra)
+    return scores(rank(square(predicted)), rank(oracle.transfers), oracle)
+
+
+def test_golden_ranks():
+    matrix = TaskMatrix(("p", "q", "r", "s"), ("t",), np.array([[80.0], [75], [90], [85]]))
+    assert rank(matrix).ranks[:, 0].tolist() == [3, 4, 1, 2]
+    assert rank(matrix).order("t") == ["r", "s", "p", "q"]
+
+
+@given(squares())
+def test_ranks_are_scipys_without_the_task_itself(values):
+    ranks = rank(square(values)).ranks
+    for t in range(len(values)):
+        others = np.arange(len(values)) != t
+        assert_allclose(ranks[others, t], rankdata(-values[others, t], method="average"))
+        assert np.isnan(ranks[t, t])
+
+
+@given(squares())
+def test_an_increasing_change_of_the_scores_leaves_the_ranks(values):
+    assert_allclose(rank(square(values)).ranks, rank(square(np.exp(values) * 3 - 7)).ranks)
+
+
+def test_a_missing_estimate_ranks_last():
+    values = np.array([[0, 0.2, 0.1], [0.5, 0, np.nan], [-9, np.nan, 0]])
+    assert rank(square(values)).ranks[:, 0].tolist()[1:] == [1, 2]
+    assert rank(square(values)).ranks[[0, 2], 1].tolist() == [1, 2]
+
+
+def test_missing_estimates_tie_and_lie_below_the_lowest_score():
+    column = TaskMatrix(("p", "q", "r"), ("t",), np.array([[-1e9], [np.nan], [np.nan]]))
+    assert rank(column).ranks[:, 0].tolist() == [1, 2.5, 2.5]
+
+
+def test_a_perfect_guess_has_trs_one():
+    true = np.random.default_rng(0).normal(size=(6, 6))
+    found = scored(true, true)
+    assert found.trs == 1 and found.selected_mean == pytest.approx(found.oracle_best_mean)
+
+
+def test_tied_top_scores_share_the_pick():
+    true = [[0, 1, 1], [2, 0, 2], [1, 3, 0]]  # for a: b is 1, c is 2
+    assert scored([[0, 1, 1], [5, 0, 2], [5, 3, 0]], true).per_target["a"] == 1.5
+
+
+@given(squares(values=st.integers(0, 2)), squares(values=st.integers(0, 2)))
+def test_trs_lies_between_one_and_the_number_of_candidates(predicted, true):
+    n = min(len(predicted), len(true))
+    found = scored(predicted[:n, :n], true[:n, :n])
+    assert 1 <= found.trs <= n - 1
+    assert found.trs_interval[0] <= found.trs + 1e-9 and found.trs - 1e-9 <= found.trs_interval[1]
+    assert 0 < found.trs_p <= 1
+
+
+@given(squares())
+def test_guessing_nothing_is_chance(true):
+    found = scored(np.zeros_like(true), true)
+    assert found.trs == pytest.approx(found.trs_chance)
+    assert found.selected_mean == pytest.approx(found.random_mean)
+    assert found.top_k == pytest.approx(found.top_k_chance)
+
+
+def test_chance_p_is_the_share_of_all_choices():
+    true = rank(square([[0, 3, 1, 1], [2, 0, 1, 5], [2, 4, 0, 3], [9, 3, 2, 0]]))
+    columns = [c[np.isfinite(c)] for c in true.ranks.T]
+    totals = np.array([sum(pick) for pick in itertools.product(*columns)])
+    for total in (4, 5.5, 7, 8):
+        assert chance_p(true, total) == pytest.approx((totals <= total).mean())
+
+
+def test_top_k_counts_the_predicted_best_among_the_oracles_best():
+    sources = tuple(f"s{i}" for i in range(11))
+    true = TaskMatrix(sources, ("t",), -np.arange(11.0)[:, None])
+    guess = TaskMatrix(sources, ("t",), np.array([[1.0] if i in (0, 7, 2) else [0.0] for i in range(11)]))
+    oracle = Oracle("o", "b", "s", true)
+    found = scores(rank(guess), rank(true), oracle)
+    assert found.top_k["3"] == pytest.approx(2 / 3)
+    # the fourth is drawn from the eight others, of which four lie in the top six
+    assert found.top_k["4"] == pytest.approx((2 + 4 / 8) / 4)
+    assert found.top_k_chance["3"] == pytest.approx(6 / 11)
+
+
+# Selections that the paper's Tables 8 and 9 imply, in the order of TARGETS (Luo, Xu & Xiong 2022).
+TARGETS = "cola qnli rte mnli sst-2 mrpc sts-b qqp squad-v2 conll-2003 ms-marco semeval-2010-8".split()
+TABLE_8 = {
+    ("tinybert", "dse"): (6.208333, "20.02 88.67 58.48 78.58 90.14 77.94 -3.4 88.66 66.61 87.85 66.64 87.72"),
+    ("tinybert", "cra"): (3.5, "18.44 89.04 63.18 82.56 91.74 77.94 65.31 88.66 74.24 88.37 66.4 88.62"),
+    ("tinybert", "cnm"): (4.166667, "35.61 82.74 63.18 82.56 91.74 78.43 -3.4 89.44 66.73 87.85 68.72 87.54"),
+    ("tinybert", "ahp"): (1.416667, "25.73 90.13 69.68 82.56 91.86 84.07 65.98 89.34 74.24 88.37 69.29 89.36"),
+    ("bert", "cnm"): (4.625, "51.81 91.29 54.87 83.74 92.43 81.62 66.62 90.19 76.18 90.08 67.01 89.57"),
+}
+
+
+@pytest.mark.parametrize("plm, method", TABLE_8)
+def test_the_papers_trs_follow_from_its_tables(plm, method):
+    trs, cells = TABLE_8[plm, method]
+    oracle = load().find("oracle", f"cogtaskonomy-{plm}")
+    guess = np.zeros_like(oracle.transfers.values)
+    for target, printed in zip(TARGETS, cells.split(), strict=True):
+        column = oracle.transfers.targets.index(target)
+        guess[:, column] = oracle.transfers.values[:, column] == float(printed)
+    predicted = rank(TaskMatrix(oracle.transfers.sources, oracle.transfers.targets, guess))
+    found = scores(predicted, rank(oracle.transfers), oracle)
+    # Where two sources print the same score, the selection is not unique, but then the rank is shared.
+    assert found.trs == pytest.approx(trs, abs=1e-4)
+
+
+def test_the_papers_means():
+    oracle = load().find("oracle", "cogtaskonomy-tinybert")
+    found = scores(rank(oracle.transfers), rank(oracle.transfers), oracle)
+    assert found.oracle_best_mean == pytest.approx(77.56, abs=0.005)
+    assert found.no_transfer_mean == pytest.approx(79.38, abs=0.005)
+    assert found.random_mean == pytest.approx(69.15, abs=0.005)
+    assert found.trs_chance == 6
+
+
+def test_a_part_of_an_oracle_is_ranked_anew():
+    part = load().find("oracle", "cogtaskonomy-bert").part(["rte", "cola", "mnli"])
+    assert part.transfers.targets == ("rte", "cola", "mnli")
+    assert np.nanmax(rank(part.transfers).ranks) == 2
+    assert part.no_transfer[:2].tolist() == [61.01, 54.96]
+
+
+def test_rectangular_tables_are_ranked_too():
+    true = TaskMatrix(("a", "b", "c"), ("b", "z"), np.array([[1, 5.0], [7, 6], [3, 4]]))
+    ranks = rank(true).ranks
+    assert ranks[:, 1].tolist() == [2, 1, 3]
+    assert ranks[[0, 2], 0].tolist() == [2, 1] and np.isnan(ranks[1, 0])
+    assert scores(rank(true), rank(true), Oracle("o", "b", "s", true)).trs == 1
+
+
+def test_rankings_of_different_tasks_are_not_compared():
+    with pytest.raises(UnusableData, match="different tasks"):
+        scores(rank(square(np.eye(3))), rank(square(np.eye(4))), Oracle("o", "b", "s", square(np.eye(4))))
