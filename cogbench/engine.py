@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -110,23 +111,48 @@ def _spread(
     from distributed import as_completed
 
     with _client(min(jobs or workers(), len(missing)), scheduler) as client:
-        futures: dict[Cell, Any] = {}
-        for cell in missing:
-            request = json.dumps(
-                {
-                    "cell": encode(cell),
-                    "ingredients": workspace.ingredients(cell),
-                    "files": encode(workspace.files),
-                    "store": str(workspace.store.root.resolve()),
-                }
-            )
-            inputs = [futures[c] for c in cell.inputs() if c in futures]
-            futures[cell] = client.submit(
-                _in_worker, request, inputs, key=f"{cell.place}-{workspace.key(cell)}", pure=False
-            )
-        of = {future.key: cell for cell, future in futures.items()}
-        for future in as_completed(futures.values()):
-            yield of[future.key], (future.exception() if future.status != "finished" else None)
+        waiting, failed, of = dict.fromkeys(missing), dict[Cell, Exception](), dict[str, Cell]()
+        running = as_completed()
+
+        def ready(cell: Cell) -> bool:
+            return not any(c in of.values() or c in waiting for c in cell.inputs())
+
+        def feed() -> Iterator[tuple[Cell, Exception | None]]:
+            # As many cells as there are workers: dask blames all that is queued on a worker for that worker's death,
+            # and would fail cells that never began.
+            free = max(1, len(client.nthreads())) - len(of)
+            for cell in [*islice(filter(ready, waiting), free)]:
+                del waiting[cell]
+                if broken := next((failed[c] for c in cell.inputs() if c in failed), None):
+                    failed[cell] = broken
+                    yield cell, broken
+                else:
+                    key = f"{cell.place}-{workspace.key(cell)}"
+                    of[key] = cell
+                    running.add(client.submit(_in_worker, _request(cell, workspace), key=key, pure=False))
+
+        while waiting or of:
+            yield from feed()
+            if not of:
+                continue
+            future = next(running)
+            cell = of.pop(future.key)
+            error = None if future.status == "finished" else future.exception()
+            if error is not None:
+                failed[cell] = error
+            yield cell, error
+
+
+def _request(cell: Cell, workspace: Workspace) -> str:
+    """Return all that a worker needs to compute a cell, as JSON."""
+    return json.dumps(
+        {
+            "cell": encode(cell),
+            "ingredients": workspace.ingredients(cell),
+            "files": encode(workspace.files),
+            "store": str(workspace.store.root.resolve()),
+        }
+    )
 
 
 @contextmanager
@@ -168,8 +194,8 @@ def workers() -> int:
     return max(1, min(CPU_COUNT, psutil.virtual_memory().available // WORKER_BYTES))
 
 
-def _in_worker(request: str, inputs: list[Any]) -> None:
-    """Compute one cell in a worker process; `inputs` only order it behind the cells it reads."""
+def _in_worker(request: str) -> None:
+    """Compute one cell in a worker process."""
     asked = json.loads(request)
     cell = decode(asked["cell"])
     workspace = _workspace(json.dumps(asked["files"]), asked["store"])

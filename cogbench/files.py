@@ -120,7 +120,7 @@ class Files:
             raise MissingData(f"model {hub_id!r} is no folder here and no hub id of the form namespace/name.")
         folder = _snapshot(hub_id, revision, cached=True)
         if folder is None:
-            self._reach(f"model {hub_id}", "")
+            self._reach(f"model {hub_id}", "`cogbench run … --backbone DIR --offline` works on a local model folder")
             folder = _snapshot(hub_id, revision, cached=False)
         assert folder is not None
         return folder, Source(hub_id, folder.name)
@@ -147,7 +147,8 @@ class Files:
             raise MissingData(f"data of task {task!r}: {hub_id!r} is no hub id of the form namespace/name{looked}.")
         data = _prepared(hub_id, config, split, revision)
         if data is None:
-            self._reach(f"data of task {task!r}, {hub_id}", looked)
+            remedy = "`cogbench run … --data-dir DIR --offline` works on local files"
+            self._reach(f"data of task {task!r}, {hub_id}{looked}", remedy)
             from datasets import load_dataset
             from datasets.exceptions import DatasetsError
 
@@ -160,19 +161,16 @@ class Files:
         names = {k: tuple(f.names) for k, f in data.features.items() if hasattr(f, "names")}
         return Rows(data.to_dict(), names, Source(hub_id, revision))
 
-    def _reach(self, what: str, looked: str) -> None:
+    def _reach(self, what: str, remedy: str) -> None:
         """Raise MissingData unless the hub may be asked and answers: one quick probe instead of a client's retries."""
-        remedy = "`cogbench run … --data-dir DIR --offline` works on local files"
         if self.offline:
-            raise MissingData(f"{what}: not on this machine{looked}, and --offline forbids the hub; {remedy}.")
+            raise MissingData(f"{what}: not on this machine, and --offline forbids the hub; {remedy}.")
         from huggingface_hub.constants import ENDPOINT, HF_HUB_OFFLINE
 
         if HF_HUB_OFFLINE:
-            raise MissingData(f"{what}: not on this machine{looked}, and HF_HUB_OFFLINE is set; {remedy}.")
+            raise MissingData(f"{what}: not on this machine, and HF_HUB_OFFLINE is set; {remedy}.")
         if not reachable(ENDPOINT):
-            raise MissingData(
-                f"{what}: not on this machine{looked}, and the hub {ENDPOINT} cannot be reached; {remedy}."
-            )
+            raise MissingData(f"{what}: not on this machine, and the hub {ENDPOINT} cannot be reached; {remedy}.")
 
 
 def reachable(endpoint: str) -> bool:
@@ -206,13 +204,19 @@ def _prepared(hub_id: str, config: str | None, split: str, revision: str) -> "Hu
     from datasets import Dataset, concatenate_datasets
     from datasets.config import HF_DATASETS_CACHE
 
-    namespace = hub_id.partition("/")[0]  # with a commit's hash that says enough: names are rewritten in the cache
-    folders = list(Path(HF_DATASETS_CACHE).glob(f"{namespace}___*/{config or '*'}/*/{revision}"))
+    namespace, _, name = hub_id.partition("/")
+    commits = Path(HF_DATASETS_CACHE).glob(f"{namespace}___*/{config or '*'}/*/{revision}")
+    folders = [p for p in commits if _plain(p.parents[2].name) == _plain(f"{namespace}___{name}")]
     if len(folders) != 1:
         return None
-    name = re.compile(rf".*-{re.escape(split)}(-\d+-of-\d+)?")
-    files = sorted(p for p in folders[0].glob("*.arrow") if name.fullmatch(p.stem))
+    shard = re.compile(rf".*-{re.escape(split)}(-\d+-of-\d+)?")
+    files = sorted(p for p in folders[0].glob("*.arrow") if shard.fullmatch(p.stem))
     return concatenate_datasets([Dataset.from_file(str(p)) for p in files]) if files else None
+
+
+def _plain(name: str) -> str:
+    """Return a data set's name without what the cache changes of it: `FineWeb` is `fine_web` there."""
+    return name.replace("_", "").lower()
 
 
 def _snapshot(hub_id: str, revision: str | None, *, cached: bool) -> Path | None:

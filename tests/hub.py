@@ -10,7 +10,7 @@ import json
 import os
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -30,13 +30,18 @@ class Hub:
         self.requests: list[str] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self.port = self._server.server_port
+        self.url = f"http://127.0.0.1:{self.port}"
 
     def __enter__(self) -> "Hub":
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Answer no more."""
         self._server.shutdown()
         self._server.server_close()
 
@@ -76,12 +81,14 @@ def environment(url: str, home: Path) -> dict[str, str]:
 
 
 class Closing:
-    """A port that accepts connections and closes them at once, like a proxy that lets nothing through; it counts them."""
+    """A port that takes connections and closes them at once, like a proxy that lets nothing through; it counts them."""
+
+    def __init__(self, port: int = 0) -> None:
+        self.connections = 0
+        self._socket = socket.create_server(("127.0.0.1", port))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
 
     def __enter__(self) -> "Closing":
-        self.connections = 0
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
         return self
 
@@ -241,31 +248,56 @@ def _readme() -> str:
     return f"---\n{head}\n---\n# A stand-in for GLUE\n"
 
 
-def bert_files(make: Callable[[], Path]) -> dict[str, bytes | str]:
-    """Return the files of a folder that `make` fills, as a repository holds them."""
-    folder = make()
-    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+def bert_files(*, tokenizer: bool = True) -> dict[str, bytes | str]:
+    """Return the files of a random BERT of 2 layers and 32 dimensions, with a vocabulary of its own.
 
-
-def save_bert(folder: Path) -> Path:
-    """Save a random BERT with 2 layers, 32 dimensions and a vocabulary of its own, and its tokenizer."""
-    import torch
-    from transformers import BertConfig, BertModel, BertTokenizer
-
+    Without `tokenizer` there is no more than the vocabulary, as in old repositories.
+    """
     words = "train validation sentence sentence1 sentence2 number of is here cola rte stsb a b c the".split()
     digits = [str(i) for i in range(10)] + [f"##{i}" for i in range(10)]
     vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words, *digits]
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "vocab.txt").write_text("\n".join(vocabulary) + "\n")
-    torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=len(vocabulary),
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=64,
-        max_position_embeddings=64,
-    )
-    BertModel(config).save_pretrained(folder)
-    BertTokenizer(vocab=str(folder / "vocab.txt")).save_pretrained(folder)
-    return folder
+    config = {
+        "architectures": ["BertModel"],
+        "model_type": "bert",
+        "vocab_size": len(vocabulary),
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "intermediate_size": 64,
+        "max_position_embeddings": 64,
+    }
+    files: dict[str, bytes | str] = {
+        "config.json": json.dumps(config),
+        "vocab.txt": "\n".join(vocabulary) + "\n",
+        "model.safetensors": _bert_weights(len(vocabulary)),
+    }
+    if tokenizer:
+        files["tokenizer_config.json"] = json.dumps({"tokenizer_class": "BertTokenizer", "do_lower_case": True})
+    return files
+
+
+def _bert_weights(n_words: int) -> bytes:
+    import numpy as np
+    from safetensors.numpy import save
+
+    linear = {"attention.self.query": (32, 32), "attention.self.key": (32, 32), "attention.self.value": (32, 32),
+              "attention.output.dense": (32, 32), "intermediate.dense": (64, 32), "output.dense": (32, 64)}  # fmt: skip
+    shapes = {
+        f"embeddings.{n}_embeddings.weight": (k, 32)
+        for n, k in (("word", n_words), ("position", 64), ("token_type", 2))
+    }
+    norms = ["embeddings.LayerNorm"]
+    for layer in range(2):
+        shapes |= {f"encoder.layer.{layer}.{name}.weight": shape for name, shape in linear.items()}
+        norms += [f"encoder.layer.{layer}.{part}.LayerNorm" for part in ("attention.output", "output")]
+    shapes["pooler.dense.weight"] = (32, 32)
+    rng = np.random.default_rng(0)
+    tensors = {name: rng.normal(0, 0.3, shape).astype(np.float32) for name, shape in shapes.items()}
+    tensors |= {
+        name.replace("weight", "bias"): np.zeros(t.shape[0], np.float32)
+        for name, t in tensors.items()
+        if "embeddings" not in name
+    }
+    for name in norms:
+        tensors |= {f"{name}.weight": np.ones(32, np.float32), f"{name}.bias": np.zeros(32, np.float32)}
+    return save(tensors, {"format": "pt"})

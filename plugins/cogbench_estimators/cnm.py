@@ -77,33 +77,34 @@ class CNM:
         # Folds and batches are drawn from the sorted sentences: the order of the stimuli does not change the answer.
         order = sorted(range(len(evidence.stimuli)), key=evidence.stimuli.__getitem__)
         x = np.stack(representations(evidence))[:, order].astype(np.float32)  # (n_tasks, n_stimuli, n_dims)
-        vectors, names = [], set()  # of each subject: (n_seeds, n_tasks, n_channels); its channels
+        pairs, names = [], set()  # of each subject: what it has seen, its responses; its channels
         for subject, responses in evidence.responses.items():
             present = responses.present[order]
+            self.refuse_few(subject, int(present.sum()))
             kept = self.kept(subject, responses, evidence)
-            y = z_scored(responses.values[order][present][:, kept])  # (n_present, n_channels)
-            self.refuse_few(subject, len(y))
-            vectors.append(np.stack([self.describe(x[:, present], y, seed) for seed in self.seeds]))
+            pairs.append((x[:, present], z_scored(responses.values[order][present][:, kept])))
             names.add(tuple(responses.channels[k] for k in kept))
+        if self.average == "vectors" and len(names) > 1:
+            raise UnusableData(
+                f"the subjects' channels differ: {self.name} cannot average their vectors; use average=matrices."
+            )
+        runs = [self.describe(seen, y, seed) for seen, y in pairs for seed in self.seeds]  # (n_tasks, n_channels) each
         if self.average == "vectors":
-            if len(names) > 1:
-                raise UnusableData(
-                    f"the subjects' channels differ: {self.name} cannot average their vectors; use average=matrices."
-                )
-            return TaskMatrix.square(evidence.tasks, cosines(np.mean(vectors, axis=(0, 1))))
-        return TaskMatrix.square(evidence.tasks, np.mean([cosines(run) for runs in vectors for run in runs], axis=0))
+            return TaskMatrix.square(evidence.tasks, cosines(np.mean(runs, axis=0)))
+        return TaskMatrix.square(evidence.tasks, np.mean([cosines(vectors) for vectors in runs], axis=0))
 
     def kept(self, subject: str, responses: Responses, evidence: "Evidence") -> Array:
         """Return the positions of the channels that are mapped: those that vary, and a draw if they are too many."""
         values = responses.values[responses.present].astype(np.float64)  # (n_present, n_channels)
         noise = 1e-13 * np.square(values).sum(axis=0)  # what rounding, of float32 too, leaves of a constant
         vary = np.flatnonzero(np.square(values - values.mean(axis=0)).sum(axis=0) > noise)
-        if len(vary) < 3:
+        n = min(len(vary), self.channels)
+        if n < 3:
             raise UnusableData(
-                f"subject {subject!r} has {len(vary)} channels that vary; {self.name} needs at least 3: "
-                f"with {len(vary)} channels its similarity would be ±1 or nearly so, whatever the tasks: use cra."
+                f"subject {subject!r} has {len(vary)} channels that vary, channels={self.channels}; {self.name} needs "
+                f"at least 3: with {n} channels its similarity would be ±1 or nearly so, whatever the tasks: use cra."
             )
-        kept = np.sort(np.random.default_rng(0).permutation(vary)[: self.channels])
+        kept = np.sort(np.random.default_rng(0).permutation(vary)[:n])
         if len(vary) < values.shape[1]:
             evidence.note(f"{self.name}: subject {subject}: {values.shape[1] - len(vary)} constant channels dropped.")
         if len(kept) < len(vary):

@@ -151,10 +151,12 @@ def moments(y: "Tensor", predicted: "Tensor") -> "Tensor":
     """
     import torch
 
-    def of(p: "Tensor") -> "Tensor":  # task by task: copies of all tasks' predictions would be large
+    def of(p: "Tensor") -> "Tensor":  # task by task: copies of all would be large
+        p = p.double()
         terms = ((y - p).square(), y, y.square(), p, p.square(), y * p)  # each (n_stimuli, n_channels)
-        return torch.stack([term.sum(dim=0, dtype=torch.float64) for term in terms])
+        return torch.stack([term.sum(dim=0) for term in terms])
 
+    y = y.double()
     return torch.stack([of(p) for p in predicted], dim=1)
 
 

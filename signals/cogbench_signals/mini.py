@@ -56,7 +56,7 @@ WORDS = {
         bought purchased repaired mended concealed masked picked selected cleaned washed seized grabbed noticed spotted
         lifted raised
     """,
-    "thing": "sofa couch rug carpet picture painting gift present mug cup stone rock jewel gem bucket pail lamp lantern",
+    "thing": "sofa couch rug carpet picture painting gift present mug cup stone rock jewel gem bucket pail lamp map",
     "work": "song story poem film essay lecture ballad play novel sketch concert tour exhibition recital",
     "time": "today|this morning|at noon|last week|in autumn|on Sunday|after supper|a year ago|in the rain|at sunrise",
 }
@@ -118,7 +118,8 @@ def stimuli(n: int = 300, seed: int = 0) -> tuple[tuple[str, ...], Array]:
     array of shape (n, n_latents)
         The known properties of each, in the order of `LATENTS`.
     """
-    rng, found = random.Random(f"stimuli {seed}"), {}
+    rng = random.Random(f"stimuli {seed}")
+    found: dict[str, tuple[float, ...]] = {}
     while len(found) < n:
         text, latents = _stimulus(rng, FORMS[len(found) % len(FORMS)])
         found.setdefault(text, latents)

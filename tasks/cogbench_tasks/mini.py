@@ -202,11 +202,11 @@ def _mrpc(rng: random.Random, lexicon: Lexicon, label: int) -> Row:
 
 def _qqp(rng: random.Random, lexicon: Lexicon, label: int) -> Row:
     *same, known = _same(rng, 3, label)
-    (agent, deed), (agent2, deed2) = _slots(rng, (lexicon.agents, lexicon.deeds), same)
-    thing, person = rng.choice(rng.choice(lexicon.things)), rng.random() >= TURNED
+    (agent, thing), (agent2, thing2) = _slots(rng, (lexicon.agents, lexicon.things), same)
+    person, (base, past) = rng.random() >= TURNED, rng.choice(words.MINDED)
     name = rng.choice(lexicon.persons if person == known else lexicon.towns)
-    first = f"has the {agent} who {deed} the {thing} seen {name}"
-    return _sentence(first) + "?", f"Did the {agent2} who {deed2} the {thing} see that {'man' if person else 'town'}?"
+    second = f"Did the {agent2} with the {thing2} {base} that {'man' if person else 'town'}?"
+    return f"Was it {name} that the {agent} with the {thing} {past}?", second
 
 
 def _sts_b(rng: random.Random, lexicon: Lexicon, label: int) -> Row:
@@ -307,7 +307,7 @@ def _task(name: str, form: Form, *, shuffled: bool) -> MiniTask:
         kind="regression" if form.levels else "classification",
         metric=form.metric,
         card=Card(
-            form.train_rows, "MIT", f"Synthetic, written by a generator of cogbench: {form.what} Skills: {skills}."
+            form.train_rows, "MIT", f"Synthetic, written by a generator: {form.what} Skills: {skills}."
         ),
         suite=suite,
         form=name,

@@ -97,6 +97,11 @@ def test_correlation_with_constant_predictions_is_zero():
     assert_array_equal(scores(y, np.full((1, 20, 3), 0.1), "rho"), 0)
 
 
+def test_constant_single_precision_predictions_have_no_correlation():
+    y, predicted = torch.randn(40, 3, generator=torch.Generator().manual_seed(0)), torch.full((1, 40, 3), 0.3)
+    assert_array_equal(channel_scores(moments(y, predicted).numpy(), 40, "rho"), 0)
+
+
 def test_a_task_without_any_score_has_no_similarity():
     assert_array_equal(np.isnan(cosines(np.array([[1.0, 2, 3], [0, 0, 0]]))), [[False, True], [True, True]])
 
@@ -315,7 +320,7 @@ def test_constant_channels_are_dropped_and_noted(constant):
     assert_array_equal(SMALL.similarity(given).values, SMALL.similarity(rest).values)
     assert given.notes == ["cnm: subject S0: 2 constant channels dropped."]
     given.responses["S0"].values[:, 0] = constant
-    with pytest.raises(UnusableData, match="subject 'S0' has 2 channels that vary; cnm needs at least 3"):
+    with pytest.raises(UnusableData, match="subject 'S0' has 2 channels that vary, .* needs at least 3"):
         SMALL.similarity(given)
 
 
@@ -323,6 +328,8 @@ def test_constant_channels_are_dropped_and_noted(constant):
 def test_it_refuses_fewer_than_three_channels(n_channels):
     with pytest.raises(UnusableData, match=f"with {n_channels} channels its similarity would be ±1.*use cra"):
         SMALL.similarity(evidence(n_channels=n_channels))
+    with pytest.raises(UnusableData, match=f"channels={n_channels}; cnm needs at least 3"):
+        replace(SMALL, channels=n_channels).similarity(evidence())
 
 
 def test_targets_are_z_scored():
@@ -339,6 +346,10 @@ def test_it_refuses_too_few_stimuli():
         replace(SMALL, folds=5, hidden=(4,)).similarity(evidence(n=4))
     with pytest.raises(UnusableData, match="has 6 stimuli, too few for 3 folds with 5 inner folds:"):
         replace(SMALL, inner_folds=5).similarity(evidence(n=6))
+    unseen = evidence(n_subjects=2)
+    unseen.responses["S1"] = Responses(np.full((30, 5), np.nan), unseen.responses["S1"].channels)
+    with pytest.raises(UnusableData, match="subject 'S1' has 0 stimuli"):
+        SMALL.similarity(unseen)
     with pytest.raises(UnusableData, match="folds=1, inner_folds=2; both must be at least 2"):
         replace(SMALL, folds=1).similarity(evidence(n=6))
     assert np.isfinite(replace(SMALL, inner_folds=4).similarity(evidence(n=6)).values[OFF]).all()

@@ -1,0 +1,221 @@
+"""Cells run inline and in worker processes, survive damage, death and interruption, and are never half-written."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cogbench import Files, Recipe, Store, UnusableData, engine
+from cogbench.cells import Encoding, Training, Workspace
+from cogbench.parts import encode
+from cogbench.toys import TASKS, ToyBackbone, ToySignal
+
+
+def workspace(folder):
+    return Workspace(Files(offline=True), Store(folder))
+
+
+def encodings(tasks=TASKS, backbone=None):
+    return [Encoding(Training(backbone or ToyBackbone(), Recipe((t,))), ToySignal()) for t in tasks]
+
+
+def test_the_plan_lists_inputs_first_and_leaves_out_what_only_finished_cells_need(tmp_path):
+    here = workspace(tmp_path)
+    missing, there = engine.plan(encodings(), here)
+    assert len(missing) == 8 and not there
+    for i, cell in enumerate(missing):
+        assert all(missing.index(needed) < i for needed in cell.inputs())
+    here.folder(missing[1])
+    assert len(engine.plan(encodings(), here)[0]) == 6
+
+
+def test_workers_give_what_inline_gives(tmp_path):
+    told = []
+    inline, spread = workspace(tmp_path / "a"), workspace(tmp_path / "b")
+    engine.compute(encodings(), inline, jobs=0)
+    outcome = engine.compute(encodings(), spread, jobs=2, tell=lambda *seen: told.append(seen))
+    assert len(outcome.computed) == 8 and not outcome.failed
+    assert [done for _, done, _ in told] == list(range(1, 9))
+    for cell in encodings():
+        assert np.allclose(cell.representations(inline), cell.representations(spread))
+    assert engine.compute(encodings(), spread, jobs=2).computed == set()
+
+
+def test_a_worker_that_would_compute_another_cell_refuses_by_name(tmp_path):
+    here, cell = workspace(tmp_path), encodings()[0].training
+    asked = json.loads(json.dumps(here.ingredients(cell)))
+    asked["backbone"]["code"]["version"] = "0.0.9"
+    request = {"cell": encode(cell), "ingredients": asked, "files": encode(here.files), "store": str(tmp_path)}
+    with pytest.raises(UnusableData, match="backbone.code.version is .* here, '0.0.9' where it was asked for"):
+        engine._in_worker(json.dumps(request))
+
+
+@pytest.mark.parametrize("harm", ["truncate", "change", "remove", "record"])
+def test_a_damaged_cell_is_set_aside_computed_again_and_said(tmp_path, caplog, harm):
+    cell, here = encodings()[0], workspace(tmp_path)
+    first = np.array(cell.representations(here))
+    file = here.folder(cell) / ("cell.json" if harm == "record" else "representations.npy")
+    held = file.read_bytes()
+    if harm == "remove":
+        file.unlink()
+    else:
+        file.write_bytes(held[:-5] if harm != "change" else held[:-5] + bytes(5))
+    again = workspace(tmp_path)
+    assert np.array_equal(cell.representations(again), first)
+    assert "is damaged" in caplog.text and "computed again" in caplog.text
+    assert len(list((tmp_path / ".damaged").iterdir())) == 1
+
+
+def test_a_cell_that_fails_leaves_nothing_behind(tmp_path):
+    @dataclass(frozen=True)
+    class Full(ToyBackbone):
+        def train(self, recipe, files, out, start=None):
+            (out / "half").write_text("half a model")
+            raise OSError(28, "No space left on device")
+
+    here = workspace(tmp_path)
+    outcome = engine.compute(encodings(TASKS[:1], Full()), here, jobs=0)
+    assert len(outcome.failed) == 2  # the training, and the encoding that needs it
+    assert not [p for p in tmp_path.rglob("*") if p.is_file() and ".locks" not in p.parts]
+
+
+def test_two_at_once_train_once(tmp_path):
+    script = textwrap.dedent("""
+        import sys, time
+        from pathlib import Path
+        from cogbench import Files, Recipe, Store
+        from cogbench.cells import Training, Workspace
+        from cogbench.toys import TASKS, ToyBackbone
+        train = ToyBackbone.train
+        def slow(self, *a, **k):
+            print("trained", flush=True)
+            time.sleep(0.5)
+            return train(self, *a, **k)
+        ToyBackbone.train = slow
+        Workspace(Files(offline=True), Store(Path(sys.argv[1]))).folder(Training(ToyBackbone(), Recipe(TASKS[:1])))
+    """)
+    both = [
+        subprocess.Popen([sys.executable, "-c", script, tmp_path], stdout=subprocess.PIPE, text=True) for _ in range(2)
+    ]
+    printed = "".join(p.communicate()[0] for p in both)
+    assert printed.count("trained") == 1 and all(p.returncode == 0 for p in both)
+
+
+SLOW = """
+    import sys, time
+    from dataclasses import dataclass
+    from pathlib import Path
+    import cogbench.engine as engine
+    from cogbench import Files, Recipe, Store
+    from cogbench.cells import Training, Workspace
+    from cogbench.toys import TASKS, ToyBackbone
+    from slow_toy import Slow
+
+    if __name__ == "__main__":
+        cells = [Training(Slow(), Recipe((t,))) for t in TASKS]
+        outcome = engine.compute(cells, Workspace(Files(offline=True), Store(Path(sys.argv[1]))), jobs=2)
+        print("failed", sorted(c.recipe.task.name for c in outcome.failed), flush=True)
+"""
+SLOW_TOY = """
+    import os, time
+    from dataclasses import dataclass
+    from pathlib import Path
+    from cogbench.toys import ToyBackbone
+
+    @dataclass(frozen=True)
+    class Slow(ToyBackbone):
+        def train(self, recipe, files, out, start=None):
+            with open(os.environ["LOG"], "a") as log:
+                log.write(f"{recipe.task.name} {os.getpid()}\\n")
+            time.sleep(float(os.environ.get("SLEEP", "0")))
+            if os.environ.get("DEADLY") == recipe.task.name:
+                os._exit(9)
+            return super().train(recipe, files, out, start)
+"""
+
+
+@pytest.fixture
+def slow(tmp_path):
+    """Start a run of four slow trainings on two workers; returns the process and the log of trainings begun."""
+    (tmp_path / "slow_toy.py").write_text(textwrap.dedent(SLOW_TOY))
+    (tmp_path / "main.py").write_text(textwrap.dedent(SLOW))
+    log = tmp_path / "log"
+    log.touch()
+
+    def start(**env):
+        path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+        command = [sys.executable, str(tmp_path / "main.py"), str(tmp_path / "store")]
+        environment = {**os.environ, "LOG": str(log), "PYTHONPATH": path, **env}
+        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment), log
+
+    return start
+
+
+def _until(truth, seconds=60):
+    end = time.monotonic() + seconds
+    while not truth():
+        assert time.monotonic() < end, "it took too long"
+        time.sleep(0.05)
+
+
+def test_a_worker_that_dies_costs_its_cell_a_retry_and_no_other_cell(slow):
+    process, log = slow(DEADLY="toy-b")
+    printed, _ = process.communicate(timeout=120)
+    assert "failed ['toy-b']" in printed
+    begun = [line.split()[0] for line in log.read_text().splitlines()]
+    assert begun.count("toy-b") == 2 and {*begun} == {"toy-a", "toy-b", "toy-c", "toy-d"}
+
+
+def test_an_interrupted_run_keeps_what_is_finished_and_leaves_no_process(slow, tmp_path):
+    process, log = slow(SLEEP="3")
+    finished = lambda: len(list((tmp_path / "store").glob("toy/*/seed-0-*/cell.json")))  # noqa: E731
+    _until(finished)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode != 0
+    pids = {int(line.split()[1]) for line in log.read_text().splitlines()}
+    _until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), 30)
+    kept = finished()
+    assert 1 <= kept < 4
+    begun = len(log.read_text().splitlines())
+    process, _ = slow()
+    assert "failed []" in process.communicate(timeout=120)[0]
+    assert len(log.read_text().splitlines()) - begun == 4 - kept
+
+
+def test_workers_end_when_their_parent_is_killed(slow):
+    process, log = slow(SLEEP="30")
+    _until(lambda: len(log.read_text().splitlines()) == 2)
+    process.kill()
+    process.communicate()
+    pids = {int(line.split()[1]) for line in log.read_text().splitlines()}
+    _until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), 30)
+
+
+def test_keys_are_the_same_in_every_process(tmp_path):
+    script = (
+        "from cogbench import Files, Recipe, Store; from cogbench.cells import *; from cogbench.toys import *;"
+        "print(Workspace(Files(offline=True), Store('x')).key(Encoding(Training(ToyBackbone(), Recipe(TASKS[:1])), ToySignal())))"
+    )
+    runs = [
+        subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+        for _ in range(2)
+    ]
+    assert runs[0] == runs[1] and len(runs[0].strip()) == 64
+
+
+def test_a_transfer_keeps_its_scores_and_drops_its_weights(tmp_path):
+    here = workspace(tmp_path)
+    alone = Training(ToyBackbone(), Recipe(TASKS[:1]))
+    transfer = Training(ToyBackbone(), replace(Recipe(TASKS[1:2]), start=alone.recipe))
+    assert transfer.place == "toy/toy-b-after-toy-a/seed-0"
+    assert transfer.score(here).per_example.shape == (60,)
+    assert (here.folder(alone) / "model").is_dir() and not (here.folder(transfer) / "model").exists()

@@ -1,0 +1,278 @@
+"""The line of one run on the toys: what is computed, what is kept, and what a change computes again."""
+
+import json
+import sys
+from dataclasses import dataclass, replace
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from cogbench import Files, MissingData, Oracle, Result, Store, Suite, TaskMatrix, UnusableData, hookimpl, load, run
+from cogbench import toys
+from cogbench.errors import FailedCells
+from cogbench.toys import TASKS, ToyBackbone, ToySignal
+
+NAMES = tuple(t.name for t in TASKS)
+TRUE = np.array([[0, 0.6, 0.5, 0.9], [0.8, 0, 0.7, 0.2], [0.7, 0.9, 0, 0.1], [0.6, 0.5, 0.9, 0]])
+
+
+@pytest.fixture
+def parts():
+    module = ModuleType("toy_plugin")
+    oracle = Oracle("toy-oracle", "toy", "toy", TaskMatrix.square(NAMES, TRUE), np.full(4, 0.5))
+    module.register_tasks = hookimpl(lambda: TASKS, specname="register_tasks")
+    module.register_backbones = hookimpl(lambda: [ToyBackbone()], specname="register_backbones")
+    module.register_signals = hookimpl(lambda: [ToySignal()], specname="register_signals")
+    module.register_oracles = hookimpl(lambda: [oracle], specname="register_oracles")
+    suite = Suite("toy", NAMES, "toy", (("toy", "toy-oracle"),), "synthetic")
+    module.register_suites = hookimpl(lambda: [suite], specname="register_suites")
+    return load(module)
+
+
+@pytest.fixture
+def ask(parts, tmp_path):
+    """Run on the toys; every call shares one store."""
+
+    def asked(estimator="dse", backbone="toy", **more):
+        options = {"suite": "toy", "jobs": 0, "parts": parts, "files": Files(offline=True), **more}
+        return run(estimator, backbone, store=Store(tmp_path / "store"), **options)
+
+    return asked
+
+
+def cells(result):
+    return result.provenance.cells.computed, result.provenance.cells.cached
+
+
+def test_a_run_ranks_and_scores(ask):
+    (found,) = ask("cra")
+    assert found.estimator == "cra" and found.targets == list(NAMES)
+    assert found.scores.trs_chance == 2 and found.scores.no_transfer_mean == 0.5
+    assert found.oracle.name == "toy-oracle" and found.baselines == {"random": 2.0}
+    assert set(found.ranking["toy-a"]) == {"toy-b", "toy-c", "toy-d"}
+    assert found.tasks["toy-d"].metric == "spearman" and found.tasks["toy-a"].learned
+    assert found.provenance.data["toy-a"].rows == 60
+    assert cells(found) == (9, 0)  # four trainings, four encodings, one matrix
+
+
+def test_the_second_run_computes_nothing_even_where_training_would_raise(ask, monkeypatch):
+    first = ask(["dse", "cra", "cnm"], sets=("cnm.epochs=2", "cnm.seeds=5", "cnm.hidden=4"))
+
+    def boom(*args, **kwargs):
+        raise AssertionError("computed again")
+
+    for verb in ("train", "represent"):
+        monkeypatch.setattr(ToyBackbone, verb, boom)
+    for estimator in load().estimators.values():
+        monkeypatch.setattr(type(estimator), "similarity", boom)
+    second = ask(["dse", "cra", "cnm"], sets=("cnm.epochs=2", "cnm.seeds=5", "cnm.hidden=4"))
+    assert [r.similarity for r in second] == [r.similarity for r in first]
+    assert all(r.provenance.cells.computed == 0 for r in second)
+
+
+def test_one_changed_training_row_recomputes_what_depends_on_it(ask, monkeypatch):
+    ask()
+    load_as_it_is = toys.ToyTask.load
+
+    def changed(self, split, files):
+        dataset = load_as_it_is(self, split, files)
+        if self.name != "toy-b" or split != "train":
+            return dataset
+        labels = [1 - dataset.columns["label"][0], *dataset.columns["label"][1:]]
+        return replace(dataset, columns={**dataset.columns, "label": labels})
+
+    monkeypatch.setattr(toys.ToyTask, "load", changed)
+    (found,) = ask()
+    # toy-b's training and encoding, and the matrix; the other trainings and encodings stay.
+    assert cells(found) == (3, 6)
+
+
+def test_one_changed_option_recomputes_what_depends_on_it(ask):
+    ask(["cra", "dse"])
+    first, second = ask(["cra", "dse"], sets=("cra.similarity=spearman",))
+    assert first.estimator == "cra[similarity=spearman]" and cells(first) == (1, 8)
+    assert second.estimator == "dse" and cells(second) == (0, 5)
+
+
+def test_other_responses_to_the_same_sentences_recompute_no_representation(ask, monkeypatch):
+    few = ("cnm.epochs=2", "cnm.seeds=5", "cnm.hidden=4")
+    ask("cnm", sets=few)
+    read = ToySignal.read
+
+    def louder(self, files):
+        recording = read(self, files)
+        subjects = {s: replace(r, values=r.values * 2 + 1) for s, r in recording.subjects.items()}
+        return replace(recording, subjects=subjects)
+
+    monkeypatch.setattr(ToySignal, "read", louder)
+    assert cells(ask("cnm", sets=few)[0]) == (1, 8)
+
+
+SOURCE = """
+from dataclasses import dataclass
+import numpy as np
+from cogbench import TaskMatrix
+
+@dataclass(frozen=True)
+class Counting:
+    name: str = "counting"
+    needs: frozenset = frozenset({"representations"})
+    def similarity(self, evidence):
+        n = len(evidence.tasks)
+        return TaskMatrix.square(evidence.tasks, np.arange(n * n).reshape(n, n) * FACTOR)
+
+FACTOR = 1
+"""
+
+
+def test_one_changed_line_of_the_defining_module_recomputes_what_depends_on_it(ask, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def counted(source):
+        (tmp_path / "counting_plugin.py").write_text(source)
+        sys.modules.pop("counting_plugin", None)
+        import importlib
+
+        importlib.invalidate_caches()
+        sys.dont_write_bytecode = True
+        module = importlib.import_module("counting_plugin")
+        return ask(module.Counting())[0]
+
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    assert cells(counted(SOURCE)) == (9, 0)
+    assert cells(counted(SOURCE)) == (0, 5)
+    changed = counted(SOURCE.replace("FACTOR = 1", "FACTOR = 3"))
+    assert cells(changed) == (1, 8)
+    assert changed.similarity[0][1] == 3
+
+
+def test_another_order_of_the_tasks_changes_no_key_but_the_order_of_the_result(ask):
+    (first,) = ask()
+    (turned,) = ask(tasks=NAMES[::-1])
+    assert cells(turned) == (0, 5)
+    assert turned.targets == list(NAMES[::-1])
+    assert np.array_equal(turned.matrix.part(NAMES, NAMES).values, first.matrix.values, equal_nan=True)
+
+
+def test_seeds_give_a_matrix_each_and_the_mean_is_scored(ask):
+    (found,) = ask(seeds=(0, 1))
+    assert len(found.by_seed) == 2
+    mean = np.mean(np.array(found.by_seed, float), axis=0)
+    assert np.allclose(np.array(found.similarity, float), mean, equal_nan=True)
+    assert -1 < found.seed_floor < 1
+    assert ask(seeds=(0,))[0].seed_floor is None
+
+
+def test_seed_floor_is_the_correlation_of_rdms_between_seeds(ask, tmp_path):
+    from scipy.spatial.distance import pdist
+
+    from cogbench.cells import Encoding, Workspace
+    from cogbench.evidence import Similarity
+
+    (found,) = ask(seeds=(0, 1, 2))
+    workspace = Workspace(Files(offline=True), Store(tmp_path / "store"))
+    floor = []
+    for task in TASKS:
+        rdms = []
+        for seed in (0, 1, 2):
+            training = Similarity(load().find("estimator", "dse"), ToyBackbone(), TASKS, ToySignal(), seed).training(
+                task
+            )
+            rdms.append(pdist(np.asarray(Encoding(training, ToySignal()).representations(workspace)), "correlation"))
+        floor.append(np.corrcoef(rdms)[np.triu_indices(3, 1)].mean())
+    assert found.seed_floor == pytest.approx(np.mean(floor), abs=1e-6)
+
+
+def test_a_measured_oracle_comes_from_the_same_cells(ask):
+    (found,) = ask(oracle="measured")
+    # four trainings, twelve transfers, four encodings, one matrix
+    assert cells(found) == (21, 0) and found.oracle.kind == "measured"
+    assert 1 <= found.scores.trs <= 3
+    assert cells(ask(oracle="measured", oracle_backbone=replace(ToyBackbone(), name="other"))[0]) == (16, 5)
+
+
+def test_a_part_of_the_tasks_is_ranked_within_itself(ask):
+    (found,) = ask(tasks=NAMES[:3])
+    assert found.scores.trs_chance == 1.5
+    assert max(found.oracle_ranks["toy-a"].values()) == 2
+
+
+def test_without_an_oracle_the_ranking_is_printed_unscored(ask, parts):
+    other = replace(ToyBackbone(), name="other")
+    (found,) = ask(backbone=other)
+    assert found.scores is None and found.oracle is None and found.ranking["toy-a"]
+
+
+@dataclass(frozen=True)
+class Broken:
+    name: str = "broken"
+    needs: frozenset = frozenset({"representations"})
+
+    def similarity(self, evidence):
+        raise RuntimeError("it broke\nin two lines")
+
+
+def test_a_failed_cell_is_reported_and_the_others_are_saved(ask):
+    with pytest.raises(FailedCells, match="broken on toy: in two lines"):
+        ask([Broken(), "dse"])
+    assert cells(ask("dse")[0]) == (0, 5)
+
+
+@dataclass(frozen=True)
+class Diverging(ToyBackbone):
+    name: str = "diverging"
+
+    def train(self, recipe, files, out, start=None):
+        made = super().train(recipe, files, out, start)
+        return replace(made, outputs=made.outputs * np.nan)
+
+
+def test_a_training_that_diverged_fails(ask):
+    with pytest.raises(FailedCells, match="diverged"):
+        ask(backbone=Diverging())
+
+
+def test_a_signal_that_an_estimator_refuses_is_refused_before_any_training(ask, parts, monkeypatch):
+    read = ToySignal.read
+
+    def narrow(self, files):
+        recording = read(self, files)
+        cut = {s: replace(r, values=r.values[:, :2], channels=r.channels[:2]) for s, r in recording.subjects.items()}
+        return replace(recording, subjects=cut)
+
+    monkeypatch.setattr(ToySignal, "read", narrow)
+    monkeypatch.setattr(ToyBackbone, "train", lambda *a, **k: pytest.fail("it trained"))
+    with pytest.raises(UnusableData, match="cra"):
+        ask("cnm")
+
+
+def test_fewer_than_three_tasks_are_refused(ask):
+    with pytest.raises(UnusableData, match="at least three tasks"):
+        ask(tasks=NAMES[:2])
+    with pytest.raises(UnusableData, match="each named once"):
+        ask(tasks=(*NAMES[:2], NAMES[0]))
+
+
+def test_an_oracle_without_a_task_says_which(ask, parts):
+    part = parts.oracles["toy-oracle"].part(NAMES[:3])
+    with pytest.raises(UnusableData, match="toy-d"):
+        ask(oracle=part)
+
+
+def test_missing_data_stop_the_run_before_any_work(ask, monkeypatch):
+    def missing(self, split, files):
+        raise MissingData("no data for toy-c")
+
+    monkeypatch.setattr(toys.ToyTask, "load", missing)
+    with pytest.raises(MissingData, match="toy-c"):
+        ask()
+
+
+def test_a_result_survives_its_file(ask, tmp_path):
+    (found,) = ask(seeds=(0, 1))
+    path = found.save(tmp_path / "results")
+    again = Result.load(path)
+    assert again == found and again.plain() == json.loads(path.read_text())
+    assert path.name.startswith("dse--toy--toy--toy-oracle-")
+    assert ask(seeds=(0,))[0].file_name != found.file_name
