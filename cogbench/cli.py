@@ -78,6 +78,7 @@ def cli() -> None:
 @click.option(
     "--estimator",
     "estimators",
+    envvar="COGBENCH_RUN_ESTIMATOR",
     multiple=True,
     required=True,
     shell_complete=_complete("estimator"),
@@ -86,6 +87,7 @@ def cli() -> None:
 @click.option(
     "--backbone",
     "backbones",
+    envvar="COGBENCH_RUN_BACKBONE",
     multiple=True,
     required=True,
     shell_complete=_complete("backbone"),
@@ -107,6 +109,7 @@ def cli() -> None:
 @click.option(
     "--signal",
     "signals",
+    envvar="COGBENCH_RUN_SIGNAL",
     multiple=True,
     shell_complete=_complete("signal"),
     help="A name, or a table of sentences and responses FILE[:channel,…]; may be given several times."
@@ -128,6 +131,7 @@ def cli() -> None:
 @click.option(
     "--set",
     "sets",
+    envvar="COGBENCH_RUN_SET",
     multiple=True,
     metavar="PART.OPTION=VALUE[,VALUE…]",
     help="An option of a part; several values give one result each, a:b:c is a list.",
@@ -170,7 +174,13 @@ def cli() -> None:
     help="The folder for result files.",
 )
 @click.option(
-    "--format", "form", type=click.Choice(FORMATS), default="table", show_default=True, help="What stdout gets."
+    "--format",
+    "form",
+    envvar="COGBENCH_RUN_FORMAT",
+    type=click.Choice(FORMATS),
+    default="table",
+    show_default=True,
+    help="What stdout gets.",
 )
 def run_command(  # noqa: PLR0913
     estimators: tuple[str, ...],

@@ -6,6 +6,7 @@ the same name in silence. A plugin's identity is (distribution, key).
 
 import logging
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, is_dataclass, replace
 from importlib import metadata
@@ -118,12 +119,12 @@ def load(*modules: ModuleType) -> Parts:
     origins: dict[tuple[str, str], Plugin] = {}
     plugins = []
     for plugin, module in [*_installed(), *((_of_module(m), m) for m in modules)]:
-        if isinstance(module, ModuleType):
+        if module is not None:
             _check_hooks(manager, plugin, module)
             try:
                 added = _collect(manager, plugin, module)
-            except Exception as error:
-                plugin = replace(plugin, error=f"{type(error).__name__}: {error}")
+            except (Exception, SystemExit) as error:
+                plugin = replace(plugin, error=_reason(error))
             else:
                 plugin = replace(plugin, parts=tuple(f"{kind} {part.name}" for kind, part in added))
                 for kind, part in added:
@@ -146,17 +147,32 @@ def load(*modules: ModuleType) -> Parts:
 
 def _installed() -> Iterable[tuple[Plugin, ModuleType | None]]:
     wanted = os.environ.get("COGBENCH_LOAD_PLUGINS")
-    allowed = None if wanted is None else {distribution_of(__name__), *filter(None, wanted.split(","))}
+    allowed = None if wanted is None else {_plain(distribution_of(__name__) or ""), *map(_plain, wanted.split(","))}
     found = metadata.entry_points(group=GROUP)
     for point in sorted(found, key=lambda e: (e.dist.metadata["Name"] if e.dist else "", e.name)):
         name = point.dist.metadata["Name"] if point.dist else "?"
-        if allowed is not None and name not in allowed:
+        if allowed is not None and _plain(name) not in allowed:
             continue
         plugin = Plugin(name, point.dist.version if point.dist else "?", point.name, point.value)
         try:
-            yield plugin, point.load()
-        except Exception as error:  # whatever a stranger's module raises, the others work
-            yield replace(plugin, error=f"{type(error).__name__}: {error}"), None
+            module = point.load()
+            if not isinstance(module, ModuleType):
+                raise TypeError(
+                    f"{point.value!r} is no module: an entry point of {GROUP!r} names the module of its hooks"
+                )
+        except (Exception, SystemExit) as error:  # whatever a stranger's module raises, the others work
+            yield replace(plugin, error=_reason(error)), None
+        else:
+            yield plugin, module
+
+
+def _reason(error: BaseException) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
+def _plain(distribution: str) -> str:
+    """Return a distribution's name as the package index compares them."""
+    return re.sub(r"[-_.]+", "-", distribution.strip()).lower()
 
 
 def _of_module(module: ModuleType) -> Plugin:
@@ -166,7 +182,8 @@ def _of_module(module: ModuleType) -> Plugin:
 def _check_hooks(manager: pluggy.PluginManager, plugin: Plugin, module: ModuleType) -> None:
     known = [name for name in dir(hookspecs) if name.startswith("register_")]
     for name in dir(module):
-        if manager.parse_hookimpl_opts(module, name) is not None and name not in known:
+        opts = manager.parse_hookimpl_opts(module, name)
+        if opts is not None and (opts["specname"] or name) not in known:
             this = f"{distribution_of(__name__)} {metadata.version(distribution_of(__name__) or '')}"
             raise BrokenPlugin(
                 f"plugin {_where(plugin)} implements {name!r}, a hook that {this} does not have ({', '.join(known)})."

@@ -80,7 +80,7 @@ def _score_lines(result: Result) -> list[str]:
     alone = "unknown" if s.no_transfer_mean is None else f"{s.no_transfer_mean:.3f}"
     return [
         f"oracle {_escape(oracle.name)} ({oracle.kind}, {_escape(oracle.backbone)})",
-        f"TRS [bold]{s.trs:.2f}[/] \\[{low:.2f}, {high:.2f}] (1 is perfect; chance {s.trs_chance:.2f}, p {s.trs_p:.3f})",
+        f"TRS [bold]{s.trs:.2f}[/] \\[{low:.2f}, {high:.2f}], 1 is perfect; chance {s.trs_chance:.2f}, p {s.trs_p:.3f}",
         f"in the oracle's top {s.top_m}: {tops}",
         f"mean metric: selected {s.selected_mean:.3f}, oracle best {s.oracle_best_mean:.3f}, "
         f"random {s.random_mean:.3f}, no transfer {alone}",

@@ -8,7 +8,13 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
 
+from types import ModuleType
+
+import numpy as np
 import pytest
+
+from cogbench import Oracle, Suite, TaskMatrix, hookimpl
+from cogbench.toys import TASKS, ToyBackbone, ToySignal
 
 SHARED = Path(__file__).parents[2] / "shared"
 sys.path.insert(0, str(Path(__file__).parent / "evidence_plugin"))
@@ -29,3 +35,22 @@ def shared_data():
     if not folder.is_dir():
         pytest.skip(f"no real data: {folder} is not there")
     return folder
+
+
+@pytest.fixture
+def toy_plugin():
+    """A plugin module with the toys, a suite of them and a synthetic oracle."""
+    names = tuple(t.name for t in TASKS)
+    true = np.array([[0, 0.6, 0.5, 0.9], [0.8, 0, 0.7, 0.2], [0.7, 0.9, 0, 0.1], [0.6, 0.5, 0.9, 0]])
+    oracle = Oracle("toy-oracle", "toy", "toy", TaskMatrix.square(names, true), np.full(4, 0.5), source="made up")
+    suite = Suite("toy", names, "toy", (("toy", "toy-oracle"),), "synthetic")
+    module = ModuleType("toy_plugin")
+    for kind, parts in {
+        "tasks": TASKS,
+        "backbones": [ToyBackbone()],
+        "signals": [ToySignal()],
+        "oracles": [oracle],
+        "suites": [suite],
+    }.items():
+        setattr(module, f"register_{kind}", hookimpl(lambda parts=parts: parts, specname=f"register_{kind}"))
+    return module

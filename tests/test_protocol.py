@@ -3,31 +3,20 @@
 import json
 import sys
 from dataclasses import dataclass, replace
-from types import ModuleType
 
 import numpy as np
 import pytest
 
-from cogbench import Files, MissingData, Oracle, Result, Store, Suite, TaskMatrix, UnusableData, hookimpl, load, run
-from cogbench import toys
+from cogbench import Files, MissingData, Result, Store, UnusableData, load, run, toys
 from cogbench.errors import FailedCells
 from cogbench.toys import TASKS, ToyBackbone, ToySignal
 
 NAMES = tuple(t.name for t in TASKS)
-TRUE = np.array([[0, 0.6, 0.5, 0.9], [0.8, 0, 0.7, 0.2], [0.7, 0.9, 0, 0.1], [0.6, 0.5, 0.9, 0]])
 
 
 @pytest.fixture
-def parts():
-    module = ModuleType("toy_plugin")
-    oracle = Oracle("toy-oracle", "toy", "toy", TaskMatrix.square(NAMES, TRUE), np.full(4, 0.5))
-    module.register_tasks = hookimpl(lambda: TASKS, specname="register_tasks")
-    module.register_backbones = hookimpl(lambda: [ToyBackbone()], specname="register_backbones")
-    module.register_signals = hookimpl(lambda: [ToySignal()], specname="register_signals")
-    module.register_oracles = hookimpl(lambda: [oracle], specname="register_oracles")
-    suite = Suite("toy", NAMES, "toy", (("toy", "toy-oracle"),), "synthetic")
-    module.register_suites = hookimpl(lambda: [suite], specname="register_suites")
-    return load(module)
+def parts(toy_plugin):
+    return load(toy_plugin)
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ class CRA:
     ----------
     dissimilarity : {"correlation", "euclidean", "canberra"}
         Between the representations of two stimuli; correlation is 1 - Pearson's r.
-    comparison : {"cosine", "pearson", "spearman"}
+    similarity_ : {"cosine", "pearson", "spearman"}
         How two RDMs are compared. The paper's pair is correlation with cosine.
 
     Notes
@@ -38,7 +38,7 @@ class CRA:
     """
 
     dissimilarity: Dissimilarity = "correlation"
-    comparison: Comparison = "cosine"
+    similarity_: Comparison = "cosine"
     name: str = "cra"
     needs: frozenset[str] = frozenset({"representations"})
 
@@ -60,10 +60,10 @@ class CRA:
                 evidence.note(
                     f"{self.name}: {lost} of {total} representations are constant; their dissimilarities are set to 0."
                 )
-            if self.comparison != "spearman" and without_pairs_is_faster(patterns):
-                return TaskMatrix.square(evidence.tasks, compare_without_pairs(patterns, self.comparison))
+            if self.similarity_ != "spearman" and without_pairs_is_faster(patterns):
+                return TaskMatrix.square(evidence.tasks, compare_without_pairs(patterns, self.similarity_))
         rdms = np.stack([rdm(p, self.dissimilarity) for p in patterns])  # (n_tasks, n_pairs)
-        return TaskMatrix.square(evidence.tasks, compare(rdms, self.comparison))
+        return TaskMatrix.square(evidence.tasks, compare(rdms, self.similarity_))
 
 
 NOISE = 1e-14  # a correlation dissimilarity of this size is the rounding of 1 - 1

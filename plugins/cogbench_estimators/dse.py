@@ -20,7 +20,7 @@ class DSE:
 
     Parameters
     ----------
-    comparison : {"cosine", "pearson", "spearman"}
+    similarity_ : {"cosine", "pearson", "spearman"}
         How two vectors are compared; the paper's way is cosine.
 
     References
@@ -28,7 +28,7 @@ class DSE:
     Luo, Xu & Xiong (2022), CogTaskonomy, section 3.1.
     """
 
-    comparison: Comparison = "cosine"
+    similarity_: Comparison = "cosine"
     name: str = "dse"
     needs: frozenset[str] = frozenset({"representations"})
 
@@ -37,10 +37,10 @@ class DSE:
 
         Vectors without a direction count as unlike any other: their similarity is 0, and a note tells how many.
         """
-        units = np.stack([unit_rows(r, self.comparison) for r in representations(evidence)])  # (tasks, stimuli, dims)
+        units = np.stack([unit_rows(r, self.similarity_) for r in representations(evidence)])  # (tasks, stimuli, dims)
         lost = int((~units.any(axis=2)).sum())
         if lost:
-            what = "zero" if self.comparison == "cosine" else "constant"
+            what = "zero" if self.similarity_ == "cosine" else "constant"
             evidence.note(
                 f"{self.name}: {lost} of {units[:, :, 0].size} vectors are {what}; their similarity is set to 0."
             )

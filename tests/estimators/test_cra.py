@@ -73,7 +73,7 @@ def reference(dissimilarity, comparison, a, b):
 
 @pytest.mark.parametrize(("pair", "expected"), GOLDEN.items(), ids=str)
 def test_three_tasks_worked_by_hand(pair, expected):
-    matrix = CRA(dissimilarity=pair[0], comparison=pair[1]).similarity(evidence(A, B, C))
+    matrix = CRA(dissimilarity=pair[0], similarity_=pair[1]).similarity(evidence(A, B, C))
     assert_allclose(matrix.values[OFF], expected, atol=1e-6)
 
 
@@ -87,7 +87,7 @@ def test_the_rdm_of_a_task_worked_by_hand(dissimilarity, expected):
 @pytest.mark.parametrize(("dissimilarity", "comparison"), product(DISSIMILARITIES, COMPARISONS))
 def test_it_is_scipys_figure(dissimilarity, comparison, n):
     patterns = random(1, n=n)
-    matrix = CRA(dissimilarity=dissimilarity, comparison=comparison).similarity(evidence(*patterns))
+    matrix = CRA(dissimilarity=dissimilarity, similarity_=comparison).similarity(evidence(*patterns))
     for i, j in zip(*np.triu_indices(4, 1), strict=True):
         expected = reference(dissimilarity, comparison, patterns[i], patterns[j])
         assert_allclose(matrix.values[i, j], expected, rtol=0, atol=1e-9)
@@ -97,7 +97,7 @@ def test_it_is_scipys_figure(dissimilarity, comparison, n):
 @given(st.integers(0, 10_000), st.sampled_from(DISSIMILARITIES), st.sampled_from(COMPARISONS), st.sampled_from([5, 12]))
 def test_the_order_of_tasks_and_stimuli_changes_nothing(seed, dissimilarity, comparison, n):
     patterns, rng = random(seed, n_tasks=3, n=n), np.random.default_rng(seed)
-    estimator = CRA(dissimilarity=dissimilarity, comparison=comparison)
+    estimator = CRA(dissimilarity=dissimilarity, similarity_=comparison)
     values = estimator.similarity(evidence(*patterns)).values
     assert_array_equal(values, values.T)
     assert np.nanmax(np.abs(values)) <= 1 + 1e-12
@@ -131,7 +131,7 @@ def test_a_constant_representation_counts_as_zero_and_is_noted(comparison, n):
     patterns[0][3] = 0.1
     patterns[1][[3, 5]] = -7
     given = evidence(*patterns)
-    matrix = CRA(comparison=comparison).similarity(given)
+    matrix = CRA(similarity_=comparison).similarity(given)
     assert given.notes == [f"cra: 3 of {4 * n} representations are constant; their dissimilarities are set to 0."]
     for i, j in zip(*np.triu_indices(4, 1), strict=True):
         expected = reference("correlation", comparison, patterns[i], patterns[j])
@@ -144,7 +144,7 @@ def test_without_differences_between_pairs_there_is_no_estimate(comparison, n):
     simplex = np.eye(n)  # each two rows are equally far apart
     for dissimilarity in DISSIMILARITIES:
         given = evidence(simplex, *random(3, n_tasks=2, n=n, d=n))
-        values = CRA(dissimilarity=dissimilarity, comparison=comparison).similarity(given).values
+        values = CRA(dissimilarity=dissimilarity, similarity_=comparison).similarity(given).values
         assert np.isnan(values[0]).all()
         assert np.isfinite(values[1, 2])
 
@@ -154,7 +154,7 @@ def test_without_differences_between_pairs_there_is_no_estimate(comparison, n):
 def test_with_all_stimuli_alike_there_is_no_estimate(dissimilarity, comparison, n):
     alike = np.tile(np.random.default_rng(0).normal(size=5), (n, 1))
     values = (
-        CRA(dissimilarity=dissimilarity, comparison=comparison)
+        CRA(dissimilarity=dissimilarity, similarity_=comparison)
         .similarity(evidence(alike, *random(3, n_tasks=2, n=n)))
         .values
     )
@@ -188,4 +188,4 @@ def test_it_leaves_its_evidence_as_it_was():
 def test_it_is_registered_under_its_name():
     (part,) = register_estimators()
     assert (part.name, part.needs) == ("cra", {"representations"})
-    assert replace(part, comparison="spearman") == CRA(comparison="spearman")
+    assert replace(part, similarity_="spearman") == CRA(similarity_="spearman")

@@ -59,14 +59,14 @@ def reference(comparison, a, b):
     [("cosine", [0.919066, 0.453437, 0.477619]), ("pearson", [0.774519, -0.433013, -0.466506])],
 )
 def test_three_tasks_worked_by_hand(comparison, expected):
-    matrix = DSE(comparison=comparison).similarity(evidence(A, B, C))
+    matrix = DSE(similarity_=comparison).similarity(evidence(A, B, C))
     assert_allclose(matrix.values[OFF], expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("comparison", ["cosine", "pearson", "spearman"])
 def test_it_is_the_mean_over_sentences_of_scipys_figure(comparison):
     patterns = random(1)
-    matrix = DSE(comparison=comparison).similarity(evidence(*patterns))
+    matrix = DSE(similarity_=comparison).similarity(evidence(*patterns))
     for i, j in zip(*np.triu_indices(4, 1), strict=True):
         assert_allclose(matrix.values[i, j], reference(comparison, patterns[i], patterns[j]), rtol=0, atol=1e-9)
 
@@ -75,11 +75,11 @@ def test_it_is_the_mean_over_sentences_of_scipys_figure(comparison):
 @given(st.integers(0, 10_000), st.sampled_from(["cosine", "pearson", "spearman"]))
 def test_the_order_of_tasks_and_stimuli_changes_nothing(seed, comparison):
     patterns, rng = random(seed), np.random.default_rng(seed)
-    values = DSE(comparison=comparison).similarity(evidence(*patterns)).values
+    values = DSE(similarity_=comparison).similarity(evidence(*patterns)).values
     assert_array_equal(values, values.T)
     assert np.nanmax(np.abs(values)) <= 1 + 1e-12
     order, rows = rng.permutation(4), rng.permutation(7)
-    moved = DSE(comparison=comparison).similarity(evidence(*[patterns[i][rows] for i in order])).values
+    moved = DSE(similarity_=comparison).similarity(evidence(*[patterns[i][rows] for i in order])).values
     assert_allclose(moved, values[np.ix_(order, order)], atol=1e-12)
 
 
@@ -92,7 +92,7 @@ def test_a_vector_without_direction_counts_as_zero_and_is_noted(comparison, row,
     rest = reference(comparison, patterns[0][1:], patterns[1][1:])
     patterns[0][0] = row
     given = evidence(*patterns)
-    matrix = DSE(comparison=comparison).similarity(given)
+    matrix = DSE(similarity_=comparison).similarity(given)
     assert_allclose(matrix.values[0, 1], rest * 6 / 7, atol=1e-9)
     assert given.notes == [f"dse: 1 of 14 vectors are {what}; their similarity is set to 0."]
 
@@ -114,7 +114,7 @@ def test_it_refuses_what_is_not_finite_and_names_the_task(bad):
 def test_it_leaves_its_evidence_as_it_was():
     given = evidence(*random(4))
     before = {task: r.copy() for task, r in given.representations.items()}
-    DSE(comparison="pearson").similarity(given)
+    DSE(similarity_="pearson").similarity(given)
     for task, r in given.representations.items():
         assert_array_equal(r, before[task])
 
@@ -122,4 +122,4 @@ def test_it_leaves_its_evidence_as_it_was():
 def test_it_is_registered_under_its_name():
     (part,) = register_estimators()
     assert (part.name, part.needs) == ("dse", {"representations"})
-    assert replace(part, comparison="spearman") == DSE(comparison="spearman")
+    assert replace(part, similarity_="spearman") == DSE(similarity_="spearman")

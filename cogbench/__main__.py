@@ -1,0 +1,5 @@
+"""`python -m cogbench` is `cogbench`."""
+
+from .cli import cli
+
+cli(prog_name="cogbench")

@@ -1,0 +1,245 @@
+"""Plugins load one by one, answer for themselves, and are found by name or address."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from cogbench import BrokenPlugin, Suite, UnknownName, hookimpl, load
+from cogbench.loading import Parts
+from cogbench.toys import ToyBackbone, ToyTask
+
+COGBENCH = str(Path(sys.executable).with_name("cogbench"))
+GOOD = """
+from cogbench import Suite, hookimpl
+
+@hookimpl
+def register_suites():
+    return [Suite("{suite}", ("a", "b", "c"), "none")]
+"""
+
+
+@pytest.fixture
+def install(tmp_path, monkeypatch):
+    """Return a function that installs a plugin: a module, and the folder that says which distribution it is."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def install(distribution, source, *, key="own", version="1.0", attribute=""):
+        module = f"{distribution.replace('-', '_')}_{key}"
+        (tmp_path / f"{module}.py").write_text(source)
+        info = tmp_path / f"{distribution.replace('-', '_')}-{version}.dist-info"
+        info.mkdir(exist_ok=True)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n")
+        points = info / "entry_points.txt"
+        said = points.read_text() if points.exists() else "[cogbench]\n"
+        points.write_text(f"{said}{key} = {module}{attribute}\n")
+        monkeypatch.delitem(sys.modules, module, raising=False)
+
+    return install
+
+
+def _module(name="mine", **hooks):
+    module = ModuleType(name)
+    for hook, answer in hooks.items():
+        setattr(module, hook, hookimpl(lambda answer=answer: answer() if callable(answer) else answer))
+    return module
+
+
+def _errors(parts):
+    return {p.key: p.error for p in parts.plugins if p.error}
+
+
+def test_a_third_partys_part_bears_its_distribution(install):
+    install("someones-suites", GOOD.format(suite="theirs"), version="2.1")
+    parts = load()
+    plugin = parts.origins["suite", "theirs"]
+    assert parts.suites["theirs"].tasks == ("a", "b", "c")
+    assert (plugin.distribution, plugin.version, plugin.key, plugin.parts) == (
+        "someones-suites",
+        "2.1",
+        "own",
+        ("suite theirs",),
+    )
+    assert parts.origins["suite", "cogtaskonomy"].distribution == "cogbench-toolkit"
+
+
+@pytest.mark.parametrize(
+    "source, reason",
+    [
+        ("raise RuntimeError('no licence')", "RuntimeError: no licence"),
+        ("import no_such_module", "ModuleNotFoundError: No module named 'no_such_module'"),
+        ("def f(:", "SyntaxError"),
+        ("import sys; sys.exit(3)", "SystemExit: 3"),
+        ("from cogbench import hookimpl\n@hookimpl\ndef register_tasks(): raise KeyError('x')", "KeyError: 'x'"),
+        ("from cogbench import hookimpl\n@hookimpl\ndef register_tasks(): return ['x']", "which is no Task"),
+        ("from cogbench import hookimpl\n@hookimpl\ndef register_tasks(): return None", "TypeError"),
+    ],
+    ids=["raises", "lacks a module", "no Python", "exits", "raises in a hook", "no part", "nothing"],
+)
+def test_a_broken_plugin_is_reported_once_and_the_others_work(install, caplog, source, reason):
+    install("broken-one", source)
+    install("good-one", GOOD.format(suite="theirs"))
+    parts = load()
+    assert "theirs" in parts.suites and "dse" in parts.estimators
+    (plugin,) = [p for p in parts.plugins if p.distribution == "broken-one"]
+    assert reason in plugin.error and plugin.parts == ()
+    (line,) = [r.getMessage() for r in caplog.records if "broken-one" in r.getMessage()]
+    assert line.startswith("plugin 'own' of broken-one 1.0 does not load: ") and reason in line
+
+
+def test_an_entry_point_that_names_no_module_is_broken(install):
+    install("odd-one", GOOD.format(suite="theirs"), attribute=":register_suites")
+    assert "is no module: an entry point of 'cogbench' names the module of its hooks" in _errors(load())["own"]
+
+
+def test_a_long_reason_is_one_line(install):
+    install("broken-one", "raise RuntimeError('''first\\n\\n   second''')")
+    assert _errors(load())["own"] == "RuntimeError: first second"
+
+
+def test_a_plugin_whose_last_hook_fails_adds_nothing(install):
+    install("half", GOOD.format(suite="theirs") + "\n@hookimpl\ndef register_oracles(): raise ValueError('no')\n")
+    assert "theirs" not in load().suites
+
+
+def test_two_plugins_of_one_key_are_two_plugins(install):
+    install("first", GOOD.format(suite="one"))
+    install("second", GOOD.format(suite="two"))
+    assert {"one", "two"} <= {*load().suites}
+
+
+def test_a_name_that_comes_twice_is_named_with_both_distributions(install):
+    install("first", GOOD.format(suite="same"), version="1.5")
+    install("second", GOOD.format(suite="same"))
+    with pytest.raises(BrokenPlugin) as caught:
+        load()
+    assert str(caught.value) == (
+        "suite 'same' comes from two plugins: 'own' of first 1.5 and 'own' of second 1.0; "
+        "uninstall one, or limit plugins with COGBENCH_LOAD_PLUGINS."
+    )
+
+
+def test_one_plugin_may_not_give_a_name_twice():
+    with pytest.raises(BrokenPlugin, match="suite 'same' comes from two plugins"):
+        load(_module(register_suites=[Suite("same", (), ""), Suite("same", (), "")]))
+
+
+def test_one_name_may_stand_for_parts_of_two_kinds():
+    parts = load(_module(register_suites=[Suite("toy", (), "")], register_backbones=[ToyBackbone()]))
+    assert parts.find("suite", "toy") is not parts.find("backbone", "toy")
+
+
+def test_an_unknown_hook_is_an_error_that_names_plugin_and_hooks(install):
+    install("newer", "from cogbench import hookimpl\n@hookimpl\ndef register_taks(): return []")
+    with pytest.raises(BrokenPlugin, match="'own' of newer 1.0 implements 'register_taks', a hook that cogbench-tool"):
+        load()
+
+
+def test_plugins_are_limited_by_name(install, monkeypatch):
+    install("first", GOOD.format(suite="one"))
+    install("second", GOOD.format(suite="two"))
+    both = {"one", "two"}
+    for wanted, found in {"": set(), "first": {"one"}, "First, second": both, "third": set()}.items():
+        monkeypatch.setenv("COGBENCH_LOAD_PLUGINS", wanted)
+        parts = load()
+        assert {*parts.suites} & both == found, wanted
+        assert "dse" in parts.estimators  # the built-ins are never left out
+
+
+def test_a_plugin_left_out_is_not_even_imported(install, monkeypatch):
+    install("first", "raise RuntimeError('it was imported')")
+    monkeypatch.setenv("COGBENCH_LOAD_PLUGINS", "")
+    assert not [p for p in load().plugins if p.distribution == "first"]
+
+
+@pytest.mark.parametrize("strict", ["1", "0", ""])
+def test_a_broken_plugin_is_an_error_where_it_is_asked_for(install, tmp_path, strict):
+    install("broken-one", "raise RuntimeError('no licence')")
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    env = {**os.environ, "PYTHONPATH": path, "COGBENCH_STRICT_PLUGINS": strict, "COGBENCH_LOAD_PLUGINS": "broken-one"}
+    done = subprocess.run([COGBENCH, "list", "suites", "--json"], env=env, capture_output=True, text=True, timeout=60)
+    assert "broken-one 1.0 does not load: RuntimeError: no licence" in done.stderr
+    assert "Traceback" not in done.stderr
+    if strict == "1":
+        assert (done.returncode, done.stdout) == (4, "")
+    else:
+        assert done.returncode == 0 and "cogtaskonomy" in [row["name"] for row in json.loads(done.stdout)]
+
+
+def test_each_load_builds_afresh(install):
+    calls = []
+    mine = _module(register_suites=lambda: calls.append(1) or [Suite("mine", (), "")])
+    assert "mine" in load(mine).suites and "mine" in load(mine).suites
+    assert len(calls) == 2
+    assert "mine" not in load().suites
+    install("late", GOOD.format(suite="late"))
+    assert "late" in load().suites
+
+
+def test_parts_are_sorted_by_name():
+    parts = load()
+    for kind in ("task", "backbone", "estimator"):
+        assert [*parts.of(kind)] == sorted(parts.of(kind))
+
+
+def test_an_unknown_name_lists_the_near_ones():
+    with pytest.raises(UnknownName, match=r"unknown estimator 'cnn'; did you mean 'cnm'.*\? Installed: .*cra.*dse"):
+        load().find("estimator", "cnn")
+    with pytest.raises(UnknownName, match=r"unknown estimator 'zzzzzz'\. Installed: "):
+        load().find("estimator", "zzzzzz")
+    with pytest.raises(UnknownName, match=r"unknown suite 'x'\. Installed: none\."):
+        Parts().find("suite", "x")
+
+
+def test_a_hub_id_a_folder_and_a_table_are_opened(tmp_path):
+    parts = load()
+    assert parts.find("backbone", "someone/model").address == "someone/model"
+    assert parts.find("backbone", str(tmp_path)).address == str(tmp_path)
+    (tmp_path / "s.csv").write_text("sentence,value\na b,0.5\nc d,1.5\n")
+    signal = parts.find("signal", str(tmp_path / "s.csv"))
+    assert signal.name not in parts.signals
+    with pytest.raises(UnknownName, match="unknown backbone 'bret'; did you mean 'bert'"):
+        parts.find("backbone", "bret")
+
+
+@dataclass(frozen=True)
+class _Opener(ToyBackbone):
+    def open(self, address):
+        return replace(self, name=address) if address.startswith("toy:") else None
+
+
+def test_two_that_open_one_address_are_named():
+    parts = load(_module(register_backbones=[_Opener("one"), _Opener("two")]))
+    with pytest.raises(BrokenPlugin, match="backbone 'toy:x' is opened by one and two: name one"):
+        parts.find("backbone", "toy:x")
+    assert parts.find("backbone", "one").name == "one"  # a name is never opened
+    assert load(_module(register_backbones=[_Opener("one")])).find("backbone", "toy:x").name == "toy:x"
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """An estimator that holds another and has an option named like its verb."""
+
+    member: object
+    similarity_: str = "cosine"
+    weights: tuple[int, ...] = (1, 2)
+    name: str = "pair"
+    needs: frozenset[str] = frozenset()
+
+    def similarity(self, evidence): ...
+
+
+def test_a_label_names_the_options_that_differ():
+    pair = _Pair(ToyTask("toy-a"))
+    parts = load(_module(register_estimators=[pair], register_backbones=[ToyBackbone()]))
+    assert parts.label("backbone", ToyBackbone()) == "toy"
+    assert parts.label("backbone", ToyBackbone(rate=0.5)) == "toy[rate=0.5]"
+    changed = replace(pair, similarity_="pearson", weights=(1, 3), member=replace(pair.member, rows=7))
+    assert parts.label("estimator", changed) == "pair[member.rows=7,similarity=pearson,weights=1:3]"
+    assert parts.label("backbone", ToyBackbone("other", rate=0.5)) == "other"  # nothing to compare it with
+    assert parts.label("backbone", _Opener("toy")) == "toy"  # another type: its options mean something else
