@@ -43,7 +43,8 @@ def main() -> None:
         oracle, np.mean([[c.score(workspace).standard_error for c in cells if c.recipe.task == t] for t in tasks], 1)
     )
     version, torch = metadata.version("cogbench-toolkit"), metadata.version("torch")
-    source = f"measured by cogbench {version} with torch {torch}, seeds {', '.join(map(str, args.seeds))}: `make mini-oracle`"
+    seeds = ", ".join(map(str, args.seeds))
+    source = f"measured by cogbench {version} with torch {torch}, seeds {seeds}: `make mini-oracle`"
     named = replace(oracle, name=f"{args.suite}-{backbone.name}", source=source, licence="MIT", note="synthetic tasks")
     path = args.out / f"{named.name}.json"
     write_oracle(named, path)

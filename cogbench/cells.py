@@ -15,8 +15,9 @@ import numpy as np
 
 from .errors import UnusableData
 from .files import Files
+from .identity import distribution_of, identity
 from .metrics import TaskScore, score
-from .parts import Backbone, Signal, Task, distribution_of, encode, identity
+from .parts import Backbone, Signal, Task, encode
 from .records import Array, Checkpoint, Dataset, Recipe, Recording, Split
 from .store import Store, digest
 

@@ -15,8 +15,9 @@ from .cells import Workspace
 from .errors import UnusableData
 from .evidence import NEEDS, Evidence, Similarity
 from .files import Files
+from .identity import identity
 from .metrics import METRICS
-from .parts import Backbone, Estimator, Signal, Task, decode, encode, identity
+from .parts import Backbone, Estimator, Signal, Task, decode, encode
 from .records import KINDS, Dataset, Recipe, Recording, Settings
 from .store import Store
 from .toys import TASKS, ToyBackbone, ToySignal
@@ -100,9 +101,9 @@ def check_backbone(backbone: Backbone, files: Files | None = None) -> None:
             _expect(out.loss is not None, f"{name}: a batch with labels gives no loss")
             logits.append(out.logits.detach().cpu().numpy())
         _expect(
-            np.allclose(np.concatenate(logits), made.outputs, atol=1e-3),
+            np.allclose(np.concatenate(logits), np.asarray(made.outputs), atol=1e-3),
             f"{name}: model and batches do not give the outputs of training",
-        )  # type: ignore[arg-type]
+        )
         _expect(backbone.model(None, files) is not None, f"{name}: the bare backbone has no module")
 
 

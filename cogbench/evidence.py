@@ -14,7 +14,8 @@ import numpy as np
 
 from .cells import Cell, Encoding, Training, Workspace, slug
 from .errors import MissingData, UnusableData
-from .parts import Backbone, Estimator, Signal, Task, encode, identity
+from .identity import identity
+from .parts import Backbone, Estimator, Signal, Task, encode
 from .records import Array, Recipe, Responses, Split, TaskMatrix
 from .store import digest
 

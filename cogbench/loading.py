@@ -17,7 +17,8 @@ import pluggy
 
 from . import hookspecs
 from .errors import BrokenPlugin, UnknownName
-from .parts import Backbone, Estimator, Opener, Signal, Task, distribution_of, options
+from .identity import distribution_of
+from .parts import Backbone, Estimator, Opener, Signal, Task, options
 from .records import Oracle, Suite
 
 GROUP = "cogbench"

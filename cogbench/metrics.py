@@ -27,10 +27,16 @@ def f1(predicted: Array, true: Array) -> Array:
 
 def pearson(predicted: Array, true: Array) -> Array:
     """Pearson correlation; 0 where one side is constant."""
-    a = predicted - np.mean(predicted, axis=-1, keepdims=True, dtype=np.float64)
-    b = true - np.mean(true, axis=-1, keepdims=True, dtype=np.float64)
-    norm = np.sqrt(np.sum(a * a, axis=-1) * np.sum(b * b, axis=-1))
-    return np.divide(np.sum(a * b, axis=-1), norm, out=np.zeros(np.shape(norm)), where=norm > 1e-12)
+    return np.sum(_direction(predicted) * _direction(true), axis=-1)
+
+
+def _direction(values: Array) -> Array:
+    """Centre and scale to length 1; nought where nothing but rounding tells the values apart."""
+    values = np.asarray(values, np.float64)
+    centred = values - values.mean(axis=-1, keepdims=True)
+    length = np.linalg.norm(centred, axis=-1, keepdims=True)
+    varies = length > 1e-12 * np.linalg.norm(values, axis=-1, keepdims=True)
+    return np.divide(centred, length, out=np.zeros_like(centred), where=varies)
 
 
 def spearman(predicted: Array, true: Array) -> Array:

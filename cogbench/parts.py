@@ -5,13 +5,8 @@ picklable and `dataclasses.replace`-able, and crosses processes as JSON (`encode
 """
 
 import dataclasses
-import hashlib
 import importlib
-import inspect
-import sys
 from collections.abc import Iterator, Mapping
-from functools import cache
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -157,40 +152,3 @@ def decode(value: Any) -> Any:
     for name in qualname.split("."):
         cls = getattr(cls, name)
     return cls(**{k: decode(v) for k, v in value.items() if k != "is"})
-
-
-def identity(part: Any, *, without: frozenset[str] = frozenset()) -> dict[str, Any]:
-    """Return all that changes a part's answers: its fields, its distribution's version, its module's hash.
-
-    Parts among the fields are identified in the same way; fields named in `without` are left out.
-    """
-    held = {
-        f.name: identity(value) if dataclasses.is_dataclass(value := getattr(part, f.name)) else encode(value)
-        for f in dataclasses.fields(part)
-        if f.init and f.name not in without
-    }
-    return {"is": f"{type(part).__module__}:{type(part).__qualname__}", **held, "code": code(type(part).__module__)}
-
-
-def code(module: str) -> dict[str, str | None]:
-    """Return a module's distribution, that distribution's version, and the sha256 of the module's source."""
-    distribution = distribution_of(module)
-    found = sys.modules.get(module)
-    try:
-        source = Path(inspect.getsourcefile(found)).read_bytes() if found else b""  # type: ignore[arg-type]
-    except (TypeError, OSError):  # typed in by hand: there is no file
-        source = b""
-    version = metadata.version(distribution) if distribution else None
-    return {"distribution": distribution, "version": version, "sha256": hashlib.sha256(source).hexdigest()[:16]}
-
-
-@cache
-def _distributions() -> Mapping[str, str]:
-    # By entry points: metadata.packages_distributions() does not see the packages of an editable install.
-    found = (*metadata.entry_points(group="console_scripts"), *metadata.entry_points(group="cogbench"))
-    return {e.module.partition(".")[0]: e.dist.metadata["Name"] for e in found if e.dist}
-
-
-def distribution_of(module: str) -> str | None:
-    """Return the name of the installed distribution that a module's package belongs to, or None."""
-    return _distributions().get(module.partition(".")[0])

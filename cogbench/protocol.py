@@ -12,8 +12,9 @@ from . import engine
 from .cells import Cell, Encoding, Workspace
 from .errors import CogbenchError, FailedCells, UnusableData
 from .files import Files, home
+from .identity import distribution_of
 from .loading import Parts, load
-from .parts import Backbone, Estimator, Task, distribution_of, encode, options
+from .parts import Backbone, Estimator, Task, encode, options
 from .questions import Question, questions
 from .ranking import rank, scores
 from .records import Oracle, TaskMatrix

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Iterable, Sequence
 from itertools import product
-from typing import Any, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from .errors import UnknownName, UnusableData
 from .parts import options, with_option
@@ -17,7 +17,8 @@ def varied(part: Any, sets: Iterable[str]) -> list[Any]:
     part : part
         Settings for other parts are passed over.
     sets : iterable of str
-        `PART.OPTION=VALUE[,VALUE…]`; `a:b` is a tuple, `OPTION` may go on into a member: `cra+cnm.cra.similarity`.
+        `PART.OPTION=VALUE[,VALUE…]`; `a:b` is a tuple, `none` is None where the option may be None, `OPTION` may go on
+        into a member: `cra+cnm.cra.similarity`.
 
     Raises
     ------
@@ -67,6 +68,11 @@ def _replaced(part: Any, option: Sequence[str], text: str) -> Any:
                 there="Members",
             )
         return with_option(part, name, _replaced(known[name], rest, text))
+    if dataclasses.is_dataclass(known[name]):
+        first = next(iter(options(known[name])), "OPTION")
+        raise UnusableData(
+            f"{part.name}.{name}={text}: a member's options are set one by one, as {part.name}.{name}.{first}=VALUE."
+        )
     return with_option(part, name, _typed(part, name, text))
 
 
@@ -75,8 +81,9 @@ def _typed(part: Any, name: str, text: str) -> Any:
 
     hints = get_type_hints(type(part))
     hint = hints.get(name) or hints[f"{name}_"]
-    value: Any = tuple(text.split(":")) if get_origin(hint) is tuple else text
-    for attempt in [value, None] if text == "none" else [value]:
+    listed = any(get_origin(h) is tuple for h in (hint, *get_args(hint)))
+    value: Any = tuple(text.split(":") if text else ()) if listed else text
+    for attempt in [None, value] if text == "none" else [value]:  # an option that cannot be None may be called so
         try:
             return TypeAdapter(hint).validate_python(attempt)
         except ValidationError as error:

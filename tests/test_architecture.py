@@ -1,4 +1,4 @@
-"""The picture of the design, kept true: who imports whom, what is installed, what is imported early, what is shipped."""
+"""The design's picture, kept true: who imports whom, what is installed, imported early, and shipped."""
 
 import ast
 import re
@@ -24,8 +24,9 @@ LAYERS = (
     "errors",
     "records store",  # what flows · results as files
     "files metrics parts ranking",  # the door to disk and hub · scores · what plugins supply · ranks
-    "cells hookspecs setting table toys",  # units of work · the hooks · --set · a task from a table · parts in memory
-    "engine evidence loading result transfer",
+    "hookspecs identity setting table toys",
+    "cells loading",  # units of work · the installed parts
+    "engine evidence result transfer",
     "contracts questions report",
     "listing outlook protocol",
     "cli",
@@ -34,8 +35,8 @@ LAYERS = (
 HEAVY = {"torch", "transformers", "datasets", "distributed", "scipy", "sklearn", "pandas", "pyarrow"}
 
 
-def _imports(file):
-    """Return (line, module, names) of each import of a file, but for those that are for type checkers alone."""
+def _imports(file, *, typing):
+    """Yield (place, module, names) of each import of a file, with or without those for type checkers alone."""
     tree = ast.parse(file.read_text())
     for_types = {
         inner
@@ -45,26 +46,23 @@ def _imports(file):
         for inner in ast.walk(statement)
     }
     for node in ast.walk(tree):
+        if not typing and node in for_types:
+            continue
         if isinstance(node, ast.Import):
-            yield from ((node, alias.name, ()) for alias in node.names)
+            for alias in node.names:
+                yield f"{file.relative_to(ROOT)}:{node.lineno}", alias.name, ()
         elif isinstance(node, ast.ImportFrom):
-            names = tuple(alias.name for alias in node.names)
-            yield node, "." * node.level + (node.module or ""), names, node in for_types
-
-
-def _found(file, *, typing):
-    for node, module, names, *for_types in _imports(file):
-        if typing or not any(for_types):
-            yield f"{file.relative_to(ROOT)}:{node.lineno}", module, names
+            module = "." * node.level + (node.module or "")
+            yield f"{file.relative_to(ROOT)}:{node.lineno}", module, tuple(alias.name for alias in node.names)
 
 
 def test_a_module_imports_only_from_the_rows_above_it():
     row = {name: i for i, names in enumerate(LAYERS) for name in names.split()}
     modules = {f.stem: f for f in (ROOT / "cogbench").glob("*.py") if f.stem != "__init__"}
-    assert {*modules} == {*row}, "each module of cogbench stands in one row of LAYERS"
+    assert {*modules} == {*row}, "give each module of cogbench its row in LAYERS"
     wrong = []
     for name, file in modules.items():
-        for place, module, names in _found(file, typing=False):
+        for place, module, names in _imports(file, typing=False):
             if module.startswith("."):
                 inner = [module.lstrip(".").partition(".")[0]] if module != "." else names
                 wrong += [f"{place} imports {i}" for i in inner if row.get(i, len(LAYERS)) >= row[name]]
@@ -72,13 +70,13 @@ def test_a_module_imports_only_from_the_rows_above_it():
 
 
 def test_importing_cogbench_imports_nothing_of_it():
-    for place, module, _ in _found(ROOT / "cogbench" / "__init__.py", typing=False):
+    for place, module, _ in _imports(ROOT / "cogbench" / "__init__.py", typing=False):
         assert module in ("importlib", "typing"), place
 
 
 def test_the_harness_names_no_plugin():
     for file in (ROOT / "cogbench").glob("*.py"):
-        for place, module, _ in _found(file, typing=True):
+        for place, module, _ in _imports(file, typing=True):
             assert not module.startswith("cogbench"), (
                 f"{place}: within cogbench imports are relative, plugins are met by name"
             )
@@ -88,7 +86,7 @@ def test_the_harness_names_no_plugin():
 @pytest.mark.parametrize("package", PLUGINS, ids=lambda p: p.name)
 def test_a_plugin_imports_cogbench_and_itself(package):
     for file in package.rglob("*.py"):
-        for place, module, names in _found(file, typing=True):
+        for place, module, names in _imports(file, typing=True):
             top = module.partition(".")[0]
             assert module == "cogbench" or not module.startswith("cogbench.") or top == package.name, place
             assert not top.startswith("cogbench_") or top == package.name, f"{place}: another plugin's package"
@@ -123,7 +121,7 @@ def test_public_names_are_sorted_and_there():
 def test_type_checkers_see_the_same_public_names():
     seen = {
         name: module.lstrip(".")
-        for _, module, names in _found(ROOT / "cogbench" / "__init__.py", typing=True)
+        for _, module, names in _imports(ROOT / "cogbench" / "__init__.py", typing=True)
         if module.startswith(".")
         for name in names
     }

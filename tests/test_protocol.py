@@ -81,7 +81,7 @@ def test_one_changed_option_recomputes_what_depends_on_it(ask):
     ask(["cra", "dse"])
     first, second = ask(["cra", "dse"], sets=("cra.similarity=spearman",))
     assert first.estimator == "cra[similarity=spearman]" and cells(first) == (1, 8)
-    assert second.estimator == "dse" and cells(second) == (0, 5)
+    assert second.estimator == "dse" and cells(second) == (0, 9)
 
 
 def test_other_responses_to_the_same_sentences_recompute_no_representation(ask, monkeypatch):
@@ -134,6 +134,27 @@ def test_one_changed_line_of_the_defining_module_recomputes_what_depends_on_it(a
     changed = counted(SOURCE.replace("FACTOR = 1", "FACTOR = 3"))
     assert cells(changed) == (1, 8)
     assert changed.similarity[0][1] == 3
+
+
+def test_the_code_of_a_part_is_its_module_and_what_that_imports_of_its_package(tmp_path, monkeypatch):
+    from cogbench.identity import code
+
+    package = tmp_path / "layered"
+    package.mkdir()
+    for name, text in {
+        "__init__": "",
+        "part": "from .maths import f\nimport json",
+        "maths": "from layered.deep import g",
+        "deep": "g = 1",
+        "other": "h = 1",
+    }.items():
+        (package / f"{name}.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    before = code("layered.part")
+    (package / "other.py").write_text("h = 2")
+    assert code("layered.part") == before
+    (package / "deep.py").write_text("g = 2")
+    assert code("layered.part") != before
 
 
 def test_another_order_of_the_tasks_changes_no_key_but_the_order_of_the_result(ask):

@@ -1,12 +1,12 @@
 """Cognitive-neural mapping: do two tasks' representations predict the same channels of a signal?"""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from cogbench import Array, Responses, TaskMatrix, UnusableData, hookimpl
+from cogbench import Array, Recording, Responses, TaskMatrix, UnusableData, hookimpl
 
 from .dse import representations, unit_rows
 from .mapping import channel_scores, compressed, fit, moments, z_scored
@@ -81,7 +81,7 @@ class CNM:
         for subject, responses in evidence.responses.items():
             present = responses.present[order]
             self.refuse_few(subject, int(present.sum()))
-            kept = self.kept(subject, responses, evidence)
+            kept = self.kept(subject, responses, evidence.note)
             pairs.append((x[:, present], z_scored(responses.values[order][present][:, kept])))
             names.add(tuple(responses.channels[k] for k in kept))
         if self.average == "vectors" and len(names) > 1:
@@ -93,7 +93,13 @@ class CNM:
             return TaskMatrix.square(evidence.tasks, cosines(np.mean(runs, axis=0)))
         return TaskMatrix.square(evidence.tasks, np.mean([cosines(vectors) for vectors in runs], axis=0))
 
-    def kept(self, subject: str, responses: Responses, evidence: "Evidence") -> Array:
+    def refuse(self, recording: Recording) -> None:
+        """Raise UnusableData for a signal with too few channels or stimuli, before anything is trained on it."""
+        for subject, responses in recording.subjects.items():
+            self.refuse_few(subject, int(responses.present.sum()))
+            self.kept(subject, responses)
+
+    def kept(self, subject: str, responses: Responses, note: Callable[[str], object] = lambda text: None) -> Array:
         """Return the positions of the channels that are mapped: those that vary, and a draw if they are too many."""
         values = responses.values[responses.present].astype(np.float64)  # (n_present, n_channels)
         noise = 1e-13 * np.square(values).sum(axis=0)  # what rounding, of float32 too, leaves of a constant
@@ -106,9 +112,9 @@ class CNM:
             )
         kept = np.sort(np.random.default_rng(0).permutation(vary)[:n])
         if len(vary) < values.shape[1]:
-            evidence.note(f"{self.name}: subject {subject}: {values.shape[1] - len(vary)} constant channels dropped.")
+            note(f"{self.name}: subject {subject}: {values.shape[1] - len(vary)} constant channels dropped.")
         if len(kept) < len(vary):
-            evidence.note(f"{self.name}: subject {subject}: {len(kept)} of {len(vary)} channels drawn at random.")
+            note(f"{self.name}: subject {subject}: {len(kept)} of {len(vary)} channels drawn at random.")
         return kept
 
     def refuse_few(self, subject: str, n_stimuli: int) -> None:

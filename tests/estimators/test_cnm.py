@@ -305,11 +305,11 @@ def test_vectors_of_different_channels_cannot_be_averaged():
 
 def test_the_same_channels_are_drawn_in_each_run():
     given = evidence(n_channels=50)
-    kept = replace(SMALL, channels=7).kept("S0", given.responses["S0"], given)
+    kept = replace(SMALL, channels=7).kept("S0", given.responses["S0"], given.note)
     assert len({*kept}) == 7 and list(kept) == sorted(kept)
-    assert_array_equal(kept, replace(SMALL, channels=7, seeds=(9,)).kept("S0", given.responses["S0"], given))
+    assert_array_equal(kept, replace(SMALL, channels=7, seeds=(9,)).kept("S0", given.responses["S0"], given.note))
     assert given.notes[0] == "cnm: subject S0: 7 of 50 channels drawn at random."
-    assert_array_equal(SMALL.kept("S0", given.responses["S0"], given), np.arange(50))
+    assert_array_equal(SMALL.kept("S0", given.responses["S0"], given.note), np.arange(50))
 
 
 @pytest.mark.parametrize("constant", [0.0, 0.1, 1e6, np.float32(0.1)])

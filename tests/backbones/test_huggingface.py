@@ -1,0 +1,115 @@
+"""The transformer backbones: what they learn, how, and that every kind of task can be learned by heart."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+
+from cogbench import Files, MissingData, Recipe, Settings, Store, load
+from cogbench.cells import Training, Workspace
+from cogbench.toys import TASKS
+
+MINI = load().find("backbone", "minilm-2l")
+
+
+@dataclass(frozen=True)
+class ByHeart:
+    """A task that is evaluated on the 32 examples it is trained on."""
+
+    task: object
+    suite: str = "by-heart"
+
+    name = property(lambda self: f"{self.task.name}-by-heart")
+    kind = property(lambda self: self.task.kind)
+    metric = property(lambda self: self.task.metric)
+    card = property(lambda self: self.task.card)
+
+    def load(self, split, files):
+        return self.task.load("train", files).sample(32)
+
+
+def of_each_kind():
+    """One embedded task of each kind and number of texts and classes."""
+    return [load().find("task", name) for name in ("mini-cola", "mini-mnli", "mini-qqp", "mini-sts-b")]
+
+
+@pytest.mark.parametrize("task", of_each_kind(), ids=lambda t: t.name)
+def test_each_kind_learns_32_examples_by_heart(task, tmp_path):
+    settings = Settings(epochs=60, batch_size=16, learning_rate=5e-4)
+    cell = Training(MINI, Recipe((ByHeart(task),), settings=settings))
+    assert cell.score(Workspace(Files(offline=True), Store(tmp_path))).value >= 0.95
+
+
+def test_settings_are_the_papers_for_full_data_and_others_for_few(tmp_path):
+    bert, tiny = load().find("backbone", "bert"), load().find("backbone", "tinybert")
+    for backbone in (bert, tiny):
+        full = backbone.settings("classification", 100_000)
+        assert (full.epochs, full.batch_size, full.learning_rate) == (3, 32, 2e-5)
+        assert backbone.settings("classification", 500).steps(500) >= 300
+    assert load().find("backbone", "minilm").settings("regression", 400_000).learning_rate > 2e-5
+    assert replace(bert, learning_rate=1e-3, epochs=7).settings("classification", 100_000) == replace(
+        bert.settings("classification", 100_000), learning_rate=1e-3, epochs=7
+    )
+
+
+def test_first_layers_only_have_real_weights(tmp_path):
+    files = Files(offline=True)
+    two, six = MINI, load().find("backbone", "minilm")
+    small, large = two.model(None, files), six.model(None, files)
+    assert len(small.encoder.layer) == 2 and len(large.encoder.layer) == 6
+    for (name, a), (_, b) in zip(
+        small.encoder.layer[1].named_parameters(), large.encoder.layer[1].named_parameters(), strict=True
+    ):
+        assert np.array_equal(a.detach(), b.detach()), name
+
+
+def test_pooling_changes_representations_and_not_the_training(tmp_path):
+    here = Workspace(Files(offline=True), Store(tmp_path))
+    recipe = Recipe(TASKS[:1])
+    mean = replace(MINI, pooling="mean")
+    assert here.key(Training(MINI, recipe)) == here.key(Training(mean, recipe))
+    assert here.key(Training(MINI, recipe)) != here.key(Training(replace(MINI, learning_rate=1e-3), recipe))
+    sentences = ("the dog is old", "a cat")
+    by_cls, by_mean = (b.represent(None, sentences, here.files) for b in (MINI, mean))
+    assert by_cls.shape == by_mean.shape == (2, 384) and not np.allclose(by_cls, by_mean)
+
+
+def test_mean_pooling_leaves_padding_out(tmp_path):
+    mean, files = replace(MINI, pooling="mean"), Files(offline=True)
+    short = mean.represent(None, ("a cat",), files)
+    beside = mean.represent(None, ("a cat", "the old dog is like the garden near the river and the house"), files)
+    assert np.allclose(short[0], beside[0], atol=1e-5)
+
+
+def test_a_transfer_starts_from_the_sources_encoder_with_a_fresh_head(tmp_path):
+    import torch
+    from safetensors.torch import load_file
+
+    files, still = Files(offline=True), Settings(epochs=1, batch_size=60, learning_rate=0.0)
+    source = Recipe(TASKS[:1], settings=Settings(epochs=1, batch_size=16, learning_rate=1e-3))
+    for name in ("source", "target", "alone"):
+        (tmp_path / name).mkdir()
+    trained = MINI.train(source, files, tmp_path / "source")
+    MINI.train(Recipe(TASKS[1:2], settings=still), files, tmp_path / "target", trained)
+    MINI.train(Recipe(TASKS[1:2], settings=still), files, tmp_path / "alone")
+    weights = {n: load_file(tmp_path / n / "model.safetensors") for n in ("source", "target", "alone")}
+    for name, of_source in weights["source"].items():
+        same = torch.equal(of_source, weights["target"][name])
+        assert same is (not name.startswith("classifier")), name
+    assert torch.equal(weights["target"]["classifier.weight"], weights["alone"]["classifier.weight"])
+
+
+def test_a_folder_opens_as_a_backbone(tmp_path):
+    MINI.model(None, Files(offline=True)).save_pretrained(tmp_path / "own")
+    MINI._tokenizer(Files(offline=True)).save_pretrained(tmp_path / "own")
+    own = load().find("backbone", str(tmp_path / "own"))
+    assert own.name == "own" and own.source(Files(offline=True)).revision.startswith("sha256:")
+    assert own.represent(None, ("a cat",), Files(offline=True)).shape == (1, 384)
+    with pytest.raises(MissingData, match="--offline"):
+        load().find("backbone", "some/where").source(Files(offline=True))
+
+
+def test_the_cost_of_a_training_is_told_from_a_second_of_it():
+    recipe = Recipe(TASKS[:1], settings=Settings(epochs=2, batch_size=16, learning_rate=1e-4))
+    seconds, size = MINI.cost(recipe, Files(offline=True), seconds=0.05)
+    assert seconds > 0 and 50e6 < size < 70e6
