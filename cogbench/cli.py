@@ -252,11 +252,12 @@ def run_command(  # noqa: PLR0913
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 def list_command(kind: str, data_dir: Path | None, as_json: bool) -> None:
     """List the installed parts of a kind, and where they come from."""
-    from .listing import described
+    from .listing import brief, described
     from .loading import load
     from .report import grid
 
-    click.echo(grid(described(load(), kind.removesuffix("s"), data_dir), "json" if as_json else "table"))
+    rows = described(load(), kind.removesuffix("s"), data_dir)
+    click.echo(grid(rows, "json") if as_json else grid(brief(rows), "table"))
 
 
 @cli.command("plugins")

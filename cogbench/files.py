@@ -150,11 +150,10 @@ class Files:
             remedy = "`cogbench run … --data-dir DIR --offline` works on local files"
             self._reach(f"data of task {task!r}, {hub_id}{looked}", remedy)
             from datasets import load_dataset
-            from datasets.exceptions import DatasetsError
 
             try:
                 data = load_dataset(hub_id, config, split=split, revision=revision)
-            except (OSError, ValueError, DatasetsError) as error:  # every kind that the hub's clients raise
+            except Exception as error:  # a lost connection is an error of the client's HTTP library, of whatever kind
                 raise MissingData(
                     f"{hub_id} could not be read from the hub for task {task!r}: {_line(error)}"
                 ) from error
@@ -233,7 +232,7 @@ def _snapshot(hub_id: str, revision: str | None, *, cached: bool) -> Path | None
             raise MissingData(f"{what} is gated: accept its terms on its page, then `hf auth login`.") from error
         except (RepositoryNotFoundError, RevisionNotFoundError) as error:
             raise MissingData(f"the hub has no {what}.") from error
-        except (OSError, ValueError) as error:
+        except Exception as error:  # a lost connection is an error of the client's HTTP library, of whatever kind
             if cached:
                 return None
             raise MissingData(f"{what} could not be downloaded: {_line(error)}") from error

@@ -22,6 +22,20 @@ def described(parts: Parts, kind: str, data_dir: Path | None = None) -> list[dic
     return rows
 
 
+def brief(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the same rows for a terminal: what is neither name, line nor distribution gathered in one column."""
+    apart = ("name", "about", "distribution")
+    return [
+        {
+            "name": row["name"],
+            "about": row["about"],
+            "details": "; ".join(f"{k} {v}" for k, v in row.items() if k not in apart and v not in ("", None)),
+            "distribution": row["distribution"],
+        }
+        for row in rows
+    ]
+
+
 def _about(kind: str, part: Any) -> dict[str, Any]:
     doc = (type(part).__doc__ or "").strip().splitlines()
     line = doc[0] if doc else ""

@@ -172,6 +172,10 @@ def _result(
         if recording
         else None,
         notes=list(dict.fromkeys(n for c in cells for n in c.notes(workspace))),
+        synthetic=[
+            *(["tasks"] if any(t.card.synthetic for t in question.tasks) else []),
+            *(["signal"] if recording and recording.synthetic else []),
+        ],
         provenance=Provenance(
             cogbench=metadata.version(distribution_of(__name__) or "cogbench-toolkit"),
             plugins={p.distribution: p.version for p in parts.plugins if not p.error},

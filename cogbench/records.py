@@ -46,6 +46,7 @@ class Card:
     description: str
     citation: str = ""
     language: str = "en"
+    synthetic: bool = False  # made by a generator: said wherever a result on it appears
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,6 +224,8 @@ class Recording:
         The file or publication they come from.
     notes : tuple of str
         What the reader should be told: what was dropped, averaged or left out, and how much of it.
+    synthetic : bool
+        Whether a generator made it, so that every result on it says so.
     """
 
     sentences: tuple[str, ...]
@@ -230,6 +233,7 @@ class Recording:
     unit: str
     source: Source
     notes: tuple[str, ...] = ()
+    synthetic: bool = False
 
     def __post_init__(self) -> None:
         if len(set(self.sentences)) != len(self.sentences):

@@ -9,7 +9,8 @@ from typing import Any
 from .result import Result
 
 FORMATS = ("table", "json", "markdown", "latex", "csv")
-SYNTHETIC = "synthetic"
+# Columns that may wrap; all others are names and numbers, which one wants whole.
+PROSE = ("about", "details", "parts", "error", "check")
 
 
 def render(results: Sequence[Result], form: str) -> str:
@@ -54,6 +55,7 @@ def _summary(results: Iterable[Result]) -> list[dict[str, Any]]:
             "p": _round(r.scores.trs_p, 3) if r.scores else None,
             **{f"top-{k}": _round(v) for k, v in (r.scores.top_k.items() if r.scores else ())},
             "selected": _round(r.scores.selected_mean, 3) if r.scores else None,
+            "synthetic": ", ".join(r.synthetic),
             "learned": f"{sum(t.learned for t in r.tasks.values())}/{len(r.tasks)}",
         }
         for r in results
@@ -66,7 +68,8 @@ def _card(result: Result) -> str:
         f"[bold]{_escape(result.estimator)}[/] on [bold]{_escape(result.backbone)}[/], suite {_escape(result.suite)}"
     )
     title += f", signal {_escape(result.signal)}" if result.signal else ""
-    lines = [title, *_score_lines(result)]
+    made = [f"[bold]synthetic {' and '.join(result.synthetic)}[/]: made by a generator"] if result.synthetic else []
+    lines = [title, *made, *_score_lines(result)]
     return _rich(*lines, _targets(result), *_footer(result))
 
 
@@ -130,7 +133,9 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Any:
     from rich import box
     from rich.table import Table
 
-    table = Table(*head, box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in head:
+        table.add_column(name, no_wrap=name not in PROSE, overflow="fold" if name in PROSE else "ellipsis")
     for row in rows:
         table.add_row(*map(_escape, row))
     return table

@@ -96,6 +96,7 @@ class Result:
 
     `similarity` and `by_seed` have sources as rows and targets as columns, None for a task with itself or no
     estimate; `ranking` lists each target's sources, best first; `scores` is None where there was no oracle.
+    `synthetic` names what a generator made: "tasks", "signal", both or nothing.
     `seed_floor` is the mean correlation of a task's stimulus RDM between training seeds (None with one seed):
     similarities closer than that are noise.
     """
@@ -119,6 +120,7 @@ class Result:
     seed_floor: float | None
     signal_quality: SignalReport | None
     notes: list[str]
+    synthetic: list[str]
     provenance: Provenance = field(repr=False)
 
     @property

@@ -42,7 +42,7 @@ class ToyTask:
     metric: str = "accuracy"
     suite: str = "toy"
     rows: int = 60
-    card: Card = field(default=Card(60, "MIT", "A synthetic task on words.", "", "en"))
+    card: Card = field(default=Card(60, "MIT", "A synthetic task on words.", synthetic=True))
 
     def load(self, split: Split, files: "Files") -> Dataset:
         """Generate one split."""
@@ -149,7 +149,7 @@ class ToySignal:
         channels = np.array([[t.split().count(w) for w in WORDS] for t in stimuli], float)
         rng = np.random.default_rng(3)
         subjects = {s: Responses(channels + rng.normal(0, 0.3, channels.shape), WORDS) for s in ("S1", "S2")}
-        return Recording(stimuli, subjects, "arbitrary (synthetic)", Source("toy"))
+        return Recording(stimuli, subjects, "arbitrary (synthetic)", Source("toy"), synthetic=True)
 
 
 def _bags(texts: Any) -> Array:

@@ -25,12 +25,17 @@ def site(tmp_path_factory):
     return folder
 
 
+def _environment(site):
+    path = [str(site), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
+
+
 @pytest.fixture
 def command(site, tmp_path):
     """Return a function that runs `cogbench` with the plugin installed, and returns what it prints."""
 
     def command(*words):
-        env = {**os.environ, "PYTHONPATH": str(site), "COGBENCH_STRICT_PLUGINS": "0"}
+        env = _environment(site)
         done = subprocess.run([COGBENCH, *words], env=env, cwd=tmp_path, capture_output=True, text=True, timeout=200)
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -61,7 +66,7 @@ for kind in ("task", "backbone", "signal", "estimator"):
 
 cli(["plugins", "--check", "--json"])
 """
-    env = {**os.environ, "PYTHONPATH": str(site)}
+    env = _environment(site)
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stderr
     rows = {r["part"]: r["check"] for r in json.loads(done.stdout) if r["distribution"] == "cogbench-example"}

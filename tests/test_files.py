@@ -220,6 +220,29 @@ def test_a_silent_hub_is_asked_again_after_a_minute(monkeypatch):
     assert not reachable("no address")
 
 
+def test_a_connection_lost_midway_is_one_line(monkeypatch):
+    class Lost(Exception):
+        """What the client's HTTP library raises: neither an OSError nor a ValueError."""
+
+    def lose(*_, **asked):
+        if asked.get("local_files_only"):
+            raise OSError("not cached")
+        raise Lost("peer closed connection\n  while reading")
+
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("cogbench.files.reachable", lambda _: True)
+    monkeypatch.setattr("huggingface_hub.snapshot_download", lose)
+    monkeypatch.setattr("datasets.load_dataset", lose)
+    with pytest.raises(
+        MissingData, match=r"model 'a/b' at revision main could not be downloaded: peer closed conn\w+$"
+    ):
+        Files().model("a/b")
+    with pytest.raises(
+        MissingData, match=rf"{GLUE} could not be read from the hub for task 'rte': peer closed conn\w+$"
+    ):
+        Files().dataset("rte", GLUE, "train", revision=OTHER)
+
+
 @pytest.mark.parametrize("hub_id", ["glue", "a/b/c"])
 def test_a_hub_id_has_a_namespace(hub_id):
     with pytest.raises(MissingData, match=f"'{hub_id}' is no hub id of the form namespace/name"):

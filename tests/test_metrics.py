@@ -67,8 +67,10 @@ def test_a_correlation_has_no_unit(factor):
     assert float(pearson(a * factor, b * factor)) == pytest.approx(float(pearson(a, b)), abs=1e-9)
 
 
-def test_a_number_that_never_changes_but_by_rounding_is_constant():
-    assert float(pearson(np.full(7, 0.1), np.arange(7.0))) == 0
+@pytest.mark.parametrize("n", [7, 10, 100])
+def test_a_number_that_never_changes_but_by_rounding_is_constant(n):
+    assert float(pearson(np.full(n, 0.1), np.arange(float(n)))) == 0
+    assert np.full(100, 0.1).mean() != 0.1  # which makes it one
 
 
 def test_the_names_of_metrics():
@@ -89,6 +91,7 @@ def test_a_score_of_logits():
 
 def test_a_score_of_three_classes():
     names = ("a", "b", "c")
+    assert score("accuracy", np.eye(2), _dataset([1, 1]), _dataset([0, 0, 1])).trivial == 0  # the training majority's
     outputs = np.eye(3)[[0, 2, 1]] * 9
     found = score("accuracy", outputs, _dataset([0, 2, 2], names), _dataset([2, 2, 1], names))
     assert found.value == pytest.approx(2 / 3) and found.trivial == pytest.approx(2 / 3)

@@ -5,7 +5,7 @@ from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cogbench import (
@@ -86,6 +86,7 @@ def test_a_hash_is_of_the_content_alone():
 LABELS = st.lists(st.integers(0, 3), min_size=1, max_size=60)
 
 
+@example(labels=[0] * 30 + [1] * 10, n=8, seed=0)
 @given(labels=LABELS, n=st.integers(1, 70), seed=st.integers(0, 5))
 def test_a_sample_holds_each_class_in_its_share(labels, n, seed):
     whole = _dataset(labels=tuple("abcd"), text=[str(i) for i in range(len(labels))], label=labels)

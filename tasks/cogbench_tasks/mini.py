@@ -183,10 +183,10 @@ def _slots(rng: random.Random, tables: Sequence[Triples], same: Sequence[bool]) 
     return left, right
 
 
-def _same(rng: random.Random, n: int, label: int) -> list[bool]:
-    """Return for `n` places that all agree (label 1), or that one or two do not."""
-    wrong = rng.sample(range(n), rng.choice((1, 2))) if label == 0 else []
-    return [i not in wrong for i in range(n)]
+def _same(rng: random.Random, n_wrong: int, label: int) -> list[bool]:
+    """Return for three places that all agree (label 1), or that so many do not."""
+    wrong = rng.sample(range(3), n_wrong) if label == 0 else []
+    return [i not in wrong for i in range(3)]
 
 
 def _deed(rng: random.Random, slots: Sequence[str]) -> str:
@@ -195,13 +195,13 @@ def _deed(rng: random.Random, slots: Sequence[str]) -> str:
 
 
 def _mrpc(rng: random.Random, lexicon: Lexicon, label: int) -> Row:
-    left, right = _slots(rng, (lexicon.agents, lexicon.deeds, lexicon.things), _same(rng, 3, label))
+    left, right = _slots(rng, (lexicon.agents, lexicon.deeds, lexicon.things), _same(rng, rng.choice((1, 2)), label))
     when = rng.choice(words.WHEN)
     return _sentence(_deed(rng, left), when) + ".", _sentence(_deed(rng, right), when) + "."
 
 
 def _qqp(rng: random.Random, lexicon: Lexicon, label: int) -> Row:
-    *same, known = _same(rng, 3, label)
+    *same, known = _same(rng, rng.choice((1, 2, 2)), label)
     (agent, thing), (agent2, thing2) = _slots(rng, (lexicon.agents, lexicon.things), same)
     person, (base, past) = rng.random() >= TURNED, rng.choice(words.MINDED)
     name = rng.choice(lexicon.persons if person == known else lexicon.towns)
@@ -244,7 +244,7 @@ FORMS = {
     "mini-mnli": Form(_mnli, "does the first sentence entail the second?", ("entailment", "neutral", "contradiction")),
     "mini-mrpc": Form(_mrpc, "do two sentences say the same?", ("not_equivalent", "equivalent"), train_rows=160),
     "mini-qnli": Form(_qnli, "does the sentence answer the question?", ("entailment", "not_entailment")),
-    "mini-qqp": Form(_qqp, "do two questions ask the same?", ("not_duplicate", "duplicate")),
+    "mini-qqp": Form(_qqp, "do two questions ask the same?", ("not_duplicate", "duplicate"), train_rows=300),
     "mini-rte": Form(
         _rte, "does the first sentence entail the second?", ("entailment", "not_entailment"), train_rows=120
     ),
