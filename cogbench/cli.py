@@ -11,7 +11,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from .errors import CogbenchError, FailedCells
+from .errors import CogbenchError, FailedCells, MissingData, UnknownName, UnusableData
 
 FORMATS = ("table", "json", "markdown", "latex", "csv")
 KINDS = ("tasks", "backbones", "signals", "estimators", "oracles", "suites")
@@ -227,6 +227,9 @@ def run_command(  # noqa: PLR0913
         seeds=seeds,
         max_train=max_train,
     )
+    for task, _ in task_data:
+        if task not in (names := [t.name for t in asked[0].tasks]):
+            raise UnknownName.of("task in --task-data", task, names, there="In this run")
     workspace = Workspace(Files(data_dir, task_data, offline), Store(home()))
     if dry_run:
         from .outlook import outlook
@@ -265,26 +268,28 @@ def list_command(kind: str, data_dir: Path | None, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 def plugins_command(check: bool, as_json: bool) -> None:
     """List the plugins, their parts, and why one failed to load."""
-    from .listing import checked, plugin_rows
+    from .listing import BROKEN, checked, plugin_rows
     from .loading import load
     from .report import grid
 
     parts = load()
-    click.echo(grid(checked(parts) if check else plugin_rows(parts), "json" if as_json else "table"))
+    rows = checked(parts) if check else plugin_rows(parts)
+    click.echo(grid(rows, "json" if as_json else "table"))
+    if broken := [row["part"] for row in rows if row.get("check", "").startswith(BROKEN)]:
+        raise UnusableData(f"broken: {', '.join(broken)}.")
 
 
 def _environment(offline: bool, device: str) -> None:
     """Tell the libraries, here and in the workers, before they are imported: they read this only then."""
     if offline:
         os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1", COGBENCH_OFFLINE="1")
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    if not sys.stderr.isatty():
+        os.environ.update(HF_HUB_DISABLE_PROGRESS_BARS="1", HF_DATASETS_DISABLE_PROGRESS_BARS="1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     if device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
     elif device == "cuda":
         import torch
-
-        from .errors import MissingData
 
         if not torch.cuda.is_available():
             raise MissingData("torch sees no CUDA device; use --device cpu.")

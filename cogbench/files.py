@@ -4,22 +4,17 @@ import hashlib
 import json
 import os
 import re
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from .errors import MissingData, UnusableData
+from .hub import WEIGHTS, first_line, lacking_in, prepared, reachable, snapshot
 from .records import Source
 
-if TYPE_CHECKING:
-    from datasets import Dataset as HubDataset
-
-WEIGHTS = ("*.safetensors", "pytorch_model*.bin")  # the second only where there are none of the first
-TOKENIZERS = ("tokenizer_config.json", "tokenizer.json", "vocab.txt", "vocab.json", "*.model")
 TABLES = (".parquet", ".csv", ".tsv", ".jsonl")
 SHARD = re.compile(r".*-\d+-of-(\d+)")
 
@@ -111,17 +106,17 @@ class Files:
         local = Path(spec.submodule_search_locations[0], "model") if spec and spec.submodule_search_locations else None
         local = local or (Path(hub_id) if Path(hub_id).is_dir() else None)
         if local:
-            if lacking := _lacking(local):
+            if lacking := lacking_in(local):
                 raise MissingData(f"model folder {str(local)!r} has no {lacking}; save model and tokenizer there.")
             weights = sorted(p for pattern in WEIGHTS for p in local.glob(pattern))
             stamp = tuple((str(p), p.stat().st_mtime_ns) for p in (*weights, local / "config.json"))
             return local, Source(hub_id, f"sha256:{_sha256(stamp)}")
         if hub_id.count("/") != 1:
             raise MissingData(f"model {hub_id!r} is no folder here and no hub id of the form namespace/name.")
-        folder = _snapshot(hub_id, revision, cached=True)
+        folder = snapshot(hub_id, revision, cached=True)
         if folder is None:
             self._reach(f"model {hub_id}", "`cogbench run … --backbone DIR --offline` works on a local model folder")
-            folder = _snapshot(hub_id, revision, cached=False)
+            folder = snapshot(hub_id, revision, cached=False)
         assert folder is not None
         return folder, Source(hub_id, folder.name)
 
@@ -145,7 +140,7 @@ class Files:
     def _from_hub(self, task: str, hub_id: str, split: str, config: str | None, revision: str, looked: str) -> Rows:
         if hub_id.count("/") != 1:
             raise MissingData(f"data of task {task!r}: {hub_id!r} is no hub id of the form namespace/name{looked}.")
-        data = _prepared(hub_id, config, split, revision)
+        data = prepared(hub_id, config, split, revision)
         if data is None:
             remedy = "`cogbench run … --data-dir DIR --offline` works on local files"
             self._reach(f"data of task {task!r}, {hub_id}{looked}", remedy)
@@ -155,7 +150,7 @@ class Files:
                 data = load_dataset(hub_id, config, split=split, revision=revision)
             except Exception as error:  # a lost connection is an error of the client's HTTP library, of whatever kind
                 raise MissingData(
-                    f"{hub_id} could not be read from the hub for task {task!r}: {_line(error)}"
+                    f"{hub_id} could not be read from the hub for task {task!r}: {first_line(error)}"
                 ) from error
         names = {k: tuple(f.names) for k, f in data.features.items() if hasattr(f, "names")}
         return Rows(data.to_dict(), names, Source(hub_id, revision))
@@ -170,86 +165,6 @@ class Files:
             raise MissingData(f"{what}: not on this machine, and HF_HUB_OFFLINE is set; {remedy}.")
         if not reachable(ENDPOINT):
             raise MissingData(f"{what}: not on this machine, and the hub {ENDPOINT} cannot be reached; {remedy}.")
-
-
-def reachable(endpoint: str) -> bool:
-    """Whether a server answers there within five seconds; asked at most once a minute."""
-    return _answers(endpoint, int(time.monotonic() // 60))
-
-
-@lru_cache(maxsize=1)
-def _answers(endpoint: str, minute: int) -> bool:
-    from http.client import HTTPException
-    from ssl import SSLError
-    from urllib.error import HTTPError
-    from urllib.request import Request, urlopen
-
-    try:
-        urlopen(Request(endpoint, method="HEAD"), timeout=5).close()
-    except HTTPError:  # an answer all the same
-        return True
-    except (OSError, ValueError, HTTPException) as error:
-        # The hub's client brings certificates of its own: let it find out about those.
-        return isinstance(getattr(error, "reason", None), SSLError)
-    return True
-
-
-def _prepared(hub_id: str, config: str | None, split: str, revision: str) -> "HubDataset | None":
-    """Return a split as load_dataset has prepared it at this very commit, or None.
-
-    load_dataset itself asks the hub first whatever it is told, for half a minute if that is silent, and then takes
-    whichever commit is there.
-    """
-    from datasets import Dataset, concatenate_datasets
-    from datasets.config import HF_DATASETS_CACHE
-
-    namespace, _, name = hub_id.partition("/")
-    commits = Path(HF_DATASETS_CACHE).glob(f"{namespace}___*/{config or '*'}/*/{revision}")
-    folders = [p for p in commits if _plain(p.parents[2].name) == _plain(f"{namespace}___{name}")]
-    if len(folders) != 1:
-        return None
-    shard = re.compile(rf".*-{re.escape(split)}(-\d+-of-\d+)?")
-    files = sorted(p for p in folders[0].glob("*.arrow") if shard.fullmatch(p.stem))
-    return concatenate_datasets([Dataset.from_file(str(p)) for p in files]) if files else None
-
-
-def _plain(name: str) -> str:
-    """Return a data set's name without what the cache changes of it: `FineWeb` is `fine_web` there."""
-    return name.replace("_", "").lower()
-
-
-def _snapshot(hub_id: str, revision: str | None, *, cached: bool) -> Path | None:
-    """Return the folder of a model in the hub's cache: as it is there, or None, if `cached`; else downloaded."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
-
-    what, lacking = f"model {hub_id!r} at revision {revision or 'main'}", None
-    for weights in WEIGHTS:
-        wanted = ["*.json", "*.txt", "*.model", weights]
-        try:
-            folder = Path(snapshot_download(hub_id, revision=revision, allow_patterns=wanted, local_files_only=cached))
-        except GatedRepoError as error:
-            raise MissingData(f"{what} is gated: accept its terms on its page, then `hf auth login`.") from error
-        except (RepositoryNotFoundError, RevisionNotFoundError) as error:
-            raise MissingData(f"the hub has no {what}.") from error
-        except Exception as error:  # a lost connection is an error of the client's HTTP library, of whatever kind
-            if cached:
-                return None
-            raise MissingData(f"{what} could not be downloaded: {_line(error)}") from error
-        lacking = _lacking(folder)
-        if not lacking:
-            return folder
-    if cached:
-        return None
-    raise MissingData(f"{what} has no {lacking}.")
-
-
-def _lacking(folder: Path) -> str | None:
-    """Return what a model's folder has no file of: its config, its tokenizer or its weights."""
-    for what, patterns in {"config.json": ("config.json",), "tokenizer": TOKENIZERS, "weights": WEIGHTS}.items():
-        if not any(any(folder.glob(pattern)) for pattern in patterns):
-            return what if what in patterns else f"{what} ({', '.join(patterns)})"
-    return None
 
 
 def read_table(path: Path) -> Rows:
@@ -278,7 +193,7 @@ def read_table(path: Path) -> Rows:
         else:
             raise UnusableData(f"{str(path)!r}: unknown ending; known: {', '.join(TABLES)}.")
     except (pa.ArrowException, OSError) as error:
-        raise UnusableData(f"{str(path)!r} cannot be read as {ending[1:]}: {_line(error)}") from error
+        raise UnusableData(f"{str(path)!r} cannot be read as {ending[1:]}: {first_line(error)}") from error
     stated = json.loads((table.schema.metadata or {}).get(b"huggingface", b"{}"))
     features = stated.get("info", {}).get("features", {})
     names = {k: tuple(f["names"]) for k, f in features.items() if isinstance(f, Mapping) and "names" in f}
@@ -323,7 +238,3 @@ def _sha256(stamp: tuple[tuple[str, int], ...]) -> str:
         with open(name, "rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()
-
-
-def _line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

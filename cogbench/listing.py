@@ -9,6 +9,8 @@ from .files import Files
 from .loading import Parts
 from .parts import Opener, options
 
+BROKEN = "BROKEN"
+
 
 def described(parts: Parts, kind: str, data_dir: Path | None = None) -> list[dict[str, Any]]:
     """Return a row for each installed part of a kind: name, one line, what it needs, licence, distribution."""
@@ -119,6 +121,6 @@ def checked(parts: Parts) -> list[dict[str, Any]]:
         except MissingData as error:
             verdict = f"skipped: {error}"
         except Exception as error:  # a stranger's part may break in any way
-            verdict = f"BROKEN: {type(error).__name__}: {error}"
+            verdict = f"{BROKEN}: {type(error).__name__}: {error}"
         rows.append({"part": f"{kind} {name}", "distribution": plugin.distribution, "check": verdict})
     return rows

@@ -92,10 +92,10 @@ class Dataset:
                 raise UnusableData(f"{where}: row {row} has no text in column {name}.")
         values = self.columns["label"]
         if self.kind == "classification":
-            unseen = {v for v in set(values) if not isinstance(v, int) or not 0 <= v < len(self.labels)}
+            unseen = [v for v in values if type(v) is not int or not 0 <= v < len(self.labels)]
             if unseen:
                 raise UnusableData(
-                    f"{where}: unseen label {', '.join(sorted(map(repr, unseen))[:3])}; "
+                    f"{where}: unseen label {', '.join(sorted({repr(v) for v in unseen})[:3])}; "
                     f"expected 0 to {len(self.labels) - 1} ({', '.join(self.labels)})."
                 )
         elif not all(isinstance(v, int | float) and math.isfinite(v) for v in values):

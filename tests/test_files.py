@@ -11,7 +11,8 @@ import pytest
 from hub import GLUE_LABELS, Closing, Hub, bert_files, environment, glue_columns, glue_files, parquet_bytes
 
 from cogbench import Files, MissingData, UnusableData, load
-from cogbench.files import reachable, read_table
+from cogbench.files import read_table
+from cogbench.hub import reachable
 
 GLUE, GLUE_COMMIT = "nyu-mll/glue", "bcdcba79d07bc864c1c254ccfcedcce55bcc9a8c"
 BERT, BERT_COMMIT = "google-bert/bert-base-uncased", "86b5e0934494bd15c9632b12f734a8a67f723594"
@@ -210,7 +211,7 @@ def test_without_a_hub_the_command_says_in_one_line_which_one_works(tmp_path):
 
 def test_a_silent_hub_is_asked_again_after_a_minute(monkeypatch):
     now = [1000.0]
-    monkeypatch.setattr("cogbench.files.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("cogbench.hub.time.monotonic", lambda: now[0])
     with Closing() as dead:
         assert not reachable(dead.url) and not reachable(dead.url)
         assert dead.connections == 1
@@ -284,7 +285,7 @@ def test_tables_in_the_hubs_layout(tmp_path, ending, name):
 
 
 def test_local_files_come_before_the_cache_and_the_hub(tmp_path, monkeypatch):
-    monkeypatch.setattr("cogbench.files._prepared", lambda *_: pytest.fail("it looked at the cache"))
+    monkeypatch.setattr("cogbench.files.prepared", lambda *_: pytest.fail("it looked at the cache"))
     _write(tmp_path / "glue/rte/train.csv")
     assert len(_rte(tmp_path)) == 3
 

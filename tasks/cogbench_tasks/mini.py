@@ -222,7 +222,8 @@ def _sts_b(rng: random.Random, lexicon: Lexicon, label: int) -> Row:
             (right, rng.choice(lexicon.praise if good == agrees else lexicon.blame)),
         )
     ]
-    return texts[0], texts[1]
+    one, two = rng.sample(texts, 2)  # either may be the one with the odd words
+    return one, two
 
 
 @dataclass(frozen=True)

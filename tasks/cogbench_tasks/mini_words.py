@@ -34,8 +34,8 @@ AGENTS = """
     tramp vagrant miller|scholar academic gardener|banker financier cashier|cook chef waiter
 """
 THINGS = """
-    sofa couch armchair|rug carpet curtain|picture painting statue|gift present loan|sack bag crate|mug cup plate
-    stone rock log|jewel gem coin|story tale song|bucket pail barrel|lamp lantern candle|pillow cushion blanket
+    sofa couch armchair|rug carpet curtain|picture painting statue|gift present prize|sack bag crate|mug cup plate
+    stone rock log|jewel gem coin|rope cord chain|bucket pail barrel|lamp lantern candle|pillow cushion blanket
     hat cap glove|letter missive parcel|car automobile cart|coat jacket scarf|photo photograph map|bike bicycle sledge
 """
 DEEDS = """
