@@ -12,10 +12,14 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 from cogbench import Oracle, Suite, TaskMatrix, hookimpl
 from cogbench.toys import TASKS, ToyBackbone, ToySignal
 
+# A busy machine is slow, which is no fault of a test.
+settings.register_profile("cogbench", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("cogbench")
 SHARED = Path(__file__).parents[2] / "shared"
 sys.path.insert(0, str(Path(__file__).parent / "evidence_plugin"))
 
