@@ -177,6 +177,7 @@ class MiniSignal:
                 f"the sentences ({', '.join(LATENTS)}), with a noise ceiling of {NOISE_CEILING} (r squared); "
                 "the rest is noise.",
             ),
+            synthetic=True,
         )
 
 

@@ -9,9 +9,10 @@ teach it nothing but the form.
 import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
-from cogbench import Card, Dataset, Files, Source, Suite, hookimpl
+from cogbench import Card, Dataset, Files, Oracle, Source, Suite, hookimpl, read_oracle
 
 from . import mini_words as words
 
@@ -314,7 +315,9 @@ def _task(name: str, form: Form, *, shuffled: bool) -> MiniTask:
         name=name.replace("mini", suite),
         kind="regression" if form.levels else "classification",
         metric=form.metric,
-        card=Card(form.train_rows, "MIT", f"Synthetic, written by a generator: {form.what} Skills: {skills}."),
+        card=Card(
+            form.train_rows, "MIT", f"Synthetic, written by a generator: {form.what} Skills: {skills}.", synthetic=True
+        ),
         suite=suite,
         form=name,
         train_rows=form.train_rows,
@@ -326,6 +329,12 @@ def _task(name: str, form: Form, *, shuffled: bool) -> MiniTask:
 def register_tasks() -> list[MiniTask]:
     """Return the tasks of both suites."""
     return [_task(name, form, shuffled=shuffled) for shuffled in (False, True) for name, form in FORMS.items()]
+
+
+@hookimpl
+def register_oracles() -> list[Oracle]:
+    """Return the transfers measured on `mini`; `make mini-oracle` measures them again."""
+    return [read_oracle(path) for path in sorted(Path(__file__).parent.glob("oracles/mini-*.json"))]
 
 
 @hookimpl
