@@ -110,14 +110,17 @@ class HuggingFace:
             model.base_model.load_state_dict(encoder.state_dict(), strict=False)  # a pooler may be there or not
         model.config.problem_type = "regression" if train.kind == "regression" else "single_label_classification"
         steps = settings.steps(len(train))
+        encoded = _Encoded(tokenizer, train, settings.max_length)
+        whole = _only_words_of(encoded, model)
         trainer = hf.Trainer(
             model=model,
             args=_arguments(settings, steps, recipe.seed, out, self.precision),
-            train_dataset=_Encoded(tokenizer, train, settings.max_length),
+            train_dataset=encoded,
             data_collator=hf.DataCollatorWithPadding(tokenizer),
         )
         trainer.remove_callback(hf.PrinterCallback)  # it prints on stdout, which is for results
         trainer.train()
+        _all_words(model, whole)
         outputs = _outputs(model, tokenizer, evaluation, settings.max_length)
         model.save_pretrained(out)
         return Checkpoint(out, outputs, steps)
@@ -226,14 +229,45 @@ class _Encoded:
     """Examples as the Trainer takes them: encoded, with `labels`."""
 
     def __init__(self, tokenizer: Any, dataset: Dataset, max_length: int) -> None:
-        self._encoded = _encode(tokenizer, dataset, max_length)
+        self.rows = dict(_encode(tokenizer, dataset, max_length))
         self._labels = _labels(dataset)
 
     def __len__(self) -> int:
         return len(self._labels)
 
     def __getitem__(self, i: int) -> dict[str, Any]:
-        return {**{k: v[i] for k, v in self._encoded.items()}, "labels": self._labels[i]}
+        return {**{k: v[i] for k, v in self.rows.items()}, "labels": self._labels[i]}
+
+
+def _only_words_of(encoded: _Encoded, model: Any) -> tuple[Any, "Tensor"]:
+    """Leave only the embeddings of the tokens that occur, and renumber the examples' tokens to match.
+
+    A row that no example uses has no gradient, so AdamW without weight decay leaves it as it is: training without these
+    rows gives the same weights, and need not carry 30,000 rows and their moments through each step.
+    """
+    import torch
+
+    words = model.get_input_embeddings()
+    # Up to the padding token all are kept, so that it keeps its number, which the collator writes.
+    used = sorted(
+        {*range((model.config.pad_token_id or 0) + 1), *(i for ids in encoded.rows["input_ids"] for i in ids)}
+    )
+    number = {token: i for i, token in enumerate(used)}
+    encoded.rows["input_ids"] = [[number[i] for i in ids] for ids in encoded.rows["input_ids"]]
+    kept = torch.tensor(used)
+    few = torch.nn.Embedding.from_pretrained(words.weight.detach()[kept], freeze=False, padding_idx=words.padding_idx)
+    model.set_input_embeddings(few)
+    return words, kept
+
+
+def _all_words(model: Any, whole: tuple[Any, "Tensor"]) -> None:
+    """Put the trained embeddings back into the whole table, in place."""
+    import torch
+
+    words, kept = whole
+    with torch.no_grad():
+        words.weight[kept] = model.get_input_embeddings().weight.to(words.weight)
+    model.set_input_embeddings(words.to(model.device))
 
 
 def _labels(dataset: Dataset) -> list[float] | list[int]:

@@ -99,6 +99,22 @@ def test_a_transfer_starts_from_the_sources_encoder_with_a_fresh_head(tmp_path):
     assert torch.equal(weights["target"]["classifier.weight"], weights["alone"]["classifier.weight"])
 
 
+def test_training_without_the_words_that_do_not_occur_gives_the_same_weights(tmp_path, monkeypatch):
+    import cogbench_backbones.huggingface as module
+    from safetensors.torch import load_file
+
+    recipe = Recipe(TASKS[:1], settings=Settings(epochs=1, batch_size=16, learning_rate=1e-3))
+    for name in ("few", "whole"):
+        (tmp_path / name).mkdir()
+        MINI.train(recipe, Files(offline=True), tmp_path / name)
+        monkeypatch.setattr(module, "_only_words_of", lambda encoded, model: None)
+        monkeypatch.setattr(module, "_all_words", lambda model, whole: None)
+    few, whole = (load_file(tmp_path / name / "model.safetensors") for name in ("few", "whole"))
+    assert few.keys() == whole.keys()
+    for name, weights in whole.items():
+        assert np.allclose(few[name], weights, atol=1e-6), name
+
+
 def test_a_folder_opens_as_a_backbone(tmp_path):
     MINI.model(None, Files(offline=True)).save_pretrained(tmp_path / "own")
     MINI._tokenizer(Files(offline=True)).save_pretrained(tmp_path / "own")
