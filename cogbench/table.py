@@ -43,7 +43,7 @@ class TableTask:
     evaluation_file: str | None = None
     metric: str = ""
     suite: str = "own"
-    card: Card = field(default=Card(rows=0, licence="", description="A task from a table of one's own."))
+    card: Card = field(default=Card(rows=0, licence="one's own", description="A task from a table of one's own."))
 
     def __post_init__(self) -> None:
         for name in ("file", "evaluation_file"):

@@ -1,0 +1,75 @@
+"""A task from one's own table."""
+
+import pytest
+
+from cogbench import Files, MissingData, TableTask, UnusableData, check_task, run
+from cogbench.toys import TASKS, ToyBackbone, ToySignal
+
+FILES = Files(offline=True)
+
+
+def write(path, rows, head="review,stars"):
+    path.write_text("\n".join([head, *rows]) + "\n")
+    return path
+
+
+@pytest.fixture
+def reviews(tmp_path):
+    rows = [f'"the {w}, in short, was {m}",{s}' for w in "film book play song poem".split() for m, s in MOODS.items()]
+    return write(tmp_path / "reviews.csv", rows)
+
+
+MOODS = {"dull": "bad", "grand": "good", "fine": "good", "poor": "bad"}
+COLUMNS = {"text": "review", "label": "stars"}
+
+
+def test_every_fifth_row_is_held_out_and_labels_become_numbers(reviews):
+    task = TableTask("reviews", reviews, columns=COLUMNS)
+    check_task(task)
+    train, held_out = task.load("train", FILES), task.load("evaluation", FILES)
+    assert (len(train), len(held_out)) == (16, 4) and train.labels == ("bad", "good")
+    assert train.columns["text"][1] == "the film, in short, was grand" and train.columns["label"][1] == 1
+
+
+def test_pairs_numbers_and_a_file_of_its_own_for_evaluation(tmp_path):
+    train = write(tmp_path / "train.csv", ["a,b,0.5", "c,d,1.5", "e,f,3"], "one,two,grade")
+    held_out = write(tmp_path / "held-out.csv", ["g,h,2"], "one,two,grade")
+    names = {"text": "one", "text_pair": "two", "label": "grade"}
+    task = TableTask("grades", train, "regression", names, evaluation_file=held_out)
+    assert task.metric == "spearman" and task.load("train", FILES).columns["text_pair"] == ["b", "d", "f"]
+    assert task.load("evaluation", FILES).columns["label"] == [2]
+
+
+def test_it_runs_among_others_unregistered(reviews, tmp_path):
+    task = TableTask("reviews", reviews, columns=COLUMNS)
+    (found,) = run("dse", ToyBackbone(), tasks=[task, *TASKS[:2]], signals=[ToySignal()], files=FILES, jobs=0)
+    assert found.targets[0] == "reviews" and found.tasks["reviews"].metric == "accuracy"
+    assert found.synthetic == ["tasks", "signal"]
+
+
+def test_and_in_worker_processes(reviews):
+    task = TableTask("reviews", reviews, columns=COLUMNS)
+    (found,) = run("dse", ToyBackbone(), tasks=[task, *TASKS[:2]], signals=[ToySignal()], files=FILES, jobs=1)
+    assert found.provenance.cells.computed == 7
+
+
+@pytest.mark.parametrize(
+    "rows, columns, message",
+    [
+        (["a,good"], {"text": "review"}, "lacks column label; it has review, stars"),
+        ([], COLUMNS, "no rows"),
+    ],
+)
+def test_a_table_that_does_not_fit_says_how(tmp_path, rows, columns, message):
+    path = write(tmp_path / "t.csv", rows)
+    with pytest.raises(UnusableData, match=message):
+        TableTask("t", path, columns=columns).load("train", FILES)
+
+
+def test_an_unseen_label_and_a_missing_file(tmp_path):
+    train = write(tmp_path / "train.csv", ["a,good", "b,bad"])
+    held_out = write(tmp_path / "held-out.csv", ["c,so-so"])
+    with pytest.raises(UnusableData, match="unseen label"):
+        TableTask("t", train, columns=COLUMNS, evaluation_file=held_out).load("evaluation", FILES)
+    with pytest.raises(MissingData, match="no file"):
+        TableTask("t", tmp_path / "nowhere.csv").load("train", FILES)
