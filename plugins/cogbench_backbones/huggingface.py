@@ -45,7 +45,7 @@ class HuggingFace:
     address : str
         A hub id `namespace/name`, or a local folder.
     revision : str, optional
-        A commit of the hub; None takes the newest.
+        A commit of the hub; None takes what the hub's cache holds, else the newest.
     package : str, optional
         An installed package that carries the same model in its folder `model/`.
     layers : int, optional
@@ -108,6 +108,10 @@ class HuggingFace:
         if start is not None:
             encoder = hf.AutoModel.from_pretrained(start.folder)
             model.base_model.load_state_dict(encoder.state_dict(), strict=False)  # a pooler may be there or not
+        if train.kind == "regression":
+            # From the mean on: a head that starts at 0 sends the distance to it through the encoder first.
+            last = [m for m in model.modules() if isinstance(m, torch.nn.Linear) and m.out_features == 1][-1]
+            torch.nn.init.constant_(last.bias, float(np.mean(train.columns["label"])))
         model.config.problem_type = "regression" if train.kind == "regression" else "single_label_classification"
         steps = settings.steps(len(train))
         encoded = _Encoded(tokenizer, train, settings.max_length)
