@@ -21,7 +21,7 @@ from cogbench.toys import TASKS, ToyBackbone, ToySignal
 settings.register_profile("cogbench", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("cogbench")
 SHARED = Path(__file__).parents[2] / "shared"
-sys.path.insert(0, str(Path(__file__).parent / "evidence_plugin"))
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent / "evidence_plugin")]
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from cogbench import Array, Backbone, Checkpoint, Dataset, Files, Recipe, Settings, Source, UnusableData, hookimpl
+from cogbench import Array, Backbone, Checkpoint, Dataset, Files, MissingData, Recipe, Settings, Source, hookimpl
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -186,7 +186,7 @@ class HuggingFace:
 
     def _folder(self, files: Files) -> tuple[Path, Source]:
         if not self.address:
-            raise UnusableData(f"backbone {self.name!r} stands for any hub id or folder: name one with --backbone.")
+            raise MissingData(f"backbone {self.name!r} stands for any hub id or folder: name one with --backbone.")
         return files.model(self.address, self.revision, package=self.package)
 
     def _max_length(self) -> int:
