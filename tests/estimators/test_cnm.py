@@ -1,12 +1,13 @@
 """CNM: its scores against figures worked by hand and scikit-learn, its training against a plain torch network."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from cogbench_estimators.cnm import CNM, cosines, register_estimators
 from cogbench_estimators.mapping import channel_scores, compressed, fit, generator, moments, z_scored
+from fake_evidence import FakeEvidence
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import r2_score
 
@@ -18,29 +19,6 @@ B = [[2, 0, 1], [2, 1, 2], [3, 2, 3], [3, 1, 2]]
 C = [[4, 0, 2], [3, 1, 2], [2, 1, 2], [1, 2, 3]]
 OFF = ([0, 0, 1], [1, 2, 2])
 SMALL = CNM(hidden=(8, 4), seeds=(1, 2), folds=3, inner_folds=2, epochs=6, batch_size=8, learning_rate=0.01)
-
-
-@dataclass
-class FakeEvidence:
-    representations: dict
-    responses: dict
-    stimuli: tuple
-    seed: int = 0
-    notes: list = field(default_factory=list)
-
-    @property
-    def tasks(self):
-        return tuple(self.representations)
-
-    def note(self, text):
-        self.notes.append(text)
-
-    def at(self, rows):
-        """The same evidence with its stimuli in another order."""
-        subjects = {name: Responses(r.values[rows], r.channels, r.present[rows]) for name, r in self.responses.items()}
-        return FakeEvidence(
-            {task: r[rows] for task, r in self.representations.items()}, subjects, tuple(self.stimuli[i] for i in rows)
-        )
 
 
 def responses(values):

@@ -1,11 +1,12 @@
 """CRA against figures worked out with scipy's pdist, and the way without pairs against the way with them."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
 import pytest
 from cogbench_estimators.cra import CRA, compare, compare_without_pairs, rdm, register_estimators
+from fake_evidence import OFF, A, B, C, evidence_of, random_patterns
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
@@ -14,10 +15,6 @@ from scipy.stats import pearsonr, spearmanr
 
 from cogbench import UnusableData
 
-A = [[1, 0, 2], [0, 1, 1], [2, 1, 0], [1, 2, 1]]
-B = [[1, 0, 1], [0, 2, 1], [2, 1, 1], [1, 1, 0]]
-C = [[0, 1, 0], [1, 1, 2], [0, 2, 1], [2, 0, 1]]
-OFF = ([0, 0, 1], [1, 2, 2])
 DISSIMILARITIES, COMPARISONS = ["correlation", "euclidean", "canberra"], ["cosine", "pearson", "spearman"]
 GOLDEN = {
     ("correlation", "cosine"): [0.893019, 0.822755, 0.849465],
@@ -37,32 +34,6 @@ RDMS = {
 }
 
 
-@dataclass
-class FakeEvidence:
-    representations: dict
-    seed: int = 0
-    notes: list = field(default_factory=list)
-
-    @property
-    def tasks(self):
-        return tuple(self.representations)
-
-    @property
-    def stimuli(self):
-        return tuple(f"Sentence {i}." for i in range(len(next(iter(self.representations.values())))))
-
-    def note(self, text):
-        self.notes.append(text)
-
-
-def evidence(*patterns):
-    return FakeEvidence({f"task-{i}": np.array(p, np.float32) for i, p in enumerate(patterns)})
-
-
-def random(seed, n_tasks=4, n=9, d=5):
-    return list(np.random.default_rng(seed).normal(size=(n_tasks, n, d)).astype(np.float32))
-
-
 def reference(dissimilarity, comparison, a, b):
     with np.errstate(invalid="ignore"):
         x, y = (np.nan_to_num(pdist(p.astype(np.float64), dissimilarity)) for p in (a, b))
@@ -73,7 +44,7 @@ def reference(dissimilarity, comparison, a, b):
 
 @pytest.mark.parametrize(("pair", "expected"), GOLDEN.items(), ids=str)
 def test_three_tasks_worked_by_hand(pair, expected):
-    matrix = CRA(dissimilarity=pair[0], similarity_=pair[1]).similarity(evidence(A, B, C))
+    matrix = CRA(dissimilarity=pair[0], similarity_=pair[1]).similarity(evidence_of(A, B, C))
     assert_allclose(matrix.values[OFF], expected, atol=1e-6)
 
 
@@ -86,8 +57,8 @@ def test_the_rdm_of_a_task_worked_by_hand(dissimilarity, expected):
 @pytest.mark.parametrize("n", [9, 40])
 @pytest.mark.parametrize(("dissimilarity", "comparison"), product(DISSIMILARITIES, COMPARISONS))
 def test_it_is_scipys_figure(dissimilarity, comparison, n):
-    patterns = random(1, n=n)
-    matrix = CRA(dissimilarity=dissimilarity, similarity_=comparison).similarity(evidence(*patterns))
+    patterns = random_patterns(1, n=n)
+    matrix = CRA(dissimilarity=dissimilarity, similarity_=comparison).similarity(evidence_of(*patterns))
     for i, j in zip(*np.triu_indices(4, 1), strict=True):
         expected = reference(dissimilarity, comparison, patterns[i], patterns[j])
         assert_allclose(matrix.values[i, j], expected, rtol=0, atol=1e-9)
@@ -96,13 +67,13 @@ def test_it_is_scipys_figure(dissimilarity, comparison, n):
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10_000), st.sampled_from(DISSIMILARITIES), st.sampled_from(COMPARISONS), st.sampled_from([5, 12]))
 def test_the_order_of_tasks_and_stimuli_changes_nothing(seed, dissimilarity, comparison, n):
-    patterns, rng = random(seed, n_tasks=3, n=n), np.random.default_rng(seed)
+    patterns, rng = random_patterns(seed, n_tasks=3, n=n), np.random.default_rng(seed)
     estimator = CRA(dissimilarity=dissimilarity, similarity_=comparison)
-    values = estimator.similarity(evidence(*patterns)).values
+    values = estimator.similarity(evidence_of(*patterns)).values
     assert_array_equal(values, values.T)
     assert np.nanmax(np.abs(values)) <= 1 + 1e-12
     order, rows = rng.permutation(3), rng.permutation(n)
-    moved = estimator.similarity(evidence(*[patterns[i][rows] for i in order])).values
+    moved = estimator.similarity(evidence_of(*[patterns[i][rows] for i in order])).values
     assert_allclose(moved, values[np.ix_(order, order)], atol=1e-9)
 
 
@@ -119,18 +90,18 @@ def test_without_pairs_it_is_the_same(seed, comparison, n, constant):
 
 
 def test_tasks_may_differ_in_dimensions():
-    patterns = [random(5, n=40)[0], random(6, n=40, d=3)[0]]
+    patterns = [random_patterns(5, n=40)[0], random_patterns(6, n=40, d=3)[0]]
     expected = reference("correlation", "cosine", *patterns)
-    assert_allclose(CRA().similarity(evidence(*patterns)).values[0, 1], expected, atol=1e-9)
+    assert_allclose(CRA().similarity(evidence_of(*patterns)).values[0, 1], expected, atol=1e-9)
 
 
 @pytest.mark.parametrize("n", [9, 40])
 @pytest.mark.parametrize("comparison", COMPARISONS)
 def test_a_constant_representation_counts_as_zero_and_is_noted(comparison, n):
-    patterns = random(2, n=n)
+    patterns = random_patterns(2, n=n)
     patterns[0][3] = 0.1
     patterns[1][[3, 5]] = -7
-    given = evidence(*patterns)
+    given = evidence_of(*patterns)
     matrix = CRA(similarity_=comparison).similarity(given)
     assert given.notes == [f"cra: 3 of {4 * n} representations are constant; their dissimilarities are set to 0."]
     for i, j in zip(*np.triu_indices(4, 1), strict=True):
@@ -143,7 +114,7 @@ def test_a_constant_representation_counts_as_zero_and_is_noted(comparison, n):
 def test_without_differences_between_pairs_there_is_no_estimate(comparison, n):
     simplex = np.eye(n)  # each two rows are equally far apart
     for dissimilarity in DISSIMILARITIES:
-        given = evidence(simplex, *random(3, n_tasks=2, n=n, d=n))
+        given = evidence_of(simplex, *random_patterns(3, n_tasks=2, n=n, d=n))
         values = CRA(dissimilarity=dissimilarity, similarity_=comparison).similarity(given).values
         assert np.isnan(values[0]).all()
         assert np.isfinite(values[1, 2])
@@ -155,7 +126,7 @@ def test_with_all_stimuli_alike_there_is_no_estimate(dissimilarity, comparison, 
     alike = np.tile(np.random.default_rng(0).normal(size=5), (n, 1))
     values = (
         CRA(dissimilarity=dissimilarity, similarity_=comparison)
-        .similarity(evidence(alike, *random(3, n_tasks=2, n=n)))
+        .similarity(evidence_of(alike, *random_patterns(3, n_tasks=2, n=n)))
         .values
     )
     assert np.isnan(values[0]).all()
@@ -165,20 +136,20 @@ def test_with_all_stimuli_alike_there_is_no_estimate(dissimilarity, comparison, 
 @pytest.mark.parametrize("dissimilarity", DISSIMILARITIES)
 def test_it_refuses_fewer_than_three_stimuli(dissimilarity):
     with pytest.raises(UnusableData, match="2 stimuli; cra needs at least 3"):
-        CRA(dissimilarity=dissimilarity).similarity(evidence(*random(4, n=2)))
+        CRA(dissimilarity=dissimilarity).similarity(evidence_of(*random_patterns(4, n=2)))
     with pytest.raises(UnusableData, match="2 stimuli"):
-        CRA(dissimilarity=dissimilarity).similarity(evidence(*random(4, n=2, d=1, n_tasks=2)))
+        CRA(dissimilarity=dissimilarity).similarity(evidence_of(*random_patterns(4, n=2, d=1, n_tasks=2)))
 
 
 def test_it_refuses_what_is_not_finite_and_names_the_task():
-    patterns = random(3)
+    patterns = random_patterns(3)
     patterns[2][4, 1] = np.nan
     with pytest.raises(UnusableData, match="task 'task-2' hold NaN or infinity"):
-        CRA().similarity(evidence(*patterns))
+        CRA().similarity(evidence_of(*patterns))
 
 
 def test_it_leaves_its_evidence_as_it_was():
-    given = evidence(*random(4, n=40))
+    given = evidence_of(*random_patterns(4, n=40))
     before = {task: r.copy() for task, r in given.representations.items()}
     CRA().similarity(given)
     for task, r in given.representations.items():

@@ -3,8 +3,9 @@
 Not part of the toolkit: the real ones live in a distribution of their own.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -52,23 +53,11 @@ class LayerProbe:
     needs: frozenset[str] = frozenset({"models", "batches"})
 
     def similarity(self, evidence: Evidence) -> TaskMatrix:
-        import torch
+        def separation(outputs: list[Any], labels: np.ndarray) -> float:
+            layers = zip(*(out.hidden_states for out in outputs), strict=True)
+            return max(_separation(np.concatenate([s[:, 0].cpu().numpy() for s in layer]), labels) for layer in layers)
 
-        values = np.zeros((len(evidence.tasks), len(evidence.tasks)))
-        for i, source in enumerate(evidence.tasks):
-            model = evidence.model(source)
-            for j, target in enumerate(evidence.tasks):
-                layers, labels = [], []
-                for batch in evidence.batches(target, "train", n=self.examples):
-                    inputs = {k: v for k, v in batch.items() if k != "labels"}
-                    with torch.inference_mode():
-                        states = model(**inputs, output_hidden_states=True).hidden_states
-                    layers.append([s[:, 0].cpu().numpy() for s in states])
-                    labels.append(batch["labels"].cpu().numpy())
-                y = np.concatenate(labels)
-                by_layer = [np.concatenate(part) for part in zip(*layers, strict=True)]
-                values[i, j] = max(_separation(x, y) for x in by_layer)
-        return TaskMatrix.square(evidence.tasks, values)
+        return _of_pairs(evidence, self.examples, separation)
 
 
 @dataclass(frozen=True)
@@ -80,20 +69,28 @@ class Leep:
     needs: frozenset[str] = frozenset({"models", "batches"})
 
     def similarity(self, evidence: Evidence) -> TaskMatrix:
-        import torch
+        def predicted(outputs: list[Any], labels: np.ndarray) -> float:
+            return leep(np.concatenate([out.logits.softmax(dim=-1).cpu().numpy() for out in outputs]), labels)
 
-        values = np.zeros((len(evidence.tasks), len(evidence.tasks)))
-        for i, source in enumerate(evidence.tasks):
-            model = evidence.model(source)
-            for j, target in enumerate(evidence.tasks):
-                theta, labels = [], []
-                for batch in evidence.batches(target, "train", n=self.examples):
-                    inputs = {k: v for k, v in batch.items() if k != "labels"}
-                    with torch.inference_mode():
-                        theta.append(torch.softmax(model(**inputs).logits, dim=-1).cpu().numpy())
-                    labels.append(batch["labels"].cpu().numpy())
-                values[i, j] = leep(np.concatenate(theta), np.concatenate(labels))
-        return TaskMatrix.square(evidence.tasks, values)
+        return _of_pairs(evidence, self.examples, predicted)
+
+
+def _of_pairs(evidence: Evidence, n: int, score: Callable[[list[Any], np.ndarray], float]) -> TaskMatrix:
+    """Score each source model's outputs on n examples of each target."""
+    import torch
+
+    values = np.zeros((len(evidence.tasks), len(evidence.tasks)))
+    for i, source in enumerate(evidence.tasks):
+        model = evidence.model(source)
+        for j, target in enumerate(evidence.tasks):
+            outputs, labels = [], []
+            for batch in evidence.batches(target, "train", n=n):
+                inputs = {k: v for k, v in batch.items() if k != "labels"}
+                with torch.inference_mode():
+                    outputs.append(model(**inputs, output_hidden_states=True))
+                labels.append(batch["labels"].cpu().numpy())
+            values[i, j] = score(outputs, np.concatenate(labels))
+    return TaskMatrix.square(evidence.tasks, values)
 
 
 def leep(theta: np.ndarray, labels: np.ndarray) -> float:
