@@ -28,7 +28,7 @@ schema: .venv/dev  ## Write docs/result.schema.json anew after a change of the r
 	$(BIN)/python -c "import json; from cogbench.result import schema; print(json.dumps(schema(), indent=1))" > docs/result.schema.json
 
 mini-oracle: .venv/demo  ## Measure the shipped oracle of the mini suite again.
-	$(BIN)/python benchmarks/mini_oracle.py
+	$(BIN)/python benchmarks/mini_oracle.py --seeds 0
 
 .venv/demo: pyproject.toml constraints.txt
 	test -d .venv || $(PYTHON) -m venv .venv

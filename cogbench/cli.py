@@ -56,9 +56,12 @@ def _complete(kind: str) -> Callable[..., list[CompletionItem]]:
 
 def _numbers(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, ...]:
     try:
-        return tuple(dict.fromkeys(int(v) for v in value.split(",")))
+        numbers = tuple(dict.fromkeys(int(v) for v in value.split(",")))
     except ValueError:
-        raise click.BadParameter(f"{value!r} is no list of whole numbers such as 0,1,2") from None
+        numbers = (-1,)
+    if not all(0 <= n < 2**32 for n in numbers):
+        raise click.BadParameter(f"{value!r} is no list of whole numbers from 0 such as 0,1,2")
+    return numbers
 
 
 def _pairs(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[tuple[str, Path], ...]:
@@ -239,6 +242,7 @@ def run_command(  # noqa: PLR0913
         click.echo(outlook(asked, workspace, jobs))
         return
     writable(out)
+    writable(workspace.store.root)
     with _progress() as tell:
         results, failures = answer(asked, workspace, parts, jobs=jobs, scheduler=scheduler, tell=tell)
     saved = [r.save(out) for r in results]
@@ -246,7 +250,8 @@ def run_command(  # noqa: PLR0913
     for path in saved:
         click.echo(f"wrote {path}", err=True)
     if failures:
-        raise FailedCells("; ".join(failures) + "; the others are saved, and the same command tries only these again.")
+        saved_too = f"; {len(saved)} other results are saved" if saved else ""
+        raise FailedCells("; ".join(failures) + f"{saved_too}. The same command computes only what is missing.")
 
 
 @cli.command("list")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .cells import Cell, Workspace
-from .errors import CogbenchError, UnusableData
+from .errors import CogbenchError, MissingData, UnusableData
 from .parts import decode, encode
 from .store import Store
 
@@ -182,7 +182,13 @@ def _client(n_workers: int, scheduler: str | None) -> Iterator[Any]:
     }
     with dask.config.set(quiet):
         if scheduler:
-            with Client(scheduler) as client:
+            try:
+                client = Client(scheduler)
+            except (OSError, ValueError) as error:
+                raise MissingData(
+                    f"no dask scheduler answers at {scheduler!r}; start one with `dask scheduler`."
+                ) from error
+            with client:
                 yield client
             return
         cluster = LocalCluster(  # type: ignore[no-untyped-call]

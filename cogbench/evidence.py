@@ -7,6 +7,7 @@ is computed in place.
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,7 +84,7 @@ class Evidence:
         """The signal's sentences (n_stimuli,)."""
         return self._workspace.recording(self._signal()).sentences
 
-    @property
+    @cached_property
     def representations(self) -> Mapping[str, Array]:
         """For each task the stimuli as its trained model represents them: (n_stimuli, n_dims) float32."""
         self._ask("representations")
@@ -100,7 +101,7 @@ class Evidence:
         self._ask("responses")
         return self._workspace.recording(self._signal()).subjects
 
-    @property
+    @cached_property
     def transfers(self) -> Mapping[tuple[str, str], Array]:
         """For each (source, target) the per-example scores on the target's evaluation split: (n_examples,)."""
         self._ask("transfers")
@@ -213,6 +214,7 @@ class Similarity:
         made: dict[str, Any] = {"estimator": identity(self.estimator), "tasks": [t.name for t in self.tasks]}
         if "representations" not in needs and not {"models", "transfers"} & needs:
             made["backbone"] = [identity(self.backbone), encode(self.backbone.source(workspace.files))]
+            made["seed"] = self.seed  # otherwise it stands in the keys of the trainings
         if "responses" in needs and self.signal:
             made["responses"] = workspace.recording(self.signal).sha256
         if "batches" in needs:
@@ -261,7 +263,8 @@ class Kept:
             "estimator": identity(self.similarity.estimator),
             "name": self.name,
             "key": digest(encode(self.named)),
-            "stimuli": digest(workspace.recording(s).sha256) if (s := self.similarity.signal) else None,
+            "stimuli": workspace.recording(s).sha256 if (s := self.similarity.signal) else None,
+            "seed": self.similarity.seed,
         }
 
     def compute(self, workspace: Workspace, out: Path) -> None:

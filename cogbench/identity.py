@@ -3,6 +3,8 @@
 import ast
 import dataclasses
 import hashlib
+import os
+import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import metadata
@@ -23,20 +25,23 @@ def identity(part: Any, *, without: frozenset[str] = frozenset()) -> dict[str, A
         for f in dataclasses.fields(part)
         if f.init and f.name not in without
     }
-    return {"is": f"{type(part).__module__}:{type(part).__qualname__}", **held, "code": code(type(part).__module__)}
+    known = code(type(part).__module__)
+    if known["sha256"] is None:  # typed in by hand: no source says whether it is still the same, so it is never reused
+        known["sha256"] = f"process {os.getpid()}, class {id(type(part))}"
+    return {"is": f"{type(part).__module__}:{type(part).__qualname__}", **held, "code": known}
 
 
 def code(module: str) -> dict[str, str | None]:
     """Return a module's distribution, that distribution's version, and the hash of the module's source.
 
     The hash covers the modules of the same package that it imports, and those that they import: a change of a helper
-    changes the answer as much as a change of the part.
+    changes the answer as much as a change of the part. It is None where there is no file.
     """
     distribution = distribution_of(module)
     version = metadata.version(distribution) if distribution else None
     sources = [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(_sources(module))]
-    held = hashlib.sha256("".join(sources).encode()).hexdigest()
-    return {"distribution": distribution, "version": version, "sha256": held[:16]}
+    held = hashlib.sha256("".join(sources).encode()).hexdigest()[:16] if sources else None
+    return {"distribution": distribution, "version": version, "sha256": held}
 
 
 def _sources(module: str) -> set[Path]:
@@ -54,9 +59,10 @@ def _sources(module: str) -> set[Path]:
 def _file(module: str) -> Path | None:
     try:
         spec = find_spec(module)
-    except (ImportError, ValueError):  # typed in by hand, or made by a test: there is no file
-        return None
-    return Path(spec.origin) if spec and spec.origin and spec.origin.endswith(".py") else None
+        origin = spec.origin if spec else None
+    except (ImportError, ValueError):  # a script, or a module made by hand
+        origin = getattr(sys.modules.get(module), "__file__", None)
+    return Path(origin) if origin and origin.endswith(".py") and Path(origin).is_file() else None
 
 
 @cache

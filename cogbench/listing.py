@@ -14,7 +14,7 @@ BROKEN = "BROKEN"
 
 def described(parts: Parts, kind: str, data_dir: Path | None = None) -> list[dict[str, Any]]:
     """Return a row for each installed part of a kind: name, one line, what it needs, licence, distribution."""
-    files = Files(data_dir) if data_dir else None
+    files = Files(data_dir, offline=True) if data_dir else None
     rows = []
     for name, part in parts.of(kind).items():
         row = {"name": name, **_about(kind, part), "distribution": parts.origins[kind, name].distribution}
@@ -116,7 +116,7 @@ def checked(parts: Parts) -> list[dict[str, Any]]:
         if check is None:
             continue
         try:
-            check(parts.of(kind)[name])
+            check(parts.of(kind)[name], *([] if kind == "estimator" else [Files(offline=True)]))
             verdict = "ok"
         except MissingData as error:
             verdict = f"skipped: {error}"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .errors import UnknownName, UnusableData
 from .records import Array, Dataset
 
 
@@ -55,11 +56,35 @@ METRICS: dict[str, Callable[[Array, Array], Array]] = {
 }
 
 
+# What a metric is defined for: the kind of task, and the number of classes where it matters.
+DEFINED = {
+    "accuracy": ("classification", None),
+    "mcc": ("classification", 2),
+    "f1": ("classification", 2),
+    "pearson": ("regression", None),
+    "spearman": ("regression", None),
+}
+
+
+def check_metric(metric: str, dataset: Dataset) -> None:
+    """Raise UnknownName or UnusableData if the metric is none, or not defined for the data set."""
+    if metric not in METRICS:
+        raise UnknownName.of("metric", metric, METRICS, there="Known")
+    kind, classes = DEFINED[metric]
+    if dataset.kind != kind or classes not in (None, len(dataset.labels)):
+        raise UnusableData(
+            f"dataset {dataset.source.id!r}: metric {metric!r} is for a {kind}"
+            + (f" of {classes} classes" if classes else "")
+            + f"; this is a {dataset.kind}"
+            + (f" of {len(dataset.labels)}." if dataset.labels else ".")
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class TaskScore:
     """How well a model does on a task's evaluation split.
 
-    `trivial` is the metric of the best constant answer (majority class or mean of the training labels); `learned`
+    `trivial` is the metric of a constant answer (majority class or mean of the training labels); `learned`
     says that `value` lies above it by two standard errors. `per_example` (n_examples,) is the log-likelihood of
     each true answer: of the class, or of the number under a normal distribution with the residuals' spread.
     """

@@ -14,10 +14,11 @@ from .errors import CogbenchError, FailedCells, UnusableData
 from .files import Files, home
 from .identity import distribution_of
 from .loading import Parts, load
+from .metrics import check_metric
 from .parts import Backbone, Estimator, Task, encode, options
 from .questions import Question, questions
 from .ranking import rank, scores
-from .records import Oracle, TaskMatrix
+from .records import Oracle, Source, TaskMatrix
 from .result import SCHEMA_VERSION, Cells, DataUsed, OracleUsed, Provenance, Result, SignalReport, TaskReport, rows
 from .store import Store
 from .transfer import measured
@@ -55,7 +56,7 @@ def run(
     Raises
     ------
     CogbenchError
-        As the command line would print it; FailedCells if no result could be made.
+        As the command line would print it; FailedCells if a result could not be made (what was computed is kept).
 
     Examples
     --------
@@ -121,7 +122,8 @@ def check(question: Question, workspace: Workspace) -> None:
     """Refuse what cannot work before any work is done: unreadable data or models, a signal the estimator rejects."""
     for task in question.tasks:
         for split in ("train", "evaluation"):
-            workspace.dataset(task, split)  # type: ignore[arg-type]
+            dataset = workspace.dataset(task, split)  # type: ignore[arg-type]
+        check_metric(task.metric, dataset)
     question.backbone.source(workspace.files)
     if question.signal is None:
         return
@@ -167,6 +169,7 @@ def _result(
             {s: list(r.channels) for s, r in recording.subjects.items()},
             recording.unit,
             recording.source.id,
+            recording.sha256,
             list(recording.notes),
         )
         if recording
@@ -180,7 +183,7 @@ def _result(
             cogbench=metadata.version(distribution_of(__name__) or "cogbench-toolkit"),
             plugins={p.distribution: p.version for p in parts.plugins if not p.error},
             data={t.name: _data_used(t, workspace) for t in question.tasks},
-            model=encode_source(question.backbone.source(workspace.files)),
+            model={**_source(question.backbone.source(workspace.files)), **_plain(options(question.backbone))},
             settings={t.recipe.task.name: encode(t.filled(workspace).settings) for t in question.trained()},
             seeds=list(question.seeds),
             max_train=question.max_train,
@@ -259,8 +262,7 @@ def _closure(cells: Iterable[Cell]) -> set[Cell]:
     return found
 
 
-def encode_source(source: Any) -> dict[str, str | None]:
-    """Return a source as a result writes it."""
+def _source(source: Source) -> dict[str, str | None]:
     return {"id": source.id, "revision": source.revision}
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from .cells import Cell, Training
-from .errors import UnusableData
+from .errors import UnknownName, UnusableData
 from .evidence import Similarity
 from .loading import Parts
 from .parts import Backbone, Estimator, Signal, Task
-from .records import Oracle
+from .records import Oracle, Suite
 from .setting import check_targets, varied
 from .transfer import read_oracle, trainings
 
@@ -80,27 +80,53 @@ def questions(
     def found(kind: str, asked: Iterable[Any]) -> list[Any]:
         return [v for a in asked for v in varied(parts.find(kind, a) if isinstance(a, str) else a, sets)]
 
+    rankers, bones = found("estimator", estimators), found("backbone", backbones)
     of_suite = parts.find("suite", suite)
+    if not tasks:
+        _check_suite(parts, of_suite)
     task_parts = tuple(found("task", tasks or of_suite.tasks))
     if len(task_parts) < 3 or len({t.name for t in task_parts}) < len(task_parts):
         raise UnusableData("a ranking of sources needs at least three tasks, each named once.")
-    rankers, bones = found("estimator", estimators), found("backbone", backbones)
-    stimuli = found("signal", signals or [of_suite.signal]) if any(STIMULI & e.needs for e in rankers) else []
+    needed = any(STIMULI & e.needs for e in rankers)
+    if needed and not signals and of_suite.signal not in parts.signals:
+        raise UnknownName(
+            f"no installed plugin gives {of_suite.signal!r}, the usual signal of suite {suite!r}: "
+            "name one with --signal."
+        )
+    stimuli = found("signal", signals or [of_suite.signal]) if needed else []
     check_targets(sets, [*task_parts, *rankers, *bones, *stimuli])
     common = (of_suite.name, tuple(seeds), max_train)
     asked = []
     for backbone in bones:
         truth = found("backbone", [oracle_backbone])[0] if oracle_backbone else backbone
-        table = _oracle(parts, oracle or dict(of_suite.oracles).get(truth.name), [t.name for t in task_parts])
+        usual = dict(of_suite.oracles).get(truth.name) if truth == parts.backbones.get(truth.name) else None
+        table = _oracle(parts, oracle, usual, [t.name for t in task_parts])
         for ranker in rankers:
             for signal in stimuli if STIMULI & ranker.needs else [None]:
                 asked.append(Question(ranker, backbone, task_parts, signal, table, truth, *common))
     return asked
 
 
-def _oracle(parts: Parts, asked: str | Oracle | None, tasks: list[str]) -> Oracle | Literal["measured"] | None:
-    if asked is None or asked == MEASURED:
-        return asked  # type: ignore[return-value]
+def _check_suite(parts: Parts, suite: Suite) -> None:
+    absent = [t for t in suite.tasks if t not in parts.tasks]
+    if absent:
+        there = ",".join(t for t in suite.tasks if t in parts.tasks)
+        raise UnknownName(
+            f"suite {suite.name!r} holds tasks that no installed plugin gives: {', '.join(absent)}; "
+            f"run the others with --tasks {there}."
+        )
+
+
+def _oracle(
+    parts: Parts, asked: str | Oracle | None, usual: str | None, tasks: list[str]
+) -> Oracle | Literal["measured"] | None:
+    """Return the oracle of these tasks that is asked for, else the usual one if it knows them all, else None."""
+    if asked is None:
+        table = parts.oracles.get(usual or "")
+        known = {*table.transfers.sources} & {*table.transfers.targets} if table else set()
+        return table.part(tasks) if table and known >= {*tasks} else None
+    if asked == MEASURED:
+        return MEASURED
     if isinstance(asked, str):
         file = asked not in parts.oracles and Path(asked).suffix in (".csv", ".tsv", ".json")
         asked = read_oracle(Path(asked)) if file else parts.find("oracle", asked)

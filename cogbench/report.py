@@ -10,7 +10,7 @@ from .result import Result
 
 FORMATS = ("table", "json", "markdown", "latex", "csv")
 # Columns that may wrap; all others are names and numbers, which one wants whole.
-PROSE = ("about", "details", "parts", "error", "check")
+PROSE = ("about", "details", "parts", "error", "check", "predicted best (true rank)", "2nd", "3rd")
 
 
 def render(results: Sequence[Result], form: str) -> str:
@@ -28,7 +28,8 @@ def grid(rows: Sequence[dict[str, Any]], form: str) -> str:
         return json.dumps(rows, indent=1)
     if form == "csv":
         out = io.StringIO()
-        writer = csv.DictWriter(out, fieldnames=list(rows[0]) if rows else [], lineterminator="\n")
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        writer = csv.DictWriter(out, fieldnames=names, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
         return out.getvalue().rstrip("\n")
@@ -76,8 +77,7 @@ def _card(result: Result) -> str:
 def _score_lines(result: Result) -> list[str]:
     s, oracle = result.scores, result.oracle
     if s is None or oracle is None:
-        command = f"cogbench run … --oracle {'measured'}"
-        return [f"unscored: no oracle is known for {_escape(result.backbone)}; `{command}` measures one."]
+        return ["unscored: no oracle is known for this; `cogbench run … --oracle measured` measures one."]
     low, high = s.trs_interval
     tops = ", ".join(f"top-{k} {v:.2f} (chance {s.top_k_chance[k]:.2f})" for k, v in s.top_k.items())
     alone = "unknown" if s.no_transfer_mean is None else f"{s.no_transfer_mean:.3f}"
@@ -135,7 +135,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Any:
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in head:
-        table.add_column(name, no_wrap=name not in PROSE, overflow="fold" if name in PROSE else "ellipsis")
+        table.add_column(name, no_wrap=name not in PROSE, overflow="fold")
     for row in rows:
         table.add_row(*map(_escape, row))
     return table

@@ -50,6 +50,7 @@ class SignalReport:
     channels: dict[str, list[str]]
     unit: str
     source: str
+    sha256: str
     notes: list[str]
 
 
@@ -79,7 +80,7 @@ class Provenance:
     cogbench: str
     plugins: dict[str, str]
     data: dict[str, DataUsed]
-    model: dict[str, str | None]
+    model: dict[str, Any]
     settings: dict[str, Any]
     seeds: list[int]
     max_train: int | None
@@ -149,6 +150,9 @@ class Result:
             self.provenance.max_train,
             self.provenance.settings,
             {t: d.sha256 for t, d in self.provenance.data.items()},
+            self.provenance.model,
+            self.signal_quality.sha256 if self.signal_quality else None,
+            self.oracle_ranks,
         ]
         return f"{'--'.join(map(slug, parts))}-{digest(apart)[:8]}.json"
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from .errors import MissingData, UnusableData
 from .files import read_table
-from .records import Card, Dataset, Split
+from .records import Card, Dataset, Source, Split
 
 if TYPE_CHECKING:
     from .files import Files
@@ -62,7 +62,10 @@ class TableTask:
         if held_out:
             keep = [i for i in range(len(rows["label"])) if (i % 5 == 4) == (split == "evaluation")]
             rows = {name: [column[i] for i in keep] for name, column in rows.items()}
-        source = read_table(Path(self.file)).source
+        source = Source(self.file)
+        empty = next((i for i, label in enumerate(train["label"]) if label in (None, "")), None)
+        if empty is not None:
+            raise UnusableData(f"task {self.name!r}: row {empty} of {self.file!r} has no label.")
         if self.kind != "classification":
             return Dataset(self.kind, rows, (), source)
         classes = sorted(set(train["label"]), key=str)

@@ -84,10 +84,16 @@ def read_oracle(path: Path, *, name: str | None = None, **known: Any) -> Oracle:
         return _from_json(path)
     if not path.is_file():
         raise MissingData(f"no file {str(path)!r}.")
-    with path.open(newline="", encoding="utf-8") as file:
-        head, *body = [*csv.reader(file, delimiter="\t" if path.suffix == ".tsv" else ",")] or [[]]
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:  # -sig: spreadsheets write a byte order mark
+            lines = csv.reader(file, delimiter="\t" if path.suffix == ".tsv" else ",")
+            head, *body = [line for line in lines if any(line)] or [[]]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UnusableData(f"{str(path)!r} is no table in UTF-8: {error}.") from error
     if not head or head[0] != "source":
         raise UnusableData(f"{str(path)!r} has no first column 'source'; it has {', '.join(head) or 'nothing'}.")
+    if ragged := next((row[0] for row in body if len(row) != len(head)), None):
+        raise UnusableData(f"{str(path)!r}: row {ragged!r} has another number of cells than the first line.")
     rows, targets = [row[0] for row in body], tuple(head[1:])
     try:
         values = np.array([[float(v) if v.strip() else np.nan for v in row[1:]] for row in body])  # (row, target)
@@ -148,5 +154,5 @@ def _from_json(path: Path) -> Oracle:
             for k in ("no_transfer", "standard_error")
         }
         return Oracle(transfers=matrix, **arrays, **held)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UnusableData(f"{str(path)!r} is no oracle that cogbench wrote: {error!r}.") from error

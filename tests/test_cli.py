@@ -134,10 +134,26 @@ def test_an_unknown_name_lists_the_near_ones(invoke, words, message):
 )
 def test_bad_input_gets_one_clear_line_before_any_work(invoke, tmp_path, words, code, message):
     assert message in line(invoke(*RUN, *words), code)
-    assert not (tmp_path / "home").exists()
+    assert not [*(tmp_path / "home").rglob("cell.json")]
+
+
+def test_the_papers_suite_says_what_is_not_installed_and_what_works(invoke):
+    message = line(invoke("run", "--estimator", "cra", "--backbone", "bert"), 2)
+    assert "squad-v2" in message and "--tasks cola,mnli,mrpc,qnli,qqp,rte,sst-2,sts-b" in message
+    message = line(invoke("run", "--estimator", "cra", "--backbone", "bert", "--tasks", "cola,rte,sst-2"), 2)
+    assert "'pereira'" in message and "--signal" in message
+    assert "did you mean 'cnm'" in line(invoke("run", "--estimator", "cnn", "--backbone", "bert"), 2)
+
+
+def test_an_unwritable_store_and_a_silent_scheduler_are_told(invoke, tmp_path):
+    (tmp_path / "file").touch()
+    one = [*RUN, "--estimator", "dse"]
+    assert "cannot write to folder" in line(invoke(*one, COGBENCH_HOME=str(tmp_path / "file" / "home")), 3)
+    assert "no dask scheduler answers" in line(invoke(*one, "--scheduler", "nonsense://here"), 3)
 
 
 def test_usage_errors(invoke):
+    assert invoke(*RUN, "--estimator", "dse", "--seeds", "-1").exit_code == 2
     assert invoke(*RUN, "--estimator", "dse", "--seeds", "0,x").exit_code == 2
     assert invoke(*RUN, "--estimator", "dse", "--task-data", "toy-a").exit_code == 2
     assert invoke(*RUN).exit_code == 2

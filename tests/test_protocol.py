@@ -3,6 +3,7 @@
 import json
 import sys
 from dataclasses import dataclass, replace
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -262,6 +263,47 @@ def test_fewer_than_three_tasks_are_refused(ask):
         ask(tasks=NAMES[:2])
     with pytest.raises(UnusableData, match="each named once"):
         ask(tasks=(*NAMES[:2], NAMES[0]))
+
+
+def test_the_suites_oracle_is_left_out_where_it_does_not_know_a_task(ask):
+    other = replace(TASKS[0], name="toy-z", words=TASKS[0].words[:2])
+    assert ask(tasks=[*NAMES[:2], other])[0].scores is None
+
+
+def test_a_part_that_has_no_source_is_never_taken_from_the_store():
+    from cogbench.identity import identity
+
+    seen = []
+    for source in (SOURCE, SOURCE.replace("FACTOR = 1", "FACTOR = 3")):
+        module = ModuleType("typed_in")
+        sys.modules["typed_in"] = module
+        exec(source, module.__dict__)
+        seen.append(module.Counting())
+    assert identity(seen[0])["code"]["sha256"].startswith("process")
+    assert identity(seen[0])["code"] != identity(seen[1])["code"]
+
+
+def test_a_part_of_a_script_is_known_by_the_scripts_source(tmp_path):
+    import subprocess
+
+    seen = []
+    for factor in (1, 3):
+        (tmp_path / "script.py").write_text(
+            SOURCE.replace("FACTOR = 1", f"FACTOR = {factor}")
+            + "\nfrom cogbench.identity import identity\nprint(identity(Counting())['code']['sha256'])"
+        )
+        seen.append(subprocess.run([sys.executable, tmp_path / "script.py"], capture_output=True, text=True).stdout)
+    assert len({*seen}) == 2 and all(len(s.strip()) == 16 for s in seen)
+
+
+def test_results_of_other_signals_backbones_and_oracles_have_other_files(ask):
+    (found,) = ask()
+    others = [
+        ask(signals=[replace(ToySignal(), sentences=30)])[0],
+        ask(backbone=replace(ToyBackbone(), rate=0.04), oracle="toy-oracle")[0],
+        ask(oracle="measured")[0],
+    ]
+    assert len({found.file_name, *(o.file_name for o in others)}) == 4
 
 
 def test_an_oracle_without_a_task_says_which(ask, parts):

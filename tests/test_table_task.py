@@ -2,7 +2,7 @@
 
 import pytest
 
-from cogbench import Files, MissingData, TableTask, UnusableData, check_task, run
+from cogbench import CogbenchError, Files, MissingData, TableTask, UnusableData, check_task, run
 from cogbench.toys import TASKS, ToyBackbone, ToySignal
 
 FILES = Files(offline=True)
@@ -64,6 +64,20 @@ def test_a_table_that_does_not_fit_says_how(tmp_path, rows, columns, message):
     path = write(tmp_path / "t.csv", rows)
     with pytest.raises(UnusableData, match=message):
         TableTask("t", path, columns=columns).load("train", FILES)
+
+
+def test_a_missing_label_and_a_metric_that_is_not_defined(tmp_path):
+    path = write(tmp_path / "t.csv", ["a,1", "b,", "c,0"])
+    with pytest.raises(UnusableData, match="row 1 .* has no label"):
+        TableTask("t", path, columns=COLUMNS).load("train", FILES)
+    three = write(tmp_path / "three.csv", [f"{w},{i % 3}" for i, w in enumerate("abcdefghijklmno")])
+    for metric, message in {
+        "acc": "unknown metric 'acc'",
+        "mcc": "of 2 classes; this is a classification of 3",
+    }.items():
+        task = TableTask("t", three, columns=COLUMNS, metric=metric)
+        with pytest.raises(CogbenchError, match=message):
+            run("dse", ToyBackbone(), tasks=[task, *TASKS[:2]], signals=[ToySignal()], files=FILES, jobs=0)
 
 
 def test_an_unseen_label_and_a_missing_file(tmp_path):

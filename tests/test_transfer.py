@@ -28,6 +28,25 @@ def test_a_table_that_is_none_says_so(tmp_path, text, message):
         read_oracle(tmp_path / "own.csv")
 
 
+def test_a_spreadsheets_table_with_byte_order_mark_and_blank_lines(tmp_path):
+    (tmp_path / "own.csv").write_text("\ufeffsource,a,b\nx,1,2\n\ny,3,4\n", encoding="utf-8")
+    assert read_oracle(tmp_path / "own.csv").transfers.values.tolist() == [[1, 2], [3, 4]]
+    (tmp_path / "own.csv").write_bytes(b"source,a\nx\xff,1\n")
+    with pytest.raises(UnusableData, match="UTF-8"):
+        read_oracle(tmp_path / "own.csv")
+
+
+def test_the_shipped_mini_oracle_is_a_control_that_can_tell_sources_apart():
+    oracle = load().find("oracle", "mini-minilm-2l")
+    values, errors = oracle.transfers.values, oracle.standard_error
+    spread = np.nanstd(values, axis=0, ddof=1)
+    assert (
+        spread > 2 * np.where(np.isfinite(values), errors, np.nan).mean(axis=0, where=np.isfinite(values))
+    ).mean() >= 0.5
+    assert ((oracle.no_transfer > 0.3) & (oracle.no_transfer < 0.95)).all()
+    assert (np.nanmax(values, axis=0) < 0.99).all()
+
+
 def test_a_ragged_table_and_a_missing_one(tmp_path):
     (tmp_path / "own.csv").write_text("source,a,b\nx,1\ny,1,2\n")
     with pytest.raises(UnusableData):
