@@ -59,9 +59,9 @@ from cogbench import contracts
 from cogbench.cli import cli
 
 for kind in ("task", "backbone", "signal", "estimator"):
-    def check(part, check=getattr(contracts, f"check_{kind}")):
+    def check(part, *files, check=getattr(contracts, f"check_{kind}")):
         if part.name.startswith("example"):
-            check(part)
+            check(part, *files)
     setattr(contracts, f"check_{kind}", check)
 
 cli(["plugins", "--check", "--json"])
