@@ -9,13 +9,13 @@ if TYPE_CHECKING:
     from .evidence import NEEDS, Evidence
     from .files import Files, read_table
     from .hookspecs import hookimpl
+    from .kinds import KINDS
     from .loading import Parts, load
     from .metrics import METRICS
     from .parts import Backbone, Estimator, Signal, Task
     from .protocol import run
     from .ranking import rank
     from .records import (
-        KINDS,
         Array,
         Card,
         Checkpoint,
@@ -40,12 +40,13 @@ _HOME = {
     "evidence": "NEEDS Evidence",
     "files": "Files read_table",
     "hookspecs": "hookimpl",
+    "kinds": "KINDS",
     "loading": "Parts load",
     "metrics": "METRICS",
     "parts": "Backbone Estimator Signal Task",
     "protocol": "run",
     "ranking": "rank",
-    "records": "KINDS Array Card Checkpoint Dataset Oracle Recipe Recording Responses Settings Source Suite TaskMatrix",
+    "records": "Array Card Checkpoint Dataset Oracle Recipe Recording Responses Settings Source Suite TaskMatrix",
     "result": "Result",
     "store": "Store",
     "table": "TableTask",

@@ -167,7 +167,7 @@ class Training:
         task = self.recipe.task
         outputs = np.load(workspace.folder(self) / "outputs.npy")
         train, evaluation = workspace.dataset(task, "train"), workspace.dataset(task, "evaluation")
-        return score(task.metric, outputs, evaluation, train)
+        return score(task.metric, outputs, evaluation, train, further=getattr(task, "further", ()))
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,8 @@ def check_task(task: Task, files: Files | None = None) -> None:
     """
     _check_part(task, Task)
     _expect(task.kind in KINDS, f"{task.name}: unknown kind {task.kind!r}; known: {', '.join(KINDS)}")
-    _expect(task.metric in METRICS, f"{task.name}: unknown metric {task.metric!r}; known: {', '.join(METRICS)}")
+    for metric in (task.metric, *getattr(task, "further", ())):
+        _expect(metric in METRICS, f"{task.name}: unknown metric {metric!r}; known: {', '.join(METRICS)}")
     files = files or Files()
     train, evaluation = (task.load(split, files) for split in ("train", "evaluation"))  # type: ignore[arg-type]
     for dataset in (train, evaluation):

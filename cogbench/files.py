@@ -25,6 +25,35 @@ class Rows(NamedTuple):
     columns: dict[str, list[Any]]
     names: dict[str, tuple[str, ...]]
     source: Source
+    what: str  # for messages: the file, or the task and split
+
+    def of(self, *columns: str, classes: Mapping[str, tuple[str, ...]] | None = None) -> list[list[Any]]:
+        """Return some columns, in this order.
+
+        Parameters
+        ----------
+        *columns : str
+            Their names.
+        classes : mapping of str to tuple of str, optional
+            What the classes of a column are called, in the order of their numbers: another order is refused.
+
+        Raises
+        ------
+        UnusableData
+            If a column is missing, or states its classes otherwise.
+        """
+        if missing := [c for c in columns if c not in self.columns]:
+            raise UnusableData(
+                f"{self.source.id!r} lacks column {', '.join(missing)}; it has {', '.join(self.columns)}."
+            )
+        for column, expected in (classes or {}).items():
+            stated = self.names.get(column, expected)
+            if stated != expected:
+                raise UnusableData(
+                    f"{self.what} states the classes of {column} as {', '.join(stated)}; "
+                    f"expected {', '.join(expected)}."
+                )
+        return [self.columns[c] for c in columns]
 
 
 def home() -> Path:
@@ -79,7 +108,7 @@ class Files:
         places = self._places(task, hub_id, config)
         for folder in places:
             if found := _split_files(folder, split):
-                return _joined(found, Source(hub_id))
+                return _joined(found, Source(hub_id), f"task {task!r} ({split})")
         if dict(self.overrides).get(task):
             raise MissingData(f"no {split}*.parquet (or csv, tsv, jsonl) for task {task!r} in {places[0]}.")
         looked = f" (looked in {' and '.join(map(str, places))})" if places else ""
@@ -152,8 +181,9 @@ class Files:
                 raise MissingData(
                     f"{hub_id} could not be read from the hub for task {task!r}: {first_line(error)}"
                 ) from error
-        names = {k: tuple(f.names) for k, f in data.features.items() if hasattr(f, "names")}
-        return Rows(data.to_dict(), names, Source(hub_id, revision))
+        features = {k: getattr(f, "feature", f) for k, f in data.features.items()}  # a list's elements
+        names = {k: tuple(f.names) for k, f in features.items() if hasattr(f, "names")}
+        return Rows(data.to_dict(), names, Source(hub_id, revision), f"task {task!r} ({split})")
 
     def _reach(self, what: str, remedy: str) -> None:
         """Raise MissingData unless the hub may be asked and answers: one quick probe instead of a client's retries."""
@@ -196,8 +226,15 @@ def read_table(path: Path) -> Rows:
         raise UnusableData(f"{str(path)!r} cannot be read as {ending[1:]}: {first_line(error)}") from error
     stated = json.loads((table.schema.metadata or {}).get(b"huggingface", b"{}"))
     features = stated.get("info", {}).get("features", {})
-    names = {k: tuple(f["names"]) for k, f in features.items() if isinstance(f, Mapping) and "names" in f}
-    return Rows(table.to_pydict(), names, Source(str(path)))
+    names = {k: tuple(f["names"]) for k, v in features.items() if "names" in (f := _element(v))}
+    return Rows(table.to_pydict(), names, Source(str(path)), repr(str(path)))
+
+
+def _element(feature: Any) -> Mapping[str, Any]:
+    """Return what a column, or each element of its lists, is stated to be."""
+    while isinstance(feature, Mapping) and isinstance(feature.get("feature"), Mapping):
+        feature = feature["feature"]
+    return feature if isinstance(feature, Mapping) else {}
 
 
 def _split_files(folder: Path, split: str) -> list[Path]:
@@ -218,7 +255,7 @@ def _is_split(path: Path, split: str) -> bool:
     return path.stem == split or path.stem.startswith(f"{split}-")
 
 
-def _joined(files: list[Path], source: Source) -> Rows:
+def _joined(files: list[Path], source: Source, what: str) -> Rows:
     first, *others = (read_table(p) for p in files)
     for part in others:
         if {*part.columns} != {*first.columns}:
@@ -227,7 +264,7 @@ def _joined(files: list[Path], source: Source) -> Rows:
                 f"{', '.join(first.columns)}: shards of one split have the same."
             )
     columns = {name: [v for part in (first, *others) for v in part.columns[name]] for name in first.columns}
-    return Rows(columns, first.names, source)
+    return Rows(columns, first.names, source, what)
 
 
 @cache

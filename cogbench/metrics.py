@@ -1,11 +1,16 @@
-"""Scores of predictions, over the last axis, so that a bootstrap is one call and no loop."""
+"""Scores of answers: what each example contributes, and the value of many, so that a bootstrap is one call and no loop.
+
+The plain scores work over the last axis, on any number of draws at once.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from .errors import UnknownName, UnusableData
+from .kinds import KINDS, squad
 from .records import Array, Dataset
 
 
@@ -21,9 +26,7 @@ def matthews(predicted: Array, true: Array) -> Array:
 
 def f1(predicted: Array, true: Array) -> Array:
     """F1 of class 1; 0 where nothing is predicted or true."""
-    hit = np.sum((predicted == 1) & (true == 1), axis=-1)
-    total = np.sum(predicted == 1, axis=-1) + np.sum(true == 1, axis=-1)
-    return np.divide(2 * hit, total, out=np.zeros(np.shape(hit)), where=total > 0)
+    return _f1((predicted == 1) & (true == 1), predicted == 1, true == 1)
 
 
 def pearson(predicted: Array, true: Array) -> Array:
@@ -47,22 +50,111 @@ def spearman(predicted: Array, true: Array) -> Array:
     return pearson(rankdata(predicted, axis=-1), rankdata(true, axis=-1))
 
 
-METRICS: dict[str, Callable[[Array, Array], Array]] = {
-    "accuracy": accuracy,
-    "mcc": matthews,
-    "f1": f1,
-    "pearson": pearson,
-    "spearman": spearman,
-}
+def _f1(hit: Array, predicted: Array, true: Array) -> Array:
+    """F1 of counts that are summed over the last axis; 0 where nothing is predicted or true."""
+    hits, total = np.sum(hit, axis=-1), np.sum(predicted, axis=-1) + np.sum(true, axis=-1)
+    return np.divide(2 * hits, total, out=np.zeros(np.shape(hits)), where=total > 0)
 
 
-# What a metric is defined for: the kind of task, and the number of classes where it matters.
-DEFINED = {
-    "accuracy": ("classification", None),
-    "mcc": ("classification", 2),
-    "f1": ("classification", 2),
-    "pearson": ("regression", None),
-    "spearman": ("regression", None),
+@dataclass(frozen=True)
+class Metric:
+    """A score of answers to one or more kinds of task.
+
+    `contributions(answers, dataset)` gives what each example counts for (n_examples, n_numbers), `value` makes one
+    score of the contributions of many: (..., n_examples, n_numbers) → (...). An example whose contribution is NaN is
+    left out. `classes` is the number of classes that it is defined for, where that matters.
+    """
+
+    kinds: tuple[str, ...]
+    contributions: Callable[[Any, Dataset], Array]
+    value: Callable[[Array], Array]
+    classes: int | None = None
+
+
+def _beside_truth(answers: Array, dataset: Dataset) -> Array:
+    return np.stack([answers, np.asarray(dataset.columns["label"])], axis=-1)
+
+
+def _of_pairs(plain: Callable[[Array, Array], Array]) -> Callable[[Array], Array]:
+    return lambda pairs: plain(pairs[..., 0], pairs[..., 1])
+
+
+def _mean(values: Array) -> Array:
+    seen = np.isfinite(values[..., 0])
+    total, n = np.where(seen, values[..., 0], 0).sum(axis=-1), seen.sum(axis=-1)
+    return np.divide(total, n, out=np.zeros(np.shape(total)), where=n > 0)
+
+
+def _entities(answers: Any, dataset: Dataset) -> Array:
+    """Return for each sentence how many entities are found right, found, and there."""
+    from seqeval.metrics.sequence_labeling import get_entities
+
+    def entities(tags: Any) -> set[Any]:
+        return {*get_entities([dataset.labels[tag] for tag in tags])}
+
+    pairs = [(entities(a), entities(t)) for a, t in zip(answers, dataset.columns["label"], strict=True)]
+    return np.array([(len(found & there), len(found), len(there)) for found, there in pairs])
+
+
+def _relations(answers: Array, dataset: Dataset) -> Array:
+    """Return for each example and relation whether it is right, whether it is answered and whether it is true.
+
+    A relation in the wrong direction is answered and true, but not right. (n_examples, 3 · n_relations)
+    """
+    of_class = [label.partition("(")[0] if "(" in label else "" for label in dataset.labels]
+    relations = np.array([[c == r for r in sorted({*of_class} - {""})] for c in of_class], int)  # (n_labels, n_rel.)
+    true = np.asarray(dataset.columns["label"])
+    right = relations[true] * (answers == true)[:, None]
+    return np.concatenate([right, relations[answers], relations[true]], axis=1)
+
+
+def _macro_f1(counts: Array) -> Array:
+    right, answered, true = np.split(np.swapaxes(counts, -1, -2), 3, axis=-2)  # (..., n_relations, n_examples)
+    return _f1(right, answered, true).mean(axis=-1)
+
+
+def _ndcg(answers: Any, dataset: Dataset, k: int = 10) -> Array:
+    """Return the normalised discounted gain of each query, ties at their mean; NaN where no passage is relevant."""
+    from sklearn.metrics import ndcg_score
+
+    def gain(scores: Array, relevant: Array) -> float:
+        if not relevant.any():
+            return np.nan
+        return 1.0 if len(relevant) == 1 else float(ndcg_score(relevant[None], scores[None], k=k))
+
+    return _each_query(gain, answers, dataset)
+
+
+def _reciprocal_rank(answers: Any, dataset: Dataset, k: int = 10) -> Array:
+    """Return 1 / rank of each query's first relevant passage, tied ones at their mean rank; 0 beyond the k-th."""
+
+    def gain(scores: Array, relevant: Array) -> float:
+        if not relevant.any():
+            return np.nan
+        best = scores[relevant == 1].max()
+        rank = 1 + np.sum(scores > best) + (np.sum(scores == best) - np.sum((scores == best) & (relevant == 1))) / 2
+        return 1 / rank if rank <= k else 0.0
+
+    return _each_query(gain, answers, dataset)
+
+
+def _each_query(gain: Callable[[Array, Array], float], answers: Any, dataset: Dataset) -> Array:
+    pairs = zip(answers, dataset.columns["label"], strict=True)
+    return np.array([[gain(np.asarray(scores), np.asarray(relevant))] for scores, relevant in pairs])
+
+
+METRICS: dict[str, Metric] = {
+    "accuracy": Metric(("classification", "relation"), _beside_truth, _of_pairs(accuracy)),
+    "mcc": Metric(("classification",), _beside_truth, _of_pairs(matthews), classes=2),
+    "f1": Metric(("classification",), _beside_truth, _of_pairs(f1), classes=2),
+    "pearson": Metric(("regression",), _beside_truth, _of_pairs(pearson)),
+    "spearman": Metric(("regression",), _beside_truth, _of_pairs(spearman)),
+    "exact-match": Metric(("extractive-qa",), lambda answers, dataset: squad(answers, dataset)[:, :1], _mean),
+    "token-f1": Metric(("extractive-qa",), lambda answers, dataset: squad(answers, dataset)[:, 1:], _mean),
+    "entity-f1": Metric(("tagging",), _entities, lambda c: _f1(c[..., 0], c[..., 1], c[..., 2])),
+    "relation-f1": Metric(("relation",), _relations, _macro_f1),
+    "ndcg@10": Metric(("reranking",), _ndcg, _mean),
+    "mrr@10": Metric(("reranking",), _reciprocal_rank, _mean),
 }
 
 
@@ -70,10 +162,10 @@ def check_metric(metric: str, dataset: Dataset) -> None:
     """Raise UnknownName or UnusableData if the metric is none, or not defined for the data set."""
     if metric not in METRICS:
         raise UnknownName.of("metric", metric, METRICS, there="Known")
-    kind, classes = DEFINED[metric]
-    if dataset.kind != kind or classes not in (None, len(dataset.labels)):
+    kinds, classes = METRICS[metric].kinds, METRICS[metric].classes
+    if dataset.kind not in kinds or classes not in (None, len(dataset.labels)):
         raise UnusableData(
-            f"dataset {dataset.source.id!r}: metric {metric!r} is for a {kind}"
+            f"dataset {dataset.source.id!r}: metric {metric!r} is for a {' or '.join(kinds)}"
             + (f" of {classes} classes" if classes else "")
             + f"; this is a {dataset.kind}"
             + (f" of {len(dataset.labels)}." if dataset.labels else ".")
@@ -84,9 +176,11 @@ def check_metric(metric: str, dataset: Dataset) -> None:
 class TaskScore:
     """How well a model does on a task's evaluation split.
 
-    `trivial` is the metric of a constant answer (majority class or mean of the training labels); `learned`
-    says that `value` lies above it by two standard errors. `per_example` (n_examples,) is the log-likelihood of
-    each true answer: of the class, or of the number under a normal distribution with the residuals' spread.
+    `trivial` is the metric of a constant answer, such as the majority class or the mean of the training labels, no
+    answer, no entity, all passages alike; `learned` says that `value` lies above it by two standard errors.
+    `per_example` (n_examples,) is the log-likelihood of each true answer, or of extractive question answering its F1.
+    `further` are the task's other metrics; `left_out` counts the examples that the metric is not defined for, such as
+    queries without a relevant passage.
     """
 
     metric: str
@@ -95,40 +189,47 @@ class TaskScore:
     trivial: float
     learned: bool
     per_example: Array
+    further: dict[str, float]
+    left_out: int
 
 
-def score(metric: str, outputs: Array, evaluation: Dataset, train: Dataset, *, draws: int = 200) -> TaskScore:
+def score(
+    metric: str,
+    outputs: Array,
+    evaluation: Dataset,
+    train: Dataset,
+    *,
+    further: tuple[str, ...] = (),
+    draws: int = 200,
+) -> TaskScore:
     """Score a head's outputs on the evaluation split.
 
     Parameters
     ----------
     metric : str
         A name in `METRICS`.
-    outputs : array of shape (n_examples, n_labels) or (n_examples, 1)
-        Logits of a classification, or the numbers of a regression.
+    outputs : array
+        A head's outputs, of the shape that the kind of task has them in; see `KINDS`.
     evaluation, train : Dataset
         The examples scored, and those that the trivial answer is taken from.
+    further : tuple of str
+        Other metrics of the same answers.
     draws : int
         Bootstrap samples of the examples for the standard error, drawn with seed 0.
     """
-    true = np.asarray(evaluation.columns["label"])
-    seen = np.asarray(train.columns["label"])
-    outputs = np.asarray(outputs, np.float64)
-    if evaluation.kind == "classification":
-        predicted = outputs.argmax(axis=1)
-        constant = np.full(len(true), np.bincount(seen).argmax())
-        shifted = outputs - outputs.max(axis=1, keepdims=True)
-        log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))  # (n_examples, n_labels)
-        per_example = log_p[np.arange(len(true)), true]
-    else:
-        predicted = outputs[:, 0]
-        constant = np.full(len(true), seen.mean())
-        error = predicted - true
-        variance = max(float(np.mean(error**2)), 1e-12)
-        per_example = -0.5 * (error**2 / variance + np.log(2 * np.pi * variance))
-    measure = METRICS[metric]
-    drawn = np.random.default_rng(0).integers(len(true), size=(draws, len(true)))
-    value = float(measure(predicted, true))
-    trivial = float(measure(constant, true))
-    error_of_value = float(np.std(measure(predicted[drawn], true[drawn]), ddof=1))
-    return TaskScore(metric, value, error_of_value, trivial, value - trivial > 2 * error_of_value, per_example)
+    kind, outputs = KINDS[evaluation.kind], np.asarray(outputs, np.float64)
+    answers, measure = kind.answers(outputs, evaluation), METRICS[metric]
+    each = measure.contributions(answers, evaluation)  # (n_examples, n_numbers)
+    drawn = np.random.default_rng(0).integers(len(each), size=(draws, len(each)))
+    value, error = float(measure.value(each)), float(np.std(measure.value(each[drawn]), ddof=1))
+    trivial = float(measure.value(measure.contributions(kind.constant(train, evaluation), evaluation)))
+    return TaskScore(
+        metric,
+        value,
+        error,
+        trivial,
+        value - trivial > 2 * error,
+        kind.per_example(outputs, evaluation),
+        {name: float(METRICS[name].value(METRICS[name].contributions(answers, evaluation))) for name in further},
+        int(np.isnan(each).any(axis=1).sum()),
+    )

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class Task(Protocol):
-    """A labelled data set of a known kind, with the metric that scores it."""
+    """A labelled data set of a known kind, with the metric that scores it; `further` may name more metrics."""
 
     @property
     def name(self) -> str: ...
@@ -113,7 +113,7 @@ def with_option(part: Any, option: str, value: Any) -> Any:
 
 
 # Fields that say what a part is, not how it works.
-FIXED = frozenset({"name", "needs", "suite", "kind", "metric", "card"})
+FIXED = frozenset({"name", "needs", "suite", "kind", "metric", "further", "card"})
 
 
 def encode(value: Any) -> Any:

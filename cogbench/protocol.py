@@ -123,7 +123,8 @@ def check(question: Question, workspace: Workspace) -> None:
     for task in question.tasks:
         for split in ("train", "evaluation"):
             dataset = workspace.dataset(task, split)  # type: ignore[arg-type]
-        check_metric(task.metric, dataset)
+        for metric in (task.metric, *getattr(task, "further", ())):
+            check_metric(metric, dataset)
     question.backbone.source(workspace.files)
     if question.signal is None:
         return
@@ -219,7 +220,9 @@ def _task_reports(question: Question, workspace: Workspace) -> dict[str, TaskRep
             of = found[task.name]
             value, error = (float(np.mean([getattr(s, f) for s in of])) for f in ("value", "standard_error"))
             trivial = of[0].trivial
-            reports[task.name] = TaskReport(of[0].metric, value, error, trivial, value - trivial > 2 * error)
+            learned, further = value - trivial > 2 * error, of[0].further
+            mean = {name: float(np.mean([s.further[name] for s in of])) for name in further}
+            reports[task.name] = TaskReport(of[0].metric, value, error, trivial, learned, mean, of[0].left_out)
     return reports
 
 

@@ -15,18 +15,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from .errors import UnusableData
+from .kinds import KINDS
 
 if TYPE_CHECKING:
     from .parts import Task
 
 Array = np.ndarray
 Split = Literal["train", "evaluation"]
-
-# The columns that each kind of task has; `?` marks one that may be absent. A kind is a head, a loss and its metrics.
-KINDS: dict[str, tuple[str, ...]] = {
-    "classification": ("text", "text_pair?", "label"),
-    "regression": ("text", "text_pair?", "label"),
-}
 
 
 @dataclass(frozen=True)
@@ -58,16 +53,16 @@ class Dataset:
     kind : str
         One of `KINDS`; it says which columns there are.
     columns : mapping of str to sequence
-        Equally long columns. `label` holds class numbers (classification) or numbers (regression).
+        Equally long columns. `label` holds the true answers, as the kind has them.
     labels : tuple of str
-        The names of the classes in the order of their numbers; empty for regression.
+        The names of the classes or tags in the order of their numbers; empty where there are none.
     source : Source
         Where the rows came from.
 
     Raises
     ------
     UnusableData
-        If a column is missing or empty, lengths differ, or a label is no class number or not finite.
+        If a column is missing or empty, lengths differ, or a row is not what its kind has.
     """
 
     kind: str
@@ -79,7 +74,7 @@ class Dataset:
         where = f"dataset {self.source.id!r}"
         if self.kind not in KINDS:
             raise UnusableData(f"{where}: unknown kind {self.kind!r}; known: {', '.join(KINDS)}.")
-        missing = [c for c in KINDS[self.kind] if not c.endswith("?") and c not in self.columns]
+        missing = [c for c in KINDS[self.kind].columns if not c.endswith("?") and c not in self.columns]
         if missing:
             raise UnusableData(f"{where} lacks column {', '.join(missing)}; it has {', '.join(self.columns)}.")
         if len({len(column) for column in self.columns.values()}) != 1:
@@ -90,16 +85,12 @@ class Dataset:
             row = next((i for i, text in enumerate(self.columns.get(name, ())) if not isinstance(text, str)), None)
             if row is not None:
                 raise UnusableData(f"{where}: row {row} has no text in column {name}.")
-        values = self.columns["label"]
-        if self.kind == "classification":
-            unseen = [v for v in values if type(v) is not int or not 0 <= v < len(self.labels)]
-            if unseen:
-                raise UnusableData(
-                    f"{where}: unseen label {', '.join(sorted({repr(v) for v in unseen})[:3])}; "
-                    f"expected 0 to {len(self.labels) - 1} ({', '.join(self.labels)})."
-                )
-        elif not all(isinstance(v, int | float) and math.isfinite(v) for v in values):
-            raise UnusableData(f"{where}: a label is not a finite number.")
+        try:
+            refusal = KINDS[self.kind].refusal(self.columns, self.labels)
+        except (TypeError, ValueError) as error:  # such as None, where there should be a list
+            raise UnusableData(f"{where}: a label or text is not of the kind {self.kind}: {error}.") from error
+        if refusal:
+            raise UnusableData(f"{where}: {refusal}.")
 
     def __len__(self) -> int:
         return len(self.columns["label"])
@@ -123,7 +114,7 @@ class Dataset:
             return self
         rng = np.random.default_rng(seed)
         order = rng.permutation(len(self))
-        if self.kind != "classification":
+        if not KINDS[self.kind].classes:
             return self.take(sorted(order[:n]))
         # Shuffled, then sorted by class: every (len / n)-th row of that order holds each class in its share.
         by_class = order[np.argsort(np.asarray(self.columns["label"])[order], kind="stable")]
@@ -181,8 +172,8 @@ class Recipe:
 class Checkpoint:
     """A trained model: `folder` holds its weights with the head.
 
-    `outputs` are the head's outputs on the evaluation split: logits (n_examples, n_labels) of a classification,
-    numbers (n_examples, 1) of a regression. `steps` is the number of optimiser steps made.
+    `outputs` are the head's outputs on the evaluation split, in the shape that the kind of task has them in: such as
+    logits (n_examples, n_labels) of a classification. `steps` is the number of optimiser steps made.
     """
 
     folder: Path

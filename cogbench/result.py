@@ -31,7 +31,8 @@ class TaskReport:
     """How well a task was learned before its representations were used: the mean over seeds.
 
     `trivial` is the metric of the best constant answer; a task is `learned` if `value` lies more than two standard
-    errors of the evaluation above it.
+    errors of the evaluation above it. `further` are other metrics of the same answers; `left_out` counts the examples
+    that the metric is not defined for.
     """
 
     metric: str
@@ -39,6 +40,8 @@ class TaskReport:
     standard_error: float
     trivial: float
     learned: bool
+    further: dict[str, float] = field(default_factory=dict)
+    left_out: int = 0
 
 
 @dataclass(frozen=True)

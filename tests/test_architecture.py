@@ -21,7 +21,7 @@ PLUGINS = sorted(
 
 # A module imports from the rows above its own only; what is imported for type checkers alone does not count.
 LAYERS = (
-    "errors",
+    "errors kinds",
     "hub records store",  # what the hub has · what flows · results as files
     "files metrics parts ranking",  # the door to disk and hub · scores · what plugins supply · ranks
     "hookspecs identity setting table toys",

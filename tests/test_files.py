@@ -356,7 +356,9 @@ def test_another_order_of_the_classes_is_refused(tmp_path):
     stating(["entailment", "not_entailment"])
     assert _rte(tmp_path).labels == ("entailment", "not_entailment")
     stating(["not_entailment", "entailment"])
-    with pytest.raises(UnusableData, match=r"states its classes as \('not_entailment', 'entailment'\); expected"):
+    with pytest.raises(
+        UnusableData, match="states the classes of label as not_entailment, entailment; expected entailment, not"
+    ):
         _rte(tmp_path)
 
 

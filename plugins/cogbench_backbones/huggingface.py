@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,27 +12,30 @@ import numpy as np
 
 from cogbench import Array, Backbone, Checkpoint, Dataset, Files, MissingData, Recipe, Settings, Source, hookimpl
 
+from .heads import HEADS, Rows, batch, by_length, encoded, outputs_of_rows, row
+
 if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
 
-# Head and loss of each kind of task, as a class of transformers.
-HEADS = {
-    "classification": "AutoModelForSequenceClassification",
-    "regression": "AutoModelForSequenceClassification",
+# Table 4 of the paper, for full data on BERT and TinyBERT; the schedule is BERT's, for the table states none, and so
+# are the 384 pieces of a question with its context.
+FULL = {
+    **dict.fromkeys(HEADS, Settings(epochs=3, batch_size=32, learning_rate=2e-5, warmup=0.1)),
+    "extractive-qa": Settings(epochs=3, batch_size=16, learning_rate=3e-5, warmup=0.1, max_length=384),
+    "reranking": Settings(epochs=1, batch_size=8, learning_rate=2e-5, warmup=0.1),
+    "relation": Settings(epochs=50, batch_size=64, learning_rate=3e-5, warmup=0.1),
 }
-
-# Table 4 of the paper, for full data on BERT and TinyBERT; the schedule is BERT's, for the table states none.
-FULL = Settings(epochs=3, batch_size=32, learning_rate=2e-5, warmup=0.1)
 # At those settings a few hundred examples, or a small model, learn nothing: with less than some hundred steps at 2e-5
 # every task stays the pre-trained model. So small samples and small models take larger steps and, on few examples, more
 # epochs. Chosen on whether real tasks are learned above the trivial answer, never on the score of a ranking.
 FEW = {
-    "base": dict.fromkeys(HEADS, Settings(epochs=5, batch_size=16, learning_rate=5e-5, warmup=0.1, min_steps=300)),
-    "small": dict.fromkeys(HEADS, Settings(epochs=3, batch_size=16, learning_rate=2e-4, warmup=0.1, min_steps=190)),
-    "tiny": dict.fromkeys(HEADS, Settings(epochs=3, batch_size=16, learning_rate=3e-4, warmup=0.1, min_steps=110)),
+    "base": Settings(epochs=5, batch_size=16, learning_rate=5e-5, warmup=0.1, min_steps=300),
+    "small": Settings(epochs=3, batch_size=16, learning_rate=2e-4, warmup=0.1, min_steps=190),
+    "tiny": Settings(epochs=3, batch_size=16, learning_rate=3e-4, warmup=0.1, min_steps=110),
 }
 FEW_EXAMPLES = 10_000
+SENTENCE = 128  # pieces of a stimulus
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,8 @@ class HuggingFace:
 
     def settings(self, kind: str, n_examples: int) -> Settings:
         """Return the paper's Table 4 for full data, settings that teach for few examples or a small model."""
-        usual = FULL if self.size == "base" and n_examples >= FEW_EXAMPLES else FEW[self.size][kind]
+        full = self.size == "base" and n_examples >= FEW_EXAMPLES
+        usual = FULL[kind] if full else replace(FEW[self.size], max_length=FULL[kind].max_length)
         own = {f.name: getattr(self, f.name, None) for f in fields(Settings)}
         return replace(usual, **{name: value for name, value in own.items() if value is not None})
 
@@ -106,26 +111,23 @@ class HuggingFace:
         torch.manual_seed(recipe.seed)  # the fresh head
         model = self._with_head(train, files)
         if start is not None:
-            encoder = hf.AutoModel.from_pretrained(start.folder)
-            model.base_model.load_state_dict(encoder.state_dict(), strict=False)  # a pooler may be there or not
-        if train.kind == "regression":
-            # From the mean on: a head that starts at 0 sends the distance to it through the encoder first.
-            last = [m for m in model.modules() if isinstance(m, torch.nn.Linear) and m.out_features == 1][-1]
-            torch.nn.init.constant_(last.bias, float(np.mean(train.columns["label"])))
-        model.config.problem_type = "regression" if train.kind == "regression" else "single_label_classification"
-        steps = settings.steps(len(train))
-        encoded = _Encoded(tokenizer, train, settings.max_length)
-        whole = _only_words_of(encoded, model)
+            # What the source's model lacks, such as a pooler, stays the pre-trained model's.
+            model.base_model.load_state_dict(_trained(start.folder).base_model.state_dict(), strict=False)
+        _start_at_mean(model, train)
+        limit = self._limit(settings.max_length, files)
+        rows, words = _only_words_of(encoded(tokenizer, train, limit), model)
+        steps = settings.steps(len(rows["input_ids"]))
         trainer = hf.Trainer(
             model=model,
             args=_arguments(settings, steps, recipe.seed, out, self.precision),
-            train_dataset=encoded,
-            data_collator=hf.DataCollatorWithPadding(tokenizer),
+            train_dataset=_Rows(rows),
+            data_collator=partial(batch, tokenizer),
         )
         trainer.remove_callback(hf.PrinterCallback)  # it prints on stdout, which is for results
         trainer.train()
-        _all_words(model, whole)
-        outputs = _outputs(model, tokenizer, evaluation, settings.max_length)
+        _all_words(model, words)
+        each = outputs_of_rows(model, tokenizer, encoded(tokenizer, evaluation, limit))
+        outputs = HEADS[task.kind].outputs(each, evaluation, tokenizer, limit)
         model.save_pretrained(out)
         return Checkpoint(out, outputs, steps)
 
@@ -134,34 +136,32 @@ class HuggingFace:
         import torch
 
         tokenizer, model = self._tokenizer(files), self._encoder(checkpoint, files)
-        encoded = tokenizer(list(sentences), truncation=True, max_length=self._max_length())
+        limit = self._limit(SENTENCE, files)
+        rows = dict(tokenizer(list(sentences), truncation=True, max_length=limit))
         found = np.empty((len(sentences), model.config.hidden_size), np.float32)
         with torch.inference_mode():
-            for rows in _by_length(encoded):
-                batch = _batch(tokenizer, encoded, rows).to(model.device)
-                hidden = model(**batch).last_hidden_state  # (batch, tokens, dims)
+            for numbers in by_length(rows):
+                made = batch(tokenizer, (row(rows, i) for i in numbers))
+                made = {k: v.to(model.device) for k, v in made.items()}
+                hidden = model(**made).last_hidden_state  # (batch, tokens, dims)
                 if self.pooling == "cls":
                     pooled = hidden[:, 0]
                 else:
-                    mask = batch["attention_mask"][..., None]
+                    mask = made["attention_mask"][..., None]
                     pooled = (hidden * mask).sum(1) / mask.sum(1)
-                found[rows] = pooled.float().cpu().numpy()
+                found[numbers] = pooled.float().cpu().numpy()
         return found
 
     def model(self, checkpoint: Checkpoint | None, files: Files) -> "Module":
         """Return the trained module with its head, or the bare encoder."""
-        hf = _transformers()
-        if checkpoint is None:
-            return self._encoder(None, files)
-        config = hf.AutoConfig.from_pretrained(checkpoint.folder)
-        head = getattr(hf, HEADS["regression" if config.problem_type == "regression" else "classification"])
-        return head.from_pretrained(checkpoint.folder).eval().to(_device())
+        return self._encoder(None, files) if checkpoint is None else _trained(checkpoint.folder).eval().to(_device())
 
     def batches(self, dataset: Dataset, files: Files) -> Iterator[Mapping[str, "Tensor"]]:
-        """Yield batches of 32 examples in the order of the rows."""
-        device = _device()
-        for batch in _padded(self._tokenizer(files), dataset, self._max_length(), 32):
-            yield {k: v.to(device) for k, v in batch.items()}
+        """Yield batches of 32 rows in the order of the examples; an example has several if it is long or a list."""
+        device, tokenizer = _device(), self._tokenizer(files)
+        rows = encoded(tokenizer, dataset, self._limit(self.settings(dataset.kind, len(dataset)).max_length, files))
+        for numbers in _in_order(rows, 32):
+            yield {k: v.to(device) for k, v in batch(tokenizer, (row(rows, i) for i in numbers)).items()}
 
     def cost(self, recipe: Recipe, files: Files, *, seconds: float = 1.0) -> tuple[float, int]:
         """Return the seconds that this training would take here, from a second of it, and its weights' bytes."""
@@ -171,7 +171,9 @@ class HuggingFace:
         train = recipe.task.load("train", files).sample(recipe.max_train)
         model = self._with_head(train, files).train()
         optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6)
-        batches = list(_padded(self._tokenizer(files), train.sample(512), settings.max_length, settings.batch_size))
+        tokenizer = self._tokenizer(files)
+        rows = encoded(tokenizer, train.sample(512), self._limit(settings.max_length, files))
+        batches = [batch(tokenizer, (row(rows, i) for i in n)) for n in _in_order(rows, settings.batch_size)]
         start, done = 0.0, -1
         while done < 1 or time.perf_counter() - start < seconds:
             loss = model(**batches[(done + 1) % len(batches)]).loss
@@ -182,15 +184,22 @@ class HuggingFace:
             if done == 0:
                 start = time.perf_counter()
         pace = (time.perf_counter() - start) / done
-        return settings.steps(len(train)) * pace, sum(p.numel() * p.element_size() for p in model.parameters())
+        n_rows = round(len(train) * len(rows["input_ids"]) / min(len(train), 512))
+        return settings.steps(n_rows) * pace, sum(p.numel() * p.element_size() for p in model.parameters())
 
     def _folder(self, files: Files) -> tuple[Path, Source]:
         if not self.address:
             raise MissingData(f"backbone {self.name!r} stands for any hub id or folder: name one with --backbone.")
         return files.model(self.address, self.revision, package=self.package)
 
-    def _max_length(self) -> int:
-        return self.max_length or FULL.max_length
+    def _limit(self, wanted: int, files: Files) -> int:
+        """Return how many pieces a row may have: as wanted, but no more than the model has positions."""
+        folder = self._folder(files)[0]
+        positions = (
+            _transformers().AutoConfig.from_pretrained(folder).max_position_embeddings,
+            self._tokenizer(files).model_max_length,
+        )
+        return min(self.max_length or wanted, *positions)
 
     def _tokenizer(self, files: Files) -> Any:
         return _transformers().AutoTokenizer.from_pretrained(self._folder(files)[0])
@@ -200,10 +209,13 @@ class HuggingFace:
         return _transformers().AutoModel.from_pretrained(folder, dtype="float32", **depth).eval().to(_device())
 
     def _with_head(self, dataset: Dataset, files: Files) -> Any:
-        head = getattr(_transformers(), HEADS[dataset.kind])
-        return head.from_pretrained(
-            self._folder(files)[0], num_labels=max(1, len(dataset.labels)), dtype="float32", **self._depth()
+        head = HEADS[dataset.kind]
+        outputs = {} if dataset.kind == "extractive-qa" else {"num_labels": max(1, len(dataset.labels))}
+        model = getattr(_transformers(), head.model).from_pretrained(
+            self._folder(files)[0], dtype="float32", **outputs, **self._depth()
         )
+        model.config.problem_type = head.problem
+        return model
 
     def _depth(self) -> dict[str, int]:
         return {"num_hidden_layers": self.layers} if self.layers else {}
@@ -229,22 +241,37 @@ def _arguments(settings: Settings, steps: int, seed: int, out: Path, precision: 
     )
 
 
-class _Encoded:
-    """Examples as the Trainer takes them: encoded, with `labels`."""
+class _Rows:
+    """Rows as the Trainer takes them."""
 
-    def __init__(self, tokenizer: Any, dataset: Dataset, max_length: int) -> None:
-        self.rows = dict(_encode(tokenizer, dataset, max_length))
-        self._labels = _labels(dataset)
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
 
     def __len__(self) -> int:
-        return len(self._labels)
+        return len(self._rows["input_ids"])
 
     def __getitem__(self, i: int) -> dict[str, Any]:
-        return {**{k: v[i] for k, v in self.rows.items()}, "labels": self._labels[i]}
+        return row(self._rows, i)
 
 
-def _only_words_of(encoded: _Encoded, model: Any) -> tuple[Any, "Tensor"]:
-    """Leave only the embeddings of the tokens that occur, and renumber the examples' tokens to match.
+def _start_at_mean(model: Any, train: Dataset) -> None:
+    """Let a head of one number start at the mean answer: from 0 the distance to it goes through the encoder first."""
+    import torch
+
+    labels = train.columns["label"]
+    if train.kind == "regression":
+        mean = float(np.mean(labels))
+    elif train.kind == "reranking":
+        share = float(np.clip(np.mean(np.concatenate([np.asarray(v) for v in labels])), 1e-3, 1 - 1e-3))
+        mean = math.log(share / (1 - share))
+    else:
+        return
+    last = [m for m in model.modules() if isinstance(m, torch.nn.Linear) and m.out_features == 1][-1]
+    torch.nn.init.constant_(last.bias, mean)
+
+
+def _only_words_of(rows: Rows, model: Any) -> tuple[Rows, tuple[Any, "Tensor"]]:
+    """Leave only the embeddings of the tokens that occur; return rows whose tokens are numbered to match.
 
     A row that no example uses has no gradient, so AdamW without weight decay leaves it as it is: training without these
     rows gives the same weights, and need not carry 30,000 rows and their moments through each step.
@@ -253,15 +280,13 @@ def _only_words_of(encoded: _Encoded, model: Any) -> tuple[Any, "Tensor"]:
 
     words = model.get_input_embeddings()
     # Up to the padding token all are kept, so that it keeps its number, which the collator writes.
-    used = sorted(
-        {*range((model.config.pad_token_id or 0) + 1), *(i for ids in encoded.rows["input_ids"] for i in ids)}
-    )
+    used = sorted({*range((model.config.pad_token_id or 0) + 1), *(i for ids in rows["input_ids"] for i in ids)})
     number = {token: i for i, token in enumerate(used)}
-    encoded.rows["input_ids"] = [[number[i] for i in ids] for ids in encoded.rows["input_ids"]]
+    rows = {**rows, "input_ids": [[number[i] for i in ids] for ids in rows["input_ids"]]}
     kept = torch.tensor(used)
     few = torch.nn.Embedding.from_pretrained(words.weight.detach()[kept], freeze=False, padding_idx=words.padding_idx)
     model.set_input_embeddings(few)
-    return words, kept
+    return rows, (words, kept)
 
 
 def _all_words(model: Any, whole: tuple[Any, "Tensor"]) -> None:
@@ -274,49 +299,16 @@ def _all_words(model: Any, whole: tuple[Any, "Tensor"]) -> None:
     model.set_input_embeddings(words.to(model.device))
 
 
-def _labels(dataset: Dataset) -> list[float] | list[int]:
-    return (
-        [float(v) for v in dataset.columns["label"]] if dataset.kind == "regression" else list(dataset.columns["label"])
-    )
+def _in_order(rows: Rows, size: int) -> Iterator[range]:
+    n = len(rows["input_ids"])
+    return (range(i, min(i + size, n)) for i in range(0, n, size))
 
 
-def _encode(tokenizer: Any, dataset: Dataset, max_length: int) -> Any:
-    texts = [list(dataset.columns[c]) for c in ("text", "text_pair") if c in dataset.columns]
-    return tokenizer(*texts, truncation=True, max_length=max_length)
-
-
-def _by_length(encoded: Any, size: int = 64) -> Iterator[list[int]]:
-    """Yield row numbers in batches of like lengths: half the padding of batches in the order of the rows."""
-    order = sorted(range(len(encoded["input_ids"])), key=lambda i: len(encoded["input_ids"][i]))
-    for i in range(0, len(order), size):
-        yield order[i : i + size]
-
-
-def _batch(tokenizer: Any, encoded: Any, rows: Iterable[int]) -> Any:
-    return tokenizer.pad({k: [v[i] for i in rows] for k, v in encoded.items()}, return_tensors="pt")
-
-
-def _padded(tokenizer: Any, dataset: Dataset, max_length: int, size: int) -> Iterator[dict[str, "Tensor"]]:
-    """Yield encoded batches with labels in the order of the rows."""
-    import torch
-
-    encoded, labels = _encode(tokenizer, dataset, max_length), torch.tensor(_labels(dataset))
-    for i in range(0, len(labels), size):
-        rows = range(i, min(i + size, len(labels)))
-        yield {**_batch(tokenizer, encoded, rows), "labels": labels[i : i + size]}
-
-
-def _outputs(model: Any, tokenizer: Any, dataset: Dataset, max_length: int) -> Array:
-    """Return the head's outputs (n_examples, n_outputs) float32."""
-    import torch
-
-    encoded = _encode(tokenizer, dataset, max_length)
-    found = np.empty((len(dataset), model.config.num_labels), np.float32)
-    model.eval()
-    with torch.inference_mode():
-        for rows in _by_length(encoded):
-            found[rows] = model(**_batch(tokenizer, encoded, rows).to(model.device)).logits.float().cpu().numpy()
-    return found
+def _trained(folder: Path) -> Any:
+    """Return the model that a checkpoint's folder holds, with the head that its config names."""
+    hf = _transformers()
+    (name,) = hf.AutoConfig.from_pretrained(folder).architectures
+    return getattr(hf, name).from_pretrained(folder)
 
 
 def _transformers() -> Any:

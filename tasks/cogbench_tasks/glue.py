@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from cogbench import Card, Dataset, Files, Task, UnusableData, hookimpl
+from cogbench import Card, Dataset, Files, Task, hookimpl
 
 HUB_ID, REVISION = "nyu-mll/glue", "bcdcba79d07bc864c1c254ccfcedcce55bcc9a8c"
 CITE = "Wang et al. (2019), GLUE, ICLR; "
@@ -21,21 +21,14 @@ class Glue:
     labels: tuple[str, ...]
     evaluation: str
     card: Card
+    further: tuple[str, ...] = ()
     suite: str = "cogtaskonomy"
 
     def load(self, split: str, files: Files) -> Dataset:
         """Read one split; UnusableData if a column is missing or the classes stand in another order."""
         hub_split = self.evaluation if split == "evaluation" else "train"
         rows = files.dataset(self.name, HUB_ID, hub_split, config=self.config, revision=REVISION)
-        missing = [c for c in self.columns if c not in rows.columns]
-        if missing:
-            raise UnusableData(
-                f"task {self.name!r} ({hub_split}) lacks column {', '.join(missing)}; it has {', '.join(rows.columns)}."
-            )
-        stated = rows.names.get("label")
-        if stated and self.labels and stated != self.labels:
-            raise UnusableData(f"task {self.name!r} states its classes as {stated}; expected {self.labels}.")
-        *texts, label = (rows.columns[c] for c in self.columns)
+        *texts, label = rows.of(*self.columns, classes={"label": self.labels} if self.labels else None)
         columns = dict(zip(("text", "text_pair"), texts, strict=False))
         return Dataset(self.kind, {**columns, "label": label}, self.labels, rows.source)
 
@@ -58,6 +51,7 @@ TASKS = (
             "Judge whether an English sentence from the linguistics literature is grammatically acceptable.",
             CITE + "Warstadt, Singh & Bowman (2019), TACL 7",
         ),
+        ("accuracy",),
     ),
     Glue(
         "mnli",
@@ -88,6 +82,7 @@ TASKS = (
             "Decide whether two sentences from online news say the same.",
             CITE + "Dolan & Brockett (2005), IWP",
         ),
+        ("f1",),
     ),
     Glue(
         "qnli",
@@ -118,6 +113,7 @@ TASKS = (
             "Decide whether two questions asked on Quora have the same meaning.",
             CITE + "Iyer, Dandekar & Csernai (2017)",
         ),
+        ("f1",),
     ),
     Glue(
         "rte",
@@ -163,6 +159,7 @@ TASKS = (
             "Grade from 0 to 5 how similar in meaning two sentences are; news, captions and forums.",
             CITE + "Cer et al. (2017), SemEval",
         ),
+        ("pearson",),
     ),
 )
 

@@ -107,7 +107,7 @@ def test_training_without_the_words_that_do_not_occur_gives_the_same_weights(tmp
     for name in ("few", "whole"):
         (tmp_path / name).mkdir()
         MINI.train(recipe, Files(offline=True), tmp_path / name)
-        monkeypatch.setattr(module, "_only_words_of", lambda encoded, model: None)
+        monkeypatch.setattr(module, "_only_words_of", lambda rows, model: (rows, None))
         monkeypatch.setattr(module, "_all_words", lambda model, whole: None)
     few, whole = (load_file(tmp_path / name / "model.safetensors") for name in ("few", "whole"))
     assert few.keys() == whole.keys()

@@ -1,0 +1,263 @@
+"""The kinds of task: which columns there are, what an answer is, and how one is read off a head's outputs.
+
+A kind is a head and a loss too, but those are the backbone's: it knows a kind by its name. Nothing here names a task.
+"""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from .records import Array, Dataset
+
+Columns = Mapping[str, Sequence[Any]]
+
+
+class Kind(Protocol):
+    """A form that tasks have in common."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of its data sets; `?` marks one that may be absent. `label` holds the true answers."""
+
+    @property
+    def classes(self) -> bool:
+        """Whether a label is the number of one class, so that a sample can hold each class in its share."""
+
+    def refusal(self, columns: Columns, labels: tuple[str, ...]) -> str | None:
+        """Say what is wrong with the first row that is not well-formed, or None."""
+
+    def answers(self, outputs: "Array", dataset: "Dataset") -> Any:
+        """Return one answer for each example, as a head with these outputs gives it."""
+
+    def constant(self, train: "Dataset", dataset: "Dataset") -> Any:
+        """Return the answers of somebody who has seen the training labels and looks at no text."""
+
+    def per_example(self, outputs: "Array", dataset: "Dataset") -> "Array":
+        """Return the log-likelihood of each true answer: (n_examples,)."""
+
+
+class Classification:
+    """One of several classes for a text, or for two. Outputs (n_examples, n_labels): logits. Answers: numbers."""
+
+    columns: tuple[str, ...] = ("text", "text_pair?", "label")
+    classes = True
+
+    def refusal(self, columns: Columns, labels: tuple[str, ...]) -> str | None:
+        return _unseen(columns["label"], labels)
+
+    def answers(self, outputs: "Array", dataset: "Dataset") -> "Array":
+        return outputs.argmax(axis=1)
+
+    def constant(self, train: "Dataset", dataset: "Dataset") -> "Array":
+        return np.full(len(dataset), np.bincount(train.columns["label"]).argmax())
+
+    def per_example(self, outputs: "Array", dataset: "Dataset") -> "Array":
+        return _log_softmax(outputs)[np.arange(len(dataset)), np.asarray(dataset.columns["label"])]
+
+
+class Relation(Classification):
+    """A classification of a text that holds `<e1>`, `</e1>`, `<e2>` and `</e2>`, each once: how do the two relate?
+
+    A class is called `Name(e1,e2)` or `Name(e2,e1)`; one without brackets says that there is no relation.
+    """
+
+    columns = ("text", "label")
+    MARKS = ("<e1>", "</e1>", "<e2>", "</e2>")
+
+    def refusal(self, columns: Columns, labels: tuple[str, ...]) -> str | None:
+        for i, text in enumerate(columns["text"]):
+            places = [text.find(mark) for mark in self.MARKS]
+            well = all(text.count(m) == 1 for m in self.MARKS) and places[0] < places[1] and places[2] < places[3]
+            if not well:
+                return f"row {i} does not mark its two entities with {' '.join(self.MARKS)}, each once and in pairs"
+        return super().refusal(columns, labels)
+
+
+class Regression:
+    """A number for a text, or for two. Outputs (n_examples, 1). Answers: numbers."""
+
+    columns = ("text", "text_pair?", "label")
+    classes = False
+
+    def refusal(self, columns: Columns, labels: tuple[str, ...]) -> str | None:
+        if all(isinstance(v, int | float) and math.isfinite(v) for v in columns["label"]):
+            return None
+        return "a label is not a finite number"
+
+    def answers(self, outputs: "Array", dataset: "Dataset") -> "Array":
+        return outputs[:, 0]
+
+    def constant(self, train: "Dataset", dataset: "Dataset") -> "Array":
+        return np.full(len(dataset), np.mean(train.columns["label"]))
+
+    def per_example(self, outputs: "Array", dataset: "Dataset") -> "Array":
+        """Return the log-likelihoods under a normal distribution with the residuals' spread."""
+        error = outputs[:, 0] - np.asarray(dataset.columns["label"])
+        variance = max(float(np.mean(error**2)), 1e-12)
+        return -0.5 * (error**2 / variance + np.log(2 * np.pi * variance))
+
+
+class ExtractiveQA:
+    """A passage of `text_pair` that answers the question `text`, or none that does.
+
+    A label is a sequence of right answers, (place of its first character, text) each; it is empty where the context
+    does not answer. Outputs (n_examples, 3): the best passage's first character, the character after its last, and
+    by how much its score exceeds the score of no answer. Answers: texts, "" for none.
+    """
+
+    columns = ("text", "text_pair", "label")
+    classes = False
+
+    def refusal(self, columns: Columns, labels: tuple[str, ...]) -> str | None:
+        for i, (context, right) in enumerate(zip(columns["text_pair"], columns["label"], strict=True)):
+            for start, text in right:
+                if start < 0 or context[start : start + len(text)] != text or not text:
+                    found = context[start : start + len(text)]
+                    return (
+                        f"row {i}: the answer {text!r} does not stand at character {start} of its context ({found!r})"
+                    )
+        return None
+
+    def answers(self, outputs: "Array", dataset: "Dataset") -> list[str]:
+        found = zip(outputs, dataset.columns["text_pair"], strict=True)
+        return [context[int(start) : int(end)] if margin > 0 else "" for (start, end, margin), context in found]
+
+    def constant(self, train: "Dataset", dataset: "Dataset") -> list[str]:
+        return [""] * len(dataset)
+
+    def per_example(self, outputs: "Array", dataset: "Dataset") -> "Array":
+        """Return the F1 of each answer: the likelihood of a passage among those of several windows is undefined."""
+        return squad(self.answers(outputs, dataset), dataset)[:, 1]
+
+
+class Tagging:
+    """One of several tags for each word of `tokens`, in IOB2; the first tag, `O`, means none.
+
+    Outputs (n_words of all examples, n_labels): logits, sentence after sentence. Answers: a list of tag numbers each.
+    """
+
+    columns = ("tokens", "label")
+    classes = False
+
+    def refusal(self, columns: Columns, labels: tuple[str, ...]) -> str | None:
+        if not labels or labels[0] != "O":
+            return f"the first tag has to be 'O', no entity; its tags are {', '.join(labels)}"
+        for i, (tokens, tags) in enumerate(zip(columns["tokens"], columns["label"], strict=True)):
+            if len(tokens) != len(tags) or not len(tokens):
+                return f"row {i} has {len(tokens)} words and {len(tags)} tags"
+            empty = [j for j, token in enumerate(tokens) if not isinstance(token, str) or not token.strip()]
+            if empty:
+                return f"word {empty[0]} of row {i} is empty"
+        return _unseen([tag for tags in columns["label"] for tag in tags], labels)
+
+    def answers(self, outputs: "Array", dataset: "Dataset") -> "list[Array]":
+        return _parts(outputs.argmax(axis=1), dataset.columns["label"])
+
+    def constant(self, train: "Dataset", dataset: "Dataset") -> "list[Array]":
+        return [np.zeros(len(tags), int) for tags in dataset.columns["label"]]
+
+    def per_example(self, outputs: "Array", dataset: "Dataset") -> "Array":
+        """Return the sum of a sentence's words' log-likelihoods."""
+        true = np.concatenate([np.asarray(tags) for tags in dataset.columns["label"]])
+        each = _log_softmax(outputs)[np.arange(len(true)), true]
+        return np.array([part.sum() for part in _parts(each, dataset.columns["label"])])
+
+
+class Reranking:
+    """Which of several `passages` are relevant to the query `text`? A label is a sequence of 0 and 1.
+
+    Outputs (n_passages of all examples, 1): the logit that a passage is relevant, query after query. Answers: an array
+    of such scores each.
+    """
+
+    columns = ("text", "passages", "label")
+    classes = False
+
+    def refusal(self, columns: Columns, labels: tuple[str, ...]) -> str | None:
+        for i, (passages, relevant) in enumerate(zip(columns["passages"], columns["label"], strict=True)):
+            if len(passages) != len(relevant) or not len(passages):
+                return f"row {i} has {len(passages)} passages and {len(relevant)} labels"
+            if not all(isinstance(passage, str) for passage in passages):
+                return f"row {i} has a passage without text"
+            if unseen := [v for v in relevant if v not in (0, 1)]:
+                return f"row {i} has the label {unseen[0]!r}; expected 0 or 1 for each passage"
+        return None
+
+    def answers(self, outputs: "Array", dataset: "Dataset") -> "list[Array]":
+        return _parts(outputs[:, 0], dataset.columns["label"])
+
+    def constant(self, train: "Dataset", dataset: "Dataset") -> "list[Array]":
+        return [np.zeros(len(relevant)) for relevant in dataset.columns["label"]]
+
+    def per_example(self, outputs: "Array", dataset: "Dataset") -> "Array":
+        """Return the sum of the log-likelihoods of a query's passages, each relevant or not by itself."""
+        true = np.concatenate([np.asarray(relevant) for relevant in dataset.columns["label"]])
+        each = -np.logaddexp(0, np.where(true == 1, -outputs[:, 0], outputs[:, 0]))
+        return np.array([part.sum() for part in _parts(each, dataset.columns["label"])])
+
+
+KINDS: dict[str, Kind] = {
+    "classification": Classification(),
+    "regression": Regression(),
+    "relation": Relation(),
+    "extractive-qa": ExtractiveQA(),
+    "tagging": Tagging(),
+    "reranking": Reranking(),
+}
+
+
+def squad(answers: Sequence[str], dataset: "Dataset") -> "Array":
+    """Return exact match and token F1 with the best of the right answers: (n_examples, 2).
+
+    Without an answer both are 1 for no answer and 0 for any other, as the evaluation script of SQuAD 2.0 has it.
+
+    References
+    ----------
+    Rajpurkar, Jia & Liang (2018), Know what you don't know, ACL.
+    """
+    found = []
+    for answer, right in zip(answers, dataset.columns["label"], strict=True):
+        wanted = [w for w in (_plain_words(text) for _, text in right) if w] or [[]]
+        given = _plain_words(answer)
+        found.append((max(float(given == w) for w in wanted), max(_overlap(given, w) for w in wanted)))
+    return np.array(found)
+
+
+def _plain_words(text: str) -> list[str]:
+    """Lower case, without punctuation and articles."""
+    kept = "".join(c for c in text.lower() if c not in PUNCTUATION)
+    return re.sub(r"\b(a|an|the)\b", " ", kept).split()
+
+
+PUNCTUATION = frozenset("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
+
+
+def _overlap(given: list[str], wanted: list[str]) -> float:
+    from collections import Counter
+
+    if not given or not wanted:
+        return float(given == wanted)
+    common = (Counter(given) & Counter(wanted)).total()
+    return 2 * common / (len(given) + len(wanted))
+
+
+def _unseen(values: Sequence[Any], labels: tuple[str, ...]) -> str | None:
+    unseen = [v for v in values if type(v) is not int or not 0 <= v < len(labels)]
+    if not unseen:
+        return None
+    shown = ", ".join(sorted({repr(v) for v in unseen})[:3])
+    return f"unseen label {shown}; expected 0 to {len(labels) - 1} ({', '.join(labels)})"
+
+
+def _parts(values: "Array", like: Sequence[Sequence[Any]]) -> "list[Array]":
+    """Cut an array into consecutive parts as long as these sequences."""
+    return np.split(values, np.cumsum([len(part) for part in like])[:-1])
+
+
+def _log_softmax(logits: "Array") -> "Array":
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))

@@ -1,0 +1,280 @@
+"""What each kind of task asks of a transformer: its head, its encoded rows, and its outputs from those of the rows.
+
+A row is what goes through the model at once; an example has one, or several where it is longer than the model or is a
+list of passages. Heads and losses are transformers' own, so that anybody can load a trained model.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cogbench import Array, Dataset
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Rows = dict[str, list[Any]]  # equally long columns: the model's inputs, and the true answers by the names of its loss
+Places = list[tuple[int, int] | None]
+IGNORED = -100  # a piece that torch's cross entropy leaves out
+NO_ANSWER = -1e4  # the margin where a context has no passage at all
+ANSWER_PIECES = 30  # the longest answer looked for, as in BERT's script for SQuAD
+
+
+@dataclass(frozen=True)
+class Head:
+    """The head of a kind of task.
+
+    `model` is a class of transformers, `problem` its name for the loss; `encode(tokenizer, dataset, limit)` gives rows
+    of at most `limit` pieces; `outputs(each, dataset, tokenizer, limit)` makes what the model gave for each row, in
+    their order, into the outputs of the examples, as `cogbench.KINDS` has them.
+    """
+
+    model: str
+    encode: Callable[[Any, Dataset, int], Rows]
+    outputs: Callable[[list[Array], Dataset, Any, int], Array]
+    problem: str | None = None
+
+
+def encoded(tokenizer: Any, dataset: Dataset, limit: int) -> Rows:
+    """Return a data set's rows; those of the last few are remembered, for trainings on one task come together."""
+    return _remembered(tokenizer.name_or_path, _Content(dataset, tokenizer), limit)
+
+
+class _Content:
+    """A data set and its tokenizer as a key: the same content is the same key."""
+
+    def __init__(self, dataset: Dataset, tokenizer: Any) -> None:
+        self.dataset, self.tokenizer = dataset, tokenizer
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Content) and self.dataset.sha256 == other.dataset.sha256
+
+    def __hash__(self) -> int:
+        return hash(self.dataset.sha256)
+
+
+@lru_cache(maxsize=8)
+def _remembered(place: str, content: _Content, limit: int) -> Rows:
+    return HEADS[content.dataset.kind].encode(content.tokenizer, content.dataset, limit)
+
+
+def batch(tokenizer: Any, rows: Iterable[dict[str, Any]]) -> dict[str, "Tensor"]:
+    """Pad some rows to one length, their labels too where each piece has one."""
+    import torch
+
+    rows = list(rows)
+    inputs = {k: [row[k] for row in rows] for k in rows[0] if k in tokenizer.model_input_names}
+    made = dict(tokenizer.pad(inputs, return_tensors="pt"))
+    for name in (k for k in rows[0] if k not in inputs):
+        values = [row[name] for row in rows]
+        if isinstance(values[0], list) and isinstance(values[0][0], int):  # a tag for each piece
+            width = made["input_ids"].shape[1]
+            values = [v + [IGNORED] * (width - len(v)) for v in values]
+        made[name] = torch.tensor(values)
+    return made
+
+
+def by_length(rows: Rows, size: int = 64) -> Iterator[list[int]]:
+    """Yield row numbers in batches of like lengths: half the padding of batches in the order of the rows."""
+    order = sorted(range(len(rows["input_ids"])), key=lambda i: len(rows["input_ids"][i]))
+    for i in range(0, len(order), size):
+        yield order[i : i + size]
+
+
+def row(rows: Rows, i: int) -> dict[str, Any]:
+    """Return one row."""
+    return {name: column[i] for name, column in rows.items()}
+
+
+def outputs_of_rows(model: Any, tokenizer: Any, rows: Rows) -> list[Array]:
+    """Return what the head gives for each row: (n_outputs,), or (n_pieces, n_outputs) where each piece has some."""
+    import torch
+
+    found: list[Array] = [np.empty(0)] * len(rows["input_ids"])
+    model.eval()
+    with torch.inference_mode():
+        for numbers in by_length(rows):
+            made = {k: v.to(model.device) for k, v in batch(tokenizer, (row(rows, i) for i in numbers)).items()}
+            out = model(**{k: v for k, v in made.items() if k in tokenizer.model_input_names})
+            values = torch.stack([out.start_logits, out.end_logits], -1) if "start_logits" in out else out.logits
+            for i, value in zip(numbers, values.float().cpu().numpy(), strict=True):
+                found[i] = value[: len(rows["input_ids"][i])] if value.ndim == 2 else value
+    return found
+
+
+# Classification, regression, relation: one text or two, one row.
+
+
+def _texts(tokenizer: Any, dataset: Dataset, limit: int) -> Rows:
+    texts = [list(dataset.columns[c]) for c in ("text", "text_pair") if c in dataset.columns]
+    return dict(tokenizer(*texts, truncation=True, max_length=limit))
+
+
+def _classes(tokenizer: Any, dataset: Dataset, limit: int) -> Rows:
+    return {**_texts(tokenizer, dataset, limit), "labels": list(dataset.columns["label"])}
+
+
+def _numbers(tokenizer: Any, dataset: Dataset, limit: int) -> Rows:
+    return {**_texts(tokenizer, dataset, limit), "labels": [float(v) for v in dataset.columns["label"]]}
+
+
+# Signs that every vocabulary has: Zhou & Chen (2021), An improved baseline for sentence-level relation extraction.
+MARKS = {"<e1>": " @ ", "</e1>": " @ ", "<e2>": " # ", "</e2>": " # "}
+
+
+def _marked(tokenizer: Any, dataset: Dataset, limit: int) -> Rows:
+    texts = list(dataset.columns["text"])
+    for mark, sign in MARKS.items():
+        texts = [text.replace(mark, sign) for text in texts]
+    texts = [" ".join(text.split()) for text in texts]
+    return {**tokenizer(texts, truncation=True, max_length=limit), "labels": list(dataset.columns["label"])}
+
+
+def _stacked(each: list[Array], dataset: Dataset, tokenizer: Any, limit: int) -> Array:
+    return np.stack(each)
+
+
+# Reranking: a row for each query with each of its passages, relevant or not by itself.
+
+
+def _passages(tokenizer: Any, dataset: Dataset, limit: int) -> Rows:
+    queries, passages, labels = (dataset.columns[c] for c in ("text", "passages", "label"))
+    left = [query for query, found in zip(queries, passages, strict=True) for _ in found]
+    right = [passage for found in passages for passage in found]
+    relevant = [[float(v)] for values in labels for v in values]
+    return {**tokenizer(left, right, truncation=True, max_length=limit), "labels": relevant}
+
+
+# Tagging: a sentence longer than the model goes on in a further row; the first piece of a word speaks for it.
+
+
+def _words(tokenizer: Any, dataset: Dataset, limit: int) -> tuple[Rows, list[list[tuple[int, int, int]]]]:
+    """Return encoded words, and for each row (piece, example, word) of the first piece of each word."""
+    made = tokenizer(
+        [list(tokens) for tokens in dataset.columns["tokens"]],
+        is_split_into_words=True,
+        truncation=True,
+        max_length=limit,
+        return_overflowing_tokens=True,
+    )
+    owners, before, places = made.pop("overflow_to_sample_mapping"), None, []
+    for i, owner in enumerate(owners):
+        first = []
+        for piece, word in enumerate(made.word_ids(i)):
+            if word is not None and (owner, word) != before:
+                first.append((piece, owner, word))
+            before = before if word is None else (owner, word)
+        places.append(first)
+    return dict(made), places
+
+
+def _tags(tokenizer: Any, dataset: Dataset, limit: int) -> Rows:
+    rows, places = _words(tokenizer, dataset, limit)
+    labels = [[IGNORED] * len(ids) for ids in rows["input_ids"]]
+    for label, first in zip(labels, places, strict=True):
+        for piece, example, word in first:
+            label[piece] = dataset.columns["label"][example][word]
+    return {**rows, "labels": labels}
+
+
+def _tagged(each: list[Array], dataset: Dataset, tokenizer: Any, limit: int) -> Array:
+    """Return the logits of each word; one without a piece, such as a control character, is no entity."""
+    starts = np.cumsum([0, *(len(tags) for tags in dataset.columns["label"])])
+    found = np.zeros((starts[-1], len(dataset.labels)), np.float32)
+    _, places = _words(tokenizer, dataset, limit)
+    for values, first in zip(each, places, strict=True):
+        for piece, example, word in first:
+            found[starts[example] + word] = values[piece]
+    return found
+
+
+# Extractive question answering: windows over the context that overlap by a third.
+
+
+def _windows(
+    tokenizer: Any, dataset: Dataset, limit: int
+) -> tuple[Rows, list[int], list[list[tuple[int, int] | None]]]:
+    """Return encoded windows, the example of each, and each piece's characters in the context, None outside it."""
+    questions = [_cut(tokenizer, text, limit // 3) for text in dataset.columns["text"]]
+    made = tokenizer(
+        questions,
+        list(dataset.columns["text_pair"]),
+        truncation="only_second",
+        max_length=limit,
+        stride=min(128, limit // 3),
+        return_overflowing_tokens=True,
+        return_offsets_mapping=True,
+    )
+    owners, offsets = made.pop("overflow_to_sample_mapping"), made.pop("offset_mapping")
+    inside = [
+        [place if part == 1 else None for place, part in zip(offsets[i], made.sequence_ids(i), strict=True)]
+        for i in range(len(owners))
+    ]
+    return dict(made), owners, inside
+
+
+def _cut(tokenizer: Any, text: str, limit: int) -> str:
+    """Return as much of a text as has so many pieces."""
+    places = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+    return text if len(places) <= limit else text[: places[limit - 1][1]]
+
+
+def _spans(tokenizer: Any, dataset: Dataset, limit: int) -> Rows:
+    """Encode windows; the first right answer is a window's, or its first piece where it does not hold all of it."""
+    rows, owners, inside = _windows(tokenizer, dataset, limit)
+    starts, ends = [], []
+    for owner, places in zip(owners, inside, strict=True):
+        start, end = 0, 0
+        for begin, text in dataset.columns["label"][owner][:1]:
+            held = [i for i, p in enumerate(places) if p and p[0] < begin + len(text) and p[1] > begin]
+            if held and places[held[0]][0] <= begin and places[held[-1]][1] >= begin + len(text):  # type: ignore[index]
+                start, end = held[0], held[-1]
+        starts.append(start)
+        ends.append(end)
+    return {**rows, "start_positions": starts, "end_positions": ends}
+
+
+def _best_spans(each: list[Array], dataset: Dataset, tokenizer: Any, limit: int) -> Array:
+    """Return first character, last character and margin over no answer: of all windows the best passage."""
+    _, owners, inside = _windows(tokenizer, dataset, limit)
+    found = np.tile(np.array([0, 0, NO_ANSWER], np.float32), (len(dataset), 1))
+    for owner, group in groupby(zip(owners, inside, each, strict=True), key=lambda w: w[0]):
+        windows = list(group)
+        none = min(float(scores[0].sum()) for _, _, scores in windows)
+        best = [b for _, places, scores in windows if (b := _best_span(scores, places))]
+        if best:
+            score, start, end = max(best)
+            found[owner] = start, end, score - none
+    return found
+
+
+def _best_span(scores: Array, places: Places) -> tuple[float, int, int] | None:
+    """Return the score of a window's best passage, and its characters."""
+    pieces = [i for i, place in enumerate(places) if place]
+    if not pieces:
+        return None
+    first, n = pieces[0], len(pieces)
+    start, end = (
+        scores[first : first + n, 0],
+        np.pad(scores[first : first + n, 1], (0, ANSWER_PIECES), constant_values=-np.inf),
+    )
+    both = start[:, None] + np.lib.stride_tricks.sliding_window_view(end, ANSWER_PIECES)[:n]  # (n_pieces, lengths)
+    i, length = np.unravel_index(int(both.argmax()), both.shape)
+    return float(both[i, length]), places[first + i][0], places[first + i + length][1]  # type: ignore[index]
+
+
+ONE, EACH, SPAN = (
+    f"AutoModelFor{what}" for what in ("SequenceClassification", "TokenClassification", "QuestionAnswering")
+)
+HEADS = {
+    "classification": Head(ONE, _classes, _stacked, "single_label_classification"),
+    "regression": Head(ONE, _numbers, _stacked, "regression"),
+    "relation": Head(ONE, _marked, _stacked, "single_label_classification"),
+    "extractive-qa": Head("AutoModelForQuestionAnswering", _spans, _best_spans),
+    "tagging": Head("AutoModelForTokenClassification", _tags, _tagged),
+    "reranking": Head(ONE, _passages, _stacked, "multi_label_classification"),
+}

@@ -1,0 +1,129 @@
+"""What goes through a model, and what comes back from it, for each kind of task: a model that knew would score 1."""
+
+import numpy as np
+import pytest
+from cogbench_backbones.heads import HEADS, IGNORED, batch, encoded
+
+from cogbench import KINDS, Dataset, Files, Source, load
+from cogbench.metrics import score
+
+TAGS = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
+WORDS = "the old dog of Anna Smith ran unbelievably fast from Madrid to the antediluvian river bank".split()
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return load().find("backbone", "minilm")._tokenizer(Files(offline=True))
+
+
+def _dataset(kind, labels=(), **columns):
+    return Dataset(kind, columns, labels, Source("here"))
+
+
+def _qa(context, answer=None, question="who ran?"):
+    label = [(context.index(answer), answer)] if answer else []
+    return _dataset("extractive-qa", text=[question], text_pair=[context], label=[label])
+
+
+def _knowing(rows):
+    """Return what a model that knows the truth gives for each row."""
+    if "start_positions" in rows:
+        each = []
+        for ids, start, end in zip(rows["input_ids"], rows["start_positions"], rows["end_positions"], strict=True):
+            scores = np.zeros((len(ids), 2))
+            scores[start, 0] += 5
+            scores[end, 1] += 5
+            each.append(scores)
+        return each
+    return [np.eye(len(TAGS))[np.maximum(labels, 0)] for labels in rows["labels"]]
+
+
+@pytest.mark.parametrize("limit", [8, 16, 128])
+def test_each_word_has_one_tag_and_gets_one_answer(tokenizer, limit):
+    tags = [i % 5 for i in range(len(WORDS))]
+    dataset = _dataset("tagging", TAGS, tokens=[WORDS, ["x"], WORDS[::-1]], label=[tags, [3], tags[::-1]])
+    rows = encoded(tokenizer, dataset, limit)
+    assert max(map(len, rows["input_ids"])) <= limit
+    assert [t for row in rows["labels"] for t in row if t != IGNORED] == [*tags, 3, *tags[::-1]]
+    outputs = HEADS["tagging"].outputs(_knowing(rows), dataset, tokenizer, limit)
+    assert [a.tolist() for a in KINDS["tagging"].answers(outputs, dataset)] == [tags, [3], tags[::-1]]
+
+
+def test_a_word_without_a_piece_is_no_entity(tokenizer):
+    dataset = _dataset("tagging", TAGS, tokens=[["Anna", "\x00\u200b", "ran"]], label=[[1, 2, 0]])
+    rows = encoded(tokenizer, dataset, 128)
+    outputs = HEADS["tagging"].outputs(_knowing(rows), dataset, tokenizer, 128)
+    (answer,) = KINDS["tagging"].answers(outputs, dataset)
+    assert answer[0] == 1 and answer[2] == 0 and len(answer) == 3
+
+
+@pytest.mark.parametrize("limit", [24, 64, 384])
+@pytest.mark.parametrize("answer", ["the old dog", "Madrid", "antediluvian river bank", "Anna Smith"])
+def test_an_answer_comes_back_from_whichever_window_holds_it(tokenizer, limit, answer):
+    context = f"{'It rained. ' * 8}{' '.join(WORDS)}. {'It rained. ' * 8}"
+    dataset = _qa(context, answer)
+    rows = encoded(tokenizer, dataset, limit)
+    assert max(map(len, rows["input_ids"])) <= limit and (len(rows["input_ids"]) > 1) == (limit < 100)
+    outputs = HEADS["extractive-qa"].outputs(_knowing(rows), dataset, tokenizer, limit)
+    assert KINDS["extractive-qa"].answers(outputs, dataset) == [answer]
+    assert score("token-f1", outputs, dataset, dataset).value == 1
+
+
+def test_no_answer_comes_back_as_none(tokenizer):
+    dataset = _qa(" ".join(WORDS))
+    rows = encoded(tokenizer, dataset, 24)
+    assert {*rows["start_positions"], *rows["end_positions"]} == {0}
+    outputs = HEADS["extractive-qa"].outputs(_knowing(rows), dataset, tokenizer, 24)
+    assert KINDS["extractive-qa"].answers(outputs, dataset) == [""]
+
+
+def test_neither_long_questions_nor_empty_contexts_stop_the_reading(tokenizer):
+    rows = encoded(tokenizer, _qa(" ".join(WORDS), "Madrid", question="who " * 500), 32)
+    assert max(map(len, rows["input_ids"])) <= 32 and any(rows["start_positions"])
+    empty = _qa(" ")
+    outputs = HEADS["extractive-qa"].outputs(_knowing(encoded(tokenizer, empty, 32)), empty, tokenizer, 32)
+    assert np.isfinite(outputs).all() and KINDS["extractive-qa"].answers(outputs, empty) == [""]
+
+
+def test_an_answer_is_within_one_window_and_its_end_after_its_start(tokenizer):
+    dataset, limit = _qa(" ".join(WORDS * 3)), 24
+    rows = encoded(tokenizer, dataset, limit)
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        each = [rng.normal(size=(len(ids), 2)) for ids in rows["input_ids"]]
+        ((start, end, margin),) = HEADS["extractive-qa"].outputs(each, dataset, tokenizer, limit)
+        assert 0 <= start < end <= len(dataset.columns["text_pair"][0])
+        sums = [[s[i, 0] + s[j, 1] for i in range(len(s)) for j in range(i, len(s))] for s in each]
+        assert margin <= max(map(max, sums)) - min(s[0].sum() for s in each) + 1e-5
+
+
+def test_each_passage_is_a_row_and_comes_back_to_its_query(tokenizer):
+    dataset = _dataset("reranking", text=["a", "b"], passages=[["x", "y"], ["z"]], label=[[0, 1], [1]])
+    rows = encoded(tokenizer, dataset, 128)
+    assert rows["labels"] == [[0.0], [1.0], [1.0]]
+    assert [tokenizer.decode(ids) for ids in rows["input_ids"]][2] == "[CLS] b [SEP] z [SEP]"
+    outputs = HEADS["reranking"].outputs([np.array([v]) for v in (1.0, 2.0, 3.0)], dataset, tokenizer, 128)
+    assert [a.tolist() for a in KINDS["reranking"].answers(outputs, dataset)] == [[1, 2], [3]]
+
+
+def test_entities_are_marked_with_signs_of_the_vocabulary(tokenizer):
+    text = "the <e1>dog</e1>, of <e2>Anna Smith</e2>"
+    dataset = _dataset("relation", ("A(e1,e2)", "Other"), text=[text], label=[0])
+    ((ids),) = encoded(tokenizer, dataset, 128)["input_ids"]
+    assert tokenizer.decode(ids) == "[CLS] the @ dog @, of # anna smith # [SEP]"
+    assert tokenizer.unk_token_id not in ids
+
+
+def test_a_batch_is_padded_and_what_is_padded_has_no_tag(tokenizer):
+    rows = [{"input_ids": [1, 2, 3], "attention_mask": [1] * 3, "labels": [0, 1, 2]}]
+    rows += [{"input_ids": [1], "attention_mask": [1], "labels": [4]}]
+    made = batch(tokenizer, rows)
+    assert made["labels"].tolist() == [[0, 1, 2], [4, IGNORED, IGNORED]]
+    assert made["attention_mask"].tolist() == [[1, 1, 1], [1, 0, 0]]
+
+
+def test_a_task_is_encoded_once_and_shared(tokenizer):
+    one, same, other = (_dataset("classification", ("n", "y"), text=[t], label=[0]) for t in ("a", "a", "b"))
+    assert encoded(tokenizer, one, 128) is encoded(tokenizer, same, 128)
+    assert encoded(tokenizer, one, 128) is not encoded(tokenizer, other, 128)
+    assert encoded(tokenizer, one, 128) is not encoded(tokenizer, one, 16)
