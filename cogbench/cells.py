@@ -6,7 +6,7 @@ result is a folder in the store. `Workspace` keys cells, finds them, and compute
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -17,7 +17,7 @@ from .errors import UnusableData
 from .files import Files
 from .identity import distribution_of, identity
 from .metrics import TaskScore, score
-from .parts import Backbone, Signal, Task, encode
+from .parts import Backbone, Signal, Task, encode, teacher_of
 from .records import Array, Checkpoint, Dataset, Recipe, Recording, Split
 from .store import Store, digest
 
@@ -104,7 +104,11 @@ def slug(name: str) -> str:
 
 @dataclass(frozen=True)
 class Training:
-    """One training; with `recipe.start` a transfer, whose weights are dropped once it is scored."""
+    """One training; with `recipe.start` a transfer, whose weights are dropped once it is scored.
+
+    A backbone with a teacher learns the task from the one trained on it without a source: a transfer too, so that one
+    teacher for each task and seed serves them all.
+    """
 
     backbone: Backbone
     recipe: Recipe
@@ -116,14 +120,25 @@ class Training:
         after = f"-after-{slug(self.recipe.start.task.name)}" if self.recipe.start else ""
         return f"{slug(self.backbone.name)}/{tasks}{after}/seed-{self.recipe.seed}"
 
+    @property
+    def start(self) -> "Training | None":
+        """The training of the source, for a transfer."""
+        return Training(self.backbone, self.recipe.start) if self.recipe.start else None
+
+    @property
+    def teacher(self) -> "Training | None":
+        """The training of the backbone's teacher on the same task, with the teacher's own settings."""
+        backbone, asked = teacher_of(self.backbone), self.recipe
+        return Training(backbone, Recipe(asked.tasks, seed=asked.seed, max_train=asked.max_train)) if backbone else None
+
     def inputs(self) -> tuple["Training", ...]:
-        return (Training(self.backbone, self.recipe.start),) if self.recipe.start else ()
+        return tuple(c for c in (self.start, self.teacher) if c)
 
     def ingredients(self, workspace: Workspace) -> dict[str, Any]:
         recipe = self.filled(workspace)
         rows = len(workspace.dataset(recipe.task, "train"))
         return {
-            "backbone": identity(self.backbone, without=_only(self.backbone, "represent")),
+            "backbone": _trained_as(self.backbone),
             "model": encode(self.backbone.source(workspace.files)),
             "settings": encode(recipe.settings),
             "method": recipe.method,
@@ -143,10 +158,11 @@ class Training:
     def compute(self, workspace: Workspace, out: Path) -> None:
         import shutil
 
-        start = self.inputs()[0].checkpoint(workspace) if self.recipe.start else None
+        start = self.start.checkpoint(workspace) if self.start else None
+        taught: dict[str, Any] = {"teacher": self.teacher.checkpoint(workspace)} if self.teacher else {}
         model = out / self.MODEL
         model.mkdir()
-        made = self.backbone.train(self.filled(workspace), workspace.files, model, start)
+        made = self.backbone.train(self.filled(workspace), workspace.files, model, start, **taught)
         if made.outputs is None or not np.isfinite(made.outputs).all():
             raise UnusableData(
                 f"training {self.place} diverged: its outputs are not finite; try a smaller learning rate."
@@ -206,6 +222,8 @@ class Encoding:
         return np.load(workspace.folder(self) / "representations.npy", mmap_mode="r")
 
 
-def _only(part: Any, verb: str) -> frozenset[str]:
-    """Return the fields that change nothing but this verb's answer, as their metadata `only` says."""
-    return frozenset(f.name for f in fields(part) if f.metadata.get("only") == verb)
+def _trained_as(part: Any) -> dict[str, Any]:
+    """Return the identity of a part and its members, without fields that change `represent` only (metadata `only`)."""
+    only = frozenset(f.name for f in fields(part) if f.metadata.get("only") == "represent")
+    members = {f.name: m for f in fields(part) if f.name not in only and is_dataclass(m := getattr(part, f.name))}
+    return identity(part, without=only) | {name: _trained_as(member) for name, member in members.items()}

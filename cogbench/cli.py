@@ -27,12 +27,10 @@ class _Group(click.Group):
         except CogbenchError as error:
             if os.environ.get("COGBENCH_DEBUG"):
                 raise
-            click.echo(f"cogbench: {error}", err=True)
+            _say(str(error))
             ctx.exit(error.exit_code)
         except KeyboardInterrupt:
-            click.echo(
-                "cogbench: interrupted; what was finished is saved, the same command goes on from there.", err=True
-            )
+            _say("interrupted; what was finished is saved, the same command goes on from there.")
             ctx.exit(130)
 
 
@@ -71,6 +69,70 @@ def _pairs(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
     return tuple((v.partition("=")[0], Path(v.partition("=")[2])) for v in values)
 
 
+def _backbones(command: str, **more: Any) -> Callable[..., Any]:
+    return click.option(
+        "--backbone",
+        "backbones",
+        envvar=f"COGBENCH_{command}_BACKBONE",
+        multiple=True,
+        shell_complete=_complete("backbone"),
+        help="A name from `cogbench list backbones`, a hub id, or a folder; may be given several times.",
+        **more,
+    )
+
+
+def _signals(command: str) -> Callable[..., Any]:
+    return click.option(
+        "--signal",
+        "signals",
+        envvar=f"COGBENCH_{command}_SIGNAL",
+        multiple=True,
+        shell_complete=_complete("signal"),
+        help="A name, or a table of sentences and responses FILE[:channel,…]; may be given several times."
+        "  [default: the suite's]",
+    )
+
+
+def _sets(command: str, help: str) -> Callable[..., Any]:
+    return click.option(
+        "--set",
+        "sets",
+        envvar=f"COGBENCH_{command}_SET",
+        multiple=True,
+        metavar="PART.OPTION=VALUE[,VALUE…]",
+        help=help,
+    )
+
+
+_suite = click.option(
+    "--suite",
+    default="cogtaskonomy",
+    show_default=True,
+    shell_complete=_complete("suite"),
+    help="The tasks and the usual signal.",
+)
+_tasks = click.option(
+    "--tasks",
+    default=None,
+    shell_complete=_complete("task"),
+    help="A part of the suite, by commas; oracle ranks are recomputed within it.",
+)
+_data_dir = click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Local files in the hub's layout instead of the hub.",
+)
+_task_data = click.option(
+    "--task-data",
+    multiple=True,
+    callback=_pairs,
+    metavar="TASK=DIR",
+    help="The same for one task; may be given several times.",
+)
+_json = click.option("--json", "as_json", is_flag=True, help="For machines.")
+
+
 @click.group(cls=_Group, context_settings={"auto_envvar_prefix": "COGBENCH", "help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="cogbench-toolkit", prog_name="cogbench")
 def cli() -> None:
@@ -87,37 +149,10 @@ def cli() -> None:
     shell_complete=_complete("estimator"),
     help="A name from `cogbench list estimators`, or `all`; may be given several times.",
 )
-@click.option(
-    "--backbone",
-    "backbones",
-    envvar="COGBENCH_RUN_BACKBONE",
-    multiple=True,
-    required=True,
-    shell_complete=_complete("backbone"),
-    help="A name from `cogbench list backbones`, a hub id, or a folder; may be given several times.",
-)
-@click.option(
-    "--suite",
-    default="cogtaskonomy",
-    show_default=True,
-    shell_complete=_complete("suite"),
-    help="The tasks and the usual signal.",
-)
-@click.option(
-    "--tasks",
-    default=None,
-    shell_complete=_complete("task"),
-    help="A part of the suite, by commas; oracle ranks are recomputed within it.",
-)
-@click.option(
-    "--signal",
-    "signals",
-    envvar="COGBENCH_RUN_SIGNAL",
-    multiple=True,
-    shell_complete=_complete("signal"),
-    help="A name, or a table of sentences and responses FILE[:channel,…]; may be given several times."
-    "  [default: the suite's]",
-)
+@_backbones("RUN", required=True)
+@_suite
+@_tasks
+@_signals("RUN")
 @click.option(
     "--oracle",
     default=None,
@@ -131,14 +166,7 @@ def cli() -> None:
     shell_complete=_complete("backbone"),
     help="Cross-PLM: score against this backbone's oracle.",
 )
-@click.option(
-    "--set",
-    "sets",
-    envvar="COGBENCH_RUN_SET",
-    multiple=True,
-    metavar="PART.OPTION=VALUE[,VALUE…]",
-    help="An option of a part; several values give one result each, a:b:c is a list.",
-)
+@_sets("RUN", "An option of a part; several values give one result each, a:b:c is a list.")
 @click.option("--seeds", default="0", show_default=True, callback=_numbers, help="Training seeds, by commas.")
 @click.option(
     "--max-train",
@@ -146,19 +174,8 @@ def cli() -> None:
     default=None,
     help="At most so many training examples a task, a stratified sample.  [default: all]",
 )
-@click.option(
-    "--data-dir",
-    type=click.Path(path_type=Path),
-    default=None,
-    help="Local files in the hub's layout instead of the hub.",
-)
-@click.option(
-    "--task-data",
-    multiple=True,
-    callback=_pairs,
-    metavar="TASK=DIR",
-    help="The same for one task; may be given several times.",
-)
+@_data_dir
+@_task_data
 @click.option("--offline", is_flag=True, envvar="COGBENCH_OFFLINE", help="Touch no network.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @click.option(
@@ -230,9 +247,7 @@ def run_command(  # noqa: PLR0913
         seeds=seeds,
         max_train=max_train,
     )
-    for task, _ in task_data:
-        if task not in (names := [t.name for t in asked[0].tasks]):
-            raise UnknownName.of("task in --task-data", task, names, there="In this run")
+    _check_task_data(task_data, [t.name for t in asked[0].tasks])
     workspace = Workspace(Files(data_dir, task_data, offline), Store(home()))
     if dry_run:
         from .outlook import outlook
@@ -257,7 +272,7 @@ def run_command(  # noqa: PLR0913
 @cli.command("list")
 @click.argument("kind", type=click.Choice(KINDS))
 @click.option("--data-dir", type=click.Path(path_type=Path), default=None, help="Say which data are there.")
-@click.option("--json", "as_json", is_flag=True, help="For machines.")
+@_json
 def list_command(kind: str, data_dir: Path | None, as_json: bool) -> None:
     """List the installed parts of a kind, and where they come from."""
     from .listing import brief, described
@@ -270,7 +285,7 @@ def list_command(kind: str, data_dir: Path | None, as_json: bool) -> None:
 
 @cli.command("plugins")
 @click.option("--check", is_flag=True, help="Run the contract checks on each part.")
-@click.option("--json", "as_json", is_flag=True, help="For machines.")
+@_json
 def plugins_command(check: bool, as_json: bool) -> None:
     """List the plugins, their parts, and why one failed to load."""
     from .listing import BROKEN, checked, plugin_rows
@@ -282,6 +297,68 @@ def plugins_command(check: bool, as_json: bool) -> None:
     click.echo(grid(rows, "json" if as_json else "table"))
     if broken := [row["part"] for row in rows if row.get("check", "").startswith(BROKEN)]:
         raise UnusableData(f"broken: {', '.join(broken)}.")
+
+
+@cli.command("fetch")
+@_backbones("FETCH")
+@_suite
+@_tasks
+@_signals("FETCH")
+@_sets("FETCH", "An option of a part, as `run` takes it.")
+@_data_dir
+@_task_data
+@_json
+def fetch_command(
+    backbones: tuple[str, ...],
+    suite: str,
+    tasks: str | None,
+    signals: tuple[str, ...],
+    sets: tuple[str, ...],
+    data_dir: Path | None,
+    task_data: tuple[tuple[str, Path], ...],
+    as_json: bool,
+) -> None:
+    """Download what a run needs, so that `cogbench run --offline` works."""
+    _environment(offline=False, device="auto")
+    from .fetching import brief, fetched, wanted
+    from .files import Files
+    from .loading import load
+    from .report import grid
+
+    listed = tasks.split(",") if tasks else None
+    asked = wanted(load(), suite=suite, tasks=listed, backbones=backbones, signals=signals, sets=sets)
+    _check_task_data(task_data, [part.name for kind, part in asked if kind == "task"])
+    rows = fetched(asked, Files(data_dir, task_data), lambda what, i, n: _say(f"{what} ({i} of {n}) …"))
+    click.echo(grid(rows, "json") if as_json else grid(brief(rows), "table"))
+    failed = [row for row in rows if row["error"]]
+    for row in failed:
+        _say(f"{row['what']}: {row['error']}")
+    if failed:
+        told = f"{len(failed)} of {len(rows)} could not be had; the same command tries them again."
+        raise MissingData(told) if len(failed) == len(rows) else FailedCells(told)
+
+
+@cli.command("doctor")
+@_json
+def doctor_command(as_json: bool) -> None:
+    """Say what is installed, where things are kept, whether the hub answers, and what would stop a run."""
+    from .diagnosis import examined
+    from .report import grid
+
+    rows = examined()
+    click.echo(grid(rows, "json" if as_json else "table"))
+    if troubles := [f"{row['what']}: {row['trouble']}" for row in rows if row["trouble"]]:
+        raise UnusableData(f"this would stop a run: {'; '.join(troubles)}")
+
+
+def _say(text: str) -> None:
+    click.echo(f"cogbench: {text}", err=True)
+
+
+def _check_task_data(task_data: tuple[tuple[str, Path], ...], names: list[str]) -> None:
+    for task, _ in task_data:
+        if task not in names:
+            raise UnknownName.of("task in --task-data", task, names, there="In this run")
 
 
 def _environment(offline: bool, device: str) -> None:

@@ -17,7 +17,7 @@ from .evidence import NEEDS, Evidence, Similarity
 from .files import Files
 from .identity import identity
 from .metrics import METRICS
-from .parts import Backbone, Estimator, Signal, Task, decode, encode
+from .parts import Backbone, Estimator, Signal, Task, decode, encode, teacher_of
 from .records import KINDS, Dataset, Recipe, Recording, Settings
 from .store import Store
 from .toys import TASKS, ToyBackbone, ToySignal
@@ -52,7 +52,7 @@ def check_task(task: Task, files: Files | None = None) -> None:
 def check_backbone(backbone: Backbone, files: Files | None = None) -> None:
     """Check that a backbone trains, keeps its head, transfers with a fresh head, encodes and gives its batches.
 
-    Trains for a few steps on synthetic toy tasks: seconds for a small model.
+    Trains for a few steps on synthetic toy tasks, its teacher first if it has one: seconds for a small model.
 
     Raises
     ------
@@ -71,16 +71,14 @@ def check_backbone(backbone: Backbone, files: Files | None = None) -> None:
     evaluation = TASKS[0].load("evaluation", files)
     stimuli = ToySignal().read(files).sentences[:5]
     with tempfile.TemporaryDirectory() as folder:
-        places = [Path(folder, str(i)) for i in range(3)]
-        for place in places:
-            place.mkdir()
-        made, again = (backbone.train(first, files, place) for place in places[:2])
+        taught = [_taught(backbone, recipe, files, folder) for recipe in (first, second)]
+        made, again = (backbone.train(first, files, _empty(folder), **taught[0]) for _ in range(2))
         _expect(
             made.outputs is not None and np.shape(made.outputs) == (len(evaluation), 2),
             f"{name}: outputs are not (n_examples, n_labels)",
         )
         _expect(np.array_equal(made.outputs, again.outputs), f"{name}: the same recipe gave two models")  # type: ignore[arg-type]
-        moved = backbone.train(replace(second, start=first), files, places[2], made)
+        moved = backbone.train(replace(second, start=first), files, _empty(folder), made, **taught[1])
         _expect(np.asarray(moved.outputs).shape[1] == 1, f"{name}: a transfer to numbers does not give one output")
         bare, tuned = backbone.represent(None, stimuli, files), backbone.represent(made, stimuli, files)
         _expect(
@@ -106,6 +104,18 @@ def check_backbone(backbone: Backbone, files: Files | None = None) -> None:
             f"{name}: model and batches do not give the outputs of training",
         )
         _expect(backbone.model(None, files) is not None, f"{name}: the bare backbone has no module")
+
+
+def _taught(backbone: Backbone, recipe: Recipe, files: Files, folder: str) -> dict[str, Any]:
+    """Return what else `train` is given: the checkpoint of the backbone's teacher, if it has one."""
+    teacher = teacher_of(backbone)
+    if teacher is None:
+        return {}
+    return {"teacher": teacher.train(recipe, files, _empty(folder), **_taught(teacher, recipe, files, folder))}
+
+
+def _empty(folder: str) -> Path:
+    return Path(tempfile.mkdtemp(dir=folder))
 
 
 def check_signal(signal: Signal, files: Files | None = None) -> None:

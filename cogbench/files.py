@@ -4,15 +4,15 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from .errors import MissingData, UnusableData
-from .hub import WEIGHTS, first_line, lacking_in, prepared, reachable, snapshot
+from .hub import COMMIT, WEIGHTS, commit_of, first_line, lacking_in, occupied, prepared, reachable, remembered, snapshot
 from .records import Source
 
 TABLES = (".parquet", ".csv", ".tsv", ".jsonl")
@@ -56,6 +56,17 @@ class Rows(NamedTuple):
         return [self.columns[c] for c in columns]
 
 
+Place = Literal["local", "cache", "hub"]
+
+
+class Arrival(NamedTuple):
+    """What came through the door: its source, what holds it on disk with the bytes of each, and where it was before."""
+
+    source: Source
+    held: dict[Path, int]
+    place: Place
+
+
 def home() -> Path:
     """Return the folder of the store: `COGBENCH_HOME`, or the user's cache folder."""
     from platformdirs import user_cache_path
@@ -75,11 +86,14 @@ class Files:
         A folder of split files for single tasks.
     offline : bool
         Touch no network: only local files and what the hub's cache already holds.
+    tell : callable, optional
+        Called with an `Arrival` for each thing that comes through; it stays in this process.
     """
 
     data_dir: Path | None = None
     overrides: tuple[tuple[str, Path], ...] = ()
     offline: bool = field(default_factory=lambda: os.environ.get("COGBENCH_OFFLINE", "") not in ("", "0"))
+    tell: Callable[[Arrival], None] | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "data_dir", Path(self.data_dir) if self.data_dir else None)
@@ -88,15 +102,18 @@ class Files:
             if folder is not None and not folder.is_dir():
                 raise MissingData(f"no folder {str(folder)!r}; --data-dir and --task-data name existing folders.")
 
-    def dataset(self, task: str, hub_id: str, split: str, *, config: str | None = None, revision: str) -> Rows:
+    def dataset(self, task: str, hub_id: str, split: str, *, config: str | None = None, revision: str = "main") -> Rows:
         """Read one split of a task's data set.
 
         Parameters
         ----------
         task : str
             The task's name, for `overrides` and messages.
-        hub_id, split, config, revision : str
+        hub_id, split, config : str
             What the hub calls it. Locally it is `<data_dir>/<hub_id's last part>[/<config>]/<split>*.<table>`.
+        revision : str
+            A commit; or a branch or tag, which stands for the commit that the hub names, or without the hub for the one
+            that its cache holds. The source names the commit.
 
         Raises
         ------
@@ -108,6 +125,7 @@ class Files:
         places = self._places(task, hub_id, config)
         for folder in places:
             if found := _split_files(folder, split):
+                self._told(Source(hub_id), "local", found)
                 return _joined(found, Source(hub_id), f"task {task!r} ({split})")
         if dict(self.overrides).get(task):
             raise MissingData(f"no {split}*.parquet (or csv, tsv, jsonl) for task {task!r} in {places[0]}.")
@@ -139,15 +157,19 @@ class Files:
                 raise MissingData(f"model folder {str(local)!r} has no {lacking}; save model and tokenizer there.")
             weights = sorted(p for pattern in WEIGHTS for p in local.glob(pattern))
             stamp = tuple((str(p), p.stat().st_mtime_ns) for p in (*weights, local / "config.json"))
-            return local, Source(hub_id, f"sha256:{_sha256(stamp)}")
+            source = Source(hub_id, f"sha256:{_sha256(stamp)}")
+            self._told(source, "local", local.rglob("*"))
+            return local, source
         if hub_id.count("/") != 1:
             raise MissingData(f"model {hub_id!r} is no folder here and no hub id of the form namespace/name.")
-        folder = snapshot(hub_id, revision, cached=True)
+        folder = there = snapshot(hub_id, revision, cached=True)
         if folder is None:
             self._reach(f"model {hub_id}", "`cogbench run … --backbone DIR --offline` works on a local model folder")
             folder = snapshot(hub_id, revision, cached=False)
         assert folder is not None
-        return folder, Source(hub_id, folder.name)
+        source = Source(hub_id, folder.name)
+        self._told(source, "hub" if there is None else "cache", folder.rglob("*"))
+        return folder, source
 
     def path(self, *relative: str) -> Path:
         """Return a file or folder below `data_dir`; MissingData says what was looked for."""
@@ -156,6 +178,7 @@ class Files:
         found = self.data_dir.joinpath(*relative)
         if not found.exists():
             raise MissingData(f"no {'/'.join(relative)} in {self.data_dir}.")
+        self._told(Source(str(found)), "local", found.rglob("*") if found.is_dir() else [found])
         return found
 
     def _places(self, task: str, hub_id: str, config: str | None) -> list[Path]:
@@ -169,32 +192,54 @@ class Files:
     def _from_hub(self, task: str, hub_id: str, split: str, config: str | None, revision: str, looked: str) -> Rows:
         if hub_id.count("/") != 1:
             raise MissingData(f"data of task {task!r}: {hub_id!r} is no hub id of the form namespace/name{looked}.")
-        data = prepared(hub_id, config, split, revision)
+        commit: str | None = revision
+        if not COMMIT.fullmatch(revision):
+            silent = self._silent()
+            commit = remembered(hub_id, config, split, revision) if silent else commit_of(hub_id, revision)
+        data = there = prepared(hub_id, config, split, commit) if commit else None
         if data is None:
             remedy = "`cogbench run … --data-dir DIR --offline` works on local files"
             self._reach(f"data of task {task!r}, {hub_id}{looked}", remedy)
             from datasets import load_dataset
+            from datasets.exceptions import DatasetGenerationError
 
+            commit = commit or commit_of(hub_id, revision)
             try:
-                data = load_dataset(hub_id, config, split=split, revision=revision)
+                data = load_dataset(hub_id, config, split=split, revision=commit)
             except Exception as error:  # a lost connection is an error of the client's HTTP library, of whatever kind
+                told = error.__cause__ if isinstance(error, DatasetGenerationError) else None  # itself it says nothing
                 raise MissingData(
-                    f"{hub_id} could not be read from the hub for task {task!r}: {first_line(error)}"
+                    f"{hub_id} could not be read from the hub for task {task!r}: {first_line(told or error)}"
                 ) from error
         features = {k: getattr(f, "feature", f) for k, f in data.features.items()}  # a list's elements
         names = {k: tuple(f.names) for k, f in features.items() if hasattr(f, "names")}
-        return Rows(data.to_dict(), names, Source(hub_id, revision), f"task {task!r} ({split})")
+        source = Source(hub_id, commit)
+        folders = {Path(part["filename"]).parent for part in data.cache_files}
+        self._told(source, "hub" if there is None else "cache", folders, occupied)
+        return Rows(data.to_dict(), names, source, f"task {task!r} ({split})")
 
-    def _reach(self, what: str, remedy: str) -> None:
-        """Raise MissingData unless the hub may be asked and answers: one quick probe instead of a client's retries."""
+    def _told(
+        self, source: Source, place: Place, paths: Iterable[Path], size: Callable[[Path], int] | None = None
+    ) -> None:
+        if self.tell:
+            held = {p: size(p) if size else p.stat().st_size for p in paths if size or p.is_file()}
+            self.tell(Arrival(source, held, place))
+
+    def _silent(self) -> str | None:
+        """Return why the hub cannot be asked, or None: one quick probe instead of a client's retries."""
         if self.offline:
-            raise MissingData(f"{what}: not on this machine, and --offline forbids the hub; {remedy}.")
+            return "--offline forbids the hub"
         from huggingface_hub.constants import ENDPOINT, HF_HUB_OFFLINE
 
         if HF_HUB_OFFLINE:
-            raise MissingData(f"{what}: not on this machine, and HF_HUB_OFFLINE is set; {remedy}.")
-        if not reachable(ENDPOINT):
-            raise MissingData(f"{what}: not on this machine, and the hub {ENDPOINT} cannot be reached; {remedy}.")
+            return "HF_HUB_OFFLINE is set"
+        return None if reachable(ENDPOINT) else f"the hub {ENDPOINT} cannot be reached"
+
+    def _reach(self, what: str, remedy: str) -> None:
+        """Raise MissingData unless the hub may be asked and answers."""
+        if why := self._silent():
+            bring = "`cogbench fetch` brings it where the hub can be asked"
+            raise MissingData(f"{what}: not on this machine, and {why}; {bring}, {remedy}.")
 
 
 def read_table(path: Path) -> Rows:

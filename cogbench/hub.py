@@ -1,7 +1,10 @@
 """The hub: whether it answers, and what its clients have cached or can fetch."""
 
+import json
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +16,8 @@ if TYPE_CHECKING:
 
 WEIGHTS = ("*.safetensors", "pytorch_model*.bin")  # the second only where there are none of the first
 TOKENIZERS = ("tokenizer_config.json", "tokenizer.json", "vocab.txt", "vocab.json", "*.model")
+CARD = "README.md"  # states a model's licence
+COMMIT = re.compile("[0-9a-f]{40}")
 
 
 def reachable(endpoint: str) -> bool:
@@ -37,23 +42,69 @@ def _answers(endpoint: str, minute: int) -> bool:
     return True
 
 
-def prepared(hub_id: str, config: str | None, split: str, revision: str) -> "HubDataset | None":
+@lru_cache(maxsize=64)
+def commit_of(hub_id: str, revision: str) -> str:
+    """Return the commit that a branch or tag of a data set is now: the hub is asked once, its client remembers it.
+
+    Raises
+    ------
+    MissingData
+        If the hub has no such data set or revision, or breaks off and the client remembers nothing.
+    """
+    from huggingface_hub import snapshot_download
+
+    with _one_line(f"data set {hub_id!r} at revision {revision}", "could not be looked up"):
+        return Path(snapshot_download(hub_id, repo_type="dataset", revision=revision, allow_patterns=[CARD])).name
+
+
+def remembered(hub_id: str, config: str | None, split: str, revision: str) -> str | None:
+    """Return the commit that stands for a branch or tag without the hub.
+
+    That is the one it last was, as far as its client knows, if this is prepared; else the newest prepared one.
+    """
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    folders = [f for f in _preparations(hub_id, config, "*") if _arrows(f, split)]
+    known = {f.name for f in folders}
+    last = Path(HF_HUB_CACHE, f"datasets--{hub_id.replace('/', '--')}", "refs", revision)
+    if last.is_file() and last.read_text().strip() in known:
+        return last.read_text().strip()
+    return max(folders, key=lambda f: f.stat().st_mtime_ns).name if folders else None
+
+
+def prepared(hub_id: str, config: str | None, split: str, commit: str) -> "HubDataset | None":
     """Return a split as load_dataset has prepared it at this very commit, or None.
 
     load_dataset itself asks the hub first whatever it is told, for half a minute if that is silent, and then takes
     whichever commit is there.
     """
     from datasets import Dataset, concatenate_datasets
+
+    folders = _preparations(hub_id, config, commit)
+    files = _arrows(folders[0], split) if len(folders) == 1 else []
+    return concatenate_datasets([Dataset.from_file(str(p)) for p in files]) if files else None
+
+
+def occupied(folder: Path) -> int:
+    """Return the bytes of a prepared data set on disk, with what was downloaded for it into the hub's cache."""
+    info = folder / "dataset_info.json"
+    downloaded = json.loads(info.read_text()).get("download_size") if info.is_file() else 0
+    return sum(p.stat().st_size for p in folder.iterdir()) + (downloaded or 0)
+
+
+def _preparations(hub_id: str, config: str | None, commit: str) -> list[Path]:
+    """Return the folders of load_dataset's cache with a data set at a commit, or at any for `*`."""
     from datasets.config import HF_DATASETS_CACHE
 
     namespace, _, name = hub_id.partition("/")
-    commits = Path(HF_DATASETS_CACHE).glob(f"{namespace}___*/{config or '*'}/*/{revision}")
-    folders = [p for p in commits if _plain(p.parents[2].name) == _plain(f"{namespace}___{name}")]
-    if len(folders) != 1:
-        return None
+    found = Path(HF_DATASETS_CACHE).glob(f"{namespace}___*/{config or '*'}/*/{commit}")
+    wanted = _plain(f"{namespace}___{name}")
+    return [f for f in found if COMMIT.fullmatch(f.name) and _plain(f.parents[2].name) == wanted]
+
+
+def _arrows(folder: Path, split: str) -> list[Path]:
     shard = re.compile(rf".*-{re.escape(split)}(-\d+-of-\d+)?")
-    files = sorted(p for p in folders[0].glob("*.arrow") if shard.fullmatch(p.stem))
-    return concatenate_datasets([Dataset.from_file(str(p)) for p in files]) if files else None
+    return sorted(p for p in folder.glob("*.arrow") if shard.fullmatch(p.stem))
 
 
 def _plain(name: str) -> str:
@@ -64,27 +115,38 @@ def _plain(name: str) -> str:
 def snapshot(hub_id: str, revision: str | None, *, cached: bool) -> Path | None:
     """Return the folder of a model in the hub's cache: as it is there, or None, if `cached`; else downloaded."""
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
 
     what, lacking = f"model {hub_id!r} at revision {revision or 'main'}", None
     for weights in WEIGHTS:
-        wanted = ["*.json", "*.txt", "*.model", weights]
+        wanted = ["*.json", "*.txt", "*.model", weights, *([] if cached else [CARD])]
         try:
-            folder = Path(snapshot_download(hub_id, revision=revision, allow_patterns=wanted, local_files_only=cached))
-        except GatedRepoError as error:
-            raise MissingData(f"{what} is gated: accept its terms on its page, then `hf auth login`.") from error
-        except (RepositoryNotFoundError, RevisionNotFoundError) as error:
-            raise MissingData(f"the hub has no {what}.") from error
-        except Exception as error:  # a lost connection is an error of the client's HTTP library, of whatever kind
-            if cached:
-                return None
-            raise MissingData(f"{what} could not be downloaded: {first_line(error)}") from error
-        lacking = lacking_in(folder)
+            with _one_line(what, "could not be downloaded"):
+                done = snapshot_download(hub_id, revision=revision, allow_patterns=wanted, local_files_only=cached)
+        except MissingData:
+            if not cached:
+                raise
+            continue
+        lacking = lacking_in(Path(done))
         if not lacking:
-            return folder
+            return Path(done)
     if cached:
         return None
     raise MissingData(f"{what} has no {lacking}.")
+
+
+@contextmanager
+def _one_line(what: str, failed: str) -> Iterator[None]:
+    """Raise whatever the hub's client raises as one MissingData."""
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
+
+    try:
+        yield
+    except GatedRepoError as error:
+        raise MissingData(f"{what} is gated: accept its terms on its page, then `hf auth login`.") from error
+    except (RepositoryNotFoundError, RevisionNotFoundError) as error:
+        raise MissingData(f"the hub has no {what}.") from error
+    except Exception as error:  # a lost connection is an error of the client's HTTP library, of whatever kind
+        raise MissingData(f"{what} {failed}: {first_line(error)}") from error
 
 
 def lacking_in(folder: Path) -> str | None:
@@ -95,6 +157,17 @@ def lacking_in(folder: Path) -> str | None:
     return None
 
 
-def first_line(error: Exception) -> str:
+def licence(card: Path) -> str:
+    """Return the licence that a model's card states; empty if there is no card, or it states none."""
+    from huggingface_hub import metadata_load
+
+    try:
+        stated = (metadata_load(card) or {}).get("license") or ""
+        return ", ".join(map(str, stated)) if isinstance(stated, list) else str(stated)
+    except Exception:  # no card, or one that is no YAML: nothing is known, which is no fault of a run
+        return ""
+
+
+def first_line(error: BaseException) -> str:
     """Return the first line of an error's message, or its kind."""
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

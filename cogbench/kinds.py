@@ -104,9 +104,10 @@ class Regression:
 class ExtractiveQA:
     """A passage of `text_pair` that answers the question `text`, or none that does.
 
-    A label is a sequence of right answers, (place of its first character, text) each; it is empty where the context
-    does not answer. Outputs (n_examples, 3): the best passage's first character, the character after its last, and
-    by how much its score exceeds the score of no answer. Answers: texts, "" for none.
+    A label is what SQuAD's `answers` are: `text`, a list of right answers, and `answer_start`, a list of the places of
+    their first characters; both are empty where the context does not answer. Outputs (n_examples, 3): the best
+    passage's first character, the character after its last, and by how much its score exceeds the score of no answer.
+    Answers: texts, "" for none.
     """
 
     columns = ("text", "text_pair", "label")
@@ -114,12 +115,10 @@ class ExtractiveQA:
 
     def refusal(self, columns: Columns, labels: tuple[str, ...]) -> str | None:
         for i, (context, right) in enumerate(zip(columns["text_pair"], columns["label"], strict=True)):
-            for start, text in right:
-                if start < 0 or context[start : start + len(text)] != text or not text:
-                    found = context[start : start + len(text)]
-                    return (
-                        f"row {i}: the answer {text!r} does not stand at character {start} of its context ({found!r})"
-                    )
+            for start, text in zip(right["answer_start"], right["text"], strict=True):
+                found = context[start : start + len(text)]
+                if start < 0 or not text or found != text:
+                    return f"row {i}: the answer {text!r} does not stand at character {start} of its context: {found!r}"
         return None
 
     def answers(self, outputs: "Array", dataset: "Dataset") -> list[str]:
@@ -221,7 +220,7 @@ def squad(answers: Sequence[str], dataset: "Dataset") -> "Array":
     """
     found = []
     for answer, right in zip(answers, dataset.columns["label"], strict=True):
-        wanted = [w for w in (_plain_words(text) for _, text in right) if w] or [[]]
+        wanted = [w for w in (_plain_words(text) for text in right["text"]) if w] or [[]]
         given = _plain_words(answer)
         found.append((max(float(given == w) for w in wanted), max(_overlap(given, w) for w in wanted)))
     return np.array(found)

@@ -143,16 +143,16 @@ def _each_query(gain: Callable[[Array, Array], float], answers: Any, dataset: Da
     return np.array([[gain(np.asarray(scores), np.asarray(relevant))] for scores, relevant in pairs])
 
 
-METRICS: dict[str, Metric] = {
+METRICS: dict[str, Metric] = {  # the first that is for a kind is its usual one
+    "relation-f1": Metric(("relation",), _relations, _macro_f1),
     "accuracy": Metric(("classification", "relation"), _beside_truth, _of_pairs(accuracy)),
     "mcc": Metric(("classification",), _beside_truth, _of_pairs(matthews), classes=2),
     "f1": Metric(("classification",), _beside_truth, _of_pairs(f1), classes=2),
-    "pearson": Metric(("regression",), _beside_truth, _of_pairs(pearson)),
     "spearman": Metric(("regression",), _beside_truth, _of_pairs(spearman)),
-    "exact-match": Metric(("extractive-qa",), lambda answers, dataset: squad(answers, dataset)[:, :1], _mean),
+    "pearson": Metric(("regression",), _beside_truth, _of_pairs(pearson)),
     "token-f1": Metric(("extractive-qa",), lambda answers, dataset: squad(answers, dataset)[:, 1:], _mean),
+    "exact-match": Metric(("extractive-qa",), lambda answers, dataset: squad(answers, dataset)[:, :1], _mean),
     "entity-f1": Metric(("tagging",), _entities, lambda c: _f1(c[..., 0], c[..., 1], c[..., 2])),
-    "relation-f1": Metric(("relation",), _relations, _macro_f1),
     "ndcg@10": Metric(("reranking",), _ndcg, _mean),
     "mrr@10": Metric(("reranking",), _reciprocal_rank, _mean),
 }

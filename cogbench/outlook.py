@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from . import engine
 from .cells import Training, Workspace
+from .parts import Backbone
 from .questions import Question
 
 
@@ -21,15 +22,15 @@ def outlook(asked: Sequence[Question], workspace: Workspace, jobs: int | None = 
 
 def _cost(cells: Sequence[Training], workspace: Workspace, spread: int) -> str:
     """Return the expected time and disk of some trainings, from a measured second of one for each task and backbone."""
-    known: dict[tuple[str, str], tuple[float, int]] = {}
+    known: dict[tuple[Backbone, str], tuple[float, int]] = {}
     for cell in cells:
         measure = getattr(cell.backbone, "cost", None)
         if measure is None:
             return f"  time and disk: unknown, for backbone {cell.backbone.name!r} cannot tell its cost"
-        key = (cell.backbone.name, cell.recipe.task.name)
+        key = (cell.backbone, cell.recipe.task.name)  # not its name: a teacher's options may be set
         if key not in known:
             known[key] = measure(cell.filled(workspace), workspace.files)
-    costs = [(known[c.backbone.name, c.recipe.task.name], c) for c in cells]
+    costs = [(known[c.backbone, c.recipe.task.name], c) for c in cells]
     minutes = sum(seconds for (seconds, _), _ in costs) / spread / 60
     disk = sum(size for (_, size), c in costs if not c.recipe.start) / 2**20
     return (

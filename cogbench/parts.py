@@ -45,7 +45,11 @@ class Task(Protocol):
 
 @runtime_checkable
 class Backbone(Protocol):
-    """A pre-trained model (PLM) that can be trained on a task and encode sentences."""
+    """A pre-trained model (PLM) that can be trained on a task and encode sentences.
+
+    One that has another backbone in a field `teacher` learns from it: that backbone is trained first, on the same task
+    with the same seed and examples and without a source, and `train` is given its checkpoint as the keyword `teacher`.
+    """
 
     @property
     def name(self) -> str: ...
@@ -96,6 +100,11 @@ class Opener(Protocol):
 
     def open(self, address: str) -> "Any | None":
         """Return a part that reads this address, or None if it is none of its addresses."""
+
+
+def teacher_of(backbone: Backbone) -> Backbone | None:
+    """Return the backbone that this one learns from, if it names one."""
+    return getattr(backbone, "teacher", None)
 
 
 def options(part: Any) -> dict[str, Any]:

@@ -87,7 +87,7 @@ class Dataset:
                 raise UnusableData(f"{where}: row {row} has no text in column {name}.")
         try:
             refusal = KINDS[self.kind].refusal(self.columns, self.labels)
-        except (TypeError, ValueError) as error:  # such as None, where there should be a list
+        except (TypeError, ValueError, KeyError) as error:  # such as None, where there should be a list
             raise UnusableData(f"{where}: a label or text is not of the kind {self.kind}: {error}.") from error
         if refusal:
             raise UnusableData(f"{where}: {refusal}.")

@@ -10,7 +10,10 @@ from .result import Result
 
 FORMATS = ("table", "json", "markdown", "latex", "csv")
 # Columns that may wrap; all others are names and numbers, which one wants whole.
-PROSE = ("about", "details", "parts", "error", "check", "predicted best (true rank)", "2nd", "3rd")
+PROSE = frozenset(
+    ("about", "details", "parts", "error", "check", "licence", "found", "trouble")
+    + ("predicted best (true rank)", "2nd", "3rd")
+)
 
 
 def render(results: Sequence[Result], form: str) -> str:
@@ -41,6 +44,12 @@ def grid(rows: Sequence[dict[str, Any]], form: str) -> str:
     return tabulate(
         shown, headers="keys", tablefmt="github" if form == "markdown" else "latex_booktabs", disable_numparse=True
     )
+
+
+def in_words(n_bytes: int) -> str:
+    """Return a number of bytes as people write it: `3.4 MiB`."""
+    power = min((max(n_bytes, 1).bit_length() - 1) // 10, 4)
+    return f"{n_bytes / 1024**power:.1f} {'KMGT'[power - 1]}iB" if power else f"{n_bytes} B"
 
 
 def _summary(results: Iterable[Result]) -> list[dict[str, Any]]:

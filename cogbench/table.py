@@ -4,8 +4,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .errors import MissingData, UnusableData
+from .errors import MissingData, UnknownName, UnusableData
 from .files import read_table
+from .kinds import KINDS
+from .metrics import METRICS
 from .records import Card, Dataset, Source, Split
 
 if TYPE_CHECKING:
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TableTask:
-    """A task whose examples stand in a csv, tsv, parquet or jsonl file.
+    """A task whose examples stand in a csv, tsv, parquet or jsonl file; lists of words or passages need the latter two.
 
     Parameters
     ----------
@@ -29,11 +31,12 @@ class TableTask:
     evaluation_file : str or Path, optional
         The examples to score on; without it every fifth row of `file` is held out for that.
     metric : str
-        One of `cogbench.METRICS`; by default accuracy, or spearman for numbers.
+        One of `cogbench.METRICS`; by default the first that is for this kind.
 
     Notes
     -----
-    A classification's labels may be texts or numbers: the sorted distinct values of the training rows are its classes.
+    Classes and tags may be texts or numbers: they are numbered as their sorted distinct values in the training rows,
+    after `O` for tags.
     """
 
     name: str
@@ -49,10 +52,13 @@ class TableTask:
         for name in ("file", "evaluation_file"):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, str(getattr(self, name)))
+        if self.kind not in KINDS:
+            raise UnknownName.of("kind of task", self.kind, KINDS, there="Known")
         if isinstance(self.columns, dict):
             object.__setattr__(self, "columns", tuple(self.columns.items()))
         if not self.metric:
-            object.__setattr__(self, "metric", "spearman" if self.kind == "regression" else "accuracy")
+            usual = next((name for name, metric in METRICS.items() if self.kind in metric.kinds), "")
+            object.__setattr__(self, "metric", usual)
 
     def load(self, split: Split, files: "Files") -> Dataset:
         """Read one split."""
@@ -66,26 +72,25 @@ class TableTask:
         empty = next((i for i, label in enumerate(train["label"]) if label in (None, "")), None)
         if empty is not None:
             raise UnusableData(f"task {self.name!r}: row {empty} of {self.file!r} has no label.")
-        if self.kind != "classification":
+        tags = self.kind == "tagging"
+        if not (tags or KINDS[self.kind].classes):
             return Dataset(self.kind, rows, (), source)
-        classes = sorted(set(train["label"]), key=str)
+        seen = {tag for row in train["label"] for tag in row} if tags else {*train["label"]}
+        classes = sorted(seen, key=lambda label: (label != "O", str(label)))
         number = {label: i for i, label in enumerate(classes)}
-        return Dataset(
-            self.kind,
-            {**rows, "label": [number.get(v, -1) for v in rows["label"]]},
-            tuple(map(str, classes)),
-            source,
-        )
+        labels = [[number.get(t, -1) for t in v] if tags else number.get(v, -1) for v in rows["label"]]
+        return Dataset(self.kind, {**rows, "label": labels}, tuple(map(str, classes)), source)
 
     def _columns(self, path: Path) -> dict[str, list]:
         if not path.is_file():
             raise MissingData(f"task {self.name!r}: no file {str(path)!r}.")
         found = read_table(path).columns
         of = dict(self.columns)
-        wanted = {"text": True, "text_pair": "text_pair" in of or "text_pair" in found, "label": True}
-        missing = [of.get(c, c) for c, needed in wanted.items() if needed and of.get(c, c) not in found]
+        every = [c for c in KINDS[self.kind].columns if not c.endswith("?") or c[:-1] in {*of, *found}]
+        wanted = [c.removesuffix("?") for c in every]
+        missing = [of.get(c, c) for c in wanted if of.get(c, c) not in found]
         if missing:
             raise UnusableData(
                 f"task {self.name!r}: {str(path)!r} lacks column {', '.join(missing)}; it has {', '.join(found)}."
             )
-        return {c: found[of.get(c, c)] for c, needed in wanted.items() if needed}
+        return {c: found[of.get(c, c)] for c in wanted}

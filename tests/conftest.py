@@ -58,3 +58,11 @@ def toy_plugin():
     }.items():
         setattr(module, f"register_{kind}", hookimpl(lambda parts=parts: parts, specname=f"register_{kind}"))
     return module
+
+
+@pytest.fixture(scope="session")
+def hub_folder(tmp_path_factory):
+    """A folder with all that the paper's runs ask of the hub; see `hub.py`."""
+    from repositories import build
+
+    return build(tmp_path_factory.mktemp("hub"))

@@ -1,18 +1,21 @@
 """A stand-in for the hub on this machine: the real clients ask it for small models and data sets of our own.
 
 with Hub(folder) as hub:
-    hub.add("datasets", "nyu-mll/glue", revision, files)
-    environment = hub.environment(home)          # for a subprocess: clients read it when imported
+    hub.add("datasets", "nyu-mll/glue", revision, files)     # what there is to add stands in repositories.py
+    environment = hub.environment(home)                      # for a subprocess: clients read it when imported
 """
 
 import hashlib
 import json
 import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 KINDS = ("models", "datasets")
@@ -21,7 +24,7 @@ KINDS = ("models", "datasets")
 class Hub:
     """A server of the repositories `<root>/<models or datasets>/<namespace>/<name>/<revision>/…`.
 
-    Each repository has one revision, which is also its `main`. `requests` are the method and path of all that was
+    The revision that was added last is a repository's `main`. `requests` are the method and path of all that was
     asked, in their order.
     """
 
@@ -47,10 +50,16 @@ class Hub:
 
     def add(self, kind: str, name: str, revision: str, files: Mapping[str, bytes | str]) -> Path:
         """Write a repository; return its folder."""
-        folder = self.root / kind / name / revision
+        return self.write(self.root, kind, name, revision, files)
+
+    @staticmethod
+    def write(root: Path, kind: str, name: str, revision: str, files: Mapping[str, bytes | str]) -> Path:
+        """Write a repository into the folder of a hub that is yet to be started."""
+        folder = root / kind / name / revision
         for path, content in files.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_bytes(content.encode() if isinstance(content, str) else content)
+        (folder.parent / "main").write_text(revision)
         return folder
 
     def environment(self, home: Path) -> dict[str, str]:
@@ -62,8 +71,9 @@ class Hub:
         repository = self.root / kind / name
         if not repository.is_dir():
             return "RepoNotFound"
-        (only,) = repository.iterdir()
-        return only if revision in ("main", only.name) else "RevisionNotFound"
+        main = repository / "main"
+        folder = repository / (main.read_text() if revision == "main" else revision)
+        return folder if folder.is_dir() else "RevisionNotFound"
 
 
 def environment(url: str, home: Path) -> dict[str, str]:
@@ -104,6 +114,59 @@ class Closing:
                 return
             self.connections += 1
             connection.close()
+
+
+# Asked in a process whose environment names our hub, for the clients read that when they are imported. Importing them
+# takes seconds: each question is answered by a fork, which knows nothing of the one before.
+ANSWERING = """
+import os, sys
+import datasets
+from transformers import AutoModel, AutoTokenizer
+from transformers.models.bert import modeling_bert
+
+for file in sys.stdin:
+    child = os.fork()
+    if not child:
+        exec(open(file.strip()).read(), {"__name__": "__main__"})
+        sys.stdout.flush()
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+class Machine:
+    """A process on a fresh machine, that answers questions: code, after a `preamble`, that fills `answers`."""
+
+    def __init__(self, env: Mapping[str, str], folder: Path, preamble: str = "") -> None:
+        self.folder, self.preamble = folder, f"import json\nanswers = {{}}\n{preamble}"
+        with (folder / "stderr").open("w") as errors:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", ANSWERING],
+                env=env,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
+
+    def ask(self, code: str) -> dict[str, Any]:
+        """Run code in a fork; return its `answers`."""
+        assert self.process.stdin and self.process.stdout
+        out, script = self.folder / "answers.json", self.folder / "script.py"
+        script.write_text(f"{self.preamble}\n{code}\nopen({str(out)!r}, 'w').write(json.dumps(answers))")
+        self.process.stdin.write(f"{script}\n")
+        self.process.stdin.flush()
+        assert self.process.stdout.readline().strip() == "0", (self.folder / "stderr").read_text()
+        return json.loads(out.read_text())
+
+    def __enter__(self) -> "Machine":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self.process.stdin and self.process.stdout
+        self.process.stdin.close()
+        self.process.wait(timeout=30)
+        self.process.stdout.close()
 
 
 def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
@@ -186,118 +249,3 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
 
 def _etag(file: Path) -> str:
     return hashlib.sha1(file.read_bytes()).hexdigest()
-
-
-# What the stand-in holds: repositories of our own under the ids and in the layout of the real ones.
-
-GLUE_LABELS = {"cola": ["unacceptable", "acceptable"], "rte": ["entailment", "not_entailment"], "stsb": None}
-GLUE_TEXTS = {"cola": ("sentence",), "rte": ("sentence1", "sentence2"), "stsb": ("sentence1", "sentence2")}
-SPLITS = {"train": 12, "validation": 6}
-
-
-def glue_columns(config: str, split: str) -> dict[str, list]:
-    """Return the rows of a split: real column names, sentences of our own."""
-    n = SPLITS[split]
-    texts = {c: [f"{split} {c} number {i} of {config} is here" for i in range(n)] for c in GLUE_TEXTS[config]}
-    labels = [i % 2 for i in range(n)] if GLUE_LABELS[config] else [i % 6 - 0.5 * (i % 2) for i in range(n)]
-    return {**texts, "label": labels, "idx": list(range(n))}
-
-
-def glue_files() -> dict[str, bytes | str]:
-    """Return the files of `nyu-mll/glue`: a README that states features, and a folder for each configuration."""
-    import pyarrow as pa
-
-    files: dict[str, bytes | str] = {"README.md": _readme()}
-    for config in GLUE_LABELS:
-        for split in SPLITS:
-            table = pa.table(glue_columns(config, split))
-            files[f"{config}/{split}-00000-of-00001.parquet"] = parquet_bytes(table)
-    return files
-
-
-def parquet_bytes(table: object) -> bytes:
-    """Return a pyarrow table as the bytes of a parquet file."""
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    sink = pa.BufferOutputStream()
-    parquet.write_table(table, sink)
-    return sink.getvalue().to_pybytes()
-
-
-def _readme() -> str:
-    infos, configs = [], []
-    for config, labels in GLUE_LABELS.items():
-        features = [{"name": c, "dtype": "string"} for c in GLUE_TEXTS[config]]
-        if labels:
-            names = {str(i): name for i, name in enumerate(labels)}
-            features.append({"name": "label", "dtype": {"class_label": {"names": names}}})
-        else:
-            features.append({"name": "label", "dtype": "float64"})
-        features.append({"name": "idx", "dtype": "int64"})
-        infos.append(
-            {
-                "config_name": config,
-                "features": features,
-                "splits": [{"name": s, "num_bytes": 1000, "num_examples": n} for s, n in SPLITS.items()],
-            }
-        )
-        files = [{"split": s, "path": f"{config}/{s}-*"} for s in SPLITS]
-        configs.append({"config_name": config, "data_files": files})
-    head = json.dumps({"license": "other", "dataset_info": infos, "configs": configs}, indent=1)  # JSON is YAML
-    return f"---\n{head}\n---\n# A stand-in for GLUE\n"
-
-
-def bert_files(*, tokenizer: bool = True) -> dict[str, bytes | str]:
-    """Return the files of a random BERT of 2 layers and 32 dimensions, with a vocabulary of its own.
-
-    Without `tokenizer` there is no more than the vocabulary, as in old repositories.
-    """
-    words = "train validation sentence sentence1 sentence2 number of is here cola rte stsb a b c the".split()
-    digits = [str(i) for i in range(10)] + [f"##{i}" for i in range(10)]
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words, *digits]
-    config = {
-        "architectures": ["BertModel"],
-        "model_type": "bert",
-        "vocab_size": len(vocabulary),
-        "hidden_size": 32,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 2,
-        "intermediate_size": 64,
-        "max_position_embeddings": 64,
-    }
-    files: dict[str, bytes | str] = {
-        "config.json": json.dumps(config),
-        "vocab.txt": "\n".join(vocabulary) + "\n",
-        "model.safetensors": _bert_weights(len(vocabulary)),
-    }
-    if tokenizer:
-        files["tokenizer_config.json"] = json.dumps({"tokenizer_class": "BertTokenizer", "do_lower_case": True})
-    return files
-
-
-def _bert_weights(n_words: int) -> bytes:
-    import numpy as np
-    from safetensors.numpy import save
-
-    linear = {"attention.self.query": (32, 32), "attention.self.key": (32, 32), "attention.self.value": (32, 32),
-              "attention.output.dense": (32, 32), "intermediate.dense": (64, 32), "output.dense": (32, 64)}  # fmt: skip
-    shapes = {
-        f"embeddings.{n}_embeddings.weight": (k, 32)
-        for n, k in (("word", n_words), ("position", 64), ("token_type", 2))
-    }
-    norms = ["embeddings.LayerNorm"]
-    for layer in range(2):
-        shapes |= {f"encoder.layer.{layer}.{name}.weight": shape for name, shape in linear.items()}
-        norms += [f"encoder.layer.{layer}.{part}.LayerNorm" for part in ("attention.output", "output")]
-    shapes["pooler.dense.weight"] = (32, 32)
-    rng = np.random.default_rng(0)
-    tensors = {name: rng.normal(0, 0.3, shape).astype(np.float32) for name, shape in shapes.items()}
-    tensors |= {
-        name.replace("weight", "bias"): np.zeros(t.shape[0], np.float32)
-        for name, t in tensors.items()
-        if "embeddings" not in name
-    }
-    for name in norms:
-        tensors |= {f"{name}.weight": np.ones(32, np.float32), f"{name}.bias": np.zeros(32, np.float32)}
-    return save(tensors, {"format": "pt"})

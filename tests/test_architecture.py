@@ -28,7 +28,7 @@ LAYERS = (
     "cells loading",  # units of work · the installed parts
     "engine evidence result transfer",
     "contracts questions report",
-    "listing outlook protocol",
+    "diagnosis fetching listing outlook protocol",
     "cli",
     "__main__",
 )

@@ -220,3 +220,31 @@ def test_a_transfer_keeps_its_scores_and_drops_its_weights(tmp_path):
     assert transfer.place == "toy/toy-b-after-toy-a/seed-0"
     assert transfer.score(here).per_example.shape == (60,)
     assert (here.folder(alone) / "model").is_dir() and not (here.folder(transfer) / "model").exists()
+
+
+@dataclass(frozen=True)
+class Taught(ToyBackbone):
+    """Answers one more than its teacher, a plain backbone whose own `train` knows no teacher."""
+
+    name: str = "taught"
+    teacher: ToyBackbone = ToyBackbone("master", rate=0.1)
+
+    def train(self, recipe, files, out, start=None, *, teacher=None):
+        if recipe.task.name == "toy-d":
+            raise OSError("it does not want to learn")
+        return replace(super().train(recipe, files, out, start), outputs=teacher.outputs + 1)
+
+
+def test_a_teacher_is_trained_first_and_once_for_all_transfers_to_a_task(tmp_path):
+    here, taught = workspace(tmp_path), Taught()
+    a, b, c, d = (Recipe((t,), seed=2, max_train=30) for t in TASKS)
+    cells = [Training(taught, replace(c, start=start)) for start in (a, b, d)]
+    missing, _ = engine.plan(cells, here)
+    masters = [Training(taught.teacher, r) for r in (a, b, c, d)]
+    assert {*missing} == {*cells, *masters, *(Training(taught, r) for r in (a, b, d))} and len(missing) == 10
+    assert all(missing.index(needed) < i for i, cell in enumerate(missing) for needed in cell.inputs())
+    outcome = engine.compute(cells, here, jobs=0)
+    assert {*outcome.failed} == {Training(taught, d), cells[2]}
+    of_teacher = masters[2].checkpoint(here).outputs
+    for cell in cells[:2]:
+        assert np.array_equal(np.load(here.folder(cell) / "outputs.npy"), of_teacher + 1)

@@ -8,31 +8,25 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from hub import GLUE_LABELS, Closing, Hub, bert_files, environment, glue_columns, glue_files, parquet_bytes
+from hub import Closing, Hub, Machine, environment
+from repositories import (
+    BERT,
+    BERT_COMMIT,
+    GLUE,
+    GLUE_COMMIT,
+    GLUE_LABELS,
+    bert_files,
+    glue_columns,
+    glue_files,
+    parquet_bytes,
+)
 
 from cogbench import Files, MissingData, UnusableData, load
 from cogbench.files import read_table
 from cogbench.hub import reachable
 
-GLUE, GLUE_COMMIT = "nyu-mll/glue", "bcdcba79d07bc864c1c254ccfcedcce55bcc9a8c"
-BERT, BERT_COMMIT = "google-bert/bert-base-uncased", "86b5e0934494bd15c9632b12f734a8a67f723594"
 OTHER = "0" * 40
 
-# Asked in a process whose environment names our hub, for the clients read that when they are imported. Importing them
-# takes seconds: each question is answered by a fork, which knows nothing of the one before.
-ANSWERING = """
-import os, sys
-import datasets
-from transformers import AutoModel, AutoTokenizer
-from transformers.models.bert import modeling_bert
-
-for file in sys.stdin:
-    child = os.fork()
-    if not child:
-        exec(open(file.strip()).read())
-        os._exit(0)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-"""
 PREAMBLE = """
 import hashlib, json, sys
 from cogbench import Files, MissingData, load
@@ -86,37 +80,11 @@ for offline in (False, True):
 """
 
 
-class _Machine:
-    """A process on a fresh machine, that answers questions."""
-
-    def __init__(self, env, folder):
-        self.folder = folder
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-        with (folder / "stderr").open("w") as errors:
-            self.process = subprocess.Popen([sys.executable, "-c", ANSWERING], env=env, stderr=errors, **pipes)
-
-    def ask(self, code):
-        out, script = self.folder / "answers.json", self.folder / "script.py"
-        script.write_text(f"{PREAMBLE}\n{code}\nopen({str(out)!r}, 'w').write(json.dumps(answers))")
-        self.process.stdin.write(f"{script}\n")
-        self.process.stdin.flush()
-        assert self.process.stdout.readline().strip() == "0", (self.folder / "stderr").read_text()
-        return json.loads(out.read_text())
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.stdin.close()
-        self.process.wait(timeout=30)
-        self.process.stdout.close()
-
-
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     """What a fresh machine gets from the hub, and from its own cache once the hub is gone."""
     folder = tmp_path_factory.mktemp("world")
-    with Hub(folder / "hub") as hub, _Machine(hub.environment(folder / "home"), folder) as machine:
+    with Hub(folder / "hub") as hub, Machine(hub.environment(folder / "home"), folder, PREAMBLE) as machine:
         hub.add("datasets", GLUE, GLUE_COMMIT, glue_files())
         hub.add("models", BERT, BERT_COMMIT, {**bert_files(), "pytorch_model.bin": b"the same weights again"})
         hub.add("models", "someone/old", "1" * 40, bert_files(tokenizer=False))
@@ -146,7 +114,7 @@ def test_a_task_reads_its_pinned_revision_of_the_hub(world):
 
 def test_a_model_comes_from_the_hub_with_its_commit_and_one_set_of_weights(world):
     names, hub_id, commit = world["online"]["model"]
-    assert names == ["config.json", "model.safetensors", "tokenizer_config.json", "vocab.txt"]
+    assert names == ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "vocab.txt"]
     assert (hub_id, commit) == (BERT, BERT_COMMIT)
     assert not [r for r in world["requests"] if r.endswith("pytorch_model.bin")]
 
@@ -173,8 +141,8 @@ def test_a_hub_that_does_not_answer_is_found_out_once(world):
 def test_the_cache_gives_nothing_but_what_was_asked_for(world, what):
     unreachable, forbidden = (world["offline"][f"{what} {offline}"] for offline in (False, True))
     assert unreachable.startswith("MissingData: ") and "the hub http://127.0.0.1" in unreachable
-    assert "cannot be reached; `cogbench run … --" in unreachable and "--offline` works on" in unreachable
-    assert forbidden.startswith("MissingData: ") and "--offline forbids the hub; `cogbench run … --" in forbidden
+    assert "cannot be reached; `cogbench fetch` brings it where" in unreachable and "--offline` works on" in unreachable
+    assert forbidden.startswith("MissingData: ") and "--offline forbids the hub; `cogbench fetch` brings" in forbidden
 
 
 @pytest.mark.parametrize(
@@ -182,8 +150,8 @@ def test_the_cache_gives_nothing_but_what_was_asked_for(world, what):
     [
         ("unknown dataset", "nyu-mll/glu could not be read from the hub for task 'rte': Dataset 'nyu-mll/glu' doesn't"),
         ("unknown revision", f"Revision '{OTHER}' doesn't exist for dataset '{GLUE}'"),
-        ("unknown config", "BuilderConfig 'nope' not found. Available: ['cola', 'rte', 'stsb']"),
-        ("unknown split", "Unknown split \"nope\". Should be one of ['train', 'validation']"),
+        ("unknown config", "BuilderConfig 'nope' not found. Available: ['cola', 'sst2', "),
+        ("unknown split", "Unknown split \"nope\". Should be one of ['train', 'validation', 'test']"),
         ("unknown model", "the hub has no model 'google-bert/bert' at revision main."),
         ("unknown model revision", f"the hub has no model '{BERT}' at revision {OTHER}."),
         ("model without weights", "model 'someone/empty' at revision main has no weights (*.safetensors, "),
@@ -437,7 +405,10 @@ def test_a_local_model_whose_weights_change_is_another(tmp_path):
     "without, says",
     [
         ({"config.json": None}, "has no config.json; save model and tokenizer there"),
-        ({"tokenizer_config.json": None, "vocab.txt": None}, r"has no tokenizer \(tokenizer_config.json, .*vocab.txt"),
+        (
+            dict.fromkeys(("tokenizer_config.json", "tokenizer.json", "vocab.txt")),
+            r"has no tokenizer \(tokenizer_config.json, .*vocab.txt",
+        ),
         ({"model.safetensors": None}, r"has no weights \(\*.safetensors, pytorch_model\*.bin\)"),
     ],
 )
@@ -446,9 +417,10 @@ def test_a_local_model_that_lacks_something_says_what(tmp_path, without, says):
         Files().model(str(_model(tmp_path / "a", **without)))
 
 
-@pytest.mark.parametrize("enough", [{"tokenizer_config.json": None}, {"vocab.txt": None}])
+@pytest.mark.parametrize("enough", ["tokenizer_config.json", "tokenizer.json", "vocab.txt"])
 def test_any_file_of_a_tokenizer_will_do(tmp_path, enough):
-    assert Files().model(str(_model(tmp_path / "a", **enough)))[0] == tmp_path / "a"
+    others = {"tokenizer_config.json", "tokenizer.json", "vocab.txt"} - {enough}
+    assert Files().model(str(_model(tmp_path / "a", **dict.fromkeys(others))))[0] == tmp_path / "a"
 
 
 def test_a_package_carries_a_model():

@@ -18,7 +18,9 @@ MARKED = "the <e1>dog</e1> of the <e2>house</e2>"
 
 
 def _qa(*rows):
-    columns = {"text": ["who?"] * len(rows), "text_pair": [r[0] for r in rows], "label": [r[1] for r in rows]}
+    label = [r and {"text": [text for _, text in r], "answer_start": [start for start, _ in r]} for _, r in rows]
+    label = [{"text": [], "answer_start": []} if row == [] else row for row in label]
+    columns = {"text": ["who?"] * len(rows), "text_pair": [context for context, _ in rows], "label": label}
     return Dataset("extractive-qa", columns, (), Source("here"))
 
 

@@ -1,8 +1,10 @@
 """A task from one's own table."""
 
+import json
+
 import pytest
 
-from cogbench import CogbenchError, Files, MissingData, TableTask, UnusableData, check_task, run
+from cogbench import CogbenchError, Files, MissingData, TableTask, UnknownName, UnusableData, check_task, run
 from cogbench.toys import TASKS, ToyBackbone, ToySignal
 
 FILES = Files(offline=True)
@@ -87,3 +89,26 @@ def test_an_unseen_label_and_a_missing_file(tmp_path):
         TableTask("t", train, columns=COLUMNS, evaluation_file=held_out).load("evaluation", FILES)
     with pytest.raises(MissingData, match="no file"):
         TableTask("t", tmp_path / "nowhere.csv").load("train", FILES)
+
+
+def test_lists_of_words_passages_and_answers_come_from_jsonl(tmp_path):
+    words = [{"tokens": ["Anna", "ran"], "tags": ["B-PER", "O"]}, {"tokens": ["rain"], "tags": ["O"]}] * 5
+    queries = [{"text": "who?", "passages": ["Anna", "rain"], "label": [1, 0]}] * 10
+    asked = [{"text": "who?", "text_pair": "Anna ran", "label": {"text": ["Anna"], "answer_start": [0]}}] * 10
+    related = [{"text": "<e1>a</e1> <e2>b</e2>", "label": ["Part(e1,e2)", "Other"][i % 2]} for i in range(10)]
+    for kind, rows, metric in (
+        ("tagging", words, "entity-f1"),
+        ("reranking", queries, "ndcg@10"),
+        ("extractive-qa", asked, "token-f1"),
+        ("relation", related, "relation-f1"),
+    ):
+        path = tmp_path / f"{kind}.jsonl"
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        task = TableTask(kind, path, kind, {"label": "tags"} if kind == "tagging" else ())
+        assert task.metric == metric and len(task.load("train", FILES)) == 8
+    assert TableTask("t", tmp_path / "tagging.jsonl", "tagging", {"label": "tags"}).load("train", FILES).labels == (
+        "O",
+        "B-PER",
+    )
+    with pytest.raises(UnknownName, match="unknown kind of task 'taging'; did you mean 'tagging'"):
+        TableTask("t", path, "taging")

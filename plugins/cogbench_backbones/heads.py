@@ -229,7 +229,8 @@ def _spans(tokenizer: Any, dataset: Dataset, limit: int) -> Rows:
     starts, ends = [], []
     for owner, places in zip(owners, inside, strict=True):
         start, end = 0, 0
-        for begin, text in dataset.columns["label"][owner][:1]:
+        right = dataset.columns["label"][owner]
+        for begin, text in list(zip(right["answer_start"], right["text"], strict=True))[:1]:
             held = [i for i, p in enumerate(places) if p and p[0] < begin + len(text) and p[1] > begin]
             if held and places[held[0]][0] <= begin and places[held[-1]][1] >= begin + len(text):  # type: ignore[index]
                 start, end = held[0], held[-1]

@@ -1,18 +1,30 @@
 """Backbones from the hub, a local folder or an installed package, trained by transformers' Trainer."""
 
-import math
+import json
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from cogbench import Array, Backbone, Checkpoint, Dataset, Files, MissingData, Recipe, Settings, Source, hookimpl
+from cogbench import (
+    Array,
+    Backbone,
+    Checkpoint,
+    Dataset,
+    Files,
+    MissingData,
+    Recipe,
+    Settings,
+    Source,
+    UnusableData,
+    hookimpl,
+)
 
 from .heads import HEADS, Rows, batch, by_length, encoded, outputs_of_rows, row
+from .training import device, fit, start_at_mean, trained, transformers
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -56,6 +68,8 @@ class HuggingFace:
         Only the first so many layers.
     size : {"base", "small", "tiny"}
         Which settings teach it: a small or tiny model is always trained as on few examples.
+    paper : bool
+        The settings of the paper's Table 4, whatever the size and the number of examples.
     pooling : {"cls", "mean"}
         A sentence's representation: the last layer's [CLS], or the mean over its tokens (paper, section 3.2).
     precision : {"fp32", "bf16"}
@@ -70,6 +84,7 @@ class HuggingFace:
     package: str | None = None
     layers: int | None = None
     size: Literal["base", "small", "tiny"] = "base"
+    paper: bool = False
     pooling: Literal["cls", "mean"] = field(default="cls", metadata={"only": "represent"})
     precision: Literal["fp32", "bf16"] = "fp32"
     epochs: int | None = None
@@ -88,44 +103,58 @@ class HuggingFace:
         return HuggingFace(folder.name, str(folder))
 
     def source(self, files: Files) -> Source:
-        """Return the model's id and its commit, or the hash of its local weights."""
-        return self._folder(files)[1]
+        """Return the model's id and its commit, or the hash of its local weights.
+
+        Raises
+        ------
+        MissingData, UnusableData
+            If the model is nowhere, or has not as many layers or positions as the options ask for.
+        """
+        folder, source = self.folder(files)
+        config = json.loads((folder / "config.json").read_text())
+        for option, key in {"layers": "num_hidden_layers", "max_length": "max_position_embeddings"}.items():
+            asked, there = getattr(self, option), config.get(key)
+            if asked is not None and not 0 < asked <= (there or asked):
+                raise UnusableData(f"backbone {self.name!r}: {option}={asked}, but the model's {key} are {there}.")
+        return source
 
     def settings(self, kind: str, n_examples: int) -> Settings:
         """Return the paper's Table 4 for full data, settings that teach for few examples or a small model."""
-        full = self.size == "base" and n_examples >= FEW_EXAMPLES
-        usual = FULL[kind] if full else replace(FEW[self.size], max_length=FULL[kind].max_length)
+        full, few = FULL[kind], FEW[self.size]
+        if self.paper or (self.size == "base" and n_examples >= FEW_EXAMPLES):
+            usual = full
+        else:  # what the paper reads once, such as ten passages a query, is many rows an example: once here too
+            usual = replace(few, max_length=full.max_length, epochs=1 if full.epochs == 1 else few.epochs)
         own = {f.name: getattr(self, f.name, None) for f in fields(Settings)}
         return replace(usual, **{name: value for name, value in own.items() if value is not None})
 
     def train(self, recipe: Recipe, files: Files, out: Path, start: Checkpoint | None = None) -> Checkpoint:
         """Fine-tune all weights with AdamW, batches of like lengths and a linear schedule; keep model and head."""
+        settings, tokenizer = recipe.settings, self.tokenizer(files)
+        assert settings is not None
+        train = recipe.task.load("train", files).sample(recipe.max_train)
+        model = self.fresh(train, recipe.seed, files, start)
+        rows = encoded(tokenizer, train, self.limit(settings.max_length, files))
+        steps = fit(model, tokenizer, rows, settings, seed=recipe.seed, out=out, precision=self.precision)
+        return self.finished(model, steps, recipe, files, out)
+
+    def fresh(self, train: Dataset, seed: int, files: Files, start: Checkpoint | None = None) -> Any:
+        """Return the model before a training: the encoder of `start` or the pre-trained one, and a head by the seed."""
         import torch
 
-        hf = _transformers()
-        task, settings = recipe.task, recipe.settings
-        assert settings is not None
-        train = task.load("train", files).sample(recipe.max_train)
-        evaluation = task.load("evaluation", files)
-        tokenizer = self._tokenizer(files)
-        torch.manual_seed(recipe.seed)  # the fresh head
+        torch.manual_seed(seed)  # the fresh head
         model = self._with_head(train, files)
         if start is not None:
             # What the source's model lacks, such as a pooler, stays the pre-trained model's.
-            model.base_model.load_state_dict(_trained(start.folder).base_model.state_dict(), strict=False)
-        _start_at_mean(model, train)
-        limit = self._limit(settings.max_length, files)
-        rows, words = _only_words_of(encoded(tokenizer, train, limit), model)
-        steps = settings.steps(len(rows["input_ids"]))
-        trainer = hf.Trainer(
-            model=model,
-            args=_arguments(settings, steps, recipe.seed, out, self.precision),
-            train_dataset=_Rows(rows),
-            data_collator=partial(batch, tokenizer),
-        )
-        trainer.remove_callback(hf.PrinterCallback)  # it prints on stdout, which is for results
-        trainer.train()
-        _all_words(model, words)
+            model.base_model.load_state_dict(trained(start.folder).base_model.state_dict(), strict=False)
+        start_at_mean(model, train)
+        return model
+
+    def finished(self, model: Any, steps: int, recipe: Recipe, files: Files, out: Path) -> Checkpoint:
+        """Return the checkpoint of a trained model: save it, and have it answer the evaluation split."""
+        task, settings, tokenizer = recipe.task, recipe.settings, self.tokenizer(files)
+        assert settings is not None
+        evaluation, limit = task.load("evaluation", files), self.limit(settings.max_length, files)
         each = outputs_of_rows(model, tokenizer, encoded(tokenizer, evaluation, limit))
         outputs = HEADS[task.kind].outputs(each, evaluation, tokenizer, limit)
         model.save_pretrained(out)
@@ -135,8 +164,8 @@ class HuggingFace:
         """Return (n_sentences, n_dims) float32 of the last layer; encoded in order of length."""
         import torch
 
-        tokenizer, model = self._tokenizer(files), self._encoder(checkpoint, files)
-        limit = self._limit(SENTENCE, files)
+        tokenizer, model = self.tokenizer(files), self._encoder(checkpoint, files)
+        limit = self.limit(SENTENCE, files)
         rows = dict(tokenizer(list(sentences), truncation=True, max_length=limit))
         found = np.empty((len(sentences), model.config.hidden_size), np.float32)
         with torch.inference_mode():
@@ -154,14 +183,14 @@ class HuggingFace:
 
     def model(self, checkpoint: Checkpoint | None, files: Files) -> "Module":
         """Return the trained module with its head, or the bare encoder."""
-        return self._encoder(None, files) if checkpoint is None else _trained(checkpoint.folder).eval().to(_device())
+        return self._encoder(None, files) if checkpoint is None else trained(checkpoint.folder).eval().to(device())
 
     def batches(self, dataset: Dataset, files: Files) -> Iterator[Mapping[str, "Tensor"]]:
         """Yield batches of 32 rows in the order of the examples; an example has several if it is long or a list."""
-        device, tokenizer = _device(), self._tokenizer(files)
-        rows = encoded(tokenizer, dataset, self._limit(self.settings(dataset.kind, len(dataset)).max_length, files))
+        place, tokenizer = device(), self.tokenizer(files)
+        rows = encoded(tokenizer, dataset, self.limit(self.settings(dataset.kind, len(dataset)).max_length, files))
         for numbers in _in_order(rows, 32):
-            yield {k: v.to(device) for k, v in batch(tokenizer, (row(rows, i) for i in numbers)).items()}
+            yield {k: v.to(place) for k, v in batch(tokenizer, (row(rows, i) for i in numbers)).items()}
 
     def cost(self, recipe: Recipe, files: Files, *, seconds: float = 1.0) -> tuple[float, int]:
         """Return the seconds that this training would take here, from a second of it, and its weights' bytes."""
@@ -171,8 +200,8 @@ class HuggingFace:
         train = recipe.task.load("train", files).sample(recipe.max_train)
         model = self._with_head(train, files).train()
         optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6)
-        tokenizer = self._tokenizer(files)
-        rows = encoded(tokenizer, train.sample(512), self._limit(settings.max_length, files))
+        tokenizer = self.tokenizer(files)
+        rows = encoded(tokenizer, train.sample(512), self.limit(settings.max_length, files))
         batches = [batch(tokenizer, (row(rows, i) for i in n)) for n in _in_order(rows, settings.batch_size)]
         start, done = 0.0, -1
         while done < 1 or time.perf_counter() - start < seconds:
@@ -187,32 +216,31 @@ class HuggingFace:
         n_rows = round(len(train) * len(rows["input_ids"]) / min(len(train), 512))
         return settings.steps(n_rows) * pace, sum(p.numel() * p.element_size() for p in model.parameters())
 
-    def _folder(self, files: Files) -> tuple[Path, Source]:
+    def folder(self, files: Files) -> tuple[Path, Source]:
+        """Return where the model's files are, and its source."""
         if not self.address:
             raise MissingData(f"backbone {self.name!r} stands for any hub id or folder: name one with --backbone.")
         return files.model(self.address, self.revision, package=self.package)
 
-    def _limit(self, wanted: int, files: Files) -> int:
+    def limit(self, wanted: int, files: Files) -> int:
         """Return how many pieces a row may have: as wanted, but no more than the model has positions."""
-        folder = self._folder(files)[0]
-        positions = (
-            _transformers().AutoConfig.from_pretrained(folder).max_position_embeddings,
-            self._tokenizer(files).model_max_length,
-        )
-        return min(self.max_length or wanted, *positions)
+        config = transformers().AutoConfig.from_pretrained(self.folder(files)[0])
+        positions = getattr(config, "max_position_embeddings", wanted)
+        return min(wanted, positions, self.tokenizer(files).model_max_length)
 
-    def _tokenizer(self, files: Files) -> Any:
-        return _transformers().AutoTokenizer.from_pretrained(self._folder(files)[0])
+    def tokenizer(self, files: Files) -> Any:
+        """Return the model's own tokenizer."""
+        return transformers().AutoTokenizer.from_pretrained(self.folder(files)[0])
 
     def _encoder(self, checkpoint: Checkpoint | None, files: Files) -> Any:
-        folder, depth = (checkpoint.folder, {}) if checkpoint else (self._folder(files)[0], self._depth())
-        return _transformers().AutoModel.from_pretrained(folder, dtype="float32", **depth).eval().to(_device())
+        folder, depth = (checkpoint.folder, {}) if checkpoint else (self.folder(files)[0], self._depth())
+        return transformers().AutoModel.from_pretrained(folder, dtype="float32", **depth).eval().to(device())
 
     def _with_head(self, dataset: Dataset, files: Files) -> Any:
         head = HEADS[dataset.kind]
         outputs = {} if dataset.kind == "extractive-qa" else {"num_labels": max(1, len(dataset.labels))}
-        model = getattr(_transformers(), head.model).from_pretrained(
-            self._folder(files)[0], dtype="float32", **outputs, **self._depth()
+        model = getattr(transformers(), head.model).from_pretrained(
+            self.folder(files)[0], dtype="float32", **outputs, **self._depth()
         )
         model.config.problem_type = head.problem
         return model
@@ -221,109 +249,9 @@ class HuggingFace:
         return {"num_hidden_layers": self.layers} if self.layers else {}
 
 
-def _arguments(settings: Settings, steps: int, seed: int, out: Path, precision: str) -> Any:
-    return _transformers().TrainingArguments(
-        output_dir=str(out),
-        max_steps=steps,
-        per_device_train_batch_size=settings.batch_size,
-        learning_rate=settings.learning_rate,
-        warmup_steps=math.ceil(settings.warmup * steps),
-        lr_scheduler_type="linear",
-        seed=seed,
-        data_seed=seed,
-        bf16=precision == "bf16",
-        train_sampling_strategy="group_by_length",  # twice as fast as batches of mixed lengths
-        save_strategy="no",
-        logging_strategy="no",
-        report_to=[],
-        disable_tqdm=True,
-        dataloader_pin_memory=False,
-    )
-
-
-class _Rows:
-    """Rows as the Trainer takes them."""
-
-    def __init__(self, rows: Rows) -> None:
-        self._rows = rows
-
-    def __len__(self) -> int:
-        return len(self._rows["input_ids"])
-
-    def __getitem__(self, i: int) -> dict[str, Any]:
-        return row(self._rows, i)
-
-
-def _start_at_mean(model: Any, train: Dataset) -> None:
-    """Let a head of one number start at the mean answer: from 0 the distance to it goes through the encoder first."""
-    import torch
-
-    labels = train.columns["label"]
-    if train.kind == "regression":
-        mean = float(np.mean(labels))
-    elif train.kind == "reranking":
-        share = float(np.clip(np.mean(np.concatenate([np.asarray(v) for v in labels])), 1e-3, 1 - 1e-3))
-        mean = math.log(share / (1 - share))
-    else:
-        return
-    last = [m for m in model.modules() if isinstance(m, torch.nn.Linear) and m.out_features == 1][-1]
-    torch.nn.init.constant_(last.bias, mean)
-
-
-def _only_words_of(rows: Rows, model: Any) -> tuple[Rows, tuple[Any, "Tensor"]]:
-    """Leave only the embeddings of the tokens that occur; return rows whose tokens are numbered to match.
-
-    A row that no example uses has no gradient, so AdamW without weight decay leaves it as it is: training without these
-    rows gives the same weights, and need not carry 30,000 rows and their moments through each step.
-    """
-    import torch
-
-    words = model.get_input_embeddings()
-    # Up to the padding token all are kept, so that it keeps its number, which the collator writes.
-    used = sorted({*range((model.config.pad_token_id or 0) + 1), *(i for ids in rows["input_ids"] for i in ids)})
-    number = {token: i for i, token in enumerate(used)}
-    rows = {**rows, "input_ids": [[number[i] for i in ids] for ids in rows["input_ids"]]}
-    kept = torch.tensor(used)
-    few = torch.nn.Embedding.from_pretrained(words.weight.detach()[kept], freeze=False, padding_idx=words.padding_idx)
-    model.set_input_embeddings(few)
-    return rows, (words, kept)
-
-
-def _all_words(model: Any, whole: tuple[Any, "Tensor"]) -> None:
-    """Put the trained embeddings back into the whole table, in place."""
-    import torch
-
-    words, kept = whole
-    with torch.no_grad():
-        words.weight[kept] = model.get_input_embeddings().weight.to(words.weight)
-    model.set_input_embeddings(words.to(model.device))
-
-
 def _in_order(rows: Rows, size: int) -> Iterator[range]:
     n = len(rows["input_ids"])
     return (range(i, min(i + size, n)) for i in range(0, n, size))
-
-
-def _trained(folder: Path) -> Any:
-    """Return the model that a checkpoint's folder holds, with the head that its config names."""
-    hf = _transformers()
-    (name,) = hf.AutoConfig.from_pretrained(folder).architectures
-    return getattr(hf, name).from_pretrained(folder)
-
-
-def _transformers() -> Any:
-    """Import transformers, silenced: its reports on loading weights say nothing that a user here can act on."""
-    import transformers
-
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
-    return transformers
-
-
-def _device() -> str:
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 MINILM = {
@@ -339,9 +267,11 @@ def register_backbones() -> Iterable[Backbone]:
     """Add the paper's backbones, two that an installed package carries, and `hub` for any other."""
     return [
         HuggingFace("bert", "google-bert/bert-base-uncased", "86b5e0934494bd15c9632b12f734a8a67f723594"),
-        HuggingFace("tinybert", "huawei-noah/TinyBERT_General_6L_768D", "8b6152f3be8ab89055dea2d040cebb9591d97ef6"),
         HuggingFace(
-            "tinybert-4l",
+            "tinybert-plain", "huawei-noah/TinyBERT_General_6L_768D", "8b6152f3be8ab89055dea2d040cebb9591d97ef6"
+        ),
+        HuggingFace(
+            "tinybert-4l-plain",
             "huawei-noah/TinyBERT_General_4L_312D",
             "34707a33cd59a94ecde241ac209bf35103691b43",
             size="small",

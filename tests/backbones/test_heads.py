@@ -13,7 +13,7 @@ WORDS = "the old dog of Anna Smith ran unbelievably fast from Madrid to the ante
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    return load().find("backbone", "minilm")._tokenizer(Files(offline=True))
+    return load().find("backbone", "minilm").tokenizer(Files(offline=True))
 
 
 def _dataset(kind, labels=(), **columns):
@@ -21,7 +21,7 @@ def _dataset(kind, labels=(), **columns):
 
 
 def _qa(context, answer=None, question="who ran?"):
-    label = [(context.index(answer), answer)] if answer else []
+    label = {"text": [answer], "answer_start": [context.index(answer)]} if answer else {"text": [], "answer_start": []}
     return _dataset("extractive-qa", text=[question], text_pair=[context], label=[label])
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from cogbench import Files, MissingData, Recipe, Settings, Store, load
+from cogbench import Files, MissingData, Recipe, Settings, Store, UnusableData, load
 from cogbench.cells import Training, Workspace
 from cogbench.toys import TASKS
 
@@ -41,7 +41,7 @@ def test_each_kind_learns_32_examples_by_heart(task, tmp_path):
 
 
 def test_settings_are_the_papers_for_full_data_and_others_for_few(tmp_path):
-    bert, tiny = load().find("backbone", "bert"), load().find("backbone", "tinybert")
+    bert, tiny = load().find("backbone", "bert"), load().find("backbone", "tinybert-plain")
     for backbone in (bert, tiny):
         full = backbone.settings("classification", 100_000)
         assert (full.epochs, full.batch_size, full.learning_rate) == (3, 32, 2e-5)
@@ -50,6 +50,44 @@ def test_settings_are_the_papers_for_full_data_and_others_for_few(tmp_path):
     assert replace(bert, learning_rate=1e-3, epochs=7).settings("classification", 100_000) == replace(
         bert.settings("classification", 100_000), learning_rate=1e-3, epochs=7
     )
+
+
+@pytest.mark.parametrize(
+    "kind, row",
+    {
+        "classification": (3, 32, 2e-5),
+        "regression": (3, 32, 2e-5),
+        "tagging": (3, 32, 2e-5),
+        "extractive-qa": (3, 16, 3e-5),
+        "reranking": (1, 8, 2e-5),
+        "relation": (50, 64, 3e-5),
+    }.items(),
+)
+def test_the_papers_table_4_teaches_on_full_data_and_where_it_is_asked_for(kind, row):
+    for name in ("bert", "tinybert-plain", "tinybert"):
+        full = load().find("backbone", name).settings(kind, 80_000)
+        assert (full.epochs, full.batch_size, full.learning_rate) == row
+    assert replace(MINI, paper=True).settings(kind, 100) == replace(full, min_steps=0)
+    assert MINI.settings(kind, 100).max_length == full.max_length
+
+
+@pytest.mark.parametrize("option, value", [("layers", 20), ("layers", 0), ("max_length", 1000), ("max_length", 0)])
+def test_more_than_the_model_has_is_refused_before_any_work(option, value):
+    with pytest.raises(UnusableData, match=f"backbone 'minilm-2l': {option}={value}, but the model's"):
+        replace(MINI, **{option: value}).source(Files(offline=True))
+
+
+def test_a_row_is_never_longer_than_the_model(tmp_path):
+    from transformers import BertConfig, BertModel
+
+    tokenizer = MINI.tokenizer(Files(offline=True))
+    small = BertConfig(vocab_size=tokenizer.vocab_size, hidden_size=8, num_hidden_layers=1, num_attention_heads=2)
+    small.intermediate_size, small.max_position_embeddings = 8, 32
+    BertModel(small).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    backbone, files = load().find("backbone", str(tmp_path)), Files(offline=True)
+    assert backbone.represent(None, ("word " * 100, "word"), files).shape == (2, 8)
+    assert backbone.limit(384, files) == 32
 
 
 def test_first_layers_only_have_real_weights(tmp_path):
@@ -100,15 +138,15 @@ def test_a_transfer_starts_from_the_sources_encoder_with_a_fresh_head(tmp_path):
 
 
 def test_training_without_the_words_that_do_not_occur_gives_the_same_weights(tmp_path, monkeypatch):
-    import cogbench_backbones.huggingface as module
+    import cogbench_backbones.training as module
     from safetensors.torch import load_file
 
     recipe = Recipe(TASKS[:1], settings=Settings(epochs=1, batch_size=16, learning_rate=1e-3))
     for name in ("few", "whole"):
         (tmp_path / name).mkdir()
         MINI.train(recipe, Files(offline=True), tmp_path / name)
-        monkeypatch.setattr(module, "_only_words_of", lambda rows, model: (rows, None))
-        monkeypatch.setattr(module, "_all_words", lambda model, whole: None)
+        monkeypatch.setattr(module, "only_words_of", lambda rows, model: (rows, None))
+        monkeypatch.setattr(module, "all_words", lambda model, whole: None)
     few, whole = (load_file(tmp_path / name / "model.safetensors") for name in ("few", "whole"))
     assert few.keys() == whole.keys()
     for name, weights in whole.items():
@@ -117,7 +155,7 @@ def test_training_without_the_words_that_do_not_occur_gives_the_same_weights(tmp
 
 def test_a_folder_opens_as_a_backbone(tmp_path):
     MINI.model(None, Files(offline=True)).save_pretrained(tmp_path / "own")
-    MINI._tokenizer(Files(offline=True)).save_pretrained(tmp_path / "own")
+    MINI.tokenizer(Files(offline=True)).save_pretrained(tmp_path / "own")
     own = load().find("backbone", str(tmp_path / "own"))
     assert own.name == "own" and own.source(Files(offline=True)).revision.startswith("sha256:")
     assert own.represent(None, ("a cat",), Files(offline=True)).shape == (1, 384)

@@ -1,0 +1,173 @@
+"""Fetch what a run needs, so that it can be run without the hub."""
+
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from .errors import CogbenchError
+from .files import Arrival, Files
+from .hub import CARD, first_line, licence
+from .loading import Parts
+from .parts import Backbone
+from .records import Source
+from .report import in_words
+from .setting import check_targets, varied
+
+log = logging.getLogger("cogbench")
+STATES = {"hub": "fetched", "cache": "there", "local": "local"}
+SENTENCE = ("This is a sentence.",)
+
+Wanted = list[tuple[str, Any]]  # (kind, part)
+Row = dict[str, Any]
+
+
+def wanted(
+    parts: Parts,
+    *,
+    suite: str = "cogtaskonomy",
+    tasks: Sequence[str] | None = None,
+    backbones: Sequence[str] = (),
+    signals: Sequence[str] = (),
+    sets: Sequence[str] = (),
+) -> Wanted:
+    """Resolve the names of a run into the parts that read something.
+
+    Without `signals` it is the suite's usual one; if that is not installed, a warning says so.
+
+    Raises
+    ------
+    UnknownName, UnusableData
+        If a name or an option is unknown.
+    """
+    of_suite = parts.find("suite", suite)
+    usual = [of_suite.signal] if of_suite.signal in parts.signals else []
+    if not (signals or usual):
+        log.warning(
+            f"no installed plugin gives {of_suite.signal!r}, the usual signal of suite {suite!r}: none is fetched."
+        )
+    names = {"task": tasks or of_suite.tasks, "backbone": backbones, "signal": signals or usual}
+    found = [(kind, v) for kind, of in names.items() for n in of for v in varied(parts.find(kind, n), sets)]
+    check_targets(sets, [part for _, part in found])
+    return found
+
+
+def fetched(asked: Wanted, files: Files, tell: Callable[[str, int, int], None] | None = None) -> list[Row]:
+    """Have each part read all that it reads; what fails is told in its row, and the others go on.
+
+    Parameters
+    ----------
+    asked : list of (kind, part)
+        From `wanted`.
+    files : Files
+        The door to disk and hub.
+    tell : callable, optional
+        Called before each with what it is, its number and how many there are.
+
+    Returns
+    -------
+    list of dict
+        For each thing `what`, `id`, `revision`, `bytes` on disk, `licence`, `state` ("fetched" just now, "there"
+        already, "local", "built in", "failed"), `folder` and `error`. A backbone has a row for each of its models.
+    """
+    rows, before = [], dict[Path, str]()
+    for number, (kind, part) in enumerate(asked, start=1):
+        what, arrivals = f"{kind} {part.name}", list[Arrival]()
+        if tell:
+            tell(what, number, len(asked))
+        try:
+            source = _brought(kind, part, replace(files, tell=arrivals.append), arrivals)
+        except Exception as error:  # one thing's failure, whatever it is, must not lose the others
+            kept = str(error) if isinstance(error, CogbenchError) else f"{type(error).__name__}: {first_line(error)}"
+            rows.append(_row(what, Source(""), {}, "", "failed", kept))
+            continue
+        for arrival in arrivals:
+            for path in arrival.held:
+                before.setdefault(path, arrival.place)  # what came once in this command is there the second time
+        rows += _rows(what, part, source, arrivals, before, apart=kind == "backbone")
+    return rows
+
+
+def brief(rows: Iterable[Row]) -> list[Row]:
+    """Return the same rows for a terminal: sizes in words, the first digits of a revision."""
+    return [
+        {
+            "what": row["what"],
+            "id": row["id"],
+            "revision": _short(row["revision"]),
+            "size": in_words(row["bytes"]) if row["bytes"] else "",
+            "licence": row["licence"],
+            "state": row["state"],
+        }
+        for row in rows
+    ]
+
+
+def _short(revision: str | None) -> str:
+    kind, colon, digits = (revision or "").rpartition(":")
+    return f"{kind}{colon}{digits[:8]}"
+
+
+def _brought(kind: str, part: Any, door: Files, arrivals: list[Arrival]) -> Source:
+    """Have a part read what it reads; return the source that it names."""
+    if kind == "task":
+        train, _ = (part.load(split, door).source for split in ("train", "evaluation"))
+        return train
+    if kind == "signal":
+        return part.read(door).source
+    for model in (*_members(part), part):
+        seen = len(arrivals)
+        source = model.source(door)
+        if len(arrivals) == seen:  # it names its source without looking for it
+            model.represent(None, SENTENCE, door)
+    return source
+
+
+def _members(backbone: Backbone) -> Iterator[Backbone]:
+    """Yield the backbones among a backbone's fields, such as a teacher, and theirs."""
+    held: list[Any] = [getattr(backbone, f.name) for f in fields(backbone)] if is_dataclass(backbone) else []
+    for value in held:
+        for member in value if isinstance(value, tuple) else (value,):
+            if isinstance(member, Backbone):
+                yield from (*_members(member), member)
+
+
+def _rows(
+    what: str, part: Any, own: Source, arrivals: list[Arrival], before: dict[Path, str], *, apart: bool
+) -> list[Row]:
+    """Return a row for a part, or if `apart` one for each source that it read, its own first."""
+    if not arrivals:  # a table of one's own, or a generator
+        file = Path(own.id)
+        arrivals = [Arrival(own, {file: file.stat().st_size}, "local")] if file.is_file() else []
+        before = {file: "local"}
+    of: dict[Source, dict[Path, int]] = {own: {}}
+    for arrival in arrivals:
+        of.setdefault(arrival.source if apart else own, {}).update(arrival.held)
+    card = getattr(getattr(part, "card", None), "licence", "")
+    return [_row(what, source, held, card or _licence(held), _state(held, before)) for source, held in of.items()]
+
+
+def _licence(held: Iterable[Path]) -> str:
+    """Return the licence that the card beside a model's config states."""
+    held = set(held)
+    return next((licence(p) for p in held if p.name == CARD and p.with_name("config.json") in held), "")
+
+
+def _state(held: dict[Path, int], before: dict[Path, str]) -> str:
+    places = {before[path] for path in held}
+    return next((word for place, word in STATES.items() if place in places), "built in")
+
+
+def _row(what: str, source: Source, held: dict[Path, int], licence: str, state: str, error: str = "") -> Row:
+    return {
+        "what": what,
+        "id": source.id,
+        "revision": source.revision,
+        "bytes": sum(held.values()),
+        "licence": licence,
+        "state": state,
+        "folder": os.path.commonpath(held) if held else "",
+        "error": error,
+    }

@@ -1,0 +1,190 @@
+"""Task-specific distillation: a small model learns a task from a large one that has learned it, as TinyBERT does."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cogbench import Array, Backbone, Checkpoint, Dataset, Files, Recipe, Settings, Source, UnusableData, hookimpl
+
+from . import huggingface
+from .augment import augmented, refuse
+from .heads import encoded
+from .huggingface import HuggingFace
+from .losses import imitating, predicting, queries_and_keys
+from .training import device, fit, trained
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.nn import Module
+
+# Table 5 of the paper: epochs of learning the teacher's layers, and then its predictions.
+EPOCHS = {"tagging": (5, 3), "extractive-qa": (5, 3), "relation": (25, 25)}
+
+
+@dataclass(frozen=True)
+class Distilled:
+    """A student that learns each task from a teacher trained on it; everything but its training is the student's.
+
+    First it learns the teacher's embeddings, hidden states and attention, then the teacher's predictions; the true
+    answers are shown to the teacher only. (The one thing taken of them: a head of one number starts at their mean, as
+    in plain training.) Learning rate, batches, schedule, order of the rows and fresh head are those of the student's
+    plain training, in both phases.
+
+    Parameters
+    ----------
+    name : str
+        What it is called here.
+    student, teacher : HuggingFace
+        Of one vocabulary; the teacher has as many heads of attention, and a multiple of the student's layers.
+    temperature : float
+        By which logits are divided in the second phase.
+    intermediate_epochs, prediction_epochs : int, optional
+        Of the two phases. None: those of the paper's Table 5 for its kinds of task (tagging and extractive-qa 5 and 3,
+        relation 25 and 25), for others the settings' epochs in each. The settings' `min_steps` holds for each phase;
+        no intermediate epochs leave the first phase out.
+    augment : int
+        How many copies of each training example are added in which the teacher's pre-trained model has replaced words.
+
+    References
+    ----------
+    Jiao et al. (2020), TinyBERT: distilling BERT for natural language understanding, Findings of EMNLP.
+    """
+
+    name: str
+    student: HuggingFace
+    teacher: HuggingFace
+    temperature: float = 1.0
+    intermediate_epochs: int | None = None
+    prediction_epochs: int | None = None
+    augment: int = 0
+
+    def __post_init__(self) -> None:
+        least = {"intermediate_epochs": 0, "prediction_epochs": 1, "augment": 0}
+        wrong = [n for n, low in least.items() if (value := getattr(self, n)) is not None and value < low]
+        if wrong or not self.temperature > 0:
+            raise UnusableData(f"{self.name}: {wrong[0] if wrong else 'temperature'} is too small.")
+
+    def source(self, files: Files) -> Source:
+        """Return the student's id and commit; MissingData if the teacher is not there either."""
+        self.teacher.source(files)
+        return self.student.source(files)
+
+    def settings(self, kind: str, n_examples: int) -> Settings:
+        """Return how the student is trained; the number of epochs is each phase's own."""
+        return self.student.settings(kind, n_examples)
+
+    def phases(self, kind: str, settings: Settings) -> tuple[Settings, Settings]:
+        """Return the settings of learning layers, and of learning predictions."""
+        usual = EPOCHS.get(kind, (settings.epochs, settings.epochs))
+        asked = (self.intermediate_epochs, self.prediction_epochs)
+        first, second = (u if a is None else a for u, a in zip(usual, asked, strict=True))
+        return replace(settings, epochs=first), replace(settings, epochs=second)
+
+    def train(
+        self,
+        recipe: Recipe,
+        files: Files,
+        out: Path,
+        start: Checkpoint | None = None,
+        *,
+        teacher: Checkpoint | None = None,
+    ) -> Checkpoint:
+        """Teach the student the teacher's layers, then its predictions; keep student and head.
+
+        Raises
+        ------
+        UnusableData
+            If there is no teacher for this task, or the two do not fit each other.
+        """
+        kind, settings, student = recipe.task.kind, recipe.settings, self.student
+        assert settings is not None
+        if teacher is None:
+            raise UnusableData(f"{self.name}: `train` needs the checkpoint of a teacher of {recipe.task.name!r}.")
+        if self.augment:
+            refuse(kind)
+        train = recipe.task.load("train", files).sample(recipe.max_train)
+        model, master = student.fresh(train, recipe.seed, files, start), trained(teacher.folder).eval().to(device())
+        first, second = self.phases(kind, settings)
+        self._check(model, master, recipe, files, layers=first.epochs > 0)
+        limit = min(b.limit(settings.max_length, files) for b in (student, self.teacher))
+        tokenizer = student.tokenizer(files)
+        rows = encoded(tokenizer, self._more(train, recipe.seed, files, limit), limit)
+        names, steps = tokenizer.model_input_names, 0
+        how: dict[str, Any] = {"seed": recipe.seed, "out": out, "precision": student.precision}
+        if first.epochs:
+            with imitating(model, master, names) as loss:
+                steps += fit(model, tokenizer, rows, first, loss=loss, **how)
+        loss = predicting(master, kind, self.temperature, names)
+        steps += fit(model, tokenizer, rows, second, loss=loss, **how)
+        return student.finished(model, steps, recipe, files, out)
+
+    def represent(self, checkpoint: Checkpoint | None, sentences: tuple[str, ...], files: Files) -> Array:
+        """Return (n_sentences, n_dims) float32, as the student does."""
+        return self.student.represent(checkpoint, sentences, files)
+
+    def model(self, checkpoint: Checkpoint | None, files: Files) -> "Module":
+        """Return the trained student with its head, or the bare student's encoder."""
+        return self.student.model(checkpoint, files)
+
+    def batches(self, dataset: Dataset, files: Files) -> "Iterator[Mapping[str, Tensor]]":
+        """Yield batches with the true answers, as the student takes them."""
+        return self.student.batches(dataset, files)
+
+    def cost(self, recipe: Recipe, files: Files, *, seconds: float = 1.0) -> tuple[float, int]:
+        """Return the seconds of both phases, and the student's bytes; the teacher's training is a cell of its own."""
+        settings = recipe.settings or self.settings(recipe.task.kind, 0)
+        asked = replace(recipe, settings=settings)
+        own, size = self.student.cost(asked, files, seconds=seconds / 2)
+        masters, _ = self.teacher.cost(asked, files, seconds=seconds / 2)
+        n = len(recipe.task.load("train", files).sample(recipe.max_train))
+        steps = sum(s.steps(n * (1 + self.augment)) for s in self.phases(recipe.task.kind, settings) if s.epochs)
+        # The teacher looks at each batch, but learns nothing: a third of a step.
+        return (own + masters / 3) * steps / settings.steps(n), size
+
+    def _more(self, train: Dataset, seed: int, files: Files, limit: int) -> Dataset:
+        if not self.augment:
+            return train
+        folder, tokenizer = self.teacher.folder(files)[0], self.teacher.tokenizer(files)
+        return augmented(train, self.augment, seed=seed, folder=folder, tokenizer=tokenizer, limit=limit)
+
+    def _check(self, model: Any, master: Any, recipe: Recipe, files: Files, *, layers: bool) -> None:
+        """Raise UnusableData if this teacher cannot teach this student this task."""
+        wanted, held = _head(model), _head(master)
+        if wanted != held:
+            raise UnusableData(
+                f"teacher {self.teacher.name!r} of {self.name!r} gives {held}, "
+                f"but task {recipe.task.name!r} needs {wanted}: it was trained on another task."
+            )
+        if self.student.tokenizer(files).get_vocab() != self.teacher.tokenizer(files).get_vocab():
+            raise UnusableData(
+                f"{self.name}: {self.student.name!r} and its teacher {self.teacher.name!r} have other vocabularies."
+            )
+        if not layers:
+            return
+        ours, theirs = ((m.config.num_hidden_layers, m.config.num_attention_heads) for m in (model, master))
+        if theirs[0] % ours[0] or theirs[1] != ours[1]:
+            raise UnusableData(
+                f"{self.name}: {self.student.name!r} has {ours[0]} layers with {ours[1]} heads of attention, and its "
+                f"teacher {self.teacher.name!r} {theirs[0]} with {theirs[1]}; expected a multiple of the layers and as "
+                "many heads, or intermediate_epochs=0, which distils predictions only."
+            )
+        for one in (model, master):
+            queries_and_keys(one)
+
+
+def _head(model: Any) -> str:
+    """Return what a model's head gives, in words."""
+    what, kind = type(model).__name__.partition("For")[2], model.config.problem_type
+    return f"{model.config.num_labels} outputs of {what}" + (f" ({kind.replace('_', ' ')})" if kind else "")
+
+
+@hookimpl
+def register_backbones() -> Iterable[Backbone]:
+    """Add the paper's TinyBERT, its smaller one, and a pair that an installed package carries."""
+    known: dict[str, Any] = {b.name: b for b in huggingface.register_backbones()}
+    return [
+        Distilled("tinybert", known["tinybert-plain"], known["bert"]),
+        Distilled("tinybert-4l", known["tinybert-4l-plain"], known["bert"]),
+        Distilled("minilm-2l-distilled", known["minilm-2l"], known["minilm"]),
+    ]

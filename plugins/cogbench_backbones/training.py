@@ -1,0 +1,181 @@
+"""One training of a model on rows, by transformers' Trainer: what plain training and distillation have in common."""
+
+import math
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cogbench import Dataset, Settings
+
+from .heads import Rows, batch, row
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Batch = dict[str, "Tensor"]
+Loss = Callable[[Any, Batch, Batch], "Tensor"]
+
+
+def fit(
+    model: Any,
+    tokenizer: Any,
+    rows: Rows,
+    settings: Settings,
+    *,
+    seed: int,
+    out: Path,
+    precision: str = "fp32",
+    loss: Loss | None = None,
+) -> int:
+    """Train all weights with AdamW, batches of like lengths and a linear schedule; return the number of steps.
+
+    Parameters
+    ----------
+    model, tokenizer
+        Of transformers; the model is trained in place.
+    rows : Rows
+        What it is trained on.
+    settings : Settings
+        How.
+    seed : int
+        Of the order of the rows and of dropout.
+    out : Path
+        An empty folder.
+    precision : {"fp32", "bf16"}
+        Arithmetic.
+    loss : callable, optional
+        `loss(model, batch, whole)` instead of the loss of the model's own head. While it is trained, the model numbers
+        its tokens by itself; `whole` is the same batch as any other model of this vocabulary takes it.
+    """
+    hf = transformers()
+    rows, words = only_words_of(rows, model)
+    steps = settings.steps(len(rows["input_ids"]))
+    trainer = (_trainer(loss, words[1]) if loss else hf.Trainer)(
+        model=model,
+        args=_arguments(settings, steps, seed, out, precision),
+        train_dataset=_Items(rows),
+        data_collator=partial(batch, tokenizer),
+    )
+    trainer.remove_callback(hf.PrinterCallback)  # it prints on stdout, which is for results
+    trainer.train()
+    all_words(model, words)
+    return steps
+
+
+def _trainer(loss: Loss, tokens: "Tensor") -> Any:
+    """Return a Trainer with this loss; `tokens` are the numbers of the model's tokens in the whole vocabulary."""
+    from transformers import Trainer
+
+    class WithLoss(Trainer):
+        def compute_loss(
+            self, model: Any, inputs: Batch, return_outputs: bool = False, num_items_in_batch: Any = None
+        ) -> Any:
+            ids = inputs["input_ids"]
+            return loss(model, inputs, {**inputs, "input_ids": tokens.to(ids.device)[ids]})
+
+    return WithLoss
+
+
+def _arguments(settings: Settings, steps: int, seed: int, out: Path, precision: str) -> Any:
+    return transformers().TrainingArguments(
+        output_dir=str(out),
+        max_steps=steps,
+        per_device_train_batch_size=settings.batch_size,
+        learning_rate=settings.learning_rate,
+        warmup_steps=math.ceil(settings.warmup * steps),
+        lr_scheduler_type="linear",
+        seed=seed,
+        data_seed=seed,
+        bf16=precision == "bf16",
+        use_cpu=device() == "cpu",  # or bf16 is refused there
+        train_sampling_strategy="group_by_length",  # twice as fast as batches of mixed lengths
+        save_strategy="no",
+        logging_strategy="no",
+        report_to=[],
+        disable_tqdm=True,
+        dataloader_pin_memory=False,
+    )
+
+
+class _Items:
+    """Rows as the Trainer takes them, one by one."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows["input_ids"])
+
+    def __getitem__(self, i: int) -> dict[str, Any]:
+        return row(self._rows, i)
+
+
+def start_at_mean(model: Any, train: Dataset) -> None:
+    """Let a head of one number start at the mean answer: from 0 the distance to it goes through the encoder first."""
+    import torch
+
+    labels = train.columns["label"]
+    if train.kind == "regression":
+        mean = float(np.mean(labels))
+    elif train.kind == "reranking":
+        share = float(np.clip(np.mean(np.concatenate([np.asarray(v) for v in labels])), 1e-3, 1 - 1e-3))
+        mean = math.log(share / (1 - share))
+    else:
+        return
+    last = [m for m in model.modules() if isinstance(m, torch.nn.Linear) and m.out_features == 1][-1]
+    torch.nn.init.constant_(last.bias, mean)
+
+
+def only_words_of(rows: Rows, model: Any) -> tuple[Rows, tuple[Any, "Tensor"]]:
+    """Leave only the embeddings of the tokens that occur; return rows whose tokens are numbered to match.
+
+    A row that no example uses has no gradient, so AdamW without weight decay leaves it as it is: training without these
+    rows gives the same weights, and need not carry 30,000 rows and their moments through each step.
+    """
+    import torch
+
+    words = model.get_input_embeddings()
+    # Up to the padding token all are kept, so that it keeps its number, which the collator writes.
+    used = sorted({*range((model.config.pad_token_id or 0) + 1), *(i for ids in rows["input_ids"] for i in ids)})
+    number = {token: i for i, token in enumerate(used)}
+    rows = {**rows, "input_ids": [[number[i] for i in ids] for ids in rows["input_ids"]]}
+    kept = torch.tensor(used)
+    few = torch.nn.Embedding.from_pretrained(words.weight.detach()[kept], freeze=False, padding_idx=words.padding_idx)
+    model.set_input_embeddings(few)
+    return rows, (words, kept)
+
+
+def all_words(model: Any, whole: tuple[Any, "Tensor"]) -> None:
+    """Put the trained embeddings back into the whole table, in place."""
+    import torch
+
+    words, kept = whole
+    with torch.no_grad():
+        words.weight[kept] = model.get_input_embeddings().weight.to(words.weight)
+    model.set_input_embeddings(words.to(model.device))
+
+
+def trained(folder: Path) -> Any:
+    """Return the model that a checkpoint's folder holds, with the head that its config names."""
+    hf = transformers()
+    (name,) = hf.AutoConfig.from_pretrained(folder).architectures
+    return getattr(hf, name).from_pretrained(folder)
+
+
+def transformers() -> Any:
+    """Import transformers, silenced: its reports on loading weights say nothing that a user here can act on."""
+    import transformers
+
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    return transformers
+
+
+def device() -> str:
+    """Return where models are put."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
