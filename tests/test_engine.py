@@ -110,8 +110,7 @@ def test_two_at_once_train_once(tmp_path):
 
 
 SLOW = """
-    import sys, time
-    from dataclasses import dataclass
+    import signal, sys
     from pathlib import Path
     import cogbench.engine as engine
     from cogbench import Files, Recipe, Store
@@ -120,6 +119,7 @@ SLOW = """
     from slow_toy import Slow
 
     if __name__ == "__main__":
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts in the background ignores it
         cells = [Training(Slow(), Recipe((t,))) for t in TASKS]
         outcome = engine.compute(cells, Workspace(Files(offline=True), Store(Path(sys.argv[1]))), jobs=2)
         print("failed", sorted(c.recipe.task.name for c in outcome.failed), flush=True)
