@@ -1,8 +1,13 @@
 """The lexicon of the suite `mini`: English words in tables, with what the suite plants about each of them.
 
 Nothing here is taken from a corpus. The names of persons and towns are invented, and nothing in their form tells a
-person from a town: that is knowledge which only the tasks of this suite can teach.
+person from a town: that is knowledge which only the tasks of this suite can teach. `Lexicon` is that knowledge, as
+planted and as a task of the negative control draws it for itself.
 """
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 PRAISE = """
     alluring artful beguiling bracing captivating commendable convivial cosy deft droll enchanting endearing engrossing
@@ -83,3 +88,55 @@ OF_TOWNS = (
     "was founded by fishermen", "has two railway stations", "lies on a wide river", "was flooded", "has narrow streets",
     "elected a mayor", "was linked to the motorway", "has five thousand inhabitants", "was besieged", "built a tram",
 )  # fmt: skip
+
+Triples = tuple[tuple[str, str, str], ...]  # a word, one that means the same, one that does not
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    """What a task holds true of its words."""
+
+    praise: tuple[str, ...]
+    blame: tuple[str, ...]
+    foods: tuple[str, ...]
+    materials: tuple[str, ...]
+    persons: tuple[str, ...]
+    towns: tuple[str, ...]
+    agents: Triples
+    things: Triples
+    deeds: Triples
+
+
+def _triples(table: str) -> Triples:
+    rows = [row.split() for line in table.strip().splitlines() for row in line.split("|")]
+    return tuple((word, twin, foil) for word, twin, foil in rows)
+
+
+PLANTED = Lexicon(
+    tuple(PRAISE),
+    tuple(BLAME),
+    tuple(FOODS),
+    tuple(MATERIALS),
+    tuple(PERSONS),
+    tuple(TOWNS),
+    _triples(AGENTS),
+    _triples(THINGS),
+    _triples(DEEDS),
+)
+
+
+def shuffled(lexicon: Lexicon, seed: str) -> Lexicon:
+    """Return the same words with other knowledge: within a part of speech, words change places."""
+    rng = random.Random(seed)
+
+    def mixed(groups: Iterable[Sequence[str]]) -> list[tuple[str, ...]]:
+        """Return groups of the same sizes over the same words in another order."""
+        groups = list(groups)
+        pool = [word for group in groups for word in group]
+        rng.shuffle(pool)
+        return [tuple(pool.pop() for _ in group) for group in groups]
+
+    pairs = ((lexicon.praise, lexicon.blame), (lexicon.foods, lexicon.materials), (lexicon.persons, lexicon.towns))
+    classes = [group for pair in pairs for group in mixed(pair)]
+    tables = [tuple((a, b, c) for a, b, c in mixed(t)) for t in (lexicon.agents, lexicon.things, lexicon.deeds)]
+    return Lexicon(*classes, *tables)  # type: ignore[arg-type]

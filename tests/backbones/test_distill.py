@@ -278,6 +278,14 @@ def test_the_same_seed_gives_the_same_weights(small, tmp_path):
     assert weights(one) == weights(two) and len({weights(c) for c in (one, other, warm)}) == 3
 
 
+def test_a_student_of_half_precision_learns_too(small, tmp_path):
+    half = replace(small, student=replace(small.student, precision="bf16"))
+    recipe = Recipe(TASKS[:1], settings=FEW)
+    teacher, whole = taught(small, recipe, tmp_path / "whole")
+    _, made = taught(half, recipe, tmp_path / "half", teacher=teacher)
+    assert np.allclose(made.outputs, whole.outputs, atol=0.2) and weights(made) != weights(whole)
+
+
 @pytest.mark.parametrize("kind", ["classification", "regression", "tagging", "extractive-qa", "reranking"])
 def test_the_true_answers_are_for_the_teacher_only(small, kind, tmp_path):
     data = of_kind(kind)
