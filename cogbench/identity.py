@@ -28,7 +28,8 @@ def identity(part: Any, *, without: frozenset[str] = frozenset()) -> dict[str, A
     known = code(type(part).__module__)
     if known["sha256"] is None:  # typed in by hand: no source says whether it is still the same, so it is never reused
         known["sha256"] = f"process {os.getpid()}, class {id(type(part))}"
-    return {"is": f"{type(part).__module__}:{type(part).__qualname__}", **held, "code": known}
+    module = type(part).__module__.replace("__mp_main__", "__main__")  # as a script's own workers call the script
+    return {"is": f"{module}:{type(part).__qualname__}", **held, "code": known}
 
 
 def code(module: str) -> dict[str, str | None]:

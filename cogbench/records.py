@@ -127,7 +127,8 @@ class Settings:
     """How one training is done.
 
     `learning_rate` is the peak of a linear schedule with `warmup` (a share of the steps); `min_steps` raises the
-    number of epochs until the optimiser has made so many steps; texts are cut at `max_length` tokens.
+    number of epochs until the optimiser has made so many steps; texts are cut at `max_length` tokens; `precision` is
+    the arithmetic of the matrix products, while weights and their updates are single precision.
     """
 
     epochs: int
@@ -136,6 +137,7 @@ class Settings:
     max_length: int = 128
     warmup: float = 0.0
     min_steps: int = 0
+    precision: Literal["fp32", "bf16"] = "fp32"
 
     def steps(self, n_examples: int) -> int:
         """Return the number of optimiser steps on so many examples: whole epochs, at least `min_steps`."""

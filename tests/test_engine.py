@@ -143,6 +143,18 @@ SLOW_TOY = """
 """
 
 
+def test_a_part_that_a_script_defines_runs_in_its_workers(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(textwrap.dedent(SLOW).replace("from slow_toy import Slow\n", textwrap.dedent(SLOW_TOY)))
+    done = subprocess.run(
+        [sys.executable, script, tmp_path / "store"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "LOG": str(tmp_path / "log")},
+    )
+    assert done.stdout == "failed []\n" and done.returncode == 0
+
+
 @pytest.fixture
 def slow(tmp_path):
     """Start a run of four slow trainings on two workers; returns the process and the log of trainings begun."""

@@ -111,7 +111,7 @@ class Distilled:
         tokenizer = student.tokenizer(files)
         rows = encoded(tokenizer, self._more(train, recipe.seed, files, limit), limit)
         names, steps = tokenizer.model_input_names, 0
-        how: dict[str, Any] = {"seed": recipe.seed, "out": out, "precision": student.precision}
+        how: dict[str, Any] = {"seed": recipe.seed, "out": out}
         if first.epochs:
             with imitating(model, master, names) as loss:
                 steps += fit(model, tokenizer, rows, first, loss=loss, **how)

@@ -4,7 +4,7 @@ A row is what goes through the model at once; an example has one, or several whe
 list of passages. Heads and losses are transformers' own, so that anybody can load a trained model.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
@@ -90,14 +90,19 @@ def row(rows: Rows, i: int) -> dict[str, Any]:
     return {name: column[i] for name, column in rows.items()}
 
 
-def outputs_of_rows(model: Any, tokenizer: Any, rows: Rows) -> list[Array]:
-    """Return what the head gives for each row: (n_outputs,), or (n_pieces, n_outputs) where each piece has some."""
+def outputs_of_rows(
+    model: Any, tokenizer: Any, rows: Rows, batches: Iterable[Sequence[int]] | None = None
+) -> list[Array]:
+    """Return what the head gives for each row: (n_outputs,), or (n_pieces, n_outputs) where each piece has some.
+
+    `batches` of row numbers are those of like lengths unless given.
+    """
     import torch
 
     found: list[Array] = [np.empty(0)] * len(rows["input_ids"])
     model.eval()
     with torch.inference_mode():
-        for numbers in by_length(rows):
+        for numbers in batches or by_length(rows):
             made = {k: v.to(model.device) for k, v in batch(tokenizer, (row(rows, i) for i in numbers)).items()}
             out = model(**{k: v for k, v in made.items() if k in tokenizer.model_input_names})
             values = torch.stack([out.start_logits, out.end_logits], -1) if "start_logits" in out else out.logits

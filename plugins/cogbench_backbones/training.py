@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -27,7 +27,6 @@ def fit(
     *,
     seed: int,
     out: Path,
-    precision: str = "fp32",
     loss: Loss | None = None,
 ) -> int:
     """Train all weights with AdamW, batches of like lengths and a linear schedule; return the number of steps.
@@ -44,8 +43,6 @@ def fit(
         Of the order of the rows and of dropout.
     out : Path
         An empty folder.
-    precision : {"fp32", "bf16"}
-        Arithmetic.
     loss : callable, optional
         `loss(model, batch, whole)` instead of the loss of the model's own head. While it is trained, the model numbers
         its tokens by itself; `whole` is the same batch as any other model of this vocabulary takes it.
@@ -55,12 +52,13 @@ def fit(
     steps = settings.steps(len(rows["input_ids"]))
     trainer = (_trainer(loss, words[1]) if loss else hf.Trainer)(
         model=model,
-        args=_arguments(settings, steps, seed, out, precision),
+        args=_arguments(settings, steps, seed, out),
         train_dataset=_Items(rows),
         data_collator=partial(batch, tokenizer),
     )
     trainer.remove_callback(hf.PrinterCallback)  # it prints on stdout, which is for results
     trainer.train()
+    trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False)  # or bf16 goes on after the training
     all_words(model, words)
     return steps
 
@@ -79,7 +77,7 @@ def _trainer(loss: Loss, tokens: "Tensor") -> Any:
     return WithLoss
 
 
-def _arguments(settings: Settings, steps: int, seed: int, out: Path, precision: str) -> Any:
+def _arguments(settings: Settings, steps: int, seed: int, out: Path) -> Any:
     return transformers().TrainingArguments(
         output_dir=str(out),
         max_steps=steps,
@@ -89,7 +87,7 @@ def _arguments(settings: Settings, steps: int, seed: int, out: Path, precision: 
         lr_scheduler_type="linear",
         seed=seed,
         data_seed=seed,
-        bf16=precision == "bf16",
+        bf16=settings.precision == "bf16",
         use_cpu=device() == "cpu",  # or bf16 is refused there
         train_sampling_strategy="group_by_length",  # twice as fast as batches of mixed lengths
         save_strategy="no",
@@ -172,6 +170,24 @@ def transformers() -> Any:
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     return transformers
+
+
+def fast_precision() -> Literal["fp32", "bf16"]:
+    """Return bf16 where the processor itself computes with it, else fp32; emulated, bf16 is slower than fp32."""
+    import torch
+
+    if device() == "cuda":
+        has = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        has = any(torch.cpu.get_capabilities().get(name) for name in ("avx512_bf16", "amx_bf16"))
+    return "bf16" if has else "fp32"
+
+
+def arithmetic(settings: Settings) -> Any:
+    """Return a context in which a model computes in these settings' precision."""
+    import torch
+
+    return torch.autocast(device(), torch.bfloat16, enabled=settings.precision == "bf16")
 
 
 def device() -> str:

@@ -255,7 +255,7 @@ def test_options_of_the_student_and_the_teacher_are_set_by_their_place():
         KNOWN["minilm-2l-distilled"],
         [f"minilm-2l-distilled.{o}" for o in ("temperature=2", "student.precision=bf16", "prediction_epochs=none")],
     )
-    assert (found.temperature, found.student.precision, found.teacher.precision) == (2.0, "bf16", "fp32")
+    assert (found.temperature, found.student.precision, found.teacher.precision) == (2.0, "bf16", None)
     assert found.prediction_epochs is None
 
 
@@ -279,10 +279,10 @@ def test_the_same_seed_gives_the_same_weights(small, tmp_path):
 
 
 def test_a_student_of_half_precision_learns_too(small, tmp_path):
-    half = replace(small, student=replace(small.student, precision="bf16"))
     recipe = Recipe(TASKS[:1], settings=FEW)
+    half = replace(recipe, settings=replace(FEW, precision="bf16"))
     teacher, whole = taught(small, recipe, tmp_path / "whole")
-    _, made = taught(half, recipe, tmp_path / "half", teacher=teacher)
+    _, made = taught(small, half, tmp_path / "half", teacher=teacher)
     assert np.allclose(made.outputs, whole.outputs, atol=0.2) and weights(made) != weights(whole)
 
 
