@@ -4,10 +4,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .baselines import popularity, size
     from .contracts import check_backbone, check_estimator, check_signal, check_task
     from .errors import BrokenPlugin, CogbenchError, FailedCells, MissingData, UnknownName, UnusableData
     from .evidence import NEEDS, Evidence
     from .files import Files, read_table
+    from .guesses import score
     from .hookspecs import hookimpl
     from .kinds import KINDS
     from .loading import Parts, load
@@ -35,10 +37,12 @@ if TYPE_CHECKING:
     from .transfer import read_oracle
 
 _HOME = {
+    "baselines": "popularity size",
     "contracts": "check_backbone check_estimator check_signal check_task",
     "errors": "BrokenPlugin CogbenchError FailedCells MissingData UnknownName UnusableData",
     "evidence": "NEEDS Evidence",
     "files": "Files read_table",
+    "guesses": "score",
     "hookspecs": "hookimpl",
     "kinds": "KINDS",
     "loading": "Parts load",

@@ -11,13 +11,14 @@ import numpy as np
 from . import engine
 from .cells import Cell, Encoding, Workspace
 from .errors import CogbenchError, FailedCells, UnusableData
+from .evaluation import scores
 from .files import Files, home
 from .identity import distribution_of
 from .loading import Parts, load
 from .metrics import check_metric
 from .parts import Backbone, Estimator, Task, encode, options
 from .questions import Question, questions
-from .ranking import rank, scores
+from .ranking import rank
 from .records import Oracle, Source, TaskMatrix
 from .result import SCHEMA_VERSION, Cells, DataUsed, OracleUsed, Provenance, Result, SignalReport, TaskReport, rows
 from .store import Store

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from .cells import Cell, Training
@@ -12,7 +11,7 @@ from .loading import Parts
 from .parts import Backbone, Estimator, Signal, Task
 from .records import Oracle, Suite
 from .setting import check_targets, varied
-from .transfer import read_oracle, trainings
+from .transfer import find_oracle, trainings
 
 MEASURED: Literal["measured"] = "measured"
 STIMULI = frozenset({"representations", "responses"})  # what needs a signal
@@ -127,7 +126,4 @@ def _oracle(
         return table.part(tasks) if table and known >= {*tasks} else None
     if asked == MEASURED:
         return MEASURED
-    if isinstance(asked, str):
-        file = asked not in parts.oracles and Path(asked).suffix in (".csv", ".tsv", ".json")
-        asked = read_oracle(Path(asked)) if file else parts.find("oracle", asked)
-    return asked.part(tasks)  # type: ignore[union-attr]
+    return find_oracle(parts, asked).part(tasks)

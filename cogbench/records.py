@@ -307,6 +307,8 @@ class Oracle:
         The target's metric without a source.
     standard_error : array of shape (n_sources, n_targets), optional
         Of each transfer.
+    by_seed : array of shape (n_seeds, n_sources, n_targets), optional
+        The transfers of each training seed, whose mean `transfers` holds.
     per_example : mapping of (source, target) to array of shape (n_examples,), optional
         Each evaluation example's own score, larger is better.
     metrics : mapping of str to str
@@ -322,6 +324,7 @@ class Oracle:
     transfers: TaskMatrix
     no_transfer: Array | None = None
     standard_error: Array | None = None
+    by_seed: Array | None = None
     per_example: Mapping[tuple[str, str], Array] | None = None
     metrics: Mapping[str, str] = field(default_factory=dict)
     kind: Literal["published", "measured"] = "published"
@@ -329,15 +332,18 @@ class Oracle:
     licence: str = ""
     note: str = ""
 
-    def part(self, tasks: Sequence[str]) -> "Oracle":
-        """Return the oracle of these tasks only, sources and targets alike, in this order."""
-        rows = [self.transfers.sources.index(t) for t in tasks if t in self.transfers.sources]
-        columns = [self.transfers.targets.index(t) for t in tasks if t in self.transfers.targets]
+    def part(self, sources: Sequence[str], targets: Sequence[str] | None = None) -> "Oracle":
+        """Return the oracle of these tasks, in this order; without `targets` they are sources and targets alike."""
+        targets = sources if targets is None else targets
+        transfers = self.transfers.part(sources, targets)
+        rows = [self.transfers.sources.index(t) for t in sources]
+        columns = [self.transfers.targets.index(t) for t in targets]
         return replace(
             self,
-            transfers=self.transfers.part(tasks, tasks),
+            transfers=transfers,
             no_transfer=None if self.no_transfer is None else self.no_transfer[columns],
             standard_error=None if self.standard_error is None else self.standard_error[np.ix_(rows, columns)],
+            by_seed=None if self.by_seed is None else self.by_seed[:, rows][:, :, columns],
         )
 
 

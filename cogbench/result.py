@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .errors import MissingData, UnusableData
-from .ranking import Scores
+from .evaluation import Scores
 from .records import Array, TaskMatrix
 from .store import digest, write_whole
 

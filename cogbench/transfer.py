@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from .cells import Training, Workspace
 from .errors import MissingData, UnusableData
 from .parts import Backbone, Task
 from .records import Oracle, Recipe, TaskMatrix
+
+if TYPE_CHECKING:
+    from .loading import Parts
 
 NO_TRANSFER = "no-transfer"  # the row of a table that holds the targets trained without a source
 
@@ -57,12 +60,21 @@ def measured(
         transfers=TaskMatrix.square(names, mean),
         no_transfer=mean.diagonal().copy(),
         standard_error=spread,
+        by_seed=values if len(found) > 1 else None,
         per_example={p: np.mean([f[p].per_example for f in found], axis=0) for p in found[0]},
         metrics={t.name: t.metric for t in tasks},
         kind="measured",
         source=f"measured by cogbench with seeds {', '.join(map(str, seeds))}"
         + (f" and at most {max_train} training examples" if max_train else ""),
     )
+
+
+def find_oracle(parts: "Parts", asked: str | Oracle) -> Oracle:
+    """Return an oracle by its name or its file; one that is given is returned as it is."""
+    if isinstance(asked, Oracle):
+        return asked
+    file = asked not in parts.oracles and Path(asked).suffix in (".csv", ".tsv", ".json")
+    return read_oracle(Path(asked)) if file else parts.find("oracle", asked)
 
 
 def read_oracle(path: Path, *, name: str | None = None, **known: Any) -> Oracle:
@@ -82,18 +94,9 @@ def read_oracle(path: Path, *, name: str | None = None, **known: Any) -> Oracle:
     """
     if path.suffix == ".json":
         return _from_json(path)
-    if not path.is_file():
-        raise MissingData(f"no file {str(path)!r}.")
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:  # -sig: spreadsheets write a byte order mark
-            lines = csv.reader(file, delimiter="\t" if path.suffix == ".tsv" else ",")
-            head, *body = [line for line in lines if any(line)] or [[]]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UnusableData(f"{str(path)!r} is no table in UTF-8: {error}.") from error
-    if not head or head[0] != "source":
+    head, body = table_rows(path)
+    if head[:1] != ["source"]:
         raise UnusableData(f"{str(path)!r} has no first column 'source'; it has {', '.join(head) or 'nothing'}.")
-    if ragged := next((row[0] for row in body if len(row) != len(head)), None):
-        raise UnusableData(f"{str(path)!r}: row {ragged!r} has another number of cells than the first line.")
     rows, targets = [row[0] for row in body], tuple(head[1:])
     try:
         values = np.array([[float(v) if v.strip() else np.nan for v in row[1:]] for row in body])  # (row, target)
@@ -106,6 +109,21 @@ def read_oracle(path: Path, *, name: str | None = None, **known: Any) -> Oracle:
         transfers=TaskMatrix(tuple(rows[i] for i in kept), targets, values[kept]),
         no_transfer=alone,
     )
+
+
+def table_rows(path: Path) -> tuple[list[str], list[list[str]]]:
+    """Return the first line of a csv or tsv, and its other lines: as long, empty ones left out."""
+    if not path.is_file():
+        raise MissingData(f"no file {str(path)!r}.")
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:  # -sig: spreadsheets write a byte order mark
+            lines = csv.reader(file, delimiter="\t" if path.suffix == ".tsv" else ",")
+            head, *body = [line for line in lines if any(line)] or [[]]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UnusableData(f"{str(path)!r} is no table in UTF-8: {error}.") from error
+    if ragged := next((row[0] for row in body if len(row) != len(head)), None):
+        raise UnusableData(f"{str(path)!r}: row {ragged!r} has another number of cells than the first line.")
+    return head, body
 
 
 def write_oracle(oracle: Oracle, path: Path) -> None:
@@ -124,12 +142,13 @@ def write_oracle(oracle: Oracle, path: Path) -> None:
         "transfers": rounded(oracle.transfers.values),
         "no_transfer": None if oracle.no_transfer is None else rounded(oracle.no_transfer)[0],
         "standard_error": rounded(oracle.standard_error),
+        "by_seed": None if oracle.by_seed is None else [rounded(values) for values in oracle.by_seed],
     }
     body = ",\n".join(
         f" {json.dumps(k)}: "
         + (
             "[\n  " + ",\n  ".join(map(json.dumps, v)) + "\n ]"
-            if k in ("transfers", "standard_error") and v
+            if k in ("transfers", "standard_error", "by_seed") and v
             else json.dumps(v)
         )
         for k, v in record.items()
@@ -150,8 +169,8 @@ def _from_json(path: Path) -> Oracle:
             tuple(held.pop("sources")), tuple(held.pop("targets")), np.array(held.pop("transfers"), np.float64)
         )
         arrays: dict[str, Any] = {
-            k: None if (v := held.pop(k)) is None else np.array(v, np.float64)
-            for k in ("no_transfer", "standard_error")
+            k: None if (v := held.pop(k, None)) is None else np.array(v, np.float64)
+            for k in ("no_transfer", "standard_error", "by_seed")
         }
         return Oracle(transfers=matrix, **arrays, **held)
     except (ValueError, KeyError, TypeError, AttributeError) as error:

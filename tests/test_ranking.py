@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose
 from scipy.stats import rankdata
 
 from cogbench import Oracle, TaskMatrix, UnusableData, load, rank
-from cogbench.ranking import chance_p, scores
+from cogbench.evaluation import chance_p, scores
 
 NAMES = tuple("abcdefgh")
 

@@ -1,0 +1,51 @@
+"""What a guess must beat: rankings that look at no model, as `evidence` for estimators and beside every score."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from .ranking import rank
+from .records import Array, Oracle, TaskMatrix
+
+
+def popularity(oracle: Oracle) -> TaskMatrix:
+    """Return how well each source serves the other targets: the negative mean of its oracle ranks there.
+
+    The target's own transfers are left out, and so is the source as a target; NaN where there is no other target. It
+    knows the oracle's data, as AHP does, so it belongs beside AHP and not beside CRA.
+    """
+    ranks = rank(oracle.transfers).ranks  # (s, t), NaN for a task with itself
+    known = np.isfinite(ranks)
+    total, count = np.where(known, ranks, 0).sum(axis=1, keepdims=True), known.sum(axis=1, keepdims=True)
+    rest, n = total - np.where(known, ranks, 0), count - known  # (s, t): over the other targets
+    values = -np.divide(rest, n, out=np.full(rest.shape, np.nan), where=n > 0)
+    return TaskMatrix(oracle.transfers.sources, oracle.transfers.targets, values)
+
+
+def size(sources: Sequence[str], targets: Sequence[str], rows: Mapping[str, int]) -> TaskMatrix:
+    """Return the logarithm of each source's number of training examples, the same for all targets; NaN if unknown."""
+    column = np.log([rows.get(s) or np.nan for s in sources])  # (s,)
+    return TaskMatrix(tuple(sources), tuple(targets), np.tile(column[:, None], (1, len(targets))))
+
+
+def baselines(oracle: Oracle, rows: Mapping[str, int]) -> dict[str, float]:
+    """Return the TRS of random choice (its exact expectation), of popularity, and of size where all sizes are known.
+
+    Parameters
+    ----------
+    oracle : Oracle
+        What rankings are scored against.
+    rows : mapping of str to int
+        The official number of training examples of each source, as far as known.
+    """
+    true = rank(oracle.transfers)
+    found = {"random": float(((true.candidates.sum(axis=0) + 1) / 2).mean())}
+    if len(true.targets) > 1:
+        found["popularity"] = _trs(popularity(oracle), true.ranks)
+    if all(rows.get(s) for s in true.sources):
+        found["size"] = _trs(size(true.sources, true.targets, rows), true.ranks)
+    return found
+
+
+def _trs(matrix: TaskMatrix, ranks: Array) -> float:
+    return float((rank(matrix).picks(1) * np.nan_to_num(ranks)).sum(axis=0).mean())

@@ -1,0 +1,341 @@
+"""How good a ranking is: scores against an oracle, what chance gives, and how far the oracle's own noise moves them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import comb
+from typing import Literal, get_args
+
+import numpy as np
+
+from .errors import UnusableData
+from .ranking import Ranking, rank
+from .records import Array, Oracle
+
+Gain = Literal["rank", "linear", "linear_minmax", "exp_fraction", "exp_percent"]
+KS = (3, 4, 5)  # of the paper's Table 3, with its M
+TOP_M = 6
+DRAWS = 200  # resampled oracles
+
+
+@dataclass(frozen=True)
+class Scores:
+    """How good a ranking is, against an oracle. None where a score is undefined; `notes` says for which targets.
+
+    Attributes
+    ----------
+    trs : float
+        Mean oracle rank of the predicted best source; 1 is perfect (paper, section 4.3).
+    trs_chance, trs_p : float
+        Its expectation under random choice, and the exact probability of one as low or lower.
+    trs_interval : tuple of two floats
+        95 % bootstrap interval over targets.
+    trs_resolution : float
+        The smallest difference between the TRS of two random rankings that occurs in at most 5 % of pairs: smaller
+        differences between two estimators are within chance on an oracle of this size.
+    rank_of_best : float
+        Mean predicted rank of the truly best source (Vu et al. 2020).
+    top_k, top_k_chance : dict of str to float
+        Share of the k predicted best sources among the oracle's top M; and its expectation (paper, Table 3).
+    selected_mean, oracle_best_mean, random_mean, no_transfer_mean : float
+        Mean over targets of the target's metric after the predicted best, the truly best and a random source, and
+        without any (None where the oracle does not know it).
+    selected_gain, oracle_best_gain, random_gain : float
+        The same in percent of the metric without transfer, over the targets where that is above 0.
+    helping, selected_helping : float
+        Share of all sources, and of the predicted best ones, after which a target does better than without.
+    regret : dict of str to float
+        Mean of 100 (best - best of the k predicted) / best, over targets whose best is above 0 (Lin et al. 2024).
+    ndcg : dict of str to float
+        Normalised discounted cumulative gain at k and over all sources; ties count as their expectation.
+    spearman, kendall : float
+        Mean over targets of the rank correlation of all sources; Kendall's tau-b.
+    resampled : dict of str to (mean, standard deviation), optional
+        The scores over oracles drawn from this one's seeds or standard errors.
+    notes : tuple of str
+        What was left out of a mean.
+    per_target : dict of str to float
+        The oracle rank of each target's predicted best source.
+    """
+
+    trs: float
+    trs_chance: float
+    trs_p: float
+    trs_interval: tuple[float, float]
+    trs_resolution: float
+    rank_of_best: float
+    top_k: dict[str, float]
+    top_k_chance: dict[str, float]
+    top_m: int
+    selected_mean: float
+    oracle_best_mean: float
+    random_mean: float
+    no_transfer_mean: float | None
+    selected_gain: float | None
+    oracle_best_gain: float | None
+    random_gain: float | None
+    helping: float | None
+    selected_helping: float | None
+    regret: dict[str, float | None]
+    ndcg: dict[str, float | None]
+    ndcg_gain: Gain
+    spearman: float | None
+    kendall: float | None
+    resampled: dict[str, tuple[float, float]] | None
+    notes: tuple[str, ...]
+    per_target: dict[str, float]
+
+
+def scores(
+    predicted: Ranking,
+    true: Ranking,
+    oracle: Oracle,
+    *,
+    ks: Sequence[int] = KS,
+    top_m: int = TOP_M,
+    gain: Gain = "rank",
+) -> Scores:
+    """Score a predicted ranking against the true one.
+
+    Parameters
+    ----------
+    predicted, true : Ranking
+        Of the same sources and targets.
+    oracle : Oracle
+        The transfers that `true` ranks.
+    ks, top_m : int
+        The k and M of top-k in top-M; the same k serve regret and NDCG, beside 1 and all.
+    gain : {"rank", "linear", "linear_minmax", "exp_fraction", "exp_percent"}
+        Of NDCG: number of candidates less the oracle rank (no unit); the metric, or that scaled from 0 to 1 for each
+        target; 2 to the metric less 1, as a fraction or, as Lin et al. (2024) have it, in percent.
+
+    Raises
+    ------
+    UnusableData
+        If the rankings are of different tasks, a target has no candidate source, or a k, M or gain is none.
+    """
+    if (predicted.sources, predicted.targets) != (true.sources, true.targets):
+        raise UnusableData("the predicted and the true ranking are of different tasks.")
+    if not len(true.targets) or not true.candidates.any(axis=0).all():
+        raise UnusableData("a target has no candidate source.")
+    if min(*ks, top_m, len(ks)) < 1 or gain not in get_args(Gain):
+        raise UnusableData(
+            f"k {', '.join(map(str, ks))}, M {top_m}, gain {gain!r}: expected numbers from 1, and one of "
+            f"{', '.join(get_args(Gain))}."
+        )
+    n_candidates = true.candidates.sum(axis=0)  # (t,)
+    found, notes = _measured(predicted, true, oracle, ks, top_m, gain)
+    picked = _picked(predicted, true)  # (t,)
+    law = chance_law(true)
+    top = true.candidates & (true.ranks <= top_m)
+    return Scores(
+        trs=found["trs"],
+        trs_chance=float(((n_candidates + 1) / 2).mean()),
+        trs_p=_share_up_to(law, float(picked.sum())),
+        trs_interval=bootstrap_interval(picked),
+        trs_resolution=resolution(law) / len(true.targets),
+        rank_of_best=found["rank_of_best"],
+        top_k={str(k): found[f"top-{k}"] for k in ks},
+        top_k_chance={str(k): float((top.sum(axis=0) / n_candidates).mean()) for k in ks},
+        top_m=top_m,
+        no_transfer_mean=None if oracle.no_transfer is None else _mean(oracle.no_transfer),
+        selected_mean=found["selected_mean"],
+        oracle_best_mean=found["oracle_best_mean"],
+        random_mean=found["random_mean"],
+        regret={str(k): _known(found[f"regret@{k}"]) for k in (1, *ks)},
+        ndcg={str(k): _known(found[f"ndcg@{k}"]) for k in (*ks, "all")},
+        ndcg_gain=gain,
+        spearman=_known(found["spearman"]),
+        kendall=_known(found["kendall"]),
+        **{name: _known(found[name]) for name in _GAINS},  # type: ignore[arg-type]
+        resampled=_resampled(predicted, oracle, ks, top_m, gain),
+        notes=tuple(notes),
+        per_target={t: float(r) for t, r in zip(true.targets, picked, strict=True)},
+    )
+
+
+_GAINS = ("selected_gain", "oracle_best_gain", "random_gain", "helping", "selected_helping")
+
+
+def _measured(
+    predicted: Ranking, true: Ranking, oracle: Oracle, ks: Sequence[int], top_m: int, gain: Gain
+) -> tuple[dict[str, float], list[str]]:
+    """Return all scores that one oracle gives, NaN where undefined, and what was left out."""
+    candidates, notes = true.candidates, list[str]()
+
+    def mean_of(values: Array, what: str) -> float:
+        """Mean over targets where it is defined."""
+        if lost := [t for t, v in zip(true.targets, values, strict=True) if np.isnan(v)]:
+            notes.append(f"{what} undefined for {', '.join(lost)}: left out of the mean")
+        return _mean(values)
+
+    ranks = np.where(candidates, true.ranks, 0)
+    values = np.where(candidates, oracle.transfers.values, np.nan)  # (s, t)
+    first, best = predicted.picks(1), true.picks(1)
+    selected = (first * np.nan_to_num(values)).sum(axis=0)  # (t,)
+    selected[(first * np.isnan(values)).sum(axis=0) > 0] = np.nan
+    top = candidates & (ranks <= top_m)
+    of_best, of_mean = np.nanmax(values, axis=0), np.nanmean(values, axis=0)
+    found = {
+        "trs": _mean(_picked(predicted, true)),
+        "rank_of_best": _mean((best * np.where(candidates, predicted.ranks, 0)).sum(axis=0)),
+        **{
+            f"top-{k}": _mean((predicted.picks(k) * top).sum(axis=0) / np.minimum(k, candidates.sum(axis=0)))
+            for k in ks
+        },
+        "selected_mean": mean_of(selected, "the metric after the predicted best source is"),
+        "oracle_best_mean": _mean(of_best),
+        "random_mean": _mean(of_mean),
+        **dict.fromkeys(_GAINS, np.nan),
+    }
+    if (alone := oracle.no_transfer) is not None:
+        base = np.where(alone > 0, alone, np.nan)
+        found["selected_gain"] = mean_of(100 * (selected - base) / base, "relative gain is")
+        found["oracle_best_gain"] = _mean(100 * (of_best - base) / base)
+        found["random_gain"] = _mean(100 * (of_mean - base) / base)
+        helps = candidates & (values > alone)
+        found["helping"] = float(helps.sum() / candidates.sum())
+        found["selected_helping"] = _mean((first * helps).sum(axis=0))
+    for k in (1, *ks):
+        share = np.array(list(_regret(predicted, values, k)))
+        found[f"regret@{k}"] = mean_of(share, "regret is") if k == 1 else _mean(share)
+    gains = _gains(true, values, gain)
+    for name, k in {**{str(k): k for k in ks}, "all": len(ranks)}.items():
+        found[f"ndcg@{name}"] = _mean(_ndcg(predicted, gains, k))
+    both = [_correlations(p, r) for p, r in zip(predicted.ranks.T, true.ranks.T, strict=True)]
+    found["spearman"] = mean_of(np.array([s for s, _ in both]), "rank correlation is")
+    found["kendall"] = _mean(np.array([k for _, k in both]))
+    return found, notes
+
+
+def _picked(predicted: Ranking, true: Ranking) -> Array:
+    """Return the oracle rank of each target's predicted best source, tied ones averaged: (n_targets,)."""
+    return (predicted.picks(1) * np.where(true.candidates, true.ranks, 0)).sum(axis=0)
+
+
+def _regret(predicted: Ranking, values: Array, k: int) -> Iterator[float]:
+    """Yield each target's regret; where a tie leaves open which sources are among the k, its expectation."""
+    shares = predicted.picks(k)  # (s, t)
+    for share, column in zip(shares.T, values.T, strict=True):
+        best = np.nanmax(column)
+        sure, open_ = column[share == 1], np.sort(column[(share > 0) & (share < 1)])
+        if best <= 0 or np.isnan(column[share > 0]).any():
+            yield np.nan
+            continue
+        floor, n = sure.max(initial=-np.inf), len(open_)
+        chosen = round(share[(share > 0) & (share < 1)].sum())
+        if n:  # of the sorted n, the i-th (from 0) is the largest of the chosen in comb(i, chosen - 1) draws
+            odds = np.array([comb(i, chosen - 1) for i in range(n)]) / comb(n, chosen)
+            floor = float(odds @ np.maximum(open_, floor))
+        yield 100 * (best - floor) / best
+
+
+def _gains(true: Ranking, values: Array, gain: Gain) -> Array:
+    """Return what finding each source is worth: (n_sources, n_targets), 0 where it is no candidate."""
+    if gain == "rank":
+        worth = true.candidates.sum(axis=0) - true.ranks
+    elif gain == "linear":
+        worth = values
+    elif gain == "linear_minmax":
+        low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
+        worth = (values - low) / np.where(high > low, high - low, np.nan)
+    else:
+        percent = np.nanmax(np.abs(values)) > 1
+        fraction = values / 100 if percent else values
+        worth = 2.0 ** (fraction if gain == "exp_fraction" else 100 * fraction) - 1
+    return np.where(true.candidates, np.nan_to_num(worth), 0)
+
+
+def _ndcg(predicted: Ranking, gains: Array, k: int) -> Array:
+    """Return each target's NDCG at k, tied sources sharing their places: (n_targets,), NaN where no gain is above 0."""
+    n = len(gains)
+    discounts = np.where(np.arange(n) < k, 1 / np.log2(np.arange(n) + 2), 0)
+    total = np.concatenate([[0], np.cumsum(discounts)])
+    places = np.where(predicted.candidates, np.maximum(predicted.equal, 1), 1)
+    share = (total[np.minimum(predicted.better + places, n)] - total[predicted.better]) / places  # (s, t)
+    found = (gains * np.where(predicted.candidates, share, 0)).sum(axis=0)
+    ideal = (np.sort(gains, axis=0)[::-1] * discounts[:, None]).sum(axis=0)
+    return np.divide(found, ideal, out=np.full(len(ideal), np.nan), where=ideal > 0)
+
+
+def _correlations(predicted: Array, true: Array) -> tuple[float, float]:
+    """Return Spearman's rho and Kendall's tau-b of two columns of ranks; NaN where one is constant."""
+    x, y = (c[np.isfinite(true)] for c in (predicted, true))
+    if len(x) < 2 or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return np.nan, np.nan
+    a, b = (np.sign(c[:, None] - c) for c in (x, y))
+    tau = (a * b).sum() / np.sqrt(np.square(a).sum() * np.square(b).sum())
+    return float(np.corrcoef(x, y)[0, 1]), float(tau)
+
+
+def chance_law(true: Ranking) -> Array:
+    """Return the exact distribution of twice the sum of ranks of random choices, one of each target's candidates.
+
+    The distributions of the targets' ranks are convolved on a grid of halves, on which all average ranks lie.
+    """
+    law = np.ones(1)
+    for column in true.ranks.T:
+        doubled = np.rint(2 * column[np.isfinite(column)]).astype(int)
+        law = np.convolve(law, np.bincount(doubled) / len(doubled))
+    return law
+
+
+def chance_p(true: Ranking, total: float) -> float:
+    """Return the exact probability that random choices have a sum of ranks of at most `total`."""
+    return _share_up_to(chance_law(true), total)
+
+
+def _share_up_to(law: Array, total: float) -> float:
+    return float(min(1.0, law[: int(np.floor(2 * total + 1e-9)) + 1].sum()))
+
+
+def resolution(law: Array, *, level: float = 0.05) -> float:
+    """Return the smallest difference of two sums from a law that is exceeded or met in at most `level` of pairs."""
+    difference = np.convolve(law, law[::-1])  # from -(n - 1) to n - 1 halves
+    middle = len(law) - 1
+    beyond = 2 * np.cumsum(difference[::-1])[::-1][middle:]  # P(|D| >= d) for d > 0
+    return float(np.flatnonzero(np.append(beyond[1:], 0) <= level)[0] + 1) / 2
+
+
+def bootstrap_interval(picked: Array, *, draws: int = 10_000, seed: int = 0) -> tuple[float, float]:
+    """Return the 95 % percentile interval of the mean rank over resampled targets; `picked` is (n_targets,)."""
+    rows = np.random.default_rng(seed).integers(len(picked), size=(draws, len(picked)))
+    low, high = np.percentile(picked[rows].mean(axis=1), [2.5, 97.5])
+    return float(low), float(high)
+
+
+def resampled(oracle: Oracle, *, draws: int = DRAWS, seed: int = 0) -> Iterator[Oracle]:
+    """Yield oracles as other seeds or other evaluation examples might have given them.
+
+    Each transfer is the mean of as many seeds as there are, drawn with replacement; or, where only its standard error
+    is known, drawn from a normal distribution. Nothing is yielded for an oracle that knows neither.
+    """
+    rng, values = np.random.default_rng(seed), oracle.transfers.values
+    for _ in range(draws):
+        if oracle.by_seed is not None:
+            rows = rng.integers(len(oracle.by_seed), size=oracle.by_seed.shape)
+            drawn = np.take_along_axis(oracle.by_seed, rows, axis=0).mean(axis=0)
+        elif oracle.standard_error is not None:
+            drawn = rng.normal(values, np.nan_to_num(oracle.standard_error))
+        else:
+            return
+        yield replace(oracle, transfers=replace(oracle.transfers, values=drawn))
+
+
+def _resampled(
+    predicted: Ranking, oracle: Oracle, ks: Sequence[int], top_m: int, gain: Gain
+) -> dict[str, tuple[float, float]] | None:
+    found = [_measured(predicted, rank(o.transfers), o, ks, top_m, gain)[0] for o in resampled(oracle)]
+    if not found:
+        return None
+    columns: Mapping[str, Array] = {name: np.array([f[name] for f in found]) for name in found[0]}
+    return {name: (_mean(c), float(np.nanstd(c, ddof=1))) for name, c in columns.items() if np.isfinite(c).any()}
+
+
+def _mean(values: Array) -> float:
+    """Mean of what is not NaN."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else float("nan")
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else value
