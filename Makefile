@@ -4,7 +4,7 @@ BIN = .venv/bin
 export OMP_NUM_THREADS = 1
 export OMP_WAIT_POLICY = passive
 
-.PHONY: demo test lint types check format schema mini-oracle clean
+.PHONY: demo test lint types check format schema mini-oracle reproduce clean
 
 demo: .venv/demo  ## The main job on the embedded, synthetic suite: no data, no hub.
 	$(BIN)/cogbench run --suite mini --backbone minilm-2l --estimator cnm --estimator cra --estimator dse \
@@ -29,6 +29,9 @@ schema: .venv/dev  ## Write docs/result.schema.json anew after a change of the r
 
 mini-oracle: .venv/demo  ## Measure the shipped oracle of the mini suite again.
 	$(BIN)/python benchmarks/mini_oracle.py --seeds 0
+
+reproduce: .venv/demo  ## Write docs/reproduction.md: the paper's tables recomputed, beside what is printed.
+	$(BIN)/python benchmarks/reproduce.py
 
 .venv/demo: pyproject.toml constraints.txt
 	test -d .venv || $(PYTHON) -m venv .venv

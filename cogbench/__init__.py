@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .baselines import popularity, size
+    from .comparing import compare
     from .contracts import check_backbone, check_estimator, check_signal, check_task
     from .errors import BrokenPlugin, CogbenchError, FailedCells, MissingData, UnknownName, UnusableData
     from .evidence import NEEDS, Evidence
@@ -34,10 +35,12 @@ if TYPE_CHECKING:
     from .result import Result
     from .store import Store
     from .table import TableTask
+    from .taxonomy import tree
     from .transfer import read_oracle
 
 _HOME = {
     "baselines": "popularity size",
+    "comparing": "compare",
     "contracts": "check_backbone check_estimator check_signal check_task",
     "errors": "BrokenPlugin CogbenchError FailedCells MissingData UnknownName UnusableData",
     "evidence": "NEEDS Evidence",
@@ -54,6 +57,7 @@ _HOME = {
     "result": "Result",
     "store": "Store",
     "table": "TableTask",
+    "taxonomy": "tree",
     "transfer": "read_oracle",
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names.split()}

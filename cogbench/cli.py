@@ -1,5 +1,6 @@
 """The command line: parse, call one function, print. Data goes to stdout, everything else to stderr."""
 
+import json
 import logging
 import os
 import sys
@@ -15,6 +16,7 @@ from .errors import CogbenchError, FailedCells, MissingData, UnknownName, Unusab
 
 FORMATS = ("table", "json", "markdown", "latex", "csv")
 KINDS = ("tasks", "backbones", "signals", "estimators", "oracles", "suites")
+GAINS = ("rank", "linear", "linear_minmax", "exp_fraction", "exp_percent")
 
 
 class _Group(click.Group):
@@ -52,13 +54,16 @@ def _complete(kind: str) -> Callable[..., list[CompletionItem]]:
     return complete
 
 
-def _numbers(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, ...]:
-    try:
-        numbers = tuple(dict.fromkeys(int(v) for v in value.split(",")))
-    except ValueError:
-        numbers = (-1,)
-    if not all(0 <= n < 2**32 for n in numbers):
-        raise click.BadParameter(f"{value!r} is no list of whole numbers from 0 such as 0,1,2")
+def _numbers(least: int) -> Callable[..., tuple[int, ...]]:
+    def numbers(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, ...]:
+        try:
+            found = tuple(dict.fromkeys(int(v) for v in value.split(",")))
+        except ValueError:
+            found = (-1,)
+        if not all(least <= n < 2**32 for n in found):
+            raise click.BadParameter(f"{value!r} is no list of whole numbers from {least} such as {least},{least + 1}")
+        return found
+
     return numbers
 
 
@@ -104,6 +109,18 @@ def _sets(command: str, help: str) -> Callable[..., Any]:
     )
 
 
+def _format(command: str) -> Callable[..., Any]:
+    return click.option(
+        "--format",
+        "form",
+        envvar=f"COGBENCH_{command}_FORMAT",
+        type=click.Choice(FORMATS),
+        default="table",
+        show_default=True,
+        help="What stdout gets.",
+    )
+
+
 _suite = click.option(
     "--suite",
     default="cogtaskonomy",
@@ -131,6 +148,13 @@ _task_data = click.option(
     help="The same for one task; may be given several times.",
 )
 _json = click.option("--json", "as_json", is_flag=True, help="For machines.")
+_ks = click.option(
+    "-k", "ks", default="3,4,5", show_default=True, callback=_numbers(1), help="The k of top-k, by commas."
+)
+_top_m = click.option(
+    "--top-m", type=click.IntRange(min=1), default=6, show_default=True, help="The oracle's best M, of top-k."
+)
+_results = click.argument("results", metavar="RESULT…", nargs=-1, required=True, type=click.Path(path_type=Path))
 
 
 @click.group(cls=_Group, context_settings={"auto_envvar_prefix": "COGBENCH", "help_option_names": ["-h", "--help"]})
@@ -167,7 +191,7 @@ def cli() -> None:
     help="Cross-PLM: score against this backbone's oracle.",
 )
 @_sets("RUN", "An option of a part; several values give one result each, a:b:c is a list.")
-@click.option("--seeds", default="0", show_default=True, callback=_numbers, help="Training seeds, by commas.")
+@click.option("--seeds", default="0", show_default=True, callback=_numbers(0), help="Training seeds, by commas.")
 @click.option(
     "--max-train",
     type=click.IntRange(min=1),
@@ -193,15 +217,7 @@ def cli() -> None:
     show_default=True,
     help="The folder for result files.",
 )
-@click.option(
-    "--format",
-    "form",
-    envvar="COGBENCH_RUN_FORMAT",
-    type=click.Choice(FORMATS),
-    default="table",
-    show_default=True,
-    help="What stdout gets.",
-)
+@_format("RUN")
 def run_command(  # noqa: PLR0913
     estimators: tuple[str, ...],
     backbones: tuple[str, ...],
@@ -267,6 +283,85 @@ def run_command(  # noqa: PLR0913
     if failures:
         saved_too = f"; {len(saved)} other results are saved" if saved else ""
         raise FailedCells("; ".join(failures) + f"{saved_too}. The same command computes only what is missing.")
+
+
+@cli.command("score")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--oracle",
+    required=True,
+    shell_complete=_complete("oracle"),
+    help="What the guess is scored against: a name from `cogbench list oracles`, or FILE.csv.",
+)
+@click.option("--tasks", default=None, shell_complete=_complete("task"), help="A part of the oracle's, by commas.")
+@_ks
+@_top_m
+@click.option("--gain", type=click.Choice(GAINS), default="rank", show_default=True, help="Of NDCG.")
+@_format("SCORE")
+def score_command(
+    file: Path, oracle: str, tasks: str | None, ks: tuple[int, ...], top_m: int, gain: Any, form: str
+) -> None:
+    """Score anybody's guess by an oracle.
+
+    FILE is a matrix of similarities (csv or tsv: first column `source`, a column for each target), a selection
+    (columns `target,source`), or a result of cogbench.
+    """
+    from .guesses import plain, score
+    from .report import render_tables
+    from .scorecard import notes, tables
+
+    part = [t.strip() for t in tasks.split(",") if t.strip()] if tasks else None
+    found = score(file, oracle, tasks=part, ks=ks, top_m=top_m, gain=gain)
+    click.echo(_json_of(plain(found)) if form == "json" else render_tables(tables(found), form, notes(found)))
+
+
+@cli.command("compare")
+@_results
+@_ks
+@_top_m
+@_format("COMPARE")
+def compare_command(results: tuple[Path, ...], ks: tuple[int, ...], top_m: int, form: str) -> None:
+    """Say how alike results are: their matrices, their seeds, their rankings under each other's oracle."""
+    from .comparing import compare, plain, tables
+    from .report import render_tables
+    from .result import Result
+
+    found = compare([Result.load(file) for file in results], ks=ks, top_m=top_m)
+    click.echo(_json_of(plain(found)) if form == "json" else render_tables(tables(found), form, found.notes))
+
+
+@cli.command("leaderboard")
+@click.argument("places", metavar="[DIR|RESULT]…", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--sort", default="trs", show_default=True, help="A score that the table shows, such as p or top-3.")
+@_format("LEADERBOARD")
+def leaderboard_command(places: tuple[Path, ...], sort: str, form: str) -> None:
+    """Rank the results in folders (by default `results`); what may not be compared stands in separate tables."""
+    from .leaderboard import boards, notes, plain, read_results, tables
+    from .report import render_tables
+
+    results, skipped = read_results(places or (Path("results"),))
+    found = boards(results, sort)
+    for line in skipped:
+        _say(line)
+    click.echo(_json_of(plain(found)) if form == "json" else render_tables(tables(found), form, notes(found)))
+
+
+@cli.command("tree")
+@click.argument("file", metavar="RESULT|FILE.csv", type=click.Path(path_type=Path))
+@click.option(
+    "--linkage", type=click.Choice(["ward", "average"]), default="ward", show_default=True, help="Ward's, or the mean."
+)
+@_json
+def tree_command(file: Path, linkage: Any, as_json: bool) -> None:
+    """Draw the taxonomy of tasks that a matrix of similarities implies, by hierarchical clustering."""
+    from .guesses import read_matrix
+    from .report import drawn
+    from .taxonomy import tree
+
+    found = tree(read_matrix(file), linkage)
+    for note in found.notes:
+        _say(note)
+    click.echo(_json_of(found.root.plain()) if as_json else drawn(found.root))
 
 
 @cli.command("list")
@@ -349,6 +444,10 @@ def doctor_command(as_json: bool) -> None:
     click.echo(grid(rows, "json" if as_json else "table"))
     if troubles := [f"{row['what']}: {row['trouble']}" for row in rows if row["trouble"]]:
         raise UnusableData(f"this would stop a run: {'; '.join(troubles)}")
+
+
+def _json_of(plain: Any) -> str:
+    return json.dumps(plain, indent=1)
 
 
 def _say(text: str) -> None:

@@ -20,7 +20,7 @@ from .metrics import METRICS
 from .parts import Backbone, Estimator, Signal, Task, decode, encode, teacher_of
 from .records import KINDS, Dataset, Recipe, Recording, Settings
 from .store import Store
-from .toys import TASKS, ToyBackbone, ToySignal
+from .toys import ORACLES, TASKS, ToyBackbone, ToySignal
 
 
 def check_task(task: Task, files: Files | None = None) -> None:
@@ -153,7 +153,7 @@ def check_estimator(estimator: Estimator) -> None:
     _expect(not unknown, f"{estimator.name}: it needs {unknown}; known: {', '.join(NEEDS)}")
     with tempfile.TemporaryDirectory() as folder:
         workspace = Workspace(Files(offline=True), Store(Path(folder)))
-        cell = Similarity(estimator, ToyBackbone(), TASKS, ToySignal())
+        cell = Similarity(estimator, ToyBackbone(), TASKS, ToySignal(), oracle=ORACLES[0], others=ORACLES[1:])
         names = tuple(t.name for t in TASKS)
         before = _fingerprint(cell, workspace)
         first = estimator.similarity(Evidence(cell, workspace)).part(names, names)

@@ -91,7 +91,9 @@ def compute(
     outcome = Outcome(cached=there)
     if missing:
         run = (
-            _inline(missing, workspace) if jobs == 0 and not scheduler else _spread(missing, workspace, jobs, scheduler)
+            _spread(missing, workspace, jobs, scheduler)
+            if scheduler or (jobs != 0 and not all(getattr(cell, "here", False) for cell in missing))
+            else _inline(missing, workspace)
         )
         for done, (cell, error) in enumerate(run, start=1):
             if error is None:
@@ -139,6 +141,8 @@ def _spread(
                 if broken := next((failed[c] for c in cell.inputs() if c in failed), None):
                     failed[cell] = broken
                     yield cell, broken
+                elif getattr(cell, "here", False):
+                    yield from _inline([cell], workspace)
                 else:
                     key = f"{cell.place}-{workspace.key(cell)}"
                     of[key] = cell

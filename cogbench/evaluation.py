@@ -192,9 +192,10 @@ def _measured(
         found["selected_gain"] = mean_of(100 * (selected - base) / base, "relative gain is")
         found["oracle_best_gain"] = _mean(100 * (of_best - base) / base)
         found["random_gain"] = _mean(100 * (of_mean - base) / base)
-        helps = candidates & (values > alone)
-        found["helping"] = float(helps.sum() / candidates.sum())
-        found["selected_helping"] = _mean((first * helps).sum(axis=0))
+        asked = candidates & np.isfinite(alone)
+        helps = asked & (values > alone)
+        found["helping"] = float(helps.sum() / asked.sum()) if asked.any() else np.nan
+        found["selected_helping"] = _mean(np.where(np.isfinite(alone), (first * helps).sum(axis=0), np.nan))
     for k in (1, *ks):
         share = np.array(list(_regret(predicted, values, k)))
         found[f"regret@{k}"] = mean_of(share, "regret is") if k == 1 else _mean(share)
@@ -313,7 +314,8 @@ def resampled(oracle: Oracle, *, draws: int = DRAWS, seed: int = 0) -> Iterator[
     for _ in range(draws):
         if oracle.by_seed is not None:
             rows = rng.integers(len(oracle.by_seed), size=oracle.by_seed.shape)
-            drawn = np.take_along_axis(oracle.by_seed, rows, axis=0).mean(axis=0)
+            # Rounded, or the order in which equal numbers are added up would part ties.
+            drawn = np.take_along_axis(oracle.by_seed, rows, axis=0).mean(axis=0).round(9)
         elif oracle.standard_error is not None:
             drawn = rng.normal(values, np.nan_to_num(oracle.standard_error))
         else:

@@ -6,7 +6,7 @@ is computed in place.
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,9 +16,10 @@ import numpy as np
 from .cells import Cell, Encoding, Training, Workspace, slug
 from .errors import MissingData, UnusableData
 from .identity import identity
-from .parts import Backbone, Estimator, Signal, Task, encode
-from .records import Array, Recipe, Responses, Split, TaskMatrix
+from .parts import Backbone, Estimator, Signal, Task, encode, members_of
+from .records import Array, Card, Oracle, Recipe, Responses, Split, TaskMatrix
 from .store import digest
+from .transfer import Transfers
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,7 +32,11 @@ NEEDS = {
     "models": "each task's trained model with its head",
     "batches": "encoded examples of each task",
     "transfers": "per-example scores of all transfers: the oracle's own data",
+    "oracle": "the table of transfers that the ranking is scored against, and others of the same tasks",
+    "cards": "what is published of each task, such as its official number of examples",
 }
+STIMULI = frozenset({"representations", "responses"})  # what needs a signal
+ORACLES_DATA = frozenset({"transfers", "oracle"})  # an estimator that asks for it knows what it is scored against
 
 
 class _Lazy(Mapping[str, Any]):
@@ -109,6 +114,34 @@ class Evidence:
         cells = {pair: self._cell.transfer(self._tasks[pair[0]], self._tasks[pair[1]]) for pair in pairs}
         return {pair: cell.score(self._workspace).per_example for pair, cell in cells.items()}
 
+    @property
+    def oracle(self) -> Oracle:
+        """The transfers that the ranking is scored against. A baseline may look at those of the other targets."""
+        self._ask("oracle")
+        found = self._cell.oracle
+        if found is None:
+            raise MissingData(f"estimator {self._cell.estimator.name!r} needs an oracle: name one with --oracle.")
+        return (found if isinstance(found, Oracle) else found.oracle(self._workspace)).part(self.tasks)
+
+    @property
+    def oracles(self) -> Mapping[str, Oracle]:
+        """Other installed oracles of the same tasks by their names, the suite's own first."""
+        self._ask("oracle")
+        return {o.name: o.part(self.tasks) for o in self._cell.others}
+
+    @property
+    def cards(self) -> Mapping[str, Card]:
+        """For each task what is published of it."""
+        self._ask("cards")
+        return {name: task.card for name, task in self._tasks.items()}
+
+    def similarity(self, member: Estimator) -> TaskMatrix:
+        """Return the matrix of an estimator among the fields of this one; its notes become notes here."""
+        cell = self._cell.member(member)
+        for text in cell.notes(self._workspace):
+            self.note(text)
+        return cell.matrix(self._workspace).part(self.tasks, self.tasks)
+
     def model(self, task: str, *, tuned: bool = True) -> "Module":
         """Return a task's trained torch module with its head, or the bare backbone's encoder if not `tuned`.
 
@@ -184,6 +217,23 @@ class Similarity:
     signal: Signal | None = None
     seed: int = 0
     max_train: int | None = None
+    oracle: Oracle | Transfers | None = None  # only where the estimator asks for it
+    others: tuple[Oracle, ...] = ()
+
+    @property
+    def here(self) -> bool:
+        """Whether it is computed in the process of the run: an oracle does not cross processes, and takes no time."""
+        return "oracle" in self.estimator.needs
+
+    def member(self, estimator: Estimator) -> "Similarity":
+        """Return the cell of an estimator among the fields of this one."""
+        return replace(
+            self,
+            estimator=estimator,
+            signal=self.signal if STIMULI & estimator.needs else None,
+            oracle=self.oracle if "oracle" in estimator.needs else None,
+            others=self.others if "oracle" in estimator.needs else (),
+        )
 
     @property
     def place(self) -> str:
@@ -201,6 +251,10 @@ class Similarity:
 
     def inputs(self) -> tuple[Cell, ...]:
         needs, cells = self.estimator.needs, list[Cell]()
+        if members := members_of(self.estimator):
+            return tuple(self.member(m) for m in members)
+        if isinstance(self.oracle, Transfers):
+            cells += self.oracle.cells()
         if "representations" in needs and self.signal:
             cells += [Encoding(self.training(t), self.signal) for t in self.tasks]
         if "models" in needs:
@@ -212,9 +266,14 @@ class Similarity:
     def ingredients(self, workspace: Workspace) -> dict[str, Any]:
         needs = self.estimator.needs
         made: dict[str, Any] = {"estimator": identity(self.estimator), "tasks": [t.name for t in self.tasks]}
-        if "representations" not in needs and not {"models", "transfers"} & needs:
-            made["backbone"] = [identity(self.backbone), encode(self.backbone.source(workspace.files))]
-            made["seed"] = self.seed  # otherwise it stands in the keys of the trainings
+        if not {"representations", "models", "transfers"} & needs:
+            made["seed"] = self.seed  # otherwise it stands in the keys of the trainings, as the backbone does
+            if "batches" in needs:
+                made["backbone"] = [identity(self.backbone), encode(self.backbone.source(workspace.files))]
+        if isinstance(self.oracle, Oracle):
+            made["oracle"] = [_content(o) for o in (self.oracle, *self.others)]
+        if "cards" in needs:
+            made["cards"] = [encode(t.card) for t in self.tasks]
         if "responses" in needs and self.signal:
             made["responses"] = workspace.recording(self.signal).sha256
         if "batches" in needs:
@@ -238,6 +297,11 @@ class Similarity:
     def notes(self, workspace: Workspace) -> tuple[str, ...]:
         """Return the lines that the estimator left for the reader."""
         return tuple(json.loads((workspace.folder(self) / "notes.json").read_text())["notes"])
+
+
+def _content(oracle: Oracle) -> list[Any]:
+    matrix = oracle.transfers
+    return [oracle.name, matrix.sources, matrix.targets, digest(matrix.values.tobytes().hex())]
 
 
 @dataclass(frozen=True)

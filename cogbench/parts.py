@@ -107,6 +107,12 @@ def teacher_of(backbone: Backbone) -> Backbone | None:
     return getattr(backbone, "teacher", None)
 
 
+def members_of(estimator: Estimator) -> list[Estimator]:
+    """Return the estimators among an estimator's fields: those that it combines."""
+    held = [getattr(estimator, f.name) for f in dataclasses.fields(estimator)]  # type: ignore[arg-type]
+    return [value for value in held if isinstance(value, Estimator)]
+
+
 def options(part: Any) -> dict[str, Any]:
     """Return a part's options by the names that users type: its fields, but those that say what it is.
 

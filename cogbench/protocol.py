@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from . import engine
+from .baselines import baselines
 from .cells import Cell, Encoding, Workspace
 from .errors import CogbenchError, FailedCells, UnusableData
 from .evaluation import scores
+from .evidence import ORACLES_DATA
 from .files import Files, home
 from .identity import distribution_of
 from .loading import Parts, load
@@ -19,10 +21,10 @@ from .metrics import check_metric
 from .parts import Backbone, Estimator, Task, encode, options
 from .questions import Question, questions
 from .ranking import rank
-from .records import Oracle, Source, TaskMatrix
+from .records import Source, TaskMatrix
 from .result import SCHEMA_VERSION, Cells, DataUsed, OracleUsed, Provenance, Result, SignalReport, TaskReport, rows
 from .store import Store
-from .transfer import measured
+from .transfer import Transfers
 
 
 def run(
@@ -121,12 +123,13 @@ def answer(
 
 def check(question: Question, workspace: Workspace) -> None:
     """Refuse what cannot work before any work is done: unreadable data or models, a signal the estimator rejects."""
-    for task in question.tasks:
+    for task in question.tasks if question.looks else ():
         for split in ("train", "evaluation"):
             dataset = workspace.dataset(task, split)  # type: ignore[arg-type]
         for metric in (task.metric, *getattr(task, "further", ())):
             check_metric(metric, dataset)
-    question.backbone.source(workspace.files)
+    if question.looks:
+        question.backbone.source(workspace.files)
     if question.signal is None:
         return
     recording = workspace.recording(question.signal)
@@ -143,7 +146,7 @@ def _result(
     matrices = [c.matrix(workspace).part(names, names).values for c in cells]
     mean = TaskMatrix.square(names, np.mean(matrices, axis=0))
     predicted = rank(mean)
-    oracle = _truth(question, workspace)
+    oracle = question.oracle.oracle(workspace) if isinstance(question.oracle, Transfers) else question.oracle
     true = rank(oracle.transfers) if oracle else None
     recording = workspace.recording(question.signal) if question.signal else None
     touched = _closure(question.cells())
@@ -162,7 +165,8 @@ def _result(
         ranking={t: predicted.order(t) for t in names},
         oracle_ranks={t: _ranks_of(true, t) for t in names} if true else None,
         scores=scores(predicted, true, oracle) if true and oracle else None,
-        baselines={"random": float(np.mean([(np.isfinite(c).sum() + 1) / 2 for c in true.ranks.T]))} if true else {},
+        baselines=baselines(oracle, {t.name: t.card.rows for t in question.tasks}) if oracle else {},
+        uses_oracle=bool(ORACLES_DATA & question.estimator.needs),
         tasks=_task_reports(question, workspace),
         seed_floor=_seed_floor(question, workspace),
         signal_quality=SignalReport(
@@ -184,8 +188,11 @@ def _result(
         provenance=Provenance(
             cogbench=metadata.version(distribution_of(__name__) or "cogbench-toolkit"),
             plugins={p.distribution: p.version for p in parts.plugins if not p.error},
-            data={t.name: _data_used(t, workspace) for t in question.tasks},
-            model={**_source(question.backbone.source(workspace.files)), **_plain(options(question.backbone))},
+            data={t.name: _data_used(t, workspace) for t in question.tasks} if question.looks else {},
+            model={
+                **(_source(question.backbone.source(workspace.files)) if question.looks else {}),
+                **_plain(options(question.backbone)),
+            },
             settings={t.recipe.task.name: encode(t.filled(workspace).settings) for t in question.trained()},
             seeds=list(question.seeds),
             max_train=question.max_train,
@@ -195,19 +202,6 @@ def _result(
             seconds=seconds,
             cells=Cells(len(touched & outcome.computed), len(touched & outcome.cached)),
         ),
-    )
-
-
-def _truth(question: Question, workspace: Workspace) -> Oracle | None:
-    if question.oracle is None or isinstance(question.oracle, Oracle):
-        return question.oracle
-    return measured(
-        question.oracle_backbone,
-        question.tasks,
-        workspace,
-        suite=question.suite,
-        seeds=question.seeds,
-        max_train=question.max_train,
     )
 
 

@@ -2,19 +2,18 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from .cells import Cell, Training
 from .errors import UnknownName, UnusableData
-from .evidence import Similarity
+from .evidence import STIMULI, Similarity
 from .loading import Parts
 from .parts import Backbone, Estimator, Signal, Task
 from .records import Oracle, Suite
 from .setting import check_targets, varied
-from .transfer import find_oracle, trainings
+from .transfer import Transfers, find_oracle
 
-MEASURED: Literal["measured"] = "measured"
-STIMULI = frozenset({"representations", "responses"})  # what needs a signal
+MEASURED = "measured"
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,17 +24,20 @@ class Question:
     backbone: Backbone
     tasks: tuple[Task, ...]
     signal: Signal | None
-    oracle: Oracle | Literal["measured"] | None
+    oracle: Oracle | Transfers | None
     oracle_backbone: Backbone  # another than `backbone` in a cross-PLM evaluation
     suite: str
     seeds: tuple[int, ...] = (0,)
     max_train: int | None = None
+    others: tuple[Oracle, ...] = ()  # further oracles of these tasks
 
     def similarities(self) -> list[Similarity]:
         """Return the cells of the estimator's matrices, one a seed."""
         # The order of the tasks changes no matrix, so it must change no key.
         tasks = tuple(sorted(self.tasks, key=lambda t: t.name))
-        return [Similarity(self.estimator, self.backbone, tasks, self.signal, s, self.max_train) for s in self.seeds]
+        known = (self.oracle, self.others) if "oracle" in self.estimator.needs else (None, ())
+        of = (self.estimator, self.backbone, tasks, self.signal)
+        return [Similarity(*of, s, self.max_train, *known) for s in self.seeds]
 
     def trained(self) -> list[Training]:
         """Return the trainings whose scores tell whether the tasks were learned; none if no model is asked for."""
@@ -43,11 +45,15 @@ class Question:
             return []
         return [cell.training(t) for cell in self.similarities() for t in cell.tasks]
 
+    @property
+    def looks(self) -> bool:
+        """Whether anything is asked of the tasks' data or the backbone; a baseline looks at neither."""
+        asked = {"representations", "models", "batches", "transfers"} & self.estimator.needs
+        return bool(asked) or isinstance(self.oracle, Transfers)
+
     def transfers(self) -> list[Training]:
         """Return the trainings of the oracle, if it is to be measured."""
-        if self.oracle != MEASURED:
-            return []
-        return [c for s in self.seeds for c in trainings(self.oracle_backbone, self.tasks, s, self.max_train).values()]
+        return self.oracle.cells() if isinstance(self.oracle, Transfers) else []
 
     def cells(self) -> list[Cell]:
         """Return all cells whose results this question reads."""
@@ -99,10 +105,20 @@ def questions(
     for backbone in bones:
         truth = found("backbone", [oracle_backbone])[0] if oracle_backbone else backbone
         usual = dict(of_suite.oracles).get(truth.name) if truth == parts.backbones.get(truth.name) else None
-        table = _oracle(parts, oracle, usual, [t.name for t in task_parts])
+        names = [t.name for t in task_parts]
+        if oracle == MEASURED:
+            table: Oracle | Transfers | None = Transfers(truth, task_parts, *common)
+        else:
+            table = _oracle(parts, oracle, usual, names)
+        others = _others(parts, of_suite, table, names)
         for ranker in rankers:
             for signal in stimuli if STIMULI & ranker.needs else [None]:
-                asked.append(Question(ranker, backbone, task_parts, signal, table, truth, *common))
+                if "oracle" in ranker.needs and table is None:
+                    raise UnusableData(
+                        f"estimator {ranker.name!r} ranks by an oracle, and none is known for backbone {truth.name!r}: "
+                        "name one with --oracle."
+                    )
+                asked.append(Question(ranker, backbone, task_parts, signal, table, truth, *common, others))
     return asked
 
 
@@ -116,14 +132,21 @@ def _check_suite(parts: Parts, suite: Suite) -> None:
         )
 
 
-def _oracle(
-    parts: Parts, asked: str | Oracle | None, usual: str | None, tasks: list[str]
-) -> Oracle | Literal["measured"] | None:
+def _oracle(parts: Parts, asked: str | Oracle | None, usual: str | None, tasks: list[str]) -> Oracle | None:
     """Return the oracle of these tasks that is asked for, else the usual one if it knows them all, else None."""
     if asked is None:
         table = parts.oracles.get(usual or "")
-        known = {*table.transfers.sources} & {*table.transfers.targets} if table else set()
-        return table.part(tasks) if table and known >= {*tasks} else None
-    if asked == MEASURED:
-        return MEASURED
+        return table.part(tasks) if table and _knows(table, tasks) else None
     return find_oracle(parts, asked).part(tasks)
+
+
+def _others(parts: Parts, suite: Suite, table: Oracle | Transfers | None, tasks: list[str]) -> tuple[Oracle, ...]:
+    """Return the installed oracles that know all these tasks, but the one that is scored against; the suite's first."""
+    first = [name for _, name in suite.oracles if name in parts.oracles]
+    known = [parts.oracles[name] for name in dict.fromkeys([*first, *parts.oracles])]
+    scored = table.name if isinstance(table, Oracle) else None
+    return tuple(o.part(tasks) for o in known if o.name != scored and _knows(o, tasks))
+
+
+def _knows(oracle: Oracle, tasks: list[str]) -> bool:
+    return {*oracle.transfers.sources} & {*oracle.transfers.targets} >= {*tasks}

@@ -3,10 +3,12 @@
 import csv
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from .evaluation import Scores
 from .result import Result
+from .taxonomy import Node
 
 FORMATS = ("table", "json", "markdown", "latex", "csv")
 # Columns that may wrap; all others are names and numbers, which one wants whole.
@@ -46,6 +48,34 @@ def grid(rows: Sequence[dict[str, Any]], form: str) -> str:
     )
 
 
+def render_tables(named: Mapping[str, Sequence[dict[str, Any]]], form: str, notes: Sequence[str]) -> str:
+    """Return titled tables and the notes under them; csv is one table whose first column has the titles.
+
+    For a terminal they are as wide as they need to be: a figure that is cut misleads.
+    """
+    if form == "csv":
+        return grid([{"table": title, **row} for title, rows in named.items() for row in rows], form)
+    if form == "table":
+        blocks = [(f"[bold]{_escape(title)}[/]", _figures(rows)) for title, rows in named.items()]
+        return _rich(*(part for block in blocks for part in block), *map(_escape, notes), wide=True)
+    title_of, note_of = ("**{}**\n", "- {}") if form == "markdown" else ("% {}", "% {}")
+    parts = [f"{title_of.format(title)}\n{grid(rows, form)}" for title, rows in named.items()]
+    told = ["\n".join(note_of.format(note) for note in notes)] if notes else []
+    return "\n\n".join([*parts, *told])
+
+
+def drawn(root: Node) -> str:
+    """Return a taxonomy as a tree: tasks are its leaves, a fork has the height at which they meet."""
+    from rich.tree import Tree
+
+    def grow(node: Node) -> Tree:
+        branch = Tree(f"{node.height:.4g}" if node.children else f"[bold]{_escape(node.tasks[0])}[/]")
+        branch.children += map(grow, node.children)
+        return branch
+
+    return _rich(grow(root))
+
+
 def in_words(n_bytes: int) -> str:
     """Return a number of bytes as people write it: `3.4 MiB`."""
     power = min((max(n_bytes, 1).bit_length() - 1) // 10, 4)
@@ -66,6 +96,7 @@ def _summary(results: Iterable[Result]) -> list[dict[str, Any]]:
             **{f"top-{k}": _round(v) for k, v in (r.scores.top_k.items() if r.scores else ())},
             "selected": _round(r.scores.selected_mean, 3) if r.scores else None,
             "synthetic": ", ".join(r.synthetic),
+            "knows transfers": "yes" if r.uses_oracle else "",
             "learned": f"{sum(t.learned for t in r.tasks.values())}/{len(r.tasks)}",
         }
         for r in results
@@ -93,10 +124,35 @@ def _score_lines(result: Result) -> list[str]:
     return [
         f"oracle {_escape(oracle.name)} ({oracle.kind}, {_escape(oracle.backbone)})",
         f"TRS [bold]{s.trs:.2f}[/] \\[{low:.2f}, {high:.2f}], 1 is perfect; chance {s.trs_chance:.2f}, p {s.trs_p:.3f}",
+        *(["[bold]knows transfers[/]: compare it with popularity, not with estimators of models"] * result.uses_oracle),
+        f"baselines: {', '.join(f'{name} {trs:.2f}' for name, trs in result.baselines.items())}; "
+        f"differences below {s.trs_resolution:.2f} are within chance",
         f"in the oracle's top {s.top_m}: {tops}",
         f"mean metric: selected {s.selected_mean:.3f}, oracle best {s.oracle_best_mean:.3f}, "
         f"random {s.random_mean:.3f}, no transfer {alone}",
+        *_further(s),
     ]
+
+
+def _further(s: Scores) -> list[str]:
+    """Return the scores of the whole ranking, and what the oracle's noise makes of the TRS."""
+    regret = s.regret["1"]
+    shown = {
+        "regret@1": None if regret is None else f"{regret:.1f} %",
+        "NDCG": _three(s.ndcg["all"]),
+        "Spearman": _three(s.spearman),
+        "Kendall": _three(s.kendall),
+        "sources that help": None if s.helping is None else f"{100 * s.helping:.0f} %",
+    }
+    lines = [", ".join(f"{name} {value or 'undefined'}" for name, value in shown.items())]
+    if s.resampled and "trs" in s.resampled:
+        mean, spread = s.resampled["trs"]
+        lines.append(f"TRS over resampled oracles {mean:.2f} ± {spread:.2f}")
+    return lines + [f"note: {_escape(note)}" for note in s.notes]
+
+
+def _three(value: float | None) -> str | None:
+    return None if value is None else f"{value:.3f}"
 
 
 def _targets(result: Result) -> Any:
@@ -150,15 +206,23 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Any:
     return table
 
 
-def _rich(*lines: Any) -> str:
-    """Render for stdout: colours only on a terminal, and as wide as that is."""
+def _figures(rows: Sequence[dict[str, Any]]) -> Any:
+    table = _table([*rows[0]] if rows else [], ([_text(v) for v in row.values()] for row in rows))
+    table.padding = (0, 1, 0, 0)
+    return table
+
+
+def _rich(*lines: Any, wide: bool = False) -> str:
+    """Render for stdout: colours only on a terminal, and as wide as that is, or as what is written if `wide`."""
     import sys
 
     from rich.console import Console
 
     out = io.StringIO()
     terminal = sys.stdout.isatty()
-    console = Console(file=out, force_terminal=terminal, width=None if terminal else 120, highlight=False)
+    console = Console(
+        file=out, force_terminal=terminal, width=1000 if wide else None if terminal else 120, highlight=False
+    )
     for line in lines:
         console.print(line, soft_wrap=isinstance(line, str) and not terminal)
     return out.getvalue().rstrip("\n")

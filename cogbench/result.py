@@ -100,7 +100,9 @@ class Result:
 
     `similarity` and `by_seed` have sources as rows and targets as columns, None for a task with itself or no
     estimate; `ranking` lists each target's sources, best first; `scores` is None where there was no oracle.
-    `synthetic` names what a generator made: "tasks", "signal", both or nothing.
+    `baselines` are the TRS of random choice, popularity and size; `uses_oracle` tells that the estimator looked at
+    transfers, so that it belongs beside popularity. `synthetic` names what a generator made: "tasks", "signal", both
+    or nothing.
     `seed_floor` is the mean correlation of a task's stimulus RDM between training seeds (None with one seed):
     similarities closer than that are noise.
     """
@@ -120,6 +122,7 @@ class Result:
     oracle_ranks: dict[str, dict[str, float]] | None
     scores: Scores | None
     baselines: dict[str, float]
+    uses_oracle: bool
     tasks: dict[str, TaskReport]
     seed_floor: float | None
     signal_quality: SignalReport | None

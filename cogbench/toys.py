@@ -12,7 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .records import Array, Card, Checkpoint, Dataset, Recipe, Recording, Responses, Settings, Source, Split
+from .records import (
+    Array,
+    Card,
+    Checkpoint,
+    Dataset,
+    Oracle,
+    Recipe,
+    Recording,
+    Responses,
+    Settings,
+    Source,
+    Split,
+    TaskMatrix,
+)
 
 if TYPE_CHECKING:
     from .files import Files
@@ -175,4 +188,15 @@ TASKS = tuple(
             ("d", "regression", "spearman"),
         ]
     )
+)
+
+ORACLES = tuple(
+    Oracle(
+        f"toy-{which}",
+        "toy",
+        "toy",
+        TaskMatrix.square((t.name for t in TASKS), np.random.default_rng(which).uniform(size=(4, 4))),
+        note="synthetic",
+    )
+    for which in (0, 1)
 )

@@ -3,7 +3,7 @@
 import csv
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,26 @@ def trainings(
         for s in tasks
         for t in tasks
     }
+
+
+@dataclass(frozen=True)
+class Transfers:
+    """An oracle that is measured: the trainings it comes from."""
+
+    backbone: Backbone
+    tasks: tuple[Task, ...]
+    suite: str
+    seeds: tuple[int, ...] = (0,)
+    max_train: int | None = None
+
+    def cells(self) -> list[Training]:
+        """Return the trainings of all seeds."""
+        return [c for s in self.seeds for c in trainings(self.backbone, self.tasks, s, self.max_train).values()]
+
+    def oracle(self, workspace: Workspace) -> Oracle:
+        """Return the oracle of these trainings, computing what is missing."""
+        how = {"suite": self.suite, "seeds": self.seeds, "max_train": self.max_train}
+        return measured(self.backbone, self.tasks, workspace, **how)  # type: ignore[arg-type]
 
 
 def measured(

@@ -24,10 +24,13 @@ LAYERS = (
     "errors kinds",
     "hub records store",  # what the hub has · what flows · results as files
     "files metrics parts ranking",  # the door to disk and hub · scores · what plugins supply · ranks
-    "hookspecs identity setting table toys",
+    "baselines evaluation hookspecs identity setting table toys",  # what a guess must beat · how good it is
     "cells loading",  # units of work · the installed parts
-    "engine evidence result transfer",
-    "contracts questions report",
+    "result transfer",
+    "engine evidence",
+    "contracts guesses questions",
+    "comparing leaderboard scorecard taxonomy",  # what is made of guesses and results
+    "report",
     "diagnosis fetching listing outlook protocol",
     "cli",
     "__main__",

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from types import ModuleType
 
 import pytest
-from click.testing import CliRunner
+from command import cogbench, line
 
 from cogbench import Result, hookimpl, loading
-from cogbench.cli import cli
 from cogbench.toys import ToyBackbone, ToySignal
 
 RUN = "run --suite toy --backbone toy --jobs 0 --offline".split()
@@ -50,19 +49,7 @@ def invoke(toy_plugin, tmp_path, monkeypatch):
     load = loading.load
     monkeypatch.setattr(loading, "load", lambda: load(toy_plugin, extra))
     monkeypatch.chdir(tmp_path)
-
-    def invoked(*words, **env):
-        return CliRunner().invoke(cli, [*map(str, words)], env=env)
-
-    return invoked
-
-
-def line(found, code):
-    """The one line of an error: no traceback, the exit code, nothing on stdout."""
-    assert found.exit_code == code, found.output
-    assert "Traceback" not in found.output and not found.stdout
-    (text,) = found.stderr.strip().splitlines()[-1:]
-    return text
+    return cogbench
 
 
 def test_a_run_prints_a_table_and_writes_a_file_for_each_result(invoke, tmp_path):

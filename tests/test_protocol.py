@@ -7,8 +7,11 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from cogbench_estimators.baselines import Popularity, Random, Size
+from cogbench_estimators.cnm import CNM
+from cogbench_estimators.combined import CRAandCNM
 
-from cogbench import Files, MissingData, Result, Store, UnusableData, load, run, toys
+from cogbench import Files, MissingData, Result, Store, Suite, UnknownName, UnusableData, hookimpl, load, run, toys
 from cogbench.errors import FailedCells
 from cogbench.toys import TASKS, ToyBackbone, ToySignal
 
@@ -39,7 +42,8 @@ def test_a_run_ranks_and_scores(ask):
     (found,) = ask("cra")
     assert found.estimator == "cra" and found.targets == list(NAMES)
     assert found.scores.trs_chance == 2 and found.scores.no_transfer_mean == 0.5
-    assert found.oracle.name == "toy-oracle" and found.baselines == {"random": 2.0}
+    assert found.oracle.name == "toy-oracle" and not found.uses_oracle
+    assert found.baselines["random"] == 2 and {*found.baselines} == {"random", "popularity", "size"}
     assert set(found.ranking["toy-a"]) == {"toy-b", "toy-c", "toy-d"}
     assert found.tasks["toy-d"].metric == "spearman" and found.tasks["toy-a"].learned
     assert found.provenance.data["toy-a"].rows == 60
@@ -201,6 +205,56 @@ def test_a_measured_oracle_comes_from_the_same_cells(ask):
     assert cells(found) == (21, 0) and found.oracle.kind == "measured"
     assert 1 <= found.scores.trs <= 3
     assert cells(ask(oracle="measured", oracle_backbone=replace(ToyBackbone(), name="other"))[0]) == (16, 5)
+
+
+def test_a_suite_whose_tasks_are_not_all_installed_says_which_can_be_run(toy_plugin):
+    more = ModuleType("more")
+    suite = Suite("more", (*NAMES[:3], "x", "y"), "toy")
+    more.register_suites = hookimpl(lambda: [suite], specname="register_suites")
+    told = "'more' holds tasks that no installed plugin gives: x, y; run the others with --tasks toy-a,toy-b,toy-c"
+    with pytest.raises(UnknownName, match=told):
+        run("dse", "toy", suite="more", parts=load(toy_plugin, more))
+
+
+def test_a_baseline_looks_at_no_data_and_no_model(ask, monkeypatch):
+    def boom(*args, **kwargs):
+        raise AssertionError("looked")
+
+    monkeypatch.setattr(toys.ToyTask, "load", boom)
+    monkeypatch.setattr(ToyBackbone, "source", boom)
+    found = {r.estimator: r for r in ask([Popularity(), Size(), Random()], jobs=2)}  # not in workers either
+    assert found["popularity"].scores.trs == found["popularity"].baselines["popularity"]
+    assert found["size"].scores.trs == found["size"].baselines["size"]
+    assert [r for r in found if found[r].uses_oracle] == ["popularity"]
+    assert all(cells(r) == (1, 0) and not r.provenance.data for r in found.values())
+
+
+def test_a_baseline_of_a_measured_oracle_takes_its_cells(ask):
+    first, second = ask([Popularity(), "cra"], oracle="measured")
+    assert cells(first) == (17, 0) and first.uses_oracle
+    assert first.scores.trs == second.baselines["popularity"]
+    with pytest.raises(UnusableData, match="'popularity' ranks by an oracle, and none is known for backbone 'other'"):
+        ask(Popularity(), backbone=replace(ToyBackbone(), name="other"))
+
+
+def test_several_seeds_give_the_spread_of_every_score(ask):
+    (found,) = ask(oracle="measured", seeds=(0, 1))
+    mean, spread = found.scores.resampled["trs"]
+    assert 1 <= mean <= 3 and spread >= 0 and "spearman" in found.scores.resampled
+    assert ask(oracle="measured")[0].scores.resampled is not None  # of one seed, by its standard error
+    assert ask()[0].scores.resampled is None
+
+
+def test_a_combination_reads_the_matrices_of_its_members(ask, monkeypatch):
+    quick = CRAandCNM(cnm=CNM(hidden=(4,), seeds=(5,), epochs=2))
+    members = ask([quick.cra, quick.cnm])
+    (both,) = ask(quick)
+    assert cells(both) == (1, 6)  # its own matrix, from the members'; the four trainings tell what was learned
+    mean = np.mean([r.matrix.values for r in members], axis=0)
+    assert np.allclose(both.matrix.values, mean, equal_nan=True)
+    monkeypatch.setattr(CNM, "similarity", lambda *a: 1 / 0)
+    with pytest.raises(FailedCells, match="division by zero"):
+        ask(replace(quick, cnm=replace(quick.cnm, epochs=3)))
 
 
 def test_a_part_of_the_tasks_is_ranked_within_itself(ask):

@@ -9,7 +9,7 @@ import numpy as np
 from cogbench import Array, Recording, Responses, TaskMatrix, UnusableData, hookimpl
 
 from .dse import representations, unit_rows
-from .mapping import channel_scores, compressed, fit, moments, z_scored
+from .mapping import Score, channel_scores, compressed, fit, moments, z_scored
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,8 +27,9 @@ class CNM:
 
     Parameters
     ----------
-    score : {"r2", "rho"}
-        Of a channel: 1 - SSE/SST, from minus infinity to 1, or Pearson's correlation.
+    score : {"r2", "rho", "rho2"}
+        Of a channel: 1 - SSE/SST, from minus infinity to 1, as the released code has it; Pearson's correlation; or the
+        square of that, as the paper's footnote 6 has it.
     hidden : tuple of int
         Sizes of the hidden layer; each task takes one in each outer fold, by inner cross-validation.
     channels : int
@@ -50,7 +51,7 @@ class CNM:
     Luo, Xu & Xiong (2022), CogTaskonomy, section 3.3; the training is that of their released code.
     """
 
-    score: Literal["r2", "rho"] = "r2"
+    score: Score = "r2"
     hidden: tuple[int, ...] = (400, 200)
     channels: int = 30_000
     seeds: tuple[int, ...] = (5, 10, 20, 30, 123)

@@ -160,7 +160,10 @@ def moments(y: "Tensor", predicted: "Tensor") -> "Tensor":
     return torch.stack([of(p) for p in predicted], dim=1)
 
 
-def channel_scores(sums: Array, n: int, score: Literal["r2", "rho"]) -> Array:
+Score = Literal["r2", "rho", "rho2"]
+
+
+def channel_scores(sums: Array, n: int, score: Score) -> Array:
     """Return the (n_tasks, n_channels) scores from `moments` over n stimuli; 0 where a score is undefined."""
     sse, y, yy, p, pp, yp = sums  # each (n_tasks, n_channels)
     sst, spread = yy - y * y / n, pp - p * p / n
@@ -168,4 +171,5 @@ def channel_scores(sums: Array, n: int, score: Literal["r2", "rho"]) -> Array:
     with np.errstate(invalid="ignore", divide="ignore"):
         if score == "r2":
             return np.where(sst > 0, 1 - sse / sst, 0)
-        return np.where((sst > 0) & (spread > noise), (yp - y * p / n) / np.sqrt(sst * spread), 0)
+        rho = np.where((sst > 0) & (spread > noise), (yp - y * p / n) / np.sqrt(sst * spread), 0)
+    return np.square(rho) if score == "rho2" else rho

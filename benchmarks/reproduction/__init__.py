@@ -1,0 +1,1 @@
+"""The parts of the reproduction page; `benchmarks/reproduce.py` puts them together."""

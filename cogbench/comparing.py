@@ -1,0 +1,290 @@
+"""How alike results are: across backbones, signals and estimators, across seeds, and under each other's oracle."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from .errors import UnusableData
+from .evaluation import KS, TOP_M, scores
+from .ranking import rank
+from .records import Array, Oracle, TaskMatrix
+from .result import Result
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How alike the similarity matrices of two results are; None where undefined.
+
+    `pearson` and `spearman` are over the `cells` off the diagonal that both know; where both matrices are symmetric,
+    each pair of tasks is one cell. `by_target` is the mean over targets of Spearman's correlation of the sources.
+    """
+
+    first: str
+    second: str
+    cells: int
+    pearson: float | None
+    spearman: float | None
+    by_target: float | None
+
+
+@dataclass(frozen=True)
+class Steadiness:
+    """How alike the rankings of one result's training seeds are, in the mean over targets; None where undefined.
+
+    `spearman` is the mean over pairs of seeds, `kendall_w` Kendall's coefficient of concordance, `same_best` how often
+    two seeds agree on the best source.
+    """
+
+    result: str
+    seeds: int
+    spearman: float | None
+    kendall_w: float | None
+    same_best: float
+
+
+@dataclass(frozen=True)
+class Against:
+    """One result's ranking against its own or another result's oracle (paper, Table 3)."""
+
+    ranking: str
+    oracle: str
+    own: bool
+    trs: float
+    trs_chance: float
+    trs_p: float
+    top_k: dict[str, float]
+    top_k_chance: float
+    top_m: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What `compare` finds."""
+
+    sources: tuple[str, ...]
+    targets: tuple[str, ...]
+    agreements: tuple[Agreement, ...]
+    steadiness: tuple[Steadiness, ...]
+    against: tuple[Against, ...]
+    notes: tuple[str, ...]
+
+
+def compare(results: Sequence[Result], *, ks: Sequence[int] = KS, top_m: int = TOP_M) -> Comparison:
+    """Compare results over the same tasks.
+
+    Parameters
+    ----------
+    results : sequence of Result
+        One or more; of one alone, its seeds and its own oracle are told.
+    ks, top_m : int
+        The k and M of top-k in top-M.
+
+    Raises
+    ------
+    UnusableData
+        If results are of different tasks (the message names them), or one is given twice.
+    """
+    if not results:
+        raise UnusableData("there is no result to compare.")
+    sources, targets = tuple(results[0].sources), tuple(results[0].targets)
+    names = labels(results)
+    for name, result in zip(names, results, strict=True):
+        _check_tasks(names[0], results[0], name, result)
+    matrices = {n: r.matrix.part(sources, targets) for n, r in zip(names, results, strict=True)}
+    by_seed = {
+        n: [TaskMatrix(tuple(r.sources), tuple(r.targets), np.array(m, np.float64)) for m in r.by_seed]
+        for n, r in zip(names, results, strict=True)
+    }
+    return Comparison(
+        sources,
+        targets,
+        tuple(Agreement(a, b, *agreement(matrices[a], matrices[b])) for a, b in combinations(names, 2)),
+        tuple(Steadiness(n, len(of), *steadiness(of)) for n, of in by_seed.items() if len(of) > 1),
+        tuple(_against(dict(zip(names, results, strict=True)), matrices, ks, top_m)),
+        tuple(_notes(names, results)),
+    )
+
+
+def labels(results: Sequence[Result]) -> list[str]:
+    """Return a name for each result, as short as sets them apart."""
+    ways: list[Callable[[Result], str]] = [
+        lambda r: f"{r.estimator} on {r.backbone}",
+        lambda r: f"{r.estimator} on {r.backbone}, {r.signal or 'no signal'}",
+        lambda r: f"{r.estimator} on {r.backbone}, {r.oracle.name if r.oracle else 'no oracle'}",
+        lambda r: r.file_name.removesuffix(".json"),
+    ]
+    for way in ways:
+        found = [way(r) for r in results]
+        if len({*found}) == len(found):
+            return found
+    twice = next(name for name in found if found.count(name) > 1)
+    raise UnusableData(f"result {twice} is given twice.")
+
+
+def _check_tasks(first_name: str, first: Result, name: str, result: Result) -> None:
+    for role in ("sources", "targets"):
+        ours, theirs = {*getattr(first, role)}, {*getattr(result, role)}
+        if ours != theirs:
+            told = [
+                f"only {n} has {', '.join(sorted(of))}"
+                for n, of in ((first_name, ours - theirs), (name, theirs - ours))
+                if of
+            ]
+            raise UnusableData(f"the results are of different {role}: {'; '.join(told)}.")
+
+
+def agreement(a: TaskMatrix, b: TaskMatrix) -> tuple[int, float | None, float | None, float | None]:
+    """Return the number of cells, Pearson's and Spearman's correlation over them, and the mean one over targets.
+
+    Both matrices (n_sources, n_targets) are of the same tasks in the same order.
+    """
+    known = np.isfinite(a.values) & np.isfinite(b.values)
+    if a.sources == a.targets and all(np.allclose(m.values, m.values.T, equal_nan=True) for m in (a, b)):
+        known = np.triu(known)
+    x, y = a.values[known], b.values[known]
+    columns = zip(rank(a).ranks.T, rank(b).ranks.T, strict=True)
+    by_target = (_pearson(p[np.isfinite(p)], q[np.isfinite(p)]) for p, q in columns)
+    return len(x), _known(_pearson(x, y)), _known(_pearson(_ranks(x), _ranks(y))), _over(by_target)
+
+
+def steadiness(matrices: Sequence[TaskMatrix]) -> tuple[float | None, float | None, float]:
+    """Return mean pairwise Spearman, Kendall's W and the agreement on the best of two or more seeds' rankings."""
+    rankings = [rank(m) for m in matrices]
+    columns = [c[:, np.isfinite(c[0])] for c in np.stack([r.ranks for r in rankings]).transpose(2, 0, 1)]  # (q, c)
+    first = np.stack([r.picks(1) for r in rankings])  # (q, s, t)
+    same = [(first[i] * first[j]).sum(axis=0).mean() for i, j in combinations(range(len(first)), 2)]
+    return _over(map(mean_spearman, columns)), _over(map(kendalls_w, columns)), float(np.mean(same))
+
+
+def mean_spearman(ranks: Array) -> float:
+    """Return the mean over pairs of rows of Spearman's correlation; `ranks` is (n_seeds, n_candidates)."""
+    found = [_pearson(a, b) for a, b in combinations(ranks, 2)]
+    return float(np.mean(found))
+
+
+def kendalls_w(ranks: Array) -> float:
+    """Return Kendall's coefficient of concordance of rows, corrected for ties; `ranks` is (n_seeds, n_candidates)."""
+    q, c = ranks.shape
+    counts = [np.unique(row, return_counts=True)[1] for row in ranks]
+    ties = sum(int((n**3 - n).sum()) for n in counts)
+    most = q**2 * (c**3 - c) - q * ties
+    return float(12 * np.square(ranks.sum(axis=0) - ranks.sum() / c).sum() / most) if most else float("nan")
+
+
+def _against(
+    results: dict[str, Result], matrices: dict[str, TaskMatrix], ks: Sequence[int], top_m: int
+) -> Iterator[Against]:
+    """Yield each ranking against each oracle that a result was scored against, its own first."""
+    like = next(iter(matrices.values()))
+    truths = {n: _truth(r, like) for n, r in results.items()}
+    oracles: dict[bytes, tuple[str, TaskMatrix]] = {}
+    for name, truth in truths.items():
+        if truth is not None:
+            used = results[name].oracle
+            oracles.setdefault(truth.values.tobytes(), (used.name if used else name, truth))
+    for name, matrix in matrices.items():
+        own = truths[name]
+        rows = [(own is not None and key == own.values.tobytes(), *of) for key, of in oracles.items()]
+        for is_own, oracle, truth in sorted(rows, key=lambda row: not row[0]):
+            s = scores(rank(matrix), rank(truth), Oracle(oracle, "", "", truth), ks=ks, top_m=top_m)
+            chance = s.top_k_chance[str(ks[0])]  # the same for every k
+            yield Against(name, oracle, is_own, s.trs, s.trs_chance, s.trs_p, s.top_k, chance, top_m)
+
+
+def _truth(result: Result, like: TaskMatrix) -> TaskMatrix | None:
+    """Return the negative ranks of a result's oracle as a matrix: they rank as its transfers do."""
+    ranks = result.oracle_ranks
+    if ranks is None:
+        return None
+    values = [[-ranks[t].get(s, np.nan) for t in like.targets] for s in like.sources]
+    return TaskMatrix(like.sources, like.targets, np.array(values))
+
+
+def _notes(names: Sequence[str], results: Sequence[Result]) -> Iterator[str]:
+    for name, result in zip(names, results, strict=True):
+        if result.oracle_ranks is None:
+            yield f"{name} was not scored: it brings no oracle"
+        if result.uses_oracle:
+            yield f"{name} used the data of its own oracle"
+        if result.synthetic:
+            yield f"{name}: synthetic {' and '.join(result.synthetic)}, made by a generator"
+
+
+def tables(found: Comparison) -> dict[str, list[dict[str, Any]]]:
+    """Return the comparison as titled tables for people; empty ones are left out."""
+    pairs: list[dict[str, Any]] = [
+        {
+            "first": a.first,
+            "second": a.second,
+            "cells": a.cells,
+            "Pearson": _shown(a.pearson),
+            "Spearman": _shown(a.spearman),
+            "Spearman by target": _shown(a.by_target),
+        }
+        for a in found.agreements
+    ]
+    seeds: list[dict[str, Any]] = [
+        {
+            "result": s.result,
+            "seeds": s.seeds,
+            "Spearman": _shown(s.spearman),
+            "Kendall's W": _shown(s.kendall_w),
+            "same best": _shown(s.same_best),
+        }
+        for s in found.steadiness
+    ]
+    oracles = [
+        {
+            "ranking": a.ranking,
+            "oracle": f"{a.oracle} (own)" if a.own else a.oracle,
+            "TRS": _shown(a.trs),
+            "TRS chance": _shown(a.trs_chance),
+            "p": _shown(a.trs_p),
+            **{f"top-{k}": _shown(v) for k, v in a.top_k.items()},
+            "top-k chance": _shown(a.top_k_chance),
+        }
+        for a in found.against
+    ]
+    top_m = found.against[0].top_m if found.against else TOP_M
+    named = {
+        "Similarity matrices off the diagonal": pairs,
+        "Rankings of training seeds": seeds,
+        f"Rankings against each oracle, top-k in its top {top_m}": oracles,
+    }
+    return {title: rows for title, rows in named.items() if rows}
+
+
+def plain(found: Comparison) -> dict[str, Any]:
+    """Return it as JSON values."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Comparison).dump_python(found, mode="json")
+
+
+def _shown(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _pearson(x: Array, y: Array) -> float:
+    """Return the correlation; NaN where one is constant or alone."""
+    if len(x) < 2 or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return float("nan")
+    return float(np.corrcoef(x, y)[0, 1])
+
+
+def _ranks(values: Array) -> Array:
+    """Return ranks from 1, ties sharing their mean: (n,)."""
+    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(count) - (count - 1) / 2)[place]
+
+
+def _over(values: Iterable[float]) -> float | None:
+    known = [v for v in values if not np.isnan(v)]
+    return float(np.mean(known)) if known else None
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else value

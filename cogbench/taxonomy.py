@@ -1,0 +1,93 @@
+"""The tree of tasks that a matrix of similarities implies: hierarchical clustering."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from .errors import UnusableData
+from .records import Array, TaskMatrix
+
+Linkage = Literal["ward", "average"]
+
+
+@dataclass(frozen=True)
+class Node:
+    """A task (no children, height 0), or a fork: its tasks from left to right, and the height at which they meet."""
+
+    tasks: tuple[str, ...]
+    height: float
+    children: tuple["Node", ...] = ()
+
+    def plain(self) -> dict[str, Any]:
+        """Return the tree as JSON values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Taxonomy:
+    """The tree's root, and how similarities became distances."""
+
+    root: Node
+    notes: tuple[str, ...]
+
+
+def tree(similarity: TaskMatrix, linkage: Linkage = "ward") -> Taxonomy:
+    """Cluster tasks by their similarities.
+
+    Parameters
+    ----------
+    similarity : TaskMatrix
+        Its sources and targets are the same two or more tasks; larger is more alike.
+    linkage : {"ward", "average"}
+        Ward's, as the code of CogTaskonomy (Luo, Xu & Xiong 2022) has it although it assumes Euclidean distances; or
+        the mean distance.
+
+    Raises
+    ------
+    UnusableData
+        If sources and targets differ, or a similarity is missing: the message names the tasks.
+    """
+    distances, notes = condensed(similarity)
+    return Taxonomy(cluster(similarity.sources, distances, linkage), tuple(notes))
+
+
+def condensed(similarity: TaskMatrix) -> tuple[Array, list[str]]:
+    """Return 1 - similarity of each pair of tasks, (n (n - 1) / 2,) as scipy's `pdist` orders them, and notes.
+
+    Where a similarity exceeds 1, it is the largest similarity that is subtracted from.
+    """
+    tasks = similarity.sources
+    if apart := sorted({*tasks} ^ {*similarity.targets}):
+        raise UnusableData(f"a tree needs the same tasks as sources and targets; in one only: {', '.join(apart)}.")
+    if len(tasks) < 2:
+        raise UnusableData(f"a tree needs at least two tasks; there are {len(tasks)}.")
+    values = similarity.part(tasks, tasks).values
+    unknown = np.isnan(values) & ~np.eye(len(tasks), dtype=bool)
+    if unknown.any():
+        told = [f"{tasks[s]} to {tasks[t]}" for s, t in zip(*np.nonzero(unknown), strict=True)]
+        raise UnusableData(
+            f"no similarity of {', '.join(told[:5])}{f' and {len(told) - 5} more' if len(told) > 5 else ''}."
+        )
+    upper = np.triu_indices(len(tasks), 1)
+    there, back = values[upper], values.T[upper]
+    pairs, notes = (there + back) / 2, []
+    if not np.allclose(there, back):
+        notes.append("the matrix is not symmetric: both directions are averaged")
+    top = 1.0
+    if pairs.max() > 1 + 1e-9:
+        top = float(pairs.max())
+        notes.append(f"similarities exceed 1: a distance is {top:.4g}, the largest of them, less the similarity")
+    return np.maximum(top - pairs, 0), notes
+
+
+def cluster(tasks: Sequence[str], distances: Array, linkage: Linkage = "ward") -> Node:
+    """Return the tree of condensed distances (n (n - 1) / 2,), as scipy's hierarchical clustering joins them."""
+    from scipy.cluster import hierarchy
+
+    nodes = [Node((task,), 0.0) for task in tasks]
+    for left, right, height, _ in hierarchy.linkage(distances, linkage):
+        pair = nodes[int(left)], nodes[int(right)]
+        nodes.append(Node(pair[0].tasks + pair[1].tasks, float(height), pair))
+    return nodes[-1]

@@ -1,0 +1,103 @@
+"""Estimators that look at no model: what every other one must beat."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cogbench import TaskMatrix, UnknownName, UnusableData, hookimpl, popularity, size
+
+if TYPE_CHECKING:
+    from cogbench import Estimator, Evidence
+
+
+@dataclass(frozen=True)
+class Random:
+    """A similarity drawn at random; what it is worth in the mean stands beside every result as `random`.
+
+    Parameters
+    ----------
+    draw : int
+        Which draw.
+    """
+
+    draw: int = 0
+    name: str = "random"
+    needs: frozenset[str] = frozenset()
+
+    def similarity(self, evidence: "Evidence") -> TaskMatrix:
+        """Return (n_sources, n_targets) numbers from 0 to 1, drawn for each pair of names whatever their order."""
+
+        def drawn(source: str, target: str) -> float:
+            text = f"{self.draw} {evidence.seed} {source} {target}".encode()
+            return int.from_bytes(hashlib.sha256(text).digest()[:7], "big") / 2**56
+
+        return TaskMatrix.square(
+            evidence.tasks, np.array([[drawn(s, t) for t in evidence.tasks] for s in evidence.tasks])
+        )
+
+
+@dataclass(frozen=True)
+class Size:
+    """The source with the most training examples: official numbers of rows, of queries for MS MARCO."""
+
+    name: str = "size"
+    needs: frozenset[str] = frozenset({"cards"})
+
+    def similarity(self, evidence: "Evidence") -> TaskMatrix:
+        """Return the logarithm of each source's number of examples, never the sample's: (n_sources, n_targets)."""
+        return size(evidence.tasks, evidence.tasks, {t: card.rows for t, card in evidence.cards.items()})
+
+
+@dataclass(frozen=True)
+class Popularity:
+    """The source that serves the other targets best, by the oracle's own transfers to them.
+
+    It needs no more than the oracle, so it shows how much of a score comes from sources that serve every target.
+    """
+
+    name: str = "popularity"
+    needs: frozenset[str] = frozenset({"oracle"})
+
+    def similarity(self, evidence: "Evidence") -> TaskMatrix:
+        """Return the negative mean oracle rank of each source on the other targets: (n_sources, n_targets)."""
+        return popularity(evidence.oracle)
+
+
+@dataclass(frozen=True)
+class OtherPLM:
+    """Another backbone's transfers as a guess at this one's: how far the two oracles agree.
+
+    Parameters
+    ----------
+    oracle : str, optional
+        The other oracle; by default the first of the suite that is not the one scored against.
+    """
+
+    oracle: str | None = None
+    name: str = "other-plm"
+    needs: frozenset[str] = frozenset({"oracle"})
+
+    def similarity(self, evidence: "Evidence") -> TaskMatrix:
+        """Return the other oracle's transfers: (n_sources, n_targets), each target in its own metric.
+
+        Raises
+        ------
+        UnusableData, UnknownName
+            If no other oracle knows these tasks, or the one asked for does not.
+        """
+        others = evidence.oracles
+        if not others:
+            raise UnusableData(f"{self.name}: no other installed oracle knows these tasks.")
+        if self.oracle is not None and self.oracle not in others:
+            raise UnknownName.of("oracle of these tasks", self.oracle, [*others])
+        chosen = others[self.oracle or next(iter(others))]
+        evidence.note(f"{self.name}: the transfers of {chosen.name}.")
+        return chosen.transfers
+
+
+@hookimpl
+def register_estimators() -> "Iterable[Estimator]":
+    return [Random(), Size(), Popularity(), OtherPLM()]

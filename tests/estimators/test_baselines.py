@@ -1,0 +1,76 @@
+"""Estimators that look at no model, on the paper's own tables."""
+
+import numpy as np
+import pytest
+from cogbench_estimators.baselines import OtherPLM, Popularity, Random, Size
+
+from cogbench import UnknownName, UnusableData, check_estimator, load, rank
+from cogbench.evaluation import scores
+
+PARTS = load()
+BERT, TINYBERT = (PARTS.oracles[f"cogtaskonomy-{name}"] for name in ("bert", "tinybert"))
+
+
+class Given:
+    """Evidence of the paper's tasks, scored against one of its oracles."""
+
+    seed = 0
+
+    def __init__(self, oracle=BERT, others=()):
+        self.oracle, self.oracles = oracle, {o.name: o for o in others}
+        self.tasks = oracle.transfers.sources
+        self.cards = {t: PARTS.tasks[t].card for t in self.tasks}
+        self.notes = []
+
+    def note(self, text):
+        self.notes.append(text)
+
+
+def trs(estimator, oracle, others=()):
+    return scores(rank(estimator.similarity(Given(oracle, others))), rank(oracle.transfers), oracle).trs
+
+
+@pytest.mark.parametrize(
+    ("estimator", "bert", "tinybert"),
+    # Computed by hand from the paper's Tables 6 and 7, whose rounding gives the average ranks.
+    [(Size(), 4.4583, 3.3333), (Popularity(), 7.875, 1.8333)],
+    ids=["size", "popularity"],
+)
+def test_known_trs_on_the_papers_tables(estimator, bert, tinybert):
+    assert trs(estimator, BERT) == pytest.approx(bert, abs=1e-4)
+    assert trs(estimator, TINYBERT) == pytest.approx(tinybert, abs=1e-4)
+
+
+def test_the_other_plm_is_a_guess_at_this_one():
+    assert trs(OtherPLM(), BERT, [TINYBERT]) == pytest.approx(5.25)
+    # BERT's best sources of QQP tie; here they rank 10 and 6, so their mean 8 counts (the first alone: 5.33).
+    assert trs(OtherPLM(), TINYBERT, [BERT]) == pytest.approx(62 / 12)
+
+
+def test_the_other_plm_can_be_named_and_must_be_there():
+    chosen = Given(BERT, [TINYBERT, BERT])
+    found = OtherPLM(oracle="cogtaskonomy-bert").similarity(chosen)
+    assert np.array_equal(found.values, BERT.transfers.values, equal_nan=True)
+    assert chosen.notes == ["other-plm: the transfers of cogtaskonomy-bert."]
+    with pytest.raises(UnknownName, match="unknown oracle of these tasks 'x'"):
+        OtherPLM(oracle="x").similarity(chosen)
+    with pytest.raises(UnusableData, match="no other installed oracle knows these tasks"):
+        OtherPLM().similarity(Given())
+
+
+def test_ms_marco_counts_queries_and_no_sample_changes_a_size():
+    matrix = Size().similarity(Given())
+    column = dict(zip(matrix.sources, matrix.values[:, matrix.targets.index("cola")], strict=True))
+    assert max(column, key=lambda s: np.nan_to_num(column[s])) == "mnli"
+    assert np.exp(column["ms-marco"]) == pytest.approx(PARTS.tasks["ms-marco"].card.rows) and column["ms-marco"] < 12
+
+
+def test_random_has_chances_trs_in_the_mean():
+    found = [trs(Random(draw=i), BERT) for i in range(400)]
+    error = np.std(found) / 20
+    assert np.mean(found) == pytest.approx(6, abs=4 * error) and error < 0.06
+
+
+@pytest.mark.parametrize("estimator", [Random(), Size(), Popularity(), OtherPLM()], ids=lambda e: e.name)
+def test_they_keep_the_promises_of_an_estimator(estimator):
+    check_estimator(estimator)

@@ -1,0 +1,78 @@
+"""Result records without a run, for tests of what reads them: what they hold is given."""
+
+import numpy as np
+
+from cogbench import Oracle, Result, TaskMatrix, rank
+from cogbench.baselines import baselines
+from cogbench.evaluation import scores
+from cogbench.result import SCHEMA_VERSION, Cells, DataUsed, OracleUsed, Provenance, TaskReport, rows
+
+TASKS = ("p", "q", "r", "s")
+TRUE = np.array([[0, 0.6, 0.5, 0.9], [0.8, 0, 0.7, 0.2], [0.7, 0.9, 0, 0.1], [0.6, 0.5, 0.9, 0]])
+
+
+def made(
+    similarity=TRUE,
+    *,
+    tasks=TASKS,
+    true=TRUE,
+    oracle="true",
+    estimator="cra",
+    backbone="bert",
+    signal="words",
+    suite="letters",
+    by_seed=None,
+    synthetic=(),
+    uses_oracle=False,
+    hashes="0123456789",
+    data=True,
+    schema_version=SCHEMA_VERSION,
+):
+    """Return a result of these similarities (n_tasks, n_tasks), scored against the oracle of transfers `true`."""
+    matrix = TaskMatrix.square(tasks, similarity)
+    predicted = rank(matrix)
+    known = None if oracle is None else Oracle(oracle, backbone, suite, TaskMatrix.square(tasks, true))
+    truth = None if known is None else rank(known.transfers)
+    ranks = None
+    if truth is not None:
+        columns = zip(tasks, truth.ranks.T, strict=True)
+        ranks = {t: {s: float(r) for s, r in zip(tasks, c, strict=True) if np.isfinite(r)} for t, c in columns}
+    return Result(
+        schema_version=schema_version,
+        estimator=estimator,
+        options={},
+        backbone=backbone,
+        signal=signal,
+        suite=suite,
+        sources=list(tasks),
+        targets=list(tasks),
+        oracle=None if known is None else OracleUsed(oracle, backbone, "published", "made up"),
+        similarity=rows(matrix.values),
+        by_seed=[rows(TaskMatrix.square(tasks, m).values) for m in by_seed or [similarity]],
+        ranking={t: predicted.order(t) for t in tasks},
+        oracle_ranks=ranks,
+        scores=None if known is None else scores(predicted, truth, known),
+        baselines={} if known is None else baselines(known, {}),
+        uses_oracle=uses_oracle,
+        tasks={t: TaskReport("accuracy", 0.8, 0.01, 0.5, t != "p") for t in tasks},
+        seed_floor=None,
+        signal_quality=None,
+        notes=[],
+        synthetic=list(synthetic),
+        provenance=Provenance(
+            cogbench="0",
+            plugins={},
+            data={t: DataUsed("here", None, 10, 10, h * 8) for t, h in zip(tasks, hashes, strict=False)}
+            if data
+            else {},
+            model={"id": backbone},
+            settings={},
+            seeds=list(range(len(by_seed or [0]))),
+            max_train=None,
+            torch="0",
+            device="cpu",
+            started="2024-01-01T00:00:00+00:00",
+            seconds=0.0,
+            cells=Cells(0, 0),
+        ),
+    )

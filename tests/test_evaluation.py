@@ -1,0 +1,243 @@
+"""Scores against golden values, scipy, scikit-learn, and counting by hand; what is undefined is said, never 0."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.testing import assert_allclose
+from scipy.stats import kendalltau, spearmanr
+from sklearn.metrics import ndcg_score
+
+from cogbench import Oracle, TaskMatrix, UnusableData, load, popularity, rank
+from cogbench.baselines import baselines
+from cogbench.evaluation import chance_law, resampled, resolution, scores
+
+NAMES = tuple("abcdefgh")
+SMALL = st.integers(-4, 4)
+
+
+def square(values):
+    return TaskMatrix.square(NAMES[: len(values)], np.asarray(values, float))
+
+
+def pairs(smallest=4, values=SMALL):
+    """Predicted and true scores of the same tasks."""
+    one = st.integers(smallest, 6).flatmap(lambda n: arrays(float, (2, n, n), elements=values.map(float)))
+    return one
+
+
+def scored(predicted, true, *, options=None, **extra):
+    oracle = Oracle("o", "b", "s", square(true), **extra)
+    return scores(rank(square(predicted)), rank(oracle.transfers), oracle, **(options or {}))
+
+
+def column(predicted, true, **options):
+    """The scores of one target with no task of its own among the sources."""
+    names = tuple(f"s{i}" for i in range(len(true)))
+    one = [TaskMatrix(names, ("t",), np.asarray(v, float)[:, None]) for v in (predicted, true)]
+    return scores(rank(one[0]), rank(one[1]), Oracle("o", "b", "s", one[1]), **options)
+
+
+# Golden values (transfers 80 75 90 85, estimates .2 .9 .5 .4), and other libraries.
+
+
+@pytest.mark.parametrize(
+    ("gain", "every", "two"),
+    [
+        ("rank", 0.697934, 0.444123),
+        ("linear", 0.966693, 0.917528),
+        ("linear_minmax", 0.697934, 0.444123),
+        ("exp_fraction", 0.956827, 0.894951),
+        ("exp_percent", 0.634184, 0.618760),
+    ],
+)
+def test_golden_scores(gain, every, two):
+    found = column([0.2, 0.9, 0.5, 0.4], [80, 75, 90, 85], gain=gain, ks=(2,))
+    assert found.ndcg == pytest.approx({"2": two, "all": every}, abs=1e-6)
+    assert found.regret == pytest.approx({"1": 16.666667, "2": 0}, abs=1e-6)
+    assert (found.spearman, found.kendall, found.trs) == pytest.approx((-0.2, 0, 4), abs=1e-9)
+    assert column([0.2, 0.9, 0.5, 0.4], [0.80, 0.75, 0.90, 0.85], gain=gain, ks=(2,)).ndcg == pytest.approx(found.ndcg)
+
+
+@given(arrays(float, (2, 7), elements=SMALL.map(float)), st.integers(1, 7))
+def test_correlations_and_ndcg_are_those_of_scipy_and_scikit_learn(both, k):
+    predicted, true = both
+    found = column(predicted, true, ks=(k,))
+    if np.ptp(predicted) == 0 or np.ptp(true) == 0:
+        assert found.spearman is None and found.kendall is None
+        assert any("rank correlation" in note for note in found.notes)
+    else:
+        assert found.spearman == pytest.approx(spearmanr(predicted, true).statistic)
+        assert found.kendall == pytest.approx(kendalltau(predicted, true).statistic)
+    gains = 7 - rank(TaskMatrix(tuple("abcdefg"), ("t",), true[:, None])).ranks.T
+    if gains.any():  # scikit-learn takes the mean gain of what is tied, as we do
+        assert found.ndcg[str(k)] == pytest.approx(ndcg_score(gains, predicted[None], k=k))
+
+
+@given(arrays(float, (2, 6), elements=SMALL.map(float)), st.integers(1, 5))
+def test_regret_is_its_expectation_when_ties_are_broken_at_random(both, k):
+    predicted, true = both
+    true = true + 5  # above 0
+    found = column(predicted, true, ks=(k,)).regret[str(k)]
+    orders = [p for p in itertools.permutations(range(6)) if (np.diff(predicted[list(p)]) <= 0).all()]
+    each = [100 * (true.max() - true[list(p[:k])].max()) / true.max() for p in orders]
+    assert found == pytest.approx(np.mean(each), abs=1e-9)
+
+
+@given(pairs(values=st.integers(1, 9)))
+def test_every_score_is_the_mean_over_targets(both):
+    predicted, true = both
+    alone = np.full(len(true), 4.0)
+    found = scored(predicted, true, no_transfer=alone)
+    columns = []
+    for t in range(len(true)):
+        others = np.arange(len(true)) != t
+        columns.append(column(predicted[others, t], true[others, t]))
+    assert found.regret["1"] == pytest.approx(np.mean([c.regret["1"] for c in columns]))
+    known = [c.spearman for c in columns if c.spearman is not None]
+    assert found.spearman == (pytest.approx(np.mean(known)) if known else None)
+    assert found.rank_of_best == pytest.approx(np.mean([c.rank_of_best for c in columns]))
+    cells = true[~np.eye(len(true), dtype=bool)]
+    assert found.helping == pytest.approx((cells > 4).mean())
+    assert found.random_gain == pytest.approx(100 * (found.random_mean - 4) / 4)
+    assert found.selected_gain == pytest.approx(100 * (found.selected_mean - 4) / 4)
+
+
+# Properties.
+
+
+@given(pairs(), st.randoms(use_true_random=False))
+def test_the_order_of_the_tasks_changes_no_score(both, random):
+    order = list(range(len(both[0])))
+    random.shuffle(order)
+    names = [NAMES[i] for i in order]
+    one = scored(*both)
+    matrices = [square(v).part(names, names) for v in both]
+    two = scores(rank(matrices[0]), rank(matrices[1]), Oracle("o", "b", "s", matrices[1]))
+    for name in ("trs", "trs_p", "rank_of_best", "top_k", "regret", "ndcg", "spearman", "kendall", "per_target"):
+        assert getattr(one, name) == pytest.approx(getattr(two, name))
+
+
+@given(pairs(), st.floats(-3, 3), st.floats(0.1, 3))
+def test_rankings_know_no_unit(both, shift, scale):
+    predicted, true = both
+    one, two = scored(predicted, true), scored(predicted * scale + shift, np.exp(true / 4))
+    for name in ("trs", "trs_p", "rank_of_best", "top_k", "ndcg", "spearman", "kendall"):
+        assert getattr(one, name) == pytest.approx(getattr(two, name)), name
+
+
+def test_random_choice_has_the_exact_expectation():
+    oracle = load().find("oracle", "cogtaskonomy-bert")
+    rng, true = np.random.default_rng(0), rank(oracle.transfers)
+    drawn = [rank(TaskMatrix.square(true.sources, rng.uniform(size=(12, 12)))) for _ in range(1000)]
+    found = np.array([np.nansum(d.picks(1) * np.nan_to_num(true.ranks)) / 12 for d in drawn])
+    assert found.mean() == pytest.approx(6, abs=4 * found.std() / np.sqrt(1000))
+    law = chance_law(true)
+    assert (law * np.arange(len(law)) / 24).sum() == pytest.approx(6)
+
+
+def test_resolution_is_counted_over_all_pairs_of_random_rankings():
+    true = rank(square([[0, 3, 1, 1], [2, 0, 1, 5], [2, 4, 0, 3], [9, 3, 2, 0]]))
+    totals = np.array([sum(p) for p in itertools.product(*[c[np.isfinite(c)] for c in true.ranks.T])])
+    gaps = np.abs(totals[:, None] - totals[None])
+    found = resolution(chance_law(true))
+    assert (gaps >= found - 1e-9).mean() <= 0.05 < (gaps >= found - 0.5 - 1e-9).mean()
+
+
+# Noise of the oracle.
+
+
+def test_oracles_are_resampled_from_seeds_or_from_standard_errors():
+    rng = np.random.default_rng(0)
+    by_seed = rng.normal(5, 1, size=(8, 6, 6))
+    seeds = Oracle("o", "b", "s", square(by_seed.mean(axis=0)), by_seed=by_seed)
+    drawn = np.array([o.transfers.values for o in resampled(seeds, draws=2000)])
+    expected = by_seed.std(axis=0) / np.sqrt(8)
+    off = ~np.eye(6, dtype=bool)
+    assert_allclose(drawn.std(axis=0)[off], expected[off], rtol=0.15)
+    errors = Oracle("o", "b", "s", seeds.transfers, standard_error=np.full((6, 6), 0.3))
+    normal = np.array([o.transfers.values[off] for o in resampled(errors, draws=500)])
+    assert normal.std(axis=0) == pytest.approx(0.3, rel=0.15)
+    assert list(resampled(Oracle("o", "b", "s", seeds.transfers))) == []
+
+
+def test_an_oracle_without_noise_moves_no_score_and_a_noisy_one_does():
+    rng = np.random.default_rng(1)
+    true, guess = rng.normal(5, 1, size=(2, 6, 6))
+    still = scored(guess, true, standard_error=np.zeros((6, 6)))
+    assert still.resampled["trs"] == pytest.approx((still.trs, 0)) and still.resampled["ndcg@all"][1] == pytest.approx(
+        0
+    )
+    moved = scored(guess, true, standard_error=np.full((6, 6), 3.0))
+    assert moved.resampled["trs"][1] > 0.2 and abs(moved.resampled["trs"][0] - moved.trs_chance) < 1
+    assert scored(guess, true).resampled is None
+
+
+# What is undefined, and what is refused.
+
+
+def test_without_the_scores_of_no_transfer_nothing_is_said_of_gains():
+    found = scored(*np.random.default_rng(0).normal(size=(2, 4, 4)))
+    gains = ("no_transfer_mean", "selected_gain", "oracle_best_gain", "random_gain", "helping", "selected_helping")
+    assert [getattr(found, name) for name in gains] == [None] * 6
+
+
+def test_targets_left_out_of_a_mean_are_named():
+    true = np.array([[0, -1, 3], [2, 0, 1], [1, -2, 0.0]])
+    found = scored([[0, 2, 1], [1, 0, 1], [1, 1, 0]], true, no_transfer=np.array([1.0, 0, 2]))
+    assert found.regret["1"] == pytest.approx((25 + 100 / 3) / 2)  # of a and c
+    text = "; ".join(found.notes)
+    assert "relative gain is undefined for b" in text and "regret is undefined for b" in text
+    assert "rank correlation is undefined for a, c" in text
+
+
+def test_an_all_equal_column_is_chance_and_said_so():
+    found = column([1, 1, 1, 1], [4, 3, 2, 1])
+    assert found.trs == found.trs_chance == 2.5 and found.spearman is None
+    assert found.notes == ("rank correlation is undefined for t: left out of the mean",)
+
+
+def test_one_single_candidate_is_perfect_and_chance():
+    found = column([0.3], [5.0])
+    assert (found.trs, found.trs_chance, found.trs_p) == (1, 1, 1)
+    assert found.spearman is None and found.ndcg["all"] is None and found.regret["1"] == 0
+
+
+def test_missing_transfers_are_left_out():
+    true = square([[0, np.nan, 2], [1, 0, 1], [3, 4, 0]])
+    found = scores(rank(square([[0, 9, 2], [1, 0, 1], [3, 4, 0]])), rank(true), Oracle("o", "b", "s", true))
+    assert found.selected_mean == pytest.approx((3 + 2) / 2)
+    assert "the metric after the predicted best source is undefined for b" in "; ".join(found.notes)
+
+
+@pytest.mark.parametrize("options", [{"gain": "cubic"}, {"ks": (0,)}, {"ks": ()}, {"top_m": 0}])
+def test_unknown_options_are_refused_with_those_there_are(options):
+    with pytest.raises(UnusableData, match="expected numbers from 1, and one of rank, linear, linear_minmax"):
+        scored(np.eye(3), np.eye(3), options=options)
+
+
+# Baselines.
+
+
+@given(arrays(float, (5, 5), elements=SMALL.map(float)))
+def test_popularity_leaves_the_target_out(values):
+    found, ranks = popularity(Oracle("o", "b", "s", square(values))).values, rank(square(values)).ranks
+    for s, t in itertools.permutations(range(5), 2):
+        others = [u for u in range(5) if u not in (s, t)]
+        assert found[s, t] == pytest.approx(-ranks[s, others].mean())
+
+
+def test_baselines_of_the_papers_tables():
+    parts = load()
+    rows = {name: task.card.rows for name, task in parts.tasks.items()}
+    for plm, expected in {"bert": (6, 7.875, 4.458333), "tinybert": (6, 1.833333, 3.333333)}.items():
+        found = baselines(parts.find("oracle", f"cogtaskonomy-{plm}"), rows)
+        assert found == pytest.approx(dict(zip(("random", "popularity", "size"), expected, strict=True)), abs=1e-6)
+
+
+def test_a_size_that_is_unknown_makes_no_baseline():
+    oracle = Oracle("o", "b", "s", square(np.random.default_rng(0).normal(size=(4, 4))))
+    assert set(baselines(oracle, {"a": 10})) == {"random", "popularity"}

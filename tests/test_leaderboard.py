@@ -1,0 +1,149 @@
+"""Leaderboards: one table for what may be compared, places that the oracle can tell apart, each result once."""
+
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+from command import cogbench as ask
+from command import line
+from made_results import TRUE, made
+
+from cogbench import MissingData, UnknownName
+from cogbench.leaderboard import boards, notes, read_results, tables
+
+RANDOM = np.random.default_rng(1).random((6, 4, 4))
+
+
+def guesses():
+    worst = made(-TRUE, estimator="worst")
+    return [made(m, estimator=f"e{i}") for i, m in enumerate(RANDOM)] + [worst, made(TRUE, estimator="perfect")]
+
+
+def names(board, kind="result"):
+    return [e.estimator for e in board.entries if e.kind == kind]
+
+
+def test_rows_are_sorted_by_the_score_asked_for_best_first():
+    results = guesses()
+    (by_trs,), (by_rho,), (by_regret,) = (boards(results, sort) for sort in ("trs", "spearman", "regret@1"))
+    assert names(by_trs)[0] == names(by_rho)[0] == names(by_regret)[0] == "perfect"
+    for board, score, sign in ((by_trs, "trs", 1), (by_rho, "spearman", -1), (by_regret, "regret@1", 1)):
+        values = [sign * e.scores[score] for e in board.entries if e.kind == "result"]
+        assert values == sorted(values)
+    assert {e.estimator: e.place for e in by_trs.entries} == {e.estimator: e.place for e in by_rho.entries}
+    with pytest.raises(UnknownName, match="unknown score 'tsr'; did you mean 'trs'"):
+        boards(results, "tsr")
+
+
+def test_the_order_of_the_files_does_not_matter():
+    results = guesses()
+    assert boards(results) == boards(results[::-1])
+
+
+def test_rows_that_the_oracle_cannot_tell_apart_share_a_place():
+    (board,) = boards(guesses())
+    rows = [(e.scores["trs"], e.place) for e in board.entries if e.kind == "result"]
+    first, place = rows[0]
+    assert place == 1
+    for i, (trs, found) in enumerate(rows, 1):
+        if trs - first >= board.resolution - 1e-9:
+            first, place = trs, i
+        assert found == place
+    assert {place for _, place in rows} != {1}, "the example should have two places"
+    assert f"{board.resolution:.2f} in table 1" in notes([board])[0]
+
+
+def test_baselines_are_rows_without_a_place():
+    (board,) = boards(guesses())
+    baselines = {e.estimator: e for e in board.entries if e.kind == "baseline"}
+    assert set(baselines) == {"random", "popularity"} and all(e.place is None for e in baselines.values())
+    assert baselines["random"].scores["trs"] == 2 and baselines["popularity"].uses_oracle
+    (rows,) = tables([board]).values()
+    assert {"random (baseline)", "popularity† (baseline)"} <= {row["estimator"] for row in rows}
+
+
+def test_estimators_that_used_the_oracle_are_marked():
+    (board,) = boards([*guesses(), made(TRUE, estimator="ahp", uses_oracle=True)])
+    (rows,) = tables([board]).values()
+    assert "ahp†" in {row["estimator"] for row in rows} and "perfect" in {row["estimator"] for row in rows}
+    assert any(note.startswith("†") for note in notes([board]))
+
+
+@pytest.mark.parametrize(
+    "other, says",
+    [
+        ({"suite": "words"}, "suite words instead of letters"),
+        ({"oracle": "mine"}, "oracle mine instead of true"),
+        ({"oracle": None}, "oracle none instead of true"),
+        ({"true": TRUE.T}, "an oracle of the same name with other transfers"),
+        ({"hashes": "0923"}, "data of q (99999999 instead of 11111111)"),
+        ({"schema_version": 0}, "schema version 0 instead of 1"),
+        ({"similarity": TRUE[:3, :3], "true": TRUE[:3, :3], "tasks": ("p", "q", "z")}, "without r, s, with z"),
+    ],
+)
+def test_what_may_not_be_compared_stands_in_another_table_that_says_why(other, says):
+    first, second = boards([*guesses(), made(**{"estimator": "odd", **other})])
+    assert names(second) == ["odd"] and "odd" not in names(first) and not first.differs
+    assert says in ", ".join(second.differs)
+    assert says in [*tables([first, second])][1]
+
+
+def test_a_result_that_looked_at_no_data_stands_beside_those_that_did():
+    (board,) = boards([*guesses(), made(estimator="blind", data=False)])
+    assert "blind" in names(board) and len(board.data) == 4
+
+
+def test_unscored_results_have_a_table_too():
+    (board,) = boards([made(oracle=None)])
+    assert board.oracle is None and board.entries[0].place is None
+    ((title, rows),) = tables([board]).items()
+    assert "not scored" in title and "trs" not in rows[0] and notes([board]) == []
+
+
+def test_tasks_learned_and_what_is_synthetic():
+    (board,) = boards([made(synthetic=["signal"]), made(estimator="dse")])
+    (rows,) = tables([board]).values()
+    by_name = {row["estimator"]: row for row in rows}
+    assert by_name["cra"]["learned"] == "3/4"
+    assert by_name["cra"]["synthetic"] == "signal" and by_name["dse"]["synthetic"] == ""
+
+
+def test_a_result_in_two_folders_counts_once_and_what_is_none_is_named(tmp_path):
+    for folder in ("a", "a/deeper", "b"):
+        made().save(tmp_path / folder)
+    made(estimator="dse").save(tmp_path / "b")
+    (tmp_path / "b" / "x.json").write_text("[]")
+    results, skipped = read_results([tmp_path / "a", tmp_path / "b"])
+    assert sorted(r.estimator for r in results) == ["cra", "dse"]
+    assert len(skipped) == 3 and sum("is the same result as" in s for s in skipped) == 2
+    assert any("x.json' is no result of cogbench" in s for s in skipped)
+    with pytest.raises(MissingData, match="no result in .* \\(1 other files\\)"):
+        read_results([tmp_path / "b" / "x.json"])
+
+
+def test_the_command(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for result in [*guesses(), made(estimator="odd", suite="words")]:
+        result.save(tmp_path / "results")
+    (tmp_path / "results" / "x.json").write_text("{}")
+    found = ask("leaderboard")
+    assert found.exit_code == 0 and "left out: 'results/x.json'" in found.stderr and "x.json" not in found.stdout
+    assert "2. suite words, 4 tasks, oracle true; unlike table 1: suite words instead of letters" in found.stdout
+    assert "regret@1" in found.stdout and "places go by TRS" in found.stdout
+    first, second = json.loads(ask("leaderboard", "results", "--format", "json").stdout)
+    assert len(first["entries"]) == 10 and second["differs"] == ["suite words instead of letters"]
+    rows = list(csv.DictReader(io.StringIO(ask("leaderboard", "results", "--format", "csv").stdout)))
+    assert len(rows) == 13 and {row["table"][:2] for row in rows} == {"1.", "2."}
+    assert "| perfect" in ask("leaderboard", "--format", "markdown", "--sort", "ndcg").stdout
+    assert "\\toprule" in ask("leaderboard", "--format", "latex").stdout
+
+
+def test_bad_input_gets_one_line(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "no folder or result file 'results'" in line(ask("leaderboard"), 3)
+    (tmp_path / "results").mkdir()
+    assert "no result in results; `cogbench run` writes them" in line(ask("leaderboard"), 3)
+    made().save(tmp_path / "results")
+    assert "unknown score 'trss'; did you mean 'trs'" in line(ask("leaderboard", "--sort", "trss"), 2)

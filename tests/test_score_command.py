@@ -1,0 +1,235 @@
+"""`cogbench score` and `cogbench.score`: anybody's guess by the same protocol, and bad input in one line."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from typing import get_args
+
+import numpy as np
+import pytest
+from command import cogbench as ask
+from command import line
+from made_results import TASKS, TRUE, made
+
+import cogbench
+from cogbench import Oracle, TaskMatrix, UnusableData, load, score
+from cogbench.cli import GAINS
+from cogbench.evaluation import Gain
+
+ORACLE = "source,p,q,r,s\np,,.6,.5,.9\nq,.8,,.7,.2\nr,.7,.9,,.1\ns,.6,.5,.9,\nno-transfer,.5,.5,.5,.5\n"
+SELECTION = "target,source\np,q\nq,r\nr,s\ns,p\n"
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write("oracle.csv", ORACLE)
+
+
+def write(name, text):
+    with open(name, "w") as file:
+        file.write(text)
+    return name
+
+
+def other_plms_oracle():
+    """The published oracle of TinyBERT as a guess."""
+    true = load().find("oracle", "cogtaskonomy-tinybert").transfers
+    rows = [[s, *("" if np.isnan(v) else v for v in row)] for s, row in zip(true.sources, true.values, strict=True)]
+    return write("tb.csv", "\n".join(",".join(map(str, row)) for row in [["source", *true.targets], *rows]))
+
+
+def scored(*words):
+    found = ask("score", *words, "--format", "json")
+    assert found.exit_code == 0, found.output
+    return json.loads(found.stdout)
+
+
+def test_the_other_plms_oracle_as_a_guess():
+    found = scored(other_plms_oracle(), "--oracle", "cogtaskonomy-bert")
+    s = found["scores"]
+    assert s["trs"] == 5.25 and s["trs_chance"] == 6 and found["selected"]["cola"] == ["qnli"]
+    assert [s["top_k"][k] for k in "34"] == pytest.approx([0.583, 0.5625], abs=1e-3)
+    assert found["baselines"] == pytest.approx({"random": 6, "popularity": 7.875, "size": 4.4583}, abs=1e-4)
+    reverse = scored("tb.csv", "--oracle", "cogtaskonomy-tinybert")
+    assert reverse["scores"]["trs"] == 1
+
+
+def test_what_people_get():
+    found = ask("score", other_plms_oracle(), "--oracle", "cogtaskonomy-bert")
+    shown = {" ".join(text.split()) for text in found.stdout.splitlines()}
+    assert shown >= {
+        "ranking tb against oracle cogtaskonomy-bert, 12 target tasks",
+        "TRS, 1 is perfect 5.25 6.00",
+        "95 % interval over targets 3.58 to 6.83",
+        "p of chance 0.214",
+        "smallest difference told apart 2.54",
+        "TRS of popularity 7.88",
+        "TRS of size 4.46",
+        "rank of the truly best 5.17 6.00",
+        "mean metric 77.674 75.374 80.085 76.712",
+        "gain on no transfer, % 1.37 -2.37 5.66",
+        "share that helps 0.50 0.36",
+        "regret@1, % 3.77",
+        "Spearman 0.24",
+        "Kendall 0.17",
+        "cola qnli 9",
+        "popularity knows the oracle's data",
+    }
+    assert not found.stderr
+
+
+def test_formats():
+    one = ("score", other_plms_oracle(), "--oracle", "cogtaskonomy-bert", "--format")
+    rows = list(csv.DictReader(io.StringIO(ask(*one, "csv").stdout)))
+    assert rows[0]["score"] == "TRS, 1 is perfect" and rows[0]["value"] == "5.25" and rows[-1]["selected"] == "mrpc"
+    assert "| TRS, 1 is perfect" in ask(*one, "markdown").stdout
+    assert "\\toprule" in ask(*one, "latex").stdout
+
+
+def test_options_reach_the_scores():
+    found = scored("oracle.csv", "--oracle", "oracle.csv", "-k", "2", "--top-m", "1", "--gain", "linear")["scores"]
+    assert found["top_k"] == {"2": 0.5} and found["top_m"] == 1 and found["ndcg_gain"] == "linear"
+    assert set(found["ndcg"]) == {"2", "all"} and set(found["regret"]) == {"1", "2"}
+    part = scored("oracle.csv", "--oracle", "oracle.csv", "--tasks", "r,p,q")
+    assert part["scores"]["trs_chance"] == 1.5 and list(part["selected"]) == ["r", "p", "q"]
+    assert GAINS == get_args(Gain)
+
+
+def test_a_selection_has_no_scores_of_a_ranking():
+    found = scored(write("picks.tsv", SELECTION.replace(",", "\t")), "--oracle", "oracle.csv")
+    assert found["scores"]["trs"] == 1 and list(found["scores"]["top_k"]) == ["1"]
+    assert not {"ndcg", "spearman", "kendall", "rank_of_best"} & set(found["scores"])
+    shown = ask("score", "picks.tsv", "--oracle", "oracle.csv").stdout
+    assert "selection picks against" in shown and "Spearman" not in shown and "NDCG" not in shown
+    assert scored(write("turned.csv", "source,target\nq,p\nr,q\ns,r\np,s\n"), "--oracle", "oracle.csv") == {
+        **found,
+        "name": "turned",
+    }
+    assert scored("picks.tsv", "--oracle", "oracle.csv", "--tasks", "p,q,r,s")["scores"] == found["scores"]
+    assert "p for s" in line(ask("score", "picks.tsv", "--oracle", "oracle.csv", "--tasks", "q,r,s"), 3)
+
+
+def test_a_selection_against_an_oracle_of_seeds():
+    by_seed = np.stack([TRUE, TRUE[::-1, ::-1]])
+    oracle = Oracle("seeds", "b", "s", TaskMatrix.square(TASKS, by_seed.mean(axis=0)), by_seed=by_seed)
+    found = score({"p": "q", "q": "r", "r": "s", "s": "p"}, oracle)
+    plain = cogbench.guesses.plain(found)
+    assert "trs" in plain["scores"]["resampled"] and "spearman" not in plain["scores"]["resampled"]
+    from cogbench.scorecard import tables
+
+    first, *_ = next(iter(tables(score(TaskMatrix.square(TASKS, TRUE), oracle)).values()))
+    assert float(first["sd"]) > 0 and first["resampled oracles"]
+
+
+def test_a_result_is_scored_against_another_oracle_and_says_what_it_knew(tmp_path):
+    file = made(uses_oracle=True, synthetic=["signal"], estimator="ahp").save(tmp_path)
+    found = scored(file, "--oracle", "oracle.csv")
+    assert found["scores"]["trs"] == 1
+    assert found["notes"][:2] == ["ahp used the data of oracle true", "synthetic signal: made by a generator"]
+    assert score(made(), Oracle("o", "b", "s", TaskMatrix.square(TASKS, TRUE))).name == "cra"
+
+
+def test_missing_and_equal_estimates_are_counted_and_told():
+    text = (
+        ORACLE.replace(".8", "")
+        .replace("p,,.6,.5,.9", "p,,1,.5,.9")
+        .replace("r,.7,.9", "r,.7,1")
+        .replace("s,.6,.5", "s,.6,1")
+    )
+    found = scored(write("gaps.csv", text), "--oracle", "oracle.csv")
+    assert found["selected"]["q"] == ["p", "r", "s"] and found["scores"]["per_target"]["q"] == 2
+    assert "1 of 12 estimates are missing: they rank last" in found["notes"]
+    assert "all estimates for q are the same: scored as a random choice" in found["notes"]
+    assert any("rank correlation is undefined for q" in note for note in found["scores"]["notes"])
+    empty = scored(write("empty.csv", "source,p,q,r,s\np,,,,\nq,,,,\nr,,,,\ns,,,,\n"), "--oracle", "oracle.csv")
+    assert empty["scores"]["trs"] == empty["scores"]["trs_chance"] and empty["scores"]["spearman"] is None
+    shown = ask("score", "empty.csv", "--oracle", "oracle.csv").stdout
+    assert ["Spearman", "–"] in [text.split() for text in shown.splitlines()] and "12 of 12 estimates" in shown
+
+
+def test_an_oracle_without_no_transfer_scores_gives_no_gains():
+    write("bare.csv", ORACLE[: ORACLE.index("no-transfer")])
+    found = scored("oracle.csv", "--oracle", "bare.csv")
+    assert found["scores"]["selected_gain"] is found["scores"]["helping"] is found["scores"]["no_transfer_mean"] is None
+    assert "the oracle has no scores without transfer: gains, and what helps, are unknown" in found["notes"]
+    shown = ask("score", "oracle.csv", "--oracle", "bare.csv").stdout
+    assert "gain on no transfer, % –" in [" ".join(text.split()) for text in shown.splitlines()]
+    assert not np.isnan([v for v in found["scores"].values() if isinstance(v, float)]).any()
+
+
+def test_an_oracle_with_missing_transfers_says_so():
+    write("holes.csv", ORACLE.replace(".8", ""))
+    assert (
+        "1 transfers of the oracle are missing: they rank last"
+        in scored("oracle.csv", "--oracle", "holes.csv")["notes"]
+    )
+    write("none.csv", "source,p,q\np,,.5\nq,,\n")
+    assert "no transfer to p from p, q" in line(ask("score", "none.csv", "--oracle", "none.csv"), 3)
+
+
+def test_one_candidate_leaves_no_choice():
+    found = scored("oracle.csv", "--oracle", "oracle.csv", "--tasks", "p,q")
+    assert found["scores"]["trs"] == found["scores"]["trs_chance"] == found["scores"]["trs_p"] == 1
+    assert found["scores"]["spearman"] is None and found["scores"]["kendall"] is None
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        (ORACLE.replace("s,.6,.5,.9,\n", ""), "it lacks sources s. Score a part with --tasks p,q,r"),
+        ("source,p,q,r,s,z\n" + "\n".join(f"{t},1,2,3,4,5" for t in "pqrs"), "the oracle has no targets z"),
+        ("source,a\nb,1\n", "it lacks sources p, q, r, s; the oracle has no sources b; it lacks targets"),
+        (ORACLE.replace("source", "task", 1), "has no first column 'source'; it has task, p"),
+        (ORACLE.replace(".9", "high"), "holds something that is no number"),
+        (ORACLE.replace(".9", "inf"), "holds an infinite value"),
+        (ORACLE.replace("q,.8,,.7,.2", "p,.8,,.7,.2"), "a task stands twice"),
+        (ORACLE.replace("q,.8,,.7,.2", "q,.8,,.7"), "row 'q' has another number of cells"),
+        ("", "it has nothing"),
+        ("target,source\np,q\n", "no source is selected for q, r, s"),
+        (SELECTION.replace("s,p", "s,s"), "no candidate is selected: s for s; there are p, q, r, s"),
+        (SELECTION + "p,q\n", "selects two sources for 'p'"),
+        (SELECTION + "z,q\n", "the oracle has no target z"),
+    ],
+)
+def test_a_bad_guess_gets_one_line(text, message):
+    assert message in line(ask("score", write("guess.csv", text), "--oracle", "oracle.csv"), 3)
+
+
+@pytest.mark.parametrize(
+    "words, code, message",
+    [
+        (["oracle.csv", "--oracle", "cogtaskonomy-brt"], 2, "unknown oracle 'cogtaskonomy-brt'; did you mean"),
+        (["oracle.csv", "--oracle", "nowhere.csv"], 3, "no file 'nowhere.csv'"),
+        (["nowhere.csv", "--oracle", "oracle.csv"], 3, "no file 'nowhere.csv'"),
+        (["oracle.csv", "--oracle", "oracle.csv", "--tasks", "p,z"], 3, "oracle 'oracle' has no z; it has p, q, r, s"),
+        (["oracle.csv", "--oracle", "oracle.csv", "--gain", "cubic"], 2, "'cubic' is not one of"),
+        (["oracle.csv", "--oracle", "oracle.csv", "-k", "0"], 2, "no list of whole numbers from 1"),
+        (["oracle.csv", "--oracle", "oracle.csv", "--top-m", "0"], 2, "0 is not in the range"),
+        (["oracle.csv"], 2, "Missing option '--oracle'"),
+    ],
+)
+def test_bad_options_get_one_line(words, code, message):
+    assert message in line(ask("score", *words), code)
+
+
+def test_a_file_that_is_no_result_gets_one_line():
+    assert "is no result of cogbench" in line(ask("score", write("x.json", "{}"), "--oracle", "oracle.csv"), 3)
+
+
+def test_the_python_function_takes_matrices_and_mappings():
+    oracle = Oracle("o", "b", "s", TaskMatrix.square(TASKS, TRUE))
+    assert score(TaskMatrix.square(TASKS, TRUE), oracle, ks=(1,), name="mine").name == "mine"
+    with pytest.raises(UnusableData, match="expected numbers from 1"):
+        score(TaskMatrix.square(TASKS, TRUE), oracle, ks=(0,))
+
+
+def test_scoring_imports_nothing_heavy():
+    code = "import sys; from cogbench.cli import cli; cli(standalone_mode=False); print(*sys.modules, file=sys.stderr)"
+    words = ["score", "oracle.csv", "--oracle", "oracle.csv"]
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and "TRS" in done.stdout, done.stderr
+    heavy = {"torch", "transformers", "datasets", "distributed", "scipy", "sklearn", "pandas", "pyarrow"}
+    assert not heavy & {*done.stderr.split()}
