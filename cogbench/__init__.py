@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .parts import Backbone, Estimator, Signal, Task
     from .protocol import run
     from .ranking import rank
+    from .recommendation import recommend
     from .records import (
         Array,
         Card,
@@ -53,6 +54,7 @@ _HOME = {
     "parts": "Backbone Estimator Signal Task",
     "protocol": "run",
     "ranking": "rank",
+    "recommendation": "recommend",
     "records": "Array Card Checkpoint Dataset Oracle Recipe Recording Responses Settings Source Suite TaskMatrix",
     "result": "Result",
     "store": "Store",

@@ -176,14 +176,17 @@ class Training:
         """Return the trained model, training it if need be."""
         folder = workspace.folder(self)
         steps = json.loads((folder / "training.json").read_text())["steps"]
-        return Checkpoint(folder / self.MODEL, np.load(folder / "outputs.npy"), steps)
+        return Checkpoint(folder / self.MODEL, self.outputs(workspace), steps)
+
+    def outputs(self, workspace: Workspace) -> Array:
+        """Return the head's outputs on the evaluation split."""
+        return np.load(workspace.folder(self) / "outputs.npy")
 
     def score(self, workspace: Workspace) -> TaskScore:
         """Return the training's score on its task's evaluation split."""
         task = self.recipe.task
-        outputs = np.load(workspace.folder(self) / "outputs.npy")
         train, evaluation = workspace.dataset(task, "train"), workspace.dataset(task, "evaluation")
-        return score(task.metric, outputs, evaluation, train, further=getattr(task, "further", ()))
+        return score(task.metric, self.outputs(workspace), evaluation, train, further=getattr(task, "further", ()))
 
 
 @dataclass(frozen=True)

@@ -364,6 +364,80 @@ def tree_command(file: Path, linkage: Any, as_json: bool) -> None:
     click.echo(_json_of(found.root.plain()) if as_json else drawn(found.root))
 
 
+@cli.command("recommend")
+@click.option("--target", required=True, metavar="TASK|FILE", help="A task's name, or a table of your own examples.")
+@click.option("--kind", default=None, help="Of a table: classification, regression, tagging, …")
+@click.option("--columns", default="", metavar="text=COLUMN,…", help="What a table calls the columns of its kind.")
+@click.option("--estimator", required=True, shell_complete=_complete("estimator"), help="What ranks the sources.")
+@click.option(
+    "--backbone", required=True, shell_complete=_complete("backbone"), help="The model of the trained sources."
+)
+@_suite
+@_tasks
+@click.option("--signal", default=None, shell_complete=_complete("signal"), help="Stimuli.  [default: the suite's]")
+@_sets("RECOMMEND", "An option of a part, as `run` takes it.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the trainings.")
+@click.option(
+    "--max-train", type=click.IntRange(min=1), default=None, help="As the sources were trained.  [default: all]"
+)
+@click.option("-k", type=click.IntRange(min=1), default=3, show_default=True, help="How many sources to name.")
+@click.option("--apply", is_flag=True, help="Train the target after each of them and without any; report the gains.")
+@_data_dir
+@_task_data
+@click.option("--offline", is_flag=True, envvar="COGBENCH_OFFLINE", help="Touch no network.")
+@click.option("--jobs", type=click.IntRange(min=0), default=None, help="Worker processes, as `run` takes it.")
+@_json
+def recommend_command(  # noqa: PLR0913
+    target: str,
+    kind: str | None,
+    columns: str,
+    estimator: str,
+    backbone: str,
+    suite: str,
+    tasks: str | None,
+    signal: str | None,
+    sets: tuple[str, ...],
+    seed: int,
+    max_train: int | None,
+    k: int,
+    apply: bool,
+    data_dir: Path | None,
+    task_data: tuple[tuple[str, Path], ...],
+    offline: bool,
+    jobs: int | None,
+    as_json: bool,
+) -> None:
+    """Say which source tasks to train before a target of your own, from the tasks that are trained already."""
+    _environment(offline, "auto")
+    from .files import Files
+    from .loading import load
+    from .recommendation import brief, plain, recommend, titled
+    from .report import render_tables
+
+    pairs = [pair.partition("=")[::2] for pair in columns.split(",") if pair]
+    with _progress() as tell:
+        found = recommend(
+            target,
+            estimator,
+            backbone,
+            kind=kind,
+            columns=pairs,
+            suite=suite,
+            tasks=tasks.split(",") if tasks else None,
+            signal=signal,
+            sets=sets,
+            seed=seed,
+            max_train=max_train,
+            k=k,
+            apply=apply,
+            files=Files(data_dir, task_data, offline),
+            parts=load(),
+            jobs=jobs,
+            tell=tell,
+        )
+    click.echo(plain(found) if as_json else render_tables({titled(found): brief(found)}, "table", found.notes))
+
+
 @cli.command("list")
 @click.argument("kind", type=click.Choice(KINDS))
 @click.option("--data-dir", type=click.Path(path_type=Path), default=None, help="Say which data are there.")

@@ -220,7 +220,7 @@ def score(
     kind, outputs = KINDS[evaluation.kind], np.asarray(outputs, np.float64)
     answers, measure = kind.answers(outputs, evaluation), METRICS[metric]
     each = measure.contributions(answers, evaluation)  # (n_examples, n_numbers)
-    drawn = np.random.default_rng(0).integers(len(each), size=(draws, len(each)))
+    drawn = _drawn(len(each), draws)
     value, error = float(measure.value(each)), float(np.std(measure.value(each[drawn]), ddof=1))
     trivial = float(measure.value(measure.contributions(kind.constant(train, evaluation), evaluation)))
     return TaskScore(
@@ -233,3 +233,18 @@ def score(
         {name: float(METRICS[name].value(METRICS[name].contributions(answers, evaluation))) for name in further},
         int(np.isnan(each).any(axis=1).sum()),
     )
+
+
+def gap_error(metric: str, one: Array, other: Array, evaluation: Dataset, *, draws: int = 200) -> float:
+    """Return the standard error of the difference of two models' scores on the same examples: a paired bootstrap."""
+    kind, measure = KINDS[evaluation.kind], METRICS[metric]
+    first, second = (
+        measure.contributions(kind.answers(np.asarray(outputs, np.float64), evaluation), evaluation)
+        for outputs in (one, other)
+    )
+    drawn = _drawn(len(evaluation), draws)
+    return float(np.std(measure.value(first[drawn]) - measure.value(second[drawn]), ddof=1))
+
+
+def _drawn(n: int, draws: int) -> Array:
+    return np.random.default_rng(0).integers(n, size=(draws, n))

@@ -197,7 +197,7 @@ def _result(
             seeds=list(question.seeds),
             max_train=question.max_train,
             torch=metadata.version("torch"),
-            device=_device(),
+            device=_device() if question.looks else "none",
             started=started,
             seconds=seconds,
             cells=Cells(len(touched & outcome.computed), len(touched & outcome.cached)),

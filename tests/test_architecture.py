@@ -29,7 +29,7 @@ LAYERS = (
     "result transfer",
     "engine evidence",
     "contracts guesses questions",
-    "comparing leaderboard scorecard taxonomy",  # what is made of guesses and results
+    "comparing leaderboard recommendation scorecard taxonomy",  # what is made of guesses and results
     "report",
     "diagnosis fetching listing outlook protocol",
     "cli",

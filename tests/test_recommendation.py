@@ -1,0 +1,120 @@
+"""Recommendations for a target of one's own: ranked from what is trained, tried on request."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from cogbench_estimators.baselines import Popularity
+from command import line
+
+from cogbench import Files, MissingData, Store, TableTask, UnknownName, UnusableData, load, recommend, run
+from cogbench.metrics import gap_error, score
+from cogbench.toys import TASKS, ToyBackbone
+
+NAMES = tuple(t.name for t in TASKS)
+
+
+@pytest.fixture
+def world(toy_plugin, tmp_path):
+    """The toys' parts, a store with three trained tasks, and a table like the second."""
+    parts, store, files = load(toy_plugin), Store(tmp_path / "store"), Files(offline=True)
+    run("dse", "toy", suite="toy", tasks=NAMES[:3], jobs=0, parts=parts, store=store, files=files)
+    rows = TASKS[1].load("train", files).columns
+    path = tmp_path / "mine.csv"
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([("sentence", "label"), *zip(rows["text"], rows["label"], strict=True)])
+    common = {"suite": "toy", "parts": parts, "store": store, "files": files, "jobs": 0}
+    return path, {"kind": "classification", "columns": [("text", "sentence")], **common}
+
+
+def test_the_task_with_the_same_words_comes_first(world):
+    path, common = world
+    found = recommend(path, "dse", "toy", **common)
+    assert found.ranking[0] == "toy-b" and found.untrained == ("toy-d",) and found.gains == ()
+    assert [*found.similarity] == [*found.ranking] and found.similarity["toy-b"] == max(found.similarity.values())
+    assert (found.target, found.kind, found.signal) == ("mine", "classification", "toy")
+
+
+def test_only_the_target_is_trained(world, monkeypatch):
+    path, common = world
+    trained = []
+    train = ToyBackbone.train
+
+    def counted(self, recipe, *args, **more):
+        trained.append(recipe.task.name)
+        return train(self, recipe, *args, **more)
+
+    monkeypatch.setattr(ToyBackbone, "train", counted)
+    recommend(path, "dse", "toy", **common)
+    recommend(path, "dse", "toy", **common)
+    assert trained == ["mine"]
+    recommend(path, "dse", "toy", apply=True, k=2, **common)
+    assert trained == ["mine"] * 3
+
+
+def test_gains_are_those_of_the_transfers_with_the_error_of_their_gap(world):
+    path, common = world
+    found = recommend(path, "dse", "toy", apply=True, k=2, **common)
+    assert [g.source for g in found.gains] == list(found.ranking) and len(found.gains) == 2
+    for gain in found.gains:
+        assert gain.gain == pytest.approx(gain.value - gain.no_transfer) and gain.standard_error >= 0
+
+
+def test_the_error_of_a_gap_is_smaller_than_that_of_two_scores_apart():
+    files, rng = Files(offline=True), np.random.default_rng(0)
+    evaluation, train = (TASKS[0].load(s, files) for s in ("evaluation", "train"))
+    one = rng.normal(size=(len(evaluation), 2))
+    assert gap_error("accuracy", one, one, evaluation) == 0
+    other = one.copy()
+    other[:5] *= -1  # five other answers
+    apart = np.hypot(*(score("accuracy", o, evaluation, train).standard_error for o in (one, other)))
+    assert 0 < gap_error("accuracy", one, other, evaluation) < apart
+
+
+def test_a_target_may_be_a_task_by_name_or_of_ones_own(world):
+    path, common = world
+    named = recommend("toy-a", "dse", "toy", **common)
+    assert set(named.ranking) == {"toy-b", "toy-c"} and named.kind == "classification"
+    own = TableTask("own", str(path), columns=(("text", "sentence"),))
+    assert recommend(own, "dse", "toy", **common).ranking[0] == "toy-b"
+
+
+def test_what_cannot_be_ranked_is_one_clear_line(world, tmp_path):
+    path, common = world
+    with pytest.raises(UnusableData, match="say with --kind which kind of task"):
+        recommend(path, "dse", "toy", **{**common, "kind": None})
+    with pytest.raises(UnknownName, match="unknown task or file 'nothing.csv'"):
+        recommend("nothing.csv", "dse", "toy", **common)
+    with pytest.raises(UnusableData, match="'popularity' knows transfers, and of a target of one's own there are none"):
+        recommend(path, Popularity(), "toy", **common)
+    with pytest.raises(MissingData, match=r"has 0 of these tasks trained on 'toy' with seed 5; `cogbench run`"):
+        recommend(path, "dse", "toy", seed=5, **common)
+    with pytest.raises(UnusableData, match="'cra' has 2 settings: a recommendation takes one"):
+        recommend(path, "cra", "toy", sets=("cra.similarity=cosine,pearson",), **common)
+
+
+def test_the_command_prints_a_table_or_json(world, monkeypatch, toy_plugin):
+    from click.testing import CliRunner
+
+    from cogbench import loading
+    from cogbench.cli import cli
+
+    path, common = world
+    installed = loading.load
+    monkeypatch.setattr(loading, "load", lambda: installed(toy_plugin))
+    monkeypatch.setenv("COGBENCH_HOME", str(common["store"].root))
+    words = f"recommend --target {path} --kind classification --columns text=sentence --estimator dse --backbone toy"
+    words += " --suite toy --jobs 0 --offline"
+    found = CliRunner().invoke(cli, [*words.split(), "--apply", "-k", "1"])
+    assert found.exit_code == 0, found.output
+    assert "toy-b" in found.stdout and "±" in found.stdout and "not trained, so not ranked: toy-d" in found.stdout
+    held = json.loads(CliRunner().invoke(cli, [*words.split(), "--json"]).stdout)
+    assert held["ranking"][0] == "toy-b"
+    assert "unknown task or file" in line(CliRunner().invoke(cli, [*words.replace(str(path), "x.csv").split()]), 2)
+
+
+def test_a_table_named_like_a_task_is_another_task(world):
+    path, common = world
+    (same := path.with_name("toy-a.csv")).write_text(path.read_text())
+    assert recommend(same, "dse", "toy", **common).target == "toy-a-own"
