@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         Suite,
         TaskMatrix,
     )
+    from .reliability import Ceiling, noise_ceiling, spearman_brown
     from .result import Result
     from .store import Store
     from .table import TableTask
@@ -56,6 +57,7 @@ _HOME = {
     "ranking": "rank",
     "recommendation": "recommend",
     "records": "Array Card Checkpoint Dataset Oracle Recipe Recording Responses Settings Source Suite TaskMatrix",
+    "reliability": "Ceiling noise_ceiling spearman_brown",
     "result": "Result",
     "store": "Store",
     "table": "TableTask",

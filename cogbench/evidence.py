@@ -5,7 +5,7 @@ is computed in place.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +17,7 @@ from .cells import Cell, Encoding, Training, Workspace, slug
 from .errors import MissingData, UnusableData
 from .identity import identity
 from .parts import Backbone, Estimator, Signal, Task, encode, members_of
-from .records import Array, Card, Oracle, Recipe, Responses, Split, TaskMatrix
+from .records import Array, Card, Dataset, Oracle, Recipe, Responses, Split, TaskMatrix
 from .store import digest
 from .transfer import Transfers
 
@@ -30,7 +30,9 @@ NEEDS = {
     "representations": "the stimuli encoded by each task's trained model",
     "responses": "the recorded responses to the stimuli",
     "models": "each task's trained model with its head",
+    "backbone": "the pre-trained model as it is before any training",
     "batches": "encoded examples of each task",
+    "texts": "the words of each task's examples",
     "transfers": "per-example scores of all transfers: the oracle's own data",
     "oracle": "the table of transfers that the ranking is scored against, and others of the same tasks",
     "cards": "what is published of each task, such as its official number of examples",
@@ -76,11 +78,12 @@ class Evidence:
         self.tasks: tuple[str, ...] = tuple(self._tasks)
         self.seed = cell.seed
         self.notes: list[str] = []
+        self.details: dict[str, Any] = {}
 
-    def _ask(self, need: str) -> None:
-        if need not in self._cell.estimator.needs:
+    def _ask(self, *either: str) -> None:
+        if not {*either} & self._cell.estimator.needs:
             raise UnusableData(
-                f"estimator {self._cell.estimator.name!r} asks for {need!r}, which its `needs` does not name: "
+                f"estimator {self._cell.estimator.name!r} asks for {either[0]!r}, which its `needs` does not name: "
                 f"{sorted(self._cell.estimator.needs)}."
             )
 
@@ -148,9 +151,27 @@ class Evidence:
         `model(**batch)` gives `.loss` and `.logits`; hidden states are the module's own to give
         (`output_hidden_states=True` for models of the hub).
         """
-        self._ask("models")
+        self._ask(*(["models"] if tuned else ["backbone", "models"]))
         checkpoint = self._cell.training(self._tasks[task]).checkpoint(self._workspace) if tuned else None
         return self._cell.backbone.model(checkpoint, self._workspace.files)
+
+    def represent(self, sentences: Sequence[str]) -> Array:
+        """Return any sentences as the bare backbone represents them: (n_sentences, n_dims) float32."""
+        self._ask("backbone")
+        return self._cell.backbone.represent(None, tuple(sentences), self._workspace.files)
+
+    @property
+    def labels(self) -> Mapping[str, tuple[str, ...]]:
+        """For each task the names of its classes or tags, in the order of their numbers; empty where it has none."""
+        self._ask("batches")
+        return _Lazy(self.tasks, lambda name: self._workspace.dataset(self._tasks[name], "train").labels)
+
+    def texts(self, task: str, split: Split, *, n: int | None = None, seed: int = 0) -> tuple[str, ...]:
+        """Return what is read of each example, as one text; `n` and `seed` as in `batches`."""
+        self._ask("texts")
+        columns = self._examples(task, split, n, seed).columns
+        read = [columns[name] for name in ("text", "text_pair", "tokens", "passages") if name in columns]
+        return tuple(" ".join(t if isinstance(t, str) else " ".join(t) for t in row) for row in zip(*read, strict=True))
 
     def batches(
         self, task: str, split: Split, *, n: int | None = None, seed: int = 0
@@ -165,12 +186,15 @@ class Evidence:
             At most `n` of them, a stratified sample drawn by `seed`.
         """
         self._ask("batches")
-        dataset = self._workspace.dataset(self._tasks[task], split)
-        if split == "train":
-            dataset = dataset.sample(self._cell.max_train)
-        return self._cell.backbone.batches(dataset.sample(n, seed), self._workspace.files)
+        return self._cell.backbone.batches(self._examples(task, split, n, seed), self._workspace.files)
 
-    def keep(self, name: str, compute: Callable[[], Mapping[str, Array]], **key: Any) -> Mapping[str, Array]:
+    def _examples(self, task: str, split: Split, n: int | None, seed: int) -> Dataset:
+        dataset = self._workspace.dataset(self._tasks[task], split)
+        return (dataset.sample(self._cell.max_train) if split == "train" else dataset).sample(n, seed)
+
+    def keep(
+        self, name: str, compute: Callable[[], Mapping[str, Array]], *, of: Any = None, **key: Any
+    ) -> Mapping[str, Array]:
         """Return an estimator's own intermediate arrays from the store, computing them the first time.
 
         Parameters
@@ -179,12 +203,15 @@ class Evidence:
             What the arrays are called.
         compute : callable
             Makes them: a mapping of names to arrays.
+        of : frozen dataclass, optional
+            A part that says how they are made, such as a field that several estimators have: the arrays are its own
+            and serve them all. Without one they are the estimator's.
         **key : plain values
             What else changes them. A value that names a task stands for that task's training and data, so that the
             arrays serve any run with this task; without one they hold for exactly these tasks.
         """
         named = [t for t in self.tasks if t in key.values()]
-        cell = Kept(self._cell, name, tuple(sorted(key.items())), tuple(self._tasks[t] for t in named))
+        cell = Kept(self._cell, name, tuple(sorted(key.items())), tuple(self._tasks[t] for t in named), of)
         keyed = self._workspace
 
         def fill(out: Path) -> None:
@@ -200,6 +227,10 @@ class Evidence:
         """Add a line for the reader of the result: what was dropped, counted or set to 0."""
         if text not in self.notes:
             self.notes.append(text)
+
+    def detail(self, name: str, value: Any) -> None:
+        """Add something that machines should find in the result beside the matrix: numbers, texts, lists, mappings."""
+        self.details[name] = value
 
     def _signal(self) -> Signal:
         if self._cell.signal is None:
@@ -268,7 +299,7 @@ class Similarity:
         made: dict[str, Any] = {"estimator": identity(self.estimator), "tasks": [t.name for t in self.tasks]}
         if not {"representations", "models", "transfers"} & needs:
             made["seed"] = self.seed  # otherwise it stands in the keys of the trainings, as the backbone does
-            if "batches" in needs:
+            if {"batches", "backbone"} & needs:
                 made["backbone"] = [identity(self.backbone), encode(self.backbone.source(workspace.files))]
         if isinstance(self.oracle, Oracle):
             made["oracle"] = [_content(o) for o in (self.oracle, *self.others)]
@@ -276,7 +307,7 @@ class Similarity:
             made["cards"] = [encode(t.card) for t in self.tasks]
         if "responses" in needs and self.signal:
             made["responses"] = workspace.recording(self.signal).sha256
-        if "batches" in needs:
+        if {"batches", "texts"} & needs:
             made["data"] = [[workspace.dataset(t, s).sha256 for s in ("train", "evaluation")] for t in self.tasks]
             made["max_train"] = self.max_train
         return made
@@ -288,7 +319,9 @@ class Similarity:
             raise UnusableData(f"estimator {self.estimator.name!r} answered for other tasks than it was asked for.")
         matrix = matrix.part(evidence.tasks, evidence.tasks)
         np.save(out / "similarity.npy", matrix.values)
-        (out / "notes.json").write_text(json.dumps({"tasks": evidence.tasks, "notes": evidence.notes}))
+        (out / "notes.json").write_text(
+            json.dumps({"tasks": evidence.tasks, "notes": evidence.notes, "details": evidence.details})
+        )
 
     def matrix(self, workspace: Workspace) -> TaskMatrix:
         """Return the matrix, computing it if need be."""
@@ -296,7 +329,14 @@ class Similarity:
 
     def notes(self, workspace: Workspace) -> tuple[str, ...]:
         """Return the lines that the estimator left for the reader."""
-        return tuple(json.loads((workspace.folder(self) / "notes.json").read_text())["notes"])
+        return tuple(self._told(workspace)["notes"])
+
+    def details(self, workspace: Workspace) -> dict[str, Any]:
+        """Return what the estimator left for machines."""
+        return self._told(workspace)["details"]
+
+    def _told(self, workspace: Workspace) -> dict[str, Any]:
+        return json.loads((workspace.folder(self) / "notes.json").read_text())
 
 
 def _content(oracle: Oracle) -> list[Any]:
@@ -312,19 +352,25 @@ class Kept:
     name: str
     named: tuple[tuple[str, Any], ...]
     of: tuple[Task, ...]
+    part: Any = None  # whose arrays they are, if not the estimator's
+
+    @property
+    def maker(self) -> Any:
+        """What says how the arrays are made."""
+        return self.similarity.estimator if self.part is None else self.part
 
     @property
     def place(self) -> str:
         tasks = "+".join(slug(t.name) for t in self.of) or "all"
-        estimator = self.similarity.estimator.name
-        return f"{slug(self.similarity.backbone.name)}/{slug(estimator)}/{slug(self.name)}-{tasks}"
+        maker = getattr(self.maker, "name", type(self.maker).__name__.lower())
+        return f"{slug(self.similarity.backbone.name)}/{slug(maker)}/{slug(self.name)}-{tasks}"
 
     def inputs(self) -> tuple[Cell, ...]:
         return tuple(self.similarity.training(t) for t in self.of) if self.of else (self.similarity,)
 
     def ingredients(self, workspace: Workspace) -> dict[str, Any]:
         return {
-            "estimator": identity(self.similarity.estimator),
+            "estimator": identity(self.maker),
             "name": self.name,
             "key": digest(encode(self.named)),
             "stimuli": workspace.recording(s).sha256 if (s := self.similarity.signal) else None,

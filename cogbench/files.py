@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 from .errors import MissingData, UnusableData
 from .hub import COMMIT, WEIGHTS, commit_of, first_line, lacking_in, occupied, prepared, reachable, remembered, snapshot
 from .records import Source
+from .store import Store, digest, write_whole
 
 TABLES = (".parquet", ".csv", ".tsv", ".jsonl")
 SHARD = re.compile(r".*-\d+-of-(\d+)")
@@ -180,6 +181,40 @@ class Files:
             raise MissingData(f"no {'/'.join(relative)} in {self.data_dir}.")
         self._told(Source(str(found)), "local", found.rglob("*") if found.is_dir() else [found])
         return found
+
+    def sha256(self, path: Path) -> str:
+        """Return the hash of a local file's contents, computed anew only when its size or time changes."""
+        stat = path.stat()
+        note = home() / ".hashes" / digest([str(path.resolve()), stat.st_size, stat.st_mtime_ns])[:32]
+        if not note.is_file():
+            with path.open("rb") as file:
+                write_whole(note, hashlib.file_digest(file, "sha256").hexdigest())
+        return note.read_text()
+
+    def made(self, place: str, sources: Sequence[Path], fill: Callable[[Path], None], **key: Any) -> Path:
+        """Return a folder of what was made of local files: read in its own way, once, then kept in the store.
+
+        Parameters
+        ----------
+        place : str
+            The readable part of the folder's name, below the store's root (`COGBENCH_HOME`).
+        sources : sequence of Path
+            The files it is made of: other contents are made anew.
+        fill : callable
+            Writes the files into an empty folder; what it raises leaves nothing behind.
+        **key : plain values
+            What else changes the result.
+
+        Notes
+        -----
+        Written whole or not at all, by one process while others wait. Found again by names and sizes alone: what is
+        large is memory-mapped, and whoever keys by its contents hashes it anyway.
+        """
+        store, ingredients = Store(home()), {"sources": [self.sha256(p) for p in sources], **key}
+        name = digest([place, ingredients])
+        if store.has(place, name):
+            return store.folder(place, name)
+        return store.write(place, name, ingredients, fill)
 
     def _places(self, task: str, hub_id: str, config: str | None) -> list[Path]:
         if override := dict(self.overrides).get(task):

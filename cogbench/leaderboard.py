@@ -17,7 +17,9 @@ class Entry:
     """One row: a result, or a baseline (`kind`); what a baseline does not have is None.
 
     `place` counts from 1 and goes by TRS whatever the rows are sorted by; baselines have none. `scores` has trs, p,
-    top-k, regret@1, ndcg (over all sources) and spearman.
+    top-k, regret@1, ndcg (over all sources) and spearman. `tied` tells that another result has the same place;
+    `trainings` are those of its tasks, over all `seeds`, with at most `examples` each; `seconds` is what the run took
+    that wrote it, which is little where `cached` trainings and other cells stood in the store.
     """
 
     place: int | None
@@ -30,13 +32,20 @@ class Entry:
     interval: tuple[float, float] | None
     learned: str | None
     synthetic: tuple[str, ...]
+    tied: bool = False
+    seeds: int | None = None
+    examples: int | None = None
+    trainings: int | None = None
+    seconds: float | None = None
+    cached: int | None = None
 
 
 @dataclass(frozen=True)
 class Board:
     """The results that may be compared: of the same suite, tasks, oracle, schema version and data.
 
-    `ranks` is a hash of the oracle's ranks, for two oracles may have one name; `resolution` is the smallest difference
+    `chance` is the TRS of random choice, and `worst` the number of sources that a target can choose from: the end of
+    the scale; `ranks` is a hash of the oracle's ranks, for two oracles may have one name; `resolution` is the smallest difference
     of two TRS that the oracle tells apart, None where there is no oracle; `data` has the revision, if known, and hash
     of each task's data; `differs` says in what it is not the first board.
     """
@@ -50,6 +59,8 @@ class Board:
     data: dict[str, str]
     resolution: float | None
     entries: tuple[Entry, ...]
+    chance: float | None = None
+    worst: int = 1
     differs: tuple[str, ...] = ()
 
 
@@ -129,7 +140,7 @@ def _board(results: Sequence[Result], sort: str) -> Board:
     first = results[0]
     resolution = next((r.scores.trs_resolution for r in results if r.scores), None)
     places = _places(results, resolution or 0.0)
-    entries = [_entry(r, places.get(r.file_name)) for r in results] + _baselines(results)
+    entries = [_entry(r, places) for r in results] + _baselines(results)
 
     def order(entry: Entry) -> tuple[bool, float, str]:
         value = entry.scores.get(sort)
@@ -145,6 +156,8 @@ def _board(results: Sequence[Result], sort: str) -> Board:
         _data(first),
         resolution,
         tuple(sorted(entries, key=order)),
+        next((r.scores.trs_chance for r in results if r.scores), None),
+        max(map(len, first.ranking.values()), default=1),
     )
 
 
@@ -160,8 +173,8 @@ def _places(results: Sequence[Result], resolution: float) -> dict[str, int]:
     return found
 
 
-def _entry(result: Result, place: int | None) -> Entry:
-    s = result.scores
+def _entry(result: Result, places: dict[str, int]) -> Entry:
+    s, place, made = result.scores, places.get(result.file_name), result.provenance
     found: dict[str, float | None] = {}
     if s is not None:
         found = {"trs": s.trs, "p": s.trs_p, **{f"top-{k}": v for k, v in s.top_k.items()}}
@@ -178,6 +191,12 @@ def _entry(result: Result, place: int | None) -> Entry:
         s.trs_interval if s else None,
         learned,
         tuple(result.synthetic),
+        place is not None and list(places.values()).count(place) > 1,
+        len(made.seeds),
+        made.max_train,
+        len(result.tasks) * len(made.seeds),
+        made.seconds,
+        made.cells.cached,
     )
 
 
@@ -221,18 +240,27 @@ def tables(found: Sequence[Board]) -> dict[str, list[dict[str, Any]]]:
         title = f"{i}. suite {board.suite}, {n} tasks, oracle {board.oracle or 'none: not scored'}"
         if board.differs:
             title += f"; unlike table 1: {', '.join(board.differs)}"
-        ordered = sorted(board.entries, key=lambda entry: entry.kind, reverse=True)  # results know all the scores
-        names = dict.fromkeys(name for entry in ordered for name in entry.scores)
         synthetic = any(entry.synthetic for entry in board.entries)
-        named[title] = [_row(entry, [*names], synthetic) for entry in board.entries]
+        named[title] = [_row(entry, names(board), synthetic) for entry in board.entries]
     return named
+
+
+def names(board: Board) -> list[str]:
+    """Return the names of a board's scores."""
+    ordered = sorted(board.entries, key=lambda entry: entry.kind, reverse=True)  # results know all the scores
+    return [*dict.fromkeys(name for entry in ordered for name in entry.scores)]
+
+
+def written(entry: Entry, name: str) -> str | None:
+    """Return a score with the digits that mean something, None where it is not known."""
+    value = entry.scores.get(name)
+    return None if value is None else f"{value:.{3 if name == 'p' else 2}f}"
 
 
 def _row(entry: Entry, names: Sequence[str], synthetic: bool) -> dict[str, Any]:
     def shown(name: str) -> str | None:
-        value = entry.scores.get(name)
         unknown = None if entry.kind == "baseline" else "–"
-        return unknown if value is None else f"{value:.{3 if name == 'p' else 2}f}"
+        return written(entry, name) or unknown
 
     scores = {name: shown(name) for name in names}
     interval = {"interval": "{:.2f} to {:.2f}".format(*entry.interval) if entry.interval else None}
@@ -244,6 +272,10 @@ def _row(entry: Entry, names: Sequence[str], synthetic: bool) -> dict[str, Any]:
         "signal": entry.signal,
         **({"trs": scores.pop("trs"), **interval, **scores} if names else {}),
         "learned": entry.learned,
+        "seeds": entry.seeds,
+        "examples": entry.examples,
+        "trainings": entry.trainings,
+        "seconds": None if entry.seconds is None else f"{entry.seconds:.1f}",
         **({"synthetic": ", ".join(entry.synthetic)} if synthetic else {}),
     }
 

@@ -1,6 +1,7 @@
 """What is installed: rows for `cogbench list` and `cogbench plugins`."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,8 @@ from .errors import CogbenchError, MissingData
 from .files import Files
 from .loading import Parts
 from .parts import Opener, options
+from .records import Recording
+from .reliability import noise_ceiling
 
 BROKEN = "BROKEN"
 
@@ -19,14 +22,15 @@ def described(parts: Parts, kind: str, data_dir: Path | None = None) -> list[dic
     for name, part in parts.of(kind).items():
         row = {"name": name, **_about(kind, part), "distribution": parts.origins[kind, name].distribution}
         if files and kind in ("task", "signal"):
-            row["data"] = _presence(kind, part, files)
+            row["data"], worth = _presence(kind, part, files)
+            row |= {"worth": worth} if kind == "signal" else {}
         rows.append(row)
     return rows
 
 
 def brief(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the same rows for a terminal: what is neither name, line nor distribution gathered in one column."""
-    apart = ("name", "about", "distribution")
+    apart = ("name", "about", "distribution", "worth")
     return [
         {
             "name": row["name"],
@@ -54,7 +58,9 @@ def _about(kind: str, part: Any) -> dict[str, Any]:
         opens = "any hub id or folder" if isinstance(part, Opener) and not getattr(part, "address", True) else ""
         return {"about": opens or getattr(part, "address", line), "options": _options(part)}
     if kind == "signal":
-        return {"about": line, "options": _options(part)}
+        card = getattr(part, "card", None)
+        said = {"licence": card.licence, "citation": card.citation} if card else {}
+        return {"about": card.description if card else line, "options": _options(part), **said}
     if kind == "estimator":
         return {"about": line, "needs": ", ".join(sorted(part.needs)), "options": _options(part)}
     if kind == "oracle":
@@ -77,19 +83,37 @@ def _options(part: Any) -> str:
 def _short(value: Any) -> str:
     if hasattr(value, "name"):
         return str(value.name)
-    return ":".join(map(str, value)) if isinstance(value, tuple) else json.dumps(value, default=str).strip('"')
+    return ":".join(map(_short, value)) if isinstance(value, tuple) else json.dumps(value, default=str).strip('"')
 
 
-def _presence(kind: str, part: Any, files: Files) -> str:
+def _presence(kind: str, part: Any, files: Files) -> tuple[str, dict[str, Any] | None]:
+    """Return in words what a part's data hold, or why not; of a signal also in figures."""
     try:
         if kind == "task":
-            return f"{len(part.load('train', files))} + {len(part.load('evaluation', files))} rows"
-        recording = part.read(files)
-        return f"{len(recording.sentences)} sentences, {len(recording.subjects)} subjects"
+            return f"{len(part.load('train', files))} + {len(part.load('evaluation', files))} rows", None
+        return _worth(part.read(files))
     except MissingData:
-        return "missing"
+        return "missing", None
     except CogbenchError as error:
-        return str(error)
+        return str(error), None
+
+
+def _worth(recording: Recording) -> tuple[str, dict[str, Any]]:
+    ceiling = noise_ceiling(recording)
+    n_channels = {subject: len(r.channels) for subject, r in recording.subjects.items()}
+    few, most = min(n_channels.values()), max(n_channels.values())
+    words = (
+        f"{len(recording.sentences)} sentences, {len(recording.subjects)} subjects, "
+        f"{few:,}{'' if few == most else f' to {most:,}'} channels; reliability "
+        f"{ceiling.summary if ceiling else 'unknown'}"
+    )
+    return words, {
+        "sentences": len(recording.sentences),
+        "subjects": len(recording.subjects),
+        "channels": n_channels,
+        "unit": recording.unit,
+        "reliability": asdict(ceiling.summary) if ceiling else None,
+    }
 
 
 def plugin_rows(parts: Parts) -> list[dict[str, Any]]:

@@ -98,8 +98,13 @@ def _flat(part: Any, prefix: str = "") -> dict[str, str]:
         if is_dataclass(value):
             found |= _flat(value, f"{prefix}{name}.")
         else:
-            found[prefix + name] = ":".join(map(str, value)) if isinstance(value, tuple) else str(value)
+            found[prefix + name] = ":".join(map(_word, value)) if isinstance(value, tuple) else str(value)
     return found
+
+
+def _word(value: Any) -> str:
+    """Return how a value is written among several: a part by its name."""
+    return str(getattr(value, "name", value))
 
 
 def load(*modules: ModuleType) -> Parts:

@@ -108,9 +108,10 @@ def teacher_of(backbone: Backbone) -> Backbone | None:
 
 
 def members_of(estimator: Estimator) -> list[Estimator]:
-    """Return the estimators among an estimator's fields: those that it combines."""
+    """Return the estimators among an estimator's fields, alone or in a tuple: those that it combines."""
     held = [getattr(estimator, f.name) for f in dataclasses.fields(estimator)]  # type: ignore[arg-type]
-    return [value for value in held if isinstance(value, Estimator)]
+    each = [v for value in held for v in (value if isinstance(value, tuple) else (value,))]
+    return [value for value in each if isinstance(value, Estimator)]
 
 
 def options(part: Any) -> dict[str, Any]:

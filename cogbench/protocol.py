@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from importlib import metadata
 from time import perf_counter
 from typing import Any
@@ -21,10 +22,13 @@ from .metrics import check_metric
 from .parts import Backbone, Estimator, Task, encode, options
 from .questions import Question, questions
 from .ranking import rank
-from .records import Source, TaskMatrix
+from .records import Recording, Source, TaskMatrix
+from .reliability import noise_ceiling
 from .result import SCHEMA_VERSION, Cells, DataUsed, OracleUsed, Provenance, Result, SignalReport, TaskReport, rows
 from .store import Store
 from .transfer import Transfers
+
+NAMED = 1000  # a result names the channels of a subject, but not the voxels of a whole brain
 
 
 def run(
@@ -169,18 +173,9 @@ def _result(
         uses_oracle=bool(ORACLES_DATA & question.estimator.needs),
         tasks=_task_reports(question, workspace),
         seed_floor=_seed_floor(question, workspace),
-        signal_quality=SignalReport(
-            len(recording.sentences),
-            len(recording.subjects),
-            {s: list(r.channels) for s, r in recording.subjects.items()},
-            recording.unit,
-            recording.source.id,
-            recording.sha256,
-            list(recording.notes),
-        )
-        if recording
-        else None,
+        signal_quality=_signal_report(recording) if recording else None,
         notes=list(dict.fromkeys(n for c in cells for n in c.notes(workspace))),
+        details=[c.details(workspace) for c in cells],
         synthetic=[
             *(["tasks"] if any(t.card.synthetic for t in question.tasks) else []),
             *(["signal"] if recording and recording.synthetic else []),
@@ -202,6 +197,23 @@ def _result(
             seconds=seconds,
             cells=Cells(len(touched & outcome.computed), len(touched & outcome.cached)),
         ),
+    )
+
+
+@lru_cache(maxsize=4)  # the same for each estimator and backbone
+def _signal_report(recording: Recording) -> SignalReport:
+    ceiling = noise_ceiling(recording)
+    channels = {s: r.channels for s, r in recording.subjects.items()}
+    return SignalReport(
+        len(recording.sentences),
+        len(recording.subjects),
+        {s: list(names) if len(names) <= NAMED else [] for s, names in channels.items()},
+        recording.unit,
+        recording.source.id,
+        recording.sha256,
+        list(recording.notes),
+        {s: len(names) for s, names in channels.items()},
+        ceiling.summary if ceiling else None,
     )
 
 

@@ -1,7 +1,7 @@
 """What a run asks: names resolved into one question for each estimator, backbone and signal."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .cells import Cell, Training
@@ -48,7 +48,7 @@ class Question:
     @property
     def looks(self) -> bool:
         """Whether anything is asked of the tasks' data or the backbone; a baseline looks at neither."""
-        asked = {"representations", "models", "batches", "transfers"} & self.estimator.needs
+        asked = {"representations", "models", "backbone", "batches", "texts", "transfers"} & self.estimator.needs
         return bool(asked) or isinstance(self.oracle, Transfers)
 
     def transfers(self) -> list[Training]:
@@ -85,7 +85,8 @@ def questions(
     def found(kind: str, asked: Iterable[Any]) -> list[Any]:
         return [v for a in asked for v in varied(parts.find(kind, a) if isinstance(a, str) else a, sets)]
 
-    rankers, bones = found("estimator", estimators), found("backbone", backbones)
+    rankers = [with_members(parts, e) for e in found("estimator", estimators)]
+    bones = found("backbone", backbones)
     of_suite = parts.find("suite", suite)
     if not tasks:
         _check_suite(parts, of_suite)
@@ -120,6 +121,21 @@ def questions(
                     )
                 asked.append(Question(ranker, backbone, task_parts, signal, table, truth, *common, others))
     return asked
+
+
+def with_members(parts: Parts, estimator: Estimator) -> Estimator:
+    """Return an estimator with the installed estimators in place of the names in its field `members`, if it has one.
+
+    Raises
+    ------
+    UnknownName
+        If no installed estimator bears such a name.
+    """
+    members = getattr(estimator, "members", ())
+    if not any(isinstance(m, str) for m in members):
+        return estimator
+    named = (with_members(parts, parts.find("estimator", m)) if isinstance(m, str) else m for m in members)
+    return replace(estimator, members=tuple(named))  # type: ignore[type-var]
 
 
 def _check_suite(parts: Parts, suite: Suite) -> None:

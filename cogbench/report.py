@@ -3,19 +3,22 @@
 import csv
 import io
 import json
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from .errors import UnusableData
 from .evaluation import Scores
+from .leaderboard import Board, notes, tables
 from .result import Result
-from .taxonomy import Node
+from .taxonomy import Node, tree
+from .terminal import Bar, HeatMap, columns, escaped, fitted, printed, table
 
 FORMATS = ("table", "json", "markdown", "latex", "csv")
-# Columns that may wrap; all others are names and numbers, which one wants whole.
-PROSE = frozenset(
-    ("about", "details", "parts", "error", "check", "licence", "found", "trouble")
-    + ("predicted best (true rank)", "2nd", "3rd")
-)
+# Columns of a leaderboard that a narrow terminal goes without, the first ones first.
+SPARE = ("synthetic", "examples", "seeds", "seconds", "trainings", "spearman", "ndcg", "regret@1", "top-5", "top-4")
+SCALE = "1 to worst"
+SPARE += ("learned", "top-3", "p", "interval", "signal", "backbone", SCALE)
 
 
 def render(results: Sequence[Result], form: str) -> str:
@@ -23,7 +26,7 @@ def render(results: Sequence[Result], form: str) -> str:
     if form == "json":
         return json.dumps([r.plain() for r in results], indent=1)
     if form == "table":
-        return "\n".join(_card(r) for r in results)
+        return "\n".join(printed(*_card(r)) for r in results)
     return grid(_summary(results), form)
 
 
@@ -39,7 +42,7 @@ def grid(rows: Sequence[dict[str, Any]], form: str) -> str:
         writer.writerows(rows)
         return out.getvalue().rstrip("\n")
     if form == "table":
-        return _rich(_table([*rows[0]] if rows else [], ([_text(v) for v in row.values()] for row in rows)))
+        return printed(table([*rows[0]] if rows else [], ([_text(v) for v in row.values()] for row in rows)))
     from tabulate import tabulate
 
     shown = [{k: _text(v) for k, v in row.items()} for row in rows]
@@ -48,7 +51,7 @@ def grid(rows: Sequence[dict[str, Any]], form: str) -> str:
     )
 
 
-def render_tables(named: Mapping[str, Sequence[dict[str, Any]]], form: str, notes: Sequence[str]) -> str:
+def render_tables(named: Mapping[str, Sequence[dict[str, Any]]], form: str, told: Sequence[str]) -> str:
     """Return titled tables and the notes under them; csv is one table whose first column has the titles.
 
     For a terminal they are as wide as they need to be: a figure that is cut misleads.
@@ -56,24 +59,71 @@ def render_tables(named: Mapping[str, Sequence[dict[str, Any]]], form: str, note
     if form == "csv":
         return grid([{"table": title, **row} for title, rows in named.items() for row in rows], form)
     if form == "table":
-        blocks = [(f"[bold]{_escape(title)}[/]", _figures(rows)) for title, rows in named.items()]
-        return _rich(*(part for block in blocks for part in block), *map(_escape, notes), wide=True)
+        blocks = [part for title, rows in named.items() for part in (f"[bold]{escaped(title)}[/]", _dense(rows))]
+        return printed(*blocks, *map(escaped, told), wide=True)
     title_of, note_of = ("**{}**\n", "- {}") if form == "markdown" else ("% {}", "% {}")
     parts = [f"{title_of.format(title)}\n{grid(rows, form)}" for title, rows in named.items()]
-    told = ["\n".join(note_of.format(note) for note in notes)] if notes else []
-    return "\n\n".join([*parts, *told])
+    under = ["\n".join(map(note_of.format, told))] if told else []
+    return "\n\n".join([*parts, *under])
+
+
+def _dense(rows: Sequence[dict[str, Any]]) -> Any:
+    return table([*rows[0]] if rows else [], ([_text(v) for v in row.values()] for row in rows), dense=True)
+
+
+def ranked(found: Sequence[Board], width: int | None = None) -> str:
+    """Return a leaderboard for the terminal: each row's TRS with its interval as a bar, chance marked.
+
+    A narrow terminal gets fewer columns, and a line that names those left out.
+    """
+    parts: list[Any] = []
+    for board, (title, rows) in zip(found, tables(found).items(), strict=True):
+        ends, place = (1.0, float(board.worst)), [*rows[0]].index("interval") if "interval" in rows[0] else 0
+        for entry, row in zip(board.entries, rows, strict=True):
+            if (trs := entry.scores.get("trs")) is not None:
+                bar = {
+                    SCALE: Bar(
+                        trs, *(entry.interval or (trs, trs)), ends, board.chance, 22 if columns(width) > 80 else 10
+                    )
+                }
+                items = [*row.items()]
+                row.clear()
+                row.update([*items[:place], *bar.items(), *items[place:]])
+        constant = [c for c in ("examples", "seeds") if len({r[c] for r, e in zip(rows, board.entries) if e.seeds}) < 2]
+        shown, gone = fitted([{k: v for k, v in row.items() if k not in constant} for row in rows], width, SPARE)
+        parts += [f"[bold]{escaped(title)}[/]", shown]
+        parts += [f"left out for want of width: {', '.join(gone)}; --format csv has all"] * bool(gone)
+    scale = [f"{SCALE}: ● the TRS, ━ its 95 % interval, ┆ chance"] * any(b.chance is not None for b in found)
+    wide = width is None and not sys.stdout.isatty()
+    return printed(*parts, *map(escaped, [*notes(found), *scale]), width=width, wide=wide)
+
+
+def whole(result: Result, width: int | None = None) -> str:
+    """Return all that a terminal can show of a result: its card, the similarities as a heat map, and their tree."""
+    parts, matrix = _card(result, width), result.matrix
+    try:
+        found = tree(matrix)
+    except UnusableData as error:
+        parts += [HeatMap(matrix.values, matrix.sources, matrix.targets), f"no tree: {escaped(str(error))}"]
+    else:
+        order = found.root.tasks
+        parts += ["[bold]similarity[/] of sources (rows) for targets (columns), in the tree's order"]
+        parts += [HeatMap(matrix.part(order, order).values, order, order), "", _grown(found.root)]
+        parts += [f"note: {escaped(note)}" for note in found.notes]
+    return printed(*parts, width=width)
 
 
 def drawn(root: Node) -> str:
     """Return a taxonomy as a tree: tasks are its leaves, a fork has the height at which they meet."""
+    return printed(_grown(root))
+
+
+def _grown(node: Node) -> Any:
     from rich.tree import Tree
 
-    def grow(node: Node) -> Tree:
-        branch = Tree(f"{node.height:.4g}" if node.children else f"[bold]{_escape(node.tasks[0])}[/]")
-        branch.children += map(grow, node.children)
-        return branch
-
-    return _rich(grow(root))
+    branch = Tree(f"{node.height:.4g}" if node.children else f"[bold]{escaped(node.tasks[0])}[/]")
+    branch.children += map(_grown, node.children)
+    return branch
 
 
 def in_words(n_bytes: int) -> str:
@@ -103,27 +153,28 @@ def _summary(results: Iterable[Result]) -> list[dict[str, Any]]:
     ]
 
 
-def _card(result: Result) -> str:
+def _card(result: Result, width: int | None = None) -> list[Any]:
     """Return one result for the terminal: a headline, the scores, and the target tasks one by one."""
     title = (
-        f"[bold]{_escape(result.estimator)}[/] on [bold]{_escape(result.backbone)}[/], suite {_escape(result.suite)}"
+        f"[bold]{escaped(result.estimator)}[/] on [bold]{escaped(result.backbone)}[/], suite {escaped(result.suite)}"
     )
-    title += f", signal {_escape(result.signal)}" if result.signal else ""
+    title += f", signal {escaped(result.signal)}" if result.signal else ""
     made = [f"[bold]synthetic {' and '.join(result.synthetic)}[/]: made by a generator"] if result.synthetic else []
-    lines = [title, *made, *_score_lines(result)]
-    return _rich(*lines, _targets(result), *_footer(result))
+    return [title, *made, *_score_lines(result), _targets(result, width), *_footer(result)]
 
 
-def _score_lines(result: Result) -> list[str]:
+def _score_lines(result: Result) -> list[Any]:
     s, oracle = result.scores, result.oracle
     if s is None or oracle is None:
         return ["unscored: no oracle is known for this; `cogbench run … --oracle measured` measures one."]
     low, high = s.trs_interval
+    worst = max(map(len, result.ranking.values()))
     tops = ", ".join(f"top-{k} {v:.2f} (chance {s.top_k_chance[k]:.2f})" for k, v in s.top_k.items())
     alone = "unknown" if s.no_transfer_mean is None else f"{s.no_transfer_mean:.3f}"
     return [
-        f"oracle {_escape(oracle.name)} ({oracle.kind}, {_escape(oracle.backbone)})",
+        f"oracle {escaped(oracle.name)} ({oracle.kind}, {escaped(oracle.backbone)})",
         f"TRS [bold]{s.trs:.2f}[/] \\[{low:.2f}, {high:.2f}], 1 is perfect; chance {s.trs_chance:.2f}, p {s.trs_p:.3f}",
+        Bar(s.trs, low, high, (1.0, float(worst)), s.trs_chance, 33).between("1", str(worst)),
         *(["[bold]knows transfers[/]: compare it with popularity, not with estimators of models"] * result.uses_oracle),
         f"baselines: {', '.join(f'{name} {trs:.2f}' for name, trs in result.baselines.items())}; "
         f"differences below {s.trs_resolution:.2f} are within chance",
@@ -148,26 +199,23 @@ def _further(s: Scores) -> list[str]:
     if s.resampled and "trs" in s.resampled:
         mean, spread = s.resampled["trs"]
         lines.append(f"TRS over resampled oracles {mean:.2f} ± {spread:.2f}")
-    return lines + [f"note: {_escape(note)}" for note in s.notes]
+    return lines + [f"note: {escaped(note)}" for note in s.notes]
 
 
 def _three(value: float | None) -> str | None:
     return None if value is None else f"{value:.3f}"
 
 
-def _targets(result: Result) -> Any:
-    head = ["target", "predicted best (true rank)", "2nd", "3rd"]
-    head += ["metric", "value", "trivial", "learned"] if result.tasks else []
+def _targets(result: Result, width: int | None) -> Any:
     rows = []
     for target in result.targets:
         best = [f"{s}{_true_rank(result, s, target)}" for s in result.ranking[target][:3]]
-        row = [target, *best, *[""] * (3 - len(best))]
+        row = {"target": target, **dict(zip(("predicted best (true rank)", "2nd", "3rd"), best, strict=False))}
         if t := result.tasks.get(target):
-            row += [t.metric, f"{t.value:.3f}", f"{t.trivial:.3f}", "yes" if t.learned else "NO"]
-        elif result.tasks:
-            row += ["", "", "", ""]
+            learned = "yes" if t.learned else "NO"
+            row |= {"metric": t.metric, "value": f"{t.value:.3f}", "trivial": f"{t.trivial:.3f}", "learned": learned}
         rows.append(row)
-    return _table(head, rows)
+    return fitted(rows, width, ("trivial", "metric", "value", "3rd", "learned", "2nd"), dense=False)[0]
 
 
 def _true_rank(result: Result, source: str, target: str) -> str:
@@ -186,52 +234,14 @@ def _footer(result: Result) -> list[str]:
     if q := result.signal_quality:
         channels = next(iter(q.channels.values()), [])
         shown = ", ".join(channels[:8]) + (f" and {len(channels) - 8} more" if len(channels) > 8 else "")
-        size = f"{q.sentences} sentences, {q.subjects} subject(s), {len(channels)} channels"
-        lines.append(f"signal: {size} ({_escape(shown)}), unit {_escape(q.unit)}")
-        lines += [f"  {_escape(note)}" for note in q.notes]
+        n_channels = next(iter(q.n_channels.values()), len(channels))
+        size = f"{q.sentences} sentences, {q.subjects} subject(s), {n_channels:,} channels"
+        lines.append(f"signal: {size}{f' ({escaped(shown)})' if shown else ''}, unit {escaped(q.unit)}")
+        lines.append(f"  reliability {q.reliability or 'unknown: neither repetitions nor several subjects'}")
+        lines += [f"  {escaped(note)}" for note in q.notes]
     cells = result.provenance.cells
-    lines += [f"note: {_escape(note)}" for note in result.notes]
+    lines += [f"note: {escaped(note)}" for note in result.notes]
     return [*lines, f"cells: {cells.computed} computed, {cells.cached} cached; {result.provenance.seconds:.1f} s\n"]
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Any:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in head:
-        table.add_column(name, no_wrap=name not in PROSE, overflow="fold")
-    for row in rows:
-        table.add_row(*map(_escape, row))
-    return table
-
-
-def _figures(rows: Sequence[dict[str, Any]]) -> Any:
-    table = _table([*rows[0]] if rows else [], ([_text(v) for v in row.values()] for row in rows))
-    table.padding = (0, 1, 0, 0)
-    return table
-
-
-def _rich(*lines: Any, wide: bool = False) -> str:
-    """Render for stdout: colours only on a terminal, and as wide as that is, or as what is written if `wide`."""
-    import sys
-
-    from rich.console import Console
-
-    out = io.StringIO()
-    terminal = sys.stdout.isatty()
-    console = Console(
-        file=out, force_terminal=terminal, width=1000 if wide else None if terminal else 120, highlight=False
-    )
-    for line in lines:
-        console.print(line, soft_wrap=isinstance(line, str) and not terminal)
-    return out.getvalue().rstrip("\n")
-
-
-def _escape(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)
 
 
 def _round(value: float, digits: int = 2) -> float:

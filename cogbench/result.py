@@ -11,6 +11,7 @@ import numpy as np
 from .errors import MissingData, UnusableData
 from .evaluation import Scores
 from .records import Array, TaskMatrix
+from .reliability import Reliability
 from .store import digest, write_whole
 
 SCHEMA_VERSION = 1
@@ -46,7 +47,11 @@ class TaskReport:
 
 @dataclass(frozen=True)
 class SignalReport:
-    """What the signal was: how many sentences, subjects and channels, and what its reading left out."""
+    """What the signal was: how many sentences, subjects and channels, and what its reading left out.
+
+    `channels` names those of each subject, unless they are too many to be named; `n_channels` counts them.
+    `reliability` is None where it cannot be known: one subject, or an average, without repetitions.
+    """
 
     sentences: int
     subjects: int
@@ -55,6 +60,8 @@ class SignalReport:
     source: str
     sha256: str
     notes: list[str]
+    n_channels: dict[str, int] = field(default_factory=dict)
+    reliability: Reliability | None = None
 
 
 @dataclass(frozen=True)
@@ -100,6 +107,8 @@ class Result:
 
     `similarity` and `by_seed` have sources as rows and targets as columns, None for a task with itself or no
     estimate; `ranking` lists each target's sources, best first; `scores` is None where there was no oracle.
+    `details` has for each seed what the estimator tells beside its matrix, by its own names: of `cnm`, the matrix of
+    each subject, and how well each task's representations predict that subject.
     `baselines` are the TRS of random choice, popularity and size; `uses_oracle` tells that the estimator looked at
     transfers, so that it belongs beside popularity. `synthetic` names what a generator made: "tasks", "signal", both
     or nothing.
@@ -127,6 +136,7 @@ class Result:
     seed_floor: float | None
     signal_quality: SignalReport | None
     notes: list[str]
+    details: list[dict[str, Any]]
     synthetic: list[str]
     provenance: Provenance = field(repr=False)
 

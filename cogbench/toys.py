@@ -126,7 +126,8 @@ class ToyBackbone:
                 self.head = nn.Parameter(torch.tensor(head, dtype=torch.float32)) if head is not None else None
 
             def forward(self, words: Any, labels: Any = None, output_hidden_states: bool = False) -> Output:
-                hidden = words @ self.encoder
+                state = (words @ self.encoder)[:, None, :]  # (batch, 1 token, dims): what the logits are made of
+                hidden = state[:, 0]
                 logits = hidden @ self.head if self.head is not None else hidden
                 loss = None
                 if labels is not None:
@@ -134,7 +135,7 @@ class ToyBackbone:
                     loss = (
                         nn.functional.cross_entropy(logits, labels) if whole else ((logits[:, 0] - labels) ** 2).mean()
                     )
-                states = (words[:, None, :], hidden[:, None, :]) if output_hidden_states else None
+                states = (words[:, None, :], state) if output_hidden_states else None
                 return Output(loss, logits, states)
 
         return Toy().eval()

@@ -20,6 +20,7 @@ class FakeEvidence:
     stimuli: tuple = ()
     seed: int = 0
     notes: list = field(default_factory=list)
+    details: dict = field(default_factory=dict)
 
     def __post_init__(self):
         n = len(next(iter(self.representations.values())))
@@ -31,6 +32,9 @@ class FakeEvidence:
 
     def note(self, text):
         self.notes.append(text)
+
+    def detail(self, name, value):
+        self.details[name] = value
 
     def at(self, rows):
         """The same evidence with its stimuli in another order."""

@@ -23,7 +23,7 @@ PLUGINS = sorted(
 LAYERS = (
     "errors kinds",
     "hub records store",  # what the hub has · what flows · results as files
-    "files metrics parts ranking",  # the door to disk and hub · scores · what plugins supply · ranks
+    "files metrics parts ranking reliability",  # the door to disk and hub · scores · what plugins supply · ranks
     "baselines evaluation hookspecs identity setting table toys",  # what a guess must beat · how good it is
     "cells loading",  # units of work · the installed parts
     "result transfer",

@@ -2,19 +2,21 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from cogbench import Array, Recording, Responses, TaskMatrix, UnusableData, hookimpl
 
 from .dse import representations, unit_rows
-from .mapping import Score, channel_scores, compressed, fit, moments, z_scored
+from .mapping import Score, above_null, channel_scores, compressed, fit, moments, z_scored
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from cogbench import Estimator, Evidence
+
+BLOCK = 4096  # channels looked at together: a whole brain is not copied
 
 
 @dataclass(frozen=True)
@@ -76,23 +78,45 @@ class CNM:
             If a subject has fewer than 3 channels or too few stimuli, or a representation holds NaN or infinity.
         """
         # Folds and batches are drawn from the sorted sentences: the order of the stimuli does not change the answer.
-        order = sorted(range(len(evidence.stimuli)), key=evidence.stimuli.__getitem__)
+        order = np.array(sorted(range(len(evidence.stimuli)), key=evidence.stimuli.__getitem__))
         x = np.stack(representations(evidence))[:, order].astype(np.float32)  # (n_tasks, n_stimuli, n_dims)
         pairs, names = [], set()  # of each subject: what it has seen, its responses; its channels
         for subject, responses in evidence.responses.items():
             present = responses.present[order]
             self.refuse_few(subject, int(present.sum()))
             kept = self.kept(subject, responses, evidence.note)
-            pairs.append((x[:, present], z_scored(responses.values[order][present][:, kept])))
+            pairs.append((x[:, present], z_scored(responses.values[np.ix_(order[present], kept)])))
             names.add(tuple(responses.channels[k] for k in kept))
         if self.average == "vectors" and len(names) > 1:
             raise UnusableData(
                 f"the subjects' channels differ: {self.name} cannot average their vectors; use average=matrices."
             )
-        runs = [self.describe(seen, y, seed) for seen, y in pairs for seed in self.seeds]  # (n_tasks, n_channels) each
+        runs = [[self._run(seen, y, seed) for seed in self.seeds] for seen, y in pairs]  # [subject][seed]
+        vectors = [[v for v, _ in of] for of in runs]  # (n_tasks, n_channels) each
+        matrices = [np.mean([cosines(v) for v in of], axis=0) for of in vectors]  # a subject's (n_tasks, n_tasks)
+        evidence.detail("by_subject", dict(zip(evidence.responses, map(_rows, matrices), strict=True)))
+        evidence.detail("prediction", self._predicted(evidence, runs))
         if self.average == "vectors":
-            return TaskMatrix.square(evidence.tasks, cosines(np.mean(runs, axis=0)))
-        return TaskMatrix.square(evidence.tasks, np.mean([cosines(vectors) for vectors in runs], axis=0))
+            return TaskMatrix.square(evidence.tasks, cosines(np.mean([v for of in vectors for v in of], axis=0)))
+        return TaskMatrix.square(evidence.tasks, np.mean(matrices, axis=0))
+
+    def _predicted(self, evidence: "Evidence", runs: "list[list[tuple[Array, Prediction]]]") -> dict[str, Any]:
+        """Return how well each task predicts each subject, mean over seeds, and note where nothing is predicted."""
+        found: dict[str, Any] = {}
+        for subject, of in zip(evidence.responses, runs, strict=True):
+            rows = np.mean([p for _, p in of], axis=0)  # (3, n_tasks)
+            names = ("score", "error_to_shuffled", "share_above_shuffled")
+            found[subject] = {
+                task: dict(zip(names, map(float, column), strict=True))
+                for task, column in zip(evidence.tasks, rows.T, strict=True)
+            }
+        shares = np.array([t["share_above_shuffled"] for of in found.values() for t in of.values()])
+        if shares.mean() < NOTHING:
+            evidence.note(
+                f"{self.name}: the mapping predicts next to nothing: {100 * shares.mean():.0f} % of channels lie above "
+                "shuffled stimuli, where 5 % would by chance; its similarities say little."
+            )
+        return found
 
     def refuse(self, recording: Recording) -> None:
         """Raise UnusableData for a signal with too few channels or stimuli, before anything is trained on it."""
@@ -102,9 +126,9 @@ class CNM:
 
     def kept(self, subject: str, responses: Responses, note: Callable[[str], object] = lambda text: None) -> Array:
         """Return the positions of the channels that are mapped: those that vary, and a draw if they are too many."""
-        values = responses.values[responses.present].astype(np.float64)  # (n_present, n_channels)
-        noise = 1e-13 * np.square(values).sum(axis=0)  # what rounding, of float32 too, leaves of a constant
-        vary = np.flatnonzero(np.square(values - values.mean(axis=0)).sum(axis=0) > noise)
+        rows, n_channels = np.flatnonzero(responses.present), responses.values.shape[1]
+        some = (slice(i, i + BLOCK) for i in range(0, n_channels, BLOCK))
+        vary = np.flatnonzero(np.concatenate([varying(responses.values[rows, columns]) for columns in some]))
         n = min(len(vary), self.channels)
         if n < 3:
             raise UnusableData(
@@ -112,8 +136,10 @@ class CNM:
                 f"at least 3: with {n} channels its similarity would be ±1 or nearly so, whatever the tasks: use cra."
             )
         kept = np.sort(np.random.default_rng(0).permutation(vary)[:n])
-        if len(vary) < values.shape[1]:
-            note(f"{self.name}: subject {subject}: {values.shape[1] - len(vary)} constant channels dropped.")
+        if len(vary) < n_channels:
+            note(f"{self.name}: subject {subject}: {n_channels - len(vary)} constant channels dropped.")
+        if len(vary) < self.channels != CNM.channels:  # the default means: at most so many
+            note(f"{self.name}: subject {subject}: {len(vary)} channels vary, fewer than channels={self.channels}.")
         if len(kept) < len(vary):
             note(f"{self.name}: subject {subject}: {len(kept)} of {len(vary)} channels drawn at random.")
         return kept
@@ -134,7 +160,16 @@ class CNM:
             )
 
     def describe(self, x: Array, y: Array, seed: int) -> Array:
-        """Score each task's cross-validated predictions of one subject: its CogR vector.
+        """Score each task's cross-validated predictions of one subject: its CogR vector, (n_tasks, n_channels)."""
+        return channel_scores(self.mapped(x, y, seed), len(y), self.score)
+
+    def _run(self, x: Array, y: Array, seed: int) -> "tuple[Array, Prediction]":
+        sums = self.mapped(x, y, seed)
+        vectors = channel_scores(sums, len(y), self.score)
+        return vectors, np.stack([vectors.mean(axis=1), *above_null(sums, len(y))])
+
+    def mapped(self, x: Array, y: Array, seed: int) -> Array:
+        """Predict one subject's responses from each task by cross-validation, and return sums that scores are made of.
 
         Parameters
         ----------
@@ -145,7 +180,8 @@ class CNM:
 
         Returns
         -------
-        array of shape (n_tasks, n_channels)
+        array of shape (6, n_tasks, n_channels)
+            Those of `moments`, over all stimuli.
         """
         import torch
 
@@ -160,7 +196,7 @@ class CNM:
                 tasks = torch.from_numpy(np.flatnonzero(choice == i)).to(device)
                 predicted = self.predict(inputs[tasks], targets, train, test, self.hidden[i], (seed, k, 0))
                 sums[:, tasks] += moments(targets[test], predicted)
-        return channel_scores(sums.cpu().numpy(), len(y), self.score)
+        return sums.cpu().numpy()
 
     def choose(self, x: "Tensor", y: "Tensor", train: Array, key: tuple[int, ...]) -> Array:
         """Return for each task the number of the hidden size with the least error over the inner folds: (n_tasks,)."""
@@ -188,6 +224,23 @@ class CNM:
         h = (b1 + x[:, test] @ w1).relu()  # (n_tasks, n_test, n_hidden)
         predicted = b2 + h @ w2  # (n_tasks, n_test, n_targets)
         return predicted if basis is None else predicted @ basis
+
+
+Prediction = Array  # (3, n_tasks): mean score, error relative to shuffled stimuli, share of channels above those
+NOTHING = 0.1  # twice the share of channels that lie above shuffled stimuli by chance
+
+
+def _rows(matrix: Array) -> list[list[float | None]]:
+    """Return a matrix as JSON has it: None for NaN, and for a task with itself."""
+    np.fill_diagonal(matrix := matrix.copy(), np.nan)
+    return [[None if np.isnan(v) else float(v) for v in row] for row in matrix]
+
+
+def varying(values: Array) -> Array:
+    """Return which channels of (n_stimuli, n_channels) vary, by more than rounding leaves of a constant."""
+    values = values.astype(np.float64)
+    noise = 1e-13 * np.square(values).sum(axis=0)  # of float32 too
+    return np.square(values - values.mean(axis=0)).sum(axis=0) > noise
 
 
 def cosines(vectors: Array) -> Array:

@@ -163,6 +163,30 @@ def moments(y: "Tensor", predicted: "Tensor") -> "Tensor":
 Score = Literal["r2", "rho", "rho2"]
 
 
+def above_null(sums: Array, n: int) -> tuple[Array, Array]:
+    """Compare predictions with those for another stimulus: the mean over all ways to shuffle the rows, in closed form.
+
+    Parameters
+    ----------
+    sums : array of shape (6, n_tasks, n_channels)
+        Of `moments`.
+    n : int
+        The number of stimuli.
+
+    Returns
+    -------
+    error, share : arrays of shape (n_tasks,)
+        The mean squared error relative to that after shuffling, mean over channels: below 1 if anything is predicted
+        (paper, Figure 4). And the share of channels whose correlation with the predictions lies above 1.645 standard
+        deviations of that after shuffling, 1 / sqrt(n - 1): .05 where nothing is predicted.
+    """
+    sse, y, yy, p, pp, _ = sums  # each (n_tasks, n_channels)
+    shuffled = yy + pp - 2 * y * p / n  # n times the mean of (y - p)² over all pairs of a response and a prediction
+    error = sse / np.where(shuffled > 0, shuffled, np.nan)
+    rho = channel_scores(sums, n, "rho")
+    return np.nanmean(error, axis=1), (rho > 1.645 / np.sqrt(n - 1)).mean(axis=1)
+
+
 def channel_scores(sums: Array, n: int, score: Score) -> Array:
     """Return the (n_tasks, n_channels) scores from `moments` over n stimuli; 0 where a score is undefined."""
     sse, y, yy, p, pp, yp = sums  # each (n_tasks, n_channels)

@@ -165,8 +165,12 @@ class MiniSignal:
             noise = np.random.default_rng([self.seed, subject, 1]).standard_normal(signal.shape)
             share = NOISE_CEILING * (spread > 0)
             values = np.sqrt(share) * signal + np.sqrt(1 - share) * noise
+            # Each sentence was shown twice, so to speak: the noise of each time is as large as that of the other, and
+            # the mean of both times is `values`.
+            apart = np.random.default_rng([self.seed, subject, 2]).standard_normal(signal.shape)
+            halves = np.stack([values + sign * np.sqrt(1 - share) * apart for sign in (1, -1)])
             # Rounded, so that no machine's last bit changes the hash.
-            subjects[f"synthetic-{subject + 1}"] = Responses(values.round(4), channels)
+            subjects[f"synthetic-{subject + 1}"] = Responses(values.round(4), channels, halves=halves.round(4))
         return Recording(
             sentences,
             subjects,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from cogbench_estimators.cnm import CNM, cosines, register_estimators
-from cogbench_estimators.mapping import channel_scores, compressed, fit, generator, moments, z_scored
+from cogbench_estimators.mapping import above_null, channel_scores, compressed, fit, generator, moments, z_scored
 from fake_evidence import FakeEvidence
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import r2_score
@@ -297,7 +297,7 @@ def test_constant_channels_are_dropped_and_noted(constant):
     given.responses["S0"].values[:, [1, 3]] = constant
     rest = replace(given, responses={"S0": responses(given.responses["S0"].values[:, [0, 2, 4]])}, notes=[])
     assert_array_equal(SMALL.similarity(given).values, SMALL.similarity(rest).values)
-    assert given.notes == ["cnm: subject S0: 2 constant channels dropped."]
+    assert given.notes[0] == "cnm: subject S0: 2 constant channels dropped."
     given.responses["S0"].values[:, 0] = constant
     with pytest.raises(UnusableData, match="subject 'S0' has 2 channels that vary, .* needs at least 3"):
         SMALL.similarity(given)
@@ -347,3 +347,44 @@ def test_it_is_registered_under_its_name():
     assert (part.name, part.needs) == ("cnm", {"representations", "responses"})
     assert (part.hidden, part.channels, part.seeds) == ((400, 200), 30_000, (5, 10, 20, 30, 123))
     hash(part)
+
+
+# What the mapping predicts.
+
+
+def test_shuffled_stimuli_are_the_mean_over_all_pairs():
+    rng = np.random.default_rng(0)
+    y, p = rng.normal(size=(30, 5)), rng.normal(size=(2, 30, 5)) + 0.3
+    p[0, :, :2] += 2 * y[:, :2]  # the first task predicts two channels of five
+    error, share = above_null(moments(torch.tensor(y), torch.tensor(p)).numpy(), 30)
+    pairs = np.square(y[None, :, None] - p[:, None]).mean(axis=(1, 2))  # (n_tasks, n_channels)
+    assert_allclose(error, (np.square(y - p).mean(axis=1) / pairs).mean(axis=1))
+    draws = np.array([np.square(y[rng.permutation(30)] - p).mean(axis=1) for _ in range(4000)])
+    assert_allclose(draws.mean(axis=0), pairs, rtol=0.02)
+    assert share[0] >= 0.4 and share[1] <= 0.2
+
+
+def test_what_is_not_predicted_lies_above_shuffled_stimuli_in_a_twentieth():
+    rng = np.random.default_rng(1)
+    y, p = rng.normal(size=(60, 4000)), rng.normal(size=(1, 60, 4000))
+    _, (share,) = above_null(moments(torch.tensor(y), torch.tensor(p)).numpy(), 60)
+    assert 0.035 < share < 0.065
+
+
+def test_the_result_tells_what_each_task_predicts_of_each_subject():
+    given = evidence(n_channels=6)
+    matrix = SMALL.similarity(given)
+    told = given.details["prediction"]
+    assert set(told) == set(given.responses) and set(told["S0"]) == set(given.tasks)
+    assert set(told["S0"][given.tasks[0]]) == {"score", "error_to_shuffled", "share_above_shuffled"}
+    mean = np.mean([np.array(m, float) for m in given.details["by_subject"].values()], axis=0)
+    assert_allclose(mean, matrix.values)
+
+
+def test_a_mapping_that_predicts_nothing_is_said_to():
+    rng = np.random.default_rng(2)
+    noise = evidence(n_channels=6)
+    noise.responses["S0"] = responses(rng.normal(size=noise.responses["S0"].values.shape))
+    SMALL.similarity(noise)
+    share = np.mean([t["share_above_shuffled"] for of in noise.details["prediction"].values() for t in of.values()])
+    assert any("predicts next to nothing" in note for note in noise.notes) == (share < 0.1)

@@ -1,0 +1,155 @@
+"""The pages: a leaderboard and the report of a result, each one file that asks for nothing else."""
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from .errors import UnusableData
+from .figures import Figure, csv_rows, inline, standalone
+from .leaderboard import LOWER_IS_BETTER, Board, Entry, names, notes, written
+from .result import Result
+from .sections import headline, sections
+from .store import writable, write_whole
+
+TEMPLATES = Path(__file__).with_name("templates")
+HELP = {
+    "place": "by TRS; shared (=) where the oracle cannot tell the rows apart",
+    "TRS": "mean true rank of the predicted best source, 1 is perfect",
+    "95 % interval": "of the TRS, by a bootstrap over targets; the upright line is chance",
+    "p": "probability that random choices are as good",
+    "regret@1": "percent lost against the truly best source",
+    "ndcg": "normalised discounted cumulative gain of the whole ranking",
+    "spearman": "rank correlation with the oracle's ranking",
+    "learned": "tasks that were learned before their representations were used",
+    "examples": "training examples a task, at most",
+    "trainings": "that the result stands on: its tasks, for each seed",
+    "seconds": "of the run that wrote the result; few where trainings stood in the store",
+}
+TEXTS = ("estimator", "backbone", "signal", "synthetic")
+
+
+def board_page(found: Sequence[Board], sort: str = "trs") -> str:
+    """Return a leaderboard as an HTML page."""
+    shown = [_board(board, i, sort) for i, board in enumerate(found, 1)]
+    backbones = sorted({e.backbone for board in found for e in board.entries if e.backbone})
+    oracles = list(dict.fromkeys(board["oracle"] for board in shown))
+    return _filled("board.html", boards=shown, backbones=backbones, oracles=oracles, notes=notes(found))
+
+
+def report_page(result: Result) -> str:
+    """Return the report of a result as an HTML page."""
+    made = sections(result)
+    return _filled("report.html", result=result, tiles=headline(result), sections=made, inline=inline)
+
+
+def save_page(path: Path, text: str) -> None:
+    """Write a page, or what else `--out` asks for; UnusableData where that cannot be."""
+    try:
+        write_whole(path, text if text.endswith("\n") else text + "\n")
+    except OSError as error:
+        raise UnusableData(f"cannot write {str(path)!r}: {error.strerror}; name another file.") from error
+
+
+def save_figures(result: Result, folder: Path) -> list[Path]:
+    """Write each figure of a result's report as an SVG and its numbers as csv; return the files."""
+    writable(folder)
+    files = []
+    for figure in (section.figure for section in sections(result) if section.figure):
+        for ending, text in (("svg", standalone(figure)), ("csv", _csv(figure))):
+            files.append(folder / f"{figure.name}.{ending}")
+            save_page(files[-1], text)
+    return files
+
+
+def _csv(figure: Figure) -> str:
+    out = io.StringIO()
+    writer = csv.DictWriter(out, fieldnames=[*figure.rows[0]] if figure.rows else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(csv_rows(figure))
+    return out.getvalue()
+
+
+def _filled(template: str, **values: Any) -> str:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(template).render(**values)
+
+
+def _board(board: Board, number: int, sort: str) -> dict[str, Any]:
+    """Return what the template asks of a board: its columns, and a row of texts for each entry."""
+    columns = _columns(board)
+    rows, last = [], None
+    for entry in board.entries:
+        new = entry.place is not None and last is not None and entry.place != last
+        last = entry.place or last
+        cells = [(name, _drawn(board, entry) if name == "95 % interval" else "", of(entry)) for name, of in columns]
+        rows.append({"entry": entry, "cells": cells, "new": new and sort == "trs"})
+    heads = [
+        {
+            "name": name,
+            "help": HELP.get(name, ""),
+            "text": name in TEXTS,
+            "falls": name not in (*TEXTS, *LOWER_IS_BETTER, "TRS", "place", "95 % interval", "seconds", "trainings"),
+            "sorted": name.lower() == sort,
+        }
+        for name, _ in columns
+    ]
+    n = len({*board.sources, *board.targets})
+    oracle = board.oracle or "none"
+    return {"board": board, "number": number, "heads": heads, "rows": rows, "n_tasks": n, "oracle": oracle}
+
+
+def _columns(board: Board) -> list[tuple[str, Callable[[Entry], str]]]:
+    """Return a board's columns: a name, and what it shows of an entry. What no row has, or all share, has none."""
+    results = [entry for entry in board.entries if entry.kind == "result"]
+    scores = names(board)
+    found: list[tuple[str, Callable[[Entry], str]]] = [
+        ("place", lambda e: "" if e.place is None else f"{e.place}{'=' if e.tied else ''}"),
+        ("estimator", lambda e: e.estimator),
+        ("backbone", lambda e: e.backbone or ""),
+        ("signal", lambda e: e.signal or ""),
+    ]
+    if "trs" in scores:
+        found += [
+            ("TRS", lambda e: written(e, "trs") or ""),
+            ("95 % interval", lambda e: "{:.2f} to {:.2f}".format(*e.interval) if e.interval else ""),
+        ]
+    found += [(name, lambda e, name=name: written(e, name) or "") for name in scores if name != "trs"]  # type: ignore[misc]
+    for name in ("seeds", "examples"):
+        if len({getattr(entry, name) for entry in results}) > 1:
+            found.append((name, lambda e, name=name: _text(getattr(e, name)) or ("all" * (e.kind == "result"))))  # type: ignore[misc]
+    found += [
+        ("learned", lambda e: e.learned or ""),
+        ("trainings", lambda e: _text(e.trainings)),
+        ("seconds", lambda e: "" if e.seconds is None else f"{e.seconds:.1f}"),
+        ("synthetic", lambda e: ", ".join(e.synthetic)),
+    ]
+    optional = ("signal", "learned", "synthetic")
+    return [(name, of) for name, of in found if name not in optional or any(map(of, results))]
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def _drawn(board: Board, entry: Entry) -> str:
+    """Return the interval as a path of an SVG that is 120 wide and 12 high, and the TRS as a dot in it."""
+    trs, chance = entry.scores.get("trs"), board.chance
+    if trs is None or chance is None:
+        return ""
+
+    def place(value: float) -> str:
+        return f"{4 + 112 * (value - 1) / max(board.worst - 1, 1):.1f}".removesuffix(".0")
+
+    low, high = entry.interval or (trs, trs)
+    bar = f'<path class=i d="M{place(low)} 6H{place(high)}"/>' if entry.interval else ""
+    return f'<path class=c d="M{place(chance)} 0V12"/>{bar}<circle cx={place(trs)} cy=6 r=3.5 />'

@@ -1,0 +1,175 @@
+"""What a signal is worth: how much of each channel comes again, which bounds what any prediction of it can reach."""
+
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Literal
+
+import numpy as np
+
+from .records import Array, Recording
+
+
+@dataclass(frozen=True, eq=False)
+class Ceiling:
+    """The reliability of a signal's channels: the share of their variance that comes again.
+
+    Parameters
+    ----------
+    way : {"repetitions", "subjects"}
+        Found between the halves of a subject's repetitions, or between subjects.
+    channels : tuple of str
+        Of repetitions each `subject: channel`; of subjects the channels that they have in common.
+    values : array of shape (n_channels,)
+        Of one subject's responses, at most 1; around 0 for noise. Predictions of such responses have at most this R²,
+        and at most its square root as Pearson's r.
+    pooled : array of shape (n_channels,), optional
+        Of the mean over all subjects (Spearman-Brown); None for repetitions.
+    above_chance : float
+        The share of channels above what noise exceeds once in 20 times.
+    """
+
+    way: Literal["repetitions", "subjects"]
+    channels: tuple[str, ...]
+    values: Array
+    pooled: Array | None
+    above_chance: float
+
+    @property
+    def summary(self) -> "Reliability":
+        """The same in a few figures."""
+        low, median, high = (round(float(q), 4) for q in np.quantile(self.values, (0.25, 0.5, 0.75)))
+        pooled = None if self.pooled is None else round(float(np.median(self.pooled)), 4)
+        mean = round(float(self.values.mean()), 4)
+        return Reliability(self.way, len(self.values), mean, median, (low, high), pooled, round(self.above_chance, 4))
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """A ceiling in a few figures: mean, median and quartiles over `channels` channels; `pooled` is a median too."""
+
+    way: str
+    channels: int
+    mean: float
+    median: float
+    quartiles: tuple[float, float]
+    pooled: float | None
+    above_chance: float
+
+    def __str__(self) -> str:
+        how = "between repetitions" if self.way == "repetitions" else "between subjects"
+        return (
+            f"{how}: median {self.median:.2f} (quartiles {self.quartiles[0]:.2f} to {self.quartiles[1]:.2f}) over "
+            f"{self.channels:,} channels, {self.above_chance:.0%} above chance"
+        )
+
+
+def noise_ceiling(recording: Recording, n_channels: int = 5000, seed: int = 0) -> Ceiling | None:
+    """Return how reliable a signal's channels are, or None if it holds neither repetitions nor several subjects.
+
+    Where stimuli were repeated, the two halves of the repetitions are correlated over stimuli, for each subject and
+    channel, and stepped up to all repetitions (Spearman-Brown). Otherwise it is the inter-subject correlation: the mean
+    over pairs of subjects of the correlation between their channels of one name. Subjects differ for reasons of their
+    own too, so that is a lower bound of what one subject would give twice.
+
+    Parameters
+    ----------
+    recording : Recording
+        Sentences with the responses of one or more subjects.
+    n_channels : int
+        Of more channels so many are drawn at random: 5,000 tell the distribution, and a whole brain takes long.
+    seed : int
+        Of that draw.
+
+    Returns
+    -------
+    Ceiling or None
+        Channels that are constant, or that fewer than 3 stimuli are there for, are left out; None if that leaves none.
+
+    References
+    ----------
+    Spearman (1910) and Brown (1910), British Journal of Psychology 3; Nili et al. (2014), PLoS Computational Biology
+    10:e1003553, on ceilings between subjects.
+    """
+    if any(r.halves is not None for r in recording.subjects.values()):
+        return _between_repetitions(recording, n_channels, seed)
+    return _between_subjects(recording, n_channels, seed) if len(recording.subjects) > 1 else None
+
+
+def spearman_brown(correlation: Array | float, factor: float) -> Array:
+    """Return the reliability of a measurement `factor` times as long as those that correlate so.
+
+    Negative correlations are stepped up like positive ones of the same size, so that noise stays centred on 0.
+    """
+    size = np.abs(correlation)
+    return np.sign(correlation) * factor * size / (1 + (factor - 1) * size)
+
+
+def _between_repetitions(recording: Recording, n_channels: int, seed: int) -> Ceiling | None:
+    names, found, levels = [], [], []
+    for subject, responses in recording.subjects.items():
+        if responses.halves is not None:
+            one, two = responses.halves  # each (n_stimuli, n_channels)
+            chosen = _drawn(len(responses.channels), n_channels, seed)
+            r, n = _correlations(one[:, chosen], two[:, chosen])
+            names += [f"{subject}: {responses.channels[i]}" for i in chosen]
+            found.append(r)
+            levels.append(_chance(n))
+    r, level = np.concatenate(found), np.concatenate(levels)
+    return _ceiling("repetitions", names, spearman_brown(r, 2), None, r > level)
+
+
+def _between_subjects(recording: Recording, n_channels: int, seed: int) -> Ceiling | None:
+    subjects = list(recording.subjects.values())
+    places = [{name: i for i, name in enumerate(r.channels)} for r in subjects]
+    common = [name for name in subjects[0].channels if all(name in place for place in places[1:])]
+    common = [common[i] for i in _drawn(len(common), n_channels, seed)]
+    if not common:
+        return None
+    picked = [r.values[:, [place[name] for name in common]] for r, place in zip(subjects, places, strict=True)]
+    values = [np.where(r.present[:, None], v, np.nan) for r, v in zip(subjects, picked, strict=True)]
+    total, pairs, variance = (np.zeros(len(common)) for _ in range(3))
+    for one, two in combinations(values, 2):
+        r, n = _correlations(one, two)
+        known = np.isfinite(r)
+        total += np.where(known, r, 0)
+        pairs += known
+        variance += np.where(known, 1 / np.maximum(n - 1, 1), 0)
+    with np.errstate(invalid="ignore"):
+        mean, level = total / pairs, 1.645 * np.sqrt(variance) / pairs  # pairs are independent of each other in noise
+    return _ceiling("subjects", common, mean, spearman_brown(mean, len(subjects)), mean > level)
+
+
+def _ceiling(
+    way: Literal["repetitions", "subjects"], names: list[str], values: Array, pooled: Array | None, above: Array
+) -> Ceiling | None:
+    known = np.flatnonzero(np.isfinite(values))
+    if not len(known):
+        return None
+    pooled = None if pooled is None else pooled[known]
+    return Ceiling(way, tuple(names[i] for i in known), values[known], pooled, float(above[known].mean()))
+
+
+def _drawn(n: int, most: int, seed: int) -> Array:
+    return np.sort(np.random.default_rng(seed).permutation(n)[:most])
+
+
+def _chance(n: Array) -> Array:
+    """Return the correlation of `n` pairs that noise exceeds once in 20 times."""
+    return 1.645 / np.sqrt(np.maximum(n - 1, 1))
+
+
+def _correlations(one: Array, two: Array) -> tuple[Array, Array]:
+    """Return Pearson's r of each column of two (n_stimuli, n_channels), over the rows that both have, and their number.
+
+    NaN for a column that is constant in either, or has fewer than 3 such rows.
+    """
+    both = np.isfinite(one) & np.isfinite(two)
+    n = both.sum(axis=0)
+    centred = []
+    for values in (one, two):
+        values = np.where(both, values, 0).astype(np.float64)
+        values = np.where(both, values - values.sum(axis=0) / np.maximum(n, 1), 0)
+        size = np.sqrt(np.square(values).sum(axis=0))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            centred.append(np.where((size > 0) & (n >= 3), values / size, np.nan))
+    return (centred[0] * centred[1]).sum(axis=0), n

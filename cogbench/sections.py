@@ -1,0 +1,155 @@
+"""What the page of one result says, section by section; each leaves itself out where the result has nothing for it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from .errors import UnusableData
+from .figures import Figure, against_chance, similarity_map, strips
+from .guesses import Scored
+from .ranking import rank
+from .result import Result
+from .scorecard import tables
+from .taxonomy import tree
+
+
+@dataclass(frozen=True)
+class Section:
+    """A title, sentences, a figure, a table of like rows; the table opens on demand if `folded` names it."""
+
+    key: str
+    title: str
+    text: tuple[str, ...] = ()
+    figure: Figure | None = None
+    rows: tuple[dict[str, Any], ...] = ()
+    folded: str = ""
+
+
+def sections(result: Result) -> list[Section]:
+    """Return the sections of a result's page; a new one is a function from a result to a section or None, in `ALL`."""
+    return [section for make in ALL if (section := make(result)) is not None]
+
+
+def headline(result: Result) -> list[tuple[str, str, str]]:
+    """Return the figures that a reader looks for first: what, how much, and what that means."""
+    found, s = [], result.scores
+    if s is not None:
+        top, share = next(iter(s.top_k.items()))
+        found = [
+            ("TRS", f"{s.trs:.2f}", "95 % interval {:.2f} to {:.2f}; 1 is perfect".format(*s.trs_interval)),
+            ("chance", f"{s.trs_chance:.2f}", f"as good or better at random with p {_at_least(s.trs_p)}"),
+            (f"top-{top}", f"{share:.2f}", f"in the oracle's top {s.top_m}; chance {s.top_k_chance[top]:.2f}"),
+        ]
+        if (regret := s.regret.get("1")) is not None:
+            found.append(("regret", f"{regret:.1f} %", "lost against each target's truly best source"))
+    if result.tasks:
+        n = sum(t.learned for t in result.tasks.values())
+        found.append(("learned", f"{n} of {len(result.tasks)}", "tasks better than the best constant answer"))
+    if result.seed_floor is not None:
+        found.append(("seed floor", f"{result.seed_floor:.3f}", "correlation of a task's RDM between seeds"))
+    return found
+
+
+def _scores(result: Result) -> Section | None:
+    s = result.scores
+    if s is None or result.oracle is None:
+        told = "No oracle is known for this: the ranking is unscored. `cogbench run … --oracle measured` measures one."
+        return Section("scores", "Scores", (told,))
+    scored = Scored(result.estimator, result.oracle.name, s, result.baselines, False, {t: [] for t in s.per_target})
+    rows, *_ = tables(scored).values()
+    text = (
+        f"Against the oracle {result.oracle.name} ({result.oracle.kind}). Two TRS that differ by less than "
+        f"{s.trs_resolution:.2f} are within chance.",
+        *map(_sentence, s.notes),
+    )
+    return Section("scores", "Better than chance?", text, against_chance(result), tuple(rows), "All scores")
+
+
+def _ranking(result: Result) -> Section | None:
+    if not result.oracle_ranks:
+        rows = tuple({"target": t, "sources, predicted best first": ", ".join(s)} for t, s in result.ranking.items())
+        return Section("ranking", "Sources in predicted order", rows=rows)
+    guessed = rank(result.matrix)
+    tied = [t for t, n in zip(result.targets, guessed.equal.max(axis=0), strict=True) if n > 1]
+    text = ["Each row is a target task, its sources from the predicted best at the left. The dark ones are truly good."]
+    if tied:
+        text.append(f"Tied sources stand in the order of the suite: {', '.join(tied)} have some.")
+    return Section("ranking", "Where the ranking is right", tuple(text), strips(result))
+
+
+def _similarity(result: Result) -> Section | None:
+    matrix = result.matrix
+    try:
+        found = tree(matrix)
+    except UnusableData as error:
+        return Section("similarity", "Similarity of tasks", (f"No tree: {error}",), similarity_map(matrix, None))
+    text = ("Rows are sources, columns targets, in the order of the tree beside them.", *map(_sentence, found.notes))
+    return Section("similarity", "Similarity of tasks", text, similarity_map(matrix, found.root))
+
+
+def _tasks(result: Result) -> Section | None:
+    rows = tuple(
+        {
+            "task": name,
+            "metric": t.metric,
+            "value": f"{t.value:.3f}",
+            "standard error": f"{t.standard_error:.3f}",
+            "trivial": f"{t.trivial:.3f}",
+            "learned": "yes" if t.learned else "no",
+        }
+        for name, t in result.tasks.items()
+    )
+    lost = [name for name, t in result.tasks.items() if not t.learned]
+    told = f"Not learned: {', '.join(lost)}. Their representations say little." if lost else "All tasks were learned."
+    return Section("tasks", "How well the tasks were learned", (told,), rows=rows) if rows else None
+
+
+def _signal(result: Result) -> Section | None:
+    """Tell all that is known of the signal: figures of its quality appear as the record has them."""
+    if result.signal_quality is None:
+        return None
+    held = asdict(result.signal_quality)
+    notes = held.pop("notes", [])
+    held["channels"] = {subject: len(names) for subject, names in held["channels"].items()}
+    rows = tuple({"what": name.replace("_", " "), "value": value} for name, value in _flat(held))
+    return Section("signal", f"The signal: {result.signal}", tuple(map(_sentence, notes)), rows=rows)
+
+
+def _provenance(result: Result) -> Section:
+    held = {"options": result.options, **asdict(result.provenance), "oracle": asdict(result.oracle or _Nothing())}
+    rows = tuple({"what": name, "value": value} for name, value in _flat(held))
+    return Section(
+        "provenance", "What the figures came from", tuple(map(_sentence, result.notes)), rows=rows, folded="Show"
+    )
+
+
+@dataclass(frozen=True)
+class _Nothing:
+    pass
+
+
+ALL = (_scores, _ranking, _similarity, _tasks, _signal, _provenance)
+
+
+def _sentence(note: str) -> str:
+    return f"{note[:1].upper()}{note[1:]}{'' if note.endswith('.') else '.'}"
+
+
+def _at_least(p: float) -> str:
+    return f"= {p:.3f}" if p >= 0.0005 else "< 0.001"
+
+
+def _flat(held: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the leaves of nested dicts with their places; what is not known is left out."""
+    for name, value in held.items():
+        place = f"{before}{name}"
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{place} / ")
+        elif isinstance(value, list | tuple):
+            yield place, ", ".join(map(_leaf, value))
+        elif value is not None:
+            yield place, _leaf(value)
+
+
+def _leaf(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

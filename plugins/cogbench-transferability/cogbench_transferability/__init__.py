@@ -1,0 +1,1 @@
+"""Estimators of transfer from other papers, as a third party ships them: they import `cogbench` and each other only."""

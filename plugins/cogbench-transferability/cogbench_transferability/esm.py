@@ -1,0 +1,114 @@
+"""ESM-LogME: LogME on features that a small map makes of the bare backbone's, in place of each source's model."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from cogbench import Array, TaskMatrix, UnusableData, hookimpl
+
+from .examples import Features, checked
+from .logme import NullSpace, of_seen
+from .pairs import of_pairs
+
+if TYPE_CHECKING:
+    from cogbench import Estimator, Evidence
+
+
+@dataclass(frozen=True)
+class ESMLogME:
+    """LogME of a target's examples, seen by the bare backbone and mapped as training on the source moves features.
+
+    An embedding space map (ESM) is a linear map from the bare backbone's features to the trained one's, learned on the
+    source's text: a target then costs one pass through the backbone, however many sources there are.
+
+    Parameters
+    ----------
+    features : Features
+        Which examples of each task, and how they are pooled.
+    fit : {"adamw", "least-squares"}
+        How the map is learned: as the authors do, by steps from random weights; or in closed form.
+    epochs, batch_size, learning_rate, weight_decay : int, int, float, float
+        Of the steps, whose size falls to 0 on a line.
+    null_space : {"include", "released"}
+        As `logme` has it.
+    seed : int
+        Of the first weights and the order of the examples.
+
+    References
+    ----------
+    Schulte, Hamborg & Akbik (2024), Less is more: parameter-efficient selection of intermediate tasks for transfer
+    learning, EMNLP.
+    """
+
+    features: Features = field(default_factory=Features)
+    fit: Literal["adamw", "least-squares"] = "adamw"
+    epochs: int = 10
+    batch_size: int = 32
+    learning_rate: float = 0.01
+    weight_decay: float = 0.01
+    null_space: NullSpace = "include"
+    seed: int = 0
+    name: str = "esm-logme"
+    needs: frozenset[str] = frozenset({"models", "batches"})
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1 or self.batch_size < 1:
+            raise UnusableData(f"{self.name}: epochs={self.epochs}, batch_size={self.batch_size}; both at least 1.")
+
+    def similarity(self, evidence: "Evidence") -> TaskMatrix:
+        """Return (n_sources, n_targets) evidences an example, in nats; NaN where undefined, and a note."""
+
+        def made(source: str) -> dict[str, Array]:
+            before = self.features.seen(evidence, None, source).features
+            after = self.features.seen(evidence, source, source).features
+            weights, bias = self.map(before, after)
+            return {"weights": weights, "bias": bias}
+
+        def score(source: str, target: str) -> float:
+            moved = evidence.keep("map", lambda: made(source), source=source)
+            seen = self.features.seen(evidence, None, target)
+            return of_seen(seen, self.null_space, seen.features @ moved["weights"] + moved["bias"])
+
+        return of_pairs(evidence, self.name, score)
+
+    def map(self, before: Array, after: Array) -> tuple[Array, Array]:
+        """Return weights (n_dims, n_dims) and bias (n_dims,) that take one set of rows to the other."""
+        before, after = checked(before), checked(after)
+        if self.fit == "least-squares":
+            return least_squares(before, after)
+        return self._stepped(before.astype(np.float32), after.astype(np.float32))
+
+    def _stepped(self, before: Array, after: Array) -> tuple[Array, Array]:
+        import torch
+
+        draw = torch.Generator().manual_seed(self.seed)
+        x, y = torch.from_numpy(before), torch.from_numpy(after)
+        limit = x.shape[1] ** -0.5
+        weights = torch.empty(x.shape[1], y.shape[1]).uniform_(-limit, limit, generator=draw).requires_grad_()
+        bias = torch.empty(y.shape[1]).uniform_(-limit, limit, generator=draw).requires_grad_()
+        optimizer = torch.optim.AdamW([weights, bias], lr=self.learning_rate, weight_decay=self.weight_decay)
+        steps = self.epochs * -(-len(x) // self.batch_size)
+        falling = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / steps)
+        for _ in range(self.epochs):
+            for rows in torch.randperm(len(x), generator=draw).split(self.batch_size):
+                loss = (x[rows] @ weights + bias - y[rows]).square().mean()
+                optimizer.zero_grad()
+                loss.backward()
+                torch.nn.utils.clip_grad_norm_([weights, bias], 1.0)
+                optimizer.step()
+                falling.step()
+        return weights.detach().numpy(), bias.detach().numpy()
+
+
+def least_squares(before: Array, after: Array) -> tuple[Array, Array]:
+    """Return the weights (n_in, n_out) and bias (n_out,) of least squared error, those of least length if many are."""
+    centre, goal = before.mean(axis=0), after.mean(axis=0)
+    weights = np.linalg.lstsq(before - centre, after - goal, rcond=None)[0]
+    return weights, goal - centre @ weights
+
+
+@hookimpl
+def register_estimators() -> "Iterable[Estimator]":
+    return [ESMLogME()]

@@ -1,0 +1,102 @@
+"""H-score: how much of the spread of a source model's features lies between the target's classes?"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cogbench import Array, TaskMatrix, hookimpl
+
+from .examples import Features, checked, numbered
+from .pairs import of_pairs
+
+if TYPE_CHECKING:
+    from cogbench import Estimator, Evidence
+
+
+@dataclass(frozen=True)
+class HScore:
+    """Spread between classes relative to the whole spread of a source model's features of a target's examples.
+
+    Parameters
+    ----------
+    features : Features
+        Which examples, and how they are pooled.
+    regularised : bool
+        Whether the covariance is shrunk, which few examples of many dimensions need.
+
+    References
+    ----------
+    Bao et al. (2019), An information-theoretic approach to transferability in task transfer learning, ICIP;
+    Ibrahim, Ponomareva & Mazumder (2022), Newer is not always better, ECML-PKDD, for the shrinkage.
+    """
+
+    features: Features = field(default_factory=Features)
+    regularised: bool = True
+    name: str = "hscore"
+    needs: frozenset[str] = frozenset({"models", "batches"})
+
+    def similarity(self, evidence: "Evidence") -> TaskMatrix:
+        """Return (n_sources, n_targets) scores without a unit, 0 or more; NaN where undefined, and a note."""
+
+        def score(source: str, target: str) -> float:
+            seen = self.features.seen(evidence, source, target)
+            return hscore(seen.features, seen.classes(), self.regularised)
+
+        return of_pairs(evidence, self.name, score)
+
+
+def hscore(features: Array, labels: Array, regularised: bool = True) -> float:
+    """Return the trace of the inverse covariance of the features times the covariance of their class means.
+
+    Parameters
+    ----------
+    features : array of shape (n_examples, n_dims)
+    labels : array of shape (n_examples,)
+        The class of each.
+    regularised : bool
+        Whether the covariance is drawn towards a multiple of the identity; the covariance of the class means is then
+        divided by one example less, as the authors' code has it.
+
+    Raises
+    ------
+    Undefined
+        If the features are all equal or not finite, or there are not two classes and two examples of one.
+    """
+    features, labels = checked(features), numbered(labels)
+    n, dims = features.shape
+    x = features - features.mean(axis=0)
+    counts = np.bincount(labels)
+    means = np.stack([x[labels == c].mean(axis=0) for c in range(len(counts))])  # (n_classes, n_dims)
+    total, between = x.T @ x / n, (means.T * counts) @ means  # (n_dims, n_dims)
+    if not regularised:
+        return float(np.trace(np.linalg.pinv(total, hermitian=True) @ between) / n)
+    alpha = shrinkage(x)
+    if alpha == 0:
+        return float(np.trace(np.linalg.pinv(total, hermitian=True) @ between) / n)
+    shrunk = (1 - alpha) * total + alpha * np.trace(total) / dims * np.eye(dims)
+    return float((1 - alpha) * np.trace(np.linalg.pinv(shrunk, hermitian=True) @ between) / (n - 1))
+
+
+def shrinkage(x: Array) -> float:
+    """Return the weight from 0 to 1 of the identity in a shrunk covariance of centred rows (n_examples, n_dims).
+
+    0 where the covariance is a multiple of the identity already.
+
+    References
+    ----------
+    Ledoit & Wolf (2004), A well-conditioned estimator for large-dimensional covariance matrices, J. Multivar. Anal.
+    """
+    n, dims = x.shape
+    total = x.T @ x / n
+    apart = np.square(total - np.trace(total) / dims * np.eye(dims)).sum() / dims
+    if apart <= 1e-14 * np.square(total).sum():
+        return 0.0
+    noise = (np.square(np.square(x).sum(axis=1)).sum() / n - np.square(total).sum()) / (n * dims)
+    return float(np.clip(noise / apart, 0, 1))
+
+
+@hookimpl
+def register_estimators() -> "Iterable[Estimator]":
+    return [HScore()]

@@ -1,0 +1,99 @@
+"""Nearest neighbours: do a target's examples with like answers lie together in a source model's features?"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cogbench import Array, TaskMatrix, UnusableData, hookimpl
+
+from .examples import NUMBERS, Features, checked, numbered
+from .pairs import Undefined, of_pairs
+
+if TYPE_CHECKING:
+    from cogbench import Estimator, Evidence
+
+
+@dataclass(frozen=True)
+class KNN:
+    """How often the nearest other examples have the right answer, in a source model's features.
+
+    Parameters
+    ----------
+    features : Features
+        Which examples, and how they are pooled.
+    neighbours : int
+        How many of them vote.
+
+    References
+    ----------
+    Renggli et al. (2022), Which model to transfer? Finding the needle in the growing haystack, CVPR.
+    """
+
+    features: Features = field(default_factory=Features)
+    neighbours: int = 3
+    name: str = "knn"
+    needs: frozenset[str] = frozenset({"models", "batches"})
+
+    def __post_init__(self) -> None:
+        if self.neighbours < 1:
+            raise UnusableData(f"{self.name}: neighbours={self.neighbours}; expected at least 1.")
+
+    def similarity(self, evidence: "Evidence") -> TaskMatrix:
+        """Return (n_sources, n_targets) shares of right answers, or R² of numbers; NaN where undefined."""
+
+        def score(source: str, target: str) -> float:
+            seen = self.features.seen(evidence, source, target)
+            numbers = seen.of == NUMBERS
+            return knn(seen.features, seen.answers if numbers else seen.classes(), self.neighbours, not numbers)
+
+        return of_pairs(evidence, self.name, score)
+
+
+def knn(features: Array, answers: Array, neighbours: int = 3, classes: bool = True) -> float:
+    """Return how well each example is answered by its nearest others, by Euclidean distance.
+
+    Parameters
+    ----------
+    features : array of shape (n_examples, n_dims)
+    answers : array of shape (n_examples,)
+        Classes or numbers.
+    neighbours : int
+    classes : bool
+        Which of the two the answers are.
+
+    Returns
+    -------
+    float
+        The share of right answers, where the smallest of equally frequent classes is taken; or, of the neighbours'
+        mean number, R² = 1 - SSE/SST.
+
+    Raises
+    ------
+    Undefined
+        If features or answers are all equal or not finite, or there are not more examples than neighbours.
+    """
+    from scipy.spatial.distance import cdist
+
+    features = checked(features)
+    if len(features) <= neighbours:
+        raise Undefined("there are not more examples than neighbours")
+    answers = numbered(answers) if classes else np.asarray(answers, np.float64)
+    if not classes and (not np.isfinite(answers).all() or not np.ptp(answers)):
+        raise Undefined("the target's numbers are all equal or not finite")
+    given = np.empty(len(answers))
+    for start in range(0, len(features), 256):  # all distances at once could fill the memory
+        rows = np.arange(start, min(start + 256, len(features)))
+        far = cdist(features[rows], features)  # (n_rows, n_examples)
+        far[np.arange(len(rows)), rows] = np.inf
+        near = answers[np.argsort(far, axis=1, kind="stable")[:, :neighbours]]  # (n_rows, n_neighbours)
+        given[rows] = [np.bincount(row).argmax() for row in near] if classes else near.mean(axis=1)
+    if classes:
+        return float((given == answers).mean())
+    return float(1 - np.square(given - answers).sum() / np.square(answers - answers.mean()).sum())
+
+
+@hookimpl
+def register_estimators() -> "Iterable[Estimator]":
+    return [KNN()]

@@ -1,0 +1,124 @@
+"""LogME: how well do a source model's features explain a target's answers, by the evidence of a linear model?"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from cogbench import Array, TaskMatrix, hookimpl
+
+from .examples import NUMBERS, Features, Seen, checked, numbered
+from .pairs import Undefined, of_pairs
+
+if TYPE_CHECKING:
+    from cogbench import Estimator, Evidence
+
+NullSpace = Literal["include", "released"]
+
+
+@dataclass(frozen=True)
+class LogME:
+    """Logarithm of maximum evidence of a target's answers, given the source model's features of its examples.
+
+    Parameters
+    ----------
+    features : Features
+        Which examples, and how they are pooled.
+    null_space : {"include", "released"}
+        Whether directions in which the features do not vary count in the determinant, as the formula has it; the
+        released fixed-point code leaves them out, which favours sources with redundant features.
+
+    References
+    ----------
+    You, Liu, Wang & Long (2021), LogME: practical assessment of pre-trained models for transfer learning, ICML.
+    """
+
+    features: Features = field(default_factory=Features)
+    null_space: NullSpace = "include"
+    name: str = "logme"
+    needs: frozenset[str] = frozenset({"models", "batches"})
+
+    def similarity(self, evidence: "Evidence") -> TaskMatrix:
+        """Return (n_sources, n_targets) evidences an example, in nats; NaN where it is undefined, and a note."""
+
+        def score(source: str, target: str) -> float:
+            return of_seen(self.features.seen(evidence, source, target), self.null_space)
+
+        return of_pairs(evidence, self.name, score)
+
+
+def of_seen(seen: Seen, null_space: NullSpace = "include", features: Array | None = None) -> float:
+    """Return the LogME of a target's examples, whose answers are classes or numbers; of other `features` if given."""
+    features = seen.features if features is None else features
+    return logme(features, seen.answers if seen.of == NUMBERS else seen.classes(), seen.of != NUMBERS, null_space)
+
+
+def logme(features: Array, answers: Array, classes: bool = True, null_space: NullSpace = "include") -> float:
+    """Return the evidence of a Bayesian linear model, maximised over its two precisions, an example.
+
+    Parameters
+    ----------
+    features : array of shape (n_examples, n_dims)
+    answers : array of shape (n_examples,)
+        Classes, each against the rest, of which the mean is taken; or numbers.
+    classes : bool
+        Which of the two they are.
+    null_space : {"include", "released"}
+
+    Returns
+    -------
+    float
+        Nats an example.
+
+    Raises
+    ------
+    Undefined
+        If the features are all equal or not finite, or the answers are.
+    """
+    features = checked(features)
+    if classes:
+        answers = numbered(answers)
+        goals = np.eye(answers.max() + 1)[answers]  # (n_examples, n_classes)
+    else:
+        goals = np.asarray(answers, np.float64)[:, None]
+        if not np.isfinite(goals).all() or not np.ptp(goals):
+            raise Undefined("the target's numbers are all equal or not finite")
+    u, s, _ = np.linalg.svd(features, full_matrices=False)
+    real = s > s[0] * max(features.shape) * np.finfo(np.float64).eps
+    u, sigma = u[:, real], s[real] ** 2  # (n_examples, rank), (rank,)
+    free = features.shape[1] - len(sigma) if null_space == "include" else 0
+    dims = features.shape[1]
+    return float(np.mean([_evidence(sigma, np.square(u.T @ t), float(t @ t), len(t), dims, free) for t in goals.T]))
+
+
+def _evidence(sigma: Array, explained: Array, length: float, n: int, dims: int, free: int) -> float:
+    """Return the evidence of one vector of answers, an example, by the fixed point from alpha = beta = 1.
+
+    `sigma` and `explained` (rank,) are the squared singular values of the features and the squared products of their
+    left vectors with the answers, whose squared length is `length`; `free` directions of `dims` have no variance.
+    """
+    alpha = beta = 1.0
+    rest = max(length - explained.sum(), 0.0)
+    value = np.nan
+    for _ in range(50):
+        ratio = alpha / beta
+        gamma = (sigma / (sigma + ratio)).sum()
+        weights = (sigma * explained / (ratio + sigma) ** 2).sum()
+        residual = (explained / (1 + sigma / ratio) ** 2).sum() + rest
+        alpha, beta = gamma / (weights + 1e-5), (n - gamma) / (residual + 1e-5)
+        value = (
+            dims / 2 * np.log(alpha)
+            + n / 2 * np.log(beta)
+            - (np.log(alpha + beta * sigma).sum() + free * np.log(alpha)) / 2
+            - (beta * residual + alpha * weights) / 2
+            - n / 2 * np.log(2 * np.pi)
+        ) / n
+        if abs(alpha / beta - ratio) <= 1e-3 * ratio:
+            break
+    return value
+
+
+@hookimpl
+def register_estimators() -> "Iterable[Estimator]":
+    return [LogME()]

@@ -1,0 +1,135 @@
+"""Similarity of two tasks' token matrices, token by token: maximum inner products, and simpler ways."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from cogbench import Array, TaskMatrix, UnusableData, hookimpl
+
+from .examples import Features
+from .pairs import Undefined, cosine, of_pairs
+from .prompts import Prompt
+
+if TYPE_CHECKING:
+    from cogbench import Estimator, Evidence
+
+Variant = Literal["max_pairwise", "feature_mean", "flatten", "unigram", "bigram"]
+IN_PLACE = frozenset({"flatten", "unigram", "bigram"})  # these compare tokens place by place
+
+
+@dataclass(frozen=True)
+class MIPS:
+    """Maximum inner product similarity of two tasks' tokens.
+
+    Parameters
+    ----------
+    tokens : {"text", "prompt"}
+        A task's matrix: its examples, each as the mean of its tokens in the task's trained model; or a soft prompt,
+        trained for the task on the frozen backbone.
+    variant : {"max_pairwise", "feature_mean", "flatten", "unigram", "bigram"}
+        How two matrices are compared, see `token_similarity`; the last three compare places, which only prompts have.
+    direction : {"source_to_target", "symmetric"}
+        For each token of the source the nearest of the target, or the mean of this and the other way round.
+    normalise : bool
+        Whether tokens are brought to length 1 first: products are cosines then.
+    features : Features
+        Which examples make a matrix.
+    prompt : Prompt
+        How prompts are trained.
+
+    References
+    ----------
+    Lin et al. (2024), on selecting intermediate tasks for prompt transfer by token-wise similarity.
+    """
+
+    tokens: Literal["text", "prompt"] = "text"
+    variant: Variant = "max_pairwise"
+    direction: Literal["source_to_target", "symmetric"] = "source_to_target"
+    normalise: bool = True
+    features: Features = field(default_factory=lambda: Features(examples=100, pooling="mean"))
+    prompt: Prompt = field(default_factory=Prompt)
+    name: str = "mips"
+
+    def __post_init__(self) -> None:
+        if self.tokens == "text" and self.variant in IN_PLACE:
+            raise UnusableData(
+                f"{self.name}: variant={self.variant} compares tokens place by place, and examples have no order; "
+                "expected max_pairwise, feature_mean, or tokens=prompt."
+            )
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """Trained models for their view of the text; the bare backbone for prompts."""
+        return frozenset({"batches", "models" if self.tokens == "text" else "backbone"})
+
+    def similarity(self, evidence: "Evidence") -> TaskMatrix:
+        """Return (n_sources, n_targets) similarities, cosines from -1 to 1 if normalised; NaN where undefined."""
+        matrices = {task: self.matrix(evidence, task) for task in evidence.tasks}
+
+        def score(source: str, target: str) -> float:
+            a, b = matrices[source], matrices[target]
+            there = token_similarity(a, b, self.variant, normalise=self.normalise)
+            if self.direction == "source_to_target":
+                return there
+            return (there + token_similarity(b, a, self.variant, normalise=self.normalise)) / 2
+
+        return of_pairs(evidence, self.name, score)
+
+    def matrix(self, evidence: "Evidence", task: str) -> Array:
+        """Return a task's tokens: (n_tokens, n_dims)."""
+        if self.tokens == "text":
+            found = self.features.seen(evidence, task, task).features
+            return found[np.isfinite(found).all(axis=1)]
+        return self.prompt.of(evidence, task)
+
+
+def token_similarity(a: Array, b: Array, variant: Variant = "max_pairwise", *, normalise: bool = True) -> float:
+    """Return the similarity of two tasks' tokens.
+
+    Parameters
+    ----------
+    a, b : arrays of shape (n_tokens, n_dims)
+        The source's and the target's; as many tokens in both where they are compared place by place.
+    variant : {"max_pairwise", "feature_mean", "flatten", "unigram", "bigram"}
+        The mean over the source's tokens of their largest product with one of the target's; the cosine of the mean
+        tokens (n_dims,), of all numbers (n_tokens * n_dims,), or of the tokens' means (n_tokens,); the mean cosine of
+        like pairs of neighbouring tokens.
+    normalise : bool
+        Whether each token is divided by its length first, or by 1e-6 if it is shorter.
+
+    Raises
+    ------
+    Undefined
+        If the matrices do not fit each other, hold NaN, or one has no tokens.
+    """
+    a, b = (np.asarray(m, np.float64) for m in (a, b))
+    if not len(a) or not len(b):
+        raise Undefined("a task has no tokens")
+    if a.shape[1] != b.shape[1] or (variant in IN_PLACE and len(a) != len(b)):
+        raise Undefined("the token matrices differ in shape")
+    if not (np.isfinite(a).all() and np.isfinite(b).all()):
+        raise Undefined("a token matrix holds NaN or infinity")
+    if normalise:
+        a, b = (m / np.maximum(np.linalg.norm(m, axis=1, keepdims=True), 1e-6) for m in (a, b))
+    if variant == "max_pairwise":
+        if not (a.any() and b.any()):
+            raise Undefined("all tokens of a task are zero")
+        return float((a @ b.T).max(axis=1).mean())
+    if variant == "feature_mean":
+        return cosine(a.mean(axis=0), b.mean(axis=0))
+    if variant == "flatten":
+        return cosine(a, b)
+    if variant == "unigram":
+        return cosine(a.mean(axis=1), b.mean(axis=1))
+    if len(a) < 2:
+        raise Undefined("there is no pair of neighbouring tokens")
+    even = len(a) // 2 * 2
+    wide = [m[:even].reshape(even // 2, -1) for m in (a, b)]  # (n_tokens / 2, 2 n_dims)
+    return float(np.mean([cosine(x, y) for x, y in zip(*wide, strict=True)]))
+
+
+@hookimpl
+def register_estimators() -> "Iterable[Estimator]":
+    return [MIPS()]

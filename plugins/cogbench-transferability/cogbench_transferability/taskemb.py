@@ -1,0 +1,104 @@
+"""Task embeddings: how alike is the Fisher information of two tasks' trained models?"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cogbench import Array, TaskMatrix, UnusableData, hookimpl
+
+from .fisher import COMPONENTS, Component, Convention, Labels, fisher
+from .fusion import fused
+from .pairs import Undefined, cosine
+
+if TYPE_CHECKING:
+    from cogbench import Estimator, Evidence
+
+
+@dataclass(frozen=True)
+class TaskEmb:
+    """Cosine of two tasks' Fisher information in each component of the backbone, fused by reciprocal ranks.
+
+    Parameters
+    ----------
+    components : tuple of {"embeddings", "layers", "cls", "parameters"}
+        What is compared; `parameters` keeps vectors as long as the model's weights.
+    convention, labels, samples
+        As `cogbench_transferability.fisher.fisher` has them.
+    examples : int
+        At most so many training examples of a task, a stratified sample.
+    seed : int
+        Of that sample and of drawn answers.
+    k : float
+        Of the fusion.
+
+    References
+    ----------
+    Vu et al. (2020), Exploring and predicting transferability across NLP tasks, EMNLP.
+    """
+
+    components: tuple[Component, ...] = ("embeddings", "layers", "cls")
+    convention: Convention = "per_example"
+    labels: Labels = "true"
+    samples: int = 10
+    examples: int = 1000
+    seed: int = 0
+    k: float = 60
+    name: str = "taskemb"
+    needs: frozenset[str] = frozenset({"models", "batches"})
+
+    def __post_init__(self) -> None:
+        if not self.components or {*self.components} - {*COMPONENTS}:
+            raise UnusableData(f"{self.name}: components={self.components}; known: {', '.join(COMPONENTS)}.")
+        if self.samples < 1:
+            raise UnusableData(f"{self.name}: samples={self.samples}; expected at least 1.")
+
+    def similarity(self, evidence: "Evidence") -> TaskMatrix:
+        """Return the (n_sources, n_targets) sums of reciprocal ranks over components.
+
+        A component says nothing of a pair where the gradient of either task is zero, or where one of the two models
+        does not have it; a note counts such pairs.
+        """
+        vectors = {task: self.embedding(evidence, task) for task in evidence.tasks}
+        names = sorted({name for of in vectors.values() for name in of})
+        matrices, pairs = [], len(evidence.tasks) * (len(evidence.tasks) - 1)
+        for name in names:
+            values = self._cosines([vectors[task].get(name) for task in evidence.tasks])
+            matrix = TaskMatrix.square(evidence.tasks, values)
+            lost = int((np.isnan(matrix.values) & ~matrix.same).sum())
+            if lost:
+                evidence.note(f"{self.name}: component {name} left out for {lost} of {pairs} pairs: no gradient in it.")
+            matrices.append(matrix)
+        if not matrices:
+            raise UnusableData(f"{self.name}: the model's answers hang on none of {', '.join(self.components)}.")
+        return TaskMatrix.square(evidence.tasks, fused(matrices, self.k))
+
+    def embedding(self, evidence: "Evidence", task: str) -> dict[str, Array]:
+        """Return a task's Fisher information by component, kept for further runs."""
+
+        def compute() -> dict[str, Array]:
+            model = evidence.model(task)
+            batches = evidence.batches(task, "train", n=self.examples, seed=self.seed)
+            how: dict[str, Any] = {"convention": self.convention, "labels": self.labels, "samples": self.samples}
+            return fisher(model, batches, self.components, seed=self.seed, **how)
+
+        return dict(evidence.keep("fisher", compute, task=task))
+
+    def _cosines(self, vectors: list[Array | None]) -> Array:
+        """Return the cosine of each two tasks' vectors (n_tasks, n_tasks); NaN where there is none."""
+        found = np.full((len(vectors), len(vectors)), np.nan)
+        for i, a in enumerate(vectors):
+            for j, b in enumerate(vectors[:i]):
+                if a is None or b is None or a.shape != b.shape:
+                    continue
+                try:
+                    found[i, j] = found[j, i] = cosine(a, b)
+                except Undefined:
+                    continue
+        return found
+
+
+@hookimpl
+def register_estimators() -> "Iterable[Estimator]":
+    return [TaskEmb()]

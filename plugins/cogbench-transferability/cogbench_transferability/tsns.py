@@ -1,0 +1,166 @@
+"""Neuron fingerprints: which neurons of the bare backbone tell a task's answers, and in which layers do they lie?"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from cogbench import Array, TaskMatrix, UnusableData, hookimpl
+
+from .examples import CLASSES, NUMBERS, Features, Seen, checked
+from .neurons import Method, aggregated, chosen, combined, fingerprint, importances, zero_shot
+from .pairs import Undefined, cosine, of_pairs
+from .vocabulary import jaccard
+
+if TYPE_CHECKING:
+    from cogbench import Estimator, Evidence
+
+Comparison = Literal["fingerprint", "jaccard", "spearman", "zero-shot"]
+
+
+@dataclass(frozen=True)
+class TSNS:
+    """Similarity of the neurons that matter for two tasks: of the first token, in all layers of the bare backbone.
+
+    Parameters
+    ----------
+    similarity_ : {"fingerprint", "jaccard", "spearman", "zero-shot"}
+        Cosine of the shares of selected neurons in each layer; the share of neurons that both select; the correlation
+        of all neurons' importances; or how often a classifier of the source's answers, on the source's neurons, is
+        right on the target, for tasks whose classes have the same names.
+    neurons : int, optional
+        How many are selected; the paper has 100 to 1024 of 24 576.
+    share : float
+        How many are selected otherwise, as a share of all.
+    alpha : float
+        Weight of the mean importance over draws; the rest is that of the mean over its standard deviation.
+    pairs : int
+        0 for SingleTSNS; otherwise the number of pairs of disjoint halves of MultiTSNS, which chooses alpha itself.
+    draws, subsample : int, float
+        How many random samples of the examples are looked at, and the share of the examples in each.
+    method : {"extra-trees", "forest", "mutual-information"}
+        How importance is told; `forest` of 1000 `trees` in 100 `draws` is the paper's, the default a tenth and less.
+    trees : int
+        Of each forest.
+    features : Features
+        Which examples; `layers` has to be `all`.
+    seed : int
+        Of samples and trees.
+
+    References
+    ----------
+    Valipour et al., Unsupervised transfer learning via BERT neuron selection. That similar fingerprints transfer well
+    is the paper's; how to compare them is a choice made here.
+    """
+
+    similarity_: Comparison = "fingerprint"
+    neurons: int | None = None
+    share: float = 0.02
+    alpha: float = 1.0
+    pairs: int = 0
+    draws: int = 10
+    subsample: float = 0.7
+    method: Method = "extra-trees"
+    trees: int = 100
+    features: Features = field(default_factory=lambda: Features(layers="all"))
+    seed: int = 0
+    name: str = "tsns"
+    needs: frozenset[str] = frozenset({"backbone", "batches"})
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.alpha <= 1 or not 0 < self.share <= 1 or not 0 < self.subsample <= 1:
+            raise UnusableData(f"{self.name}: alpha, share and subsample are shares, from 0 to 1.")
+        if self.draws < 1 or self.trees < 1 or self.pairs < 0 or (self.neurons is not None and self.neurons < 1):
+            raise UnusableData(f"{self.name}: draws, trees and neurons are at least 1, pairs at least 0.")
+        if self.features.layers != "all":
+            raise UnusableData(f"{self.name}: features.layers={self.features.layers}; expected all.")
+
+    def similarity(self, evidence: "Evidence") -> TaskMatrix:
+        """Return (n_tasks, n_tasks) similarities, symmetric but for `zero-shot`; NaN where undefined, and a note.
+
+        The fingerprints themselves stand in the notes.
+        """
+        sizes = self.features.sizes(evidence, None, evidence.tasks[0])  # (n_layers,)
+        n_neurons = int(sizes.sum())
+        n = self.neurons or max(1, round(self.share * n_neurons))
+        if n > n_neurons:
+            raise UnusableData(f"{self.name}: neurons={n}, but the backbone has {n_neurons} in its layers.")
+        found: dict[str, Array | Undefined] = {}
+        for task in evidence.tasks:
+            try:
+                found[task] = self.importance(evidence, task, n)
+            except Undefined as reason:
+                found[task] = reason
+        known = {task: chosen(m, n) for task, m in found.items() if not isinstance(m, Undefined)}
+        for task in sorted(known):
+            shares = " ".join(f"{share:.2f}" for share in fingerprint(known[task], sizes))
+            evidence.note(f"{self.name}: shares of {task}'s {n} neurons in layers 1 to {len(sizes)}: {shares}.")
+
+        def score(source: str, target: str) -> float:
+            importance = [found[source], found[target]]
+            for of in importance:
+                if isinstance(of, Undefined):
+                    raise of
+            a, b = known[source], known[target]
+            if self.similarity_ == "fingerprint":
+                return cosine(fingerprint(a, sizes), fingerprint(b, sizes))
+            if self.similarity_ == "jaccard":
+                return jaccard(a, b)
+            if self.similarity_ == "spearman":
+                return _spearman(*importance)  # type: ignore[arg-type]
+            return self._zero_shot(evidence, source, target, a)
+
+        return of_pairs(evidence, self.name, score)
+
+    def importance(self, evidence: "Evidence", task: str, n: int) -> Array:
+        """Return the importance of each neuron for a task (n_neurons,), kept for further runs.
+
+        Raises
+        ------
+        Undefined
+            If the task's examples have not one answer each, or tell none of its neurons apart.
+        """
+
+        def compute() -> dict[str, Array]:
+            seen = self.features.seen(evidence, None, task)
+            answers = _answers(seen)
+            return {"importance": self.of(checked(seen.features), answers, seen.of == CLASSES, n)}
+
+        return evidence.keep("importance", compute, task=task, n=n)["importance"]
+
+    def of(self, features: Array, answers: Array, classes: bool, n: int) -> Array:
+        """Return each neuron's importance (n_neurons,): the combination of draws, or the sum over pairs of halves."""
+        how = (classes, self.method, self.draws, self.subsample, self.trees)
+        if not self.pairs:
+            return combined(importances(features, answers, *how, seed=self.seed), self.alpha)
+        return aggregated(features, answers, *how, pairs=self.pairs, n=n, seed=self.seed)
+
+    def _zero_shot(self, evidence: "Evidence", source: str, target: str, neurons: Array) -> float:
+        names = evidence.labels
+        if not names[source] or names[source] != names[target]:
+            raise Undefined("source and target have not the same classes")
+        seen = [self.features.seen(evidence, None, task) for task in (source, target)]
+        for of in seen:
+            of.classes()
+        return zero_shot(seen[0].features, seen[0].answers, seen[1].features, seen[1].answers, neurons)
+
+
+def _answers(seen: Seen) -> Array:
+    if seen.of == NUMBERS:
+        return np.asarray(seen.answers, np.float64)
+    seen.classes()
+    return seen.answers
+
+
+def _spearman(a: Array, b: Array) -> float:
+    from scipy.stats import spearmanr
+
+    if not (np.ptp(a) and np.ptp(b)):
+        raise Undefined("all neurons are equally important")
+    return float(spearmanr(a, b).statistic)
+
+
+@hookimpl
+def register_estimators() -> "Iterable[Estimator]":
+    return [TSNS()]

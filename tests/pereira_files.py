@@ -1,0 +1,111 @@
+"""Files like those of Pereira et al. (2018), with planted values: sentences of our own, both families, any size."""
+
+import itertools
+import zlib
+
+import numpy as np
+from scipy.io import savemat
+
+PLACES = ("harbour", "valley", "market", "library", "orchard", "station", "chapel", "quarry", "meadow", "workshop")
+WHO = ("the miller", "a courier", "the widow", "an usher", "the glazier", "a fiddler", "the warden", "a cooper")
+DEEDS = ("paints a door", "mends the clock", "feeds two geese", "counts the barrels", "sweeps the steps", "waits alone")
+WHEN = ("at dusk", "before breakfast")
+LINES = [f"In the {p} {w} {d} {t}." for p, w, d, t in itertools.product(PLACES, WHO, DEEDS, WHEN)]  # 960 different ones
+SENTENCES = {384: LINES[0:768:2], 243: LINES[1:486:2]}
+# Passages: 96 of four sentences; 27 of four and 45 of three.
+PASSAGES = {384: [4] * 96, 243: [4] * 27 + [3] * 45}
+RESPONSES = {"data": "examples_passagesentences", "examples": "examples"}
+SHARED = 0.5  # the share of a response's variance that all subjects have in common
+
+
+def responses(subject, sentence, coordinates):
+    """The planted response of a subject to a sentence at each place: (n_voxels,)."""
+
+    def drawn(who):
+        return np.random.default_rng(zlib.crc32(f"{who}|{sentence}".encode())).normal(size=9000)
+
+    at = np.asarray(coordinates) @ [1, 20, 400]  # places below 20 in each direction
+    return 3 + np.sqrt(SHARED) * drawn("all")[at] + np.sqrt(1 - SHARED) * drawn(subject)[at]
+
+
+def coordinates(n, seed=0):
+    """Different places counted from 1, in an order of their own: (n, 3)."""
+    grid = np.array(list(itertools.product(range(1, 4), repeat=3)))
+    return grid[np.random.default_rng(seed).permutation(len(grid))[:n]]
+
+
+def write(folder, subject, number, family="data", *, places=None, order=None, change=None, name=None, **options):
+    """Write one file, and return its path, the places of its columns and its sentences in the order of its rows.
+
+    `change(values, held)` may edit the responses (n_sentences, n_voxels) and the variables before they are saved.
+    """
+    places = coordinates(12) if places is None else places
+    rows = list(range(number)) if order is None else list(order)
+    sentences = [SENTENCES[number][i] for i in rows]
+    values = np.stack([responses(subject, s, places) for s in sentences])
+    passage = np.repeat(np.arange(len(PASSAGES[number])), PASSAGES[number])[rows] + 1
+    held = {
+        RESPONSES[family]: values,
+        "keySentences": cell(sentences),
+        "labelsSentences": np.arange(1, number + 1, dtype=np.uint16)[:, None],
+        "labelsPassageForEachSentence": passage.astype(np.uint8)[:, None],
+        "keyPassageCategory": cell([f"topic {i}" for i in range(24)]).T,
+        "meta": meta(places, family),
+    }
+    if family == "data":
+        held["examples_passages"] = np.zeros((len(PASSAGES[number]), len(places)))
+    if change:
+        change(values, held)
+    path = folder / (name or f"{family}_{number}sentences.mat")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    savemat(path, held, do_compression=options.get("compressed", True))
+    return path, places, sentences
+
+
+def meta(places, family):
+    """The struct that says where the voxels are, and which regions they belong to; columns are counted from 1."""
+    v, dims = len(places), np.asarray(places).max(axis=0) + 1
+    grid = np.zeros(dims, np.uint32)
+    grid[tuple((np.asarray(places) - 1).T)] = np.arange(1, v + 1)
+    held = {
+        "dimx": dims[0],
+        "dimy": dims[1],
+        "dimz": dims[2],
+        "dimensions": dims,
+        "indicesIn3D": np.arange(1, v + 1)[:, None],
+        "colToCoord": np.asarray(places, float),
+        "coordToCol": grid,
+        "voxelsToNeighbours": np.zeros((v, 26)),
+        "numberOfNeighbours": np.zeros((v, 1)),
+    }
+    third = max(1, v // 3)
+    some = [np.arange(1, third + 1), np.arange(third + 1, 2 * third + 1), np.arange(1, 2 * third + 1, 2)]
+    some = [columns.astype(float)[:, None] for columns in some]
+    masks = [np.zeros((v, 1), np.uint8) for _ in range(2)]
+    if family == "examples":
+        held |= {"roiMultimaskAAL": masks[0], "roiMultimaskGordon": masks[1]}
+        held |= {"roisAAL": cell(["Heschl_L", "Heschl_R"]), "roisGordon": cell(["Default_1"])}
+        held |= {"roiColumnsAAL": cell(some[:2]), "roiColumnsGordon": cell(some[2:])}
+        return held
+    rois = [cell(["Heschl_L", "Heschl_R"]), cell(["LPost"]), cell(["Default_1"])]
+    columns = [cell(some[:2]), cell(some[1:2]), cell(some[2:])]
+    held |= {"roiMultimask": cell(masks).T, "rois": cell(rois).T, "roiColumns": cell(columns).T}
+    return held | {"atlases": cell(["aal_1ofN", "languageLH", "gordon"]).T}
+
+
+def cell(values):
+    """A MATLAB cell array of one column."""
+    held = np.empty((len(values), 1), object)
+    for i, value in enumerate(values):
+        held[i, 0] = value
+    return held
+
+
+def subject(folder, name, family="data", *, seed=0, n=12, below="", **options):
+    """Write both files of a subject, its voxels and sentences in an order of its own."""
+    rng = np.random.default_rng(seed)
+    places = coordinates(n, seed)
+    for number in (384, 243):
+        order = rng.permutation(number)
+        write(folder / name / below, name, number, family, places=places, order=order, **options)
+    return places
