@@ -1,10 +1,11 @@
 # Two commands do everything on a machine with Python, make and a package index: `make demo` and `make test`.
 PYTHON ?= python3
 BIN = .venv/bin
+COMPETITORS = plugins/cogbench-transferability
 export OMP_NUM_THREADS = 1
 export OMP_WAIT_POLICY = passive
 
-.PHONY: demo test lint types check format schema mini-oracle reproduce clean
+.PHONY: demo test lint types check format schema mini-oracle reproduce board clean
 
 demo: .venv/demo  ## The main job on the embedded, synthetic suite: no data, no hub.
 	$(BIN)/cogbench run --suite mini --backbone minilm-2l --estimator cnm --estimator cra --estimator dse \
@@ -33,14 +34,18 @@ mini-oracle: .venv/demo  ## Measure the shipped oracle of the mini suite again.
 reproduce: .venv/demo  ## Write docs/reproduction.md: the paper's tables recomputed, beside what is printed.
 	$(BIN)/python benchmarks/reproduce.py
 
-.venv/demo: pyproject.toml constraints.txt
+board: .venv/demo  ## Write docs/leaderboard.html and .md anew from the results in docs/results.
+	$(BIN)/cogbench leaderboard docs/results --format html --out docs/leaderboard.html
+	$(BIN)/cogbench leaderboard docs/results --format markdown --out docs/leaderboard.md
+
+.venv/demo: pyproject.toml constraints.txt $(COMPETITORS)/pyproject.toml
 	test -d .venv || $(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[demo]"
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[demo]" -e $(COMPETITORS)
 	touch $@
 
-.venv/dev: pyproject.toml constraints.txt
+.venv/dev: pyproject.toml constraints.txt $(COMPETITORS)/pyproject.toml
 	test -d .venv || $(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[demo,dev]"
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[demo,dev]" -e $(COMPETITORS)
 	touch $@ .venv/demo
 
 clean:

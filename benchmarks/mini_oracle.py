@@ -14,7 +14,8 @@ import numpy as np
 from cogbench import Files, Store, engine, load
 from cogbench.cells import Workspace
 from cogbench.files import home
-from cogbench.transfer import measured, trainings, write_oracle
+from cogbench.oracles import write_oracle
+from cogbench.transfer import measured, trainings
 
 SHIPPED = Path(__file__).parents[1] / "tasks" / "cogbench_tasks" / "oracles"
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .kinds import KINDS
     from .loading import Parts, load
     from .metrics import METRICS
+    from .oracles import read_oracle
     from .parts import Backbone, Estimator, Signal, Task
     from .protocol import run
     from .ranking import rank
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from .store import Store
     from .table import TableTask
     from .taxonomy import tree
-    from .transfer import read_oracle
 
 _HOME = {
     "baselines": "popularity size",
@@ -52,6 +52,7 @@ _HOME = {
     "kinds": "KINDS",
     "loading": "Parts load",
     "metrics": "METRICS",
+    "oracles": "read_oracle",
     "parts": "Backbone Estimator Signal Task",
     "protocol": "run",
     "ranking": "rank",
@@ -62,7 +63,6 @@ _HOME = {
     "store": "Store",
     "table": "TableTask",
     "taxonomy": "tree",
-    "transfer": "read_oracle",
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names.split()}
 __all__ = sorted(_MODULE)

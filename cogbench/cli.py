@@ -109,12 +109,12 @@ def _sets(command: str, help: str) -> Callable[..., Any]:
     )
 
 
-def _format(command: str) -> Callable[..., Any]:
+def _format(command: str, *more: str) -> Callable[..., Any]:
     return click.option(
         "--format",
         "form",
         envvar=f"COGBENCH_{command}_FORMAT",
-        type=click.Choice(FORMATS),
+        type=click.Choice((*FORMATS, *more)),
         default="table",
         show_default=True,
         help="What stdout gets.",
@@ -270,7 +270,7 @@ def run_command(  # noqa: PLR0913
 
         for question in asked:
             check(question, workspace)
-        click.echo(outlook(asked, workspace, jobs))
+        click.echo(outlook([c for q in asked for c in q.cells()], workspace, jobs))
         return
     writable(out)
     writable(workspace.store.root)
@@ -333,17 +333,49 @@ def compare_command(results: tuple[Path, ...], ks: tuple[int, ...], top_m: int, 
 @cli.command("leaderboard")
 @click.argument("places", metavar="[DIR|RESULT]…", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--sort", default="trs", show_default=True, help="A score that the table shows, such as p or top-3.")
-@_format("LEADERBOARD")
-def leaderboard_command(places: tuple[Path, ...], sort: str, form: str) -> None:
+@_format("LEADERBOARD", "html")
+@click.option("--out", type=click.Path(path_type=Path), default=None, help="Write a file instead.")
+def leaderboard_command(places: tuple[Path, ...], sort: str, form: str, out: Path | None) -> None:
     """Rank the results in folders (by default `results`); what may not be compared stands in separate tables."""
     from .leaderboard import boards, notes, plain, read_results, tables
-    from .report import render_tables
+    from .pages import board_page, save_text
+    from .report import ranked, render_tables
 
     results, skipped = read_results(places or (Path("results"),))
     found = boards(results, sort)
     for line in skipped:
         _say(line)
-    click.echo(_json_of(plain(found)) if form == "json" else render_tables(tables(found), form, notes(found)))
+    if form == "html":
+        text = board_page(found, sort)
+    elif form == "json":
+        text = _json_of(plain(found))
+    else:
+        text = ranked(found) if form == "table" else render_tables(tables(found), form, notes(found))
+    if out is None:
+        click.echo(text)
+    else:
+        save_text(out, click.unstyle(text))
+        _say(f"wrote {out}")
+
+
+@cli.command("report")
+@click.argument("file", metavar="RESULT", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), default=None, help="Write a page, FILE.html, instead.")
+@click.option("--figures", type=click.Path(path_type=Path), default=None, help="Write the figures here: svg and csv.")
+def report_command(file: Path, out: Path | None, figures: Path | None) -> None:
+    """Show a result: its scores, where the ranking is right, the similarities and their tree."""
+    from .pages import report_page, save_figures, save_text
+    from .report import whole
+    from .result import Result
+
+    result = Result.load(file)
+    if out is None and figures is None:
+        click.echo(whole(result))
+    if out is not None:
+        save_text(out, report_page(result))
+        _say(f"wrote {out}")
+    for path in save_figures(result, figures) if figures is not None else ():
+        _say(f"wrote {path}")
 
 
 @cli.command("tree")
@@ -436,6 +468,123 @@ def recommend_command(  # noqa: PLR0913
             tell=tell,
         )
     click.echo(plain(found) if as_json else render_tables({titled(found): brief(found)}, "table", found.notes))
+
+
+@cli.group("oracle")
+def oracle_group() -> None:
+    """List, show, measure and export tables of transfers."""
+
+
+@oracle_group.command("list")
+@_json
+def oracle_list_command(as_json: bool) -> None:
+    """List the oracles that are installed, and those measured here."""
+    from .listing import brief, described_oracle
+    from .loading import load
+    from .oracles import measured_oracles, read_oracle
+    from .report import grid
+
+    parts = load()
+    rows = [described_oracle(o, parts.origins["oracle", name].distribution) for name, o in parts.oracles.items()]
+    rows += [described_oracle(read_oracle(path), "measured here") for path in measured_oracles().values()]
+    click.echo(grid(rows, "json") if as_json else grid(brief(rows), "table"))
+
+
+@oracle_group.command("show")
+@click.argument("name", shell_complete=_complete("oracle"))
+@click.option(
+    "--format", "form", type=click.Choice(FORMATS), default="table", show_default=True, help="What stdout gets."
+)
+def oracle_show_command(name: str, form: str) -> None:
+    """Show a table of transfers with its ranks and what its noise leaves open."""
+    from .loading import load
+    from .oracles import find_oracle, shown, told
+    from .report import render_tables
+
+    oracle = find_oracle(load(), name)
+    click.echo(render_tables({oracle.name: shown(oracle)}, form, told(oracle)))
+
+
+@oracle_group.command("export")
+@click.argument("name", shell_complete=_complete("oracle"))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The file, csv or json.")
+def oracle_export_command(name: str, out: Path) -> None:
+    """Write a table of transfers into a file: csv for its figures, json for all that is known of it."""
+    from .loading import load
+    from .oracles import find_oracle, write_oracle, write_table
+
+    oracle = find_oracle(load(), name)
+    (write_oracle if out.suffix == ".json" else write_table)(oracle, out)
+    _say(f"wrote {out}")
+
+
+@oracle_group.command("measure")
+@click.option("--backbone", required=True, shell_complete=_complete("backbone"), help="What is trained.")
+@_suite
+@_tasks
+@_sets("ORACLE_MEASURE", "An option of a part, as `run` takes it; one value each.")
+@click.option(
+    "--seeds",
+    default="0",
+    show_default=True,
+    callback=_numbers(0),
+    help="Training seeds, by commas; those measured before stay.",
+)
+@click.option(
+    "--max-train", type=click.IntRange(min=1), default=None, help="At most so many training examples.  [default: all]"
+)
+@_data_dir
+@_task_data
+@click.option("--offline", is_flag=True, envvar="COGBENCH_OFFLINE", help="Touch no network.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option("--jobs", type=click.IntRange(min=0), default=None, help="Worker processes, as `run` takes it.")
+@click.option("--scheduler", default=None, metavar="ADDRESS", help="A dask scheduler whose workers compute.")
+@click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
+@click.option("--name", default=None, help="What to call it.  [default: suite, backbone and number of examples]")
+@click.option(
+    "--format", "form", type=click.Choice(FORMATS), default="table", show_default=True, help="What stdout gets."
+)
+def oracle_measure_command(  # noqa: PLR0913
+    backbone: str,
+    suite: str,
+    tasks: str | None,
+    sets: tuple[str, ...],
+    seeds: tuple[int, ...],
+    max_train: int | None,
+    data_dir: Path | None,
+    task_data: tuple[tuple[str, Path], ...],
+    offline: bool,
+    device: str,
+    jobs: int | None,
+    scheduler: str | None,
+    dry_run: bool,
+    name: str | None,
+    form: str,
+) -> None:
+    """Train each task, and each target after each source; `--oracle NAME` finds the table in the store."""
+    _environment(offline, device)
+    from .cells import Workspace
+    from .files import Files, home
+    from .loading import load
+    from .measuring import asked, measure
+    from .oracles import shown, told
+    from .outlook import outlook
+    from .report import render_tables
+    from .store import Store, writable
+
+    parts = load()
+    listed = tasks.split(",") if tasks else None
+    transfers, called = asked(parts, backbone, suite=suite, tasks=listed, sets=sets, seeds=seeds, max_train=max_train)
+    _check_task_data(task_data, [t.name for t in transfers.tasks])
+    workspace = Workspace(Files(data_dir, task_data, offline), Store(home()))
+    if dry_run:
+        click.echo(outlook(transfers.cells(), workspace, jobs))
+        return
+    writable(workspace.store.root)
+    with _progress() as tell:
+        oracle, path = measure(transfers, name or called, workspace, jobs=jobs, scheduler=scheduler, tell=tell)
+    click.echo(render_tables({oracle.name: shown(oracle)}, form, told(oracle)))
+    _say(f"wrote {path}")
 
 
 @cli.command("list")

@@ -312,7 +312,7 @@ def resampled(oracle: Oracle, *, draws: int = DRAWS, seed: int = 0) -> Iterator[
     """
     rng, values = np.random.default_rng(seed), oracle.transfers.values
     for _ in range(draws):
-        if oracle.by_seed is not None:
+        if oracle.by_seed is not None and len(oracle.by_seed) > 1:
             rows = rng.integers(len(oracle.by_seed), size=oracle.by_seed.shape)
             # Rounded, or the order in which equal numbers are added up would part ties.
             drawn = np.take_along_axis(oracle.by_seed, rows, axis=0).mean(axis=0).round(9)

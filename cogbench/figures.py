@@ -67,7 +67,7 @@ def strips(result: Result) -> Figure:
     """Return a strip for each target: its sources in predicted order, coloured by their true rank."""
     true = result.oracle_ranks or {}
     guessed = rank(result.matrix).ranks  # (s, t)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"target": t, "place": i, "source": s, "predicted rank": float(guessed[result.sources.index(s), j])}
         | {"true rank": true[t].get(s)}
         for j, t in enumerate(result.targets)
@@ -115,8 +115,8 @@ def against_chance(result: Result) -> Figure:
     points: dict[str, tuple[float, tuple[float, float] | None]] = {result.estimator: (s.trs, s.trs_interval)}
     points |= {f"{name} (baseline)": (trs, None) for name, trs in result.baselines.items()}
     left, deep = 7 * _longest(points) + 10, 26 * len(points)
-    plot = _Canvas(left + 560, 150 + deep + 52)
-    law, below = plot.axes(left, 10, 540, 140), plot.axes(left, 158, 540, deep)
+    plot = _Canvas(left + 460, 150 + deep + 52)
+    law, below = plot.axes(left, 10, 440, 140), plot.axes(left, 158, 440, deep)
     limits = (0.5, float(np.nanmax(true.ranks)) + 0.5)
     reached = grid <= s.trs + 1e-9
     width = 1 / len(result.targets)
@@ -183,7 +183,7 @@ class _Canvas:
 
         out = io.StringIO()
         # Names are shown as they are, and the same result gives the same bytes.
-        settings = {"svg.fonttype": "none", "svg.hashsalt": name, "text.parse_math": False}
+        settings: Any = {"svg.fonttype": "none", "svg.hashsalt": name}
         bare = dict.fromkeys(("Date", "Creator", "Format", "Type"))
         with matplotlib.rc_context(settings), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a letter that the measuring font lacks; the reader's has it

@@ -286,8 +286,8 @@ def read_table(path: Path) -> Rows:
         If there is no such file, or it cannot be read as what its name says.
     """
     import pyarrow as pa
-    from pyarrow import csv, parquet
     from pyarrow import json as jsonl
+    from pyarrow import parquet
 
     if not path.is_file():
         raise MissingData(f"no file {str(path)!r}.")
@@ -296,8 +296,7 @@ def read_table(path: Path) -> Rows:
         if ending == ".parquet":
             table = parquet.read_table(path)
         elif ending in (".csv", ".tsv"):
-            parse = csv.ParseOptions(delimiter="\t" if ending == ".tsv" else ",", newlines_in_values=True)
-            table = csv.read_csv(path, parse_options=parse)
+            table = _separated(path, "\t" if ending == ".tsv" else ",")
         elif ending == ".jsonl":
             table = jsonl.read_json(path)
         else:
@@ -308,6 +307,51 @@ def read_table(path: Path) -> Rows:
     features = stated.get("info", {}).get("features", {})
     names = {k: tuple(f["names"]) for k, v in features.items() if "names" in (f := _element(v))}
     return Rows(table.to_pydict(), names, Source(str(path)), repr(str(path)))
+
+
+def _separated(path: Path, mark: str) -> Any:
+    """Return a table of separated values; quotes that do not pair are text, where lines and columns fit them so.
+
+    A quote that opens a field and does not close it would swallow the lines up to the next one, in silence.
+    """
+    import pyarrow as pa
+    from pyarrow import csv
+
+    def parsed(**how: Any) -> Any:
+        return csv.read_csv(path, parse_options=csv.ParseOptions(delimiter=mark, newlines_in_values=True, **how))
+
+    with path.open("rb") as file:
+        lines = sum(bool(line.strip(b"\r\n")) for line in file) - 1
+    refused, table = None, None
+    try:
+        table = parsed()
+    except pa.ArrowInvalid as error:
+        refused = error
+    if table is not None and (table.num_rows == lines or _paired(path, mark)):
+        return table
+    for how in ({"quote_char": False}, {"escape_char": "\\"}):  # quotes as text; quotes within text as \"
+        try:
+            other = parsed(**how)
+        except pa.ArrowInvalid:
+            continue
+        if other.num_rows == lines:
+            return other
+    if table is None:
+        raise refused or pa.ArrowInvalid("it has no rows")
+    return table
+
+
+def _paired(path: Path, mark: str) -> bool:
+    """Whether each quote that opens a field closes it, so that a field may go over several lines."""
+    import csv
+
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            for _ in csv.reader(file, delimiter=mark, strict=True):
+                pass
+    except (csv.Error, UnicodeDecodeError):
+        return False
+    return True
 
 
 def _element(feature: Any) -> Mapping[str, Any]:

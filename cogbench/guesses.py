@@ -11,10 +11,10 @@ import numpy as np
 from .baselines import baselines
 from .errors import UnusableData
 from .evaluation import KS, TOP_M, Gain, Scores, scores
+from .oracles import find_oracle, read_oracle, table_rows
 from .ranking import Ranking, rank
 from .records import Oracle, TaskMatrix
 from .result import Result
-from .transfer import find_oracle, read_oracle, table_rows
 
 OF_RANKINGS = ("rank_of_best", "ndcg", "ndcg_gain", "spearman", "kendall")  # scores that a selection does not have
 

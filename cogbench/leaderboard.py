@@ -44,10 +44,10 @@ class Entry:
 class Board:
     """The results that may be compared: of the same suite, tasks, oracle, schema version and data.
 
-    `chance` is the TRS of random choice, and `worst` the number of sources that a target can choose from: the end of
-    the scale; `ranks` is a hash of the oracle's ranks, for two oracles may have one name; `resolution` is the smallest difference
+    `ranks` is a hash of the oracle's ranks, for two oracles may have one name; `resolution` is the smallest difference
     of two TRS that the oracle tells apart, None where there is no oracle; `data` has the revision, if known, and hash
-    of each task's data; `differs` says in what it is not the first board.
+    of each task's data; `differs` says in what it is not the first board. `chance` is the TRS of random choice, and
+    `worst` the number of sources that a target can choose from: the end of the scale.
     """
 
     suite: str

@@ -9,7 +9,7 @@ from .errors import CogbenchError, MissingData
 from .files import Files
 from .loading import Parts
 from .parts import Opener, options
-from .records import Recording
+from .records import Oracle, Recording
 from .reliability import noise_ceiling
 
 BROKEN = "BROKEN"
@@ -26,6 +26,11 @@ def described(parts: Parts, kind: str, data_dir: Path | None = None) -> list[dic
             row |= {"worth": worth} if kind == "signal" else {}
         rows.append(row)
     return rows
+
+
+def described_oracle(oracle: Oracle, distribution: str) -> dict[str, Any]:
+    """Return the row of one oracle."""
+    return {"name": oracle.name, **_about("oracle", oracle), "distribution": distribution}
 
 
 def brief(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 
 from . import engine
-from .cells import Training, Workspace
+from .cells import Cell, Training, Workspace
 from .parts import Backbone
-from .questions import Question
 
 
-def outlook(asked: Sequence[Question], workspace: Workspace, jobs: int | None = None) -> str:
+def outlook(cells: Sequence[Cell], workspace: Workspace, jobs: int | None = None) -> str:
     """Return the plan of a run in words: cells done and to do, the time and the disk that they will take."""
-    missing, there = engine.plan([c for q in asked for c in q.cells()], workspace)
+    missing, there = engine.plan(cells, workspace)
     trainings_left = [c for c in missing if isinstance(c, Training)]
     lines = [f"{len(there)} cells are in the store {workspace.store.root}, {len(missing)} are to be computed:"]
     kinds = {type(c).__name__: sum(type(d) is type(c) for d in missing) for c in missing}

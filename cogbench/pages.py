@@ -44,8 +44,8 @@ def report_page(result: Result) -> str:
     return _filled("report.html", result=result, tiles=headline(result), sections=made, inline=inline)
 
 
-def save_page(path: Path, text: str) -> None:
-    """Write a page, or what else `--out` asks for; UnusableData where that cannot be."""
+def save_text(path: Path, text: str) -> None:
+    """Write a page or a table; UnusableData where that cannot be."""
     try:
         write_whole(path, text if text.endswith("\n") else text + "\n")
     except OSError as error:
@@ -59,7 +59,7 @@ def save_figures(result: Result, folder: Path) -> list[Path]:
     for figure in (section.figure for section in sections(result) if section.figure):
         for ending, text in (("svg", standalone(figure)), ("csv", _csv(figure))):
             files.append(folder / f"{figure.name}.{ending}")
-            save_page(files[-1], text)
+            save_text(files[-1], text)
     return files
 
 
@@ -142,13 +142,13 @@ def _text(value: Any) -> str:
 
 
 def _drawn(board: Board, entry: Entry) -> str:
-    """Return the interval as a path of an SVG that is 120 wide and 12 high, and the TRS as a dot in it."""
+    """Return the interval as a path of an SVG that is 96 wide and 12 high, and the TRS as a dot in it."""
     trs, chance = entry.scores.get("trs"), board.chance
     if trs is None or chance is None:
         return ""
 
     def place(value: float) -> str:
-        return f"{4 + 112 * (value - 1) / max(board.worst - 1, 1):.1f}".removesuffix(".0")
+        return f"{4 + 88 * (value - 1) / max(board.worst - 1, 1):.1f}".removesuffix(".0")
 
     low, high = entry.interval or (trs, trs)
     bar = f'<path class=i d="M{place(low)} 6H{place(high)}"/>' if entry.interval else ""

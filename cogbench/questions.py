@@ -8,10 +8,11 @@ from .cells import Cell, Training
 from .errors import UnknownName, UnusableData
 from .evidence import STIMULI, Similarity
 from .loading import Parts
+from .oracles import find_oracle
 from .parts import Backbone, Estimator, Signal, Task
 from .records import Oracle, Suite
 from .setting import check_targets, varied
-from .transfer import Transfers, find_oracle
+from .transfer import Transfers
 
 MEASURED = "measured"
 
@@ -89,7 +90,7 @@ def questions(
     bones = found("backbone", backbones)
     of_suite = parts.find("suite", suite)
     if not tasks:
-        _check_suite(parts, of_suite)
+        check_suite(parts, of_suite)
     task_parts = tuple(found("task", tasks or of_suite.tasks))
     if len(task_parts) < 3 or len({t.name for t in task_parts}) < len(task_parts):
         raise UnusableData("a ranking of sources needs at least three tasks, each named once.")
@@ -138,7 +139,8 @@ def with_members(parts: Parts, estimator: Estimator) -> Estimator:
     return replace(estimator, members=tuple(named))  # type: ignore[type-var]
 
 
-def _check_suite(parts: Parts, suite: Suite) -> None:
+def check_suite(parts: Parts, suite: Suite) -> None:
+    """Raise UnknownName if a task of a suite is not installed; the message says which others can be run."""
     absent = [t for t in suite.tasks if t not in parts.tasks]
     if absent:
         there = ",".join(t for t in suite.tasks if t in parts.tasks)

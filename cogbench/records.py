@@ -336,8 +336,13 @@ class Oracle:
         The target's metric without a source.
     standard_error : array of shape (n_sources, n_targets), optional
         Of each transfer.
+    evaluation_error : array of shape (n_sources, n_targets), optional
+        The share of it that the choice of evaluation examples has, mean over seeds.
     by_seed : array of shape (n_seeds, n_sources, n_targets), optional
-        The transfers of each training seed, whose mean `transfers` holds.
+        The transfers of each training seed, whose mean `transfers` holds; a measured one has a task without a source
+        where source and target are one task.
+    seeds : tuple of int
+        Those seeds.
     per_example : mapping of (source, target) to array of shape (n_examples,), optional
         Each evaluation example's own score, larger is better.
     metrics : mapping of str to str
@@ -345,6 +350,8 @@ class Oracle:
     kind : {"published", "measured"}
     source, licence, note : str
         Citation or command, licence, and what a reader must know.
+    provenance : mapping of str to plain values
+        Of a measured oracle: versions, model, data, settings, number of examples.
     """
 
     name: str
@@ -353,13 +360,16 @@ class Oracle:
     transfers: TaskMatrix
     no_transfer: Array | None = None
     standard_error: Array | None = None
+    evaluation_error: Array | None = None
     by_seed: Array | None = None
+    seeds: tuple[int, ...] = ()
     per_example: Mapping[tuple[str, str], Array] | None = None
     metrics: Mapping[str, str] = field(default_factory=dict)
     kind: Literal["published", "measured"] = "published"
     source: str = ""
     licence: str = ""
     note: str = ""
+    provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def part(self, sources: Sequence[str], targets: Sequence[str] | None = None) -> "Oracle":
         """Return the oracle of these tasks, in this order; without `targets` they are sources and targets alike."""
@@ -372,6 +382,7 @@ class Oracle:
             transfers=transfers,
             no_transfer=None if self.no_transfer is None else self.no_transfer[columns],
             standard_error=None if self.standard_error is None else self.standard_error[np.ix_(rows, columns)],
+            evaluation_error=None if self.evaluation_error is None else self.evaluation_error[np.ix_(rows, columns)],
             by_seed=None if self.by_seed is None else self.by_seed[:, rows][:, :, columns],
         )
 

@@ -8,6 +8,8 @@ import numpy as np
 
 from .records import Array, Recording
 
+LEAST = 20  # repeated stimuli of a subject: fewer tell too little of a channel
+
 
 @dataclass(frozen=True, eq=False)
 class Ceiling:
@@ -26,6 +28,8 @@ class Ceiling:
         Of the mean over all subjects (Spearman-Brown); None for repetitions.
     above_chance : float
         The share of channels above what noise exceeds once in 20 times.
+    stimuli : int
+        How many stimuli the correlations are over; the median, where channels differ.
     """
 
     way: Literal["repetitions", "subjects"]
@@ -33,6 +37,7 @@ class Ceiling:
     values: Array
     pooled: Array | None
     above_chance: float
+    stimuli: int
 
     @property
     def summary(self) -> "Reliability":
@@ -40,7 +45,8 @@ class Ceiling:
         low, median, high = (round(float(q), 4) for q in np.quantile(self.values, (0.25, 0.5, 0.75)))
         pooled = None if self.pooled is None else round(float(np.median(self.pooled)), 4)
         mean = round(float(self.values.mean()), 4)
-        return Reliability(self.way, len(self.values), mean, median, (low, high), pooled, round(self.above_chance, 4))
+        above = round(self.above_chance, 4)
+        return Reliability(self.way, len(self.values), self.stimuli, mean, median, (low, high), pooled, above)
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,7 @@ class Reliability:
 
     way: str
     channels: int
+    stimuli: int
     mean: float
     median: float
     quartiles: tuple[float, float]
@@ -59,15 +66,16 @@ class Reliability:
         how = "between repetitions" if self.way == "repetitions" else "between subjects"
         return (
             f"{how}: median {self.median:.2f} (quartiles {self.quartiles[0]:.2f} to {self.quartiles[1]:.2f}) over "
-            f"{self.channels:,} channels, {self.above_chance:.0%} above chance"
+            f"{self.channels:,} channels and {self.stimuli:,} stimuli, {self.above_chance:.0%} of channels above chance"
         )
 
 
 def noise_ceiling(recording: Recording, n_channels: int = 5000, seed: int = 0) -> Ceiling | None:
     """Return how reliable a signal's channels are, or None if it holds neither repetitions nor several subjects.
 
-    Where stimuli were repeated, the two halves of the repetitions are correlated over stimuli, for each subject and
-    channel, and stepped up to all repetitions (Spearman-Brown). Otherwise it is the inter-subject correlation: the mean
+    Where stimuli were repeated, the two halves of the repetitions are correlated over these stimuli, for each subject
+    and channel, and stepped up from half to the mean length over all stimuli (Spearman-Brown): twice if all were
+    repeated, hardly if few were. Otherwise, or with fewer than 20 of them, it is the inter-subject correlation: the mean
     over pairs of subjects of the correlation between their channels of one name. Subjects differ for reasons of their
     own too, so that is a lower bound of what one subject would give twice.
 
@@ -90,12 +98,13 @@ def noise_ceiling(recording: Recording, n_channels: int = 5000, seed: int = 0) -
     Spearman (1910) and Brown (1910), British Journal of Psychology 3; Nili et al. (2014), PLoS Computational Biology
     10:e1003553, on ceilings between subjects.
     """
-    if any(r.halves is not None for r in recording.subjects.values()):
-        return _between_repetitions(recording, n_channels, seed)
-    return _between_subjects(recording, n_channels, seed) if len(recording.subjects) > 1 else None
+    found = _between_repetitions(recording, n_channels, seed)
+    if found is None and len(recording.subjects) > 1:
+        found = _between_subjects(recording, n_channels, seed)
+    return found
 
 
-def spearman_brown(correlation: Array | float, factor: float) -> Array:
+def spearman_brown(correlation: Array | float, factor: Array | float) -> Array:
     """Return the reliability of a measurement `factor` times as long as those that correlate so.
 
     Negative correlations are stepped up like positive ones of the same size, so that noise stays centred on 0.
@@ -105,17 +114,21 @@ def spearman_brown(correlation: Array | float, factor: float) -> Array:
 
 
 def _between_repetitions(recording: Recording, n_channels: int, seed: int) -> Ceiling | None:
-    names, found, levels = [], [], []
+    names, values, above, counts = [], [], [], []
     for subject, responses in recording.subjects.items():
-        if responses.halves is not None:
-            one, two = responses.halves  # each (n_stimuli, n_channels)
-            chosen = _drawn(len(responses.channels), n_channels, seed)
-            r, n = _correlations(one[:, chosen], two[:, chosen])
-            names += [f"{subject}: {responses.channels[i]}" for i in chosen]
-            found.append(r)
-            levels.append(_chance(n))
-    r, level = np.concatenate(found), np.concatenate(levels)
-    return _ceiling("repetitions", names, spearman_brown(r, 2), None, r > level)
+        if responses.halves is None:
+            continue
+        chosen = _drawn(len(responses.channels), n_channels, seed)
+        one, two = responses.halves[:, :, chosen]  # each (n_stimuli, n_chosen)
+        r, n = _correlations(one, two)
+        r = np.where(n >= LEAST, r, np.nan)
+        names += [f"{subject}: {responses.channels[i]}" for i in chosen]
+        values.append(spearman_brown(r, 1 + n / responses.present.sum()))
+        above.append(r > _chance(n))
+        counts.append(n)
+    if not names:
+        return None
+    return _ceiling("repetitions", names, np.concatenate(values), None, np.concatenate(above), np.concatenate(counts))
 
 
 def _between_subjects(recording: Recording, n_channels: int, seed: int) -> Ceiling | None:
@@ -127,26 +140,33 @@ def _between_subjects(recording: Recording, n_channels: int, seed: int) -> Ceili
         return None
     picked = [r.values[:, [place[name] for name in common]] for r, place in zip(subjects, places, strict=True)]
     values = [np.where(r.present[:, None], v, np.nan) for r, v in zip(subjects, picked, strict=True)]
-    total, pairs, variance = (np.zeros(len(common)) for _ in range(3))
+    total, pairs, variance, stimuli = (np.zeros(len(common)) for _ in range(4))
     for one, two in combinations(values, 2):
         r, n = _correlations(one, two)
         known = np.isfinite(r)
         total += np.where(known, r, 0)
         pairs += known
         variance += np.where(known, 1 / np.maximum(n - 1, 1), 0)
-    with np.errstate(invalid="ignore"):
-        mean, level = total / pairs, 1.645 * np.sqrt(variance) / pairs  # pairs are independent of each other in noise
-    return _ceiling("subjects", common, mean, spearman_brown(mean, len(subjects)), mean > level)
+        stimuli += np.where(known, n, 0)
+    pairs[pairs == 0] = np.nan
+    mean, level = total / pairs, 1.645 * np.sqrt(variance) / pairs  # pairs are independent of each other in noise
+    return _ceiling("subjects", common, mean, spearman_brown(mean, len(subjects)), mean > level, stimuli / pairs)
 
 
 def _ceiling(
-    way: Literal["repetitions", "subjects"], names: list[str], values: Array, pooled: Array | None, above: Array
+    way: Literal["repetitions", "subjects"],
+    names: list[str],
+    values: Array,
+    pooled: Array | None,
+    above: Array,
+    stimuli: Array,
 ) -> Ceiling | None:
     known = np.flatnonzero(np.isfinite(values))
     if not len(known):
         return None
-    pooled = None if pooled is None else pooled[known]
-    return Ceiling(way, tuple(names[i] for i in known), values[known], pooled, float(above[known].mean()))
+    kept, share = tuple(names[i] for i in known), float(above[known].mean())
+    pooled = pooled if pooled is None else pooled[known]
+    return Ceiling(way, kept, values[known], pooled, share, int(np.median(stimuli[known])))
 
 
 def _drawn(n: int, most: int, seed: int) -> Array:

@@ -9,16 +9,18 @@ from typing import Any
 
 from .errors import UnusableData
 from .evaluation import Scores
-from .leaderboard import Board, notes, tables
+from .leaderboard import Board, Entry, notes, tables
 from .result import Result
 from .taxonomy import Node, tree
 from .terminal import Bar, HeatMap, columns, escaped, fitted, printed, table
 
 FORMATS = ("table", "json", "markdown", "latex", "csv")
 # Columns of a leaderboard that a narrow terminal goes without, the first ones first.
-SPARE = ("synthetic", "examples", "seeds", "seconds", "trainings", "spearman", "ndcg", "regret@1", "top-5", "top-4")
 SCALE = "1 to worst"
-SPARE += ("learned", "top-3", "p", "interval", "signal", "backbone", SCALE)
+SPARE = (
+    *("synthetic", "examples", "seeds", "seconds", "trainings", "spearman", "ndcg", "regret@1", "top-5", "top-4"),
+    *("learned", "top-3", "p", "interval", "signal", "backbone", SCALE),
+)
 
 
 def render(results: Sequence[Result], form: str) -> str:
@@ -78,24 +80,30 @@ def ranked(found: Sequence[Board], width: int | None = None) -> str:
     """
     parts: list[Any] = []
     for board, (title, rows) in zip(found, tables(found).items(), strict=True):
-        ends, place = (1.0, float(board.worst)), [*rows[0]].index("interval") if "interval" in rows[0] else 0
-        for entry, row in zip(board.entries, rows, strict=True):
-            if (trs := entry.scores.get("trs")) is not None:
-                bar = {
-                    SCALE: Bar(
-                        trs, *(entry.interval or (trs, trs)), ends, board.chance, 22 if columns(width) > 80 else 10
-                    )
-                }
-                items = [*row.items()]
-                row.clear()
-                row.update([*items[:place], *bar.items(), *items[place:]])
-        constant = [c for c in ("examples", "seeds") if len({r[c] for r, e in zip(rows, board.entries) if e.seeds}) < 2]
-        shown, gone = fitted([{k: v for k, v in row.items() if k not in constant} for row in rows], width, SPARE)
+        results = [row for row, entry in zip(rows, board.entries, strict=True) if entry.kind == "result"]
+        same = [name for name in ("seeds", "examples") if len({row[name] for row in results}) < 2]
+        drawn = [
+            _with_bar(board, entry, {name: value for name, value in row.items() if name not in same}, columns(width))
+            for row, entry in zip(rows, board.entries, strict=True)
+        ]
+        shown, gone = fitted(drawn, width, SPARE)
         parts += [f"[bold]{escaped(title)}[/]", shown]
         parts += [f"left out for want of width: {', '.join(gone)}; --format csv has all"] * bool(gone)
     scale = [f"{SCALE}: ● the TRS, ━ its 95 % interval, ┆ chance"] * any(b.chance is not None for b in found)
     wide = width is None and not sys.stdout.isatty()
     return printed(*parts, *map(escaped, [*notes(found), *scale]), width=width, wide=wide)
+
+
+def _with_bar(board: Board, entry: Entry, row: dict[str, Any], room: int) -> dict[str, Any]:
+    """Return a row of a leaderboard with a bar after its TRS."""
+    trs = entry.scores.get("trs")
+    if trs is None:
+        return row
+    ends = (1.0, float(board.worst))
+    bar = Bar(trs, *(entry.interval or (trs, trs)), ends, board.chance, 22 if room > 80 else len(SCALE))
+    items = [*row.items()]
+    after = [*row].index("trs") + 1
+    return dict([*items[:after], (SCALE, bar), *items[after:]])
 
 
 def whole(result: Result, width: int | None = None) -> str:

@@ -116,16 +116,10 @@ def _signal(result: Result) -> Section | None:
 
 
 def _provenance(result: Result) -> Section:
-    held = {"options": result.options, **asdict(result.provenance), "oracle": asdict(result.oracle or _Nothing())}
+    held = {"options": result.options, **asdict(result.provenance), "oracle": asdict(result.oracle) if result.oracle else None}
     rows = tuple({"what": name, "value": value} for name, value in _flat(held))
-    return Section(
-        "provenance", "What the figures came from", tuple(map(_sentence, result.notes)), rows=rows, folded="Show"
-    )
-
-
-@dataclass(frozen=True)
-class _Nothing:
-    pass
+    notes = tuple(map(_sentence, result.notes))
+    return Section("provenance", "What the figures came from", notes, rows=rows, folded="Data, models, settings, time")
 
 
 ALL = (_scores, _ranking, _similarity, _tasks, _signal, _provenance)

@@ -27,6 +27,7 @@ def made(
     hashes="0123456789",
     data=True,
     schema_version=SCHEMA_VERSION,
+    signal_quality=None,
 ):
     """Return a result of these similarities (n_tasks, n_tasks), scored against the oracle of transfers `true`."""
     matrix = TaskMatrix.square(tasks, similarity)
@@ -56,8 +57,9 @@ def made(
         uses_oracle=uses_oracle,
         tasks={t: TaskReport("accuracy", 0.8, 0.01, 0.5, t != "p") for t in tasks},
         seed_floor=None,
-        signal_quality=None,
+        signal_quality=signal_quality,
         notes=[],
+        details=[],
         synthetic=list(synthetic),
         provenance=Provenance(
             cogbench="0",

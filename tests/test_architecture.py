@@ -14,6 +14,7 @@ import pytest
 import cogbench
 
 ROOT = Path(__file__).parents[1]
+OTHERS = sorted(p.parent for p in ROOT.glob("plugins/*-*/cogbench_*/__init__.py"))  # distributions of their own
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PLUGINS = sorted(
     p.parent for kind in ("tasks", "signals", "plugins") for p in ROOT.glob(f"{kind}/cogbench_*/__init__.py")
@@ -25,17 +26,19 @@ LAYERS = (
     "hub records store",  # what the hub has · what flows · results as files
     "files metrics parts ranking reliability",  # the door to disk and hub · scores · what plugins supply · ranks
     "baselines evaluation hookspecs identity setting table toys",  # what a guess must beat · how good it is
-    "cells loading",  # units of work · the installed parts
+    "cells loading oracles",  # units of work · the installed parts · tables of transfers
     "result transfer",
     "engine evidence",
     "contracts guesses questions",
-    "comparing leaderboard recommendation scorecard taxonomy",  # what is made of guesses and results
-    "report",
+    "comparing leaderboard measuring recommendation scorecard taxonomy",  # what is made of guesses and results
+    "figures terminal",  # drawn · printed
+    "report sections",
+    "pages",
     "diagnosis fetching listing outlook protocol",
     "cli",
     "__main__",
 )
-HEAVY = {"torch", "transformers", "datasets", "distributed", "scipy", "sklearn", "pandas", "pyarrow"}
+HEAVY = {"torch", "transformers", "datasets", "distributed", "scipy", "sklearn", "pandas", "pyarrow", "matplotlib", "jinja2"}
 
 
 def _imports(file, *, typing):
@@ -86,7 +89,7 @@ def test_the_harness_names_no_plugin():
         assert not re.search(r"\bcogbench_\w", file.read_text()), f"{file} names a plugin's package"
 
 
-@pytest.mark.parametrize("package", PLUGINS, ids=lambda p: p.name)
+@pytest.mark.parametrize("package", [*PLUGINS, *OTHERS], ids=lambda p: p.name)
 def test_a_plugin_imports_cogbench_and_itself(package):
     for file in package.rglob("*.py"):
         for place, module, names in _imports(file, typing=True):
@@ -102,15 +105,19 @@ def test_the_packages_of_plugins_are_those_of_the_wheel():
     assert len(PLUGINS) >= 4
     packages = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
     assert sorted(packages) == sorted(["cogbench", *(str(p.relative_to(ROOT)) for p in PLUGINS)])
-    assert sorted(PROJECT["tool"]["mypy"]["packages"]) == sorted(p.rpartition("/")[2] for p in packages)
+    checked = [*(p.rpartition("/")[2] for p in packages), *(p.name for p in OTHERS)]
+    assert sorted(PROJECT["tool"]["mypy"]["packages"]) == sorted(checked)
 
 
 def test_what_is_installed_is_what_pyproject_says():
-    project = PROJECT["project"]
-    said = {("cogbench", *e) for e in project["entry-points"]["cogbench"].items()}
-    said |= {("console_scripts", *e) for e in project["scripts"].items()}
-    installed = {(e.group, e.name, e.value) for e in metadata.distribution(project["name"]).entry_points}
-    assert installed == said, "the installed entry points are not those of pyproject.toml: run pip install -e . again"
+    for file in (ROOT / "pyproject.toml", *(p.parent / "pyproject.toml" for p in OTHERS)):
+        project = tomllib.loads(file.read_text())["project"]
+        said = {("cogbench", *e) for e in project["entry-points"]["cogbench"].items()}
+        said |= {("console_scripts", *e) for e in project.get("scripts", {}).items()}
+        installed = {(e.group, e.name, e.value) for e in metadata.distribution(project["name"]).entry_points}
+        assert installed == said, (
+            "the installed entry points are not those of pyproject.toml: run pip install -e . again"
+        )
 
 
 def test_public_names_are_sorted_and_there():

@@ -128,7 +128,7 @@ def test_the_papers_suite_says_what_is_not_installed_and_what_works(invoke):
     for words in ([], ["--tasks", "cola,rte,sst-2"]):
         message = line(invoke("run", "--estimator", "cra", "--backbone", "bert", *words), 2)
         assert "'pereira'" in message and "--signal" in message
-    assert "did you mean 'cnm'" in line(invoke("run", "--estimator", "cnn", "--backbone", "bert"), 2)
+    assert "'cnm'?" in line(invoke("run", "--estimator", "cnn", "--backbone", "bert"), 2)
 
 
 def test_an_unwritable_store_and_a_silent_scheduler_are_told(invoke, tmp_path):

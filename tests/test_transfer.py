@@ -5,8 +5,9 @@ import pytest
 
 from cogbench import Files, MissingData, Oracle, Store, TaskMatrix, UnusableData, load, read_oracle
 from cogbench.cells import Workspace
+from cogbench.oracles import write_oracle
 from cogbench.toys import TASKS, ToyBackbone
-from cogbench.transfer import measured, trainings, write_oracle
+from cogbench.transfer import measured, trainings
 
 TABLE = "source,a,b,c\na,,2,3\nb,4,,6\nc,7,8,\nno-transfer,1,1.5,2\n"
 

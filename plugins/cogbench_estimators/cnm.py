@@ -127,7 +127,7 @@ class CNM:
     def kept(self, subject: str, responses: Responses, note: Callable[[str], object] = lambda text: None) -> Array:
         """Return the positions of the channels that are mapped: those that vary, and a draw if they are too many."""
         rows, n_channels = np.flatnonzero(responses.present), responses.values.shape[1]
-        some = (slice(i, i + BLOCK) for i in range(0, n_channels, BLOCK))
+        some = (slice(i, i + BLOCK) for i in range(0, max(1, n_channels), BLOCK))
         vary = np.flatnonzero(np.concatenate([varying(responses.values[rows, columns]) for columns in some]))
         n = min(len(vary), self.channels)
         if n < 3:

@@ -1,8 +1,8 @@
 """Some variables of a MATLAB file as plain values: arrays, texts, lists for cells, dicts for structs."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -11,14 +11,14 @@ from cogbench import MissingData, UnusableData
 HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
-def variables(path: Path, names: Iterable[str]) -> dict[str, Any]:
+def variables(path: Path, names: Collection[str]) -> dict[str, Any]:
     """Read those of these variables that a file holds, and no others.
 
     Parameters
     ----------
     path : Path
         A file of MATLAB's version 5 to 7.2, or 7.3 (HDF5) if h5py is installed.
-    names : iterable of str
+    names : collection of str
 
     Returns
     -------
@@ -48,7 +48,20 @@ def variables(path: Path, names: Iterable[str]) -> dict[str, Any]:
     except Exception as error:  # whatever damaged bytes make of the reader: ValueError, TypeError, zlib.error, …
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise UnusableData(f"{str(path)!r} cannot be read as a MATLAB file: {reason}.") from error
+    if not held.keys() >= {*names} and _cut_short(path):
+        raise UnusableData(f"{str(path)!r} cannot be read as a MATLAB file: it is cut short.")
     return {name: _plain(held.pop(name)) for name in names if name in held}
+
+
+def _cut_short(path: Path) -> bool:
+    """Whether a file of version 5 ends within a variable, which the reader takes for the end of the file."""
+    size, at = path.stat().st_size, 128  # a header, then variables: type and length in 4 bytes each, contents
+    with path.open("rb") as file:
+        order: Literal["little", "big"] = "little" if file.read(at)[126:] == b"IM" else "big"
+        while at < size:
+            file.seek(at)
+            at += 8 + int.from_bytes(file.read(8)[4:], order)
+    return at > size
 
 
 def _plain(value: Any) -> Any:
@@ -64,7 +77,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _hdf5(path: Path, names: Iterable[str]) -> dict[str, Any]:
+def _hdf5(path: Path, names: Collection[str]) -> dict[str, Any]:
     try:
         import h5py
     except ImportError:

@@ -40,9 +40,9 @@ def of_pairs(evidence: "Evidence", name: str, score: Callable[[str, str], float]
             else:
                 values[i, j] = found if np.isfinite(found) else np.nan
                 why["the score is no finite number"] += not np.isfinite(found)
-    for reason, n in sorted(why.items()):
+    for text, n in sorted(why.items()):
         if n:
-            evidence.note(f"{name}: no score for {n} of {len(tasks) * (len(tasks) - 1)} pairs: {reason}.")
+            evidence.note(f"{name}: no score for {n} of {len(tasks) * (len(tasks) - 1)} pairs: {text}.")
     return TaskMatrix.square(tasks, values)
 
 

@@ -72,8 +72,10 @@ class Description:
         """Return the symmetric (n_tasks, n_tasks) cosine, from -1 to 1; NaN for a task without one, and a note."""
         written = {t: " ".join(evidence.cards[t].description.split()) for t in evidence.tasks}
         texts = sorted({text for text in written.values() if text})
-        rows = (evidence.represent(texts) if self.by == "backbone" else weighted_words(texts)) if texts else []
-        vectors = dict(zip(texts, rows, strict=True))
+        vectors = dict[str, Array]()
+        if texts:
+            rows = evidence.represent(texts) if self.by == "backbone" else weighted_words(texts)
+            vectors.update(zip(texts, rows, strict=True))
 
         def score(source: str, target: str) -> float:
             if not (written[source] and written[target]):

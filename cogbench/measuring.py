@@ -1,0 +1,96 @@
+"""Measure an oracle: all transfers between some tasks on a backbone, kept in the store under a name."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from . import engine
+from .cells import Workspace, slug
+from .errors import FailedCells, UnusableData
+from .loading import Parts
+from .oracles import folder, merged, read_oracle, write_oracle
+from .parts import Backbone, Task
+from .questions import check_suite
+from .records import Oracle
+from .setting import check_targets, varied
+from .transfer import Transfers
+
+
+def asked(
+    parts: Parts,
+    backbone: str | Backbone,
+    *,
+    suite: str = "cogtaskonomy",
+    tasks: Sequence[str | Task] | None = None,
+    sets: Sequence[str] = (),
+    seeds: Sequence[int] = (0,),
+    max_train: int | None = None,
+) -> tuple[Transfers, str]:
+    """Resolve names into the transfers to measure, and what their oracle is called by default.
+
+    Raises
+    ------
+    UnknownName, UnusableData
+        If a name or an option is unknown or given several values, or there are fewer than three tasks.
+    """
+
+    def one(kind: str, name: Any) -> Any:
+        found = varied(parts.find(kind, name) if isinstance(name, str) else name, sets)
+        if len(found) > 1:
+            raise UnusableData(f"{kind} {found[0].name!r} has {len(found)} settings: an oracle is measured with one.")
+        return found[0]
+
+    of = parts.find("suite", suite)
+    if not tasks:
+        check_suite(parts, of)
+    chosen, bone = tuple(one("task", t) for t in tasks or of.tasks), one("backbone", backbone)
+    check_targets(sets, [*chosen, bone])
+    if len({t.name for t in chosen}) < max(3, len(chosen)):
+        raise UnusableData("an oracle needs at least three tasks, each named once.")
+    part = f"-{len(chosen)}-tasks" if {t.name for t in chosen} != {*of.tasks} else ""
+    size = f"-max-{max_train}" if max_train else ""
+    name = slug(f"{suite}-{parts.label('backbone', bone)}{part}{size}")
+    return Transfers(bone, chosen, suite, tuple(seeds), max_train), name
+
+
+def measure(
+    transfers: Transfers,
+    name: str,
+    workspace: Workspace,
+    *,
+    jobs: int | None = None,
+    scheduler: str | None = None,
+    tell: engine.Tell | None = None,
+) -> tuple[Oracle, Path]:
+    """Compute what is missing, and keep the oracle under its name; seeds that it had before stay.
+
+    Returns
+    -------
+    oracle : Oracle
+    path : Path
+        Its file in the store.
+
+    Raises
+    ------
+    UnusableData
+        If an oracle of that name was measured with something else.
+    FailedCells
+        If trainings failed; the others are kept.
+    """
+    path = folder() / f"{slug(name)}.json"
+    before = read_oracle(path) if path.is_file() else None
+    outcome = engine.compute(transfers.cells(), workspace, jobs=jobs, scheduler=scheduler, tell=tell)
+    if outcome.failed:
+        first = next(iter(outcome.failed.items()))
+        told = (
+            f"{len(outcome.failed)} trainings failed, first {first[0].place}: {str(first[1]).strip().splitlines()[-1]}"
+        )
+        raise FailedCells(f"{told} The same command computes only what is missing.")
+    made = replace(transfers.oracle(workspace), name=slug(name))
+    if before is not None:
+        made = merged(before, made)
+        seeds = ", ".join(map(str, made.seeds))
+        made = replace(made, source=f"measured by cogbench with seeds {seeds}")
+    write_oracle(made, path)
+    return made, path

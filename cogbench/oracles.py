@@ -1,0 +1,276 @@
+"""Tables of transfers: found by name, read, written, merged over seeds, and shown with what noise can tell apart."""
+
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .errors import MissingData, UnknownName, UnusableData
+from .files import home
+from .ranking import rank
+from .records import Array, Oracle, TaskMatrix
+
+if TYPE_CHECKING:
+    from .loading import Parts
+
+NO_TRANSFER = "no-transfer"  # the row of a table that holds the targets trained without a source
+ALIKE = ("model", "max_train", "settings", "data")  # of the provenance of oracles whose seeds may be merged
+
+
+def folder() -> Path:
+    """Return where measured oracles are kept: a folder of the store."""
+    return home() / "oracles"
+
+
+def measured_oracles() -> dict[str, Path]:
+    """Return the files of the oracles that were measured here, by their names."""
+    return {path.stem: path for path in sorted(folder().glob("*.json"))}
+
+
+def find_oracle(parts: "Parts", asked: str | Oracle) -> Oracle:
+    """Return an oracle by its name, installed or measured here, or by its file; one that is given stays as it is."""
+    if isinstance(asked, Oracle):
+        return asked
+    if asked in parts.oracles:
+        return parts.oracles[asked]
+    if Path(asked).suffix in (".csv", ".tsv", ".json"):
+        return read_oracle(Path(asked))
+    own = measured_oracles()
+    if asked not in own:
+        raise UnknownName.of("oracle", asked, [*parts.oracles, *own])
+    return read_oracle(own[asked])
+
+
+def of_seeds(oracle: Oracle, seeds: Sequence[int], values: Array, errors: Array) -> Oracle:
+    """Return an oracle whose figures are those of these seeds.
+
+    Parameters
+    ----------
+    oracle : Oracle
+        Whose sources and targets are the same tasks; its figures are replaced.
+    seeds : sequence of int
+    values, errors : arrays of shape (n_seeds, n_tasks, n_tasks)
+        The transfers of each seed, a task with itself being that task without a source; and the standard error of the
+        evaluation of each.
+    """
+    order = np.argsort(seeds)
+    values, errors = np.asarray(values, np.float64)[order], np.asarray(errors, np.float64)[order]
+    mean = values.mean(axis=0)
+    spread = errors[0] if len(seeds) == 1 else values.std(axis=0, ddof=1) / np.sqrt(len(seeds))
+    return replace(
+        oracle,
+        transfers=TaskMatrix(oracle.transfers.sources, oracle.transfers.targets, mean),
+        no_transfer=mean.diagonal().copy(),
+        standard_error=spread,
+        evaluation_error=errors.mean(axis=0),
+        by_seed=values,
+        seeds=tuple(int(seeds[i]) for i in order),
+    )
+
+
+def merged(one: Oracle, other: Oracle) -> Oracle:
+    """Return the oracle of the seeds of both; those of `other` count where both have one.
+
+    Raises
+    ------
+    UnusableData
+        If they are not of the same tasks, model, data and settings: the message names what differs.
+    """
+    apart = [k for k in ALIKE if one.provenance.get(k) != other.provenance.get(k)]
+    if one.transfers.sources != other.transfers.sources or apart:
+        raise UnusableData(
+            f"oracle {one.name!r} was measured with another {' and another '.join(apart) or 'set of tasks'}: "
+            "give this one another name, with --name."
+        )
+    held: dict[int, tuple[Array, Array]] = {}
+    for oracle in (one, other):
+        if oracle.by_seed is None or oracle.evaluation_error is None:
+            raise UnusableData(f"oracle {oracle.name!r} does not tell its seeds apart: it cannot be merged.")
+        for seed, values in zip(oracle.seeds, oracle.by_seed, strict=True):
+            held[seed] = values, oracle.evaluation_error
+    values, errors = (np.array([pair[i] for pair in held.values()]) for i in (0, 1))
+    return of_seeds(replace(other, per_example=None), [*held], values, errors)
+
+
+def told_apart(oracle: Oracle) -> Array:
+    """Return which two sources of a target the evaluation tells apart.
+
+    Returns
+    -------
+    array of shape (n_sources, n_sources, n_targets)
+        Whether their scores differ by more than two standard errors of the difference, taken as of two samples: as the
+        examples are the same, that errs on the side of caution. False where the oracle knows no error.
+    """
+    values = oracle.transfers.values
+    error = oracle.evaluation_error if oracle.evaluation_error is not None else oracle.standard_error
+    if error is None:
+        return np.zeros((len(values), *values.shape), bool)
+    gap = np.abs(values[:, None] - values[None])
+    return gap > 2 * np.sqrt(np.square(error)[:, None] + np.square(error)[None])
+
+
+def shown(oracle: Oracle) -> list[dict[str, Any]]:
+    """Return an oracle as rows for people: scores with ranks, `=` where the evaluation tells no difference to the best.
+
+    Below stand the targets without a source, the spread of the sources, the evaluation's standard error, and the share
+    of pairs of sources that it tells apart.
+    """
+    matrix, ranks, apart = oracle.transfers, rank(oracle.transfers).ranks, told_apart(oracle)
+    noisy = oracle.evaluation_error is not None or oracle.standard_error is not None
+    digits = 2 if np.nanmax(np.abs(matrix.values)) > 1 else 3
+
+    def cell(i: int, j: int) -> str:
+        value = matrix.values[i, j]
+        if np.isnan(value):
+            return ""
+        alike = noisy and not apart[i, int(np.nanargmin(ranks[:, j])), j]
+        return f"{value:.{digits}f} ({ranks[i, j]:g}){' =' if alike else ''}"
+
+    def line(name: str, values: Array) -> dict[str, Any]:
+        return {"source": name, **{t: f"{v:.{digits}f}" for t, v in zip(matrix.targets, values, strict=True)}}
+
+    columns = range(len(matrix.targets))
+    rows = [{"source": s, **{matrix.targets[j]: cell(i, j) for j in columns}} for i, s in enumerate(matrix.sources)]
+    if oracle.no_transfer is not None:
+        rows.append(line("no transfer", oracle.no_transfer))
+    rows.append(line("spread (sd)", np.nanstd(matrix.values, axis=0, ddof=1)))
+    if oracle.evaluation_error is not None:
+        rows.append(
+            line("evaluation error", np.nanmean(np.where(matrix.same, np.nan, oracle.evaluation_error), axis=0))
+        )
+    if noisy:
+        one, other = np.triu_indices(len(matrix.sources), 1)
+        both = ~matrix.same[one] & ~matrix.same[other]  # (n_pairs, n_targets)
+        rows.append(line("pairs told apart", (apart[one, other] & both).sum(axis=0) / both.sum(axis=0)))
+    return rows
+
+
+def told(oracle: Oracle) -> list[str]:
+    """Return what a reader of the table must know: where it is from, and what its signs mean."""
+    seeds = f"; seeds {', '.join(map(str, oracle.seeds))}" if oracle.seeds else ""
+    lines = [f"{oracle.kind}, backbone {oracle.backbone}, suite {oracle.suite}{seeds}: {oracle.source}"]
+    lines += [oracle.note] if oracle.note else []
+    if oracle.evaluation_error is None and oracle.standard_error is None:
+        return [*lines, "nothing is known of its noise"]
+    return [*lines, "= the noise tells no difference to the best source; pairs told apart: by two standard errors"]
+
+
+def write_table(oracle: Oracle, path: Path) -> None:
+    """Write an oracle as csv, as `read_oracle` reads it: a first column `source`, a row `no-transfer` where known."""
+    from .store import write_whole
+
+    matrix = oracle.transfers
+    lines = [["source", *matrix.targets]]
+    named = dict(zip(matrix.sources, matrix.values, strict=True))
+    if oracle.no_transfer is not None:
+        named[NO_TRANSFER] = oracle.no_transfer
+    lines += [[name, *("" if np.isnan(v) else repr(float(v)) for v in row)] for name, row in named.items()]
+    write_whole(path, "".join(",".join(line) + "\n" for line in lines))
+
+
+def read_oracle(path: Path, *, name: str | None = None, **known: Any) -> Oracle:
+    """Read an oracle from a table (csv, tsv) or from what `write_oracle` wrote (json).
+
+    A table has a first column `source`, a column for each target, a row for each source and, if known, a row
+    `no-transfer`. A task with itself is left out.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    name : str, optional
+        What to call the oracle; the file's stem by default.
+    **known
+        Further fields of Oracle.
+    """
+    if path.suffix == ".json":
+        return _from_json(path)
+    head, body = table_rows(path)
+    if head[:1] != ["source"]:
+        raise UnusableData(f"{str(path)!r} has no first column 'source'; it has {', '.join(head) or 'nothing'}.")
+    rows, targets = [row[0] for row in body], tuple(head[1:])
+    try:
+        values = np.array([[float(v) if v.strip() else np.nan for v in row[1:]] for row in body])  # (row, target)
+    except ValueError as error:
+        raise UnusableData(f"{str(path)!r} holds something that is no number: {error}.") from None
+    alone = values[rows.index(NO_TRANSFER)] if NO_TRANSFER in rows else None
+    kept = [i for i, row in enumerate(rows) if row != NO_TRANSFER]
+    return Oracle(
+        **{"name": name or path.stem, "backbone": "?", "suite": "?", "source": str(path), **known},
+        transfers=TaskMatrix(tuple(rows[i] for i in kept), targets, values[kept]),
+        no_transfer=alone,
+    )
+
+
+def table_rows(path: Path) -> tuple[list[str], list[list[str]]]:
+    """Return the first line of a csv or tsv, and its other lines: as long, empty ones left out."""
+    if not path.is_file():
+        raise MissingData(f"no file {str(path)!r}.")
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:  # -sig: spreadsheets write a byte order mark
+            lines = csv.reader(file, delimiter="\t" if path.suffix == ".tsv" else ",")
+            head, *body = [line for line in lines if any(line)] or [[]]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UnusableData(f"{str(path)!r} is no table in UTF-8: {error}.") from error
+    if ragged := next((row[0] for row in body if len(row) != len(head)), None):
+        raise UnusableData(f"{str(path)!r}: row {ragged!r} has another number of cells than the first line.")
+    return head, body
+
+
+def write_oracle(oracle: Oracle, path: Path) -> None:
+    """Write an oracle's figures and provenance as json, without the per-example scores."""
+    from .store import write_whole
+
+    def rounded(values: Any) -> Any:
+        return None if values is None else [[_number(v) for v in row] for row in np.atleast_2d(values)]
+
+    plain = {f: getattr(oracle, f) for f in ("name", "backbone", "suite", "kind", "source", "licence", "note")}
+    record = {
+        **plain,
+        "metrics": dict(oracle.metrics),
+        "sources": oracle.transfers.sources,
+        "targets": oracle.transfers.targets,
+        "transfers": rounded(oracle.transfers.values),
+        "no_transfer": None if oracle.no_transfer is None else rounded(oracle.no_transfer)[0],
+        "standard_error": rounded(oracle.standard_error),
+        "evaluation_error": rounded(oracle.evaluation_error),
+        "seeds": oracle.seeds,
+        "provenance": dict(oracle.provenance),
+        "by_seed": None if oracle.by_seed is None else [rounded(values) for values in oracle.by_seed],
+    }
+    body = ",\n".join(
+        f" {json.dumps(k)}: "
+        + (
+            "[\n  " + ",\n  ".join(map(json.dumps, v)) + "\n ]"
+            if k in ("transfers", "standard_error", "evaluation_error", "by_seed") and v
+            else json.dumps(v)
+        )
+        for k, v in record.items()
+    )
+    write_whole(path, "{\n" + body + "\n}\n")
+
+
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else round(float(value), 6)
+
+
+def _from_json(path: Path) -> Oracle:
+    if not path.is_file():
+        raise MissingData(f"no file {str(path)!r}.")
+    try:
+        held = json.loads(path.read_text())
+        matrix = TaskMatrix(
+            tuple(held.pop("sources")), tuple(held.pop("targets")), np.array(held.pop("transfers"), np.float64)
+        )
+        arrays: dict[str, Any] = {
+            k: None if (v := held.pop(k, None)) is None else np.array(v, np.float64)
+            for k in ("no_transfer", "standard_error", "evaluation_error", "by_seed")
+        }
+        held["seeds"] = tuple(held.get("seeds", ()))
+        return Oracle(transfers=matrix, **arrays, **held)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UnusableData(f"{str(path)!r} is no oracle that cogbench wrote: {error!r}.") from error

@@ -1,0 +1,29 @@
+"""Every test has a store of its own, touches no network, and computes on one thread."""
+
+import os
+import sys
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# A busy machine is slow, which is no fault of a test.
+settings.register_profile("competitors", deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("competitors")
+sys.path.insert(0, str(Path(__file__).parent))
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path, monkeypatch):
+    monkeypatch.setenv("COGBENCH_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture(scope="session")
+def kinds():
+    """Evidence of one task of each kind, with tiny transformers of random weights."""
+    from small import evidence_of_all_kinds
+
+    return evidence_of_all_kinds()

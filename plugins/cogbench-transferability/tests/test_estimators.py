@@ -1,0 +1,224 @@
+"""All estimators: their contract with every option, tasks of all kinds, and what each one asks of a run."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from cogbench_transferability.esm import ESMLogME, least_squares
+from cogbench_transferability.examples import Features
+from cogbench_transferability.fuse import Fuse
+from cogbench_transferability.fusion import fused
+from cogbench_transferability.hscore import HScore
+from cogbench_transferability.knn import KNN
+from cogbench_transferability.leep import LEEP, NCE
+from cogbench_transferability.logme import LogME
+from cogbench_transferability.mips import MIPS
+from cogbench_transferability.pairs import Undefined, cosine, of_pairs
+from cogbench_transferability.taskemb import TaskEmb
+from cogbench_transferability.textemb import Description, TextEmb
+from cogbench_transferability.tsns import TSNS
+from cogbench_transferability.vocabulary import Vocabulary
+from numpy.testing import assert_allclose
+from sklearn.linear_model import LinearRegression
+from small import Small, square
+
+from cogbench import UnusableData, check_estimator, load
+
+MEAN = Features(pooling="mean", examples=20)
+QUICK = TSNS(draws=2, trees=5)
+OWN = [e for e in load().estimators.values() if type(e).__module__.startswith("cogbench_transferability.")]
+
+
+def test_they_are_all_installed():
+    assert sorted(e.name for e in OWN) == sorted(
+        "taskemb textemb description tsns vocabulary mips logme hscore leep nce knn esm-logme fuse".split()
+    )
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        *(e for e in OWN if e.name != "tsns"),
+        QUICK,
+        TaskEmb(components=("cls", "parameters"), examples=20),
+        TaskEmb(convention="batch_squared"),
+        TaskEmb(labels="sampled", samples=2, examples=20),
+        TaskEmb(labels="expected"),
+        Description(by="words"),
+        Vocabulary(gram=2, measure="jaccard"),
+        MIPS(variant="feature_mean", direction="symmetric", normalise=False),
+        LogME(MEAN, null_space="released"),
+        HScore(MEAN, regularised=False),
+        KNN(neighbours=1),
+        ESMLogME(fit="least-squares"),
+        replace(QUICK, similarity_="spearman", method="mutual-information"),
+        replace(QUICK, similarity_="zero-shot", pairs=2),
+        Fuse((Vocabulary(), LogME(), Fuse())),
+    ],
+    ids=lambda e: f"{e.name}-{hash(e) % 1000}",
+)
+def test_the_contract(estimator):
+    check_estimator(estimator)
+
+
+TAGS = "the target's examples have not one answer each"
+NUMBERS = "the target's answers are numbers, not classes"
+HEAD = "the source's head does not choose one of several classes"
+
+
+@pytest.mark.parametrize(
+    ("estimator", "sources", "targets", "reasons"),
+    [
+        (LogME(), 6, 4, {TAGS: 10}),
+        (KNN(), 6, 4, {TAGS: 10}),
+        (ESMLogME(epochs=1), 6, 4, {TAGS: 10}),
+        (HScore(), 6, 3, {TAGS: 10, NUMBERS: 5}),
+        (LEEP(), 2, 3, {HEAD: 20, TAGS: 4, NUMBERS: 2}),
+        (NCE(), 2, 3, {HEAD: 20, TAGS: 4, NUMBERS: 2}),
+    ],
+    ids=lambda v: getattr(v, "name", ""),
+)
+def test_kinds_that_a_score_is_not_defined_for_are_nan_and_counted(kinds, estimator, sources, targets, reasons):
+    evidence = kinds.fresh()
+    found = estimator.similarity(evidence)
+    known = np.isfinite(found.values)
+    assert known.any(axis=1).sum() == sources and known.any(axis=0).sum() == targets
+    assert known.sum() == 30 - sum(reasons.values())
+    assert sorted(evidence.notes) == sorted(
+        f"{estimator.name}: no score for {n} of 30 pairs: {why}." for why, n in reasons.items()
+    )
+
+
+def test_one_pass_serves_all_estimators_of_the_same_features(kinds):
+    evidence = kinds.fresh()
+    LogME().similarity(evidence)
+    n = len(evidence.kept)
+    for estimator in (HScore(), KNN(), LEEP(), NCE()):
+        estimator.similarity(evidence)
+    assert len(evidence.kept) == n == 30
+    LogME(MEAN).similarity(evidence)
+    assert len(evidence.kept) == 60
+
+
+def test_a_target_whose_sample_is_of_one_class_is_counted(kinds):
+    same = [{**b, "labels": b["labels"] * 0} for b in kinds.of["classes"]]
+    evidence = Small(kinds.models, {**kinds.of, "classes": same})
+    assert np.isnan(LogME().similarity(evidence).values[:, 0]).all()
+    assert "logme: no score for 5 of 30 pairs: all the target's examples are of one class." in evidence.notes
+
+
+def test_the_map_in_closed_form_is_linear_regression():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(50, 4)), rng.normal(size=(50, 3))
+    weights, bias = least_squares(x, y)
+    other = LinearRegression().fit(x, y)
+    assert_allclose(weights, other.coef_.T, atol=1e-10)
+    assert_allclose(bias, other.intercept_, atol=1e-10)
+
+
+def test_the_stepped_map_comes_near_and_a_seed_makes_it_again():
+    rng = np.random.default_rng(0)
+    x, turn = rng.normal(size=(400, 4)), rng.normal(size=(4, 4))
+    part = ESMLogME(epochs=60)
+    weights, bias = part.map(x, x @ turn + 1)
+    assert_allclose(weights, turn, atol=0.05)
+    assert_allclose(bias, 1, atol=0.05)
+    assert np.array_equal(weights, part.map(x, x @ turn + 1)[0])
+    assert not np.array_equal(weights, replace(part, seed=1).map(x, x @ turn + 1)[0])
+
+
+def test_esm_logme_of_an_exact_map_is_logme(kinds):
+    """Where source text spans all that the target's does, the mapped features are the source's own."""
+
+    class Mapped(Small):
+        pass
+
+    names = ("classes", "classes-3", "numbers")
+    part, features = ESMLogME(fit="least-squares"), Features()
+    evidence = Mapped(kinds.models, {t: kinds.of[t] for t in names}, kinds.labels)
+    for source in names:
+        weights = np.random.default_rng(len(source)).normal(size=(16, 16))
+        for target in names:
+            bare = features.seen(evidence, None, target)
+            place = ("seen", features, (("source", source), ("target", target)))
+            of = {"features": bare.features @ weights, "answers": bare.answers, "of": bare.of, "theta": bare.theta}
+            evidence.kept[place] = of
+    exact = ESMLogME.map
+    direct = LogME().similarity(evidence).values
+    assert exact is part.map.__func__
+    # Twelve examples do not determine 16 dimensions, so each source maps the text of all three.
+    many = np.concatenate([features.seen(evidence, None, t).features for t in names]).astype(float)
+    for source in names:
+        after = np.concatenate([features.seen(evidence, source, t).features for t in names]).astype(float)
+        weights, bias = part.map(many, after)
+        evidence.kept["map", None, (("source", source),)] = {"weights": weights, "bias": bias}
+    assert_allclose(part.similarity(evidence).values, direct, atol=1e-4)
+
+
+class Named:
+    def __init__(self, name, values):
+        self.name, self.needs, self.matrix = name, frozenset({name}), square(values)
+
+    def similarity(self, evidence):
+        return self.matrix
+
+
+def test_fuse_of_estimators():
+    rng = np.random.default_rng(0)
+    members = tuple(Named(name, rng.normal(size=(3, 3))) for name in ("x", "y"))
+    members[1].matrix = square([[0, 1, 2], [np.nan, 0, 1], [1, 2, 0]])
+    evidence = Small(matrices={m.name: m.matrix for m in members})
+    part = Fuse(members)
+    assert part.needs == {"x", "y"}
+    assert_allclose(part.similarity(evidence).values, fused([m.matrix for m in members]))
+    assert evidence.notes == ["fuse: y gives no estimate for 1 pairs; the others decide there."]
+
+
+def test_fuse_of_names_needs_a_run():
+    with pytest.raises(UnusableData, match="cra, logme are names; outside a run, give the estimators"):
+        Fuse(("cra", "logme")).similarity(Small())
+    with pytest.raises(UnusableData, match="members is empty"):
+        Fuse(())
+    assert Fuse(("cra",)).needs == frozenset()
+
+
+def test_a_reason_is_told_once_with_its_count():
+    evidence = Small(matrices={"x": square(np.zeros((3, 3)))})
+
+    def score(source, target):
+        if target == "c":
+            raise Undefined("it is the last")
+        return np.inf if source == "c" else 1.0
+
+    found = of_pairs(evidence, "mine", score)
+    assert np.isnan(found.values[:, 2]).all() and np.isnan(found.values[2]).all() and found.values[0, 1] == 1
+    assert evidence.notes == [
+        "mine: no score for 2 of 6 pairs: it is the last.",
+        "mine: no score for 2 of 6 pairs: the score is no finite number.",
+    ]
+
+
+def test_the_cosine_of_tiny_numbers_is_no_0():
+    assert cosine(np.array([1e-200, 0]), np.array([1e-200, 1e-200])) == pytest.approx(2**-0.5)
+    with pytest.raises(Undefined):
+        cosine(np.zeros(2), np.ones(2))
+
+
+def test_what_asks_for_a_training_and_what_does_not():
+    trained = {e.name for e in OWN if "models" in e.needs}
+    assert trained == {"taskemb", "mips", "logme", "hscore", "leep", "nce", "knn", "esm-logme", "fuse"}
+    assert TextEmb().needs == QUICK.needs == {"backbone", "batches"}
+
+
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        (lambda: KNN(neighbours=0), "neighbours=0"),
+        (lambda: ESMLogME(epochs=0), "epochs=0"),
+        (lambda: TaskEmb(samples=0), "samples=0"),
+        (lambda: Fuse(k=-1), "k=-1"),
+    ],
+)
+def test_bad_options_are_one_clear_line(make, why):
+    with pytest.raises(UnusableData, match=why):
+        make()

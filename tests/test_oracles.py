@@ -1,0 +1,139 @@
+"""Measured oracles: merged over seeds, shown with what noise leaves open, found again by name."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from command import line
+
+from cogbench import Oracle, TaskMatrix, UnknownName, UnusableData, load, loading, read_oracle, run
+from cogbench.cli import cli
+from cogbench.oracles import find_oracle, merged, of_seeds, shown, told_apart, write_oracle, write_table
+from cogbench.toys import ToyBackbone
+
+NAMES = ("a", "b", "c", "d")
+MEASURE = "oracle measure --suite toy --backbone toy --jobs 0 --offline".split()
+
+
+def oracle(seeds=(0, 1), data="x", error=0.1):
+    rng = np.random.default_rng(list(seeds))
+    values = rng.normal(5, 1, size=(len(seeds), 4, 4))
+    start = Oracle("o", "b", "s", TaskMatrix.square(NAMES, values[0]), kind="measured", provenance={"data": data})
+    return of_seeds(start, seeds, values, np.full((len(seeds), 4, 4), error))
+
+
+@pytest.fixture
+def invoke(toy_plugin, tmp_path, monkeypatch):
+    installed = loading.load
+    monkeypatch.setattr(loading, "load", lambda: installed(toy_plugin))
+    monkeypatch.chdir(tmp_path)
+    return lambda *words: CliRunner().invoke(cli, [*map(str, words)])
+
+
+def test_the_figures_of_several_seeds_are_their_mean_and_its_error():
+    found = oracle((3, 1, 2))
+    assert found.seeds == (1, 2, 3)
+    np.testing.assert_allclose(found.transfers.values[0, 1], found.by_seed[:, 0, 1].mean())
+    np.testing.assert_allclose(found.no_transfer, found.by_seed.mean(axis=0).diagonal())
+    np.testing.assert_allclose(found.standard_error[0, 1], found.by_seed[:, 0, 1].std(ddof=1) / np.sqrt(3))
+    one = oracle((5,))
+    assert (one.standard_error == 0.1).all() and one.by_seed.shape == (1, 4, 4)
+
+
+def test_merging_is_measuring_all_seeds():
+    whole = oracle((0, 1, 2))
+    parts = [
+        of_seeds(whole, whole.seeds[i:j], whole.by_seed[i:j], np.full((j - i, 4, 4), 0.1)) for i, j in ((0, 2), (1, 3))
+    ]
+    both = merged(*parts)
+    assert both.seeds == (0, 1, 2)
+    for name in ("by_seed", "no_transfer", "standard_error", "evaluation_error"):
+        np.testing.assert_allclose(getattr(both, name), getattr(whole, name))
+
+
+def test_what_was_measured_otherwise_is_not_merged():
+    with pytest.raises(UnusableData, match="'o' was measured with another data: give this one another name"):
+        merged(oracle(), oracle((2,), data="y"))
+    with pytest.raises(UnusableData, match="does not tell its seeds apart"):
+        merged(replace(oracle(), by_seed=None), oracle())
+
+
+def test_sources_closer_than_two_standard_errors_of_their_difference_are_not_told_apart():
+    values = np.array([[0, 1.0, 9], [1, 0, 1.2], [1.28, 1.3, 0]])
+    given = Oracle("o", "b", "s", TaskMatrix.square("abc", values), evaluation_error=np.full((3, 3), 0.1))
+    apart = told_apart(given)
+    assert not apart[1, 2, 0] and apart[0, 2, 1] and apart[0, 1, 2]  # .28 and .30 lie about .283
+    rows = {row["source"]: row for row in shown(given)}
+    assert rows["c"]["b"] == "1.30 (1) =" and rows["a"]["b"] == "1.00 (2)" and rows["a"]["a"] == ""
+
+
+def test_nothing_is_marked_where_no_noise_is_known():
+    given = Oracle("o", "b", "s", TaskMatrix.square("abc", np.arange(9.0).reshape(3, 3)))
+    assert not any("=" in str(v) for row in shown(given) for v in row.values())
+    assert not told_apart(given).any()
+
+
+def test_what_is_written_is_read_again(tmp_path):
+    given = oracle()
+    write_oracle(given, tmp_path / "o.json")
+    again = read_oracle(tmp_path / "o.json")
+    for name in ("by_seed", "no_transfer", "standard_error", "evaluation_error"):
+        np.testing.assert_allclose(getattr(again, name), getattr(given, name), atol=1e-6)
+    assert (again.seeds, again.provenance) == (given.seeds, {"data": "x"})
+    write_table(given, tmp_path / "o.csv")
+    table = read_oracle(tmp_path / "o.csv")
+    np.testing.assert_array_equal(table.transfers.values, given.transfers.values)
+    np.testing.assert_array_equal(table.no_transfer, given.no_transfer)
+
+
+def test_measuring_again_with_other_seeds_merges_and_the_name_is_found(invoke, toy_plugin, tmp_path):
+    first = invoke(*MEASURE)
+    assert first.exit_code == 0, first.output
+    assert "toy-toy" in first.stdout and "no transfer" in first.stdout and "wrote" in first.stderr
+    assert "seeds 0:" in first.stdout
+    second = invoke(*MEASURE, "--seeds", "1")
+    assert "seeds 0, 1:" in second.stdout
+    found = find_oracle(load(toy_plugin), "toy-toy")
+    assert found.seeds == (0, 1) and found.by_seed.shape == (2, 4, 4) and found.kind == "measured"
+    scored = invoke("score", tmp_path / "guess.csv", "--oracle", "toy-toy")
+    assert "no file" in scored.stderr  # the oracle was found, the guess is not there
+    (result,) = run("dse", "toy", suite="toy", oracle="toy-toy", jobs=0, parts=load(toy_plugin))
+    assert result.oracle.name == "toy-toy" and result.scores.resampled
+    assert "toy-toy" in invoke("oracle", "list").stdout
+    invoke("oracle", "export", "toy-toy", "--out", tmp_path / "out.csv")
+    np.testing.assert_allclose(read_oracle(tmp_path / "out.csv").transfers.values, found.transfers.values)
+
+
+def test_measuring_the_same_again_trains_nothing(invoke, monkeypatch):
+    invoke(*MEASURE)
+    monkeypatch.setattr(ToyBackbone, "train", lambda *a, **k: 1 / 0)
+    assert invoke(*MEASURE).exit_code == 0
+    failed = invoke(*MEASURE, "--seeds", "4")
+    assert "16 trainings failed" in line(failed, 1) and "division by zero" in line(failed, 1)
+
+
+def test_a_plan_trains_nothing(invoke):
+    found = invoke(*MEASURE, "--dry-run")
+    assert "16 × training" in found.stdout and "0 cells are in the store" in found.stdout
+
+
+def test_bad_requests_are_one_clear_line(invoke, toy_plugin):
+    assert "an oracle needs at least three tasks" in line(invoke(*MEASURE, "--tasks", "toy-a,toy-b"), 3)
+    assert "'toy' has 2 settings: an oracle is measured with one" in line(
+        invoke(*MEASURE, "--set", "toy.rate=0.1,0.2"), 3
+    )
+    invoke(*MEASURE, "--name", "mine")
+    told = line(invoke(*MEASURE, "--name", "mine", "--max-train", "20"), 3)
+    assert "'mine' was measured with another max_train" in told
+    assert "unknown oracle 'nothing'" in line(invoke("oracle", "show", "nothing"), 2)
+    with pytest.raises(UnknownName, match="mine"):
+        find_oracle(load(toy_plugin), "mine-x")
+
+
+def test_an_oracle_as_json_tells_everything(invoke, tmp_path):
+    invoke(*MEASURE)
+    invoke("oracle", "export", "toy-toy", "--out", tmp_path / "o.json")
+    held = json.loads((tmp_path / "o.json").read_text())
+    assert held["provenance"]["data"].keys() == {"toy-a", "toy-b", "toy-c", "toy-d"} and held["seeds"] == [0]

@@ -1,0 +1,219 @@
+"""The pages in headless Chromium: nothing asked of any network, mouse, keyboard, widths, accessibility."""
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_results import made
+
+from cogbench.leaderboard import boards
+from cogbench.pages import board_page, report_page
+from cogbench.result import SignalReport
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install -e '.[dev]'")
+
+AXE = Path(os.environ.get("AXE_CORE", Path(__file__).parents[1] / "build" / "axe" / "axe.min.js"))
+QUIET = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync")
+NASTY = "<script>alert('x')</script>"
+WIDTHS = pytest.mark.parametrize("width", [375, 1400])
+PAGES = pytest.mark.parametrize("name", ["board", "report", "unscored"])
+
+
+@pytest.fixture(scope="module")
+def browser():
+    found = shutil.which("chromium")
+    if found is None:
+        pytest.skip("no chromium on this machine: apt-get install chromium")
+    with sync_api.sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=found, args=[*QUIET, "--disable-component-update"])
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    """The three pages as files: a board of three tables, a report with all sections, one of an unscored result."""
+    folder = tmp_path_factory.mktemp("pages")
+    guesses = np.random.default_rng(1).random((8, 4, 4))
+    results = [made(m, estimator=f"e{i}", backbone="tinybert" if i % 2 else "bert") for i, m in enumerate(guesses)]
+    results += [made(estimator=NASTY, uses_oracle=True), made(estimator="cra[similarity=spearman,dissimilarity=canberra]")]
+    results += [made(estimator="odd", suite="words"), made(estimator="bare", oracle=None, synthetic=["signal"])]
+    results += [made(m, oracle="measured", backbone="tinybert", estimator=f"m{i}") for i, m in enumerate(guesses[:3])]
+    channels = {"S1": ["first", "second"], "S2": ["first", "second"]}
+    signal = SignalReport(20, 2, channels, "ms", "a stand-in", "0" * 64, ["two sentences had no reading times"])
+    full = made(guesses[0], estimator="cnm", by_seed=[*guesses[:2]], synthetic=["tasks"], signal_quality=signal)
+    for name, text in {
+        "board": board_page(boards(results)),
+        "report": report_page(full),
+        "unscored": report_page(made(oracle=None, estimator=NASTY)),
+    }.items():
+        (folder / f"{name}.html").write_text(text, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def visit(browser, pages):
+    """Open a page of a width; whatever it asks for, logs or throws is an error at the end."""
+    contexts, troubles = [], []
+
+    def open_(name, width=1400, **settings):
+        context = browser.new_context(viewport={"width": width, "height": 900}, **settings)
+        contexts.append(context)
+        page = context.new_page()
+        address = (pages / f"{name}.html").as_uri()
+        page.on("request", lambda r: None if r.url == address else troubles.append(f"asked for {r.url[:80]}"))
+        page.on("console", lambda m: troubles.append(f"console: {m.text}"))
+        page.on("pageerror", lambda e: troubles.append(f"error: {e}"))
+        page.on("dialog", lambda d: (troubles.append("a dialog"), d.dismiss()))
+        page.goto(address)
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert not troubles
+
+
+def _column(page, name, table=0):
+    """Return what a column of a table shows, of the rows that are results."""
+    return page.evaluate(
+        """([name, table]) => {
+          const found = document.querySelectorAll("table.board")[table];
+          const heads = [...found.tHead.rows[0].cells].map((c) => c.textContent.trim());
+          return [...found.tBodies[0].rows].filter((r) => r.className !== "baseline" && r.checkVisibility())
+            .map((r) => r.cells[heads.indexOf(name)].textContent);
+        }""",
+        [name, table],
+    )
+
+
+@PAGES
+@WIDTHS
+def test_text_stays_within_the_page(visit, name, width):
+    page = visit(name, width)
+    page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true })")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    beyond = page.evaluate(
+        """(width) => [...document.querySelectorAll("body *")]
+          .filter((e) => !e.parentElement.closest(".scroll") && !["SCRIPT", "STYLE"].includes(e.tagName))
+          .filter((e) => e.getBoundingClientRect().right > width + 0.5
+            || (!e.matches(".scroll, select, input") && e.clientWidth && e.scrollWidth > e.clientWidth + 1))
+          .map((e) => e.outerHTML.slice(0, 100))""",
+        width,
+    )
+    assert beyond == []
+
+
+@PAGES
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_accessibility_has_no_serious_finding(visit, name, scheme):
+    if not AXE.is_file():
+        pytest.skip(f"no axe-core at {AXE}")
+    page = visit(name, 375 if scheme == "dark" else 1400, color_scheme=scheme)
+    page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true })")
+    page.add_style_tag(content=".scroll { background: none }")  # over a gradient no contrast is computed
+    page.add_script_tag(content=AXE.read_text(encoding="utf-8"))
+    found = page.evaluate("axe.run().then((r) => r.violations.map((v) => [v.impact, v.id, v.nodes[0].html]))")
+    assert found == [], "serious or not"
+
+
+@PAGES
+def test_names_are_shown_as_they_are_written(visit, name):
+    page = visit(name)
+    assert page.locator("script").count() == (name == "board")
+    if name != "report":
+        assert NASTY in page.locator("main").inner_text()
+
+
+def test_a_click_sorts_by_a_column_and_another_one_turns_it(visit):
+    page = visit("board")
+    trs = [float(v) for v in _column(page, "TRS")]
+    assert trs == sorted(trs) and len({*trs}) > 2
+    head = page.get_by_role("columnheader", name="spearman").first
+    head.get_by_role("button").click()
+    rho = [float(v) for v in _column(page, "spearman")]
+    assert rho == sorted(rho, reverse=True) and head.get_attribute("aria-sort") == "descending"
+    head.get_by_role("button").click()
+    assert [float(v) for v in _column(page, "spearman")] == rho[::-1]
+    assert head.get_attribute("aria-sort") == "ascending" and page.locator("[aria-sort]").count() == len(
+        page.locator("table.board").all()
+    ) - 1, "the other tables stay sorted by TRS, the unscored one by nothing"
+    page.get_by_role("button", name="estimator").first.click()
+    names = _column(page, "estimator")
+    assert len(names) == 10 and [n for n in names if n.startswith("e")] == [f"e{i}" for i in range(8)]
+
+
+def test_what_is_not_known_comes_last_either_way(visit):
+    page = visit("board")
+    button = page.get_by_role("button", name="regret@1").first
+    for _ in range(2):
+        button.click()
+        last = page.locator("table.board").first.locator("tbody tr").last
+        assert "baseline" in last.get_attribute("class")
+
+
+def test_the_keyboard_sorts_too(visit):
+    page = visit("board")
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.textContent") == "estimator":
+            break
+    page.keyboard.press("Enter")
+    head = page.get_by_role("columnheader", name="estimator").first
+    assert head.get_attribute("aria-sort") == "ascending"
+    page.keyboard.press("Space")
+    assert head.get_attribute("aria-sort") == "descending"
+    outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    assert outline == "solid", "one sees where one is"
+
+
+def test_filters_by_oracle_and_backbone(visit):
+    page = visit("board")
+    told = page.get_by_role("status")
+    assert told.inner_text() == "15 of 15 results shown"
+    page.locator("select[name=backbone]").select_option("tinybert")
+    assert {*_column(page, "backbone")} == {"tinybert"}
+    assert page.locator("tr.baseline:visible").count() > 0, "baselines stay for reference"
+    assert page.locator("section[data-oracle]:visible").count() == 2, "a table without any row is not shown"
+    page.locator("select[name=oracle]").select_option("measured")
+    assert page.locator("section[data-oracle]:visible").count() == 1
+    assert told.inner_text() == "3 of 15 results shown"
+    page.locator("select[name=oracle]").select_option("")
+    page.locator("select[name=backbone]").select_option("")
+    assert told.inner_text() == "15 of 15 results shown"
+
+
+def test_the_keyboard_filters_too(visit):
+    page = visit("board")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.type("tiny")
+    assert page.locator("select[name=backbone]").input_value() == "tinybert"
+    assert {*_column(page, "backbone")} == {"tinybert"}
+
+
+def test_without_script_it_is_a_plain_table(visit):
+    page = visit("board", java_script_enabled=False)
+    assert page.locator("form:visible").count() == 0 and page.locator("button").count() == 0
+    assert page.locator("table.board:visible").count() == 4
+    assert page.get_by_role("rowheader", name="e0").is_visible()
+
+
+def test_figures_are_drawn_in_the_colours_of_the_scheme(visit):
+    inks = set()
+    for scheme in ("light", "dark"):
+        page = visit("report", color_scheme=scheme)
+        assert page.locator("figure svg").count() == 3
+        assert all(alt.get_attribute("aria-label") for alt in page.locator("figure [role=img]").all())
+        inks.add(page.evaluate("getComputedStyle(document.querySelector('figure svg text')).fill"))
+    assert len(inks) == 2
+
+
+def test_the_provenance_is_folded_and_opens(visit):
+    page = visit("report")
+    cell = page.get_by_role("rowheader", name="device")
+    assert not cell.is_visible()
+    page.get_by_text("Data, models, settings, time").click()
+    assert cell.is_visible()
