@@ -587,6 +587,54 @@ def oracle_measure_command(  # noqa: PLR0913
     _say(f"wrote {path}")
 
 
+@cli.group("cache")
+def cache_group() -> None:
+    """Say what the store holds, and remove what no run can ask for any more."""
+
+
+@cache_group.command("info")
+@_json
+def cache_info_command(as_json: bool) -> None:
+    """Say how much of each kind of thing the store holds, and how much of it is out of reach."""
+    from .cache import brief, info
+    from .files import home
+    from .report import grid
+    from .store import Store
+
+    rows = info(Store(home()))
+    click.echo(grid(rows, "json") if as_json else grid(brief(rows), "table"))
+    if not as_json:
+        _say(f"the store is {home()}; `cogbench cache prune` removes what is out of reach.")
+
+
+@cache_group.command("prune")
+@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+@_json
+def cache_prune_command(dry_run: bool, as_json: bool) -> None:
+    """Remove cells made by other versions or changed code, damaged ones, and what killed processes left."""
+    from .cache import prune
+    from .files import home
+    from .report import grid, in_words
+    from .store import Store
+
+    found = prune(Store(home()), dry_run=dry_run)
+    rows = [
+        {
+            "folder": str(one.folder),
+            "kind": one.kind,
+            "bytes": one.size if as_json else in_words(one.size),
+            "fault": one.fault,
+        }
+        for one in found
+    ]
+    if rows or as_json:
+        click.echo(grid(rows, "json" if as_json else "table"))
+    _say(
+        f"{len(found)} folders, {in_words(sum(one.size for one in found))}"
+        + (" would be removed" if dry_run else " removed")
+    )
+
+
 @cli.command("list")
 @click.argument("kind", type=click.Choice(KINDS))
 @click.option("--data-dir", type=click.Path(path_type=Path), default=None, help="Say which data are there.")

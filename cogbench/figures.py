@@ -46,7 +46,7 @@ def similarity_map(matrix: TaskMatrix, root: Node | None) -> Figure:
         if s != t
     ]
     side = 36 if len(values) <= LABELLED else 16
-    left, top, tree = 7 * _longest(sources) + 8, 7 * _longest(targets) + 12, 130 if root else 0
+    left, top, tree = _room(sources), _room(targets) + 4, 130 if root else 0
     plot = _Canvas(left + side * len(targets) + tree + 110, top + side * len(sources) + 30)
     axes = plot.axes(left, top, side * len(targets), side * len(sources))
     _cells(plot, axes, values, (sources, targets), "similarity")
@@ -79,8 +79,8 @@ def strips(result: Result) -> Figure:
         found = row["true rank"]
         values[result.targets.index(row["target"]), row["place"] - 1] = np.nan if found is None else found
     named = longest <= LABELLED
-    wide, high = (min(max(5 * _longest(result.sources) + 8, 40), 96), 34) if named else (24, 18)
-    left = 7 * _longest(result.targets) + 8
+    wide, high = (min(max(5 * _longest(result.sources) + 8, 190 // longest), 96), 34) if named else (24, 18)
+    left = _room(result.targets)
     plot = _Canvas(left + wide * longest + 100, 44 + high * len(values) + 10)
     axes = plot.axes(left, 44, wide * longest, high * len(values))
     places = [str(i) for i in range(1, longest + 1)]
@@ -114,7 +114,7 @@ def against_chance(result: Result) -> Figure:
     grid = np.arange(len(whole)) / len(result.targets)
     points: dict[str, tuple[float, tuple[float, float] | None]] = {result.estimator: (s.trs, s.trs_interval)}
     points |= {f"{name} (baseline)": (trs, None) for name, trs in result.baselines.items()}
-    left, deep = 7 * _longest(points) + 10, 26 * len(points)
+    left, deep = _room(points), 26 * len(points)
     plot = _Canvas(left + 460, 150 + deep + 52)
     law, below = plot.axes(left, 10, 440, 140), plot.axes(left, 158, 440, deep)
     limits = (0.5, float(np.nanmax(true.ranks)) + 0.5)
@@ -315,6 +315,11 @@ def _extremes(rows: Sequence[dict[str, Any]]) -> str:
 
 def _longest(names: Sequence[str] | dict[str, Any]) -> int:
     return min(max(map(len, names), default=1), 40)
+
+
+def _room(names: Sequence[str] | dict[str, Any]) -> int:
+    """Return the pixels that the longest name takes, and a bit of air."""
+    return 7 * max(_longest(names), 4) + 8
 
 
 def _number(value: float) -> float | None:

@@ -1,5 +1,6 @@
 """Leaderboards: a pure function of result files, one table for each set of results that may be compared."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -140,7 +141,8 @@ def _board(results: Sequence[Result], sort: str) -> Board:
     first = results[0]
     resolution = next((r.scores.trs_resolution for r in results if r.scores), None)
     places = _places(results, resolution or 0.0)
-    entries = [_entry(r, places) for r in results] + _baselines(results)
+    counts = Counter(places.values())
+    entries = [_entry(r, places.get(r.file_name), counts) for r in results] + _baselines(results)
 
     def order(entry: Entry) -> tuple[bool, float, str]:
         value = entry.scores.get(sort)
@@ -173,8 +175,8 @@ def _places(results: Sequence[Result], resolution: float) -> dict[str, int]:
     return found
 
 
-def _entry(result: Result, places: dict[str, int]) -> Entry:
-    s, place, made = result.scores, places.get(result.file_name), result.provenance
+def _entry(result: Result, place: int | None, counts: Counter[int]) -> Entry:
+    s, made = result.scores, result.provenance
     found: dict[str, float | None] = {}
     if s is not None:
         found = {"trs": s.trs, "p": s.trs_p, **{f"top-{k}": v for k, v in s.top_k.items()}}
@@ -191,7 +193,7 @@ def _entry(result: Result, places: dict[str, int]) -> Entry:
         s.trs_interval if s else None,
         learned,
         tuple(result.synthetic),
-        place is not None and list(places.values()).count(place) > 1,
+        place is not None and counts[place] > 1,
         len(made.seeds),
         made.max_train,
         len(result.tasks) * len(made.seeds),

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,8 @@ def _filled(template: str, **values: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    # Long names may be broken after these signs.
+    environment.filters["pieces"] = lambda name: re.findall(r"[^\[,=+:/]+[\[,=+:/]*|[\[,=+:/]+", name)
     return environment.get_template(template).render(**values)
 
 
@@ -142,13 +145,13 @@ def _text(value: Any) -> str:
 
 
 def _drawn(board: Board, entry: Entry) -> str:
-    """Return the interval as a path of an SVG that is 96 wide and 12 high, and the TRS as a dot in it."""
+    """Return the interval as a path of an SVG that is 88 wide and 12 high, and the TRS as a dot in it."""
     trs, chance = entry.scores.get("trs"), board.chance
     if trs is None or chance is None:
         return ""
 
     def place(value: float) -> str:
-        return f"{4 + 88 * (value - 1) / max(board.worst - 1, 1):.1f}".removesuffix(".0")
+        return f"{4 + 80 * (value - 1) / max(board.worst - 1, 1):.1f}".removesuffix(".0")
 
     low, high = entry.interval or (trs, trs)
     bar = f'<path class=i d="M{place(low)} 6H{place(high)}"/>' if entry.interval else ""

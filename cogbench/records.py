@@ -269,7 +269,7 @@ class Recording:
         for name, responses in self.subjects.items():
             digest.update(json.dumps([name, responses.channels]).encode())
             for rows in _blocks(responses.values):
-                digest.update(np.ascontiguousarray(rows, np.float64))
+                digest.update(np.ascontiguousarray(rows, np.float64).tobytes())
         return digest.hexdigest()
 
 

@@ -75,9 +75,9 @@ def noise_ceiling(recording: Recording, n_channels: int = 5000, seed: int = 0) -
 
     Where stimuli were repeated, the two halves of the repetitions are correlated over these stimuli, for each subject
     and channel, and stepped up from half to the mean length over all stimuli (Spearman-Brown): twice if all were
-    repeated, hardly if few were. Otherwise, or with fewer than 20 of them, it is the inter-subject correlation: the mean
-    over pairs of subjects of the correlation between their channels of one name. Subjects differ for reasons of their
-    own too, so that is a lower bound of what one subject would give twice.
+    repeated, hardly if few were. Otherwise, or with fewer than 20 of them, it is the inter-subject correlation: the
+    mean over pairs of subjects of the correlation between their channels of one name. Subjects differ for reasons of
+    their own too, so that is a lower bound of what one subject would give twice.
 
     Parameters
     ----------

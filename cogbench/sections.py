@@ -116,7 +116,11 @@ def _signal(result: Result) -> Section | None:
 
 
 def _provenance(result: Result) -> Section:
-    held = {"options": result.options, **asdict(result.provenance), "oracle": asdict(result.oracle) if result.oracle else None}
+    held = {
+        "options": result.options,
+        **asdict(result.provenance),
+        "oracle": asdict(result.oracle) if result.oracle else None,
+    }
     rows = tuple({"what": name, "value": value} for name, value in _flat(held))
     notes = tuple(map(_sentence, result.notes))
     return Section("provenance", "What the figures came from", notes, rows=rows, folded="Data, models, settings, time")

@@ -34,7 +34,7 @@ LAYERS = (
     "figures terminal",  # drawn · printed
     "report sections",
     "pages",
-    "diagnosis fetching listing outlook protocol",
+    "cache diagnosis fetching listing outlook protocol",
     "cli",
     "__main__",
 )

@@ -38,7 +38,10 @@ def pages(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
     guesses = np.random.default_rng(1).random((8, 4, 4))
     results = [made(m, estimator=f"e{i}", backbone="tinybert" if i % 2 else "bert") for i, m in enumerate(guesses)]
-    results += [made(estimator=NASTY, uses_oracle=True), made(estimator="cra[similarity=spearman,dissimilarity=canberra]")]
+    results += [
+        made(estimator=NASTY, uses_oracle=True),
+        made(estimator="cra[similarity=spearman,dissimilarity=canberra]"),
+    ]
     results += [made(estimator="odd", suite="words"), made(estimator="bare", oracle=None, synthetic=["signal"])]
     results += [made(m, oracle="measured", backbone="tinybert", estimator=f"m{i}") for i, m in enumerate(guesses[:3])]
     channels = {"S1": ["first", "second"], "S2": ["first", "second"]}
@@ -137,9 +140,10 @@ def test_a_click_sorts_by_a_column_and_another_one_turns_it(visit):
     assert rho == sorted(rho, reverse=True) and head.get_attribute("aria-sort") == "descending"
     head.get_by_role("button").click()
     assert [float(v) for v in _column(page, "spearman")] == rho[::-1]
-    assert head.get_attribute("aria-sort") == "ascending" and page.locator("[aria-sort]").count() == len(
-        page.locator("table.board").all()
-    ) - 1, "the other tables stay sorted by TRS, the unscored one by nothing"
+    assert (
+        head.get_attribute("aria-sort") == "ascending"
+        and page.locator("[aria-sort]").count() == len(page.locator("table.board").all()) - 1
+    ), "the other tables stay sorted by TRS, the unscored one by nothing"
     page.get_by_role("button", name="estimator").first.click()
     names = _column(page, "estimator")
     assert len(names) == 10 and [n for n in names if n.startswith("e")] == [f"e{i}" for i in range(8)]

@@ -86,7 +86,8 @@ def fisher(
         for part in parts:
             with torch.enable_grad():
                 out = model(**inputs(part), output_hidden_states=True)
-                cases = [(log_likelihood(out, a), share) for a, share in _cases(out, part, labels, samples, draw)]
+                mask = part.get("attention_mask")
+                cases = [(log_likelihood(out, a, mask), share) for a, share in _cases(out, part, labels, samples, draw)]
                 for name, value in _squares(out.hidden_states, weights, cases, part, convention):
                     kind = "layers" if name.startswith("layer ") else "parameters" if name in weights else name
                     if kind in components:
@@ -144,7 +145,7 @@ def _cases(
         yield from found
     else:
         for _ in range(samples):
-            yield drawn(out, own, draw), ones / samples
+            yield drawn(out, own, draw, batch.get("attention_mask")), ones / samples
 
 
 def trainable(model: Any) -> dict[str, "Tensor"]:

@@ -12,7 +12,7 @@ Answers = Mapping[str, "Tensor"]
 SPREAD = 0.25  # standard deviation of a number around the model's own, as the released code of task embeddings has it
 
 
-def log_likelihood(out: Any, answers: Answers) -> "Tensor":
+def log_likelihood(out: Any, answers: Answers, mask: "Tensor | None" = None) -> "Tensor":
     """Return the log-likelihood of each row's answers under a model's output.
 
     Parameters
@@ -21,6 +21,9 @@ def log_likelihood(out: Any, answers: Answers) -> "Tensor":
         With `logits`, or `start_logits` and `end_logits`.
     answers : mapping of str to tensor
         What a batch holds beside its inputs: `labels`, or `start_positions` and `end_positions`.
+    mask : tensor of shape (batch, pieces), optional
+        0 for padding, where no passage begins or ends: how likely a row's passage is must not depend on the rows
+        beside it.
 
     Returns
     -------
@@ -35,8 +38,8 @@ def log_likelihood(out: Any, answers: Answers) -> "Tensor":
     from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
     if {"start_positions", "end_positions"} <= {*answers}:
-        start = cross_entropy(out.start_logits, answers["start_positions"], reduction="none")
-        return -start - cross_entropy(out.end_logits, answers["end_positions"], reduction="none")
+        start = cross_entropy(_inside(out.start_logits, mask), answers["start_positions"], reduction="none")
+        return -start - cross_entropy(_inside(out.end_logits, mask), answers["end_positions"], reduction="none")
     labels, logits = answers["labels"], getattr(out, "logits", None)
     if logits is not None and labels.is_floating_point():
         if labels.ndim == 1:
@@ -49,7 +52,11 @@ def log_likelihood(out: Any, answers: Answers) -> "Tensor":
     raise UnusableData("the model's outputs do not fit the answers of its batches: no likelihood can be told.")
 
 
-def drawn(out: Any, answers: Answers, generator: "Generator") -> dict[str, "Tensor"]:
+def _inside(logits: "Tensor", mask: "Tensor | None") -> "Tensor":
+    return logits if mask is None else logits.masked_fill(mask == 0, -1e9)
+
+
+def drawn(out: Any, answers: Answers, generator: "Generator", mask: "Tensor | None" = None) -> dict[str, "Tensor"]:
     """Return answers of the same form, drawn from the model's own distribution: each row and piece by itself."""
     import torch
 
@@ -59,7 +66,8 @@ def drawn(out: Any, answers: Answers, generator: "Generator") -> dict[str, "Tens
         return found.view(logits.shape[:-1]).to(logits.device)
 
     if "start_positions" in answers:
-        return {"start_positions": choose(out.start_logits), "end_positions": choose(out.end_logits)}
+        ends = {"start_positions": out.start_logits, "end_positions": out.end_logits}
+        return {name: choose(_inside(logits, mask)) for name, logits in ends.items()}
     labels, logits = answers["labels"], out.logits.detach()
     if not labels.is_floating_point():
         return {"labels": torch.where(labels >= 0, choose(logits), labels)}  # -100: a piece that no tag is asked of

@@ -98,7 +98,8 @@ class Prompt:
         head = head.to(prompt).requires_grad_()
         optimizer = torch.optim.Adam([prompt, head], lr=self.learning_rate)
         for batch in _shuffled(batches, self.steps, self.seed):
-            loss = -log_likelihood(self._out(model, table, prompt, head, batch), _answers(batch)).mean()
+            out = self._out(model, table, prompt, head, batch)
+            loss = -log_likelihood(out, _answers(batch), batch.get("attention_mask")).mean()
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

@@ -85,10 +85,10 @@ def test_vocabulary_golden_values():
 
 
 def test_frequent_words_are_without_punctuation_function_words_and_chance():
-    texts = ["The dog, the DOG and a cat!", "Isn't the zebra (a bird) a dog?"]
+    texts = ["The dog, the DOG and a cat!", "Is the zebra (a bird) a dog?"]
     assert frequent_words(texts, 1) == {"dog"}
     assert frequent_words(texts, 3) == {"dog", "bird", "cat"}  # of equally frequent ones the first of the alphabet
-    assert frequent_words(texts, 2, gram=2) == {"dog cat", "dog dog"}
+    assert frequent_words(texts, 2, gram=2) == {"bird dog", "dog cat"}
     assert frequent_words(["", "the of"], 5) == frozenset()
 
 

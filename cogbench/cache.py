@@ -1,0 +1,150 @@
+"""What the store holds, and what of it no run can ask for any more."""
+
+import contextlib
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from importlib import import_module, metadata
+from pathlib import Path
+from typing import Any
+
+from .identity import code, distribution_of
+from .report import in_words
+from .store import RECORD, Store
+
+DRAFT_AGE = 3600  # seconds: a draft that nobody has touched for so long is what a killed process left
+
+
+@dataclass(frozen=True)
+class Held:
+    """A folder of the store: what it is, its bytes, and why no run can ask for it (empty if one can)."""
+
+    folder: Path
+    kind: str
+    size: int
+    fault: str = ""
+
+
+def held(store: Store) -> Iterator[Held]:
+    """Yield every cell, draft and damaged folder of a store; a cell is out of reach if one that it was made from is."""
+    if not store.root.is_dir():
+        return
+    cells, known = dict[str, tuple[Held, list[str]]](), {"cogbench": _version()}
+    for record in sorted(store.root.rglob(RECORD)):
+        folder = record.parent
+        if any(part.startswith(".") for part in folder.relative_to(store.root).parts):
+            continue
+        try:
+            read = json.loads(record.read_text())
+            ingredients, key = read["ingredients"], read["key"]
+        except (OSError, ValueError, KeyError, TypeError):
+            yield Held(folder, "damaged", _size(folder), "its record cannot be read")
+            continue
+        kind, fault = str(ingredients.get("cell", "cell")).lower(), next(_outdated(ingredients, known), "")
+        cells[key] = Held(folder, kind, _size(folder), fault), ingredients.get("inputs", [])
+    for key in cells:
+        yield _with_inputs(key, cells)
+    for folder in sorted((store.root / ".damaged").glob("*")):
+        yield Held(folder, "damaged", _size(folder), "set aside because it had changed since it was written")
+    for folder in sorted((store.root / ".tmp").glob("*")):
+        with contextlib.suppress(FileNotFoundError):
+            old = time.time() - max(p.stat().st_mtime for p in (folder, *folder.rglob("*"))) > DRAFT_AGE
+            yield Held(folder, "draft", _size(folder), "left by a process that ended before it was done" if old else "")
+
+
+def _with_inputs(key: str, cells: dict[str, tuple[Held, list[str]]]) -> Held:
+    one, inputs = cells[key]
+    if one.fault:
+        return one
+    fault = next(
+        (f"{of.folder.name}: {of.fault}" for i in inputs if i in cells and (of := _with_inputs(i, cells)).fault), ""
+    )
+    cells[key] = replace(one, fault=fault), [] if not fault else inputs  # what is in reach is not looked at again
+    return cells[key][0]
+
+
+def info(store: Store) -> list[dict[str, Any]]:
+    """Return a row for each kind of thing in a store: how many, how large, and how much of it is out of reach."""
+    rows: dict[str, dict[str, Any]] = {}
+    for one in held(store):
+        row = rows.setdefault(
+            one.kind, {"kind": one.kind, "folders": 0, "bytes": 0, "out of reach": 0, "their bytes": 0}
+        )
+        row["folders"] += 1
+        row["bytes"] += one.size
+        if one.fault:
+            row["out of reach"] += 1
+            row["their bytes"] += one.size
+    return list(rows.values())
+
+
+def prune(store: Store, *, dry_run: bool = False) -> list[Held]:
+    """Remove what is out of reach; return it. A cell that is out of reach is computed anew by whoever asks for it.
+
+    Out of reach are cells of another version of cogbench or of a plugin, or of code that has changed since; what was
+    set aside as damaged; and drafts that nobody has touched for an hour.
+    """
+    found = [one for one in held(store) if one.fault]
+    if not dry_run:
+        for one in found:
+            shutil.rmtree(one.folder, ignore_errors=True)
+            parent = one.folder.parent
+            with contextlib.suppress(OSError):  # not empty
+                while parent != store.root:
+                    parent.rmdir()
+                    parent = parent.parent
+    return found
+
+
+def brief(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows of `info` for people."""
+    total = {"kind": "all", **{k: sum(r[k] for r in rows) for k in ("folders", "bytes", "out of reach", "their bytes")}}
+    return [{k: in_words(v) if "bytes" in k else v for k, v in row.items()} for row in [*rows, total]]
+
+
+def _outdated(ingredients: Any, known: dict[str, Any]) -> Iterator[str]:
+    """Yield in what the code that made a cell is not the installed code; `known` remembers what was looked up."""
+    if isinstance(ingredients, dict):
+        version = ingredients.get("cogbench")
+        if "cell" in ingredients and version != known["cogbench"]:
+            yield f"made by cogbench {version}"
+        if "is" in ingredients and "code" in ingredients:
+            module, _, name = str(ingredients["is"]).partition(":")
+            if module == "__main__":  # a script, which only its own run can tell
+                return
+            if module not in known:
+                known[module] = _code(module)
+            if known[module] is None:
+                yield f"{module}, which made it, is not installed"
+            elif known[module] != ingredients["code"]:
+                yield f"{module} has changed since"
+            elif not _there(module, name):
+                yield f"{name} is no longer in {module}"
+        for value in ingredients.values():
+            yield from _outdated(value, known)
+    elif isinstance(ingredients, list):
+        for value in ingredients:
+            yield from _outdated(value, known)
+
+
+def _code(module: str) -> dict[str, str | None] | None:
+    try:
+        import_module(module)
+    except ImportError:
+        return None
+    return code(module)
+
+
+def _there(module: str, name: str) -> bool:
+    return hasattr(import_module(module), name.partition(".")[0])
+
+
+def _version() -> str | None:
+    harness = distribution_of(__name__)
+    return metadata.version(harness) if harness else None
+
+
+def _size(folder: Path) -> int:
+    return sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())

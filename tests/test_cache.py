@@ -1,0 +1,96 @@
+"""What the store holds, what is out of reach, and that nothing else is removed."""
+
+import importlib
+import json
+import os
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from cogbench import Files, Recipe, Store
+from cogbench.cache import held, info, prune
+from cogbench.cells import Encoding, Training, Workspace
+from cogbench.cli import cli
+from cogbench.toys import TASKS, ToyBackbone, ToySignal
+
+OWN = """
+from dataclasses import dataclass
+from cogbench.toys import ToyBackbone
+
+@dataclass(frozen=True)
+class Own(ToyBackbone):
+    name: str = "own"
+"""
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    """A store with two trainings and their encodings, one of a backbone in a module of its own."""
+    (tmp_path / "own_backbone.py").write_text(OWN)
+    monkeypatch.syspath_prepend(tmp_path)
+    sys.modules.pop("own_backbone", None)
+    module = importlib.import_module("own_backbone")
+    workspace = Workspace(Files(offline=True), Store(tmp_path / "store"))
+    for backbone in (ToyBackbone(), module.Own()):
+        workspace.folder(Encoding(Training(backbone, Recipe(TASKS[:1])), ToySignal()))
+    yield workspace.store
+    sys.modules.pop("own_backbone", None)
+
+
+def test_what_can_be_asked_for_is_in_reach(store):
+    rows = {row["kind"]: row for row in info(store)}
+    assert (rows["training"]["folders"], rows["encoding"]["folders"]) == (2, 2)
+    assert all(row["out of reach"] == 0 and row["bytes"] > 0 for row in rows.values())
+    assert prune(store) == []
+
+
+def test_changed_code_puts_a_cell_and_what_is_made_from_it_out_of_reach(store, tmp_path):
+    file = tmp_path / "own_backbone.py"
+    file.write_text(file.read_text() + "# changed\n")
+    found = [one for one in held(store) if one.fault]
+    assert {one.kind for one in found} == {"training", "encoding"} and len(found) == 2
+    assert any(one.fault == "own_backbone has changed since" for one in found)
+    assert prune(store, dry_run=True) == found and all(one.folder.is_dir() for one in found)
+    prune(store)
+    assert not any(one.folder.exists() for one in found)
+    assert {row["kind"]: row["folders"] for row in info(store)} == {"training": 1, "encoding": 1}
+
+
+def test_a_plugin_that_is_gone_and_another_version(store, tmp_path):
+    (tmp_path / "own_backbone.py").unlink()
+    sys.modules.pop("own_backbone")
+    assert any("own_backbone, which made it, is not installed" in one.fault for one in held(store))
+    record = next(p for p in store.root.rglob("cell.json") if "toy/" in str(p) and "stimuli" not in str(p))
+    read = json.loads(record.read_text())
+    read["ingredients"]["cogbench"] = "0.0.1"
+    record.write_text(json.dumps(read))
+    assert sum("made by cogbench 0.0.1" in one.fault for one in held(store)) == 2  # the training and its encoding
+
+
+def test_drafts_are_left_alone_until_they_are_old(store):
+    draft = store.root / ".tmp" / "abc"
+    draft.mkdir(parents=True)
+    (draft / "x").write_text("half")
+    assert {one.kind: one.fault for one in held(store)}["draft"] == ""
+    for path in (draft, draft / "x"):
+        os.utime(path, (1, 1))
+    assert [one.kind for one in prune(store)] == ["draft"] and not draft.exists()
+
+
+def test_a_record_that_cannot_be_read_is_damaged(store):
+    next(store.root.rglob("cell.json")).write_text("{")
+    assert [one.fault for one in held(store) if one.kind == "damaged"] == ["its record cannot be read"]
+
+
+def test_the_commands(store, monkeypatch, tmp_path):
+    monkeypatch.setenv("COGBENCH_HOME", str(store.root))
+    shown = CliRunner().invoke(cli, ["cache", "info"])
+    assert shown.exit_code == 0 and "training" in shown.stdout and str(store.root) in shown.stderr
+    (tmp_path / "own_backbone.py").write_text("")
+    pruned = CliRunner().invoke(cli, ["cache", "prune", "--dry-run"])
+    assert "2 folders" in pruned.stderr and "would be removed" in pruned.stderr
+    assert len(json.loads(CliRunner().invoke(cli, ["cache", "prune", "--json"]).stdout)) == 2
+    assert json.loads(CliRunner().invoke(cli, ["cache", "prune", "--json"]).stdout) == []
+    monkeypatch.setenv("COGBENCH_HOME", str(tmp_path / "nowhere"))
+    assert CliRunner().invoke(cli, ["cache", "info"]).exit_code == 0
