@@ -32,14 +32,17 @@ class Agreement:
 
 @dataclass(frozen=True)
 class Steadiness:
-    """How alike the rankings of one result's training seeds are, in the mean over targets; None where undefined.
+    """How alike one result's training seeds are, or the subjects of its signal (paper, Figure 7); None where undefined.
 
-    `spearman` is the mean over pairs of seeds, `kendall_w` Kendall's coefficient of concordance, `same_best` how often
-    two seeds agree on the best source.
+    `over` says which, `count` how many. `pearson` is the mean correlation of two of their matrices off the diagonal;
+    the others are of the rankings, in the mean over targets: `spearman` the mean over pairs, `kendall_w` Kendall's
+    coefficient of concordance, `same_best` how often two agree on the best source.
     """
 
     result: str
-    seeds: int
+    over: str
+    count: int
+    pearson: float | None
     spearman: float | None
     kendall_w: float | None
     same_best: float
@@ -94,18 +97,30 @@ def compare(results: Sequence[Result], *, ks: Sequence[int] = KS, top_m: int = T
     for name, result in zip(names, results, strict=True):
         _check_tasks(names[0], results[0], name, result)
     matrices = {n: r.matrix.part(sources, targets) for n, r in zip(names, results, strict=True)}
-    by_seed = {
-        n: [TaskMatrix(tuple(r.sources), tuple(r.targets), np.array(m, np.float64)) for m in r.by_seed]
-        for n, r in zip(names, results, strict=True)
-    }
+    apart = [(n, *of) for n, r in zip(names, results, strict=True) for of in _apart(r)]
     return Comparison(
         sources,
         targets,
         tuple(Agreement(a, b, *agreement(matrices[a], matrices[b])) for a, b in combinations(names, 2)),
-        tuple(Steadiness(n, len(of), *steadiness(of)) for n, of in by_seed.items() if len(of) > 1),
+        tuple(Steadiness(n, over, len(of), *steadiness(of)) for n, over, of in apart if len(of) > 1),
         tuple(_against(dict(zip(names, results, strict=True)), matrices, ks, top_m)),
         tuple(_notes(names, results)),
     )
+
+
+def _apart(result: Result) -> Iterator[tuple[str, list[TaskMatrix]]]:
+    """Yield what a result keeps apart: the matrices of its training seeds, and of its signal's subjects."""
+
+    def matrix(rows: Any) -> TaskMatrix:
+        return TaskMatrix(tuple(result.sources), tuple(result.targets), np.array(rows, np.float64))
+
+    yield "training seeds", [matrix(rows) for rows in result.by_seed]
+    subjects = [of["by_subject"] for of in result.details if "by_subject" in of]  # of each seed
+    if subjects:
+        yield (
+            "subjects",
+            [matrix(np.mean([np.array(of[s], np.float64) for of in subjects], axis=0)) for s in subjects[0]],
+        )
 
 
 def labels(results: Sequence[Result]) -> list[str]:
@@ -150,13 +165,14 @@ def agreement(a: TaskMatrix, b: TaskMatrix) -> tuple[int, float | None, float | 
     return len(x), _known(_pearson(x, y)), _known(_pearson(_ranks(x), _ranks(y))), _over(by_target)
 
 
-def steadiness(matrices: Sequence[TaskMatrix]) -> tuple[float | None, float | None, float]:
-    """Return mean pairwise Spearman, Kendall's W and the agreement on the best of two or more seeds' rankings."""
+def steadiness(matrices: Sequence[TaskMatrix]) -> tuple[float | None, float | None, float | None, float]:
+    """Return the mean correlation of two matrices, and of two rankings, Kendall's W, and the agreement on the best."""
+    alike = _over(p for a, b in combinations(matrices, 2) if (p := agreement(a, b)[1]) is not None)
     rankings = [rank(m) for m in matrices]
     columns = [c[:, np.isfinite(c[0])] for c in np.stack([r.ranks for r in rankings]).transpose(2, 0, 1)]  # (q, c)
     first = np.stack([r.picks(1) for r in rankings])  # (q, s, t)
     same = [(first[i] * first[j]).sum(axis=0).mean() for i, j in combinations(range(len(first)), 2)]
-    return _over(map(mean_spearman, columns)), _over(map(kendalls_w, columns)), float(np.mean(same))
+    return alike, _over(map(mean_spearman, columns)), _over(map(kendalls_w, columns)), float(np.mean(same))
 
 
 def mean_spearman(ranks: Array) -> float:
@@ -229,7 +245,8 @@ def tables(found: Comparison) -> dict[str, list[dict[str, Any]]]:
     seeds: list[dict[str, Any]] = [
         {
             "result": s.result,
-            "seeds": s.seeds,
+            "over": f"{s.count} {s.over}",
+            "Pearson of matrices": _shown(s.pearson),
             "Spearman": _shown(s.spearman),
             "Kendall's W": _shown(s.kendall_w),
             "same best": _shown(s.same_best),
@@ -251,7 +268,7 @@ def tables(found: Comparison) -> dict[str, list[dict[str, Any]]]:
     top_m = found.against[0].top_m if found.against else TOP_M
     named = {
         "Similarity matrices off the diagonal": pairs,
-        "Rankings of training seeds": seeds,
+        "Within each result": seeds,
         f"Rankings against each oracle, top-k in its top {top_m}": oracles,
     }
     return {title: rows for title, rows in named.items() if rows}

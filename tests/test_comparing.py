@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -75,7 +76,7 @@ def test_seeds_of_one_result():
         for t in range(4)
         for i, j in combinations(range(3), 2)
     ]
-    assert seeds.seeds == 3 and seeds.spearman == pytest.approx(np.mean(rhos))
+    assert seeds.count == 3 and seeds.spearman == pytest.approx(np.mean(rhos))
     assert seeds.kendall_w == pytest.approx((2 * np.mean(rhos) + 1) / 3)
     best = np.where(OFF, RANDOM, -np.inf).argmax(axis=1)  # (seed, target)
     assert seeds.same_best == np.mean([(best[i] == best[j]).mean() for i, j in combinations(range(3), 2)])
@@ -123,7 +124,7 @@ def test_the_command(tmp_path):
     found = ask("compare", *files)
     assert found.exit_code == 0, found.output
     shown = found.stdout
-    for text in ("Similarity matrices off the diagonal", "Rankings of training seeds", "Kendall's W", "other (own)"):
+    for text in ("Similarity matrices off the diagonal", "Within each result", "Kendall's W", "other (own)"):
         assert text in shown
     assert "cra on tinybert was not scored: it brings no oracle" in shown
     assert "cra on bert used the data of its own oracle" in shown and "synthetic signal" in shown
@@ -145,3 +146,14 @@ def test_bad_input_gets_one_line(tmp_path):
     (tmp_path / "x.json").write_text('{"schema_version": 99}')
     assert "upgrade it" in line(ask("compare", one, tmp_path / "x.json"), 3)
     assert "Missing argument" in line(ask("compare"), 2)
+
+
+def test_the_subjects_of_a_signal_are_correlated_as_in_figure_7():
+    rng = np.random.default_rng(0)
+    one = rng.normal(size=(4, 4))
+    matrices = [one, one + rng.normal(0, 0.1, (4, 4)), rng.normal(size=(4, 4))]
+    held = [{"by_subject": {f"S{i}": m.tolist() for i, m in enumerate(matrices)}}]
+    (found,) = compare([replace(made(), details=held)]).steadiness
+    off = ~np.eye(4, dtype=bool)
+    each = [np.corrcoef(matrices[i][off], matrices[j][off])[0, 1] for i, j in ((0, 1), (0, 2), (1, 2))]
+    assert (found.over, found.count) == ("subjects", 3) and found.pearson == pytest.approx(np.mean(each))
