@@ -155,6 +155,17 @@ class Training:
         settings = self.recipe.settings or self.backbone.settings(task.kind, min(rows, n or rows))
         return replace(self.recipe, settings=settings)
 
+    def work(self, workspace: Workspace) -> float:
+        """Return about how many pieces of text this training goes through, to tell long ones from short ones."""
+        recipe, evaluation = self.filled(workspace), workspace.dataset(self.recipe.task, "evaluation")
+        assert recipe.settings is not None
+        train = workspace.dataset(recipe.task, "train")
+        n_rows, length = train.size
+        rows = n_rows * min(1.0, (recipe.max_train or len(train)) / len(train))
+        trained = recipe.settings.steps(max(1, round(rows))) * recipe.settings.batch_size
+        answered = evaluation.size[0] / 3  # without the way back
+        return (trained + answered) * min(recipe.settings.max_length, length)
+
     def compute(self, workspace: Workspace, out: Path) -> None:
         import shutil
 

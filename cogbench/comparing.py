@@ -97,18 +97,18 @@ def compare(results: Sequence[Result], *, ks: Sequence[int] = KS, top_m: int = T
     for name, result in zip(names, results, strict=True):
         _check_tasks(names[0], results[0], name, result)
     matrices = {n: r.matrix.part(sources, targets) for n, r in zip(names, results, strict=True)}
-    apart = [(n, *of) for n, r in zip(names, results, strict=True) for of in _apart(r)]
+    kept = [(n, *of) for n, r in zip(names, results, strict=True) for of in apart(r)]
     return Comparison(
         sources,
         targets,
         tuple(Agreement(a, b, *agreement(matrices[a], matrices[b])) for a, b in combinations(names, 2)),
-        tuple(Steadiness(n, over, len(of), *steadiness(of)) for n, over, of in apart if len(of) > 1),
+        tuple(Steadiness(n, over, len(of), *steadiness(of)) for n, over, of in kept if len(of) > 1),
         tuple(_against(dict(zip(names, results, strict=True)), matrices, ks, top_m)),
         tuple(_notes(names, results)),
     )
 
 
-def _apart(result: Result) -> Iterator[tuple[str, list[TaskMatrix]]]:
+def apart(result: Result) -> Iterator[tuple[str, list[TaskMatrix]]]:
     """Yield what a result keeps apart: the matrices of its training seeds, and of its signal's subjects."""
 
     def matrix(rows: Any) -> TaskMatrix:

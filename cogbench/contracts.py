@@ -169,9 +169,10 @@ def check_estimator(estimator: Estimator) -> None:
         same = np.allclose(first.values, reordered.part(names, names).values, atol=1e-3, equal_nan=True)
         _expect(same, f"{estimator.name}: reordering the tasks changed their scores")
         known = np.isfinite(first.values[~first.same])
+        _expect(bool(known.any()), f"{estimator.name}: it gave no score for any task")
         _expect(
-            bool(known.all() if not evidence.notes else known.any()),
-            f"{estimator.name}: it gave no score for {'any' if evidence.notes else 'some'} tasks, and no note says why",
+            bool(known.all() or evidence.notes),
+            f"{estimator.name}: it gave no score for some tasks, and no note says why",
         )
         _expect(_fingerprint(cell, workspace) == before, f"{estimator.name}: it changed what Evidence gave it")
 

@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from .cells import Cell, Workspace
+from .cells import Cell, Training, Workspace
 from .errors import CogbenchError, MissingData, UnusableData
 from .parts import decode, encode
 from .store import Store
@@ -126,7 +126,9 @@ def _spread(
     from distributed import as_completed
 
     with _client(min(jobs or workers(), len(missing)), scheduler) as client:
-        waiting, failed, of = dict.fromkeys(missing), dict[Cell, Exception](), dict[str, Cell]()
+        # The longest first, or the last one runs alone while the other workers have nothing left to do.
+        order = sorted(missing, key=lambda cell: -cell.work(workspace) if isinstance(cell, Training) else 0.0)
+        waiting, failed, of = dict.fromkeys(order), dict[Cell, Exception](), dict[str, Cell]()
         running = as_completed()
 
         def ready(cell: Cell) -> bool:

@@ -157,6 +157,49 @@ def against_chance(result: Result) -> Figure:
     return plot.figure("scores", "TRS against baselines and chance", alt, rows)
 
 
+def agreement_map(over: str, names: Sequence[str], values: Array) -> Figure:
+    """Return the correlations (n, n) of what was kept apart, such as subjects, as a heat map."""
+    side, room = 40 if len(names) <= LABELLED else 18, _room(names)
+    plot = _Canvas(room + side * len(names) + 110, room + 4 + side * len(names) + 10)
+    axes = plot.axes(room, room + 4, side * len(names), side * len(names))
+    _cells(plot, axes, values, (names, names), "correlation")
+    if side == 40:
+        _numbers(axes, values, _shown(values))
+    pairs = [(i, j) for i in range(len(names)) for j in range(i)]
+    rows = [{"one": names[j], "other": names[i], "correlation": _number(values[i, j])} for i, j in pairs]
+    known = [row["correlation"] for row in rows if row["correlation"] is not None]
+    alt = f"Correlation of the similarities of {len(names)} {over}, each with each" + (
+        f": from {min(known):.2f} to {max(known):.2f}." if known else "."
+    )
+    return plot.figure(over.replace(" ", "-"), f"Agreement of {over}", alt, rows)
+
+
+def prediction_dots(rows: list[dict[str, Any]], chance: float) -> Figure:
+    """Return for each task a dot for each subject: the share of channels predicted better than shuffled stimuli are.
+
+    `rows` have subject, task and share; `chance` is the share that lies above by chance.
+    """
+    tasks = list(dict.fromkeys(row["task"] for row in rows))
+    left = _room(tasks)
+    plot = _Canvas(left + 460, 24 * len(tasks) + 60)
+    axes = plot.axes(left, 10, 440, 24 * len(tasks))
+    for i, task in enumerate(tasks):
+        shares = [row["share"] for row in rows if row["task"] == task]
+        axes.plot((min(shares), max(shares)), (i, i), color=SOFT, linewidth=3, solid_capstyle="butt")
+        axes.plot(shares, [i] * len(shares), "o", color=ACCENT, markersize=6, alpha=0.75, markeredgewidth=0)
+    axes.axvline(chance, color=MUTED, linewidth=1, linestyle=(0, (3, 3)))
+    axes.set(ylim=(len(tasks) - 0.4, -0.6), xlim=(-0.02, max(1.05 * max(row["share"] for row in rows), 2 * chance)))
+    axes.set_yticks(range(len(tasks)), tasks)
+    axes.set_xlabel("share of channels above shuffled stimuli; dashed: chance")
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    means = [f"{t} {np.mean([row['share'] for row in rows if row['task'] == t]):.2f}" for t in tasks]
+    alt = (
+        "For each task, the share of the signal's channels that its representations predict better than those of shuffled "
+        f"stimuli, a dot for each subject; {chance:.2f} by chance. Mean over subjects: {', '.join(means)}."
+    )
+    return plot.figure("prediction", "Prediction against the null", alt, rows)
+
+
 class _Canvas:
     """A matplotlib figure measured in pixels from its upper left corner."""
 

@@ -104,7 +104,8 @@ def answer(
         try:
             check(question, workspace)
         except CogbenchError as error:
-            if len(asked) == 1 or not isinstance(error, UnusableData):
+            several = len({q.signal for q in asked}) > 1  # one that is not there does not stop the others
+            if len(asked) == 1 or not (several or isinstance(error, UnusableData)):
                 raise
             failures.append(str(error))
         else:
@@ -127,6 +128,11 @@ def answer(
 
 def check(question: Question, workspace: Workspace) -> None:
     """Refuse what cannot work before any work is done: unreadable data or models, a signal the estimator rejects."""
+    if question.signal is not None:  # before the tasks, which may have to come from the hub first
+        recording = workspace.recording(question.signal)
+        refuse = getattr(question.estimator, "refuse", None)
+        if refuse is not None:
+            refuse(recording)
     for task in question.tasks if question.looks else ():
         for split in ("train", "evaluation"):
             dataset = workspace.dataset(task, split)  # type: ignore[arg-type]
@@ -134,12 +140,6 @@ def check(question: Question, workspace: Workspace) -> None:
             check_metric(metric, dataset)
     if question.looks:
         question.backbone.source(workspace.files)
-    if question.signal is None:
-        return
-    recording = workspace.recording(question.signal)
-    refuse = getattr(question.estimator, "refuse", None)
-    if refuse is not None:
-        refuse(recording)
 
 
 def _result(

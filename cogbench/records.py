@@ -103,6 +103,19 @@ class Dataset:
             digest.update(json.dumps([name, list(self.columns[name])]).encode())
         return digest.hexdigest()
 
+    @cached_property
+    def size(self) -> tuple[int, float]:
+        """About how many rows a model reads, and how many pieces of text each has in the mean: four letters are one.
+
+        An example is one row, but a query is one with each of its passages.
+        """
+        columns = [self.columns[name] for name in ("text", "text_pair", "tokens") if name in self.columns]
+        lists = self.columns.get("passages", [("",)] * len(self))
+        pairs = zip(lists, *columns, strict=True)
+        letters = sum(len(of) * sum(map(_letters, texts)) + sum(map(_letters, of)) for of, *texts in pairs)
+        n_rows = sum(map(len, lists))
+        return n_rows, letters / n_rows / 4
+
     def take(self, rows: Iterable[int]) -> "Dataset":
         """Return the examples at these row numbers, in this order."""
         rows = list(rows)
@@ -120,6 +133,10 @@ class Dataset:
         by_class = order[np.argsort(np.asarray(self.columns["label"])[order], kind="stable")]
         start = rng.random()
         return self.take(sorted(by_class[int((start + i) * len(self) / n)] for i in range(n)))
+
+
+def _letters(text: Any) -> int:
+    return len(text) if isinstance(text, str) else sum(len(word) + 1 for word in text)
 
 
 @dataclass(frozen=True)

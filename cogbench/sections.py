@@ -4,13 +4,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
+from .comparing import agreement, apart, steadiness
 from .errors import UnusableData
-from .figures import Figure, against_chance, similarity_map, strips
+from .figures import Figure, against_chance, agreement_map, prediction_dots, similarity_map, strips
 from .guesses import Scored
 from .ranking import rank
 from .result import Result
 from .scorecard import tables
 from .taxonomy import tree
+
+
+CHANCE = 0.05  # of a channel lying above its null
 
 
 @dataclass(frozen=True)
@@ -53,7 +59,7 @@ def headline(result: Result) -> list[tuple[str, str, str]]:
 def _scores(result: Result) -> Section | None:
     s = result.scores
     if s is None or result.oracle is None:
-        told = "No oracle is known for this: the ranking is unscored. `cogbench run … --oracle measured` measures one."
+        told = "No oracle is known for this, so the ranking is unscored: cogbench run … --oracle measured measures one."
         return Section("scores", "Scores", (told,))
     scored = Scored(result.estimator, result.oracle.name, s, result.baselines, False, {t: [] for t in s.per_target})
     rows, *_ = tables(scored).values()
@@ -85,6 +91,47 @@ def _similarity(result: Result) -> Section | None:
         return Section("similarity", "Similarity of tasks", (f"No tree: {error}",), similarity_map(matrix, None))
     text = ("Rows are sources, columns targets, in the order of the tree beside them.", *map(_sentence, found.notes))
     return Section("similarity", "Similarity of tasks", text, similarity_map(matrix, found.root))
+
+
+def _subjects(result: Result) -> Section | None:
+    """Show how alike subjects are, each one's matrix being the mean over training seeds."""
+    names = list(next((of["by_subject"] for of in result.details if "by_subject" in of), {}))
+    matrices = next((found for over, found in apart(result) if over == "subjects"), [])
+    if len(names) < 2:
+        return None
+    values = np.full((len(names), len(names)), np.nan)
+    for i, one in enumerate(matrices):
+        for j, other in enumerate(matrices):
+            found = agreement(one, other)[1] if i != j else None
+            values[i, j] = np.nan if found is None else found
+    alike, rankings, _, same = steadiness(matrices)
+    text = (
+        f"The estimator gives each subject a matrix of its own. Two of them correlate by {_figure(alike)} in the mean, their "
+        f"rankings by {_figure(rankings)}, and they choose the same best source for {100 * same:.0f} % of targets.",
+    )
+    return Section("subjects", "Do the subjects agree?", text, agreement_map("subjects", names, values))
+
+
+def _prediction(result: Result) -> Section | None:
+    """Show how well the tasks' representations predict the signal, mean over training seeds."""
+    seeds = [of["prediction"] for of in result.details if "prediction" in of]
+    if not seeds:
+        return None
+    rows = [
+        {"subject": subject, "task": task}
+        | {name: float(np.mean([of[subject][task][held] for of in seeds])) for name, held in PREDICTED.items()}
+        for subject, of_task in seeds[0].items()
+        for task in of_task
+    ]
+    share = float(np.mean([row["share"] for row in rows]))
+    text = (
+        f"In the mean over tasks and subjects {100 * share:.0f} % of channels are predicted better than from shuffled stimuli; "
+        f"{100 * CHANCE:.0f} % would be by chance. A mapping that predicts nothing has similarities that say nothing.",
+    )
+    return Section("prediction", "Is the signal predicted?", text, prediction_dots(rows, CHANCE))
+
+
+PREDICTED = {"share": "share_above_shuffled", "score": "score", "error to that of shuffled": "error_to_shuffled"}
 
 
 def _tasks(result: Result) -> Section | None:
@@ -126,7 +173,7 @@ def _provenance(result: Result) -> Section:
     return Section("provenance", "What the figures came from", notes, rows=rows, folded="Data, models, settings, time")
 
 
-ALL = (_scores, _ranking, _similarity, _tasks, _signal, _provenance)
+ALL = (_scores, _ranking, _similarity, _subjects, _tasks, _signal, _prediction, _provenance)
 
 
 def _sentence(note: str) -> str:
@@ -147,6 +194,10 @@ def _flat(held: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]
             yield place, ", ".join(map(_leaf, value))
         elif value is not None:
             yield place, _leaf(value)
+
+
+def _figure(value: float | None) -> str:
+    return "an unknown amount" if value is None else f"{value:.2f}"
 
 
 def _leaf(value: Any) -> str:

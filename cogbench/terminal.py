@@ -22,10 +22,13 @@ WIDTH = 120  # of what goes to a file
 
 
 def printed(*parts: Any, wide: bool = False, width: int | None = None) -> str:
-    """Render for stdout: colours only on a terminal, and as wide as that is, or as what is written if `wide`."""
+    """Render for stdout: colours only on a terminal, and as wide as that is, or `width`, or what is written if `wide`.
+
+    Sentences are not broken in a file.
+    """
     console, out = _console(1000 if wide else width)
     for part in parts:
-        console.print(part, soft_wrap=isinstance(part, str) and not console.is_terminal)
+        console.print(part, soft_wrap=isinstance(part, str) and not console.is_terminal and width is None)
     return out.getvalue().rstrip("\n")
 
 
@@ -81,7 +84,9 @@ def fitted(
             gone.append(name)
         found = table(names, ([_cell(row.get(n)) for n in names] for row in rows), dense=dense)
         if console.measure(found, options=console.options.update(width=10_000)).maximum <= room:
-            break
+            return found, gone
+    for column in found.columns:  # rather names on two lines than figures cut
+        column.no_wrap = False
     return found, gone
 
 

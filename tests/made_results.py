@@ -28,6 +28,7 @@ def made(
     data=True,
     schema_version=SCHEMA_VERSION,
     signal_quality=None,
+    details=(),
 ):
     """Return a result of these similarities (n_tasks, n_tasks), scored against the oracle of transfers `true`."""
     matrix = TaskMatrix.square(tasks, similarity)
@@ -59,7 +60,7 @@ def made(
         seed_floor=None,
         signal_quality=signal_quality,
         notes=[],
-        details=[],
+        details=list(details),
         synthetic=list(synthetic),
         provenance=Provenance(
             cogbench="0",

@@ -38,7 +38,18 @@ LAYERS = (
     "cli",
     "__main__",
 )
-HEAVY = {"torch", "transformers", "datasets", "distributed", "scipy", "sklearn", "pandas", "pyarrow", "matplotlib", "jinja2"}
+HEAVY = {
+    "torch",
+    "transformers",
+    "datasets",
+    "distributed",
+    "scipy",
+    "sklearn",
+    "pandas",
+    "pyarrow",
+    "matplotlib",
+    "jinja2",
+}
 
 
 def _imports(file, *, typing):

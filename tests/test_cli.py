@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from types import ModuleType
 import pytest
 from command import cogbench, line
 
-from cogbench import Result, hookimpl, loading
+from cogbench import Result, Suite, hookimpl, loading
 from cogbench.toys import ToyBackbone, ToySignal
 
 RUN = "run --suite toy --backbone toy --jobs 0 --offline".split()
@@ -46,6 +47,8 @@ def invoke(toy_plugin, tmp_path, monkeypatch):
     extra = ModuleType("extra_plugin")
     extra.register_signals = hookimpl(lambda: [Narrow()], specname="register_signals")
     extra.register_estimators = hookimpl(lambda: [Broken()], specname="register_estimators")
+    lonely = Suite("lonely", ("toy-a", "toy-b", "toy-c"), "nowhere")
+    extra.register_suites = hookimpl(lambda: [lonely], specname="register_suites")
     load = loading.load
     monkeypatch.setattr(loading, "load", lambda: load(toy_plugin, extra))
     monkeypatch.chdir(tmp_path)
@@ -124,11 +127,19 @@ def test_bad_input_gets_one_clear_line_before_any_work(invoke, tmp_path, words, 
     assert not [*(tmp_path / "home").rglob("cell.json")]
 
 
-def test_the_papers_suite_says_what_is_not_installed_and_what_works(invoke):
+def test_the_papers_suite_says_what_is_missing_and_what_works(invoke):
     for words in ([], ["--tasks", "cola,rte,sst-2"]):
-        message = line(invoke("run", "--estimator", "cra", "--backbone", "bert", *words), 2)
-        assert "'pereira'" in message and "--signal" in message
-    assert "'cnm'?" in line(invoke("run", "--estimator", "cnn", "--backbone", "bert"), 2)
+        message = line(invoke("run", "--estimator", "cra", "--backbone", "bert", *words), 3)
+        assert "signal 'pereira'" in message and "--data-dir" in message and "--signal" in message
+    assert re.search("did you mean .*'cnm'", line(invoke("run", "--estimator", "cnn", "--backbone", "bert"), 2))
+    message = line(invoke("run", "--estimator", "cra", "--backbone", "toy", "--suite", "lonely"), 2)
+    assert "no installed plugin gives 'nowhere', the usual signal of suite 'lonely'" in message
+
+
+def test_a_signal_that_is_not_there_stops_no_other(invoke):
+    found = invoke(*RUN, "--estimator", "dse", "--signal", "pereira", "--signal", "toy", "--signal", "nowhere.csv")
+    assert found.exit_code == 1 and "dse on toy" in found.stdout
+    assert "signal 'pereira' reads the fMRI files" in found.stderr and "nowhere.csv" in found.stderr
 
 
 def test_an_unwritable_store_and_a_silent_scheduler_are_told(invoke, tmp_path):

@@ -52,9 +52,9 @@ def test_workers_give_what_inline_gives(tmp_path):
 def test_a_worker_that_would_compute_another_cell_refuses_by_name(tmp_path):
     here, cell = workspace(tmp_path), encodings()[0].training
     asked = json.loads(json.dumps(here.ingredients(cell)))
-    asked["backbone"]["code"]["version"] = "0.0.9"
+    asked["cogbench"] = "0.0.9"
     request = {"cell": encode(cell), "ingredients": asked, "files": encode(here.files), "store": str(tmp_path)}
-    with pytest.raises(UnusableData, match="backbone.code.version is .* here, '0.0.9' where it was asked for"):
+    with pytest.raises(UnusableData, match="cogbench is .* here, '0.0.9' where it was asked for"):
         engine._in_worker(json.dumps(request))
 
 
@@ -153,6 +153,16 @@ def test_a_part_that_a_script_defines_runs_in_its_workers(tmp_path):
         env={**os.environ, "LOG": str(tmp_path / "log")},
     )
     assert done.stdout == "failed []\n" and done.returncode == 0
+
+
+def test_the_longest_training_is_begun_first(tmp_path):
+    text = textwrap.dedent(SLOW).replace("from slow_toy import Slow\n", textwrap.dedent(SLOW_TOY))
+    sized = "Recipe((__import__('dataclasses').replace(t, rows=20 * i),))) for i, t in enumerate(TASKS, 1)"
+    text = text.replace("Recipe((t,))) for t in TASKS", sized).replace("jobs=2", "jobs=1")
+    (script := tmp_path / "script.py").write_text(text)
+    log = tmp_path / "log"
+    subprocess.run([sys.executable, script, tmp_path / "store"], env={**os.environ, "LOG": str(log)}, check=True)
+    assert [line.split()[0] for line in log.read_text().splitlines()] == ["toy-d", "toy-c", "toy-b", "toy-a"]
 
 
 @pytest.fixture

@@ -1,10 +1,12 @@
 """Evidence carries estimators of every family, gives only what was asked for, and keeps what they make."""
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 import pytest
 from evidence_plugin import Fisher, LayerProbe, Leep, leep
 
-from cogbench import Files, Store, UnusableData, check_estimator, load
+from cogbench import Files, Store, TaskMatrix, UnusableData, check_estimator, load
 from cogbench.cells import Workspace
 from cogbench.evidence import Evidence, Similarity
 from cogbench.toys import TASKS, ToyBackbone, ToySignal
@@ -85,3 +87,105 @@ def test_batches_hold_what_the_training_saw(workspace):
     assert sum(len(b["labels"]) for b in evidence.batches("toy-a", "train")) == 20
     assert sum(len(b["labels"]) for b in evidence.batches("toy-a", "evaluation")) == 60
     assert sum(len(b["labels"]) for b in evidence.batches("toy-a", "evaluation", n=7)) == 7
+
+
+@dataclass(frozen=True)
+class Asking:
+    """An estimator that asks for what it is told to."""
+
+    needs: frozenset[str] = frozenset({"backbone", "batches", "texts"})
+    known: float | None = None
+    says: str = ""
+    name: str = "asking"
+
+    def similarity(self, evidence):
+        if self.says:
+            evidence.note(self.says)
+        values = np.full((len(evidence.tasks), len(evidence.tasks)), np.nan)
+        row = evidence.tasks.index("toy-a")
+        values[row] = values[:, row] = np.nan if self.known is None else self.known
+        return TaskMatrix.square(evidence.tasks, values)
+
+
+def test_the_bare_backbone_is_there_without_a_training(workspace):
+    cell = Similarity(Asking(), ToyBackbone(), TASKS)
+    evidence = Evidence(cell, workspace)
+    assert cell.inputs() == ()
+    bare = evidence.model("toy-a", tuned=False)
+    (batch,) = evidence.batches("toy-a", "train", n=3)
+    vectors = evidence.represent(evidence.texts("toy-a", "train", n=3))
+    assert np.allclose(bare(batch["words"]).logits.detach().numpy(), vectors, atol=1e-6)
+    with pytest.raises(UnusableData, match="asks for 'models'"):
+        evidence.model("toy-a")
+    assert not list(workspace.store.root.rglob("training.json"))
+    tuned = Evidence(replace(cell, estimator=Asking(frozenset({"models"}))), workspace)
+    assert tuned.model("toy-a", tuned=False) is not None  # whoever has the trained ones may see what they began as
+    with pytest.raises(UnusableData, match="asks for 'backbone'"):
+        tuned.represent(["a"])
+
+
+def test_the_bare_backbone_stands_in_the_key(workspace):
+    def key(rate, needs):
+        cell = Similarity(Asking(frozenset(needs)), ToyBackbone(rate=rate), TASKS)
+        return workspace.key(cell)
+
+    assert key(0.1, {"backbone"}) != key(0.2, {"backbone"})
+    assert key(0.1, {"cards"}) == key(0.2, {"cards"})
+
+
+def test_texts_and_labels_are_those_of_the_examples(workspace):
+    cell = Similarity(Asking(), ToyBackbone(), TASKS, max_train=20)
+    evidence = Evidence(cell, workspace)
+    texts = evidence.texts("toy-a", "train")
+    assert len(texts) == 20 and {*texts} < {*workspace.dataset(TASKS[0], "train").columns["text"]}
+    assert len(evidence.texts("toy-a", "evaluation")) == 60
+    assert evidence.labels["toy-a"] == ("no", "yes") and evidence.labels["toy-d"] == ()
+    data = workspace.ingredients(replace(cell, estimator=Asking(frozenset({"texts"}))))
+    assert data["data"][0][0] == workspace.dataset(TASKS[0], "train").sha256 and data["max_train"] == 20
+    for need, ask in {"texts": lambda e: e.texts("toy-a", "train"), "batches": lambda e: e.labels}.items():
+        with pytest.raises(UnusableData, match=f"asks for '{need}'"):
+            ask(Evidence(replace(cell, estimator=Asking(frozenset())), workspace))
+
+
+def test_all_columns_of_an_example_are_read(workspace):
+    rows = {"tokens": [["red", "dog"]], "passages": [["one", "two"]], "text": ["why"], "label": [0]}
+
+    class Given(Evidence):
+        def _examples(self, *args):
+            return type("Rows", (), {"columns": rows})
+
+    assert Given(Similarity(Asking(), ToyBackbone(), TASKS), workspace).texts("toy-a", "train") == (
+        "why red dog one two",
+    )
+
+
+def test_arrays_of_a_part_serve_all_estimators_that_hold_it(workspace):
+    made = []
+
+    def kept(estimator, part):
+        evidence = Evidence(Similarity(estimator, ToyBackbone(), TASKS), workspace)
+        return evidence.keep("x", lambda: made.append(1) or {"x": np.ones(2)}, of=part, task="toy-a")
+
+    for estimator in (Fisher(), Leep()):
+        kept(estimator, TASKS[1])
+    assert len(made) == 1
+    kept(Fisher(), TASKS[2])
+    kept(Fisher(), None)
+    assert len(made) == 3
+
+
+def test_the_toys_hidden_states_are_what_its_answers_are_made_of(workspace):
+    import torch
+
+    evidence = Evidence(Similarity(Fisher(), ToyBackbone(), TASKS), workspace)
+    out = evidence.model("toy-a")(**next(iter(evidence.batches("toy-a", "train"))), output_hidden_states=True)
+    (gradient,) = torch.autograd.grad(out.loss, out.hidden_states[-1])
+    assert gradient.abs().sum() > 0
+
+
+def test_a_missing_score_is_told_or_is_refused():
+    check_estimator(Asking(known=1.0, says="asking: no score for the others."))
+    with pytest.raises(UnusableData, match="it gave no score for some tasks, and no note says why"):
+        check_estimator(Asking(known=1.0))
+    with pytest.raises(UnusableData, match="it gave no score for any task"):
+        check_estimator(Asking(says="asking: nothing is known."))

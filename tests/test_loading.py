@@ -193,7 +193,7 @@ def test_parts_are_sorted_by_name():
 
 
 def test_an_unknown_name_lists_the_near_ones():
-    with pytest.raises(UnknownName, match=r"unknown estimator 'cnn'; did you mean 'cnm'.*\? Installed: .*cra.*dse"):
+    with pytest.raises(UnknownName, match=r"unknown estimator 'cnn'; did you mean .*'cnm'.*\? Installed: .*cra.*dse"):
         load().find("estimator", "cnn")
     with pytest.raises(UnknownName, match=r"unknown estimator 'zzzzzz'\. Installed: "):
         load().find("estimator", "zzzzzz")

@@ -17,6 +17,7 @@ sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright: pip
 AXE = Path(os.environ.get("AXE_CORE", Path(__file__).parents[1] / "build" / "axe" / "axe.min.js"))
 QUIET = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync")
 NASTY = "<script>alert('x')</script>"
+PREDICTED = {"score": 0.1, "error_to_shuffled": 0.98, "share_above_shuffled": 0.2}
 WIDTHS = pytest.mark.parametrize("width", [375, 1400])
 PAGES = pytest.mark.parametrize("name", ["board", "report", "unscored"])
 
@@ -46,7 +47,11 @@ def pages(tmp_path_factory):
     results += [made(m, oracle="measured", backbone="tinybert", estimator=f"m{i}") for i, m in enumerate(guesses[:3])]
     channels = {"S1": ["first", "second"], "S2": ["first", "second"]}
     signal = SignalReport(20, 2, channels, "ms", "a stand-in", "0" * 64, ["two sentences had no reading times"])
-    full = made(guesses[0], estimator="cnm", by_seed=[*guesses[:2]], synthetic=["tasks"], signal_quality=signal)
+    told = {
+        "by_subject": {s: m.tolist() for s, m in zip(("S1", "S2", "S3"), guesses[:3], strict=True)},
+        "prediction": {s: {t: PREDICTED for t in "pqrs"} for s in ("S1", "S2", "S3")},
+    }
+    full = made(guesses[0], estimator="cnm", by_seed=[*guesses[:2]], signal_quality=signal, details=[told])
     for name, text in {
         "board": board_page(boards(results)),
         "report": report_page(full),
@@ -209,7 +214,7 @@ def test_figures_are_drawn_in_the_colours_of_the_scheme(visit):
     inks = set()
     for scheme in ("light", "dark"):
         page = visit("report", color_scheme=scheme)
-        assert page.locator("figure svg").count() == 3
+        assert page.locator("figure svg").count() == 5
         assert all(alt.get_attribute("aria-label") for alt in page.locator("figure [role=img]").all())
         inks.add(page.evaluate("getComputedStyle(document.querySelector('figure svg text')).fill"))
     assert len(inks) == 2

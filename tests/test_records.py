@@ -236,3 +236,12 @@ def test_a_part_of_an_oracle_keeps_what_belongs_together():
     assert bare.no_transfer is None and bare.standard_error is None
     with pytest.raises(UnusableData, match="no scores for x"):
         whole.part(["a", "x"])
+
+
+def test_the_size_of_a_data_set_is_its_rows_and_their_length():
+    pairs = {"text": ["abcd", "abcdefgh"], "text_pair": ["abcd" * 3, "abcd" * 4], "label": [0, 1]}
+    assert Dataset("classification", pairs, ("no", "yes"), Source("x")).size == (2, (4 + 12 + 8 + 16) / 2 / 4)
+    words = {"tokens": [["abc", "abc"]], "label": [[0, 0]]}
+    assert Dataset("tagging", words, ("O",), Source("x")).size == (1, 2)
+    query = {"text": ["abcd"], "passages": [["abcd" * 2, "abcd" * 4]], "label": [[0, 1]]}
+    assert Dataset("reranking", query, (), Source("x")).size == (2, (1 + 2 + 1 + 4) / 2)

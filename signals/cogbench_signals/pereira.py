@@ -148,7 +148,7 @@ class Pereira:
         return MissingData(
             f"signal {self.name!r} reads the fMRI files of Pereira et al. (2018), {lacking.rstrip('.')}. Expected: "
             f"{names} in DIR/{self.name}/<subject>, with --data-dir DIR. Their authors publish them, one .tar for each "
-            f"subject, at {PUBLISHED}; --set {self.name}.subjects=P01:M02 takes these alone."
+            f"subject, at {PUBLISHED}; --set {self.name}.subjects=P01:M02 takes these alone, --signal another signal."
         )
 
 

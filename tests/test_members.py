@@ -1,0 +1,78 @@
+"""An estimator whose members are named: a run puts the installed estimators in the place of their names."""
+
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cogbench import Estimator, Files, Store, TaskMatrix, UnknownName, hookimpl, load, run
+from cogbench.listing import described
+from cogbench.parts import decode, encode, members_of
+from cogbench.questions import with_members
+
+
+@dataclass(frozen=True)
+class Sum:
+    """The sum of any estimators' similarities."""
+
+    members: tuple[Any, ...] = ()
+    name: str = "sum"
+
+    @property
+    def needs(self):
+        return frozenset().union(*(m.needs for m in self.members if isinstance(m, Estimator)))
+
+    def similarity(self, evidence):
+        found = [evidence.similarity(member).values for member in self.members]
+        return TaskMatrix.square(evidence.tasks, np.sum(found, axis=0))
+
+
+@pytest.fixture
+def parts(toy_plugin):
+    combination = ModuleType("combination")
+    combination.register_estimators = hookimpl(lambda: [Sum()], specname="register_estimators")
+    return load(toy_plugin, combination)
+
+
+def test_names_become_estimators_and_their_matrices_are_cells_of_their_own(parts, tmp_path):
+    def ask(estimators, *sets):
+        store, files = Store(tmp_path / "store"), Files(offline=True)
+        return run(estimators, "toy", suite="toy", jobs=0, parts=parts, files=files, store=store, sets=sets)
+
+    cra, dse = ask(["cra", "dse"])
+    (both,) = ask("sum", "sum.members=cra:dse")
+    assert both.estimator == "sum[members=cra:dse]"
+    assert both.provenance.cells.computed == 1  # the sum
+    found = [np.array(r.similarity, float) for r in (cra, dse, both)]
+    np.testing.assert_allclose(found[2], found[0] + found[1])
+    (again,) = ask("sum", "sum.members=cra:dse")
+    assert again.provenance.cells.computed == 0
+    assert [r.estimator for r in ask("sum", "sum.members=cra:dse,cra:size")] == [
+        "sum[members=cra:dse]",
+        "sum[members=cra:size]",
+    ]
+
+
+def test_an_unknown_member_lists_the_near_ones(parts):
+    with pytest.raises(UnknownName, match=r"unknown estimator 'cro'; did you mean 'cra'"):
+        with_members(parts, Sum(("cro", "dse")))
+
+
+def test_members_may_have_members_and_parts_are_left_as_they_are(parts):
+    dse = parts.estimators["dse"]
+    inner = Sum(("cra",))
+    found = with_members(parts, Sum((dse, "sum", "size")))
+    assert [m.name for m in members_of(found)] == ["dse", "sum", "size"]
+    assert with_members(parts, dse) is dse
+    assert with_members(parts, with_members(parts, inner)) == with_members(parts, inner)
+    assert decode(encode(found)) == found
+
+
+def test_they_are_listed_by_their_names(toy_plugin):
+    combination = ModuleType("combination")
+    part = Sum(tuple(load().estimators[n] for n in ("cra", "dse")))
+    combination.register_estimators = hookimpl(lambda: [part], specname="register_estimators")
+    (row,) = [r for r in described(load(combination), "estimator") if r["name"] == "sum"]
+    assert row["options"] == "members=cra:dse"

@@ -1,0 +1,205 @@
+"""The pages as text: what stands in them, their size, their files, and what cannot be read or written."""
+
+import csv
+import re
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from command import cogbench as ask
+from command import line
+from made_results import TASKS, TRUE, made
+
+from cogbench.figures import against_chance, similarity_map, standalone, strips
+from cogbench.leaderboard import boards
+from cogbench.pages import board_page, report_page
+from cogbench.sections import sections
+from cogbench.taxonomy import tree
+
+DOCS = Path(__file__).parents[1] / "docs"
+NASTY = "<script>alert('$x$')</script>"
+GUESSES = np.random.default_rng(1).random((8, 4, 4))
+
+
+def texts(page):
+    """Return what a reader sees of a page, roughly."""
+    return re.sub(r"<[^>]+>", " ", page.split("<main>")[1])
+
+
+def test_a_board_has_a_row_for_each_result_and_the_baselines():
+    page = board_page(boards([made(m, estimator=f"e{i}") for i, m in enumerate(GUESSES)]))
+    assert page.count("<tr") == 1 + 8 + 2 and page.count('class="baseline"') == 2
+    for word in ("place", "TRS", "95 % interval", "p", "regret@1", "learned", "trainings", "seconds"):
+        assert re.search(rf"<th [^>]*>{word}</th>", page), word
+    assert "1=" in page, "ties are marked"
+    assert 'aria-sort="ascending"' in page and "Not to be compared" not in page
+    assert "examples" not in texts(page), "a column in which all rows agree says nothing"
+
+
+def test_tables_that_may_not_be_compared_say_why():
+    page = board_page(boards([made(), made(estimator="dse"), made(estimator="odd", suite="words")]))
+    assert page.count("<table") == 2 and "suite words instead of letters" in page
+
+
+def test_a_board_is_a_pure_function_of_the_results():
+    results = [made(m, estimator=f"e{i}") for i, m in enumerate(GUESSES)]
+    assert board_page(boards(results)) == board_page(boards(results[::-1]))
+    assert report_page(results[0]) == report_page(results[0])
+
+
+@pytest.mark.parametrize("where", ["estimator", "backbone", "signal", "suite", "oracle"])
+def test_names_are_text(where):
+    for page in (board_page(boards([made(**{where: NASTY})])), report_page(made(**{where: NASTY}))):
+        assert "<script>alert" not in page and "alert(&#39;$x$&#39;)" in page
+
+
+def test_names_of_tasks_are_text_in_figures_too():
+    tasks = (NASTY, "a & b", "$\\frac", "日本")
+    result = made(tasks=tasks)
+    page = report_page(result)
+    assert "<script>alert" not in page and "&lt;script&gt;alert('$x$')&lt;/script&gt;" in page
+    for figure in (similarity_map(result.matrix, None), strips(result), against_chance(result)):
+        ElementTree.fromstring(standalone(figure))
+
+
+def test_a_page_asks_for_nothing():
+    for page in (board_page(boards([made()])), report_page(made())):
+        assert "default-src 'none'" in page
+        assert not re.search(r"""(?:src|href)=(?!["']?(?:#|data:))|url\((?!#)|@import""", page)
+
+
+def test_two_thousand_results_stay_under_three_megabytes():
+    rng = np.random.default_rng(0)
+    some = [made(rng.random((4, 4))) for _ in range(20)]
+    results = [
+        replace(some[i % 20], estimator=f"cra[similarity=spearman,draw={i}]", backbone=f"backbone-{i % 7}")
+        for i in range(2000)
+    ]
+    assert len(board_page(boards(results)).encode()) < 3e6
+
+
+def test_a_report_has_a_section_for_what_there_is():
+    scored, bare = report_page(made(by_seed=[TRUE, TRUE.T])), report_page(made(oracle=None))
+    for title in (
+        "Better than chance?",
+        "Where the ranking is right",
+        "Similarity of tasks",
+        "What the figures came from",
+    ):
+        assert title in scored
+    assert scored.count("<figure>") == 3 and bare.count("<figure>") == 1
+    assert "the ranking is unscored" in bare and "The signal" not in scored
+    assert "Knows transfers" in report_page(made(uses_oracle=True))
+
+
+def test_subjects_and_predictions_have_sections_where_the_result_has_them():
+    told = [
+        {
+            "by_subject": {s: m.tolist() for s, m in zip(("S1", "S2"), (TRUE, sign * TRUE), strict=True)},
+            "prediction": {
+                s: {t: {"score": 0.1, "error_to_shuffled": 0.9, "share_above_shuffled": share} for t in TASKS}
+                for s in ("S1", "S2")
+            },
+        }
+        for sign, share in ((2, 0.1), (3, 0.3))
+    ]
+    made_of = {s.key: s for s in sections(made(by_seed=[TRUE, TRUE], details=told))}
+    (row,) = made_of["subjects"].figure.rows
+    assert (row["one"], row["other"]) == ("S1", "S2") and row["correlation"] == pytest.approx(1)
+    assert "same best source for 100 % of targets" in made_of["subjects"].text[0]
+    shares = [row["share"] for row in made_of["prediction"].figure.rows]
+    assert (
+        len(shares) == 8 and shares == pytest.approx([0.2] * 8) and "20 % of channels" in made_of["prediction"].text[0]
+    )
+    assert not {"subjects", "prediction", "signal"} & {s.key for s in sections(made())}
+
+
+def test_similarities_without_a_tree_are_shown_and_it_is_said_why():
+    missing = TRUE.copy()
+    missing[0, 1] = np.nan
+    page = report_page(made(missing))
+    assert "No tree: no similarity of p to q" in page and page.count("<figure>") == 3
+
+
+def test_the_heat_map_has_the_order_of_the_tree_and_its_numbers():
+    result = made()
+    root = tree(result.matrix).root
+    figure = similarity_map(result.matrix, root)
+    assert list(dict.fromkeys(row["source"] for row in figure.rows)) == list(root.tasks)
+    found = {(row["source"], row["target"]): row["similarity"] for row in figure.rows}
+    assert len(found) == 12 and found["p", "s"] == 0.9 and "Most similar" in figure.alt
+
+
+def test_strips_have_the_predicted_order_and_the_true_ranks():
+    result = made(GUESSES[0])
+    rows = strips(result).rows
+    for task in TASKS:
+        of = [row for row in rows if row["target"] == task]
+        assert [row["source"] for row in of] == result.ranking[task]
+        assert [row["true rank"] for row in of] == [result.oracle_ranks[task][s] for s in result.ranking[task]]
+        assert [row["place"] for row in of] == [1, 2, 3]
+
+
+def test_the_chance_distribution_adds_up_and_agrees_with_p():
+    result = made(GUESSES[0])
+    rows = [row for row in against_chance(result).rows if row["series"] == "chance"]
+    assert sum(row["probability"] for row in rows) == pytest.approx(1)
+    below = sum(row["probability"] for row in rows if row["trs"] <= result.scores.trs + 1e-9)
+    assert below == pytest.approx(result.scores.trs_p)
+    assert sum(row["trs"] * row["probability"] for row in rows) == pytest.approx(result.scores.trs_chance)
+
+
+@pytest.mark.parametrize("n", [2, 25, 50])
+def test_few_and_many_tasks_are_drawn(n):
+    values = np.random.default_rng(0).random((n, n))
+    result = made(values, tasks=tuple(f"task-{i}" for i in range(n)), true=values.T, data=False)
+    for figure in (similarity_map(result.matrix, tree(result.matrix).root), strips(result), against_chance(result)):
+        assert figure.rows and len(figure.svg) < 1e6
+
+
+def test_the_commands_write_files(tmp_path):
+    file = made(GUESSES[0]).save(tmp_path / "results")
+    for form, inside in (("html", "<!DOCTYPE html>"), ("markdown", "| place"), ("latex", "\\toprule"), ("json", "[")):
+        out = tmp_path / "new" / f"board.{form}"
+        found = ask("leaderboard", tmp_path / "results", "--format", form, "--out", out)
+        assert found.exit_code == 0 and not found.stdout and f"wrote {out}" in found.stderr
+        assert inside in out.read_text(encoding="utf-8")
+    found = ask("report", file, "--out", tmp_path / "r.html", "--figures", tmp_path / "figures")
+    assert found.exit_code == 0 and "<!DOCTYPE html>" in (tmp_path / "r.html").read_text(encoding="utf-8")
+    names = sorted(p.name for p in (tmp_path / "figures").iterdir())
+    assert names == [f"{n}.{e}" for n in ("ranking", "scores", "similarity") for e in ("csv", "svg")]
+    with (tmp_path / "figures" / "similarity.csv").open(encoding="utf-8") as table:
+        assert len(list(csv.DictReader(table))) == 12
+    assert "<desc>" in (tmp_path / "figures" / "scores.svg").read_text(encoding="utf-8")
+
+
+def test_bad_input_gets_one_line_each(tmp_path):
+    (tmp_path / "empty").mkdir()
+    assert "no result in" in line(ask("leaderboard", tmp_path / "empty", "--format", "html"), 3)
+    file = made().save(tmp_path / "results")
+    newer = tmp_path / "results" / "newer.json"
+    newer.write_text(file.read_text().replace('"schema_version": 1', '"schema_version": 99'))
+    (tmp_path / "results" / "x.json").write_text("{")
+    found = ask("leaderboard", tmp_path / "results", "--format", "html")
+    assert found.exit_code == 0 and "</html>" in found.stdout
+    assert "schema version 99; this cogbench reads up to" in found.stderr and "x.json' is no result" in found.stderr
+    assert "schema version 99" in line(ask("report", newer), 3)
+    assert "no file" in line(ask("report", tmp_path / "nothing.json"), 3)
+    taken = tmp_path / "taken"
+    taken.write_text("")
+    for words in (
+        ("leaderboard", tmp_path / "results", "--format", "html", "--out", taken / "board.html"),
+        ("leaderboard", tmp_path / "results", "--out", tmp_path),
+        ("report", file, "--out", taken / "report.html"),
+        ("report", file, "--figures", taken),
+    ):
+        assert "cannot write" in line(ask(*words), 3)
+
+
+@pytest.mark.parametrize("name, form", [("leaderboard.html", "html"), ("leaderboard.md", "markdown")])
+def test_the_leaderboard_in_docs_is_that_of_its_results(name, form):
+    found = ask("leaderboard", DOCS / "results", "--format", form)
+    assert found.exit_code == 0
+    assert (DOCS / name).read_text(encoding="utf-8").strip() == found.stdout.strip(), "run `make board`"
