@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from .drawing import Figure, csv_rows, inline, standalone
 from .errors import UnusableData
-from .figures import Figure, csv_rows, inline, standalone
 from .leaderboard import LOWER_IS_BETTER, Board, Entry, names, notes, written
 from .result import Result
 from .sections import headline, sections

@@ -133,7 +133,7 @@ def with_members(parts: Parts, estimator: Estimator) -> Estimator:
         If no installed estimator bears such a name.
     """
     members = getattr(estimator, "members", ())
-    if not any(isinstance(m, str) for m in members):
+    if not isinstance(members, tuple) or not any(isinstance(m, str) for m in members):
         return estimator
     named = (with_members(parts, parts.find("estimator", m)) if isinstance(m, str) else m for m in members)
     return replace(estimator, members=tuple(named))  # type: ignore[type-var]

@@ -15,6 +15,7 @@ from .files import Files, home
 from .loading import Parts, load
 from .metrics import gap_error
 from .parts import Backbone, Estimator, Signal, Task
+from .questions import with_members
 from .ranking import rank
 from .records import Recipe, TaskMatrix
 from .setting import check_targets, varied
@@ -113,7 +114,8 @@ def recommend(
     parts, store = parts or load(), store or Store(home())
     workspace = Workspace(files or Files(), store)
     wanted = _target(parts, target, kind, columns)
-    ranker, bone = _one(parts, "estimator", estimator, sets), _one(parts, "backbone", backbone, sets)
+    ranker = with_members(parts, _one(parts, "estimator", estimator, sets))
+    bone = _one(parts, "backbone", backbone, sets)
     if ORACLES_DATA & ranker.needs:
         raise UnusableData(f"estimator {ranker.name!r} knows transfers, and of a target of one's own there are none.")
     of_suite = parts.find("suite", suite)

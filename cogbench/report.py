@@ -82,6 +82,7 @@ def ranked(found: Sequence[Board], width: int | None = None) -> str:
     for board, (title, rows) in zip(found, tables(found).items(), strict=True):
         results = [row for row, entry in zip(rows, board.entries, strict=True) if entry.kind == "result"]
         same = [name for name in ("seeds", "examples") if len({row[name] for row in results}) < 2]
+        same += [name for name in rows[0] if not any(row[name] for row in rows)]
         drawn = [
             _with_bar(board, entry, {name: value for name, value in row.items() if name not in same}, columns(width))
             for row, entry in zip(rows, board.entries, strict=True)

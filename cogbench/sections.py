@@ -1,22 +1,24 @@
 """What the page of one result says, section by section; each leaves itself out where the result has nothing for it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from .comparing import agreement, apart, steadiness
+from .drawing import Figure
 from .errors import UnusableData
-from .figures import Figure, against_chance, agreement_map, prediction_dots, similarity_map, strips
+from .figures import against_chance, agreement_map, prediction_dots, similarity_map, strips
 from .guesses import Scored
 from .ranking import rank
 from .result import Result
 from .scorecard import tables
 from .taxonomy import tree
 
-
 CHANCE = 0.05  # of a channel lying above its null
+# What the figure calls what the estimator tells of each task and subject.
+PREDICTED = {"share": "share_above_shuffled", "score": "score", "error to that of shuffled": "error_to_shuffled"}
 
 
 @dataclass(frozen=True)
@@ -106,8 +108,8 @@ def _subjects(result: Result) -> Section | None:
             values[i, j] = np.nan if found is None else found
     alike, rankings, _, same = steadiness(matrices)
     text = (
-        f"The estimator gives each subject a matrix of its own. Two of them correlate by {_figure(alike)} in the mean, their "
-        f"rankings by {_figure(rankings)}, and they choose the same best source for {100 * same:.0f} % of targets.",
+        f"The estimator gives each subject a matrix of its own. Two of them correlate by {_figure(alike)} in the mean, "
+        f"their rankings by {_figure(rankings)}, and they have the same best source for {100 * same:.0f} % of targets.",
     )
     return Section("subjects", "Do the subjects agree?", text, agreement_map("subjects", names, values))
 
@@ -119,19 +121,20 @@ def _prediction(result: Result) -> Section | None:
         return None
     rows = [
         {"subject": subject, "task": task}
-        | {name: float(np.mean([of[subject][task][held] for of in seeds])) for name, held in PREDICTED.items()}
+        | {name: _mean(of[subject][task][held] for of in seeds) for name, held in PREDICTED.items()}
         for subject, of_task in seeds[0].items()
         for task in of_task
     ]
-    share = float(np.mean([row["share"] for row in rows]))
+    shares = [row["share"] for row in rows if row["share"] is not None]
+    if not shares:
+        return None
+    share = float(np.mean(shares))
     text = (
-        f"In the mean over tasks and subjects {100 * share:.0f} % of channels are predicted better than from shuffled stimuli; "
-        f"{100 * CHANCE:.0f} % would be by chance. A mapping that predicts nothing has similarities that say nothing.",
+        f"In the mean over tasks and subjects {100 * share:.0f} % of channels are predicted better than from shuffled "
+        f"stimuli; by chance it is {100 * CHANCE:.0f} %. "
+        "Similarities from a mapping that predicts nothing mean little.",
     )
     return Section("prediction", "Is the signal predicted?", text, prediction_dots(rows, CHANCE))
-
-
-PREDICTED = {"share": "share_above_shuffled", "score": "score", "error to that of shuffled": "error_to_shuffled"}
 
 
 def _tasks(result: Result) -> Section | None:
@@ -153,13 +156,14 @@ def _tasks(result: Result) -> Section | None:
 
 def _signal(result: Result) -> Section | None:
     """Tell all that is known of the signal: figures of its quality appear as the record has them."""
-    if result.signal_quality is None:
+    quality = result.signal_quality
+    if quality is None:
         return None
-    held = asdict(result.signal_quality)
-    notes = held.pop("notes", [])
-    held["channels"] = {subject: len(names) for subject, names in held["channels"].items()}
-    rows = tuple({"what": name.replace("_", " "), "value": value} for name, value in _flat(held))
-    return Section("signal", f"The signal: {result.signal}", tuple(map(_sentence, notes)), rows=rows)
+    held = asdict(quality)
+    held["channels"] = held.pop("n_channels") or {s: len(names) for s, names in quality.channels.items()}
+    notes = [f"Its reliability {quality.reliability}"] if quality.reliability else []
+    rows = tuple({"what": name.replace("_", " "), "value": value} for name, value in _flat(held) if name != "notes")
+    return Section("signal", f"The signal: {result.signal}", tuple(map(_sentence, [*notes, *quality.notes])), rows=rows)
 
 
 def _provenance(result: Result) -> Section:
@@ -169,7 +173,10 @@ def _provenance(result: Result) -> Section:
         "oracle": asdict(result.oracle) if result.oracle else None,
     }
     rows = tuple({"what": name, "value": value} for name, value in _flat(held))
-    notes = tuple(map(_sentence, result.notes))
+    made = result.provenance
+    where = "" if made.device == "none" else f" on {made.device}"
+    when = f"cogbench {made.cogbench}, {made.started[:16].replace('T', ' ')}, {made.seconds:.1f} s{where}."
+    notes = (when, *map(_sentence, result.notes))
     return Section("provenance", "What the figures came from", notes, rows=rows, folded="Data, models, settings, time")
 
 
@@ -194,6 +201,11 @@ def _flat(held: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]
             yield place, ", ".join(map(_leaf, value))
         elif value is not None:
             yield place, _leaf(value)
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
 
 
 def _figure(value: float | None) -> str:

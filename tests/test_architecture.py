@@ -31,7 +31,8 @@ LAYERS = (
     "engine evidence",
     "contracts guesses questions",
     "comparing leaderboard measuring recommendation scorecard taxonomy",  # what is made of guesses and results
-    "figures terminal",  # drawn · printed
+    "drawing terminal",  # figures · tables, bars
+    "figures",
     "report sections",
     "pages",
     "cache diagnosis fetching listing outlook protocol",

@@ -1,5 +1,6 @@
 """The door to disk and hub: the real clients against a stand-in of the hub, then without it; and local files."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -428,3 +429,79 @@ def test_a_package_carries_a_model():
     assert folder.name == "model" and source.id == "someone/name" and source.revision.startswith("sha256:")
     with pytest.raises(MissingData):
         Files(offline=True).model("someone/name", package="no_such_package")
+
+
+# --- what is made of local files, and odd tables
+
+
+def test_what_is_made_of_files_is_made_once_and_anew_for_other_contents(tmp_path):
+    source, made = tmp_path / "a.bin", []
+    source.write_bytes(b"one")
+
+    def fill(out):
+        made.append(out)
+        (out / "length.txt").write_text(str(len(source.read_bytes())))
+
+    folders = [Files().made("lengths/a", [source], fill, option=o) for o in (1, 1, 2)]
+    assert folders[0] == folders[1] != folders[2] and len(made) == 2
+    assert folders[0].parent == tmp_path / "home/lengths" and (folders[0] / "length.txt").read_text() == "3"
+    source.write_bytes(b"other")
+    assert (Files().made("lengths/a", [source], fill, option=1) / "length.txt").read_text() == "5"
+    (folders[0] / "length.txt").write_text("")
+    source.write_bytes(b"one")
+    assert (Files().made("lengths/a", [source], fill, option=1) / "length.txt").read_text() == "3"
+
+
+def test_what_cannot_be_made_leaves_nothing(tmp_path):
+    def fill(out):
+        (out / "half").touch()
+        raise UnusableData("it is cut short.")
+
+    with pytest.raises(UnusableData):
+        Files().made("a", [], fill)
+    assert not list((tmp_path / "home").rglob("half"))
+
+
+def test_a_files_hash_is_that_of_its_contents_and_remembered(tmp_path, monkeypatch):
+    file = tmp_path / "a.bin"
+    file.write_bytes(b"abc")
+    known = hashlib.sha256(b"abc").hexdigest()
+    assert Files().sha256(file) == known
+    monkeypatch.setattr(hashlib, "file_digest", None)
+    assert Files().sha256(file) == known
+    monkeypatch.undo()
+    file.write_bytes(b"abcd")
+    assert Files().sha256(file) == hashlib.sha256(b"abcd").hexdigest()
+
+
+@pytest.mark.parametrize(
+    "name, text, sentences",
+    [
+        (
+            "a.tsv",
+            'sentence\trt\n"No bell rang.\t1.5\nShe said "no".\t2.5\nHe left" early.\t3.5\n',
+            ['"No bell rang.', 'She said "no".', 'He left" early.'],
+        ),
+        ("b.csv", 'sentence,rt\n"She said ""no"", and left.",1.5\n"two\nlines",2.5\n', 2),
+        ("c.csv", 'sentence,rt\n"She said \\"no\\", and left.",1.5\n', ['She said "no", and left.']),
+        ("d.tsv", 'sentence\trt\n"Quoted, and closed."\t1.5\n\nAfter an empty line.\t2.5\n', 2),
+        ("e.csv", "\ufeffsentence,rt\n“Ça va ?” – 日本語,1.5\n", ["“Ça va ?” – 日本語"]),
+        (
+            "f.csv",
+            'sentence\n"one field\nin three\nlines"\n"and another"\n',
+            ["one field\nin three\nlines", "and another"],
+        ),
+    ],
+)
+def test_odd_quoting_swallows_no_line(tmp_path, name, text, sentences):
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8")
+    found = read_table(path).columns["sentence"]
+    assert len(found) == sentences if isinstance(sentences, int) else found == sentences
+
+
+def test_what_no_quoting_fits_is_refused(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("sentence,rt\n'Single, quoted',1.5\n")
+    with pytest.raises(UnusableData, match="Expected 2 columns, got 3"):
+        read_table(path)

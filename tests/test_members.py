@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cogbench import Estimator, Files, Store, TaskMatrix, UnknownName, hookimpl, load, run
+from cogbench import Estimator, Files, Store, TaskMatrix, UnknownName, hookimpl, load, recommend, run
 from cogbench.listing import described
 from cogbench.parts import decode, encode, members_of
 from cogbench.questions import with_members
@@ -76,3 +76,10 @@ def test_they_are_listed_by_their_names(toy_plugin):
     combination.register_estimators = hookimpl(lambda: [part], specname="register_estimators")
     (row,) = [r for r in described(load(combination), "estimator") if r["name"] == "sum"]
     assert row["options"] == "members=cra:dse"
+
+
+def test_a_recommendation_takes_them_too(parts, tmp_path):
+    how = {"suite": "toy", "parts": parts, "jobs": 0, "files": Files(offline=True), "store": Store(tmp_path / "store")}
+    run("dse", "toy", tasks=["toy-a", "toy-b", "toy-c"], **how)
+    found = recommend("toy-d", "sum", "toy", sets=["sum.members=dse:cra"], **how)
+    assert found.estimator == "sum[members=dse:cra]" and len(found.ranking) == 3

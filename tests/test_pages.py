@@ -12,7 +12,8 @@ from command import cogbench as ask
 from command import line
 from made_results import TASKS, TRUE, made
 
-from cogbench.figures import against_chance, similarity_map, standalone, strips
+from cogbench.drawing import standalone
+from cogbench.figures import against_chance, similarity_map, strips
 from cogbench.leaderboard import boards
 from cogbench.pages import board_page, report_page
 from cogbench.sections import sections
@@ -113,6 +114,11 @@ def test_subjects_and_predictions_have_sections_where_the_result_has_them():
     assert (
         len(shares) == 8 and shares == pytest.approx([0.2] * 8) and "20 % of channels" in made_of["prediction"].text[0]
     )
+    told[0]["prediction"]["S1"]["p"]["share_above_shuffled"] = told[1]["prediction"]["S1"]["p"][
+        "share_above_shuffled"
+    ] = None
+    lost = {s.key: s for s in sections(made(by_seed=[TRUE, TRUE], details=told))}["prediction"].figure
+    assert lost.rows[0]["share"] is None and "p 0.20" in lost.alt
     assert not {"subjects", "prediction", "signal"} & {s.key for s in sections(made())}
 
 

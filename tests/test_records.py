@@ -1,5 +1,7 @@
 """Records check themselves once, when made; samples hold each class in its share."""
 
+import hashlib
+import json
 from collections import Counter
 from dataclasses import FrozenInstanceError, replace
 
@@ -245,3 +247,19 @@ def test_the_size_of_a_data_set_is_its_rows_and_their_length():
     assert Dataset("tagging", words, ("O",), Source("x")).size == (1, 2)
     query = {"text": ["abcd"], "passages": [["abcd" * 2, "abcd" * 4]], "label": [[0, 1]]}
     assert Dataset("reranking", query, (), Source("x")).size == (2, (1 + 2 + 1 + 4) / 2)
+
+
+@pytest.mark.parametrize("shape", [(3, 5), (7, 900_000), (4, 0)])
+def test_large_responses_are_hashed_and_checked_in_parts(tmp_path, shape):
+    """The hash is that of all values as float64, row by row, whatever holds them."""
+    values = np.lib.format.open_memmap(tmp_path / "values.npy", "w+", np.float32, shape)
+    values[:, ::1000] = np.arange(shape[0])[:, None]
+    channels = tuple(map(str, range(shape[1])))
+    sentences = tuple(map(str, range(shape[0])))
+    mapped = np.load(tmp_path / "values.npy", mmap_mode="r")
+    recording = Recording(sentences, {"S": Responses(mapped, channels)}, "mV", Source("made up"))
+    digest = hashlib.sha256(json.dumps(sentences).encode())
+    digest.update(json.dumps(["S", channels]).encode())
+    digest.update(np.asarray(values, np.float64).tobytes())
+    assert recording.sha256 == digest.hexdigest() and recording.subjects["S"].present.all()
+    assert isinstance(recording.subjects["S"].values, np.memmap)

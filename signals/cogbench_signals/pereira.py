@@ -193,10 +193,10 @@ class _Subject(NamedTuple):
 def _others_sentences(held: Mapping[str, _Subject]) -> dict[str, UnusableData]:
     """Return for each subject whose sentences are not those of most others why it is left out."""
     most = Counter(h.sentences for h in held.values()).most_common(1)[0][0]
-    of = next(subject for subject, h in held.items() if h.sentences == most)
+    of, known = next(subject for subject, h in held.items() if h.sentences == most), {*most}
     faults = {}
     for subject, h in held.items():
-        if own := [s for s in h.sentences if s not in set(most)]:
+        if own := [s for s in h.sentences if s not in known]:
             faults[subject] = UnusableData(f"{len(own)} of its sentences are not those of {of}, such as {own[0]!r}.")
     return faults
 

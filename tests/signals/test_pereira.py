@@ -8,6 +8,7 @@ from types import ModuleType
 import numpy as np
 import pereira_files as made
 import pytest
+from cogbench_estimators.cnm import CNM
 from cogbench_signals import matlab, pereira
 from cogbench_signals.pereira import Pereira
 
@@ -69,7 +70,7 @@ def test_one_experiment(folder, number):
 
 
 def test_a_reading_by_row_number_is_caught(folder, monkeypatch):
-    """The same check fails for a loader that trusts the order of rows, or that counts columns from 0."""
+    """The same check fails for a loader that trusts the order of rows."""
     sentences = pereira._sentences
     monkeypatch.setattr(pereira, "_sentences", lambda *of: sorted(sentences(*of)))
     with pytest.raises(AssertionError, match="Not equal to tolerance"):
@@ -216,6 +217,30 @@ def test_hash_and_checks_do_not_copy_a_memory_map(folder):
     recording = ONE.read(Files(folder))
     plain = replace(recording, subjects={"P01": replace(recording.subjects["P01"], values=values)})
     assert plain.sha256 == recording.sha256
+
+
+def test_cnm_takes_what_varies_and_says_when_that_is_less_than_asked(folder):
+    responses = ONE.read(Files(folder)).subjects["P01"]
+    notes = []
+    assert len(CNM(channels=7).kept("P01", responses, notes.append)) == 7
+    assert len(CNM(channels=500).kept("P01", responses, notes.append)) == 12
+    assert notes == [
+        "cnm: subject P01: 7 of 12 channels drawn at random.",
+        "cnm: subject P01: 12 channels vary, fewer than channels=500.",
+    ]
+    with pytest.raises(UnusableData, match="cnm needs at least 3"):
+        CNM().refuse(replace(TWO, subjects=("P01",), regions=("few",)).read(Files(few(folder))))
+
+
+def few(folder):
+    """The same files with a region of two voxels."""
+
+    def named(values, held):
+        held["meta"]["atlases"][0, 2] = "few"
+        held["meta"]["roiColumns"][0, 2] = made.cell([np.array([[1.0], [2.0]])])
+
+    made.subject(folder / "pereira", "P01", "data", seed=1, change=named)
+    return folder
 
 
 # --- what is missing or broken

@@ -43,9 +43,9 @@ class Seen:
         """
         if self.of != CLASSES:
             raise Undefined(
-                "the target's answers are numbers, not classes"
+                "the answers are numbers, not classes"
                 if self.of == NUMBERS
-                else "the target's examples have not one answer each"
+                else "the examples have not one answer each"
             )
         return numbered(self.answers)
 
@@ -54,9 +54,9 @@ def numbered(labels: Array) -> Array:
     """Return labels (n_examples,) as the numbers of the classes that occur, from 0; Undefined as `Seen.classes`."""
     names, found, counts = np.unique(labels, return_inverse=True, return_counts=True)
     if len(names) < 2:
-        raise Undefined("all the target's examples are of one class")
+        raise Undefined("all examples are of one class")
     if counts.max() < 2:
-        raise Undefined("no class of the target has two examples")
+        raise Undefined("no class has two examples")
     return found
 
 

@@ -81,7 +81,7 @@ def knn(features: Array, answers: Array, neighbours: int = 3, classes: bool = Tr
         raise Undefined("there are not more examples than neighbours")
     answers = numbered(answers) if classes else np.asarray(answers, np.float64)
     if not classes and (not np.isfinite(answers).all() or not np.ptp(answers)):
-        raise Undefined("the target's numbers are all equal or not finite")
+        raise Undefined("the numbers are all equal or not finite")
     given = np.empty(len(answers))
     for start in range(0, len(features), 256):  # all distances at once could fill the memory
         rows = np.arange(start, min(start + 256, len(features)))

@@ -83,7 +83,7 @@ def logme(features: Array, answers: Array, classes: bool = True, null_space: Nul
     else:
         goals = np.asarray(answers, np.float64)[:, None]
         if not np.isfinite(goals).all() or not np.ptp(goals):
-            raise Undefined("the target's numbers are all equal or not finite")
+            raise Undefined("the numbers are all equal or not finite")
     u, s, _ = np.linalg.svd(features, full_matrices=False)
     real = s > s[0] * max(features.shape) * np.finfo(np.float64).eps
     u, sigma = u[:, real], s[real] ** 2  # (n_examples, rank), (rank,)

@@ -87,11 +87,9 @@ class Prompt:
         table = getattr(model, "get_input_embeddings", lambda: None)()
         if table is None:
             raise UnusableData("prompts need a backbone with token embeddings; mips takes tokens=text of any backbone.")
-        for p in model.parameters():
-            p.requires_grad_(False)
         draw = torch.Generator().manual_seed(self.seed)
         first = torch.randint(len(table.weight), (self.length,), generator=draw)
-        prompt = table.weight[first.to(table.weight.device)].clone().requires_grad_()
+        prompt = table.weight.detach()[first.to(table.weight.device)].clone().requires_grad_()
         n_outputs = _outputs(batches[0], n_labels)
         limit = prompt.shape[1] ** -0.5
         head = torch.empty(prompt.shape[1], n_outputs).uniform_(-limit, limit, generator=draw)
@@ -100,8 +98,7 @@ class Prompt:
         for batch in _shuffled(batches, self.steps, self.seed):
             out = self._out(model, table, prompt, head, batch)
             loss = -log_likelihood(out, _answers(batch), batch.get("attention_mask")).mean()
-            optimizer.zero_grad()
-            loss.backward()
+            prompt.grad, head.grad = torch.autograd.grad(loss, [prompt, head])  # none of the backbone's weights
             optimizer.step()
         return prompt.detach().float().cpu().numpy()
 

@@ -86,29 +86,28 @@ class TSNS:
         n = self.neurons or max(1, round(self.share * n_neurons))
         if n > n_neurons:
             raise UnusableData(f"{self.name}: neurons={n}, but the backbone has {n_neurons} in its layers.")
-        found: dict[str, Array | Undefined] = {}
+        found, lacking = dict[str, Array](), dict[str, str]()
         for task in evidence.tasks:
             try:
                 found[task] = self.importance(evidence, task, n)
             except Undefined as reason:
-                found[task] = reason
-        known = {task: chosen(m, n) for task, m in found.items() if not isinstance(m, Undefined)}
+                lacking[task] = str(reason)
+        known = {task: chosen(m, n) for task, m in found.items()}
         for task in sorted(known):
             shares = " ".join(f"{share:.2f}" for share in fingerprint(known[task], sizes))
             evidence.note(f"{self.name}: shares of {task}'s {n} neurons in layers 1 to {len(sizes)}: {shares}.")
 
         def score(source: str, target: str) -> float:
-            importance = [found[source], found[target]]
-            for of in importance:
-                if isinstance(of, Undefined):
-                    raise of
+            for task in (source, target):
+                if task in lacking:
+                    raise Undefined(lacking[task])
             a, b = known[source], known[target]
             if self.similarity_ == "fingerprint":
                 return cosine(fingerprint(a, sizes), fingerprint(b, sizes))
             if self.similarity_ == "jaccard":
                 return jaccard(a, b)
             if self.similarity_ == "spearman":
-                return _spearman(*importance)  # type: ignore[arg-type]
+                return _spearman(found[source], found[target])
             return self._zero_shot(evidence, source, target, a)
 
         return of_pairs(evidence, self.name, score)
@@ -121,11 +120,11 @@ class TSNS:
         Undefined
             If the task's examples have not one answer each, or tell none of its neurons apart.
         """
+        seen = self.features.seen(evidence, None, task)
+        features, answers = checked(seen.features), _answers(seen)
 
         def compute() -> dict[str, Array]:
-            seen = self.features.seen(evidence, None, task)
-            answers = _answers(seen)
-            return {"importance": self.of(checked(seen.features), answers, seen.of == CLASSES, n)}
+            return {"importance": self.of(features, answers, seen.of == CLASSES, n)}
 
         return evidence.keep("importance", compute, task=task, n=n)["importance"]
 

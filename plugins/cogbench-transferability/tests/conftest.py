@@ -8,11 +8,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
 
 import pytest
-from hypothesis import HealthCheck, settings
 
-# A busy machine is slow, which is no fault of a test.
-settings.register_profile("competitors", deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("competitors")
 sys.path.insert(0, str(Path(__file__).parent))
 
 

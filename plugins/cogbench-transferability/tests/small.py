@@ -6,8 +6,12 @@ from typing import Any
 
 import torch
 import transformers
+from hypothesis import HealthCheck, settings
 
 from cogbench import Card, TaskMatrix
+
+# A busy machine is slow, which is no fault of a test.
+drawn_often = settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 
 WORDS, DIMS, LAYERS, PIECES = 40, 16, 2, 7
 

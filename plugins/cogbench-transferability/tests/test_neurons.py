@@ -21,7 +21,7 @@ from cogbench_transferability.vocabulary import jaccard
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
-from small import Small, model_of
+from small import Small, drawn_often, model_of
 
 from cogbench import UnusableData
 
@@ -78,6 +78,7 @@ def test_multi_tsns_finds_them_too():
     assert 0 < found.min() and found.max() <= 3 * 2
 
 
+@drawn_often
 @given(st.integers(1, 12), st.integers(0, 10_000))
 def test_selection_and_fingerprint(n, seed):
     m = np.random.default_rng(seed).integers(4, size=12).astype(float)
@@ -123,7 +124,7 @@ def test_tsns_of_all_kinds(kinds):
     assert np.isnan(found.values[lost]).all() and np.isnan(found.values[:, lost]).all()
     kept = found.values[~lost][:, ~lost]
     assert np.isfinite(kept[~np.eye(4, dtype=bool)]).all() and np.array_equal(kept, kept.T, equal_nan=True)
-    assert evidence.notes[-1] == ("tsns: no score for 18 of 30 pairs: the target's examples have not one answer each.")
+    assert evidence.notes[-1] == ("tsns: no score for 18 of 30 pairs: the examples have not one answer each.")
     shown = [n for n in evidence.notes if "shares of" in n]
     assert len(shown) == 4 and shown[0].startswith("tsns: shares of classes's 4 neurons in layers 1 to 2: ")
     assert sum(map(float, shown[0].rstrip(".").split()[-2:])) == pytest.approx(1)

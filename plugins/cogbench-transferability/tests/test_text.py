@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from sklearn.metrics.pairwise import cosine_similarity
-from small import Small
+from small import Small, drawn_often
 
 from cogbench import Card, UnusableData
 
@@ -105,6 +105,7 @@ def test_vocabulary_of_tasks():
     assert Vocabulary(words=9, measure="jaccard").similarity(evidence).values[0, 1] == 0.25
 
 
+@drawn_often
 @given(st.lists(st.integers(0, 9), min_size=1), st.lists(st.integers(0, 9), min_size=1))
 def test_overlaps_are_symmetric_and_bounded(a, b):
     assert 0 <= jaccard(a, b) == jaccard(b, a) <= 1

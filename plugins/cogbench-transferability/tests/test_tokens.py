@@ -8,7 +8,7 @@ from cogbench_transferability.pairs import Undefined
 from cogbench_transferability.prompts import Prompt
 from hypothesis import given
 from hypothesis import strategies as st
-from small import Small, batches_of, model_of
+from small import Small, batches_of, drawn_often, model_of
 
 from cogbench import UnusableData
 
@@ -31,6 +31,7 @@ def test_pairs_of_neighbours_are_compared_place_by_place():
     assert token_similarity(a, b, "bigram") == pytest.approx(expected)
 
 
+@drawn_often
 @given(st.integers(0, 10_000))
 def test_it_is_bounded_its_own_best_and_blind_to_order_and_length(seed):
     rng = np.random.default_rng(seed)

@@ -15,7 +15,7 @@ from cogbench import Files, MissingData, Store, load, run
 
 FEW = Features(examples=20)
 QUICK = [
-    TaskEmb(components=("embeddings", "layers", "cls", "parameters"), examples=8),
+    TaskEmb(examples=8),
     TSNS(draws=1, trees=5, features=Features(examples=20, layers="all")),
     MIPS(features=Features(examples=10, pooling="mean")),
     MIPS(tokens="prompt", prompt=Prompt(length=3, steps=3, examples=20), name="mips-prompt"),

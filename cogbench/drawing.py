@@ -1,0 +1,177 @@
+"""How figures are drawn: matplotlib in pixels, colours that a page can set, SVG for pages and for files."""
+
+import io
+import re
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+from math import floor, log10
+from typing import Any
+
+import numpy as np
+
+from .records import Array
+
+# A page gives these colours its own values, light and dark; a file keeps them, on white.
+INK, MUTED, ACCENT, SOFT = "#1b1c21", "#5d616c", "#0b5cad", "#c9ced8"
+MAP = "YlGnBu"  # told apart by the colour-blind and in grey print; dark is more alike, or better
+FONTS = "'DejaVu Sans', Verdana, sans-serif"  # as wide as what matplotlib measures with
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure: `svg` is `width` pixels wide, `alt` says in words what it shows, `rows` are its numbers."""
+
+    name: str
+    title: str
+    alt: str
+    svg: str
+    width: int
+    rows: list[dict[str, Any]]
+
+
+class Canvas:
+    """A matplotlib figure measured in pixels from its upper left corner."""
+
+    def __init__(self, width: float, height: float):
+        from matplotlib.figure import Figure as Drawing
+
+        self.width, self.height = width, height
+        self.drawing = Drawing(figsize=(width / 72, height / 72))
+
+    def axes(self, left: float, top: float, width: float, height: float) -> Any:
+        """Return axes at a place, all in pixels."""
+        bottom = self.height - top - height
+        found = self.drawing.add_axes(
+            (left / self.width, bottom / self.height, width / self.width, height / self.height), facecolor="none"
+        )
+        found.tick_params(colors=INK, labelsize=11, length=0)
+        found.xaxis.label.set(color=INK, size=11)
+        found.yaxis.label.set(color=MUTED, size=11)
+        for spine in found.spines.values():
+            spine.set_color(MUTED)
+        return found
+
+    def figure(self, name: str, title: str, alt: str, rows: list[dict[str, Any]]) -> Figure:
+        """Return what was drawn."""
+        import matplotlib
+
+        out = io.StringIO()
+        # Names are shown as they are, and the same result gives the same bytes.
+        settings: Any = {"svg.fonttype": "none", "svg.hashsalt": name}
+        bare = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+        with matplotlib.rc_context(settings), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a letter that the measuring font lacks; the reader's has it
+            for text in self.drawing.findobj(matplotlib.text.Text):
+                text.set_parse_math(False)
+            self.drawing.savefig(out, format="svg", metadata=bare, transparent=True)
+        svg = re.sub(r"font-family: [^;]*;", f"font-family: {FONTS};", out.getvalue())
+        return Figure(name, title, alt, svg, round(self.width), rows)
+
+
+def cells(
+    plot: Canvas,
+    axes: Any,
+    values: Array,
+    names: tuple[Sequence[str], Sequence[str]],
+    what: str,
+    *,
+    upright: bool = False,
+    first_on_top: bool = False,
+) -> None:
+    """Draw coloured cells, their row and column names, and the scale at the right edge."""
+    low, high = _ends(values)
+    many = values.size > 2000  # that many paths are megabytes
+    edges = [np.arange(n + 1) - 0.5 for n in values.shape[::-1]]
+    style = {"rasterized": True} if many else {"edgecolors": "white", "linewidth": 1}
+    shade = f"{MAP}_r" if first_on_top else MAP
+    drawn = axes.pcolormesh(*edges, np.ma.masked_invalid(values), cmap=shade, vmin=low, vmax=high, **style)
+    axes.set(ylim=(len(values) - 0.5, -0.5))
+    axes.set_xticks(range(values.shape[1]), names[1], rotation=0 if upright else 90)
+    axes.set_yticks(range(values.shape[0]), names[0])
+    axes.xaxis.tick_top()
+    axes.spines[:].set_visible(False)
+    box = axes.get_position()
+    high_px = min(box.height * plot.height, 180)
+    scale = plot.axes(plot.width - 62, (1 - box.y1) * plot.height, 12, high_px)
+    bar = plot.drawing.colorbar(drawn, cax=scale)
+    bar.outline.set_visible(False)
+    if first_on_top:
+        scale.invert_yaxis()
+        scale.set_yticks(sorted({1, round(high)}))
+    else:
+        scale.locator_params(axis="y", nbins=5)
+    scale.tick_params(colors=INK, labelsize=10, length=0)
+    scale.set_ylabel(what, size=10, color=MUTED)
+
+
+def numbers(axes: Any, values: Array, write: Callable[[float], str], size: int = 9) -> None:
+    """Write the values into their cells."""
+    for (i, j), value in np.ndenumerate(values):
+        if np.isfinite(value):
+            axes.text(j, i, write(value), ha="center", va="center", fontsize=size, color=ink_on(axes, value))
+
+
+def ink_on(axes: Any, value: float) -> str:
+    """Return black or white, whichever is read better on the colour of a value."""
+    if not np.isfinite(value):
+        return INK
+    red, green, blue, _ = axes.collections[0].to_rgba(value)
+    return "black" if 0.2126 * red**2.2 + 0.7152 * green**2.2 + 0.0722 * blue**2.2 > 0.18 else "white"
+
+
+def shown(values: Array) -> Callable[[float], str]:
+    """Return how numbers are written so that two of them can be told apart in a small cell."""
+    low, high = _ends(values)
+    digits = min(max(1 - floor(log10(high - low)), 0), 3)
+    if max(abs(low), abs(high)) < 1000:
+        return lambda v: f"{v:.{digits}f}"
+    return lambda v: f"{v / 1000:.3g}k" if abs(v) < 1e6 else f"{v / 1e6:.3g}M"
+
+
+def _ends(values: Array) -> tuple[float, float]:
+    known = values[np.isfinite(values)]
+    low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
+    return (low, high) if high > low else (low - 0.5, high + 0.5)
+
+
+def room(names: Sequence[str] | dict[str, Any]) -> int:
+    """Return the pixels that the longest name takes, and a bit of air."""
+    return 7 * max(longest(names), 4) + 8
+
+
+def longest(names: Sequence[str] | dict[str, Any]) -> int:
+    """Return the number of letters of the longest name; nobody reads more than 40."""
+    return min(max(map(len, names), default=1), 40)
+
+
+def number(value: float) -> float | None:
+    """Return a number, None if there is none."""
+    return float(value) if np.isfinite(value) else None
+
+
+def inline(figure: Figure) -> str:
+    """Return the SVG for a page: in the page's colours, and without what would clash with its other parts."""
+    svg = re.sub(r"\s+", " ", figure.svg[figure.svg.index("<svg") :])
+    svg = re.sub(r'<g id="[^"]*"', "<g", svg)
+    svg = re.sub(r"<style.*?</style>", "", svg)
+    for colour, name in {INK: "ink", MUTED: "muted", ACCENT: "accent", SOFT: "soft"}.items():
+        svg = svg.replace(colour, f"var(--{name})")
+    svg = svg.replace("stroke: #ffffff", "stroke: var(--page)")  # the lines between cells
+    head, body = svg.split(">", 1)
+    box = re.search(r'viewBox="[^"]*"', head)
+    return f'<svg {box[0] if box else ""} width="{figure.width}" aria-hidden="true">{body}'
+
+
+def standalone(figure: Figure) -> str:
+    """Return the SVG for a file: on white, with its alternative text."""
+    start = figure.svg.index(">", figure.svg.index("<svg")) + 1
+    title = f"<title>{escape(figure.title)}</title><desc>{escape(figure.alt)}</desc>"
+    return f'{figure.svg[:start]}{title}<rect width="100%" height="100%" fill="white"/>{figure.svg[start:]}'
+
+
+def csv_rows(figure: Figure) -> Iterator[dict[str, Any]]:
+    """Yield a figure's numbers for a csv file: what is not known is empty."""
+    for row in figure.rows:
+        yield {name: "" if value is None else value for name, value in row.items()}
