@@ -10,11 +10,13 @@ from importlib import metadata
 from pathlib import Path
 
 import numpy as np
+from cogbench_tasks.mini import SKILLS
 
-from cogbench import Files, Store, engine, load
+from cogbench import Files, Store, engine, load, rank
 from cogbench.cells import Workspace
 from cogbench.files import home
-from cogbench.oracles import write_oracle
+from cogbench.oracles import shown, write_oracle
+from cogbench.report import grid, render_tables
 from cogbench.transfer import measured, trainings
 
 SHIPPED = Path(__file__).parents[1] / "tasks" / "cogbench_tasks" / "oracles"
@@ -53,15 +55,52 @@ def main() -> None:
 
 
 def report(oracle, errors) -> None:
-    """Print the table and, for each target, the spread of its sources in standard errors of the evaluation."""
-    names, values = oracle.transfers.targets, oracle.transfers.values
-    print("source".ljust(14), *(n.removeprefix("mini-").rjust(8) for n in names))
-    for name, row in zip(names, values, strict=True):
-        print(name.ljust(14), *("       -" if np.isnan(v) else f"{v:8.3f}" for v in row))
-    spread = np.nanstd(values, axis=0, ddof=1)
-    for label, row in {"no transfer": oracle.no_transfer, "spread (sd)": spread, "eval. error": errors}.items():
-        print(label.ljust(14), *(f"{v:8.3f}" for v in row))
-    print("ratio".ljust(14), *(f"{v:8.1f}" for v in spread / errors))
+    """Print the table, the spread of each target's sources in standard errors, and what of the planted shows."""
+    print(render_tables({oracle.name: shown(oracle)}, "markdown", []))
+    spread = np.nanstd(oracle.transfers.values, axis=0, ddof=1)
+    told = ", ".join(f"{t} {r:.1f}" for t, r in zip(oracle.transfers.targets, spread / errors, strict=True))
+    print(f"\nspread of the sources in standard errors of the evaluation: {told}\n")
+    print(grid(planted(oracle), "markdown"))
+    gap, p = sharing(oracle)
+    print(f"\nmean rank of sources that share a skill less that of others: {gap:+.2f}, permutation p {p:.3f}")
+
+
+def shares(oracle):
+    """Return which source shares a skill with which target: (n_sources, n_targets) of bool."""
+    skills = {t: SKILLS[t.replace("mini-shuffled", "mini")] for t in oracle.transfers.targets}
+    return np.array([[bool(skills[s] & skills[t]) for t in skills] for s in skills])
+
+
+def planted(oracle):
+    """Return for each target its best source, whether that shares a skill, and the means of those that do and others."""
+    matrix, of, rows = oracle.transfers, shares(oracle), []
+    for j, target in enumerate(matrix.targets):
+        column, others = matrix.values[:, j], np.arange(len(matrix.sources)) != j
+        best = int(np.nanargmax(column))
+        rows.append(
+            {
+                "target": target,
+                "skills": ", ".join(sorted(SKILLS[target.replace("mini-shuffled", "mini")])),
+                "best source": f"{matrix.sources[best]}{' (shares)' if of[best, j] else ''}",
+                "sharing": f"{column[of[:, j] & others].mean():.3f} ({(of[:, j] & others).sum()})",
+                "others": f"{column[~of[:, j] & others].mean():.3f} ({(~of[:, j] & others).sum()})",
+                "no transfer": f"{oracle.no_transfer[j]:.3f}",
+            }
+        )
+    return rows
+
+
+def sharing(oracle, draws=10_000):
+    """Return by how much sources that share a skill rank better, and the share of relabellings of the tasks as good."""
+    ranks, of = rank(oracle.transfers).ranks, shares(oracle)
+    off = np.isfinite(ranks)
+
+    def gap(shared):
+        return ranks[shared & off].mean() - ranks[~shared & off].mean()
+
+    rng, n = np.random.default_rng(0), len(of)
+    drawn = [gap(of[np.ix_(order, order)]) for order in (rng.permutation(n) for _ in range(draws))]
+    return gap(of), float((1 + np.sum(np.array(drawn) <= gap(of))) / (1 + draws))
 
 
 if __name__ == "__main__":
