@@ -72,7 +72,7 @@ def shares(oracle):
 
 
 def planted(oracle):
-    """Return for each target its best source, whether that shares a skill, and the means of those that do and others."""
+    """Return for each target its best source, whether that shares a skill, and the means of those that do or not."""
     matrix, of, rows = oracle.transfers, shares(oracle), []
     for j, target in enumerate(matrix.targets):
         column, others = matrix.values[:, j], np.arange(len(matrix.sources)) != j

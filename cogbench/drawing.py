@@ -16,6 +16,7 @@ from .records import Array
 # A page gives these colours its own values, light and dark; a file keeps them, on white.
 INK, MUTED, ACCENT, SOFT = "#1b1c21", "#5d616c", "#0b5cad", "#c9ced8"
 MAP = "YlGnBu"  # told apart by the colour-blind and in grey print; dark is more alike, or better
+LETTERS = 32  # of a name; the rest is cut
 FONTS = "'DejaVu Sans', Verdana, sans-serif"  # as wide as what matplotlib measures with
 
 
@@ -88,8 +89,8 @@ def cells(
     shade = f"{MAP}_r" if first_on_top else MAP
     drawn = axes.pcolormesh(*edges, np.ma.masked_invalid(values), cmap=shade, vmin=low, vmax=high, **style)
     axes.set(ylim=(len(values) - 0.5, -0.5))
-    axes.set_xticks(range(values.shape[1]), names[1], rotation=0 if upright else 90)
-    axes.set_yticks(range(values.shape[0]), names[0])
+    axes.set_xticks(range(values.shape[1]), [short(name) for name in names[1]], rotation=0 if upright else 90)
+    axes.set_yticks(range(values.shape[0]), [short(name) for name in names[0]])
     axes.xaxis.tick_top()
     axes.spines[:].set_visible(False)
     box = axes.get_position()
@@ -142,8 +143,14 @@ def room(names: Sequence[str] | dict[str, Any]) -> int:
 
 
 def longest(names: Sequence[str] | dict[str, Any]) -> int:
-    """Return the number of letters of the longest name; nobody reads more than 40."""
-    return min(max(map(len, names), default=1), 40)
+    """Return the number of letters of the longest name, as far as figures show it."""
+    return min(max(map(len, names), default=1), LETTERS)
+
+
+def short(name: str, most: int = 0) -> str:
+    """Return a name as figures show it; the numbers beside them have it whole."""
+    most = most or LETTERS
+    return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
 def number(value: float) -> float | None:

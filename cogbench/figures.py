@@ -5,7 +5,22 @@ from typing import Any
 
 import numpy as np
 
-from .drawing import ACCENT, INK, MUTED, SOFT, Canvas, Figure, cells, ink_on, longest, number, numbers, room, shown
+from .drawing import (
+    ACCENT,
+    INK,
+    MUTED,
+    SOFT,
+    Canvas,
+    Figure,
+    cells,
+    ink_on,
+    longest,
+    number,
+    numbers,
+    room,
+    short,
+    shown,
+)
 from .evaluation import chance_law
 from .ranking import Ranking, rank
 from .records import Array, TaskMatrix
@@ -70,7 +85,7 @@ def strips(result: Result) -> Figure:
     for row in rows if named else ():
         place = (row["place"] - 1, result.targets.index(row["target"]))
         ink = ink_on(axes, values[place[1], place[0]])
-        axes.text(place[0], place[1] - 0.16, row["source"], ha="center", va="center", fontsize=8, color=ink)
+        axes.text(place[0], place[1] - 0.16, short(row["source"], 18), ha="center", va="center", fontsize=8, color=ink)
         figure = "" if row["true rank"] is None else f"{row['true rank']:g}"
         axes.text(place[0], place[1] + 0.22, figure, ha="center", va="center", fontsize=10, color=ink, weight="bold")
     if not named:
@@ -112,7 +127,7 @@ def against_chance(result: Result) -> Figure:
     below.set(
         xlim=limits, ylim=(len(points) - 0.3, -0.8), xlabel="TRS: mean true rank of the predicted best, 1 is best"
     )
-    below.set_yticks(range(len(points)), points)
+    below.set_yticks(range(len(points)), [short(name) for name in points])
     if limits[1] < 16:
         below.set_xticks(range(1, int(limits[1]) + 1))
     for axes in (law, below):
@@ -175,7 +190,7 @@ def prediction_dots(rows: list[dict[str, Any]], chance: float) -> Figure:
         ylim=(len(tasks) - 0.4, -0.6),
         xlim=(-0.02, max(1.05 * max(map(max, filter(None, of_task.values()))), 2 * chance)),
     )
-    axes.set_yticks(range(len(tasks)), tasks)
+    axes.set_yticks(range(len(tasks)), [short(task) for task in tasks])
     axes.set_xlabel("share of channels above shuffled stimuli; dashed: chance")
     axes.spines[["top", "right", "left"]].set_visible(False)
     means = [f"{task} {np.mean(of_task[task]):.2f}" for task in tasks]

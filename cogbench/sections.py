@@ -161,7 +161,7 @@ def _signal(result: Result) -> Section | None:
         return None
     held = asdict(quality)
     held["channels"] = held.pop("n_channels") or {s: len(names) for s, names in quality.channels.items()}
-    notes = [f"Its reliability {quality.reliability}"] if quality.reliability else []
+    notes = [f"reliability {quality.reliability}"] if quality.reliability else []
     rows = tuple({"what": name.replace("_", " "), "value": value} for name, value in _flat(held) if name != "notes")
     return Section("signal", f"The signal: {result.signal}", tuple(map(_sentence, [*notes, *quality.notes])), rows=rows)
 

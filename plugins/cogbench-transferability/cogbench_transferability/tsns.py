@@ -1,7 +1,7 @@
 """Neuron fingerprints: which neurons of the bare backbone tell a task's answers, and in which layers do they lie?"""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -126,7 +126,10 @@ class TSNS:
         def compute() -> dict[str, Array]:
             return {"importance": self.of(features, answers, seen.of == CLASSES, n)}
 
-        return evidence.keep("importance", compute, task=task, n=n)["importance"]
+        # What importance does not hang on is left out of its key: all comparisons share the forests.
+        own = replace(self, similarity_="fingerprint", neurons=None, share=1.0)
+        kept = evidence.keep("importance", compute, of=own, task=task, n=n if self.pairs else None)
+        return kept["importance"]
 
     def of(self, features: Array, answers: Array, classes: bool, n: int) -> Array:
         """Return each neuron's importance (n_neurons,): the combination of draws, or the sum over pairs of halves."""

@@ -145,6 +145,17 @@ def test_other_comparisons(kinds, similarity):
         assert found[0, 1] == pytest.approx(1) and np.isfinite(found[~np.eye(4, dtype=bool)]).all()
 
 
+def test_all_comparisons_share_the_forests(kinds):
+    evidence = kinds.fresh()
+    QUICK.similarity(evidence)
+    n = len(evidence.kept)
+    for other in ({"similarity_": "jaccard"}, {"neurons": 7}, {"neurons": None, "share": 0.5}):
+        replace(QUICK, **other).similarity(evidence)
+    assert len(evidence.kept) == n
+    replace(QUICK, pairs=1).similarity(evidence)
+    assert len(evidence.kept) == n + 4
+
+
 def test_multi_tsns_of_tasks(kinds):
     evidence = Small(kinds.models, {t: kinds.of[t] for t in ("classes", "classes-3", "numbers")}, kinds.labels)
     found = replace(QUICK, pairs=2).similarity(evidence)
