@@ -333,7 +333,7 @@ class Similarity:
 
     def details(self, workspace: Workspace) -> dict[str, Any]:
         """Return what the estimator left for machines."""
-        return self._told(workspace)["details"]
+        return self._told(workspace).get("details", {})
 
     def _told(self, workspace: Workspace) -> dict[str, Any]:
         return json.loads((workspace.folder(self) / "notes.json").read_text())

@@ -3,6 +3,7 @@
 import json
 import math
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -219,6 +220,7 @@ def rows(values: Array) -> list[list[float | None]]:
     return [[None if math.isnan(v) else float(v) for v in row] for row in values]
 
 
+@cache  # made once: it takes longer than reading a result
 def _adapter() -> Any:
     from pydantic import TypeAdapter
 

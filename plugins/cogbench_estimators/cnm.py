@@ -10,6 +10,7 @@ from cogbench import Array, Recording, Responses, TaskMatrix, UnusableData, hook
 
 from .dse import representations, unit_rows
 from .mapping import Score, above_null, channel_scores, compressed, fit, moments, z_scored
+from .ridge import chosen, predicted
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,9 +45,12 @@ class CNM:
         Of each training.
     average : {"matrices", "vectors"}
         Over subjects and seeds: of the similarities, or of the vectors before they are compared.
-    solver : {"compressed", "plain"}
+    penalties : tuple of float
+        Of the solver `ridge`, in units of the mean square of a representation; each task takes one in each outer fold.
+    solver : {"compressed", "plain", "ridge"}
         With more channels than training stimuli, map to as many combinations of channels as there are stimuli, or to
-        all channels; otherwise the two are the same. They differ by less than two seeds of the same solver.
+        all channels; otherwise the two are the same. They differ by less than two seeds of the same solver. `ridge`
+        maps linearly, in closed form: the seeds then only draw the folds. It is that of `cnm-ridge`.
 
     References
     ----------
@@ -63,7 +67,8 @@ class CNM:
     batch_size: int = 128
     learning_rate: float = 1e-3
     average: Literal["matrices", "vectors"] = "matrices"
-    solver: Literal["compressed", "plain"] = "compressed"
+    penalties: tuple[float, ...] = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0, 1000.0)
+    solver: Literal["compressed", "plain", "ridge"] = "compressed"
     name: str = "cnm"
     needs: frozenset[str] = frozenset({"representations", "responses"})
 
@@ -146,7 +151,7 @@ class CNM:
 
     def refuse_few(self, subject: str, n_stimuli: int) -> None:
         """Raise UnusableData if the folds would be empty."""
-        searched = len(self.hidden) > 1
+        searched = len(self.penalties if self.solver == "ridge" else self.hidden) > 1
         if self.folds < 2 or (searched and self.inner_folds < 2):
             raise UnusableData(
                 f"{self.name}: folds={self.folds}, inner_folds={self.inner_folds}; both must be at least 2."
@@ -189,13 +194,20 @@ class CNM:
         inputs, targets = torch.from_numpy(x).to(device), torch.from_numpy(y).to(device)
         folds = np.array_split(np.random.default_rng(seed).permutation(len(y)), self.folds)
         sums = torch.zeros(6, len(x), y.shape[1], dtype=torch.float64, device=device)
+        products = targets.double() @ targets.double().T if self.solver == "ridge" else None
         for k, test in enumerate(folds):
             train = np.concatenate(folds[:k] + folds[k + 1 :])
-            choice = self.choose(inputs, targets, train, (seed, k))  # (n_tasks,)
+            if products is not None:
+                choice = chosen(inputs, products, np.array_split(train, self.inner_folds), self.penalties)  # (n_tasks,)
+            else:
+                choice = self.choose(inputs, targets, train, (seed, k))
             for i in np.unique(choice):
                 tasks = torch.from_numpy(np.flatnonzero(choice == i)).to(device)
-                predicted = self.predict(inputs[tasks], targets, train, test, self.hidden[i], (seed, k, 0))
-                sums[:, tasks] += moments(targets[test], predicted)
+                if products is not None:
+                    made = predicted(inputs[tasks], targets, train, test, self.penalties[i])
+                else:
+                    made = self.predict(inputs[tasks], targets, train, test, self.hidden[i], (seed, k, 0))
+                sums[:, tasks] += moments(targets[test], made)
         return sums.cpu().numpy()
 
     def choose(self, x: "Tensor", y: "Tensor", train: Array, key: tuple[int, ...]) -> Array:
@@ -252,4 +264,4 @@ def cosines(vectors: Array) -> Array:
 
 @hookimpl
 def register_estimators() -> "Iterable[Estimator]":
-    return [CNM()]
+    return [CNM(), CNM(name="cnm-ridge", solver="ridge")]

@@ -11,9 +11,13 @@ from cogbench import Array, TaskMatrix, UnusableData, hookimpl
 from .dse import Comparison, representations, unit_rows
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from cogbench import Estimator, Evidence
 
 Dissimilarity = Literal["correlation", "euclidean", "canberra"]
+Form = Literal["rdm", "rsm"]
+HELD = 50_000_000  # dissimilarities of all tasks that are held at once: 400 MB
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,10 @@ class CRA:
         Between the representations of two stimuli; correlation is 1 - Pearson's r.
     similarity_ : {"cosine", "pearson", "spearman"}
         How two RDMs are compared. The paper's pair is correlation with cosine.
+    form : {"rdm", "rsm"}
+        Compare dissimilarities, or 1 less them, as the released code can. It changes the cosine only.
+    pairs : int
+        With spearman, whose ranks must be held: at most so many pairs of stimuli, beyond that a random sample of them.
 
     Notes
     -----
@@ -39,6 +47,8 @@ class CRA:
 
     dissimilarity: Dissimilarity = "correlation"
     similarity_: Comparison = "cosine"
+    form: Form = "rdm"
+    pairs: int = 10_000_000
     name: str = "cra"
     needs: frozenset[str] = frozenset({"representations"})
 
@@ -61,9 +71,19 @@ class CRA:
                     f"{self.name}: {lost} of {total} representations are constant; their dissimilarities are set to 0."
                 )
             if self.similarity_ != "spearman" and without_pairs_is_faster(patterns):
-                return TaskMatrix.square(evidence.tasks, compare_without_pairs(patterns, self.similarity_))
-        rdms = np.stack([rdm(p, self.dissimilarity) for p in patterns])  # (n_tasks, n_pairs)
-        return TaskMatrix.square(evidence.tasks, compare(rdms, self.similarity_))
+                found = compare_without_pairs(patterns, self.similarity_, self.form)
+                return TaskMatrix.square(evidence.tasks, found)
+        refuse_few(patterns[0])
+        n_pairs = len(patterns[0]) * (len(patterns[0]) - 1) // 2
+        if self.similarity_ == "spearman" and n_pairs > self.pairs:
+            evidence.note(f"{self.name}: {self.pairs} of {n_pairs} pairs of stimuli drawn at random.")
+            rdms = np.stack(sampled(patterns, self.dissimilarity, self.pairs))  # (n_tasks, n_drawn)
+        elif self.similarity_ != "spearman" and n_pairs * len(patterns) > HELD:
+            found = compare_moments(*by_blocks(patterns, self.dissimilarity), n_pairs, self.similarity_, self.form)
+            return TaskMatrix.square(evidence.tasks, found)
+        else:
+            rdms = np.stack([rdm(p, self.dissimilarity) for p in patterns])  # (n_tasks, n_pairs)
+        return TaskMatrix.square(evidence.tasks, compare(rdms if self.form == "rdm" else 1 - rdms, self.similarity_))
 
 
 NOISE = 1e-14  # a correlation dissimilarity of this size is the rounding of 1 - 1
@@ -125,7 +145,9 @@ def without_pairs_is_faster(patterns: Sequence[Array]) -> bool:
     return 2 * len(patterns[0]) > sum(p.shape[1] for p in patterns)
 
 
-def compare_without_pairs(patterns: Sequence[Array], comparison: Literal["cosine", "pearson"]) -> Array:
+def compare_without_pairs(
+    patterns: Sequence[Array], comparison: Literal["cosine", "pearson"], form: Form = "rdm"
+) -> Array:
     """Similarity of each two correlation RDMs from products of the features: linear in the number of stimuli.
 
     With z_i the centred rows of length 1 and u_i = z_i - mean(z), a dissimilarity is
@@ -160,14 +182,106 @@ def compare_without_pairs(patterns: Sequence[Array], comparison: Literal["cosine
             pair = [around_mean(unit[t][known[a] & known[b]]) for t in (a, b)]
         (u, p), (v, q) = pair
         products[a, b] = products[b, a] = len(p) * (p @ q) + p.sum() * q.sum() + np.square(u.T @ v).sum() / 2
-    n_pairs = len(unit[0]) * (len(unit[0]) - 1) / 2
+    return compare_moments(products, sums, len(unit[0]) * (len(unit[0]) - 1) // 2, comparison, form)
+
+
+def compare_moments(
+    products: Array, sums: Array, n_pairs: int, comparison: Literal["cosine", "pearson"], form: Form = "rdm"
+) -> Array:
+    """Similarity of each two RDMs from the sums of their values over pairs.
+
+    Parameters
+    ----------
+    products : array of shape (n_tasks, n_tasks)
+        Σ D D'.
+    sums : array of shape (n_tasks,)
+        Σ D.
+    n_pairs : int
+    comparison : {"cosine", "pearson"}
+    form : {"rdm", "rsm"}
+
+    Returns
+    -------
+    array of shape (n_tasks, n_tasks)
+        NaN where an RDM is all zero or, under pearson, constant.
+    """
     squares = products.diagonal()  # (n_tasks,)
     flat = squares <= NOISE**2 * n_pairs
     if comparison == "pearson":
         products = products - np.outer(sums, sums) / n_pairs
         flat |= products.diagonal() <= ALIKE**2 * squares
+    elif form == "rsm":
+        products = n_pairs - sums[:, None] - sums + products
+        flat = products.diagonal() <= NOISE**2 * n_pairs
     length = np.sqrt(np.where(flat, np.nan, products.diagonal()))  # (n_tasks,); NaN: no estimate
     return products / np.outer(length, length)
+
+
+def by_blocks(patterns: Sequence[Array], dissimilarity: Dissimilarity) -> tuple[Array, Array]:
+    """Return Σ D D' (n_tasks, n_tasks) and Σ D (n_tasks,) over all pairs of stimuli, holding a block of them at a time.
+
+    Euclidean dissimilarities come from products of the rows less their mean: what cancels is a share of about 1e-8 of
+    the largest. Memory does not grow with the number of pairs.
+    """
+    import torch
+
+    n, m = len(patterns[0]), len(patterns)
+    rows = [torch.from_numpy(p - p.mean(axis=0) if dissimilarity == "euclidean" else p) for p in patterns]
+    squares = [r.square().sum(dim=1) for r in rows]
+    products, sums = torch.zeros(m, m, dtype=torch.float64), torch.zeros(m, dtype=torch.float64)
+    step = 1024
+    for top in range(0, n, step):
+        for left in range(top, n, step):
+            a, b = slice(top, min(top + step, n)), slice(left, min(left + step, n))
+            block = torch.stack([_block(r, s, a, b, dissimilarity) for r, s in zip(rows, squares, strict=True)])
+            if left == top:
+                block = block.triu(1)  # each pair once
+            flat = block.reshape(m, -1)  # (n_tasks, n_pairs of the block)
+            products += flat @ flat.T
+            sums += flat.sum(dim=1)
+    return products.numpy(), sums.numpy()
+
+
+def _block(rows: "Tensor", squares: "Tensor", a: slice, b: slice, dissimilarity: Dissimilarity) -> "Tensor":
+    """Return the dissimilarities of some stimuli to others: (n_a, n_b) in float64."""
+    import torch
+
+    if dissimilarity == "euclidean":
+        return torch.addmm(squares[b], rows[a], rows[b].T, alpha=-2).add_(squares[a, None]).clamp_(min=0).sqrt_()
+    if dissimilarity == "correlation":
+        unit = [torch.from_numpy(unit_rows(rows[of].numpy(), "pearson")) for of in (a, b)]
+        known = [u.any(dim=1) for u in unit]
+        return (1 - unit[0] @ unit[1].T).clamp_(min=0) * (known[0][:, None] & known[1])
+    from scipy.spatial.distance import cdist
+
+    return torch.from_numpy(cdist(rows[a].numpy(), rows[b].numpy(), dissimilarity))
+
+
+def sampled(patterns: Sequence[Array], dissimilarity: Dissimilarity, n_pairs: int) -> list[Array]:
+    """Return each task's dissimilarities of the same random pairs of stimuli, drawn with seed 0: (n_pairs,) each."""
+    rng, n = np.random.default_rng(0), len(patterns[0])
+    first = rng.integers(n, size=n_pairs)
+    second = (first + rng.integers(1, n, size=n_pairs)) % n  # never the same stimulus
+    return [_of_pairs(p, first, second, dissimilarity) for p in patterns]
+
+
+def _of_pairs(patterns: Array, first: Array, second: Array, dissimilarity: Dissimilarity) -> Array:
+    if dissimilarity == "correlation":
+        patterns = unit_rows(patterns, "pearson")
+    constant = np.asarray(~patterns.any(axis=1))
+    found = np.empty(len(first))
+    for start in range(0, len(first), 2**16):
+        i, j = first[start : start + 2**16], second[start : start + 2**16]
+        a, b = patterns[i], patterns[j]  # (n_chunk, n_dims)
+        if dissimilarity == "correlation":
+            value = np.where(constant[i] | constant[j], 0, np.maximum(1 - np.einsum("ij,ij->i", a, b), 0))
+        elif dissimilarity == "euclidean":
+            value = np.linalg.norm(a - b, axis=1)
+        else:
+            size = np.abs(a) + np.abs(b)
+            value = np.divide(np.abs(a - b), size, out=np.zeros_like(a), where=size > 0).sum(axis=1)
+        found[start : start + 2**16] = value
+    return found
 
 
 def around_mean(unit: Array) -> tuple[Array, Array]:

@@ -343,10 +343,11 @@ def test_it_refuses_what_is_not_finite_and_names_the_task():
 
 
 def test_it_is_registered_under_its_name():
-    (part,) = register_estimators()
+    part, ridge = register_estimators()
     assert (part.name, part.needs) == ("cnm", {"representations", "responses"})
     assert (part.hidden, part.channels, part.seeds) == ((400, 200), 30_000, (5, 10, 20, 30, 123))
     hash(part)
+    assert (ridge.name, ridge.solver) == ("cnm-ridge", "ridge")
 
 
 # What the mapping predicts.

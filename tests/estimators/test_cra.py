@@ -5,7 +5,17 @@ from itertools import product
 
 import numpy as np
 import pytest
-from cogbench_estimators.cra import CRA, compare, compare_without_pairs, rdm, register_estimators
+from cogbench_estimators import cra
+from cogbench_estimators.cra import (
+    CRA,
+    by_blocks,
+    compare,
+    compare_moments,
+    compare_without_pairs,
+    rdm,
+    register_estimators,
+    sampled,
+)
 from fake_evidence import OFF, A, B, C, evidence_of, random_patterns
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -160,3 +170,57 @@ def test_it_is_registered_under_its_name():
     (part,) = register_estimators()
     assert (part.name, part.needs) == ("cra", {"representations"})
     assert replace(part, similarity_="spearman") == CRA(similarity_="spearman")
+
+
+# Similarities instead of dissimilarities, blocks of pairs, and samples of them.
+
+RSM = {"correlation": [0.439826, 0.135164, 0.321225], "euclidean": [0.809825, 0.805873, 0.774414]}
+
+
+@pytest.mark.parametrize(("dissimilarity", "expected"), {**RSM, "canberra": [0.671442, 0.661581, 0.849205]}.items())
+def test_the_other_form_worked_by_hand(dissimilarity, expected):
+    matrix = CRA(dissimilarity=dissimilarity, form="rsm").similarity(evidence_of(A, B, C))
+    assert_allclose(matrix.values[OFF], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("comparison", COMPARISONS)
+def test_the_other_form_changes_the_cosine_only(comparison):
+    given = evidence_of(*random_patterns(3, n=30))
+    both = [CRA(similarity_=comparison, form=form).similarity(given).values for form in ("rdm", "rsm")]
+    assert np.allclose(*both, equal_nan=True) == (comparison != "cosine")
+
+
+@pytest.mark.parametrize("form", ["rdm", "rsm"])
+@pytest.mark.parametrize("comparison", ["cosine", "pearson"])
+@pytest.mark.parametrize("dissimilarity", DISSIMILARITIES)
+def test_blocks_of_pairs_give_what_all_pairs_give(monkeypatch, dissimilarity, comparison, form):
+    patterns = [p.astype(np.float64) for p in random_patterns(4, n_tasks=3, n=1100, d=4)]  # more than one block
+    patterns[1][7] = 1.0  # a constant row
+    whole = np.stack([rdm(p, dissimilarity) for p in patterns])
+    expected = compare(whole if form == "rdm" else 1 - whole, comparison)
+    n_pairs = whole.shape[1]
+    found = compare_moments(*by_blocks(patterns, dissimilarity), n_pairs, comparison, form)
+    assert_allclose(found, expected, atol=1e-8)
+    monkeypatch.setattr(cra, "HELD", 0)
+    given = evidence_of(*random_patterns(4, n_tasks=3, n=20, d=50))
+    by_part = CRA(dissimilarity=dissimilarity, similarity_=comparison, form=form).similarity(given).values
+    monkeypatch.undo()
+    at_once = CRA(dissimilarity=dissimilarity, similarity_=comparison, form=form).similarity(given).values
+    assert_allclose(by_part, at_once, atol=1e-9)
+
+
+@pytest.mark.parametrize("dissimilarity", DISSIMILARITIES)
+def test_a_sample_of_pairs_is_theirs_and_comes_near_to_all(dissimilarity):
+    patterns = random_patterns(5, n_tasks=2, n=60, d=6)
+    patterns[1] = patterns[0] + 0.5 * patterns[1]
+    given = evidence_of(*patterns)
+    estimator = CRA(dissimilarity=dissimilarity, similarity_="spearman")
+    whole = estimator.similarity(given).values[0, 1]
+    assert not given.notes
+    part = replace(estimator, pairs=1000).similarity(given).values[0, 1]
+    assert part != whole and part == pytest.approx(whole, abs=0.1)
+    assert given.notes == ["cra: 1000 of 1770 pairs of stimuli drawn at random."]
+    assert replace(estimator, pairs=1000).similarity(given).values[0, 1] == part
+    (drawn,) = sampled([patterns[0].astype(np.float64)], dissimilarity, 500)
+    held = pdist(patterns[0].astype(np.float64), dissimilarity)
+    assert np.abs(held[:, None] - drawn).min(axis=0).max() < 1e-9  # each is that of some pair

@@ -1,0 +1,72 @@
+"""Ridge mapping against scikit-learn, and its choice of penalties against trying them one by one."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from cogbench_estimators.cnm import CNM
+from cogbench_estimators.mapping import z_scored
+from cogbench_estimators.ridge import chosen, predicted, shares
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.kernel_ridge import KernelRidge
+from sklearn.linear_model import Ridge
+
+from cogbench import check_estimator, load
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(2, 40, 7)) * [[[3.0]], [[0.01]]] + 5  # two tasks in units of their own
+Y = z_scored(X[0] @ RNG.normal(size=(7, 6)) + RNG.normal(0, 2, size=(40, 6)))
+TRAIN, TEST = np.arange(30), np.arange(30, 40)
+PENALTIES = (1e-3, 1e-1, 1.0, 10.0)
+RIDGE = CNM(name="cnm-ridge", solver="ridge", penalties=PENALTIES, seeds=(1,))
+
+
+def size(x):
+    return np.square(x - x.mean(axis=0)).sum(axis=1).mean()
+
+
+@pytest.mark.parametrize("penalty", PENALTIES)
+def test_predictions_are_those_of_scikit_learn(penalty):
+    found = predicted(torch.tensor(X), torch.tensor(Y), TRAIN, TEST, penalty).numpy()
+    for x, p in zip(X, found, strict=True):
+        peer = Ridge(alpha=penalty * size(x[TRAIN])).fit(x[TRAIN], Y[TRAIN])
+        assert_allclose(p, peer.predict(x[TEST]), atol=1e-4)
+
+
+def test_more_dimensions_than_stimuli():
+    x = RNG.normal(size=(1, 40, 90))
+    found = predicted(torch.tensor(x), torch.tensor(Y), TRAIN, TEST, 0.1).numpy()[0]
+    centred, mean = x[0] - x[0][TRAIN].mean(axis=0), Y[TRAIN].mean(axis=0)
+    peer = KernelRidge(alpha=0.1 * size(x[0][TRAIN])).fit(centred[TRAIN], Y[TRAIN] - mean)
+    assert_allclose(found, peer.predict(centred[TEST]) + mean, atol=1e-4)
+
+
+def test_the_penalty_chosen_without_channels_is_the_one_with_the_least_error_over_them():
+    x, y, folds = torch.tensor(X), torch.tensor(Y), np.array_split(RNG.permutation(40), 3)
+    errors = np.zeros((len(PENALTIES), 2))
+    for k, test in enumerate(folds):
+        train = np.concatenate(folds[:k] + folds[k + 1 :])
+        for i, penalty in enumerate(PENALTIES):
+            errors[i] += (predicted(x, y, train, test, penalty) - y[test]).square().sum(dim=(1, 2)).numpy()
+    products = y.double() @ y.double().T
+    assert_array_equal(chosen(x, products, folds, PENALTIES), errors.argmin(axis=0))
+    assert len(set(errors.argmin(axis=0))) == 2  # the task that the responses come from takes another penalty
+
+
+def test_one_decomposition_serves_all_penalties():
+    every = shares(torch.tensor(X), TRAIN, TEST, PENALTIES)
+    for one, penalty in zip(every, PENALTIES, strict=True):
+        assert_allclose(one, shares(torch.tensor(X), TRAIN, TEST, (penalty,))[0])
+
+
+def test_the_estimator_predicts_what_a_task_carries_and_knows_no_unit():
+    x = X.astype(np.float32)
+    found = RIDGE.describe(x, Y, 1)
+    assert found[0].mean() > 0.2 > found[1].mean()
+    assert_allclose(RIDGE.describe(x * np.float32(8), Y, 1), found, atol=1e-4)
+
+
+def test_it_keeps_the_promises_of_an_estimator():
+    assert load().find("estimator", "cnm-ridge").solver == "ridge"
+    check_estimator(replace(RIDGE, penalties=(0.1, 1.0)))
