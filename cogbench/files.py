@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from .errors import MissingData, UnusableData
+from .errors import CogbenchError, MissingData, UnusableData
 from .hub import COMMIT, WEIGHTS, commit_of, first_line, lacking_in, occupied, prepared, reachable, remembered, snapshot
 from .records import Source
 from .store import Store, digest, write_whole
@@ -205,16 +205,28 @@ class Files:
         **key : plain values
             What else changes the result.
 
+        Raises
+        ------
+        CogbenchError
+            If the disk is full, or the store cannot be written to.
+
         Notes
         -----
         Written whole or not at all, by one process while others wait. Found again by names and sizes alone: what is
         large is memory-mapped, and whoever keys by its contents hashes it anyway.
         """
-        store, ingredients = Store(home()), {"sources": [self.sha256(p) for p in sources], **key}
-        name = digest([place, ingredients])
-        if store.has(place, name):
-            return store.folder(place, name)
-        return store.write(place, name, ingredients, fill)
+        store = Store(home())
+        try:
+            ingredients = {"sources": [self.sha256(p) for p in sources], **key}
+            name = digest([place, ingredients])
+            if store.has(place, name):
+                return store.folder(place, name)
+            return store.write(place, name, ingredients, fill)
+        except OSError as error:  # no fault of what is read: nobody goes on without it
+            reason = f"{error.strerror or error}"
+            raise CogbenchError(
+                f"cannot keep {place} in {store.root}: {reason}; COGBENCH_HOME names another folder."
+            ) from error
 
     def _places(self, task: str, hub_id: str, config: str | None) -> list[Path]:
         if override := dict(self.overrides).get(task):

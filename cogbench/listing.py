@@ -108,8 +108,8 @@ def _worth(recording: Recording) -> tuple[str, dict[str, Any]]:
     n_channels = {subject: len(r.channels) for subject, r in recording.subjects.items()}
     few, most = min(n_channels.values()), max(n_channels.values())
     words = (
-        f"{len(recording.sentences)} sentences, {len(recording.subjects)} subjects, "
-        f"{few:,}{'' if few == most else f' to {most:,}'} channels; reliability "
+        f"{len(recording.sentences)} sentences, {len(recording.subjects)} subject(s), "
+        f"{few:,}{'' if few == most else f' to {most:,}'} channel(s); reliability "
         f"{ceiling.summary if ceiling else 'unknown'}"
     )
     return words, {

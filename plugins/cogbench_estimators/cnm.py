@@ -43,6 +43,8 @@ class CNM:
         Of the outer and inner cross-validation.
     epochs, batch_size, learning_rate : int, int, float
         Of each training.
+    zscore : {"all", "train"}
+        Each channel is scaled over all stimuli, as in the paper, or over the training stimuli of each outer fold alone.
     average : {"matrices", "vectors"}
         Over subjects and seeds: of the similarities, or of the vectors before they are compared.
     penalties : tuple of float
@@ -66,6 +68,7 @@ class CNM:
     epochs: int = 100
     batch_size: int = 128
     learning_rate: float = 1e-3
+    zscore: Literal["all", "train"] = "all"
     average: Literal["matrices", "vectors"] = "matrices"
     penalties: tuple[float, ...] = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0, 1000.0)
     solver: Literal["compressed", "plain", "ridge"] = "compressed"
@@ -195,18 +198,26 @@ class CNM:
         folds = np.array_split(np.random.default_rng(seed).permutation(len(y)), self.folds)
         sums = torch.zeros(6, len(x), y.shape[1], dtype=torch.float64, device=device)
         products = targets.double() @ targets.double().T if self.solver == "ridge" else None
+        scaled = targets
         for k, test in enumerate(folds):
             train = np.concatenate(folds[:k] + folds[k + 1 :])
+            if self.zscore == "train":
+                mean, spread = targets[train].mean(dim=0), targets[train].std(dim=0, correction=0)  # (n_channels,)
+                spread = spread.where(spread > 0, 1.0)
+                scaled = (targets - mean) / spread
+                products = products if products is None else scaled.double() @ scaled.double().T
             if products is not None:
                 choice = chosen(inputs, products, np.array_split(train, self.inner_folds), self.penalties)  # (n_tasks,)
             else:
-                choice = self.choose(inputs, targets, train, (seed, k))
+                choice = self.choose(inputs, scaled, train, (seed, k))
             for i in np.unique(choice):
                 tasks = torch.from_numpy(np.flatnonzero(choice == i)).to(device)
                 if products is not None:
-                    made = predicted(inputs[tasks], targets, train, test, self.penalties[i])
+                    made = predicted(inputs[tasks], scaled, train, test, self.penalties[i])
                 else:
-                    made = self.predict(inputs[tasks], targets, train, test, self.hidden[i], (seed, k, 0))
+                    made = self.predict(inputs[tasks], scaled, train, test, self.hidden[i], (seed, k, 0))
+                if self.zscore == "train":
+                    made = made * spread + mean  # back to the scale that all folds share
                 sums[:, tasks] += moments(targets[test], made)
         return sums.cpu().numpy()
 

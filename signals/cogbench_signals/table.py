@@ -15,34 +15,18 @@ import hashlib
 import json
 import os
 import re
-import zipfile
-import zlib
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
-from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from cogbench import (
-    Array,
-    Files,
-    MissingData,
-    Recording,
-    Responses,
-    Source,
-    UnknownName,
-    UnusableData,
-    hookimpl,
-    read_table,
-)
+from cogbench import Array, Files, MissingData, Recording, Responses, Source, UnknownName, hookimpl
+
+from .columns import TEXTS, Column, Table, bad, listed, read_columns, read_npz
 
 ENDINGS = (".parquet", ".csv", ".tsv", ".jsonl", ".npz")
-TEXTS = ("sentence", "words", "tokens")
-NPZ = ("sentences", "values", "channels", "subjects")
 ROW_NUMBER = re.compile(r"(?:^|[\W\d_]|(?<=[a-z])(?=[A-Z]))(?i:id|idx|positions?|row)$")  # source_row, wordId; not grid
 SHARD = re.compile(r"(?P<split>.+)-\d+-of-(?P<n>\d+)$")
 SPLITS = ("train", "validation", "test", "data")
@@ -73,53 +57,60 @@ class TableSignal:
         path = Path(self.file)
         if not path.is_file():
             raise MissingData(f"no file {str(path)!r} for signal {self.name!r}; `--signal FILE` names one that exists.")
-        side = _sidecar(path)
-        table = _npz(path) if path.suffix == ".npz" else _table(path, side)
-        picks, left_out = _pick(self.columns or side.columns, table, path)
-        values, treated = _measure(picks, table)
-        means, dropped = _gather(table, values, self.duplicates, path)
-        subjects, absent = _responses(means.by_subject, list(picks), path)
-        with path.open("rb") as file:
-            source = Source(str(path), f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}")
-        unit = _unit(side.unit, list(dict.fromkeys(column for column, _ in picks.values())))
-        notes = (*side.notes, *left_out, *treated, *dropped, *absent)
-        return Recording(means.sentences, subjects, unit, source, notes)
+        return read_recording([path], sidecar(path), self.columns, self.duplicates)
 
 
-class _Sidecar(NamedTuple):
+def read_recording(
+    paths: Sequence[Path],
+    side: "Sidecar",
+    columns: tuple[str, ...] = (),
+    duplicates: Literal["average", "refuse"] = "average",
+) -> Recording:
+    """Return the recording in a table.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        The file, or several of the same columns.
+    side : Sidecar
+        What is known of it beside what stands in it.
+    columns : tuple of str
+        The columns or channels to use; by default those that `side` names, else all of floats.
+    duplicates : {"average", "refuse"}
+        What becomes of sentences that a subject has more than once; averaged, they tell how reliable the channels are.
+
+    Raises
+    ------
+    MissingData, UnusableData, UnknownName
+        If a file is not there, or it is not as promised.
+    """
+    path = paths[0]
+    table = read_npz(path) if path.suffix == ".npz" else read_columns(paths, side.names)
+    picks, left_out = _pick(columns or side.columns, table, path)
+    values, treated = _measure(picks, table)
+    means, dropped = _gather(table, values, duplicates, path)
+    subjects, absent = _responses(means, list(picks), path)
+    digest = hashlib.sha256()
+    for file in paths:
+        digest.update(file.read_bytes())
+    unit = _unit(side.unit, list(dict.fromkeys(column for column, _ in picks.values())))
+    notes = (*side.notes, *left_out, *treated, *dropped, *absent)
+    return Recording(means.sentences, subjects, unit, Source(str(path), f"sha256:{digest.hexdigest()}"), notes)
+
+
+class Sidecar(NamedTuple):
+    """What is known of a table beside what stands in it."""
+
     columns: tuple[str, ...]
     unit: str | Mapping[str, str]
     names: Mapping[str, Sequence[str]]
     notes: list[str]
 
 
-class _Column(NamedTuple):
-    rows: Sequence[Any]
-    form: Literal["number", "words", "positions", "words x positions"] = "number"  # of one row
-    channels: tuple[str, ...] = ()
-    integers: bool = False
-    unusable: str = ""  # why no numbers can be had from it
-
-
-class _Table(NamedTuple):
-    sentences: list[str]  # empty where a row has none
-    subjects: list[str]
-    columns: dict[str, _Column]
-
-
 class _Means(NamedTuple):
     sentences: tuple[str, ...]
     by_subject: dict[str, Array]  # each (n_sentences, n_channels), NaN where nothing was measured
-
-
-def _bad(path: Path | None, what: str) -> UnusableData:
-    return UnusableData(f"{str(path)!r}: {what}")
-
-
-def _listed(names: Iterable[str]) -> str:
-    """Return names as one text, of many only the first ten."""
-    names = list(names)
-    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+    halves: dict[str, Array]  # of those who have a sentence more than once: (2, n_sentences, n_channels)
 
 
 def _split(address: str) -> tuple[Path, tuple[str, ...]] | None:
@@ -145,27 +136,27 @@ def _name(file: Path) -> str:
     return re.sub(r"[^\w.-]+", "_", stem).lower()
 
 
-def _sidecar(path: Path) -> _Sidecar:
+def sidecar(path: Path) -> Sidecar:
     """Return what the JSON files beside a table say of it; keys that are not ours are somebody else's."""
     own = next((p for p in (path.with_name(f"{path.name}.json"), path.with_suffix(".json")) if p.is_file()), None)
     said = {key: value for key, value in _json(own).items() if key in ("columns", "unit", "names")}
     columns, unit, names = said.get("columns", []), said.get("unit", "as in the file"), said.get("names", {})
     units = list(unit.values()) if isinstance(unit, dict) else [unit]
     if not isinstance(names, dict) or not all(map(_are_texts, (columns, units, *names.values()))):
-        raise _bad(own, f"expected {SIDECAR}.")
+        raise bad(own, f"expected {SIDECAR}.")
     shared = path.with_name("columns.json")
     listed = {k: v for k, v in _json(shared).items() if _are_texts(v)} if shared.is_file() else {}
     notes = [f"{own.name} gives {' and '.join(said)}."] if own and said else []
     if (shard := SHARD.match(path.stem)) and int(shard["n"]) > 1:
         notes.append(f"this is one of {int(shard['n'])} files; the others were not read.")
-    return _Sidecar(tuple(columns), unit, {**listed, **names}, notes)
+    return Sidecar(tuple(columns), unit, {**listed, **names}, notes)
 
 
 def _json(path: Path | None) -> dict[str, Any]:
     try:
         held = json.loads(path.read_text("utf-8")) if path else {}
     except (OSError, ValueError) as error:
-        raise _bad(path, f"it stands beside the table and is no JSON: {error}.") from error
+        raise bad(path, f"it stands beside the table and is no JSON: {error}.") from error
     return held if isinstance(held, dict) else {}
 
 
@@ -173,94 +164,7 @@ def _are_texts(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(v, str) for v in value)
 
 
-def _table(path: Path, side: _Sidecar) -> _Table:
-    """Read a table and find out what each of its columns holds."""
-    held = read_table(path).columns
-    if not any(map(len, held.values())):
-        raise _bad(path, "it has no rows.")
-    sentences, n_words = _texts(held, path)
-    who = held.get("subject", ["all"] * len(sentences))
-    if any(isinstance(subject, list | dict) for subject in who):
-        raise _bad(path, "column subject holds lists; expected a name or number in each row.")
-    subjects = ["" if s is None else f"{s:g}" if isinstance(s, float) else str(s).strip() for s in who]
-    columns = {name: _look(name, rows, n_words, side.names.get(name), path) for name, rows in held.items()}
-    count = Counter([*columns, *(c for name, column in columns.items() for c in column.channels if c != name)])
-    for name, column in columns.items():  # a channel that shares its name with another is called column[channel]
-        channels = tuple(f"{name}[{c}]" if count[c] > 1 and c != name else c for c in column.channels)
-        columns[name] = column._replace(channels=channels)
-    return _Table(sentences, subjects, columns)
-
-
-def _texts(held: Mapping[str, list[Any]], path: Path) -> tuple[list[str], list[int]]:
-    """Return each row's sentence, its white space made single, and its number of words."""
-    found: dict[str, list[list[str]]] = {}
-    for name in TEXTS:
-        depth, leaf = _depth(held.get(name, []))
-        if isinstance(leaf, str) and depth == (name != "sentence"):
-            lists = [[row] for row in held[name]] if depth == 0 else held[name]
-            found[name] = [[word or "" for word in row or ()] for row in lists]
-    if not found:
-        expected = "expected a column `sentence` of text, or `words` or `tokens` of lists of text"
-        raise _bad(path, f"it has no sentences: {expected}; it has {_listed(held)}.")
-    texts = [" ".join(" ".join(words).split()) for words in next(iter(found.values()))]
-    lists = found.get("words") or found.get("tokens") or [text.split() for text in texts]
-    return texts, list(map(len, lists))
-
-
-def _depth(rows: Iterable[Any]) -> tuple[int, Any]:
-    """Return how deep lists are nested in a column, and one of the innermost values."""
-    depth, level = 0, [value for value in rows if value is not None]
-    while any(isinstance(value, list) for value in level):
-        depth, level = depth + 1, [v for value in level for v in value if v is not None]
-    return depth, level[0] if level else None
-
-
-def _look(name: str, rows: list[Any], n_words: list[int], names: Sequence[str] | None, path: Path) -> _Column:
-    """Say what a column holds: its form and its channels, or why it has none."""
-    depth, leaf = _depth(rows)
-    if not isinstance(leaf, Real | Decimal) or depth > 2:
-        return _Column(rows, unusable="no value" if leaf is None else "no numbers, or lists nested too deep")
-    integers = isinstance(leaf, Integral)
-    if depth == 0:
-        return _Column(rows, "number", (name,), integers)
-    fits = all(len(row) == n for row, n in zip(rows, n_words, strict=True) if row)
-    sizes = {len(x) for x in (rows if depth == 1 else (word for row in rows for word in row or ())) if x}
-    if depth == 1 and (fits or len(sizes) > 1):
-        return _Column(rows, "words", (name,), integers)
-    if len(sizes) > 1:
-        return _Column(rows, unusable="lists of lists that differ in length")
-    (size,) = sizes
-    if names and (len(names) != size or len(set(names)) != size):
-        raise _bad(path, f"column {name} has {size} positions, to which the names {_listed(names)} do not fit.")
-    channels = names or ([name] if size == 1 else [f"{name}[{i}]" for i in range(size)])
-    return _Column(rows, "positions" if depth == 1 else "words x positions", tuple(channels), integers)
-
-
-def _npz(path: Path) -> _Table:
-    """Read `sentences`, `values` and, if there, `channels` and `subjects` of an npz file."""
-    try:
-        with np.load(path, allow_pickle=False) as file:  # a single array raises TypeError
-            held = {name: file[name] for name in file.files if name in NPZ}
-            names, subjects = (held[name].astype(str) if name in held else None for name in NPZ[2:])
-    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise _bad(path, f"it cannot be read as npz of texts and numbers: {error}.") from error
-    values, sentences = held.get("values", np.empty(0)), held.get("sentences", np.empty(0))
-    n, k = values.shape if values.ndim == 2 else (0, 0)
-    names = np.array([f"values[{i}]" for i in range(k)]) if names is None else names
-    subjects = np.array(["all"] * n) if subjects is None else subjects
-    shapes = (sentences.shape, names.shape, subjects.shape) == ((n,), (k,), (n,))
-    if not (shapes and n and k and sentences.dtype.kind == "U" and values.dtype.kind in "fiu"):
-        expected = "expected texts `sentences` (n,), numbers `values` (n, k), perhaps `channels` (k,), `subjects` (n,)"
-        found = ", ".join(f"{name} {array.shape} of {array.dtype}" for name, array in held.items())
-        raise _bad(path, f"{expected}; it has {found or 'none of these'}.")
-    if len(set(names.tolist())) != k:
-        raise _bad(path, "a name stands twice in `channels`.")
-    texts = [" ".join(text.split()) for text in sentences.tolist()]
-    column = _Column(values.tolist(), "positions", tuple(names.tolist()))
-    return _Table(texts, subjects.tolist(), {"values": column})
-
-
-def _pick(wanted: Sequence[str], table: _Table, path: Path) -> tuple[dict[str, tuple[str, int]], list[str]]:
+def _pick(wanted: Sequence[str], table: Table, path: Path) -> tuple[dict[str, tuple[str, int]], list[str]]:
     """Return column and position of each channel to use: what is wanted, or else all columns of floats."""
     columns = table.columns
     owner = {channel: name for name, column in columns.items() for channel in column.channels}
@@ -268,13 +172,13 @@ def _pick(wanted: Sequence[str], table: _Table, path: Path) -> tuple[dict[str, t
         if name not in columns and name not in owner:
             raise UnknownName.of("column", name, {*columns, *(owner if len(owner) < 50 else ())}, there="Columns")
         if name in columns and columns[name].unusable:
-            raise _bad(path, f"column {name} cannot be a channel: it holds {columns[name].unusable}.")
+            raise bad(path, f"column {name} cannot be a channel: it holds {columns[name].unusable}.")
     usable = [n for n in columns if not columns[n].unusable and n not in (*TEXTS, "subject")]
     names = wanted or [n for n in usable if not columns[n].integers and not ROW_NUMBER.search(n)]
     if not names:
         named = [n for n in usable if not ROW_NUMBER.search(n)] or usable
         remedy = f"; integers count when named, as in `{path}:{','.join(named[:5])}`" if named else ""
-        raise _bad(path, f"it has no column of measured numbers (floats){remedy}; it has {_listed(columns)}.")
+        raise bad(path, f"it has no column of measured numbers (floats){remedy}; it has {listed(columns)}.")
     picks: dict[str, tuple[str, int]] = {}
     for name in names:
         column = name if name in columns else owner[name]
@@ -284,21 +188,21 @@ def _pick(wanted: Sequence[str], table: _Table, path: Path) -> tuple[dict[str, t
         "integers or row numbers, used when named": [n for n in usable if n not in names],
         "no numbers": [n for n in columns if n not in (*usable, *TEXTS, "subject")],
     }
-    return picks, [f"columns left out ({why}): {_listed(cut)}." for why, cut in left.items() if cut and not wanted]
+    return picks, [f"columns left out ({why}): {listed(cut)}." for why, cut in left.items() if cut and not wanted]
 
 
-def _measure(picks: Mapping[str, tuple[str, int]], table: _Table) -> tuple[Array, list[str]]:
+def _measure(picks: Mapping[str, tuple[str, int]], table: Table) -> tuple[Array, list[str]]:
     """Return the picked channels' values in each row, (n_rows, n_picks); NaN or infinity where there is none."""
     used = {column: table.columns[column] for column, _ in picks.values()}
     blocks = {name: _values(column) for name, column in used.items()}
     averaged = [name for name, column in used.items() if column.form.startswith("words")]
     infinite = sum(n for _, n in blocks.values())
-    notes = [f"averaged over the words of a sentence: {_listed(averaged)}."] if averaged else []
+    notes = [f"averaged over the words of a sentence: {listed(averaged)}."] if averaged else []
     notes += [f"infinite values in the columns used, taken as missing: {infinite}."] if infinite else []
     return np.stack([blocks[column][0][:, i] for column, i in picks.values()], axis=1), notes
 
 
-def _values(column: _Column) -> tuple[Array, int]:
+def _values(column: Column) -> tuple[Array, int]:
     """Return a column's values, (n_rows, n_channels), and how many infinite ones there were."""
     blank = [None] * len(column.channels)
     if not column.form.startswith("words"):
@@ -318,7 +222,7 @@ def _mean(grid: Array) -> Array:
     return np.where(n > 0, np.where(finite, grid, 0).sum(axis=0) / np.maximum(n, 1), np.nan)
 
 
-def _gather(table: _Table, values: Array, duplicates: str, path: Path) -> tuple[_Means, list[str]]:
+def _gather(table: Table, values: Array, duplicates: str, path: Path) -> tuple[_Means, list[str]]:
     """Bring the rows into one order of sentences for all subjects; average the rows of the same sentence."""
     rows: dict[tuple[str, str], list[int]] = {}
     for i, (subject, sentence) in enumerate(zip(table.subjects, table.sentences, strict=True)):
@@ -326,32 +230,34 @@ def _gather(table: _Table, values: Array, duplicates: str, path: Path) -> tuple[
             rows.setdefault((subject, sentence), []).append(i)
     twice = [sentence for (_, sentence), held in rows.items() if len(held) > 1]
     if twice and duplicates == "refuse":
-        raise _bad(path, f"a subject has {len(twice)} sentences more than once, the first is {twice[0]!r}.")
+        raise bad(path, f"a subject has {len(twice)} sentences more than once, the first is {twice[0]!r}.")
     measured = np.isfinite(values).any(axis=1)
     place = {s: None for (_, s), held in rows.items() if measured[held].any()}
     if not place:
-        raise _bad(path, "no row has both a sentence and a number in the channels used.")
+        raise bad(path, "no row has both a sentence and a number in the channels used.")
     sentences = tuple(place)
     number = {sentence: i for i, sentence in enumerate(sentences)}
     means = {subject: np.full((len(sentences), values.shape[1]), np.nan) for subject, _ in rows}
+    again = dict.fromkeys(subject for (subject, _), held in rows.items() if len(held) > 1)
+    halves = {subject: np.full((2, *means[subject].shape), np.nan) for subject in again}
     for (subject, sentence), held in rows.items():
         if sentence in number:
             means[subject][number[sentence]] = _mean(values[held])
+            if len(held) > 1:
+                halves[subject][:, number[sentence]] = [_mean(values[held[i::2]]) for i in (0, 1)]
     counts = {
         "rows dropped, without sentence or subject": len(table.sentences) - sum(map(len, rows.values())),
         "sentences averaged, which a subject has more than once": len(twice),
         "sentences dropped, without any value": len({sentence for _, sentence in rows}) - len(sentences),
     }
-    return _Means(sentences, means), [f"{what}: {n}." for what, n in counts.items() if n]
+    return _Means(sentences, means, halves), [f"{what}: {n}." for what, n in counts.items() if n]
 
 
-def _responses(
-    means: Mapping[str, Array], channels: Sequence[str], path: Path
-) -> tuple[dict[str, Responses], list[str]]:
+def _responses(means: _Means, channels: Sequence[str], path: Path) -> tuple[dict[str, Responses], list[str]]:
     """Keep of each subject the channels that vary, and as present the sentences with a value in all of them."""
     subjects: dict[str, Responses] = {}
     constant, partial = dict[str, None](), 0
-    for subject, values in means.items():
+    for subject, values in means.by_subject.items():
         kept = _varying(values)
         if kept.any():
             constant |= {channel: None for channel, keep in zip(channels, kept, strict=True) if not keep}
@@ -360,14 +266,15 @@ def _responses(
             partial += int((np.isfinite(values).any(axis=1) & ~whole).sum())
             values[~whole] = np.nan
             names = tuple(channel for channel, keep in zip(channels, kept, strict=True) if keep)
-            subjects[subject] = Responses(values, names, whole)
+            halves = means.halves.get(subject)
+            subjects[subject] = Responses(values, names, whole, None if halves is None else halves[:, :, kept])
     if not subjects:
         remedy = "leave out those that are constant or mostly missing: `FILE:col1,col2`"
-        raise _bad(path, f"no sentences with a value in all of {_listed(channels)} differ in any; {remedy}.")
+        raise bad(path, f"no sentences with a value in all of {listed(channels)} differ in any; {remedy}.")
     counts = {
-        "subjects left out, none of whose channels varies": len(means) - len(subjects),
+        "subjects left out, none of whose channels varies": len(means.by_subject) - len(subjects),
         "sentences absent for a subject, with values in some channels only": partial,
-        f"constant channels dropped, {_listed(constant)}": len(constant),
+        f"constant channels dropped, {listed(constant)}": len(constant),
     }
     return subjects, [f"{what}: {n}." for what, n in counts.items() if n]
 

@@ -317,6 +317,37 @@ def test_targets_are_z_scored():
     assert_allclose([y.mean(axis=0), y.std(axis=0)], [[0] * 4, [1] * 4], atol=1e-6)
 
 
+def test_targets_may_be_z_scored_over_the_training_stimuli_alone(monkeypatch):
+    given = evidence(n_channels=4)
+    (r,), seen = given.responses.values(), []
+    x, y = np.stack(list(given.representations.values())), z_scored(r.values)
+    predict = CNM.predict
+
+    def watched(self, x, y, train, *rest):
+        seen.append(y[train].double())
+        return predict(self, x, y, train, *rest)
+
+    monkeypatch.setattr(CNM, "predict", watched)
+    one = replace(SMALL, hidden=(8,), zscore="train")
+    found = one.describe(x, y, 1)
+    assert len(seen) == SMALL.folds
+    for rows in seen:
+        assert_allclose(rows.mean(dim=0), np.zeros(4), atol=1e-6)
+        assert_allclose(rows.std(dim=0, correction=0), np.ones(4), atol=1e-6)
+    assert abs(found - replace(one, zscore="all").describe(x, y, 1)).max() > 1e-6
+
+
+def test_a_linear_map_gives_the_same_whichever_stimuli_the_scale_is_from():
+    given = evidence(n_channels=4)
+    (r,) = given.responses.values()
+    x, y = np.stack(list(given.representations.values())), z_scored(r.values)
+    ridge = replace(SMALL, solver="ridge", penalties=(0.1,))
+    assert_allclose(replace(ridge, zscore="train").describe(x, y, 1), ridge.describe(x, y, 1), atol=1e-4)
+    y[:, 0] = 0
+    y[0, 0] = 1  # constant in the training rows of one fold
+    assert np.isfinite(replace(ridge, zscore="train").describe(x, y, 1)).all()
+
+
 # What it refuses.
 
 

@@ -12,7 +12,7 @@ from cogbench_estimators.cnm import CNM
 from cogbench_signals import matlab, pereira
 from cogbench_signals.pereira import Pereira
 
-from cogbench import Files, MissingData, UnknownName, UnusableData, check_signal, load, noise_ceiling
+from cogbench import CogbenchError, Files, MissingData, UnknownName, UnusableData, check_signal, load, noise_ceiling
 from cogbench.setting import varied
 
 TWO = Pereira(subjects=("P01", "M02"))
@@ -199,8 +199,8 @@ def test_a_reading_that_fails_leaves_nothing_behind(folder, tmp_path, monkeypatc
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(pereira.np, "save", full)
-    with pytest.raises(OSError):
-        ONE.read(Files(folder))
+    with pytest.raises(CogbenchError, match="cannot keep signals/pereira/P01 in .*: No space left on device"):
+        TWO.read(Files(folder))  # it does not go on with the other subject
     assert not list((tmp_path / "home").rglob("values.npy"))
 
 

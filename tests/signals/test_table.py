@@ -16,8 +16,9 @@ from cogbench_signals.table import TableSignal, register_signals
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cogbench import Files, MissingData, UnknownName, UnusableData
+from cogbench import Files, MissingData, UnknownName, UnusableData, noise_ceiling
 from cogbench.parts import Opener, Signal, decode, encode
+from cogbench.setting import varied
 
 COGNITIVE = Path(__file__).parents[3] / "shared/data/cognitive"
 FILES = Files(offline=True)
@@ -604,6 +605,43 @@ def test_duplicates_are_averaged_and_counted_or_refused(folder):
     assert has(recording, "averaged, which a subject has more than once: 1.")
     with pytest.raises(UnusableData, match=r"1 sentences more than once, the first is 'A a\.'"):
         read(path, duplicates="refuse")
+
+
+def test_repetitions_are_kept_in_halves(folder):
+    columns = {
+        "sentence": ["A.", "B.", "A.", "C.", "A.", "B."],
+        "rt": [1.0, 5.0, 2.0, 9.0, 6.0, None],
+        "flat": [2.5] * 6,
+        "amp": [1.0, 2.0, 4.0, 8.0, 16.0, 32.0],
+    }
+    held = read(write(folder / "a.parquet", columns)).subjects["all"]
+    assert held.channels == ("rt", "amp")
+    nan = float("nan")
+    np.testing.assert_array_equal(held.halves[0], [[3.5, 8.5], [5.0, 2.0], [nan, nan]])
+    np.testing.assert_array_equal(held.halves[1], [[2.0, 4.0], [nan, 32.0], [nan, nan]])
+
+
+def test_without_repetitions_there_are_no_halves(folder):
+    columns = {"subject": list("xxyyy"), "sentence": ["A.", "B.", "A.", "B.", "B."], "rt": [1.0, 2.0, 3.0, 4.0, 5.0]}
+    found = read(write(folder / "a.csv", columns)).subjects
+    assert found["x"].halves is None and found["y"].halves.shape == (2, 2, 1)
+
+
+def test_repeated_recordings_tell_how_reliable_they_are(folder):
+    rng = np.random.default_rng(0)
+    true = rng.normal(size=(400, 1)) * [1.0, 1.0, 0.0]
+    values = np.concatenate([true + rng.normal(size=(400, 3)) * [0.5, 1.0, 1.0] for _ in range(2)])  # .8, .5, 0
+    columns = {"sentence": [f"Sentence {i}." for i in range(400)] * 2, **dict(zip("abc", values.T, strict=True))}
+    found = noise_ceiling(read(write(folder / "a.parquet", columns)))
+    assert found.channels == ("all: a", "all: b", "all: c") and found.way == "repetitions"
+    np.testing.assert_allclose(found.values, [0.89, 0.67, 0], atol=0.1)
+
+
+def test_duplicates_are_refused_on_the_command_line_by_the_files_name(folder):
+    path = write(folder / "rts.csv", {"sentence": ["A.", "B.", "A."], "rt": [1.5, 2.5, 3.5]})
+    (signal,) = varied(TableSignal().open(str(path)), ["rts.duplicates=refuse"])
+    with pytest.raises(UnusableData, match="1 sentences more than once"):
+        signal.read(FILES)
 
 
 def test_the_same_sentence_of_two_subjects_is_no_duplicate(folder):
