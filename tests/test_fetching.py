@@ -171,7 +171,7 @@ def test_what_fails_is_one_line_each_and_the_others_go_on(invoke, tmp_path):
 
 
 def test_nothing_at_all_is_3_and_an_unknown_name_2(invoke):
-    assert "1 of 1 could not be had" in last_line(invoke("--tasks", "rte", COGBENCH_OFFLINE="1"), 3)
+    assert "2 of 2 could not be had" in last_line(invoke("--tasks", "rte", COGBENCH_OFFLINE="1"), 3)  # and the signal
     assert "unknown task 'rtee'; did you mean 'rte'" in last_line(invoke("--tasks", "rtee"), 2)
     assert "unknown backbone 'bert-base-uncased'" in last_line(invoke("--backbone", "bert-base-uncased"), 2)
     assert "unknown task in --task-data 'cola'" in last_line(invoke("--tasks", "rte", "--task-data", "cola=."), 2)
@@ -179,7 +179,7 @@ def test_nothing_at_all_is_3_and_an_unknown_name_2(invoke):
 
 
 def test_an_option_changes_what_is_fetched(toy_plugin):
-    (found,) = wanted(load(), tasks=["ms-marco"], sets=["ms-marco.version=v2.1"])
+    found, _ = wanted(load(), tasks=["ms-marco"], sets=["ms-marco.version=v2.1"])
     assert found[1].version == "v2.1"
 
 
