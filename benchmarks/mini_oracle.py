@@ -6,58 +6,50 @@ Prints, for each target, whether the spread between sources exceeds twice the ev
 import argparse
 import sys
 from dataclasses import replace
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 from cogbench_tasks.mini import SKILLS
 
-from cogbench import Files, Store, engine, load, rank
+from cogbench import Files, Store, load, rank
 from cogbench.cells import Workspace
 from cogbench.files import home
+from cogbench.measuring import asked, measure
 from cogbench.oracles import shown, write_oracle
 from cogbench.report import grid, render_tables
-from cogbench.transfer import measured, trainings
 
 SHIPPED = Path(__file__).parents[1] / "tasks" / "cogbench_tasks" / "oracles"
 
 
 def main() -> None:
     """Measure, print and write."""
-    asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("--backbone", default="minilm-2l")
-    asked.add_argument("--suite", default="mini")
-    asked.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    asked.add_argument("--jobs", type=int, default=None)
-    asked.add_argument("--out", type=Path, default=SHIPPED)
-    args = asked.parse_args()
-    parts = load()
-    backbone = parts.find("backbone", args.backbone)
-    tasks = [parts.find("task", t) for t in parts.find("suite", args.suite).tasks]
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--backbone", default="minilm-2l")
+    options.add_argument("--suite", default="mini")
+    options.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    options.add_argument("--jobs", type=int, default=None)
+    options.add_argument("--out", type=Path, default=SHIPPED)
+    args = options.parse_args()
+    transfers, name = asked(load(), args.backbone, suite=args.suite, seeds=args.seeds)
     workspace = Workspace(Files(offline=True), Store(home()))
-    cells = [c for seed in args.seeds for c in trainings(backbone, tasks, seed, None).values()]
-    outcome = engine.compute(
-        cells, workspace, jobs=args.jobs, tell=lambda place, done, n: print(f"{done}/{n} {place}", file=sys.stderr)
-    )
-    if outcome.failed:
-        raise SystemExit(f"{len(outcome.failed)} cells failed: {next(iter(outcome.failed.values()))}")
-    oracle = measured(backbone, tasks, workspace, suite=args.suite, seeds=args.seeds)
-    report(
-        oracle, np.mean([[c.score(workspace).standard_error for c in cells if c.recipe.task == t] for t in tasks], 1)
-    )
-    version, torch = metadata.version("cogbench-toolkit"), metadata.version("torch")
-    seeds = ", ".join(map(str, args.seeds))
-    source = f"measured by cogbench {version} with torch {torch}, seeds {seeds}: `make mini-oracle`"
-    named = replace(oracle, name=f"{args.suite}-{backbone.name}", source=source, licence="MIT", note="synthetic tasks")
-    path = args.out / f"{named.name}.json"
-    write_oracle(named, path)
+
+    def tell(place, done, n) -> None:
+        print(f"{done}/{n} {place}", file=sys.stderr)
+
+    oracle, _ = measure(transfers, name, workspace, jobs=args.jobs, tell=tell)
+    report(oracle)
+    made, seeds = oracle.provenance, ", ".join(map(str, oracle.seeds))
+    source = f"measured by cogbench {made['cogbench']} with torch {made['torch']}, seeds {seeds}: `make mini-oracle`"
+    path = args.out / f"{name}.json"
+    write_oracle(replace(oracle, source=source, licence="MIT", note="synthetic tasks"), path)
     print(f"wrote {path}", file=sys.stderr)
 
 
-def report(oracle, errors) -> None:
+def report(oracle) -> None:
     """Print the table, the spread of each target's sources in standard errors, and what of the planted shows."""
     print(render_tables({oracle.name: shown(oracle)}, "markdown", []))
     spread = np.nanstd(oracle.transfers.values, axis=0, ddof=1)
+    errors = np.nanmean(np.where(oracle.transfers.same, np.nan, oracle.evaluation_error), axis=0)
     told = ", ".join(f"{t} {r:.1f}" for t, r in zip(oracle.transfers.targets, spread / errors, strict=True))
     print(f"\nspread of the sources in standard errors of the evaluation: {told}\n")
     print(grid(planted(oracle), "markdown"))

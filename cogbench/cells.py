@@ -55,22 +55,22 @@ class Workspace:
         self.store = store
         self._seen: dict[Any, Any] = {}
 
-    def _once(self, key: Any, make: Callable[[], Any]) -> Any:
+    def once(self, key: Any, make: Callable[[], Any]) -> Any:
         if key not in self._seen:
             self._seen[key] = make()
         return self._seen[key]
 
     def dataset(self, task: Task, split: Split) -> Dataset:
         """Return a split of a task, read once."""
-        return self._once((task, split), lambda: task.load(split, self.files))
+        return self.once((task, split), lambda: task.load(split, self.files))
 
     def recording(self, signal: Signal) -> Recording:
         """Return a signal's recording, read once."""
-        return self._once(signal, lambda: signal.read(self.files))
+        return self.once(signal, lambda: signal.read(self.files))
 
     def ingredients(self, cell: Cell) -> dict[str, Any]:
         """Return all that changes a cell's answer, as plain values."""
-        return self._once(("ingredients", cell), lambda: self._ingredients(cell))
+        return self.once(("ingredients", cell), lambda: self._ingredients(cell))
 
     def _ingredients(self, cell: Cell) -> dict[str, Any]:
         harness = distribution_of(__name__)
@@ -84,7 +84,7 @@ class Workspace:
 
     def key(self, cell: Cell) -> str:
         """Return the cell's key: 64 hexadecimal digits."""
-        return self._once(("key", cell), lambda: digest(self.ingredients(cell)))
+        return self.once(("key", cell), lambda: digest(self.ingredients(cell)))
 
     def has(self, cell: Cell) -> bool:
         """Whether the cell's result is in the store."""
@@ -187,14 +187,17 @@ class Training:
         """Return the trained model, training it if need be."""
         folder = workspace.folder(self)
         steps = json.loads((folder / "training.json").read_text())["steps"]
-        return Checkpoint(folder / self.MODEL, self.outputs(workspace), steps)
+        return Checkpoint(folder / self.MODEL, np.load(folder / "outputs.npy"), steps)
 
     def outputs(self, workspace: Workspace) -> Array:
         """Return the head's outputs on the evaluation split."""
         return np.load(workspace.folder(self) / "outputs.npy")
 
     def score(self, workspace: Workspace) -> TaskScore:
-        """Return the training's score on its task's evaluation split."""
+        """Return the training's score on its task's evaluation split, computed once for all that ask."""
+        return workspace.once(("score", self), lambda: self._score(workspace))
+
+    def _score(self, workspace: Workspace) -> TaskScore:
         task = self.recipe.task
         train, evaluation = workspace.dataset(task, "train"), workspace.dataset(task, "evaluation")
         return score(task.metric, self.outputs(workspace), evaluation, train, further=getattr(task, "further", ()))

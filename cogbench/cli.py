@@ -306,13 +306,13 @@ def score_command(
     FILE is a matrix of similarities (csv or tsv: first column `source`, a column for each target), a selection
     (columns `target,source`), or a result of cogbench.
     """
-    from .guesses import plain, score
+    from .guesses import plain_score, score
     from .report import render_tables
     from .scorecard import notes, tables
 
     part = [t.strip() for t in tasks.split(",") if t.strip()] if tasks else None
     found = score(file, oracle, tasks=part, ks=ks, top_m=top_m, gain=gain)
-    click.echo(_json_of(plain(found)) if form == "json" else render_tables(tables(found), form, notes(found)))
+    click.echo(_json_of(plain_score(found)) if form == "json" else render_tables(tables(found), form, notes(found)))
 
 
 @cli.command("compare")
@@ -322,9 +322,9 @@ def score_command(
 @_format("COMPARE")
 def compare_command(results: tuple[Path, ...], ks: tuple[int, ...], top_m: int, form: str) -> None:
     """Say how alike results are: their matrices, their seeds, their rankings under each other's oracle."""
-    from .comparing import compare, plain, tables
+    from .comparing import compare, tables
     from .report import render_tables
-    from .result import Result
+    from .result import Result, plain
 
     found = compare([Result.load(file) for file in results], ks=ks, top_m=top_m)
     click.echo(_json_of(plain(found)) if form == "json" else render_tables(tables(found), form, found.notes))
@@ -337,9 +337,10 @@ def compare_command(results: tuple[Path, ...], ks: tuple[int, ...], top_m: int, 
 @click.option("--out", type=click.Path(path_type=Path), default=None, help="Write a file instead.")
 def leaderboard_command(places: tuple[Path, ...], sort: str, form: str, out: Path | None) -> None:
     """Rank the results in folders (by default `results`); what may not be compared stands in separate tables."""
-    from .leaderboard import boards, notes, plain, read_results, tables
+    from .leaderboard import boards, notes, read_results, tables
     from .pages import board_page, save_text
     from .report import ranked, render_tables
+    from .result import plain
 
     results, skipped = read_results(places or (Path("results"),))
     found = boards(results, sort)
@@ -348,7 +349,7 @@ def leaderboard_command(places: tuple[Path, ...], sort: str, form: str, out: Pat
     if form == "html":
         text = board_page(found, sort)
     elif form == "json":
-        text = _json_of(plain(found))
+        text = _json_of([plain(board) for board in found])
     else:
         text = ranked(found) if form == "table" else render_tables(tables(found), form, notes(found))
     if out is None:
@@ -388,12 +389,13 @@ def tree_command(file: Path, linkage: Any, as_json: bool) -> None:
     """Draw the taxonomy of tasks that a matrix of similarities implies, by hierarchical clustering."""
     from .guesses import read_matrix
     from .report import drawn
+    from .result import plain
     from .taxonomy import tree
 
     found = tree(read_matrix(file), linkage)
     for note in found.notes:
         _say(note)
-    click.echo(_json_of(found.root.plain()) if as_json else drawn(found.root))
+    click.echo(_json_of(plain(found.root)) if as_json else drawn(found.root))
 
 
 @cli.command("recommend")
@@ -443,8 +445,9 @@ def recommend_command(  # noqa: PLR0913
     _environment(offline, "auto")
     from .files import Files
     from .loading import load
-    from .recommendation import brief, plain, recommend, titled
+    from .recommendation import brief, recommend, titled
     from .report import render_tables
+    from .result import plain
 
     pairs = [pair.partition("=")[::2] for pair in columns.split(",") if pair]
     with _progress() as tell:
@@ -467,7 +470,8 @@ def recommend_command(  # noqa: PLR0913
             jobs=jobs,
             tell=tell,
         )
-    click.echo(plain(found) if as_json else render_tables({titled(found): brief(found)}, "table", found.notes))
+    table = {titled(found): brief(found)}
+    click.echo(_json_of(plain(found)) if as_json else render_tables(table, "table", found.notes))
 
 
 @cli.group("oracle")
@@ -479,14 +483,11 @@ def oracle_group() -> None:
 @_json
 def oracle_list_command(as_json: bool) -> None:
     """List the oracles that are installed, and those measured here."""
-    from .listing import brief, described_oracle
+    from .listing import brief, described
     from .loading import load
-    from .oracles import measured_oracles, read_oracle
     from .report import grid
 
-    parts = load()
-    rows = [described_oracle(o, parts.origins["oracle", name].distribution) for name, o in parts.oracles.items()]
-    rows += [described_oracle(read_oracle(path), "measured here") for path in measured_oracles().values()]
+    rows = described(load(), "oracle")
     click.echo(grid(rows, "json") if as_json else grid(brief(rows), "table"))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .errors import UnusableData
-from .evaluation import KS, TOP_M, scores
+from .evaluation import KS, TOP_M, in_digits, scores
 from .ranking import rank
 from .records import Array, Oracle, TaskMatrix
 from .result import Result
@@ -259,7 +259,7 @@ def tables(found: Comparison) -> dict[str, list[dict[str, Any]]]:
             "oracle": f"{a.oracle} (own)" if a.own else a.oracle,
             "TRS": _shown(a.trs),
             "TRS chance": _shown(a.trs_chance),
-            "p": _shown(a.trs_p),
+            "p": in_digits(a.trs_p),
             **{f"top-{k}": _shown(v) for k, v in a.top_k.items()},
             "top-k chance": _shown(a.top_k_chance),
         }
@@ -272,13 +272,6 @@ def tables(found: Comparison) -> dict[str, list[dict[str, Any]]]:
         f"Rankings against each oracle, top-k in its top {top_m}": oracles,
     }
     return {title: rows for title, rows in named.items() if rows}
-
-
-def plain(found: Comparison) -> dict[str, Any]:
-    """Return it as JSON values."""
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(Comparison).dump_python(found, mode="json")
 
 
 def _shown(value: float | None) -> str:

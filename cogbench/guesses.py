@@ -1,6 +1,5 @@
 """Anybody's guess, read from a file: a matrix of similarities, or the source selected for each target."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from .evaluation import KS, TOP_M, Gain, Scores, scores
 from .oracles import find_oracle, read_oracle, table_rows
 from .ranking import Ranking, rank
 from .records import Oracle, TaskMatrix
-from .result import Result
+from .result import Result, plain
 
 OF_RANKINGS = ("rank_of_best", "ndcg", "ndcg_gain", "spearman", "kendall")  # scores that a selection does not have
 
@@ -209,11 +208,9 @@ def read_matrix(path: Path) -> TaskMatrix:
     return found.matrix if isinstance(found, Result) else found
 
 
-def plain(found: Scored) -> dict[str, Any]:
+def plain_score(found: Scored) -> dict[str, Any]:
     """Return it as JSON values: null for what is undefined, and no scores that a selection does not have."""
-    from pydantic import TypeAdapter
-
-    held = json.loads(TypeAdapter(Scored).dump_json(found))
+    held = plain(found)
     if found.selections:
         of = held["scores"] = _without_ranking(held["scores"])
         of["resampled"] = of["resampled"] and _without_ranking(of["resampled"])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import CogbenchError, MissingData, UnknownName
+from .evaluation import in_digits
 from .result import Result
 from .store import digest
 
@@ -256,7 +257,9 @@ def names(board: Board) -> list[str]:
 def written(entry: Entry, name: str) -> str | None:
     """Return a score with the digits that mean something, None where it is not known."""
     value = entry.scores.get(name)
-    return None if value is None else f"{value:.{3 if name == 'p' else 2}f}"
+    if value is None:
+        return None
+    return in_digits(value) if name == "p" else f"{value:.2f}"
 
 
 def _row(entry: Entry, names: Sequence[str], synthetic: bool) -> dict[str, Any]:
@@ -296,10 +299,3 @@ def notes(found: Sequence[Board]) -> list[str]:
     if any(entry.synthetic for board in found for entry in board.entries):
         told.append("synthetic: made by a generator")
     return told
-
-
-def plain(found: Sequence[Board]) -> list[dict[str, Any]]:
-    """Return the boards as JSON values."""
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(list[Board]).dump_python([*found], mode="json")

@@ -8,15 +8,19 @@ from typing import Any
 from .errors import CogbenchError, MissingData
 from .files import Files
 from .loading import Parts
+from .oracles import measured_oracles, read_oracle
 from .parts import Opener, options
-from .records import Oracle, Recording
+from .records import Recording
 from .reliability import noise_ceiling
 
 BROKEN = "BROKEN"
 
 
 def described(parts: Parts, kind: str, data_dir: Path | None = None) -> list[dict[str, Any]]:
-    """Return a row for each installed part of a kind: name, one line, what it needs, licence, distribution."""
+    """Return a row for each installed part of a kind: name, one line, what it needs, licence, distribution.
+
+    The oracles that were measured here stand behind those that are installed.
+    """
     files = Files(data_dir, offline=True) if data_dir else None
     rows = []
     for name, part in parts.of(kind).items():
@@ -25,12 +29,10 @@ def described(parts: Parts, kind: str, data_dir: Path | None = None) -> list[dic
             row["data"], worth = _presence(kind, part, files)
             row |= {"worth": worth} if kind == "signal" else {}
         rows.append(row)
+    if kind == "oracle":
+        own = {name: read_oracle(path) for name, path in measured_oracles().items() if name not in parts.oracles}
+        rows += [{"name": n, **_about(kind, o), "distribution": "measured here"} for n, o in own.items()]
     return rows
-
-
-def described_oracle(oracle: Oracle, distribution: str) -> dict[str, Any]:
-    """Return the row of one oracle."""
-    return {"name": oracle.name, **_about("oracle", oracle), "distribution": distribution}
 
 
 def brief(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

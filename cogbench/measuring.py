@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from . import engine
 from .cells import Workspace, slug
@@ -11,9 +10,9 @@ from .errors import FailedCells, UnusableData
 from .loading import Parts
 from .oracles import folder, merged, read_oracle, write_oracle
 from .parts import Backbone, Task
-from .questions import check_suite
+from .questions import check_suite, single
 from .records import Oracle
-from .setting import check_targets, varied
+from .setting import check_targets
 from .transfer import Transfers
 
 
@@ -35,16 +34,11 @@ def asked(
         If a name or an option is unknown or given several values, or there are fewer than three tasks.
     """
 
-    def one(kind: str, name: Any) -> Any:
-        found = varied(parts.find(kind, name) if isinstance(name, str) else name, sets)
-        if len(found) > 1:
-            raise UnusableData(f"{kind} {found[0].name!r} has {len(found)} settings: an oracle is measured with one.")
-        return found[0]
-
     of = parts.find("suite", suite)
     if not tasks:
         check_suite(parts, of)
-    chosen, bone = tuple(one("task", t) for t in tasks or of.tasks), one("backbone", backbone)
+    chosen = tuple(single(parts, "task", t, sets) for t in tasks or of.tasks)
+    bone = single(parts, "backbone", backbone, sets)
     check_targets(sets, [*chosen, bone])
     if len({t.name for t in chosen}) < max(3, len(chosen)):
         raise UnusableData("an oracle needs at least three tasks, each named once.")

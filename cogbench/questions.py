@@ -139,6 +139,14 @@ def with_members(parts: Parts, estimator: Estimator) -> Estimator:
     return replace(estimator, members=tuple(named))  # type: ignore[type-var]
 
 
+def single(parts: Parts, kind: str, asked: Any, sets: Sequence[str]) -> Any:
+    """Return the one part that is meant, by its name or as it is, with its options; several values are refused."""
+    found = varied(parts.find(kind, asked) if isinstance(asked, str) else asked, sets)
+    if len(found) > 1:
+        raise UnusableData(f"{kind} {found[0].name!r} has {len(found)} settings; here it takes one value an option.")
+    return found[0]
+
+
 def check_suite(parts: Parts, suite: Suite) -> None:
     """Raise UnknownName if a task of a suite is not installed; the message says which others can be run."""
     absent = [t for t in suite.tasks if t not in parts.tasks]

@@ -1,6 +1,6 @@
 """Which source tasks to train first for a target of one's own: represent it, rank what is trained, try the best."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,20 +9,19 @@ import numpy as np
 
 from . import engine
 from .cells import Cell, Training, Workspace
+from .engine import Tell
 from .errors import FailedCells, MissingData, UnknownName, UnusableData
 from .evidence import ORACLES_DATA, STIMULI, Similarity
 from .files import Files, home
 from .loading import Parts, load
 from .metrics import gap_error
 from .parts import Backbone, Estimator, Signal, Task
-from .questions import with_members
+from .questions import single, with_members
 from .ranking import rank
 from .records import Recipe, TaskMatrix
-from .setting import check_targets, varied
+from .setting import check_targets
 from .store import Store
 from .table import TableTask
-
-Tell = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -114,13 +113,13 @@ def recommend(
     parts, store = parts or load(), store or Store(home())
     workspace = Workspace(files or Files(), store)
     wanted = _target(parts, target, kind, columns)
-    ranker = with_members(parts, _one(parts, "estimator", estimator, sets))
-    bone = _one(parts, "backbone", backbone, sets)
+    ranker = with_members(parts, single(parts, "estimator", estimator, sets))
+    bone = single(parts, "backbone", backbone, sets)
     if ORACLES_DATA & ranker.needs:
         raise UnusableData(f"estimator {ranker.name!r} knows transfers, and of a target of one's own there are none.")
     of_suite = parts.find("suite", suite)
-    stimuli = _one(parts, "signal", signal or of_suite.signal, sets) if STIMULI & ranker.needs else None
-    known = [_one(parts, "task", t, sets) for t in tasks or of_suite.tasks]
+    stimuli = single(parts, "signal", signal or of_suite.signal, sets) if STIMULI & ranker.needs else None
+    known = [single(parts, "task", t, sets) for t in tasks or of_suite.tasks]
     check_targets(sets, [*known, ranker, bone, *([stimuli] if stimuli else [])])
     others = [t for t in known if t.name != wanted.name]
     asked = {t.name: Training(bone, Recipe((t,), seed=seed, max_train=max_train)) for t in others}
@@ -170,13 +169,6 @@ def _target(parts: Parts, target: str | Path | Task, kind: str | None, columns: 
     return task
 
 
-def _one(parts: Parts, kind: str, asked: Any, sets: Sequence[str]) -> Any:
-    found = varied(parts.find(kind, asked) if isinstance(asked, str) else asked, sets)
-    if len(found) > 1:
-        raise UnusableData(f"{kind} {found[0].name!r} has {len(found)} settings: a recommendation takes one.")
-    return found[0]
-
-
 def _has(workspace: Workspace, cell: Training) -> bool:
     """Whether the store has a training; not if the data that it would be of are not here."""
     try:
@@ -192,7 +184,12 @@ def _compute(cells: Sequence[Cell], workspace: Workspace, jobs: int | None, tell
 
 
 def _tried(
-    cell: Similarity, target: Task, best: Sequence[Task], workspace: Workspace, jobs: int | None, tell: Tell | None
+    cell: Similarity,
+    target: Task,
+    best: Sequence[Task],
+    workspace: Workspace,
+    jobs: int | None,
+    tell: Tell | None,
 ) -> list[Gain]:
     alone, after = cell.training(target), [cell.transfer(source, target) for source in best]
     _compute(after, workspace, jobs, tell)
@@ -231,10 +228,3 @@ def brief(found: Recommendation) -> list[dict[str, Any]]:
             "gain": f"{gain.gain:+.3f} ± {gain.standard_error:.3f}{sure}",
         }
     return rows
-
-
-def plain(found: Recommendation) -> str:
-    """Return a recommendation as JSON."""
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(Recommendation).dump_json(found, indent=1).decode()

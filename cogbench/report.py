@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .errors import UnusableData
-from .evaluation import Scores
+from .evaluation import Scores, in_digits
 from .leaderboard import Board, Entry, notes, tables
 from .result import Result
 from .taxonomy import Node, tree
@@ -151,7 +151,7 @@ def _summary(results: Iterable[Result]) -> list[dict[str, Any]]:
             "trs": _round(r.scores.trs) if r.scores else None,
             "interval": "{:.2f} to {:.2f}".format(*r.scores.trs_interval) if r.scores else "",
             "chance": _round(r.scores.trs_chance) if r.scores else None,
-            "p": _round(r.scores.trs_p, 3) if r.scores else None,
+            "p": in_digits(r.scores.trs_p) if r.scores else None,
             **{f"top-{k}": _round(v) for k, v in (r.scores.top_k.items() if r.scores else ())},
             "selected": _round(r.scores.selected_mean, 3) if r.scores else None,
             "synthetic": ", ".join(r.synthetic),
@@ -182,7 +182,8 @@ def _score_lines(result: Result) -> list[Any]:
     alone = "unknown" if s.no_transfer_mean is None else f"{s.no_transfer_mean:.3f}"
     return [
         f"oracle {escaped(oracle.name)} ({oracle.kind}, {escaped(oracle.backbone)})",
-        f"TRS [bold]{s.trs:.2f}[/] \\[{low:.2f}, {high:.2f}], 1 is perfect; chance {s.trs_chance:.2f}, p {s.trs_p:.3f}",
+        f"TRS [bold]{s.trs:.2f}[/] \\[{low:.2f}, {high:.2f}], 1 is perfect; "
+        f"chance {s.trs_chance:.2f}, p {in_digits(s.trs_p)}",
         Bar(s.trs, low, high, (1.0, float(worst)), s.trs_chance, 33).between("1", str(worst)),
         *(["[bold]knows transfers[/]: compare it with popularity, not with estimators of models"] * result.uses_oracle),
         f"baselines: {', '.join(f'{name} {trs:.2f}' for name, trs in result.baselines.items())}; "

@@ -177,7 +177,7 @@ class Result:
         """Write the result into a folder, whole or not at all, and return the file."""
         path = Path(folder) / self.file_name
         try:
-            write_whole(path, _adapter().dump_json(self, indent=1).decode() + "\n")
+            write_whole(path, _adapter(Result).dump_json(self, indent=1).decode() + "\n")
         except OSError as error:
             raise UnusableData(f"cannot write to the results folder {str(folder)!r}: {error.strerror}.") from error
         return path
@@ -199,7 +199,7 @@ class Result:
                 f"{str(path)!r} has schema version {version}; this cogbench reads up to {SCHEMA_VERSION}: upgrade it."
             )
         try:
-            return _adapter().validate_python(held)
+            return _adapter(Result).validate_python(held)
         except ValidationError as error:
             raise UnusableData(
                 f"{str(path)!r} is no result of cogbench: {error.errors()[0]['loc']} {error.errors()[0]['msg']}."
@@ -207,12 +207,12 @@ class Result:
 
     def plain(self) -> dict[str, Any]:
         """Return the result as JSON values."""
-        return _adapter().dump_python(self, mode="json")
+        return plain(self)
 
 
 def schema() -> dict[str, Any]:
     """Return the JSON Schema of a result file; `docs/result.schema.json` holds a copy that a test keeps true."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_adapter().json_schema()}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_adapter(Result).json_schema()}
 
 
 def rows(values: Array) -> list[list[float | None]]:
@@ -220,8 +220,14 @@ def rows(values: Array) -> list[list[float | None]]:
     return [[None if math.isnan(v) else float(v) for v in row] for row in values]
 
 
+def plain(record: Any) -> Any:
+    """Return any record as JSON values: null for what is undefined."""
+    kind: Any = type(record)
+    return json.loads(_adapter(kind).dump_json(record))
+
+
 @cache  # made once: it takes longer than reading a result
-def _adapter() -> Any:
+def _adapter(kind: type) -> Any:
     from pydantic import TypeAdapter
 
-    return TypeAdapter(Result)
+    return TypeAdapter(kind)

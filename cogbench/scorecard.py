@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from .evaluation import in_digits
 from .guesses import Scored
 
 UNDEFINED = "–"
@@ -30,7 +31,7 @@ def _trs(found: Scored) -> Iterator[dict[str, Any]]:
     s = found.scores
     yield _row(found, "TRS, 1 is perfect", "trs", s.trs, random=s.trs_chance)
     yield _row(found, "95 % interval over targets", "", "{:.2f} to {:.2f}".format(*s.trs_interval))
-    yield _row(found, "p of chance", "", s.trs_p, digits=3)
+    yield _row(found, "p of chance", "", in_digits(s.trs_p))
     yield _row(found, "smallest difference told apart", "", s.trs_resolution)
     for name, trs in found.baselines.items():
         if name != "random":  # it stands beside the TRS

@@ -9,6 +9,7 @@ import numpy as np
 from .comparing import agreement, apart, steadiness
 from .drawing import Figure
 from .errors import UnusableData
+from .evaluation import in_digits
 from .figures import against_chance, agreement_map, prediction_dots, similarity_map, strips
 from .guesses import Scored
 from .ranking import rank
@@ -45,7 +46,7 @@ def headline(result: Result) -> list[tuple[str, str, str]]:
         top, share = next(iter(s.top_k.items()))
         found = [
             ("TRS", f"{s.trs:.2f}", "95 % interval {:.2f} to {:.2f}; 1 is perfect".format(*s.trs_interval)),
-            ("chance", f"{s.trs_chance:.2f}", f"as good or better at random with p {_at_least(s.trs_p)}"),
+            ("chance", f"{s.trs_chance:.2f}", f"as good or better at random with p {in_digits(s.trs_p)}"),
             (f"top-{top}", f"{share:.2f}", f"in the oracle's top {s.top_m}; chance {s.top_k_chance[top]:.2f}"),
         ]
         if (regret := s.regret.get("1")) is not None:
@@ -185,10 +186,6 @@ ALL = (_scores, _ranking, _similarity, _subjects, _tasks, _signal, _prediction, 
 
 def _sentence(note: str) -> str:
     return f"{note[:1].upper()}{note[1:]}{'' if note.endswith('.') else '.'}"
-
-
-def _at_least(p: float) -> str:
-    return f"= {p:.3f}" if p >= 0.0005 else "< 0.001"
 
 
 def _flat(held: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:

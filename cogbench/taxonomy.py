@@ -1,8 +1,8 @@
 """The tree of tasks that a matrix of similarities implies: hierarchical clustering."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -19,10 +19,6 @@ class Node:
     tasks: tuple[str, ...]
     height: float
     children: tuple["Node", ...] = ()
-
-    def plain(self) -> dict[str, Any]:
-        """Return the tree as JSON values."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
+from typing import Any
 
 import numpy as np
 
@@ -41,8 +42,8 @@ class Transfers:
 
     def oracle(self, workspace: Workspace) -> Oracle:
         """Return the oracle of these trainings, computing what is missing."""
-        how = {"suite": self.suite, "seeds": self.seeds, "max_train": self.max_train}
-        return measured(self.backbone, self.tasks, workspace, **how)  # type: ignore[arg-type]
+        how: dict[str, Any] = {"suite": self.suite, "seeds": self.seeds, "max_train": self.max_train}
+        return workspace.once(self, lambda: measured(self.backbone, self.tasks, workspace, **how))
 
 
 def measured(

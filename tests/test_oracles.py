@@ -121,7 +121,7 @@ def test_a_plan_trains_nothing(invoke):
 
 def test_bad_requests_are_one_clear_line(invoke, toy_plugin):
     assert "an oracle needs at least three tasks" in line(invoke(*MEASURE, "--tasks", "toy-a,toy-b"), 3)
-    assert "'toy' has 2 settings: an oracle is measured with one" in line(
+    assert "'toy' has 2 settings; here it takes one value an option" in line(
         invoke(*MEASURE, "--set", "toy.rate=0.1,0.2"), 3
     )
     invoke(*MEASURE, "--name", "mine")

@@ -90,7 +90,7 @@ def test_what_cannot_be_ranked_is_one_clear_line(world, tmp_path):
         recommend(path, Popularity(), "toy", **common)
     with pytest.raises(MissingData, match=r"has 0 of these tasks trained on 'toy' with seed 5; `cogbench run`"):
         recommend(path, "dse", "toy", seed=5, **common)
-    with pytest.raises(UnusableData, match="'cra' has 2 settings: a recommendation takes one"):
+    with pytest.raises(UnusableData, match="'cra' has 2 settings; here it takes one value an option"):
         recommend(path, "cra", "toy", sets=("cra.similarity=cosine,pearson",), **common)
 
 

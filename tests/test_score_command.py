@@ -116,7 +116,7 @@ def test_a_selection_against_an_oracle_of_seeds():
     by_seed = np.stack([TRUE, TRUE[::-1, ::-1]])
     oracle = Oracle("seeds", "b", "s", TaskMatrix.square(TASKS, by_seed.mean(axis=0)), by_seed=by_seed)
     found = score({"p": "q", "q": "r", "r": "s", "s": "p"}, oracle)
-    plain = cogbench.guesses.plain(found)
+    plain = cogbench.guesses.plain_score(found)
     assert "trs" in plain["scores"]["resampled"] and "spearman" not in plain["scores"]["resampled"]
     from cogbench.scorecard import tables
 
