@@ -5,7 +5,7 @@ COMPETITORS = plugins/cogbench-transferability
 export OMP_NUM_THREADS = 1
 export OMP_WAIT_POLICY = passive
 
-.PHONY: demo test lint types check format schema mini-oracle reproduce board clean
+.PHONY: demo test torture lint types check format schema mini-oracle reproduce board bench clean
 
 demo: .venv/demo  ## The main job on the embedded, synthetic suite: no data, no hub.
 	$(BIN)/cogbench run --suite mini --backbone minilm-2l --estimator cnm --estimator cra --estimator dse \
@@ -13,6 +13,13 @@ demo: .venv/demo  ## The main job on the embedded, synthetic suite: no data, no 
 
 test: .venv/dev lint types  ## Everything that must hold before a commit.
 	$(BIN)/pytest -n 2 --dist worksteal
+
+torture: .venv/dev  ## The mini oracle at full size, killed ten times: about an hour on two cores.
+	$(BIN)/pytest -m torture
+
+bench: .venv/demo  ## CNM and CRA beside their peers: about ten minutes on two cores.
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[bench]"
+	$(BIN)/python benchmarks/engines.py --out build/bench.json
 
 lint: .venv/dev
 	$(BIN)/ruff check .

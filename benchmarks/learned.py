@@ -34,7 +34,7 @@ def main() -> None:
         [c for of in cells.values() for c in of],
         workspace,
         jobs=args.jobs,
-        tell=lambda place, done, n: print(f"{done}/{n} {place}", file=sys.stderr),
+        tell=lambda step: print(f"{step.done}/{step.total} {step.place}", file=sys.stderr),
     )
     print(
         "| task | metric | train, eval. | epochs, rate, steps | trivial | "

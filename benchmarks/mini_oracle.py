@@ -33,8 +33,8 @@ def main() -> None:
     transfers, name = asked(load(), args.backbone, suite=args.suite, seeds=args.seeds)
     workspace = Workspace(Files(offline=True), Store(home()))
 
-    def tell(place, done, n) -> None:
-        print(f"{done}/{n} {place}", file=sys.stderr)
+    def tell(step) -> None:
+        print(f"{step.done}/{step.total} {step.place}", file=sys.stderr)
 
     oracle, _ = measure(transfers, name, workspace, jobs=args.jobs, tell=tell)
     report(oracle)

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from .contracts import check_backbone, check_estimator, check_signal, check_task
     from .errors import BrokenPlugin, CogbenchError, FailedCells, MissingData, UnknownName, UnusableData
     from .evidence import NEEDS, Evidence
-    from .files import Files, read_table
+    from .files import Files
     from .guesses import score
     from .hookspecs import hookimpl
     from .kinds import KINDS
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .protocol import run
     from .ranking import rank
     from .recommendation import recommend
+    from .recordings import Recording, Responses
     from .records import (
         Array,
         Card,
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
         Dataset,
         Oracle,
         Recipe,
-        Recording,
-        Responses,
         Settings,
         Source,
         Suite,
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     )
     from .reliability import Ceiling, noise_ceiling, spearman_brown
     from .result import Result
+    from .rows import read_table
     from .store import Store
     from .table import TableTask
     from .taxonomy import tree
@@ -46,7 +46,7 @@ _HOME = {
     "contracts": "check_backbone check_estimator check_signal check_task",
     "errors": "BrokenPlugin CogbenchError FailedCells MissingData UnknownName UnusableData",
     "evidence": "NEEDS Evidence",
-    "files": "Files read_table",
+    "files": "Files",
     "guesses": "score",
     "hookspecs": "hookimpl",
     "kinds": "KINDS",
@@ -57,9 +57,11 @@ _HOME = {
     "protocol": "run",
     "ranking": "rank",
     "recommendation": "recommend",
-    "records": "Array Card Checkpoint Dataset Oracle Recipe Recording Responses Settings Source Suite TaskMatrix",
+    "records": "Array Card Checkpoint Dataset Oracle Recipe Settings Source Suite TaskMatrix",
+    "recordings": "Recording Responses",
     "reliability": "Ceiling noise_ceiling spearman_brown",
     "result": "Result",
+    "rows": "read_table",
     "store": "Store",
     "table": "TableTask",
     "taxonomy": "tree",

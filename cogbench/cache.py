@@ -48,6 +48,8 @@ def held(store: Store) -> Iterator[Held]:
         yield _with_inputs(key, cells)
     for folder in sorted((store.root / ".damaged").glob("*")):
         yield Held(folder, "damaged", _size(folder), "set aside because it had changed since it was written")
+    for file in sorted((store.root / ".failed").glob("*.log")):
+        yield Held(file, "log", file.stat().st_size, "why a cell failed, for people")
     for folder in sorted((store.root / ".tmp").glob("*")):
         with contextlib.suppress(FileNotFoundError):
             old = time.time() - max(p.stat().st_mtime for p in (folder, *folder.rglob("*"))) > DRAFT_AGE
@@ -89,6 +91,8 @@ def prune(store: Store, *, dry_run: bool = False) -> list[Held]:
     found = [one for one in held(store) if one.fault]
     if not dry_run:
         for one in found:
+            if one.folder.is_file():
+                one.folder.unlink(missing_ok=True)
             shutil.rmtree(one.folder, ignore_errors=True)
             parent = one.folder.parent
             with contextlib.suppress(OSError):  # not empty

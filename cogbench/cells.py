@@ -18,7 +18,8 @@ from .files import Files
 from .identity import distribution_of, identity
 from .metrics import TaskScore, score
 from .parts import Backbone, Signal, Task, encode, teacher_of
-from .records import Array, Checkpoint, Dataset, Recipe, Recording, Split
+from .recordings import Recording
+from .records import Array, Checkpoint, Dataset, Recipe, Split
 from .store import Store, digest
 
 

@@ -18,7 +18,8 @@ from .files import Files
 from .identity import identity
 from .metrics import METRICS
 from .parts import Backbone, Estimator, Signal, Task, decode, encode, teacher_of
-from .records import KINDS, Dataset, Recipe, Recording, Settings
+from .recordings import Recording
+from .records import KINDS, Dataset, Recipe, Settings
 from .store import Store
 from .toys import ORACLES, TASKS, ToyBackbone, ToySignal
 

@@ -2,19 +2,20 @@
 
 import json
 import logging
+import os
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
 from .cells import Cell, Training, Workspace
 from .errors import CogbenchError, MissingData, UnusableData
+from .mirror import open_store
 from .parts import decode, encode
-from .store import Store
 
 log = logging.getLogger("cogbench")
 WORKER_BYTES = 3 * 2**30  # what one training worker takes: 2.2 GB seen for a 6-layer model of width 384
@@ -32,7 +33,20 @@ ENVIRONMENT = {
     "MALLOC_TRIM_THRESHOLD_": str(2**30),
 }
 
-Tell = Callable[[str, int, int], None]  # (what has just ended, cells done, cells in all)
+
+@dataclass(frozen=True)
+class Step:
+    """How far a computation is: what has just ended, the cells done (of them failed), running and in all."""
+
+    place: str
+    done: int
+    failed: int
+    running: int
+    total: int
+    share: float  # of the work, by what trainings are expected to take: from 0 to 1
+
+
+Tell = Callable[[Step], None]
 
 
 @dataclass
@@ -42,6 +56,15 @@ class Outcome:
     cached: set[Cell] = field(default_factory=set)
     computed: set[Cell] = field(default_factory=set)
     failed: dict[Cell, Exception] = field(default_factory=dict)
+    logs: dict[Cell, Path] = field(default_factory=dict)  # of what is no mistake of the user's
+
+    def reason(self, cell: Cell) -> str:
+        """Return in a line why a cell failed, and where the whole story is."""
+        error = self.failed[cell]
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        if isinstance(error, CogbenchError):
+            return lines[0]
+        return lines[-1] + (f" (its log: {self.logs[cell]})" if cell in self.logs else "")
 
 
 def plan(cells: Iterable[Cell], workspace: Workspace) -> tuple[list[Cell], set[Cell]]:
@@ -85,27 +108,47 @@ def compute(
     scheduler : str, optional
         Address of a dask scheduler whose workers compute instead.
     tell : callable, optional
-        Called after each cell with its place, the number done and the number in all.
+        Called with a `Step` at the start and after each cell.
     """
     missing, there = plan(cells, workspace)
     outcome = Outcome(cached=there)
-    if missing:
-        run = (
-            _spread(missing, workspace, jobs, scheduler)
-            if scheduler or (jobs != 0 and not all(getattr(cell, "here", False) for cell in missing))
-            else _inline(missing, workspace)
-        )
-        for done, (cell, error) in enumerate(run, start=1):
-            if error is None:
-                outcome.computed.add(cell)
-            else:
-                outcome.failed[cell] = error
-            if tell:
-                tell(cell.place, done, len(missing))
+    if not missing:
+        return outcome
+    work = _work(missing, workspace)
+    whole, spent = sum(work.values()), 0.0
+    spread = scheduler or (jobs != 0 and not all(getattr(cell, "here", False) for cell in missing))
+    running = min(jobs or workers(), len(missing)) if spread else 1
+    told = tell or (lambda step: None)
+    told(Step("", 0, 0, running, len(missing), 0.0))
+    run = _spread(missing, work, workspace, running, scheduler) if spread else _inline(missing, workspace)
+    for done, (cell, error, left) in enumerate(run, start=1):
+        spent += work[cell]
+        if error is None:
+            outcome.computed.add(cell)
+        else:
+            outcome.failed[cell] = error
+            if not isinstance(error, CogbenchError):
+                text = "".join(traceback.format_exception(error))
+                if log := workspace.store.log(cell.place, workspace.key(cell), text):
+                    outcome.logs[cell] = log
+        told(Step(cell.place, done, len(outcome.failed), left, len(missing), spent / whole))
     return outcome
 
 
-def _inline(missing: list[Cell], workspace: Workspace) -> Iterator[tuple[Cell, Exception | None]]:
+def _work(missing: list[Cell], workspace: Workspace) -> dict[Cell, float]:
+    """Return how long the cells take, in a unit of their own; what is no training, as long as the least of them."""
+    known: dict[Cell, float] = {}
+    for cell in missing:
+        if isinstance(cell, Training):
+            try:
+                known[cell] = cell.work(workspace)
+            except Exception:  # noqa: BLE001, S112 - it is told when its turn comes
+                continue
+    least = min(known.values(), default=1.0)
+    return {cell: known.get(cell, least) for cell in missing}
+
+
+def _inline(missing: list[Cell], workspace: Workspace) -> Iterator[tuple[Cell, Exception | None, int]]:
     failed: dict[Cell, Exception] = {}
     for cell in missing:
         broken = next((c for c in cell.inputs() if c in failed), None)
@@ -115,40 +158,54 @@ def _inline(missing: list[Cell], workspace: Workspace) -> Iterator[tuple[Cell, E
             workspace.folder(cell)
         except Exception as error:  # one cell's failure, whatever it is, must not lose the others
             failed[cell] = error
-            yield cell, error
+            yield cell, error, 1
         else:
-            yield cell, None
+            yield cell, None, 1
 
 
 def _spread(
-    missing: list[Cell], workspace: Workspace, jobs: int | None, scheduler: str | None
-) -> Iterator[tuple[Cell, Exception | None]]:
+    missing: list[Cell], work: dict[Cell, float], workspace: Workspace, n_workers: int, scheduler: str | None
+) -> Iterator[tuple[Cell, Exception | None, int]]:
     from distributed import as_completed
 
-    with _client(min(jobs or workers(), len(missing)), scheduler) as client:
+    with _client(n_workers, scheduler) as (client, deaths):
         # The longest first, or the last one runs alone while the other workers have nothing left to do.
-        order = sorted(missing, key=lambda cell: -cell.work(workspace) if isinstance(cell, Training) else 0.0)
-        waiting, failed, of = dict.fromkeys(order), dict[Cell, Exception](), dict[str, Cell]()
-        running = as_completed()
+        waiting = dict.fromkeys(sorted(missing, key=lambda cell: -work[cell]))
+        failed, of, running, tries = dict[Cell, Exception](), dict[str, Cell](), as_completed(), count()
 
         def ready(cell: Cell) -> bool:
             return not any(c in of.values() or c in waiting for c in cell.inputs())
 
-        def feed() -> Iterator[tuple[Cell, Exception | None]]:
+        def chosen() -> Iterator[tuple[Cell, bool]]:
+            """Yield what can begin; what another run computes is waited for only when there is nothing else to do."""
+            busy, some = [], bool(of)
+            for cell in filter(ready, waiting):
+                if workspace.store.busy(workspace.key(cell)):
+                    busy.append(cell)
+                else:
+                    some = True
+                    yield cell, False
+            if not some:
+                yield from ((cell, True) for cell in busy)
+
+        def feed() -> Iterator[tuple[Cell, Exception | None, int]]:
             # As many cells as there are workers: dask blames all that is queued on a worker for that worker's death,
             # and would fail cells that never began.
-            free = max(1, len(client.nthreads())) - len(of)
-            for cell in [*islice(filter(ready, waiting), free)]:
+            states = client.scheduler_info()["workers"].values()
+            needs = {"GPU": 1} if any(state["resources"].get("GPU") for state in states) else None
+            free = max(1, len(states)) - len(of)
+            for cell, wait in [*islice(chosen(), free)]:
                 del waiting[cell]
                 if broken := next((failed[c] for c in cell.inputs() if c in failed), None):
                     failed[cell] = broken
-                    yield cell, broken
+                    yield cell, broken, len(of)
                 elif getattr(cell, "here", False):
                     yield from _inline([cell], workspace)
                 else:
-                    key = f"{cell.place}-{workspace.key(cell)}"
+                    key = f"{cell.place}-{workspace.key(cell)}-{next(tries)}"
                     of[key] = cell
-                    running.add(client.submit(_in_worker, _request(cell, workspace), key=key, pure=False))
+                    asked = _request(cell, workspace)
+                    running.add(client.submit(_in_worker, asked, wait, key=key, pure=False, resources=needs))
 
         while waiting or of:
             yield from feed()
@@ -156,10 +213,23 @@ def _spread(
                 continue
             future = next(running)
             cell = of.pop(future.key)
-            error = None if future.status == "finished" else future.exception()
+            if future.status == "finished" and not future.result():
+                waiting[cell] = None
+                continue
+            error = None if future.status == "finished" else _told(future.exception(), deaths)
             if error is not None:
                 failed[cell] = error
-            yield cell, error
+            yield cell, error, len(of)
+
+
+def _told(error: Exception, deaths: list[str]) -> Exception:
+    """Return why a cell failed; of a worker's death, what its keeper says of it."""
+    from distributed import KilledWorker
+
+    if not isinstance(error, KilledWorker):
+        return error
+    last = f" (last: {deaths[-1]})" if deaths else ""
+    return RuntimeError(f"two worker processes died while they computed it{last}; was the memory full?")
 
 
 def _request(cell: Cell, workspace: Workspace) -> str:
@@ -169,15 +239,16 @@ def _request(cell: Cell, workspace: Workspace) -> str:
             "cell": encode(cell),
             "ingredients": workspace.ingredients(cell),
             "files": encode(workspace.files),
-            "store": str(workspace.store.root.resolve()),
+            "store": workspace.store.address,
         }
     )
 
 
 @contextmanager
-def _client(n_workers: int, scheduler: str | None) -> Iterator[Any]:
+def _client(n_workers: int, scheduler: str | None) -> Iterator[tuple[Any, list[str]]]:
+    """Yield a client, and the list that fills with what is said of workers that die."""
     import dask
-    from distributed import Client, LocalCluster
+    from distributed import Client
 
     quiet = {
         "distributed.scheduler.allowed-failures": 1,  # a cell that kills two workers is marked failed
@@ -186,6 +257,7 @@ def _client(n_workers: int, scheduler: str | None) -> Iterator[Any]:
         "distributed.nanny.pre-spawn-environ": ENVIRONMENT,
         "distributed.logging": {"distributed": "critical"},
     }
+    deaths: list[str] = []
     with dask.config.set(quiet):
         if scheduler:
             try:
@@ -195,33 +267,72 @@ def _client(n_workers: int, scheduler: str | None) -> Iterator[Any]:
                     f"no dask scheduler answers at {scheduler!r}; start one with `dask scheduler`."
                 ) from error
             with client:
-                yield client
+                yield client, deaths
             return
-        cluster = LocalCluster(  # type: ignore[no-untyped-call]
-            n_workers=n_workers,
-            threads_per_worker=1,
-            processes=True,
-            memory_limit=0,
-            dashboard_address="127.0.0.1:0",  # any free port: two runs at once must not meet
-            silence_logs=logging.CRITICAL,
-        )
-        with cluster, Client(cluster) as client:
-            yield client
+        with _cluster(n_workers) as cluster, Client(cluster) as client, _heard("distributed.nanny", deaths):
+            client.wait_for_workers(n_workers)
+            yield client, deaths
+
+
+def _cluster(n_workers: int) -> Any:
+    """Return a cluster of one-thread processes on this machine; each sees one GPU where there are any, in turn."""
+    from distributed import LocalCluster
+
+    devices = gpus()
+
+    class OneGPUEach(LocalCluster):
+        def new_worker_spec(self) -> Any:
+            ((name, spec),) = super().new_worker_spec().items()  # type: ignore[no-untyped-call]
+            if not devices:
+                return {name: spec}
+            seen = devices[len(self.worker_spec) % len(devices)]
+            mine = {"env": {"CUDA_VISIBLE_DEVICES": seen}, "resources": {"GPU": 1}}
+            return {name: {**spec, "options": {**spec["options"], **mine}}}
+
+    cluster = OneGPUEach(  # type: ignore[no-untyped-call]
+        n_workers=0,
+        threads_per_worker=1,
+        processes=True,
+        memory_limit=0,
+        dashboard_address="127.0.0.1:0",  # any free port: two runs at once must not meet
+        silence_logs=logging.CRITICAL,
+    )
+    cluster.scale(n_workers)
+    return cluster
+
+
+@contextmanager
+def _heard(name: str, said: list[str]) -> Iterator[None]:
+    """Gather in a list what a library logs."""
+    handler = logging.Handler()
+    handler.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
+    logger = logging.getLogger(name)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+
+
+def gpus() -> list[str]:
+    """Return the GPUs that torch sees, as CUDA_VISIBLE_DEVICES names them."""
+    import torch
+
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    named = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+    return named[:count] if len(named) >= count and named[0] else [str(i) for i in range(count)]
 
 
 def workers() -> int:
     """Return how many workers fit this machine: by GPUs if there are any, else by cores and free memory."""
     import psutil
-    import torch
     from dask.system import CPU_COUNT
 
-    if torch.cuda.is_available():
-        return torch.cuda.device_count()
-    return max(1, min(CPU_COUNT, psutil.virtual_memory().available // WORKER_BYTES))
+    return len(gpus()) or max(1, min(CPU_COUNT, psutil.virtual_memory().available // WORKER_BYTES))
 
 
-def _in_worker(request: str) -> None:
-    """Compute one cell in a worker process."""
+def _in_worker(request: str, wait: bool = True) -> bool:
+    """Compute one cell in a worker process; False if another computes it and it is not to be waited for."""
     asked = json.loads(request)
     cell = decode(asked["cell"])
     workspace = _workspace(json.dumps(asked["files"]), asked["store"])
@@ -229,18 +340,21 @@ def _in_worker(request: str) -> None:
         raise UnusableData(
             f"this worker would compute another cell: {differing}; install the same versions everywhere."
         )
+    if not wait and workspace.store.busy(workspace.key(cell)):
+        return False
     try:
         workspace.folder(cell)
     except CogbenchError:
         raise
     except Exception as error:  # what cannot be pickled must not bring down the connection
         raise RuntimeError("".join(traceback.format_exception(error))) from None
+    return True
 
 
 @lru_cache(maxsize=1)
 def _workspace(files: str, store: str) -> Workspace:
     """Return this worker process's workspace, kept between cells because it remembers the data it has read."""
-    return Workspace(decode(json.loads(files)), Store(Path(store)))
+    return Workspace(decode(json.loads(files)), open_store(store))
 
 
 def _difference(asked: Any, here: Any, path: str = "") -> str | None:

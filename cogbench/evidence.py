@@ -17,7 +17,8 @@ from .cells import Cell, Encoding, Training, Workspace, slug
 from .errors import MissingData, UnusableData
 from .identity import identity
 from .parts import Backbone, Estimator, Signal, Task, encode, members_of
-from .records import Array, Card, Dataset, Oracle, Recipe, Responses, Split, TaskMatrix
+from .recordings import Responses
+from .records import Array, Card, Dataset, Oracle, Recipe, Split, TaskMatrix
 from .store import digest
 from .transfer import Transfers
 

@@ -10,7 +10,7 @@ from .files import Files
 from .loading import Parts
 from .oracles import measured_oracles, read_oracle
 from .parts import Opener, options
-from .records import Recording
+from .recordings import Recording
 from .reliability import noise_ceiling
 
 BROKEN = "BROKEN"

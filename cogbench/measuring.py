@@ -76,11 +76,9 @@ def measure(
     before = read_oracle(path) if path.is_file() else None
     outcome = engine.compute(transfers.cells(), workspace, jobs=jobs, scheduler=scheduler, tell=tell)
     if outcome.failed:
-        first = next(iter(outcome.failed.items()))
-        told = (
-            f"{len(outcome.failed)} trainings failed, first {first[0].place}: {str(first[1]).strip().splitlines()[-1]}"
-        )
-        raise FailedCells(f"{told} The same command computes only what is missing.")
+        first = next(iter(outcome.failed))
+        told = f"{len(outcome.failed)} trainings failed, first {first.place}: {outcome.reason(first)}"
+        raise FailedCells(f"{told}. The same command computes only what is missing.")
     made = replace(transfers.oracle(workspace), name=slug(name))
     if before is not None:
         made = merged(before, made)

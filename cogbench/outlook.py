@@ -11,7 +11,7 @@ def outlook(cells: Sequence[Cell], workspace: Workspace, jobs: int | None = None
     """Return the plan of a run in words: cells done and to do, the time and the disk that they will take."""
     missing, there = engine.plan(cells, workspace)
     trainings_left = [c for c in missing if isinstance(c, Training)]
-    lines = [f"{len(there)} cells are in the store {workspace.store.root}, {len(missing)} are to be computed:"]
+    lines = [f"{len(there)} cells are in the store {workspace.store.address}, {len(missing)} are to be computed:"]
     kinds = {type(c).__name__: sum(type(d) is type(c) for d in missing) for c in missing}
     lines += [f"  {count} × {kind.lower()}" for kind, count in kinds.items()]
     if trainings_left:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from .errors import UnusableData
-from .records import Array, Card, Checkpoint, Dataset, Recipe, Recording, Settings, Source, Split, TaskMatrix
+from .recordings import Recording
+from .records import Array, Card, Checkpoint, Dataset, Recipe, Settings, Source, Split, TaskMatrix
 
 if TYPE_CHECKING:
     from torch import Tensor

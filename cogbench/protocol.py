@@ -15,14 +15,16 @@ from .cells import Cell, Encoding, Workspace
 from .errors import CogbenchError, FailedCells, UnusableData
 from .evaluation import scores
 from .evidence import ORACLES_DATA
-from .files import Files, home
+from .files import Files
 from .identity import distribution_of
 from .loading import Parts, load
 from .metrics import check_metric
+from .mirror import open_store
 from .parts import Backbone, Estimator, Task, encode, options
 from .questions import Question, questions
 from .ranking import rank
-from .records import Recording, Source, TaskMatrix
+from .recordings import Recording
+from .records import Source, TaskMatrix
 from .reliability import noise_ceiling
 from .result import SCHEMA_VERSION, Cells, DataUsed, OracleUsed, Provenance, Result, SignalReport, TaskReport, rows
 from .store import Store
@@ -71,7 +73,7 @@ def run(
     """
     parts = parts or load()
     found = questions(parts, _several(estimator), _several(backbone), **asked)
-    workspace = Workspace(files or Files(), store or Store(home()))
+    workspace = Workspace(files or Files(), store or open_store())
     results, failures = answer(found, workspace, parts, jobs=jobs)
     if failures:
         raise FailedCells("; ".join(failures))
@@ -119,7 +121,7 @@ def answer(
         broken = [c for c in question.cells() if c in outcome.failed]
         if broken:
             label = f"{question.estimator.name} on {question.backbone.name}"
-            failures.append(f"{label}: {_first_line(outcome.failed[broken[0]])}")
+            failures.append(f"{label}: {outcome.reason(broken[0])}")
             continue
         seconds = round(perf_counter() - clock, 3)
         results.append(_result(question, workspace, parts, outcome, started, seconds))
@@ -284,8 +286,3 @@ def _device() -> str:
     import torch
 
     return torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0 if isinstance(error, CogbenchError) else -1] if lines else type(error).__name__

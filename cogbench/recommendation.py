@@ -1,7 +1,8 @@
 """Which source tasks to train first for a target of one's own: represent it, rank what is trained, try the best."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ from .cells import Cell, Training, Workspace
 from .engine import Tell
 from .errors import FailedCells, MissingData, UnknownName, UnusableData
 from .evidence import ORACLES_DATA, STIMULI, Similarity
-from .files import Files, home
+from .files import Files
 from .loading import Parts, load
 from .metrics import gap_error
+from .mirror import open_store
 from .parts import Backbone, Estimator, Signal, Task
 from .questions import single, with_members
 from .ranking import rank
@@ -78,6 +80,7 @@ def recommend(
     store: Store | None = None,
     parts: Parts | None = None,
     jobs: int | None = None,
+    scheduler: str | None = None,
     tell: Tell | None = None,
 ) -> Recommendation:
     """Rank the tasks that the store has trainings of as sources for a target, and try the best ones if asked to.
@@ -98,7 +101,7 @@ def recommend(
         How many sources to name, and with `apply` to try.
     apply : bool
         Train the target after each of the best `k` sources and without any, and report the gains.
-    files, store, parts, jobs, tell
+    files, store, parts, jobs, scheduler, tell
         As `run` and `engine.compute` take them.
 
     Raises
@@ -110,7 +113,7 @@ def recommend(
     FailedCells
         If a training failed.
     """
-    parts, store = parts or load(), store or Store(home())
+    parts, store = parts or load(), store or open_store()
     workspace = Workspace(files or Files(), store)
     wanted = _target(parts, target, kind, columns)
     ranker = with_members(parts, single(parts, "estimator", estimator, sets))
@@ -126,18 +129,19 @@ def recommend(
     there = {name: cell for name, cell in asked.items() if _has(workspace, cell)}
     if len(there) < 2:
         raise MissingData(
-            f"the store {store.root} has {len(there)} of these tasks trained on {bone.name!r} with seed {seed}"
+            f"the store {store.address} has {len(there)} of these tasks trained on {bone.name!r} with seed {seed}"
             f"{f' and at most {max_train} examples' if max_train else ''}; `cogbench run` with the same options trains "
             "them."
         )
     sources = tuple(sorted((cell.recipe.task for cell in there.values()), key=lambda t: t.name))
     cell = Similarity(ranker, bone, (*sources, wanted), stimuli, seed, max_train)
-    _compute([cell, cell.training(wanted)], workspace, jobs, tell)
+    compute = partial(_compute, workspace=workspace, jobs=jobs, scheduler=scheduler, tell=tell)
+    compute([cell, cell.training(wanted)])
     names = tuple(t.name for t in sources)
     matrix = cell.matrix(workspace).part(names, (wanted.name,))  # (n_sources, 1)
     order = rank(matrix).order(wanted.name)
     best = [t for name in order[:k] for t in sources if t.name == name]
-    gains = _tried(cell, wanted, best, workspace, jobs, tell) if apply else []
+    gains = _tried(cell, wanted, best, workspace, compute) if apply else []
     return Recommendation(
         wanted.name,
         wanted.kind,
@@ -177,10 +181,10 @@ def _has(workspace: Workspace, cell: Training) -> bool:
         return False
 
 
-def _compute(cells: Sequence[Cell], workspace: Workspace, jobs: int | None, tell: Tell | None) -> None:
-    outcome = engine.compute(cells, workspace, jobs=jobs, tell=tell)
-    for error in outcome.failed.values():
-        raise FailedCells(f"{str(error).strip().splitlines()[-1]}. The same command computes only what is missing.")
+def _compute(cells: Sequence[Cell], workspace: Workspace, **how: Any) -> None:
+    outcome = engine.compute(cells, workspace, **how)
+    for cell in outcome.failed:
+        raise FailedCells(f"{outcome.reason(cell)}. The same command computes only what is missing.")
 
 
 def _tried(
@@ -188,11 +192,10 @@ def _tried(
     target: Task,
     best: Sequence[Task],
     workspace: Workspace,
-    jobs: int | None,
-    tell: Tell | None,
+    compute: Callable[[Sequence[Cell]], None],
 ) -> list[Gain]:
     alone, after = cell.training(target), [cell.transfer(source, target) for source in best]
-    _compute(after, workspace, jobs, tell)
+    compute(after)
     evaluation = workspace.dataset(target, "evaluation")
     found = []
     for source, transfer in zip(best, after, strict=True):

@@ -6,7 +6,8 @@ from typing import Literal
 
 import numpy as np
 
-from .records import Array, Recording
+from .recordings import Recording
+from .records import Array
 
 LEAST = 20  # repeated stimuli of a subject: fewer tell too little of a channel
 

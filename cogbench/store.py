@@ -6,6 +6,7 @@
 """
 
 import contextlib
+import errno
 import hashlib
 import json
 import logging
@@ -20,6 +21,8 @@ from .errors import UnusableData
 
 log = logging.getLogger("cogbench")
 RECORD = "cell.json"
+LEAST_FREE = 32 * 2**20  # bytes
+FULL = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT))
 
 
 def digest(ingredients: Any) -> str:
@@ -38,6 +41,11 @@ class Store:
 
     def __init__(self, root: Path) -> None:
         self.root = Path(root)
+
+    @property
+    def address(self) -> str:
+        """Where other processes find the same cells."""
+        return str(self.root.resolve())
 
     def folder(self, place: str, key: str) -> Path:
         """Return where a cell's files are, or would be."""
@@ -69,30 +77,64 @@ class Store:
         Whoever else computes this cell at the same time, on this file system, waits and takes the first one's.
         """
         with self._lock(key):
-            if found := self.read(place, key):
-                return found
-            draft = self.root / ".tmp" / f"{key[:8]}-{uuid.uuid4().hex[:8]}"
-            draft.mkdir(parents=True)
-            try:
-                fill(draft)
-                files = {str(p.relative_to(draft)): _stamp(p) for p in sorted(draft.rglob("*")) if p.is_file()}
-                record = {"key": key, "ingredients": ingredients, "files": files}
-                (draft / RECORD).write_text(json.dumps(record, indent=1))
-                target = self.folder(place, key)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                os.replace(draft, target)
-            finally:
-                shutil.rmtree(draft, ignore_errors=True)
-            return target
+            return self.read(place, key) or self._made(place, key, ingredients, fill)
+
+    def _made(self, place: str, key: str, ingredients: Any, fill: Callable[[Path], None], **more: Any) -> Path:
+        draft = self.root / ".tmp" / f"{key[:8]}-{uuid.uuid4().hex[:8]}"
+        draft.mkdir(parents=True)
+        try:
+            if shutil.disk_usage(draft).free < LEAST_FREE:  # before the work, which would be lost
+                raise OSError("no room")
+            fill(draft)
+            files = {str(p.relative_to(draft)): stamp(p) for p in sorted(draft.rglob("*")) if p.is_file()}
+            record = {"key": key, "ingredients": ingredients, "files": files, **more}
+            (draft / RECORD).write_text(json.dumps(record, indent=1))
+            target = self.folder(place, key)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(draft, target)
+        except Exception as error:  # libraries that write files have errors of their own
+            if shutil.disk_usage(self.root).free >= LEAST_FREE and not any(full in str(error) for full in FULL):
+                raise
+            raise UnusableData(
+                f"the disk of the store {str(self.root)!r} is full: make room (`cogbench cache prune` removes what is "
+                "out of reach), then run again; what was finished is kept."
+            ) from error
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+        return target
+
+    def log(self, place: str, key: str, text: str) -> Path | None:
+        """Write down why a cell failed, for people; return the file, or None where nothing can be written."""
+        path = self.root / ".failed" / f"{place.replace('/', '--')}-{key[:8]}.log"
+        try:
+            write_whole(path, text)
+        except OSError:  # the disk may be what failed
+            return None
+        return path
+
+    def busy(self, key: str) -> bool:
+        """Whether some process, of those that see this file system, computes a cell just now."""
+        from filelock import Timeout
+
+        if not self._locked(key).is_file():
+            return False
+        try:
+            with self._lock(key, timeout=0):
+                return False
+        except Timeout:
+            return True
 
     @contextlib.contextmanager
-    def _lock(self, key: str) -> Iterator[None]:
+    def _lock(self, key: str, timeout: float = -1) -> Iterator[None]:
         from filelock import FileLock
 
-        locks = self.root / ".locks"
-        locks.mkdir(parents=True, exist_ok=True)
-        with FileLock(locks / key[:16]):
+        path = self._locked(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path, timeout=timeout):
             yield
+
+    def _locked(self, key: str) -> Path:
+        return self.root / ".locks" / key[:16]
 
     def _fault(self, folder: Path, key: str, *, contents: bool) -> str | None:
         try:
@@ -102,11 +144,11 @@ class Store:
             return f"{RECORD} is missing or unreadable"
         if record.get("key") != key:
             return "its key is another cell's"
-        for name, stamp in files.items():
+        for name, stamped in files.items():
             path = folder / name
-            if not path.is_file() or path.stat().st_size != stamp["size"]:
+            if not path.is_file() or path.stat().st_size != stamped["size"]:
                 return f"{name} is missing or cut short"
-            if contents and _stamp(path) != stamp:
+            if contents and stamp(path) != stamped:
                 return f"{name} has changed since it was written"
         return None
 
@@ -118,7 +160,8 @@ class Store:
         log.warning(f"{folder.relative_to(self.root)} in the store is damaged ({fault}): set aside, computed again.")
 
 
-def _stamp(path: Path) -> dict[str, Any]:
+def stamp(path: Path) -> dict[str, Any]:
+    """Return a file's size in bytes and its sha256."""
     with open(path, "rb") as file:
         return {"size": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
 

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import MissingData, UnknownName, UnusableData
-from .files import read_table
 from .kinds import KINDS
 from .metrics import METRICS
 from .records import Card, Dataset, Source, Split
+from .rows import read_table
 
 if TYPE_CHECKING:
     from .files import Files

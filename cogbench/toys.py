@@ -12,20 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .records import (
-    Array,
-    Card,
-    Checkpoint,
-    Dataset,
-    Oracle,
-    Recipe,
-    Recording,
-    Responses,
-    Settings,
-    Source,
-    Split,
-    TaskMatrix,
-)
+from .recordings import Recording, Responses
+from .records import Array, Card, Checkpoint, Dataset, Oracle, Recipe, Settings, Source, Split, TaskMatrix
 
 if TYPE_CHECKING:
     from .files import Files

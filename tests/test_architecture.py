@@ -24,8 +24,9 @@ PLUGINS = sorted(
 LAYERS = (
     "errors kinds",
     "hub records store",  # what the hub has · what flows · results as files
+    "recordings rows",  # what was measured of readers · tables as read
     "files metrics parts ranking reliability",  # the door to disk and hub · scores · what plugins supply · ranks
-    "baselines evaluation hookspecs identity setting table toys",  # what a guess must beat · how good it is
+    "baselines evaluation hookspecs identity mirror setting table toys",  # what a guess must beat · how good it is
     "cells loading oracles",  # units of work · the installed parts · tables of transfers
     "result transfer",
     "engine evidence",
@@ -36,6 +37,8 @@ LAYERS = (
     "report sections",
     "pages",
     "cache diagnosis fetching listing outlook protocol",
+    "cli_options",
+    "cli_compute cli_install cli_results",
     "cli",
     "__main__",
 )

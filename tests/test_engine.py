@@ -41,9 +41,9 @@ def test_workers_give_what_inline_gives(tmp_path):
     told = []
     inline, spread = workspace(tmp_path / "a"), workspace(tmp_path / "b")
     engine.compute(encodings(), inline, jobs=0)
-    outcome = engine.compute(encodings(), spread, jobs=2, tell=lambda *seen: told.append(seen))
+    outcome = engine.compute(encodings(), spread, jobs=2, tell=told.append)
     assert len(outcome.computed) == 8 and not outcome.failed
-    assert [done for _, done, _ in told] == list(range(1, 9))
+    assert [step.done for step in told] == list(range(9))
     for cell in encodings():
         assert np.allclose(cell.representations(inline), cell.representations(spread))
     assert engine.compute(encodings(), spread, jobs=2).computed == set()
@@ -270,3 +270,67 @@ def test_a_teacher_is_trained_first_and_once_for_all_transfers_to_a_task(tmp_pat
     of_teacher = masters[2].checkpoint(here).outputs
     for cell in cells[:2]:
         assert np.array_equal(np.load(here.folder(cell) / "outputs.npy"), of_teacher + 1)
+
+
+def test_a_cell_that_fails_leaves_its_log_and_the_run_goes_on(tmp_path):
+    @dataclass(frozen=True)
+    class Odd(ToyBackbone):
+        def train(self, recipe, files, out, start=None):
+            if recipe.task.name == "toy-b":
+                raise ZeroDivisionError("odd\nin two lines")
+            return super().train(recipe, files, out, start)
+
+    here, told = workspace(tmp_path), []
+    outcome = engine.compute(encodings(backbone=Odd()), here, jobs=0, tell=told.append)
+    (cell,) = (c for c in outcome.failed if isinstance(c, Training))
+    assert "Traceback" in outcome.logs[cell].read_text() and "ZeroDivisionError" in outcome.logs[cell].read_text()
+    assert outcome.reason(cell) == f"in two lines (its log: {outcome.logs[cell]})"
+    assert (told[-1].done, told[-1].failed, told[-1].total, round(told[-1].share, 6)) == (8, 2, 8, 1)
+
+
+def test_what_another_run_computes_is_left_to_it_while_there_is_other_work(tmp_path):
+    here, cells = workspace(tmp_path), [Training(ToyBackbone(), Recipe((t,))) for t in TASKS]
+    key = here.key(cells[0])
+    assert not here.store.busy(key)
+    with here.store._lock(key):
+        holder = (
+            "import sys; from pathlib import Path; from cogbench import Store;"
+            "print(Store(Path(sys.argv[1])).busy(sys.argv[2]))"
+        )
+        said = subprocess.run([sys.executable, "-c", holder, tmp_path, key], capture_output=True, text=True, check=True)
+        request = engine._request(cells[0], here)
+        assert said.stdout.strip() == "True"
+    assert not here.store.busy(key)
+    with here.store._lock(key):
+        asking = "import sys; from cogbench.engine import _in_worker; print(_in_worker(sys.argv[1], False))"
+        said = subprocess.run([sys.executable, "-c", asking, request], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "False" and not here.has(cells[0])
+    assert engine._in_worker(request, False) and here.has(cells[0])
+
+
+def test_each_worker_sees_one_gpu_in_turn(tmp_path, monkeypatch):
+    monkeypatch.setattr(engine, "gpus", lambda: ["4", "7"])
+    with engine._cluster(3) as cluster:
+        options = [spec["options"] for spec in cluster.worker_spec.values()]
+    assert [o["env"]["CUDA_VISIBLE_DEVICES"] for o in options] == ["4", "7", "4"]
+    assert all(o["resources"] == {"GPU": 1} for o in options)
+    outcome = engine.compute([Training(ToyBackbone(), Recipe((t,))) for t in TASKS], workspace(tmp_path), jobs=2)
+    assert len(outcome.computed) == 4  # a cell asks for a GPU where the workers have them
+
+
+def test_the_gpus_are_those_that_may_be_used(monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert engine.gpus() == ["0", "1"] and engine.workers() == 2
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,3")
+    assert engine.gpus() == ["5", "3"]
+
+
+def test_what_is_said_of_a_worker_that_died_is_told(tmp_path):
+    from distributed import KilledWorker
+
+    error = engine._told(KilledWorker("toy", None, 2), ["Worker process 7 was killed by signal 9"])
+    assert "two worker processes died" in str(error) and "killed by signal 9" in str(error)

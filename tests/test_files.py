@@ -23,8 +23,8 @@ from repositories import (
 )
 
 from cogbench import Files, MissingData, UnusableData, load
-from cogbench.files import read_table
 from cogbench.hub import reachable
+from cogbench.rows import read_table
 
 OTHER = "0" * 40
 

@@ -15,7 +15,7 @@ from made_results import TASKS, TRUE, made
 
 import cogbench
 from cogbench import Oracle, TaskMatrix, UnusableData, load, score
-from cogbench.cli import GAINS
+from cogbench.cli_results import GAINS
 from cogbench.evaluation import Gain
 
 ORACLE = "source,p,q,r,s\np,,.6,.5,.9\nq,.8,,.7,.2\nr,.7,.9,,.1\ns,.6,.5,.9,\nno-transfer,.5,.5,.5,.5\n"

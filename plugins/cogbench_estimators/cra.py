@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import combinations_with_replacement
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from cogbench import Array, TaskMatrix, UnusableData, hookimpl
 
-from .dse import Comparison, representations, unit_rows
+from .dse import Comparison, blocks, representations, unit_rows
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -64,13 +65,13 @@ class CRA:
         """
         patterns = representations(evidence)
         if self.dissimilarity == "correlation":
-            lost = sum(int((np.ptp(p, axis=1) == 0).sum()) for p in patterns)
+            lost = sum(int(constant_rows(p).sum()) for p in patterns)
             if lost:
                 total = sum(map(len, patterns))
                 evidence.note(
                     f"{self.name}: {lost} of {total} representations are constant; their dissimilarities are set to 0."
                 )
-            if self.similarity_ != "spearman" and without_pairs_is_faster(patterns):
+            if self.similarity_ != "spearman":
                 found = compare_without_pairs(patterns, self.similarity_, self.form)
                 return TaskMatrix.square(evidence.tasks, found)
         refuse_few(patterns[0])
@@ -114,13 +115,18 @@ def rdm(patterns: Array, dissimilarity: Dissimilarity = "correlation") -> Array:
         from scipy.spatial.distance import pdist
 
         return pdist(patterns, dissimilarity)
-    unit = unit_rows(patterns, "pearson")  # (n_stimuli, n_dims)
+    unit = unit_rows(np.asarray(patterns, np.float64), "pearson")  # (n_stimuli, n_dims)
     direct = 1 - unit @ unit.T  # (n_stimuli, n_stimuli)
     constant = ~unit.any(axis=1)
     direct[constant] = direct[:, constant] = 0
     upper = np.arange(len(unit))[:, None] < np.arange(len(unit))
     # Rounding leaves a little of 1 - 1, and parts equal dissimilarities, which ranks would take for a difference.
     return np.maximum(direct[upper].round(14), 0)  # (n_pairs,)
+
+
+def constant_rows(patterns: Array) -> Array:
+    """Return (n_stimuli,): whether all numbers of a row are the same."""
+    return np.concatenate([np.ptp(patterns[some], axis=1) == 0 for some in blocks(len(patterns))])
 
 
 def refuse_few(patterns: Array) -> None:
@@ -140,30 +146,27 @@ def compare(rdms: Array, comparison: Comparison) -> Array:
     return scores
 
 
-def without_pairs_is_faster(patterns: Sequence[Array]) -> bool:
-    """Tell if products of the tasks' features cost less than all pairs of stimuli: measured, on one thread."""
-    return 2 * len(patterns[0]) > sum(p.shape[1] for p in patterns)
-
-
 def compare_without_pairs(
     patterns: Sequence[Array], comparison: Literal["cosine", "pearson"], form: Form = "rdm"
 ) -> Array:
-    """Similarity of each two correlation RDMs from products of the features: linear in the number of stimuli.
+    """Similarity of each two correlation RDMs without making any: linear in the number of stimuli where they are many.
 
     With z_i the centred rows of length 1 and u_i = z_i - mean(z), a dissimilarity is
     1 - z_i·z_j = p_i + p_j - u_i·u_j, where p_i = |u_i|²/2. As the u_i sum to zero, the sums over pairs that a
     cosine or a Pearson correlation is made of need no pair: over all ordered (i, j), with P = Σ p_i,
 
         Σ D_ij      = 2 n P
-        Σ D_ij D'_ij = 2 n Σ p_i p'_i + 2 P P' + |Uᵀ U'|².
+        Σ D_ij D'_ij = 2 n Σ p_i p'_i + 2 P P' + |Uᵀ U'|²,     |Uᵀ U'|² = Σ (U Uᵀ)_ij (U' U'ᵀ)_ij.
 
-    All terms are positive: nothing cancels, also where all stimuli are nearly alike.
+    The last is summed over features or over stimuli, whichever are fewer. All terms are positive: nothing cancels,
+    also where all stimuli are nearly alike. The representations are read twice, some rows at a time.
 
     Parameters
     ----------
     patterns : sequence of arrays of shape (n_stimuli, n_dims)
-        One for each task; the same stimuli in the same order.
+        One for each task; the same stimuli in the same order. They may be memory-mapped.
     comparison : {"cosine", "pearson"}
+    form : {"rdm", "rsm"}
 
     Returns
     -------
@@ -171,18 +174,76 @@ def compare_without_pairs(
         What `compare` gives for the tasks' `rdm`, to rounding.
     """
     refuse_few(patterns[0])
-    unit = [unit_rows(p, "pearson") for p in patterns]  # n_tasks of (n_stimuli, n_dims)
-    known = [u.any(axis=1) for u in unit]  # n_tasks of (n_stimuli,): which rows are not constant
-    centred = [around_mean(u[k]) for u, k in zip(unit, known, strict=True)]
-    sums = np.array([len(p) * p.sum() for _, p in centred])  # (n_tasks,) Σ D over pairs i < j
-    products = np.empty((len(unit), len(unit)))  # Σ D D' over pairs i < j
-    for a, b in zip(*np.triu_indices(len(unit)), strict=True):
-        pair = [centred[a], centred[b]]
-        if not (known[a] == known[b]).all():  # only where both are known
-            pair = [around_mean(unit[t][known[a] & known[b]]) for t in (a, b)]
-        (u, p), (v, q) = pair
-        products[a, b] = products[b, a] = len(p) * (p @ q) + p.sum() * q.sum() + np.square(u.T @ v).sum() / 2
-    return compare_moments(products, sums, len(unit[0]) * (len(unit[0]) - 1) // 2, comparison, form)
+    n, m = len(patterns[0]), len(patterns)
+    known = ~np.stack([constant_rows(p) for p in patterns])  # (n_tasks, n_stimuli)
+    if (known == known[0]).all():
+        products, sums = _moments(patterns, known[0])
+    else:  # only pairs of stimuli that both tasks know add to a product
+        products, sums = np.empty((m, m)), np.empty(m)
+        for a, b in combinations_with_replacement(range(m), 2):
+            found, total = _moments([patterns[a], patterns[b]], known[a] & known[b])
+            products[a, b] = products[b, a] = found[0, 1]
+            sums[a] = total[0] if a == b else sums[a]
+    return compare_moments(products, sums, n * (n - 1) // 2, comparison, form)
+
+
+def _moments(patterns: Sequence[Array], known: Array) -> tuple[Array, Array]:
+    """Return Σ D D' (n_tasks, n_tasks) and Σ D (n_tasks,) over pairs i < j of the known stimuli."""
+    import torch
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    rows, widths = np.flatnonzero(known), [p.shape[1] for p in patterns]
+    n = len(rows)
+
+    def unit(t: int, some: slice) -> "Tensor":  # (n_some, n_dims), float64
+        return torch.from_numpy(unit_rows(patterns[t][rows[some]].astype(np.float64), "pearson")).to(device)
+
+    means = [sum(unit(t, some).sum(dim=0) for some in blocks(n)) / max(1, n) for t in range(len(patterns))]
+
+    def centred(some: slice) -> "list[Tensor]":  # of each task (n_some, n_dims)
+        return [unit(t, some) - mean for t, mean in enumerate(means)]
+
+    if 2 * n > sum(widths):
+        half, inner = _over_features(map(centred, blocks(n)), widths)
+    else:
+        half, inner = _over_stimuli(centred(slice(0, n)))
+    total = half.sum(dim=1)  # (n_tasks,)
+    products = n * half @ half.T + total[:, None] * total + inner / 2
+    products = (products + products.T) / 2  # rounding
+    return products.cpu().numpy(), (n * total).cpu().numpy()
+
+
+def _over_features(parts: "Iterable[list[Tensor]]", widths: Sequence[int]) -> "tuple[Tensor, Tensor]":
+    """Return half the squared lengths of rows (n_tasks, n_stimuli) and |Uᵀ U'|² (n_tasks, n_tasks) from U' U."""
+    import torch
+
+    half: list[Tensor] = []
+    grams: list[Tensor] = []
+    starts = np.cumsum([0, *widths]).tolist()
+    for u in parts:
+        half.append(torch.stack([v.square().sum(dim=1) / 2 for v in u]))  # (n_tasks, n_block)
+        flat = torch.cat(u, dim=1)  # (n_block, all tasks' dims)
+        grams = grams or [flat.new_zeros(w, starts[-1] - at) for w, at in zip(widths, starts, strict=False)]
+        for gram, w, at in zip(grams, widths, starts, strict=False):  # each two tasks once
+            gram.addmm_(flat[:, at : at + w].T, flat[:, at:])
+    inner = grams[0].new_zeros(len(widths), len(widths))
+    for a, gram in enumerate(grams):
+        for b, part in enumerate(gram.split(widths[a:], dim=1), start=a):
+            inner[a, b] = inner[b, a] = part.square().sum()
+    return torch.cat(half, dim=1), inner
+
+
+def _over_stimuli(u: "list[Tensor]") -> "tuple[Tensor, Tensor]":
+    """Return the same from U U', some of its rows at a time."""
+    import torch
+
+    m, n = len(u), len(u[0])
+    inner = u[0].new_zeros(m, m)
+    step = max(1, HELD // (4 * m * max(1, n)))
+    for top in range(0, n, step):
+        flat = torch.stack([v[top : top + step] @ v.T for v in u]).reshape(m, -1)  # (n_tasks, n_block * n_stimuli)
+        inner += flat @ flat.T
+    return torch.stack([v.square().sum(dim=1) / 2 for v in u]), inner
 
 
 def compare_moments(
@@ -226,7 +287,9 @@ def by_blocks(patterns: Sequence[Array], dissimilarity: Dissimilarity) -> tuple[
     import torch
 
     n, m = len(patterns[0]), len(patterns)
-    rows = [torch.from_numpy(p - p.mean(axis=0) if dissimilarity == "euclidean" else p) for p in patterns]
+    rows = [torch.from_numpy(np.asarray(p, np.float64)) for p in patterns]
+    if dissimilarity == "euclidean":
+        rows = [r - r.mean(dim=0) for r in rows]
     squares = [r.square().sum(dim=1) for r in rows]
     products, sums = torch.zeros(m, m, dtype=torch.float64), torch.zeros(m, dtype=torch.float64)
     step = 1024
@@ -242,16 +305,12 @@ def by_blocks(patterns: Sequence[Array], dissimilarity: Dissimilarity) -> tuple[
     return products.numpy(), sums.numpy()
 
 
-def _block(rows: "Tensor", squares: "Tensor", a: slice, b: slice, dissimilarity: Dissimilarity) -> "Tensor":
+def _block(rows: "Tensor", squares: "Tensor", a: slice, b: slice, dissimilarity: str) -> "Tensor":
     """Return the dissimilarities of some stimuli to others: (n_a, n_b) in float64."""
     import torch
 
     if dissimilarity == "euclidean":
         return torch.addmm(squares[b], rows[a], rows[b].T, alpha=-2).add_(squares[a, None]).clamp_(min=0).sqrt_()
-    if dissimilarity == "correlation":
-        unit = [torch.from_numpy(unit_rows(rows[of].numpy(), "pearson")) for of in (a, b)]
-        known = [u.any(dim=1) for u in unit]
-        return (1 - unit[0] @ unit[1].T).clamp_(min=0) * (known[0][:, None] & known[1])
     from scipy.spatial.distance import cdist
 
     return torch.from_numpy(cdist(rows[a].numpy(), rows[b].numpy(), dissimilarity))
@@ -266,28 +325,20 @@ def sampled(patterns: Sequence[Array], dissimilarity: Dissimilarity, n_pairs: in
 
 
 def _of_pairs(patterns: Array, first: Array, second: Array, dissimilarity: Dissimilarity) -> Array:
-    if dissimilarity == "correlation":
-        patterns = unit_rows(patterns, "pearson")
-    constant = np.asarray(~patterns.any(axis=1))
     found = np.empty(len(first))
-    for start in range(0, len(first), 2**16):
-        i, j = first[start : start + 2**16], second[start : start + 2**16]
-        a, b = patterns[i], patterns[j]  # (n_chunk, n_dims)
+    for some in blocks(len(first), 2**14):
+        a, b = (patterns[rows[some]].astype(np.float64) for rows in (first, second))  # (n_chunk, n_dims)
         if dissimilarity == "correlation":
-            value = np.where(constant[i] | constant[j], 0, np.maximum(1 - np.einsum("ij,ij->i", a, b), 0))
+            a, b = unit_rows(a, "pearson"), unit_rows(b, "pearson")
+            known = a.any(axis=1) & b.any(axis=1)
+            value = np.where(known, np.maximum(1 - np.einsum("ij,ij->i", a, b), 0), 0)
         elif dissimilarity == "euclidean":
             value = np.linalg.norm(a - b, axis=1)
         else:
             size = np.abs(a) + np.abs(b)
             value = np.divide(np.abs(a - b), size, out=np.zeros_like(a), where=size > 0).sum(axis=1)
-        found[start : start + 2**16] = value
+        found[some] = value
     return found
-
-
-def around_mean(unit: Array) -> tuple[Array, Array]:
-    """Return rows (n_stimuli, n_dims) less their mean, and half their squared lengths (n_stimuli,)."""
-    rest = unit - unit.mean(axis=0)
-    return rest, np.einsum("ij,ij->i", rest, rest) / 2
 
 
 @hookimpl

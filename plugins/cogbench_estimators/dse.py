@@ -1,6 +1,6 @@
 """Direct similarity estimation: how alike are two tasks' vectors of the same sentence?"""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -37,34 +37,42 @@ class DSE:
 
         Vectors without a direction count as unlike any other: their similarity is 0, and a note tells how many.
         """
-        units = np.stack([unit_rows(r, self.similarity_) for r in representations(evidence)])  # (tasks, stimuli, dims)
-        lost = int((~units.any(axis=2)).sum())
+        patterns = representations(evidence)
+        n, m = len(patterns[0]), len(patterns)
+        products, lost = np.zeros((m, m)), 0
+        for some in blocks(n):
+            units = np.stack([unit_rows(p[some].astype(np.float64), self.similarity_) for p in patterns])
+            lost += int((~units.any(axis=2)).sum())
+            flat = units.reshape(m, -1)  # (n_tasks, n_block * n_dims)
+            products += flat @ flat.T
         if lost:
             what = "zero" if self.similarity_ == "cosine" else "constant"
-            evidence.note(
-                f"{self.name}: {lost} of {units[:, :, 0].size} vectors are {what}; their similarity is set to 0."
-            )
-        flat = units.reshape(len(units), -1)  # (n_tasks, n_stimuli * n_dims)
-        return TaskMatrix.square(evidence.tasks, flat @ flat.T / units.shape[1])
+            evidence.note(f"{self.name}: {lost} of {n * m} vectors are {what}; their similarity is set to 0.")
+        return TaskMatrix.square(evidence.tasks, products / n)
 
 
 def representations(evidence: "Evidence") -> list[Array]:
-    """Return each task's (n_stimuli, n_dims) in float64, in the order of the tasks.
+    """Return each task's (n_stimuli, n_dims), in the order of the tasks, as they are stored: memory-mapped.
 
     Raises
     ------
     UnusableData
         If one holds NaN or infinity; the message names the task.
     """
-    found = [np.asarray(evidence.representations[task], np.float64) for task in evidence.tasks]
+    found = [evidence.representations[task] for task in evidence.tasks]
     for task, patterns in zip(evidence.tasks, found, strict=True):
-        if not np.isfinite(patterns).all():
-            rows = int((~np.isfinite(patterns)).any(axis=1).sum())
+        rows = sum(int((~np.isfinite(patterns[some])).any(axis=1).sum()) for some in blocks(len(patterns)))
+        if rows:
             raise UnusableData(
                 f"the representations of task {task!r} hold NaN or infinity for {rows} of {len(patterns)} stimuli; "
                 "expected finite numbers: train that task again, or leave it out."
             )
     return found
+
+
+def blocks(n: int, step: int = 1024) -> Iterator[slice]:
+    """Yield the slices of n rows that are held at once."""
+    return (slice(start, min(start + step, n)) for start in range(0, n, step))
 
 
 def unit_rows(vectors: Array, comparison: Comparison) -> Array:

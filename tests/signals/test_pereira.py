@@ -199,7 +199,7 @@ def test_a_reading_that_fails_leaves_nothing_behind(folder, tmp_path, monkeypatc
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(pereira.np, "save", full)
-    with pytest.raises(CogbenchError, match="cannot keep signals/pereira/P01 in .*: No space left on device"):
+    with pytest.raises(CogbenchError, match="P01: the disk of the store .* is full: make room"):
         TWO.read(Files(folder))  # it does not go on with the other subject
     assert not list((tmp_path / "home").rglob("values.npy"))
 

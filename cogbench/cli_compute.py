@@ -1,0 +1,193 @@
+"""The commands that compute: run, recommend, oracle."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from . import cli_options as option
+from .cli_options import COMPUTES, Site, at_site, complete, formats, print_json, print_rows, progress, say_wrote
+from .errors import FailedCells
+
+
+@click.command("run")
+@click.option(
+    "--estimator",
+    "estimators",
+    envvar="COGBENCH_RUN_ESTIMATOR",
+    multiple=True,
+    required=True,
+    shell_complete=complete("estimator"),
+    help="A name from `cogbench list estimators`, or `all`; may be given several times.",
+)
+@option.backbones("RUN", required=True)
+@option.suite
+@option.tasks
+@option.signals("RUN")
+@click.option(
+    "--oracle",
+    default=None,
+    shell_complete=complete("oracle"),
+    help="What the ranking is scored against: a name, FILE.csv, or `measured` (runs all transfers)."
+    "  [default: the suite's for the backbone]",
+)
+@click.option(
+    "--oracle-backbone",
+    default=None,
+    shell_complete=complete("backbone"),
+    help="Cross-PLM: score against this backbone's oracle.",
+)
+@option.sets("RUN", "An option of a part; several values give one result each, a:b:c is a list.")
+@option.seeds
+@option.max_train
+@at_site(*COMPUTES)
+@option.dry_run
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    help="The folder for result files.",
+)
+@formats("RUN")
+def run(
+    estimators: tuple[str, ...], backbones: tuple[str, ...], site: Site, dry_run: bool, out: Path, form: str, **how: Any
+) -> None:
+    """Rank source tasks with estimators and score the rankings."""
+    from .loading import load
+    from .outlook import outlook
+    from .protocol import answer, check
+    from .questions import questions
+    from .report import render
+    from .store import writable
+
+    parts = load()
+    asked = questions(parts, parts.estimators if "all" in estimators else estimators, backbones, **how)
+    workspace = site.workspace([t.name for t in asked[0].tasks])
+    if dry_run:
+        for question in asked:
+            check(question, workspace)
+        click.echo(outlook([c for q in asked for c in q.cells()], workspace, site.jobs))
+        return
+    writable(out)
+    writable(workspace.store.root)
+    with progress() as tell:
+        results, failures = answer(asked, workspace, parts, tell=tell, **site.engine())
+    saved = [r.save(out) for r in results]
+    click.echo(render(results, form))
+    say_wrote(*saved)
+    if failures:
+        saved_too = f"; {len(saved)} other results are saved" if saved else ""
+        raise FailedCells("; ".join(failures) + f"{saved_too}. The same command computes only what is missing.")
+
+
+@click.command("recommend")
+@click.option("--target", required=True, metavar="TASK|FILE", help="A task's name, or a table of your own examples.")
+@click.option("--kind", default=None, help="Of a table: classification, regression, tagging, …")
+@click.option("--columns", default="", metavar="text=COLUMN,…", help="What a table calls the columns of its kind.")
+@click.option("--estimator", required=True, shell_complete=complete("estimator"), help="What ranks the sources.")
+@click.option(
+    "--backbone", required=True, shell_complete=complete("backbone"), help="The model of the trained sources."
+)
+@option.suite
+@option.tasks
+@click.option("--signal", default=None, shell_complete=complete("signal"), help="Stimuli.  [default: the suite's]")
+@option.sets("RECOMMEND", "An option of a part, as `run` takes it.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the trainings.")
+@option.max_train
+@click.option("-k", type=click.IntRange(min=1), default=3, show_default=True, help="How many sources to name.")
+@click.option("--apply", is_flag=True, help="Train the target after each of them and without any; report the gains.")
+@at_site(*COMPUTES)
+@option.as_json
+def recommend(target: str, columns: str, site: Site, as_json: bool, **how: Any) -> None:
+    """Say which source tasks to train before a target of your own, from the tasks that are trained already."""
+    from .loading import load
+    from .recommendation import brief, recommend, titled
+    from .report import render_tables
+    from .result import plain
+
+    pairs = [pair.partition("=")[::2] for pair in columns.split(",") if pair]
+    with progress() as tell:
+        found = recommend(target, columns=pairs, files=site.files(), parts=load(), tell=tell, **site.engine(), **how)
+    if as_json:
+        print_json(plain(found))
+    else:
+        click.echo(render_tables({titled(found): brief(found)}, "table", found.notes))
+
+
+@click.group("oracle")
+def oracle() -> None:
+    """List, show, measure and export tables of transfers."""
+
+
+@oracle.command("list")
+@option.as_json
+def oracle_list(as_json: bool) -> None:
+    """List the oracles that are installed, and those measured here."""
+    from .listing import brief, described
+    from .loading import load
+
+    print_rows(described(load(), "oracle"), as_json, brief)
+
+
+@oracle.command("show")
+@click.argument("name", shell_complete=complete("oracle"))
+@formats("ORACLE_SHOW")
+def oracle_show(name: str, form: str) -> None:
+    """Show a table of transfers with its ranks and what its noise leaves open."""
+    from .loading import load
+    from .oracles import find_oracle, shown, told
+    from .report import render_tables
+
+    found = find_oracle(load(), name)
+    click.echo(render_tables({found.name: shown(found)}, form, told(found)))
+
+
+@oracle.command("export")
+@click.argument("name", shell_complete=complete("oracle"))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The file, csv or json.")
+def oracle_export(name: str, out: Path) -> None:
+    """Write a table of transfers into a file: csv for its figures, json for all that is known of it."""
+    from .loading import load
+    from .oracles import find_oracle, write_oracle, write_table
+
+    (write_oracle if out.suffix == ".json" else write_table)(find_oracle(load(), name), out)
+    say_wrote(out)
+
+
+@oracle.command("measure")
+@click.option("--backbone", required=True, shell_complete=complete("backbone"), help="What is trained.")
+@option.suite
+@option.tasks
+@option.sets("ORACLE_MEASURE", "An option of a part, as `run` takes it; one value each.")
+@option.seeds
+@option.max_train
+@at_site(*COMPUTES)
+@option.dry_run
+@click.option("--name", default=None, help="What to call it.  [default: suite, backbone and number of examples]")
+@formats("ORACLE_MEASURE")
+def oracle_measure(backbone: str, site: Site, dry_run: bool, name: str | None, form: str, **how: Any) -> None:
+    """Train each task, and each target after each source; `--oracle NAME` finds the table in the store.
+
+    Seeds that were measured before stay in the table.
+    """
+    from .loading import load
+    from .measuring import asked, measure
+    from .oracles import shown, told
+    from .outlook import outlook
+    from .report import render_tables
+    from .store import writable
+
+    transfers, called = asked(load(), backbone, **how)
+    workspace = site.workspace([t.name for t in transfers.tasks])
+    if dry_run:
+        click.echo(outlook(transfers.cells(), workspace, site.jobs))
+        return
+    writable(workspace.store.root)
+    with progress() as tell:
+        found, path = measure(transfers, name or called, workspace, tell=tell, **site.engine())
+    click.echo(render_tables({found.name: shown(found)}, form, told(found)))
+    say_wrote(path)
+
+
+COMMANDS = (run, recommend, oracle)

@@ -1,0 +1,124 @@
+"""The commands about what is installed and stored: list, plugins, fetch, doctor, cache."""
+
+from pathlib import Path
+
+import click
+
+from . import cli_options as option
+from .cli_options import Site, at_site, print_rows, say
+from .errors import FailedCells, MissingData, UnusableData
+
+KINDS = ("tasks", "backbones", "signals", "estimators", "oracles", "suites")
+
+
+@click.command("list")
+@click.argument("kind", type=click.Choice(KINDS))
+@click.option("--data-dir", type=click.Path(path_type=Path), default=None, help="Say which data are there.")
+@option.as_json
+def list_(kind: str, data_dir: Path | None, as_json: bool) -> None:
+    """List the installed parts of a kind, and where they come from."""
+    from .listing import brief, described
+    from .loading import load
+
+    print_rows(described(load(), kind.removesuffix("s"), data_dir), as_json, brief)
+
+
+@click.command("plugins")
+@click.option("--check", is_flag=True, help="Run the contract checks on each part.")
+@option.as_json
+def plugins(check: bool, as_json: bool) -> None:
+    """List the plugins, their parts, and why one failed to load."""
+    from .listing import BROKEN, checked, plugin_rows
+    from .loading import load
+
+    parts = load()
+    rows = checked(parts) if check else plugin_rows(parts)
+    print_rows(rows, as_json)
+    if broken := [row["part"] for row in rows if row.get("check", "").startswith(BROKEN)]:
+        raise UnusableData(f"broken: {', '.join(broken)}.")
+
+
+@click.command("fetch")
+@option.backbones("FETCH")
+@option.suite
+@option.tasks
+@option.signals("FETCH")
+@option.sets("FETCH", "An option of a part, as `run` takes it.")
+@at_site(option.data_dir, option.task_data)
+@option.as_json
+def fetch(
+    backbones: tuple[str, ...],
+    suite: str,
+    tasks: list[str] | None,
+    signals: tuple[str, ...],
+    sets: tuple[str, ...],
+    site: Site,
+    as_json: bool,
+) -> None:
+    """Download what a run needs, so that `cogbench run --offline` works."""
+    from .fetching import brief, fetched, wanted
+    from .loading import load
+
+    asked = wanted(load(), suite=suite, tasks=tasks, backbones=backbones, signals=signals, sets=sets)
+    files = site.files([part.name for kind, part in asked if kind == "task"])
+    rows = fetched(asked, files, lambda what, i, n: say(f"{what} ({i} of {n}) …"))
+    print_rows(rows, as_json, brief)
+    failed = [row for row in rows if row["error"]]
+    for row in failed:
+        say(f"{row['what']}: {row['error']}")
+    if failed:
+        told = f"{len(failed)} of {len(rows)} could not be had; the same command tries them again."
+        raise MissingData(told) if len(failed) == len(rows) else FailedCells(told)
+
+
+@click.command("doctor")
+@option.as_json
+def doctor(as_json: bool) -> None:
+    """Say what is installed, where things are kept, whether the hub answers, and what would stop a run."""
+    from .diagnosis import examined
+
+    rows = examined()
+    print_rows(rows, as_json)
+    if troubles := [f"{row['what']}: {row['trouble']}" for row in rows if row["trouble"]]:
+        raise UnusableData(f"this would stop a run: {'; '.join(troubles)}")
+
+
+@click.group("cache")
+def cache() -> None:
+    """Say what the store holds, and remove what no run can ask for any more."""
+
+
+@cache.command("info")
+@option.as_json
+def cache_info(as_json: bool) -> None:
+    """Say how much of each kind of thing the store holds, and how much of it is out of reach."""
+    from .cache import brief, info
+    from .mirror import open_store
+
+    store = open_store()
+    print_rows(info(store), as_json, brief)
+    if not as_json:
+        say(f"the store is {store.root}; `cogbench cache prune` removes what is out of reach.")
+
+
+@cache.command("prune")
+@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+@option.as_json
+def cache_prune(dry_run: bool, as_json: bool) -> None:
+    """Remove cells made by other versions or changed code, damaged ones, and what killed processes left."""
+    from .cache import prune
+    from .mirror import open_store
+    from .report import in_words
+
+    found = prune(open_store(), dry_run=dry_run)
+    rows = [
+        {"folder": str(f.folder), "kind": f.kind, "bytes": f.size if as_json else in_words(f.size), "fault": f.fault}
+        for f in found
+    ]
+    if rows or as_json:
+        print_rows(rows, as_json)
+    total = in_words(sum(one.size for one in found))
+    say(f"{len(found)} folders, {total}" + (" would be removed" if dry_run else " removed"))
+
+
+COMMANDS = (list_, plugins, fetch, doctor, cache)

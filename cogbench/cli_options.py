@@ -1,0 +1,280 @@
+"""What the commands share: options, the site where a command computes, how it speaks and shows that it goes on."""
+
+import functools
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from .errors import MissingData, UnknownName
+
+if TYPE_CHECKING:
+    from .cells import Workspace
+    from .engine import Step, Tell
+    from .files import Files
+
+FORMATS = ("table", "json", "markdown", "latex", "csv")
+
+
+def complete(kind: str) -> Callable[..., list[CompletionItem]]:
+    """Return the completion of a list, by commas, of installed parts of a kind."""
+
+    def names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from .loading import load
+
+        done, _, last = incomplete.rpartition(",")
+        return [CompletionItem(f"{done},{n}" if done else n) for n in load().of(kind) if n.startswith(last)]
+
+    return names
+
+
+def numbers(least: int) -> Callable[..., tuple[int, ...]]:
+    """Return the reader of a list of whole numbers, by commas."""
+
+    def read(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, ...]:
+        try:
+            found = tuple(dict.fromkeys(int(v) for v in value.split(",")))
+        except ValueError:
+            found = (-1,)
+        if not all(least <= n < 2**32 for n in found):
+            raise click.BadParameter(f"{value!r} is no list of whole numbers from {least} such as {least},{least + 1}")
+        return found
+
+    return read
+
+
+def _names(ctx: click.Context, param: click.Parameter, value: str | None) -> list[str] | None:
+    return [name.strip() for name in value.split(",") if name.strip()] if value else None
+
+
+def _pairs(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[tuple[str, Path], ...]:
+    for value in values:
+        if "=" not in value:
+            raise click.BadParameter(f"{value!r} is not of the form TASK=DIR")
+    return tuple((v.partition("=")[0], Path(v.partition("=")[2])) for v in values)
+
+
+def backbones(command: str, **more: Any) -> Callable[..., Any]:
+    """Return the option of several backbones."""
+    return click.option(
+        "--backbone",
+        "backbones",
+        envvar=f"COGBENCH_{command}_BACKBONE",
+        multiple=True,
+        shell_complete=complete("backbone"),
+        help="A name from `cogbench list backbones`, a hub id, or a folder; may be given several times.",
+        **more,
+    )
+
+
+def signals(command: str) -> Callable[..., Any]:
+    """Return the option of several signals."""
+    return click.option(
+        "--signal",
+        "signals",
+        envvar=f"COGBENCH_{command}_SIGNAL",
+        multiple=True,
+        shell_complete=complete("signal"),
+        help="A name, or a table of sentences and responses FILE[:channel,…]; may be given several times."
+        "  [default: the suite's]",
+    )
+
+
+def sets(command: str, help: str) -> Callable[..., Any]:
+    """Return the option that sets the options of parts."""
+    return click.option(
+        "--set",
+        "sets",
+        envvar=f"COGBENCH_{command}_SET",
+        multiple=True,
+        metavar="PART.OPTION=VALUE[,VALUE…]",
+        help=help,
+    )
+
+
+def formats(command: str, *more: str) -> Callable[..., Any]:
+    """Return the option of what stdout gets."""
+    return click.option(
+        "--format",
+        "form",
+        envvar=f"COGBENCH_{command}_FORMAT",
+        type=click.Choice((*FORMATS, *more)),
+        default="table",
+        show_default=True,
+        help="What stdout gets.",
+    )
+
+
+suite = click.option(
+    "--suite",
+    default="cogtaskonomy",
+    show_default=True,
+    shell_complete=complete("suite"),
+    help="The tasks and the usual signal.",
+)
+tasks = click.option(
+    "--tasks",
+    default=None,
+    callback=_names,
+    shell_complete=complete("task"),
+    help="A part of the suite, by commas; oracle ranks are recomputed within it.",
+)
+seeds = click.option("--seeds", default="0", show_default=True, callback=numbers(0), help="Training seeds, by commas.")
+max_train = click.option(
+    "--max-train",
+    type=click.IntRange(min=1),
+    default=None,
+    help="At most so many training examples a task, a stratified sample.  [default: all]",
+)
+as_json = click.option("--json", "as_json", is_flag=True, help="For machines.")
+ks = click.option(
+    "-k", "ks", default="3,4,5", show_default=True, callback=numbers(1), help="The k of top-k, by commas."
+)
+top_m = click.option(
+    "--top-m", type=click.IntRange(min=1), default=6, show_default=True, help="The oracle's best M, of top-k."
+)
+
+data_dir = click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Local files in the hub's layout instead of the hub.",
+)
+task_data = click.option(
+    "--task-data",
+    multiple=True,
+    callback=_pairs,
+    metavar="TASK=DIR",
+    help="The same for one task; may be given several times.",
+)
+offline = click.option("--offline", is_flag=True, envvar="COGBENCH_OFFLINE", help="Touch no network.")
+device = click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+jobs = click.option(
+    "--jobs",
+    type=click.IntRange(min=0),
+    default=None,
+    help="Worker processes; 0 computes in this one.  [default: by GPUs, else by cores and memory]",
+)
+scheduler = click.option("--scheduler", default=None, metavar="ADDRESS", help="A dask scheduler whose workers compute.")
+dry_run = click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where a command finds its data and computes: what the options say that `at_site` gathers."""
+
+    data_dir: Path | None = None
+    task_data: tuple[tuple[str, Path], ...] = ()
+    offline: bool = False
+    device: str = "auto"
+    jobs: int | None = None
+    scheduler: str | None = None
+
+    def files(self, tasks: Sequence[str] | None = None) -> "Files":
+        """Return the door to the data; `--task-data` may name none but the tasks given."""
+        from .files import Files
+
+        for task, _ in self.task_data:
+            if tasks is not None and task not in tasks:
+                raise UnknownName.of("task in --task-data", task, tasks, there="In this run")
+        return Files(self.data_dir, self.task_data, self.offline)
+
+    def workspace(self, tasks: Sequence[str]) -> "Workspace":
+        """Return these files with the user's store."""
+        from .cells import Workspace
+        from .mirror import open_store
+
+        return Workspace(self.files(tasks), open_store())
+
+    def engine(self) -> dict[str, Any]:
+        """Return what the engine is told."""
+        return {"jobs": self.jobs, "scheduler": self.scheduler}
+
+
+def at_site(*options: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command these options as one argument, its `site`, and tell the libraries of it."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def inner(**given: Any) -> Any:
+            site = Site(**{f.name: given.pop(f.name) for f in fields(Site) if f.name in given})
+            _environment(site.offline, site.device)
+            return command(site=site, **given)
+
+        return functools.reduce(lambda made, option: option(made), reversed(options), inner)
+
+    return decorate
+
+
+COMPUTES = (data_dir, task_data, offline, device, jobs, scheduler)
+
+
+def _environment(offline: bool, device: str) -> None:
+    """Tell the libraries, here and in the workers, before they are imported: they read this only then."""
+    if offline:
+        os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1", COGBENCH_OFFLINE="1")
+    if not sys.stderr.isatty():
+        os.environ.update(HF_HUB_DISABLE_PROGRESS_BARS="1", HF_DATASETS_DISABLE_PROGRESS_BARS="1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    if device == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    elif device == "cuda":
+        import torch
+
+        if not torch.cuda.is_available():
+            raise MissingData("torch sees no CUDA device; use --device cpu.")
+
+
+def say(text: str) -> None:
+    """Tell people something, on stderr."""
+    click.echo(f"cogbench: {text}", err=True)
+
+
+def say_wrote(*paths: Path) -> None:
+    """Tell what was written."""
+    for path in paths:
+        say(f"wrote {path}")
+
+
+def print_json(plain: Any) -> None:
+    """Print JSON values."""
+    click.echo(json.dumps(plain, indent=1))
+
+
+def print_rows(
+    rows: list[dict[str, Any]],
+    as_json: bool,
+    brief: Callable[[list[dict[str, Any]]], list[dict[str, Any]]] = lambda rows: rows,
+) -> None:
+    """Print rows for machines as they are, for people in brief."""
+    from .report import grid
+
+    click.echo(grid(rows, "json") if as_json else grid(brief(rows), "table"))
+
+
+@contextmanager
+def progress() -> "Iterator[Tell | None]":
+    """Show on a terminal how many cells are done, running and failed, and the time left; nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+        bar = shown.add_task("planning", total=None)
+        yield lambda step: shown.update(bar, description=_counts(step), completed=step.share, total=1.0)
+
+
+def _counts(step: "Step") -> str:
+    failed = f", [red]{step.failed} failed[/]" if step.failed else ""
+    last = f" · {step.place}" if step.place else ""
+    return f"{step.done} of {step.total} done, {step.running} running{failed}{last}"

@@ -1,0 +1,135 @@
+"""The commands that read results and guesses, and compute nothing: score, compare, leaderboard, report, tree."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from . import cli_options as option
+from .cli_options import complete, formats, print_json, say, say_wrote
+
+GAINS = ("rank", "linear", "linear_minmax", "exp_fraction", "exp_percent")
+
+
+@click.command("score")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--oracle",
+    required=True,
+    shell_complete=complete("oracle"),
+    help="What the guess is scored against: a name from `cogbench list oracles`, or FILE.csv.",
+)
+@option.tasks
+@option.ks
+@option.top_m
+@click.option("--gain", type=click.Choice(GAINS), default="rank", show_default=True, help="Of NDCG.")
+@formats("SCORE")
+def score(file: Path, oracle: str, form: str, **how: Any) -> None:
+    """Score anybody's guess by an oracle.
+
+    FILE is a matrix of similarities (csv or tsv: first column `source`, a column for each target), a selection
+    (columns `target,source`), or a result of cogbench.
+    """
+    from .guesses import plain_score, score
+    from .report import render_tables
+    from .scorecard import notes, tables
+
+    found = score(file, oracle, **how)
+    if form == "json":
+        print_json(plain_score(found))
+    else:
+        click.echo(render_tables(tables(found), form, notes(found)))
+
+
+@click.command("compare")
+@click.argument("results", metavar="RESULT…", nargs=-1, required=True, type=click.Path(path_type=Path))
+@option.ks
+@option.top_m
+@formats("COMPARE")
+def compare(results: tuple[Path, ...], form: str, **how: Any) -> None:
+    """Say how alike results are: their matrices, their seeds, their rankings under each other's oracle."""
+    from .comparing import compare, tables
+    from .report import render_tables
+    from .result import Result, plain
+
+    found = compare([Result.load(file) for file in results], **how)
+    if form == "json":
+        print_json(plain(found))
+    else:
+        click.echo(render_tables(tables(found), form, found.notes))
+
+
+@click.command("leaderboard")
+@click.argument("places", metavar="[DIR|RESULT]…", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--sort", default="trs", show_default=True, help="A score that the table shows, such as p or top-3.")
+@formats("LEADERBOARD", "html")
+@click.option("--out", type=click.Path(path_type=Path), default=None, help="Write a file instead.")
+def leaderboard(places: tuple[Path, ...], sort: str, form: str, out: Path | None) -> None:
+    """Rank the results in folders (by default `results`); what may not be compared stands in separate tables."""
+    import json
+
+    from .leaderboard import boards, notes, read_results, tables
+    from .pages import board_page, save_text
+    from .report import ranked, render_tables
+    from .result import plain
+
+    results, skipped = read_results(places or (Path("results"),))
+    found = boards(results, sort)
+    for line in skipped:
+        say(line)
+    if form == "html" or (form == "table" and out is not None and out.suffix in (".html", ".htm")):
+        text = board_page(found, sort)
+    elif form == "json":
+        text = json.dumps([plain(board) for board in found], indent=1)
+    else:
+        text = ranked(found) if form == "table" else render_tables(tables(found), form, notes(found))
+    if out is None:
+        click.echo(text)
+    else:
+        save_text(out, click.unstyle(text))
+        say_wrote(out)
+
+
+@click.command("report")
+@click.argument("file", metavar="RESULT", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), default=None, help="Write a page, FILE.html, instead.")
+@click.option("--figures", type=click.Path(path_type=Path), default=None, help="Write the figures here: svg and csv.")
+def report(file: Path, out: Path | None, figures: Path | None) -> None:
+    """Show a result: its scores, where the ranking is right, the similarities and their tree."""
+    from .pages import report_page, save_figures, save_text
+    from .report import whole
+    from .result import Result
+
+    result = Result.load(file)
+    if out is None and figures is None:
+        click.echo(whole(result))
+    if out is not None:
+        save_text(out, report_page(result))
+        say_wrote(out)
+    if figures is not None:
+        say_wrote(*save_figures(result, figures))
+
+
+@click.command("tree")
+@click.argument("file", metavar="RESULT|FILE.csv", type=click.Path(path_type=Path))
+@click.option(
+    "--linkage", type=click.Choice(["ward", "average"]), default="ward", show_default=True, help="Ward's, or the mean."
+)
+@option.as_json
+def tree(file: Path, linkage: Any, as_json: bool) -> None:
+    """Draw the taxonomy of tasks that a matrix of similarities implies, by hierarchical clustering."""
+    from .guesses import read_matrix
+    from .report import drawn
+    from .result import plain
+    from .taxonomy import tree
+
+    found = tree(read_matrix(file), linkage)
+    for note in found.notes:
+        say(note)
+    if as_json:
+        print_json(plain(found.root))
+    else:
+        click.echo(drawn(found.root))
+
+
+COMMANDS = (score, compare, leaderboard, report, tree)

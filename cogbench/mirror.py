@@ -1,0 +1,168 @@
+"""A store under any fsspec URL: cells are computed into a local store and copied there, and taken from there.
+
+<url>/minilm/cola/seed-0-1f3a9c20/cell.json          as in a local store, and which of the copies it speaks of
+<url>/minilm/cola/seed-0-1f3a9c20/<copy>/…           the files of one copy
+
+Object stores have no locks and cannot move a folder. So each copy has a folder of its own, and `cell.json` is written
+last, if there is none yet: a cell may be trained on two machines, but what a reader finds is whole, and the first
+complete copy is everybody's.
+"""
+
+import json
+import logging
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from .errors import MissingData, UnusableData
+from .files import home
+from .store import RECORD, Store, stamp, write_whole
+
+log = logging.getLogger("cogbench")
+
+
+def open_store(address: str | None = None) -> Store:
+    """Return the store at a folder or a URL; by default at `COGBENCH_STORE`, else in the user's folder."""
+    address = address or os.environ.get("COGBENCH_STORE")
+    if address is None:
+        return Store(home())
+    return Mirror(home(), address) if "://" in address else Store(Path(address))
+
+
+class Mirror(Store):
+    """A local store whose cells are shared through an fsspec URL.
+
+    Parameters
+    ----------
+    root : Path
+        The local store.
+    url : str
+        Where the cells are shared, such as ``s3://bucket/cogbench``.
+
+    Raises
+    ------
+    UnusableData
+        If nothing is installed that knows such addresses.
+    MissingData
+        From each method, if the URL cannot be read or written.
+    """
+
+    def __init__(self, root: Path, url: str) -> None:
+        import fsspec
+
+        super().__init__(root)
+        self._url = url.rstrip("/")
+        try:
+            self._files, self._base = fsspec.core.url_to_fs(self._url)
+        except (ImportError, ValueError) as error:
+            raise UnusableData(f"cannot use the store {url!r}: {error}.") from error
+
+    @property
+    def address(self) -> str:
+        """The URL."""
+        return self._url
+
+    def has(self, place: str, key: str) -> bool:
+        """Whether a cell is shared; one that is only here has yet to be copied there."""
+        return _name(place, key) in self._there
+
+    def read(self, place: str, key: str) -> Path | None:
+        """Return a finished cell's local folder, checked, or None; it is copied from or to the URL if need be."""
+        here = super().read(place, key)
+        if here is not None and "copy" in _record(here):
+            return here
+        with self._lock(key):
+            return self._found(place, key)
+
+    def write(self, place: str, key: str, ingredients: Any, fill: Callable[[Path], None]) -> Path:
+        """Have `fill` write a cell's files, unless somebody's are there, and share them."""
+        with self._lock(key):
+            return self._found(place, key) or self._shared(place, key, self._made(place, key, ingredients, fill))
+
+    @cached_property
+    def _there(self) -> set[str]:
+        """The cells known to be shared: listed once, for a question for each would take minutes."""
+        with self._reached():
+            found = self._files.find(self._base) if self._files.exists(self._base) else []
+        ending = f"/{RECORD}"
+        return {path[len(self._base) + 1 :].removesuffix(ending) for path in found if path.endswith(ending)}
+
+    def _found(self, place: str, key: str) -> Path | None:
+        here = super().read(place, key)
+        return self._taken(place, key) if here is None else self._shared(place, key, here)
+
+    def _shared(self, place: str, key: str, folder: Path) -> Path:
+        """Copy a cell there; if another's copy was complete first, that one is taken in place of ours."""
+        record, name = _record(folder), _name(place, key)
+        if "copy" in record:  # ours is that copy
+            return folder
+        copy, base = uuid.uuid4().hex, f"{self._base}/{name}"
+        with self._reached():
+            try:
+                if self._files.exists(f"{base}/{RECORD}"):
+                    raise FileExistsError
+                for file in record["files"]:
+                    self._files.makedirs(f"{base}/{copy}/{file}".rpartition("/")[0], exist_ok=True)
+                    self._files.put_file(str(folder / file), f"{base}/{copy}/{file}")
+                text = json.dumps(record | {"copy": copy}, indent=1)
+                self._files.pipe_file(f"{base}/{RECORD}", text.encode(), mode="create")
+            except FileExistsError:
+                with suppress(FileNotFoundError):
+                    self._files.rm(f"{base}/{copy}", recursive=True)
+            else:
+                self._there.add(name)
+                write_whole(folder / RECORD, text)
+                return folder
+        shutil.rmtree(folder)
+        if taken := self._taken(place, key):
+            return taken
+        raise MissingData(f"{name} was damaged in the store {self._url!r}; the same command computes it again.")
+
+    def _taken(self, place: str, key: str) -> Path | None:
+        """Copy a cell from there into the local store; None if it is not there whole."""
+        name = _name(place, key)
+        base = f"{self._base}/{name}"
+
+        def fill(draft: Path) -> None:
+            for file, stamped in record["files"].items():
+                (draft / file).parent.mkdir(parents=True, exist_ok=True)
+                self._files.get_file(f"{base}/{record['copy']}/{file}", str(draft / file))
+                if stamp(draft / file) != stamped:
+                    raise ValueError(f"{file} has changed since it was written")
+
+        with self._reached():
+            try:
+                record = json.loads(self._files.cat_file(f"{base}/{RECORD}"))
+            except (FileNotFoundError, ValueError):  # none, or one that is being written
+                return None
+            try:
+                if record["key"] != key:
+                    raise ValueError("its key is another cell's")
+                folder = self._made(place, key, record["ingredients"], fill, copy=record["copy"])
+            except (FileNotFoundError, ValueError) as error:
+                self._files.rm_file(f"{base}/{RECORD}")
+                self._there.discard(name)
+                log.warning(f"{name} in the store {self._url} is damaged ({error}): removed, computed again.")
+                return None
+        self._there.add(name)
+        return folder
+
+    @contextmanager
+    def _reached(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise MissingData(f"the store {self._url!r} cannot be used: {error}.") from error
+
+
+def _record(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / RECORD).read_text())
+
+
+def _name(place: str, key: str) -> str:
+    return f"{place}-{key[:8]}"

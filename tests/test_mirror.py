@@ -1,0 +1,140 @@
+"""A store under a URL: cells are shared whole, the first complete copy is everybody's, damage is computed again."""
+
+import json
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+from command import cogbench, line
+
+from cogbench import Files, MissingData, Recipe, Store, UnusableData, engine
+from cogbench.cells import Encoding, Training, Workspace
+from cogbench.mirror import Mirror, open_store
+from cogbench.toys import TASKS, ToyBackbone, ToySignal
+
+
+@pytest.fixture
+def machine(tmp_path):
+    """Return the workspace of one of several machines that share a store through its URL."""
+    return lambda name: Workspace(Files(offline=True), Mirror(tmp_path / name, f"file://{tmp_path}/shared"))
+
+
+def cells():
+    return [Encoding(Training(ToyBackbone(), Recipe((t,))), ToySignal()) for t in TASKS]
+
+
+def test_what_one_machine_has_computed_another_takes(machine, tmp_path, monkeypatch):
+    a = machine("a")
+    assert len(engine.compute(cells(), a, jobs=0).computed) == 8
+    monkeypatch.setattr(ToyBackbone, "train", None)
+    b = machine("b")
+    assert not engine.compute(cells(), b, jobs=0).computed
+    for cell in cells():
+        assert np.array_equal(cell.representations(a), cell.representations(b))
+        assert (tmp_path / "b") in b.folder(cell).parents
+    assert not list((tmp_path / "b" / ".tmp").iterdir())
+
+
+def test_what_was_computed_before_there_was_a_url_is_shared_when_it_is_asked_for(machine, tmp_path, monkeypatch):
+    alone = Workspace(Files(offline=True), Store(tmp_path / "a"))
+    engine.compute(cells(), alone, jobs=0)
+    monkeypatch.setattr(ToyBackbone, "train", None)
+    engine.compute(cells(), machine("a"), jobs=0)
+    assert not engine.compute(cells(), machine("b"), jobs=0).computed
+
+
+def test_the_first_complete_copy_is_everybodys(machine, tmp_path):
+    cell, a, b = cells()[0].training, machine("a"), machine("b")
+    key = a.key(cell)
+    fill = lambda text: lambda out: (out / "who").write_text(text)  # noqa: E731
+
+    def late(out):  # while b computes, a is done
+        (out / "who").write_text("b")
+        a.store.write(cell.place, key, {}, fill("a"))
+
+    assert not b.has(cell)
+    assert (b.store.write(cell.place, key, {}, late) / "who").read_text() == "a"
+    shared = tmp_path / "shared" / f"{cell.place}-{key[:8]}"
+    assert len([p for p in shared.iterdir() if p.is_dir()]) == 1  # nothing of b is left
+
+
+@pytest.mark.parametrize("harm", ["change", "remove", "other"])
+def test_what_is_damaged_there_is_told_and_computed_again(machine, tmp_path, caplog, harm):
+    cell = cells()[0].training
+    first = np.array(cell.outputs(machine("a")))
+    (record,) = (tmp_path / "shared").rglob("cell.json")
+    file = next(record.parent.rglob("outputs.npy"))
+    if harm == "change":
+        file.write_bytes(file.read_bytes()[:-5] + bytes(5))
+    elif harm == "remove":
+        file.unlink()
+    else:
+        record.write_text(json.dumps(json.loads(record.read_text()) | {"key": "0" * 64}))
+    assert np.array_equal(cell.outputs(machine("b")), first)
+    assert "is damaged" in caplog.text and "computed again" in caplog.text
+    caplog.clear()
+    assert np.array_equal(cell.outputs(machine("c")), first) and not caplog.text
+
+
+def test_a_record_that_is_being_written_is_not_yet_there(machine, tmp_path):
+    cell = cells()[0].training
+    first = np.array(cell.outputs(machine("a")))
+    (record,) = (tmp_path / "shared").rglob("cell.json")
+    record.write_text(record.read_text()[:30])
+    b = machine("b")
+    assert b.store.read(cell.place, b.key(cell)) is None and record.is_file()
+    assert first is not None
+
+
+def test_workers_share_through_the_url(tmp_path):
+    script = textwrap.dedent("""
+        import sys
+        from pathlib import Path
+        from cogbench import Files, Recipe, engine
+        from cogbench.cells import Training, Workspace
+        from cogbench.mirror import Mirror
+        from cogbench.toys import TASKS, ToyBackbone
+        if __name__ == "__main__":
+            here = Workspace(Files(offline=True), Mirror(Path(sys.argv[1]), sys.argv[2]))
+            found = engine.compute([Training(ToyBackbone(), Recipe((t,))) for t in TASKS], here, jobs=2)
+            print(len(found.computed), len(found.failed))
+    """)
+    (tmp_path / "main.py").write_text(script)
+    for name, expected in (("a", "4 0"), ("b", "0 0")):
+        command = [sys.executable, tmp_path / "main.py", tmp_path / name, f"file://{tmp_path}/shared"]
+        assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == expected
+
+
+def test_the_environment_names_the_store(tmp_path, monkeypatch):
+    assert type(open_store()) is Store
+    monkeypatch.setenv("COGBENCH_STORE", f"file://{tmp_path}/shared/")
+    assert open_store().address == f"file://{tmp_path}/shared"
+    assert open_store(str(tmp_path / "x")).root == tmp_path / "x"
+
+
+def test_a_url_that_nothing_reads_is_one_line(tmp_path):
+    with pytest.raises(UnusableData, match="cannot use the store 'nosuch://x'"):
+        Mirror(tmp_path, "nosuch://x")
+    found = cogbench("cache", "info", COGBENCH_STORE="nosuch://x")
+    assert "cannot use the store" in line(found, 3)
+
+
+def test_a_url_that_cannot_be_written_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    here = Workspace(Files(offline=True), Mirror(tmp_path / "a", f"file://{tmp_path}/file/shared"))
+    with pytest.raises(MissingData, match="cannot be used"):
+        here.folder(cells()[0].training)
+    assert not list((tmp_path / "a").rglob("cell.json"))  # told before the work
+
+
+def test_what_cannot_be_copied_there_is_kept_and_copied_by_the_next_run(machine, monkeypatch):
+    cell, a = cells()[0].training, machine("a")
+    with monkeypatch.context() as patch:
+        patch.setattr(type(a.store._files), "put_file", lambda *_, **__: (_ for _ in ()).throw(OSError("no route")))
+        with pytest.raises(MissingData, match="cannot be used: no route"):
+            a.folder(cell)
+    monkeypatch.setattr(ToyBackbone, "train", None)
+    again = machine("a")
+    assert not again.has(cell) and again.folder(cell) and machine("b").folder(cell)

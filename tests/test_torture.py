@@ -1,0 +1,247 @@
+"""An oracle that is killed, starved of disk, shared and measured twice at once is the undisturbed one, bit for bit."""
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import textwrap
+import time
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+pytestmark = pytest.mark.timeout(900)  # a busy machine is slow
+PART = ("mini-sst-2", "mini-qqp", "mini-sts-b", "mini-conll-2003")
+
+# What is measured, by the real backbone, with a line in a log for each training that is begun.
+MEASURE = """
+    import os
+    from cogbench import Files, load
+    from cogbench.cells import Workspace
+    from cogbench.measuring import asked, measure
+    from cogbench.mirror import open_store
+    from logged import logged
+
+    if __name__ == "__main__":
+        tasks = os.environ["TASKS"].split() or None
+        n = int(os.environ["EXAMPLES"]) or None
+        transfers, name = asked(load(), logged(), suite="mini", tasks=tasks, max_train=n)
+        how = {"scheduler": os.environ["SCHEDULER"]} if "SCHEDULER" in os.environ else {"jobs": 2}
+        measure(transfers, "tortured", Workspace(Files(offline=True), open_store()), **how)
+"""
+LOGGED = """
+    import os
+    from dataclasses import dataclass, fields, replace
+    from cogbench import load
+    from cogbench_backbones.huggingface import HuggingFace
+
+    @dataclass(frozen=True)
+    class Logged(HuggingFace):
+        def settings(self, kind, n_examples):
+            usual = super().settings(kind, n_examples)
+            return replace(usual, epochs=1, min_steps=0) if os.environ["EXAMPLES"] != "0" else usual
+
+        def train(self, recipe, files, out, start=None):
+            with open(os.environ["LOG"], "a") as log:
+                log.write(f"{recipe.start.task.name if recipe.start else '-'}>{recipe.task.name}\\n")
+            return super().train(recipe, files, out, start)
+
+    def logged():
+        plain = load().find("backbone", "minilm-2l")
+        return Logged(**{f.name: getattr(plain, f.name) for f in fields(plain)})
+"""
+
+
+class Measuring:
+    """Runs of one oracle in one home."""
+
+    def __init__(self, folder, tasks=PART, examples=64):
+        self.home, self.log = folder / "home", folder / "log"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "logged.py").write_text(textwrap.dedent(LOGGED))
+        (folder / "main.py").write_text(textwrap.dedent(MEASURE))
+        self.main = folder / "main.py"
+        self.environment = {
+            **os.environ,
+            "COGBENCH_HOME": str(self.home),
+            "LOG": str(self.log),
+            "TASKS": " ".join(tasks),
+            "EXAMPLES": str(examples),
+            "PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")]),
+        }
+        self.n = len(tasks or range(12)) ** 2
+
+    def start(self, **env):
+        command = [sys.executable, self.main]
+        return subprocess.Popen(command, env=self.environment | env, stderr=subprocess.PIPE, text=True)
+
+    def finish(self, **env):
+        process = self.start(**env)
+        _, said = process.communicate(timeout=3000)
+        assert process.returncode == 0, said
+
+    def begun(self):
+        return Counter(self.log.read_text().split()) if self.log.exists() else Counter()
+
+    def done(self):
+        return len([*self.home.glob("minilm-2l/*/seed-0-*/cell.json")])
+
+    def oracle(self):
+        held = json.loads((self.home / "oracles" / "tortured.json").read_text())
+        return {k: v for k, v in held.items() if k != "provenance"}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    run = Measuring(tmp_path_factory.mktemp("undisturbed"))
+    run.finish()
+    assert set(run.begun().values()) == {1} and len(run.begun()) == run.n
+    return run.oracle()
+
+
+def workers_of(process):
+    """The worker processes of a run, not those that keep them."""
+    try:
+        found = psutil.Process(process.pid).children(recursive=True)
+        return [p for p in found if "spawn_main" in " ".join(p.cmdline())]
+    except psutil.Error:
+        return []
+
+
+def until(truth, seconds=600):
+    end = time.monotonic() + seconds
+    while not truth():
+        assert time.monotonic() < end, "it took too long"
+        time.sleep(0.05)
+
+
+def killed(run, rng, rounds):
+    """Kill a random worker, then the parent, at random moments; return how many trainings may have been cut short."""
+    cut = 0
+    for _ in range(rounds):
+        process, before = run.start(), len(run.begun())
+        until(lambda: process.poll() is not None or len(run.begun()) > before)  # noqa: B023
+        time.sleep(rng.uniform(0, 2))
+        for victim in rng.sample(found, 1) if (found := workers_of(process)) else []:
+            with suppress(psutil.Error):
+                victim.kill()
+                cut += 1
+        time.sleep(rng.uniform(0, 2))
+        left = workers_of(process)
+        if process.poll() is None:
+            cut += len(left)
+            process.kill()
+        process.communicate()
+        until(lambda: not any(p.is_running() for p in left))  # noqa: B023
+    return cut
+
+
+def same(run, undisturbed, cut=0):
+    """Whether the oracle is the undisturbed one, and nothing was trained more often than was cut short."""
+    assert run.oracle() == undisturbed
+    begun = run.begun()
+    assert len(begun) == run.n and sum(begun.values()) - run.n <= cut, begun
+    assert not [*(run.home / ".damaged").glob("*")]
+
+
+def test_killed_again_and_again(tmp_path, undisturbed):
+    run = Measuring(tmp_path)
+    cut = killed(run, random.Random(0), rounds=1)
+    run.finish()
+    assert cut
+    same(run, undisturbed, cut)
+
+
+def test_two_at_once_share_the_work(tmp_path, undisturbed):
+    run = Measuring(tmp_path)
+    both = [run.start(LOG=str(run.log) + "-1"), run.start(LOG=str(run.log) + "-2")]
+    said = [process.communicate(timeout=600)[1] for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    logs = [Path(f"{run.log}-{i}").read_text() for i in (1, 2)]
+    assert all(log.count(">") >= 2 for log in logs), "one of them did nothing"
+    run.log.write_text("".join(logs))
+    same(run, undisturbed)
+
+
+FULL_DISK = """
+    set -e
+    mkdir -p "$COGBENCH_HOME"
+    mount -t tmpfs -o size="$ROOM" tmpfs "$COGBENCH_HOME" || exit 99
+    "$PYTHON" "$MAIN" && exit 98
+    ls "$COGBENCH_HOME/minilm-2l" > "$OUT.before"
+    mount -o remount,size=2G "$COGBENCH_HOME"
+    "$PYTHON" "$MAIN"
+    cp -r "$COGBENCH_HOME/oracles" "$OUT"
+"""
+
+
+def full_disk(run, room):
+    """Measure on a small disk until it is full, then on a larger one; return what was said the first time."""
+    out = run.home.parent / "oracles"
+    more = {"ROOM": room, "PYTHON": sys.executable, "MAIN": str(run.main), "OUT": str(out)}
+    command = ["unshare", "--user", "--map-root-user", "--mount", "bash", "-c", textwrap.dedent(FULL_DISK)]
+    done = subprocess.run(command, env=run.environment | more, capture_output=True, text=True, timeout=3000)
+    if done.returncode == 99 or "unshare failed" in done.stderr:
+        pytest.skip(f"no small disk can be mounted here: {done.stderr.strip()[-100:]}")
+    assert done.returncode == 0, done.stderr
+    shutil.copytree(out, run.home / "oracles", dirs_exist_ok=True)
+    return done.stderr
+
+
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="no unshare: a small disk is mounted with it")
+def test_a_full_disk_is_told_and_what_was_finished_is_kept(tmp_path, undisturbed):
+    run = Measuring(tmp_path)
+    said = full_disk(run, "160M")
+    assert "is full: make room" in said
+    begun, kept = run.begun(), (tmp_path / "oracles.before").read_text().split()
+    assert run.oracle() == undisturbed and len(begun) == run.n and max(begun.values()) == 2
+    pairs = (name.partition("-after-") for name in kept)
+    assert kept and all(begun[f"{source or '-'}>{target}"] == 1 for target, _, source in pairs)
+
+
+def test_two_machines_one_of_which_dies(tmp_path, undisturbed):
+    run = Measuring(tmp_path)
+    scheduler = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0"]
+    file = tmp_path / "scheduler.json"
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    processes = [
+        subprocess.Popen([*scheduler, "--no-dashboard", "--scheduler-file", file], env=run.environment, **quiet)
+    ]
+    try:
+        until(file.is_file, 60)
+        address = json.loads(file.read_text())["address"]
+        for name in ("a", "b"):
+            (folder := tmp_path / name).mkdir()
+            worker = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads", "1", "--no-nanny"]
+            here = {"OMP_NUM_THREADS": "1", "COGBENCH_HOME": str(tmp_path / "another"), "LOG": f"{run.log}-{name}"}
+            command = [*worker, "--no-dashboard", "--local-directory", folder]
+            processes.append(subprocess.Popen(command, env=run.environment | here, cwd=folder, **quiet))
+        measuring = run.start(SCHEDULER=address)
+        logs = [Path(f"{run.log}-{name}") for name in "ab"]
+        until(lambda: measuring.poll() is not None or all(log.exists() for log in logs))
+        time.sleep(1)
+        processes[1].kill()
+        _, said = measuring.communicate(timeout=600)
+        assert measuring.returncode == 0, said
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+    run.log.write_text("".join(log.read_text() for log in logs))
+    assert not [*(tmp_path / "another").rglob("cell.json")]  # the store is the one of the run
+    same(run, undisturbed, cut=1)
+
+
+@pytest.mark.torture
+@pytest.mark.timeout(7200)
+def test_the_whole_mini_oracle_killed_ten_times(tmp_path):
+    calm, run = Measuring(tmp_path / "calm", tasks=(), examples=0), Measuring(tmp_path / "run", tasks=(), examples=0)
+    calm.finish()
+    cut = killed(run, random.Random(1), rounds=10)
+    run.finish()
+    same(run, calm.oracle(), cut)
