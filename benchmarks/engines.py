@@ -142,6 +142,14 @@ def cnm(solver: str, n_tasks: int, voxels: int) -> Callable[[], Callable[[], Any
     return prepare
 
 
+def published() -> Callable[[], Any]:
+    """One seed of one subject as published: five outer folds, a grid of two sizes by three inner folds."""
+    from cogbench_estimators.cnm import CNM
+
+    x, y = normal(TASKS, N, D), normal(N, VOXELS, seed=1)
+    return lambda: CNM().mapped(x, y, 5)
+
+
 def fit_flop(voxels: int) -> float:
     """Return the operations of one fit's products: three for each of two layers, and the predictions."""
     return 100 * TRAIN * 6 * H * (D + min(voxels, TRAIN)) + 2 * (N - TRAIN) * voxels * min(voxels, TRAIN)
@@ -151,7 +159,7 @@ def mlp() -> Callable[[], Any]:
     """Scikit-learn's network with the same settings."""
     from sklearn.neural_network import MLPRegressor
 
-    model = MLPRegressor((H,), batch_size=128, max_iter=100, n_iter_no_change=1000, tol=0, alpha=0)
+    model = MLPRegressor(hidden_layer_sizes=(H,), batch_size=128, max_iter=100, n_iter_no_change=1000, tol=0, alpha=0)
     x, y = normal(TRAIN, D), normal(TRAIN, VOXELS, seed=1)
     return lambda: model.fit(x, y)
 
@@ -276,6 +284,7 @@ LINES = {
     "cnm plain": Line("cnm", cnm("plain", 1, VOXELS), 100 * TRAIN * 6 * H * (D + VOXELS)),
     "cnm scikit-learn": Line("cnm", mlp),
     "cnm compressed, 3,000 voxels": Line("cnm", cnm("compressed", TASKS, 3_000), TASKS * fit_flop(3_000), per=TASKS),
+    "cnm, a seed of a subject": Line("cnm published", published),
     "ridge": Line("ridge", ridge, repeat=2),
     "ridge himalaya, torch": Line("ridge", himalaya("torch"), repeat=2),
     "ridge himalaya, numpy": Line("ridge", himalaya("numpy"), repeat=2),

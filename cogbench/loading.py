@@ -87,24 +87,23 @@ class Parts:
         installed = self.of(kind).get(part.name)
         if installed is None or type(installed) is not type(part):
             return part.name
-        changed = [f"{k}={v}" for k, v in _flat(part).items() if _flat(installed).get(k) != v]
+        now, usual = self._flat(part), self._flat(installed)
+        changed = [f"{k}={v}" for k, v in now.items() if usual.get(k) != v]
         return f"{part.name}[{','.join(changed)}]" if changed else part.name
 
+    def _flat(self, part: Any, prefix: str = "") -> dict[str, str]:
+        """Return a part's options as texts, those of its members under `member.option`."""
+        found: dict[str, str] = {}
+        for name, value in options(part).items():
+            if is_dataclass(value):
+                found |= self._flat(value, f"{prefix}{name}.")
+            else:
+                found[prefix + name] = ":".join(map(self._word, value)) if isinstance(value, tuple) else str(value)
+        return found
 
-def _flat(part: Any, prefix: str = "") -> dict[str, str]:
-    """Return a part's options as texts, those of its members under `member.option`."""
-    found: dict[str, str] = {}
-    for name, value in options(part).items():
-        if is_dataclass(value):
-            found |= _flat(value, f"{prefix}{name}.")
-        else:
-            found[prefix + name] = ":".join(map(_word, value)) if isinstance(value, tuple) else str(value)
-    return found
-
-
-def _word(value: Any) -> str:
-    """Return how a value is written among several: a part by its name."""
-    return str(getattr(value, "name", value))
+    def _word(self, value: Any) -> str:
+        """Return how a value is written among several: an estimator by its label."""
+        return self.label("estimator", value) if is_dataclass(value) else str(value)
 
 
 def load(*modules: ModuleType) -> Parts:

@@ -86,7 +86,7 @@ def questions(
     def found(kind: str, asked: Iterable[Any]) -> list[Any]:
         return [v for a in asked for v in varied(parts.find(kind, a) if isinstance(a, str) else a, sets)]
 
-    rankers = [with_members(parts, e) for e in found("estimator", estimators)]
+    rankers = [with_members(parts, e, sets) for e in found("estimator", estimators)]
     bones = found("backbone", backbones)
     of_suite = parts.find("suite", suite)
     if not tasks:
@@ -101,7 +101,7 @@ def questions(
             "name one with --signal."
         )
     stimuli = found("signal", signals or [of_suite.signal]) if needed else []
-    check_targets(sets, [*task_parts, *rankers, *bones, *stimuli])
+    check_targets(sets, [*task_parts, *rankers, *named_members(rankers), *bones, *stimuli])
     common = (of_suite.name, tuple(seeds), max_train)
     asked = []
     for backbone in bones:
@@ -124,19 +124,31 @@ def questions(
     return asked
 
 
-def with_members(parts: Parts, estimator: Estimator) -> Estimator:
+def with_members(parts: Parts, estimator: Estimator, sets: Sequence[str] = ()) -> Estimator:
     """Return an estimator with the installed estimators in place of the names in its field `members`, if it has one.
+
+    They have the options that `sets` gives to estimators of their names.
 
     Raises
     ------
     UnknownName
         If no installed estimator bears such a name.
+    UnusableData
+        If an option of one is given several values.
     """
     members = getattr(estimator, "members", ())
     if not isinstance(members, tuple) or not any(isinstance(m, str) for m in members):
         return estimator
-    named = (with_members(parts, parts.find("estimator", m)) if isinstance(m, str) else m for m in members)
+    named = (
+        with_members(parts, single(parts, "estimator", m, sets), sets) if isinstance(m, str) else m for m in members
+    )
     return replace(estimator, members=tuple(named))  # type: ignore[type-var]
+
+
+def named_members(estimators: Iterable[Estimator]) -> list[Estimator]:
+    """Return the members of estimators' tuples `members`, and theirs: those that `--set` means by their own names."""
+    found = [m for e in estimators for m in getattr(e, "members", ()) if isinstance(m, Estimator)]
+    return [*found, *named_members(found)] if found else []
 
 
 def single(parts: Parts, kind: str, asked: Any, sets: Sequence[str]) -> Any:

@@ -18,7 +18,7 @@ from .loading import Parts, load
 from .metrics import gap_error
 from .mirror import open_store
 from .parts import Backbone, Estimator, Signal, Task
-from .questions import single, with_members
+from .questions import named_members, single, with_members
 from .ranking import rank
 from .records import Recipe, TaskMatrix
 from .setting import check_targets
@@ -116,14 +116,14 @@ def recommend(
     parts, store = parts or load(), store or open_store()
     workspace = Workspace(files or Files(), store)
     wanted = _target(parts, target, kind, columns)
-    ranker = with_members(parts, single(parts, "estimator", estimator, sets))
+    ranker = with_members(parts, single(parts, "estimator", estimator, sets), sets)
     bone = single(parts, "backbone", backbone, sets)
     if ORACLES_DATA & ranker.needs:
         raise UnusableData(f"estimator {ranker.name!r} knows transfers, and of a target of one's own there are none.")
     of_suite = parts.find("suite", suite)
     stimuli = single(parts, "signal", signal or of_suite.signal, sets) if STIMULI & ranker.needs else None
     known = [single(parts, "task", t, sets) for t in tasks or of_suite.tasks]
-    check_targets(sets, [*known, ranker, bone, *([stimuli] if stimuli else [])])
+    check_targets(sets, [*known, ranker, *named_members([ranker]), bone, *([stimuli] if stimuli else [])])
     others = [t for t in known if t.name != wanted.name]
     asked = {t.name: Training(bone, Recipe((t,), seed=seed, max_train=max_train)) for t in others}
     there = {name: cell for name, cell in asked.items() if _has(workspace, cell)}

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cogbench import Estimator, Files, Store, TaskMatrix, UnknownName, hookimpl, load, recommend, run
+from cogbench import Estimator, Files, Store, TaskMatrix, UnknownName, UnusableData, hookimpl, load, recommend, run
 from cogbench.listing import described
 from cogbench.parts import decode, encode, members_of
 from cogbench.questions import with_members
@@ -53,6 +53,22 @@ def test_names_become_estimators_and_their_matrices_are_cells_of_their_own(parts
         "sum[members=cra:dse]",
         "sum[members=cra:size]",
     ]
+
+
+def test_a_members_options_are_set_by_its_name(parts, tmp_path):
+    def ask(*sets):
+        store, files = Store(tmp_path / "store"), Files(offline=True)
+        return run("sum", "toy", suite="toy", jobs=0, parts=parts, files=files, store=store, sets=sets)
+
+    plain, set_apart = (ask("sum.members=cra:dse", *sets)[0] for sets in ((), ("cra.similarity=pearson",)))
+    assert set_apart.estimator == "sum[members=cra[similarity=pearson]:dse]"
+    assert plain.similarity != set_apart.similarity
+    (inner,) = ask("sum.members=cra+cnm", "cra+cnm.cra.similarity=pearson", "cra+cnm.cnm.hidden=5")
+    assert inner.estimator == "sum[members=cra+cnm[cra.similarity=pearson,cnm.hidden=5]]"
+    with pytest.raises(UnusableData, match="estimator 'cra' has 2 settings"):
+        ask("sum.members=cra:dse", "cra.similarity=pearson,cosine")
+    with pytest.raises(UnknownName, match="part in --set 'cnm'"):
+        ask("sum.members=cra:dse", "cnm.hidden=5")
 
 
 def test_an_unknown_member_lists_the_near_ones(parts):

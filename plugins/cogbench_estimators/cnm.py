@@ -51,7 +51,8 @@ class CNM:
         Of the solver `ridge`, in units of the mean square of a representation; each task takes one in each outer fold.
     solver : {"compressed", "plain", "ridge"}
         With more channels than training stimuli, map to as many combinations of channels as there are stimuli, or to
-        all channels; otherwise the two are the same. They differ by less than two seeds of the same solver. `ridge`
+        all channels; otherwise the two are the same. The channels' scores of both agree as those of two seeds do, the
+        similarities of tasks a little less (docs/speed.md). `ridge`
         maps linearly, in closed form: the seeds then only draw the folds. It is that of `cnm-ridge`.
 
     References

@@ -196,17 +196,22 @@ def _moments(patterns: Sequence[Array], known: Array) -> tuple[Array, Array]:
     n = len(rows)
 
     def unit(t: int, some: slice) -> "Tensor":  # (n_some, n_dims), float64
-        return torch.from_numpy(unit_rows(patterns[t][rows[some]].astype(np.float64), "pearson")).to(device)
+        found = torch.from_numpy(np.asarray(patterns[t][rows[some]], np.float64)).to(device)
+        found -= found.mean(dim=1, keepdim=True)
+        found /= torch.linalg.vector_norm(found, dim=1, keepdim=True)
+        return found
 
-    means = [sum(unit(t, some).sum(dim=0) for some in blocks(n)) / max(1, n) for t in range(len(patterns))]
-
-    def centred(some: slice) -> "list[Tensor]":  # of each task (n_some, n_dims)
-        return [unit(t, some) - mean for t, mean in enumerate(means)]
+    def about(u: "list[Tensor]", means: "list[Tensor]") -> "list[Tensor]":
+        return [v.sub_(mean) for v, mean in zip(u, means, strict=True)]
 
     if 2 * n > sum(widths):
-        half, inner = _over_features(map(centred, blocks(n)), widths)
+        none = [torch.zeros(w, dtype=torch.float64, device=device) for w in widths]
+        means = [sum((unit(t, some).sum(dim=0) for some in blocks(n)), none[t]) / n for t in range(len(patterns))]
+        parts = (about([unit(t, some) for t in range(len(patterns))], means) for some in blocks(n))
+        half, inner = _over_features(parts, widths)
     else:
-        half, inner = _over_stimuli(centred(slice(0, n)))
+        whole = [unit(t, slice(0, n)) for t in range(len(patterns))]
+        half, inner = _over_stimuli(about(whole, [u.mean(dim=0) for u in whole]))
     total = half.sum(dim=1)  # (n_tasks,)
     products = n * half @ half.T + total[:, None] * total + inner / 2
     products = (products + products.T) / 2  # rounding
@@ -234,15 +239,15 @@ def _over_features(parts: "Iterable[list[Tensor]]", widths: Sequence[int]) -> "t
 
 
 def _over_stimuli(u: "list[Tensor]") -> "tuple[Tensor, Tensor]":
-    """Return the same from U U', some of its rows at a time."""
+    """Return the same from U U', some of its rows at a time, each two stimuli once."""
     import torch
 
     m, n = len(u), len(u[0])
     inner = u[0].new_zeros(m, m)
-    step = max(1, HELD // (4 * m * max(1, n)))
-    for top in range(0, n, step):
-        flat = torch.stack([v[top : top + step] @ v.T for v in u]).reshape(m, -1)  # (n_tasks, n_block * n_stimuli)
-        inner += flat @ flat.T
+    for some in blocks(n, 128):
+        before = torch.stack([v[some] @ v[: some.start].T for v in u]).reshape(m, -1)  # (n_tasks, n_block * n_before)
+        among = torch.stack([v[some] @ v[some].T for v in u]).reshape(m, -1)  # (n_tasks, n_block * n_block)
+        inner += 2 * before @ before.T + among @ among.T
     return torch.stack([v.square().sum(dim=1) / 2 for v in u]), inner
 
 
