@@ -10,6 +10,7 @@ from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
 
+from .files import READING, Files
 from .identity import code, distribution_of
 from .report import in_words
 from .store import RECORD, Store
@@ -86,7 +87,8 @@ def prune(store: Store, *, dry_run: bool = False) -> list[Held]:
     """Remove what is out of reach; return it. A cell that is out of reach is computed anew by whoever asks for it.
 
     Out of reach are cells of another version of cogbench or of a plugin, or of code that has changed since; what was
-    set aside as damaged; and drafts that nobody has touched for an hour.
+    read from local files that are others now, or gone; what was set aside as damaged; logs of failures; and drafts that
+    nobody has touched for an hour.
     """
     found = [one for one in held(store) if one.fault]
     if not dry_run:
@@ -112,7 +114,9 @@ def _outdated(ingredients: Any, known: dict[str, Any]) -> Iterator[str]:
     """Yield in what the code that made a cell is not the installed code; `known` remembers what was looked up."""
     if isinstance(ingredients, dict):
         version = ingredients.get("cogbench")
-        if "cell" in ingredients and version != known["cogbench"]:
+        if ingredients.get("cell") == READING:
+            yield from _changed(ingredients, known)
+        elif "cell" in ingredients and version != known["cogbench"]:
             yield f"made by cogbench {version}"
         if "is" in ingredients and "code" in ingredients:
             module, _, name = str(ingredients["is"]).partition(":")
@@ -131,6 +135,16 @@ def _outdated(ingredients: Any, known: dict[str, Any]) -> Iterator[str]:
     elif isinstance(ingredients, list):
         for value in ingredients:
             yield from _outdated(value, known)
+
+
+def _changed(ingredients: Any, known: dict[str, Any]) -> Iterator[str]:
+    """Yield which of the files that were read is another now, or gone."""
+    files = Files(offline=True)
+    for path, held in zip(ingredients.get("paths", ()), ingredients.get("sources", ()), strict=True):
+        if path not in known:
+            known[path] = files.sha256(Path(path)) if Path(path).is_file() else None
+        if known[path] != held:
+            yield f"{path}, which was read, {'is gone' if known[path] is None else 'has changed since'}"
 
 
 def _code(module: str) -> dict[str, str | None] | None:

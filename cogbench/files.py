@@ -15,6 +15,7 @@ from .records import Source
 from .rows import Rows, joined, split_files
 from .store import Store, digest, write_whole
 
+READING = "reading"  # what the store calls files that were read once, by `Files.made`
 Place = Literal["local", "cache", "hub"]
 
 
@@ -179,7 +180,8 @@ class Files:
             name = digest([place, ingredients])
             if store.has(place, name):
                 return store.folder(place, name)
-            return store.write(place, name, ingredients, fill)
+            found = {"cell": READING, "paths": [str(p.resolve()) for p in sources], **ingredients}
+            return store.write(place, name, found, fill)
         except OSError as error:  # no fault of what is read: nobody goes on without it
             reason = f"{error.strerror or error}"
             raise CogbenchError(

@@ -94,3 +94,18 @@ def test_the_commands(store, monkeypatch, tmp_path):
     assert json.loads(CliRunner().invoke(cli, ["cache", "prune", "--json"]).stdout) == []
     monkeypatch.setenv("COGBENCH_HOME", str(tmp_path / "nowhere"))
     assert CliRunner().invoke(cli, ["cache", "info"]).exit_code == 0
+
+
+def test_what_was_read_from_files_that_have_changed_or_gone_is_out_of_reach(store, monkeypatch, tmp_path):
+    monkeypatch.setenv("COGBENCH_HOME", str(store.root))
+    files, paths = Files(offline=True), [tmp_path / "a.mat", tmp_path / "b.mat"]
+    for path in paths:
+        path.write_text("as it was")
+        files.made(f"signals/{path.stem}", [path], lambda out: (out / "read.npy").write_text("numbers"))
+    assert [one.kind for one in held(store)].count("reading") == 2 and prune(store) == []
+    paths[0].write_text("as it is")
+    paths[1].unlink()
+    faults = {one.folder.name[0]: one.fault for one in prune(store)}
+    assert faults["a"] == f"{paths[0]}, which was read, has changed since"
+    assert faults["b"] == f"{paths[1]}, which was read, is gone"
+    assert not [one for one in held(store) if one.kind == "reading"]
