@@ -137,8 +137,8 @@ def recipes(backbone, tasks, workspace, args):
             yield replace(recipe, settings=settings)
 
 
-def by_trainer(cell, workspace, folder, *, padded):
-    """Return the outputs of a training by transformers' recipe."""
+def by_trainer(cell, workspace, folder, *, padded=False, start=None):
+    """Return the outputs of a training by transformers' recipe, from a checkpoint's encoder if one is given."""
     import transformers
     from cogbench_backbones.heads import HEADS, batch, encoded, outputs_of_rows, row
 
@@ -152,7 +152,7 @@ def by_trainer(cell, workspace, folder, *, padded):
     if padded:
         rows, asked = to_maximum(rows, limit), to_maximum(asked, limit)
     n, n_asked = len(rows["input_ids"]), len(asked["input_ids"])
-    steps, model = settings.steps(n), backbone.fresh(train, recipe.seed, files)
+    steps, model = settings.steps(n), backbone.fresh(train, recipe.seed, files, start)
     out = folder / f"{recipe.task.name}-{recipe.seed}"
     trainer = transformers.Trainer(
         model=model,
@@ -176,6 +176,7 @@ def by_trainer(cell, workspace, folder, *, padded):
     in_order = (range(start, min(start + 64, n_asked)) for start in range(0, n_asked, 64))
     each = outputs_of_rows(model, tokenizer, asked, in_order)
     model.save_pretrained(out)
+    tokenizer.save_pretrained(out)
     return HEADS[recipe.task.kind].outputs(each, evaluation, tokenizer, limit)
 
 

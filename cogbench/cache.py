@@ -6,12 +6,12 @@ import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from importlib import import_module, metadata
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from .files import READING, Files
-from .identity import code, distribution_of
+from .identity import code, harness_version
 from .report import in_words
 from .store import RECORD, Store
 
@@ -32,7 +32,7 @@ def held(store: Store) -> Iterator[Held]:
     """Yield every cell, draft and damaged folder of a store; a cell is out of reach if one that it was made from is."""
     if not store.root.is_dir():
         return
-    cells, known = dict[str, tuple[Held, list[str]]](), {"cogbench": _version()}
+    cells, known = dict[str, tuple[Held, list[str]]](), {"cogbench": harness_version()}
     for record in sorted(store.root.rglob(RECORD)):
         folder = record.parent
         if any(part.startswith(".") for part in folder.relative_to(store.root).parts):
@@ -157,11 +157,6 @@ def _code(module: str) -> dict[str, str | None] | None:
 
 def _there(module: str, name: str) -> bool:
     return hasattr(import_module(module), name.partition(".")[0])
-
-
-def _version() -> str | None:
-    harness = distribution_of(__name__)
-    return metadata.version(harness) if harness else None
 
 
 def _size(folder: Path) -> int:

@@ -7,7 +7,6 @@ result is a folder in the store. `Workspace` keys cells, finds them, and compute
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass, replace
-from importlib import metadata
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -15,7 +14,7 @@ import numpy as np
 
 from .errors import UnusableData
 from .files import Files
-from .identity import distribution_of, identity
+from .identity import harness_version, identity
 from .metrics import TaskScore, score
 from .parts import Backbone, Signal, Task, encode, teacher_of
 from .recordings import Recording
@@ -74,10 +73,9 @@ class Workspace:
         return self.once(("ingredients", cell), lambda: self._ingredients(cell))
 
     def _ingredients(self, cell: Cell) -> dict[str, Any]:
-        harness = distribution_of(__name__)
         return {
             "cell": type(cell).__name__,
-            "cogbench": metadata.version(harness) if harness else None,
+            "cogbench": self.once("version", harness_version),
             "inputs": sorted(self.key(c) for c in cell.inputs()),
             # The keys are hashed as JSON writes them, so they are compared as JSON reads them.
             **json.loads(json.dumps(cell.ingredients(self))),

@@ -36,6 +36,12 @@ def identity(part: Any, *, without: frozenset[str] = frozenset()) -> dict[str, A
     return {**made, "code": known}
 
 
+def harness_version() -> str | None:
+    """Return the version of cogbench, None where it is not installed."""
+    distribution = distribution_of(__name__)
+    return metadata.version(distribution) if distribution else None
+
+
 def code(module: str) -> dict[str, str | None]:
     """Return a module's distribution, that distribution's version, and the hash of the module's source.
 

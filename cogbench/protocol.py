@@ -16,7 +16,7 @@ from .errors import CogbenchError, FailedCells, UnusableData
 from .evaluation import scores
 from .evidence import ORACLES_DATA
 from .files import Files
-from .identity import distribution_of
+from .identity import harness_version
 from .loading import Parts, load
 from .metrics import check_metric
 from .mirror import open_store
@@ -183,7 +183,7 @@ def _result(
             *(["signal"] if recording and recording.synthetic else []),
         ],
         provenance=Provenance(
-            cogbench=metadata.version(distribution_of(__name__) or "cogbench-toolkit"),
+            cogbench=harness_version() or "",
             plugins={p.distribution: p.version for p in parts.plugins if not p.error},
             data={t.name: _data_used(t, workspace) for t in question.tasks} if question.looks else {},
             model={

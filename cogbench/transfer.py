@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .cells import Training, Workspace
-from .identity import distribution_of
+from .identity import harness_version
 from .oracles import of_seeds
 from .parts import Backbone, Task, encode
 from .records import Oracle, Recipe, TaskMatrix
@@ -76,7 +76,7 @@ def measured(
             source=f"measured by cogbench with seeds {', '.join(map(str, seeds))}"
             + (f" and at most {max_train} training examples" if max_train else ""),
             provenance={
-                "cogbench": metadata.version(distribution_of(__name__) or "cogbench-toolkit"),
+                "cogbench": harness_version() or "",
                 "torch": metadata.version("torch"),
                 "model": encode(backbone.source(workspace.files)),
                 "max_train": max_train,
