@@ -266,15 +266,22 @@ def progress() -> "Iterator[Tell | None]":
         yield None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.markup import escape
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.table import Column
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
-        bar = shown.add_task("planning", total=None)
-        yield lambda step: shown.update(bar, description=_counts(step), completed=step.share, total=1.0)
+    counts = TextColumn("{task.description}", table_column=Column(no_wrap=True))
+    last = TextColumn("{task.fields[place]}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1))
+    columns = (counts, BarColumn(12), TimeRemainingColumn(), last)
+    with Progress(*columns, console=Console(stderr=True), transient=True, expand=True) as shown:
+        bar = shown.add_task("planning", total=None, place="")
+
+        def tell(step: "Step") -> None:
+            shown.update(bar, description=_counts(step), completed=step.share, total=1.0, place=escape(step.place))
+
+        yield tell
 
 
 def _counts(step: "Step") -> str:
     failed = f", [red]{step.failed} failed[/]" if step.failed else ""
-    last = f" · {step.place}" if step.place else ""
-    return f"{step.done} of {step.total} done, {step.running} running{failed}{last}"
+    return f"{step.done} of {step.total} done, {step.running} running{failed}"
