@@ -209,3 +209,11 @@ def test_the_leaderboard_in_docs_is_that_of_its_results(name, form):
     found = ask("leaderboard", DOCS / "results", "--format", form)
     assert found.exit_code == 0
     assert (DOCS / name).read_text(encoding="utf-8").strip() == found.stdout.strip(), "run `make board`"
+
+
+def test_a_board_that_is_written_into_an_html_file_is_a_page(tmp_path):
+    made().save(tmp_path / "results")
+    assert ask("leaderboard", tmp_path / "results", "--out", tmp_path / "board.html").exit_code == 0
+    assert "</html>" in (tmp_path / "board.html").read_text()
+    assert ask("leaderboard", tmp_path / "results", "--out", tmp_path / "board.txt").exit_code == 0
+    assert "</html>" not in (tmp_path / "board.txt").read_text()
