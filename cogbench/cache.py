@@ -54,6 +54,7 @@ def held(store: Store) -> Iterator[Held]:
     for folder in sorted((store.root / ".tmp").glob("*")):
         with contextlib.suppress(FileNotFoundError):
             old = time.time() - max(p.stat().st_mtime for p in (folder, *folder.rglob("*"))) > DRAFT_AGE
+            old = old and not store.busy(folder.name.partition("-")[0])  # a long training writes at its end only
             yield Held(folder, "draft", _size(folder), "left by a process that ended before it was done" if old else "")
 
 

@@ -273,7 +273,8 @@ def progress() -> "Iterator[Tell | None]":
     counts = TextColumn("{task.description}", table_column=Column(no_wrap=True))
     last = TextColumn("{task.fields[place]}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1))
     columns = (counts, BarColumn(12), TimeRemainingColumn(), last)
-    with Progress(*columns, console=Console(stderr=True), transient=True, expand=True) as shown:
+    patient: dict[str, Any] = {"speed_estimate_period": 7 * 86_400}  # a cell may take hours
+    with Progress(*columns, console=Console(stderr=True), transient=True, expand=True, **patient) as shown:
         bar = shown.add_task("planning", total=None, place="")
 
         def tell(step: "Step") -> None:

@@ -18,6 +18,7 @@ from .mirror import open_store
 from .parts import decode, encode
 
 log = logging.getLogger("cogbench")
+HOST = "127.0.0.1"  # what one machine's processes say to each other does not leave it
 WORKER_BYTES = 3 * 2**30  # what one training worker takes: 2.2 GB seen for a 6-layer model of width 384
 
 # Of the workers, before they start. One thread each: two processes with torch's default are several times slower than
@@ -172,6 +173,7 @@ def _spread(
         # The longest first, or the last one runs alone while the other workers have nothing left to do.
         waiting = dict.fromkeys(sorted(missing, key=lambda cell: -work[cell]))
         failed, of, running, tries = dict[Cell, Exception](), dict[str, Cell](), as_completed(), count()
+        elsewhere = set[Cell]()  # that a worker has found another run to compute
 
         def ready(cell: Cell) -> bool:
             return not any(c in of.values() or c in waiting for c in cell.inputs())
@@ -180,7 +182,7 @@ def _spread(
             """Yield what can begin; what another run computes is waited for only when there is nothing else to do."""
             busy, some = [], bool(of)
             for cell in filter(ready, waiting):
-                if workspace.store.busy(workspace.key(cell)):
+                if cell in elsewhere or workspace.store.busy(workspace.key(cell)):
                     busy.append(cell)
                 else:
                     some = True
@@ -191,16 +193,19 @@ def _spread(
         def feed() -> Iterator[tuple[Cell, Exception | None, int]]:
             # As many cells as there are workers: dask blames all that is queued on a worker for that worker's death,
             # and would fail cells that never began.
-            states = client.scheduler_info()["workers"].values()
+            states = client.scheduler_info(n_workers=-1)["workers"].values()
             needs = {"GPU": 1} if any(state["resources"].get("GPU") for state in states) else None
-            free = max(1, len(states)) - len(of)
+            free = max(0, max(1, len(states)) - len(of))  # some may have gone
             for cell, wait in [*islice(chosen(), free)]:
                 del waiting[cell]
                 if broken := next((failed[c] for c in cell.inputs() if c in failed), None):
                     failed[cell] = broken
                     yield cell, broken, len(of)
                 elif getattr(cell, "here", False):
-                    yield from _inline([cell], workspace)
+                    for here in _inline([cell], workspace):
+                        if here[1] is not None:
+                            failed[cell] = here[1]
+                        yield here
                 else:
                     key = f"{cell.place}-{workspace.key(cell)}-{next(tries)}"
                     of[key] = cell
@@ -213,8 +218,14 @@ def _spread(
                 continue
             future = next(running)
             cell = of.pop(future.key)
+            if future.status == "cancelled":
+                raise MissingData(
+                    "the connection to the dask scheduler was lost; what was finished is kept, the same command goes "
+                    "on from there."
+                )
             if future.status == "finished" and not future.result():
                 waiting[cell] = None
+                elsewhere.add(cell)
                 continue
             error = None if future.status == "finished" else _told(future.exception(), deaths)
             if error is not None:
@@ -228,8 +239,9 @@ def _told(error: Exception, deaths: list[str]) -> Exception:
 
     if not isinstance(error, KilledWorker):
         return error
-    last = f" (last: {deaths[-1]})" if deaths else ""
-    return RuntimeError(f"two worker processes died while they computed it{last}; was the memory full?")
+    last = next((f" (last: {said})" for said in reversed(deaths) if said.startswith("Worker process ")), "")
+    times = getattr(error, "allowed_failures", 1) + 1
+    return RuntimeError(f"{times} worker processes died while they computed it{last}; was the memory full?")
 
 
 def _request(cell: Cell, workspace: Workspace) -> str:
@@ -252,6 +264,8 @@ def _client(n_workers: int, scheduler: str | None) -> Iterator[tuple[Any, list[s
 
     quiet = {
         "distributed.scheduler.allowed-failures": 1,  # a cell that kills two workers is marked failed
+        "distributed.deploy.lost-worker-timeout": "1 day",  # a worker that is slow to come back is waited for
+        "distributed.scheduler.no-workers-timeout": "5 minutes",
         "distributed.worker.memory.terminate": False,
         "distributed.admin.low-level-log-length": 0,
         "distributed.nanny.pre-spawn-environ": ENVIRONMENT,
@@ -276,29 +290,34 @@ def _client(n_workers: int, scheduler: str | None) -> Iterator[tuple[Any, list[s
 
 def _cluster(n_workers: int) -> Any:
     """Return a cluster of one-thread processes on this machine; each sees one GPU where there are any, in turn."""
-    from distributed import LocalCluster
+    from distributed import Nanny, Scheduler, SpecCluster
 
     devices = gpus()
 
-    class OneGPUEach(LocalCluster):
-        def new_worker_spec(self) -> Any:
-            ((name, spec),) = super().new_worker_spec().items()  # type: ignore[no-untyped-call]
-            if not devices:
-                return {name: spec}
-            seen = devices[len(self.worker_spec) % len(devices)]
-            mine = {"env": {"CUDA_VISIBLE_DEVICES": seen}, "resources": {"GPU": 1}}
-            return {name: {**spec, "options": {**spec["options"], **mine}}}
+    def options(i: int) -> dict[str, Any]:
+        one: dict[str, Any] = {
+            "host": HOST,
+            "nthreads": 1,
+            "memory_limit": 0,
+            "dashboard": False,
+            "silence_logs": logging.CRITICAL,
+        }
+        if devices:
+            one |= {"env": {"CUDA_VISIBLE_DEVICES": devices[i % len(devices)]}, "resources": {"GPU": 1}}
+        return one
 
-    cluster = OneGPUEach(  # type: ignore[no-untyped-call]
-        n_workers=0,
-        threads_per_worker=1,
-        processes=True,
-        memory_limit=0,
-        dashboard_address="127.0.0.1:0",  # any free port: two runs at once must not meet
-        silence_logs=logging.CRITICAL,
-    )
-    cluster.scale(n_workers)
-    return cluster
+    local = {"host": HOST, "port": 0, "dashboard": False}  # any free port: two runs at once must not meet
+    try:
+        return SpecCluster(  # type: ignore[no-untyped-call]
+            workers={i: {"cls": Nanny, "options": options(i)} for i in range(n_workers)},
+            scheduler={"cls": Scheduler, "options": local},
+            silence_logs=logging.CRITICAL,
+        )
+    except RuntimeError as error:
+        raise UnusableData(
+            'no worker process could be started; a script that computes needs `if __name__ == "__main__":` around what '
+            "it does, or jobs=0."
+        ) from error
 
 
 @contextmanager

@@ -9,12 +9,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from .errors import CogbenchError, MissingData
+from .errors import CogbenchError, MissingData, UnusableData
 from .hub import COMMIT, WEIGHTS, commit_of, first_line, lacking_in, occupied, prepared, reachable, remembered, snapshot
 from .records import Source
 from .rows import Rows, joined, split_files
 from .store import Store, digest, write_whole
 
+NO_ROWS = "BatchSize must be greater than 0"  # what `datasets` says of a split without rows
 READING = "reading"  # what the store calls files that were read once, by `Files.made`
 Place = Literal["local", "cache", "hub"]
 
@@ -215,6 +216,8 @@ class Files:
                 data = load_dataset(hub_id, config, split=split, revision=commit)
             except Exception as error:  # a lost connection is an error of the client's HTTP library, of whatever kind
                 told = error.__cause__ if isinstance(error, DatasetGenerationError) else None  # itself it says nothing
+                if NO_ROWS in str(told or error):
+                    raise UnusableData(f"{hub_id}: split {split!r} for task {task!r} has no rows.") from error
                 raise MissingData(
                     f"{hub_id} could not be read from the hub for task {task!r}: {first_line(told or error)}"
                 ) from error

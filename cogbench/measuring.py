@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from filelock import FileLock
+
 from . import engine
 from .cells import Workspace, slug
 from .errors import FailedCells, UnusableData
 from .loading import Parts
-from .oracles import folder, merged, read_oracle, write_oracle
+from .oracles import check_alike, folder, merged, read_oracle, write_oracle
 from .parts import Backbone, Task
 from .questions import check_suite, single
 from .records import Oracle
@@ -73,16 +75,20 @@ def measure(
         If trainings failed; the others are kept.
     """
     path = folder() / f"{slug(name)}.json"
-    before = read_oracle(path) if path.is_file() else None
+
+    if path.is_file():  # before the work, as far as it can be told
+        check_alike(read_oracle(path), [t.name for t in transfers.tasks], {"max_train": transfers.max_train})
     outcome = engine.compute(transfers.cells(), workspace, jobs=jobs, scheduler=scheduler, tell=tell)
     if outcome.failed:
         first = next(iter(outcome.failed))
         told = f"{len(outcome.failed)} trainings failed, first {first.place}: {outcome.reason(first)}"
         raise FailedCells(f"{told}. The same command computes only what is missing.")
     made = replace(transfers.oracle(workspace), name=slug(name))
-    if before is not None:
-        made = merged(before, made)
-        seeds = ", ".join(map(str, made.seeds))
-        made = replace(made, source=f"measured by cogbench with seeds {seeds}")
-    write_oracle(made, path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_suffix(".lock")):  # somebody else may add seeds just now
+        if path.is_file():
+            made = merged(read_oracle(path), made)
+            seeds = ", ".join(map(str, made.seeds))
+            made = replace(made, source=f"measured by cogbench with seeds {seeds}")
+        write_oracle(made, path)
     return made, path

@@ -19,7 +19,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from .errors import MissingData, UnusableData
+from .errors import CogbenchError, MissingData, UnusableData
 from .files import home
 from .store import RECORD, Store, stamp, write_whole
 
@@ -56,10 +56,11 @@ class Mirror(Store):
         import fsspec
 
         super().__init__(root)
+        self._new: set[str] = set()  # shared, or taken, since the cells there were listed
         self._url = url.rstrip("/")
         try:
             self._files, self._base = fsspec.core.url_to_fs(self._url)
-        except (ImportError, ValueError) as error:
+        except Exception as error:  # clients of object stores have errors of their own
             raise UnusableData(f"cannot use the store {url!r}: {error}.") from error
 
     @property
@@ -69,12 +70,13 @@ class Mirror(Store):
 
     def has(self, place: str, key: str) -> bool:
         """Whether a cell is shared; one that is only here has yet to be copied there."""
-        return _name(place, key) in self._there
+        name = _name(place, key)
+        return name in self._new or name in self._there
 
     def read(self, place: str, key: str) -> Path | None:
         """Return a finished cell's local folder, checked, or None; it is copied from or to the URL if need be."""
         here = super().read(place, key)
-        if here is not None and "copy" in _record(here):
+        if here is not None and self._is_shared(here):
             return here
         with self._lock(key):
             return self._found(place, key)
@@ -96,72 +98,97 @@ class Mirror(Store):
         here = super().read(place, key)
         return self._taken(place, key) if here is None else self._shared(place, key, here)
 
+    def _is_shared(self, folder: Path) -> bool:
+        """Whether a local cell is the copy that is shared here."""
+        return json.loads((folder / RECORD).read_text()).get("at") == self._url
+
     def _shared(self, place: str, key: str, folder: Path) -> Path:
         """Copy a cell there; if another's copy was complete first, that one is taken in place of ours."""
-        record, name = _record(folder), _name(place, key)
-        if "copy" in record:  # ours is that copy
+        if self._is_shared(folder):
             return folder
-        copy, base = uuid.uuid4().hex, f"{self._base}/{name}"
-        with self._reached():
-            try:
-                if self._files.exists(f"{base}/{RECORD}"):
-                    raise FileExistsError
+        record, base = json.loads((folder / RECORD).read_text()), f"{self._base}/{_name(place, key)}"
+        if self._whole(base) is None:
+            copy = uuid.uuid4().hex
+            with self._reached():
                 for file in record["files"]:
                     self._files.makedirs(f"{base}/{copy}/{file}".rpartition("/")[0], exist_ok=True)
                     self._files.put_file(str(folder / file), f"{base}/{copy}/{file}")
-                text = json.dumps(record | {"copy": copy}, indent=1)
-                self._files.pipe_file(f"{base}/{RECORD}", text.encode(), mode="create")
-            except FileExistsError:
+                text = json.dumps(record | {"copy": copy, "at": self._url}, indent=1)
+                try:
+                    self._files.pipe_file(f"{base}/{RECORD}", text.encode(), mode="create")
+                except FileExistsError:
+                    if self._whole(base) is None:  # what a killed process has left
+                        self._files.pipe_file(f"{base}/{RECORD}", text.encode())
+                if (self._whole(base) or {}).get("copy") == copy:
+                    write_whole(folder / RECORD, text)
+                    self._new.add(_name(place, key))
+                    return folder
                 with suppress(FileNotFoundError):
                     self._files.rm(f"{base}/{copy}", recursive=True)
-            else:
-                self._there.add(name)
-                write_whole(folder / RECORD, text)
-                return folder
-        shutil.rmtree(folder)
+        aside = self.draft(key)  # ours stays until theirs is here
+        aside.parent.mkdir(exist_ok=True)
+        os.replace(folder, aside)
         if taken := self._taken(place, key):
+            shutil.rmtree(aside, ignore_errors=True)
             return taken
-        raise MissingData(f"{name} was damaged in the store {self._url!r}; the same command computes it again.")
+        os.replace(aside, folder)
+        return self._shared(place, key, folder)  # theirs was damaged, and is removed
+
+    def _whole(self, base: str) -> dict[str, Any] | None:
+        """Return the record of a cell there; None if there is none, or none that can be read."""
+        with self._reached():
+            try:
+                return json.loads(self._files.cat_file(f"{base}/{RECORD}"))
+            except (FileNotFoundError, ValueError):
+                return None
 
     def _taken(self, place: str, key: str) -> Path | None:
         """Copy a cell from there into the local store; None if it is not there whole."""
         name = _name(place, key)
         base = f"{self._base}/{name}"
+        record = self._whole(base)
+        if record is None:
+            return None
+        copy = f"{base}/{record['copy']}" if "copy" in record else base  # a plain store has no copies
 
         def fill(draft: Path) -> None:
             for file, stamped in record["files"].items():
                 (draft / file).parent.mkdir(parents=True, exist_ok=True)
-                self._files.get_file(f"{base}/{record['copy']}/{file}", str(draft / file))
+                with self._reached():
+                    try:
+                        self._files.get_file(f"{copy}/{file}", str(draft / file))
+                    except FileNotFoundError as error:
+                        raise _DamagedError(f"{file} is missing") from error
                 if stamp(draft / file) != stamped:
-                    raise ValueError(f"{file} has changed since it was written")
+                    raise _DamagedError(f"{file} has changed since it was written")
 
-        with self._reached():
-            try:
-                record = json.loads(self._files.cat_file(f"{base}/{RECORD}"))
-            except (FileNotFoundError, ValueError):  # none, or one that is being written
-                return None
-            try:
-                if record["key"] != key:
-                    raise ValueError("its key is another cell's")
-                folder = self._made(place, key, record["ingredients"], fill, copy=record["copy"])
-            except (FileNotFoundError, ValueError) as error:
+        try:
+            if record.get("key") != key:
+                raise _DamagedError("its key is another cell's")
+            more = {"copy": record.get("copy"), "at": self._url}
+            folder = self._made(place, key, record["ingredients"], fill, **more)
+        except _DamagedError as error:
+            with self._reached():
                 self._files.rm_file(f"{base}/{RECORD}")
-                self._there.discard(name)
-                log.warning(f"{name} in the store {self._url} is damaged ({error}): removed, computed again.")
-                return None
-        self._there.add(name)
+            self._new.discard(name)
+            self._there.discard(name)
+            log.warning(f"{name} in the store {self._url} is damaged ({error}): removed, computed again.")
+            return None
+        self._new.add(name)
         return folder
 
     @contextmanager
     def _reached(self) -> Iterator[None]:
         try:
             yield
-        except OSError as error:
+        except (CogbenchError, _DamagedError):
+            raise
+        except Exception as error:  # clients of object stores have errors of their own
             raise MissingData(f"the store {self._url!r} cannot be used: {error}.") from error
 
 
-def _record(folder: Path) -> dict[str, Any]:
-    return json.loads((folder / RECORD).read_text())
+class _DamagedError(Exception):
+    """A cell there is not what was written."""
 
 
 def _name(place: str, key: str) -> str:

@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,6 +72,16 @@ def of_seeds(oracle: Oracle, seeds: Sequence[int], values: Array, errors: Array)
     )
 
 
+def check_alike(one: Oracle, sources: Sequence[str], provenance: Mapping[str, Any]) -> None:
+    """Raise UnusableData if an oracle has other tasks, or was measured with something else."""
+    apart = [k for k, value in provenance.items() if one.provenance.get(k) != value]
+    if one.transfers.sources != tuple(sources) or apart:
+        raise UnusableData(
+            f"oracle {one.name!r} was measured with another {' and another '.join(apart) or 'set of tasks'}: "
+            "give this one another name, with --name."
+        )
+
+
 def merged(one: Oracle, other: Oracle) -> Oracle:
     """Return the oracle of the seeds of both; those of `other` count where both have one.
 
@@ -80,12 +90,7 @@ def merged(one: Oracle, other: Oracle) -> Oracle:
     UnusableData
         If they are not of the same tasks, model, data and settings: the message names what differs.
     """
-    apart = [k for k in ALIKE if one.provenance.get(k) != other.provenance.get(k)]
-    if one.transfers.sources != other.transfers.sources or apart:
-        raise UnusableData(
-            f"oracle {one.name!r} was measured with another {' and another '.join(apart) or 'set of tasks'}: "
-            "give this one another name, with --name."
-        )
+    check_alike(one, other.transfers.sources, {k: other.provenance.get(k) for k in ALIKE})
     held: dict[int, tuple[Array, Array]] = {}
     for oracle in (one, other):
         if oracle.by_seed is None or oracle.evaluation_error is None:

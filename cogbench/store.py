@@ -80,9 +80,9 @@ class Store:
             return self.read(place, key) or self._made(place, key, ingredients, fill)
 
     def _made(self, place: str, key: str, ingredients: Any, fill: Callable[[Path], None], **more: Any) -> Path:
-        draft = self.root / ".tmp" / f"{key[:8]}-{uuid.uuid4().hex[:8]}"
-        draft.mkdir(parents=True)
+        draft = self.draft(key)
         try:
+            draft.mkdir(parents=True)
             if shutil.disk_usage(draft).free < LEAST_FREE:  # before the work, which would be lost
                 raise OSError("no room")
             fill(draft)
@@ -102,6 +102,10 @@ class Store:
         finally:
             shutil.rmtree(draft, ignore_errors=True)
         return target
+
+    def draft(self, key: str) -> Path:
+        """Return a new name for what a cell is made in; it begins with what its lock is called."""
+        return self.root / ".tmp" / f"{key[:16]}-{uuid.uuid4().hex[:8]}"
 
     def log(self, place: str, key: str, text: str) -> Path | None:
         """Write down why a cell failed, for people; return the file, or None where nothing can be written."""

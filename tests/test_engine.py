@@ -332,5 +332,5 @@ def test_the_gpus_are_those_that_may_be_used(monkeypatch):
 def test_what_is_said_of_a_worker_that_died_is_told(tmp_path):
     from distributed import KilledWorker
 
-    error = engine._told(KilledWorker("toy", None, 2), ["Worker process 7 was killed by signal 9"])
-    assert "two worker processes died" in str(error) and "killed by signal 9" in str(error)
+    error = engine._told(KilledWorker("toy", None, 1), ["Worker process 7 was killed by signal 9", "Restarting worker"])
+    assert "2 worker processes died" in str(error) and "killed by signal 9" in str(error)

@@ -217,7 +217,7 @@ def test_old_names_of_weights_are_understood(world):
         ("a script", "Dataset scripts are no longer supported"),
         (
             "an empty split",
-            "MissingData: someone/empty could not be read from the hub for task 'own': BatchSize must be",
+            "UnusableData: someone/empty: split 'train' for task 'own' has no rows.",
         ),
         (
             "a model without tokenizer",

@@ -45,6 +45,8 @@ class Distilled:
         no intermediate epochs leave the first phase out.
     augment : int
         How many copies of each training example are added in which the teacher's pre-trained model has replaced words.
+    augment_kinds : tuple of str
+        The kinds of task that are given copies: the paper augments CoNLL-2003 only.
 
     References
     ----------
@@ -58,12 +60,15 @@ class Distilled:
     intermediate_epochs: int | None = None
     prediction_epochs: int | None = None
     augment: int = 0
+    augment_kinds: tuple[str, ...] = ("tagging",)
 
     def __post_init__(self) -> None:
         least = {"intermediate_epochs": 0, "prediction_epochs": 1, "augment": 0}
         wrong = [n for n, low in least.items() if (value := getattr(self, n)) is not None and value < low]
         if wrong or not self.temperature > 0:
             raise UnusableData(f"{self.name}: {wrong[0] if wrong else 'temperature'} is too small.")
+        for kind in self.augment_kinds:
+            refuse(kind)
 
     def source(self, files: Files) -> Source:
         """Return the student's id and commit; MissingData if the teacher is not there either."""
@@ -101,8 +106,6 @@ class Distilled:
         assert settings is not None
         if teacher is None:
             raise UnusableData(f"{self.name}: `train` needs the checkpoint of a teacher of {recipe.task.name!r}.")
-        if self.augment:
-            refuse(kind)
         train = recipe.task.load("train", files).sample(recipe.max_train)
         model, master = student.fresh(train, recipe.seed, files, start), trained(teacher.folder).eval().to(device())
         first, second = self.phases(kind, settings)
@@ -138,12 +141,13 @@ class Distilled:
         own, size = self.student.cost(asked, files, seconds=seconds / 2)
         masters, _ = self.teacher.cost(asked, files, seconds=seconds / 2)
         n = len(recipe.task.load("train", files).sample(recipe.max_train))
-        steps = sum(s.steps(n * (1 + self.augment)) for s in self.phases(recipe.task.kind, settings) if s.epochs)
+        copies = self.augment if recipe.task.kind in self.augment_kinds else 0
+        steps = sum(s.steps(n * (1 + copies)) for s in self.phases(recipe.task.kind, settings) if s.epochs)
         # The teacher looks at each batch, but learns nothing: a third of a step.
         return (own + masters / 3) * steps / settings.steps(n), size
 
     def _more(self, train: Dataset, seed: int, files: Files, limit: int) -> Dataset:
-        if not self.augment:
+        if not self.augment or train.kind not in self.augment_kinds:
             return train
         folder, tokenizer = self.teacher.folder(files)[0], self.teacher.tokenizer(files)
         return augmented(train, self.augment, seed=seed, folder=folder, tokenizer=tokenizer, limit=limit)
@@ -155,6 +159,12 @@ class Distilled:
             raise UnusableData(
                 f"teacher {self.teacher.name!r} of {self.name!r} gives {held}, "
                 f"but task {recipe.task.name!r} needs {wanted}: it was trained on another task."
+            )
+        learned = getattr(master.config, "task", recipe.task.name)
+        if learned != recipe.task.name:
+            raise UnusableData(
+                f"teacher {self.teacher.name!r} of {self.name!r} was trained on another task, {learned!r}, "
+                f"not on {recipe.task.name!r}."
             )
         if self.student.tokenizer(files).get_vocab() != self.teacher.tokenizer(files).get_vocab():
             raise UnusableData(

@@ -403,6 +403,13 @@ def test_a_teacher_of_another_task_is_refused(small, of, other, tmp_path):
     )
 
 
+def test_a_teacher_of_another_task_of_the_same_form_is_refused(small, tmp_path):
+    (tmp_path / "wrong").mkdir()
+    teacher = small.teacher.train(Recipe(TASKS[1:2], settings=FEW), FILES, tmp_path / "wrong")
+    says = ("'teacher'", "'small'", "trained on another task, 'toy-b'", "not on 'toy-a'")
+    _refused(small, Recipe(TASKS[:1], settings=FEW), tmp_path, says, teacher=teacher)
+
+
 def test_a_missing_teacher_is_said(small, tmp_path):
     with pytest.raises(UnusableData, match="small: `train` needs the checkpoint of a teacher of 'toy-a'"):
         small.train(Recipe(TASKS[:1], settings=FEW), FILES, tmp_path)
@@ -516,18 +523,25 @@ def test_what_the_limit_cuts_off_stays(small):
 
 
 def test_a_model_without_the_head_for_masked_words_is_refused(small, tmp_path):
-    headless = replace(small, teacher=saved(tmp_path / "headless"), augment=1)
+    headless = replace(small, teacher=saved(tmp_path / "headless"), augment=1, augment_kinds=("classification",))
     _refused(headless, Recipe(TASKS[:1], settings=FEW), tmp_path / "out", ("augment", "headless", "cls.predictions"))
 
 
 @pytest.mark.parametrize("kind", ["extractive-qa", "reranking"])
-def test_texts_whose_answers_would_move_are_refused(small, kind, tmp_path):
-    task = Given(of_kind(kind))
-    _refused(replace(small, augment=1), Recipe((task,), settings=FEW), tmp_path, ("augment", kind, "tagging"))
+def test_texts_whose_answers_would_move_are_refused_before_any_work(small, kind):
+    with pytest.raises(UnusableData, match=f"augment: the texts of {kind} stay as they are.*tagging"):
+        replace(small, augment=1, augment_kinds=("tagging", kind))
+
+
+def test_kinds_that_are_not_named_are_not_augmented(small, tmp_path):
+    recipe = Recipe(TASKS[:1], settings=FEW, max_train=32)
+    teacher, plain = taught(small, recipe, tmp_path / "one")
+    assert taught(replace(small, augment=3), recipe, tmp_path / "more", teacher=teacher)[1].steps == plain.steps
 
 
 def test_a_student_learns_from_the_copies_too(small, tmp_path):
     recipe = Recipe(TASKS[:1], settings=FEW, max_train=32)
     teacher, made = taught(small, recipe, tmp_path / "one")
     assert made.steps == 4
-    assert taught(replace(small, augment=3), recipe, tmp_path / "more", teacher=teacher)[1].steps == 16
+    more = replace(small, augment=3, augment_kinds=("classification",))
+    assert taught(more, recipe, tmp_path / "more", teacher=teacher)[1].steps == 16

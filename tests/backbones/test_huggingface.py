@@ -42,6 +42,13 @@ def test_each_kind_learns_32_examples_by_heart(task, tmp_path):
     assert cell.score(Workspace(Files(offline=True), Store(tmp_path))).value >= 0.95
 
 
+@pytest.mark.parametrize("name", ["rte", "squad-v2"])
+def test_the_real_tasks_that_few_examples_do_not_teach_are_learned_by_heart(name, shared_data, tmp_path):
+    task = load().find("task", name)
+    cell = Training(MINI, Recipe((ByHeart(task),), settings=Settings(epochs=60, batch_size=16, learning_rate=5e-4)))
+    assert cell.score(Workspace(Files(shared_data, offline=True), Store(tmp_path))).value >= 0.95
+
+
 def test_settings_are_the_papers_for_full_data_and_others_for_few(tmp_path):
     bert, tiny = load().find("backbone", "bert"), load().find("backbone", "tinybert-plain")
     for backbone in (bert, tiny):
@@ -71,6 +78,17 @@ def test_the_papers_table_4_teaches_on_full_data_and_where_it_is_asked_for(kind,
         assert (full.epochs, full.batch_size, full.learning_rate) == row
     assert replace(MINI, paper=True).settings(kind, 100) == replace(full, min_steps=0)
     assert MINI.settings(kind, 100).max_length == full.max_length
+
+
+def test_table_4_holds_for_each_task_of_the_paper_at_its_full_size():
+    parts, small = load(), ("cola", "mrpc", "rte", "sts-b", "semeval-2010-8")
+    tasks = [parts.find("task", name) for name in parts.find("suite", "cogtaskonomy").tasks]
+    assert {*small} < {t.name for t in tasks} and min(t.card.rows for t in tasks) == 2490
+    for task in tasks:
+        full = parts.find("backbone", "bert").settings(task.kind, task.card.rows)
+        assert full == replace(parts.find("backbone", "bert"), paper=True).settings(task.kind, task.card.rows), (
+            task.name
+        )
 
 
 @pytest.mark.parametrize("option, value", [("layers", 20), ("layers", 0), ("max_length", 1000), ("max_length", 0)])
