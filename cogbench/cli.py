@@ -22,7 +22,8 @@ class _Group(click.Group):
         except CogbenchError as error:
             if os.environ.get("COGBENCH_DEBUG"):
                 raise
-            say(str(error))
+            for fault in str(error).splitlines():
+                say(fault)
             ctx.exit(error.exit_code)
         except KeyboardInterrupt:
             say("interrupted; what was finished is saved, the same command goes on from there.")

@@ -109,7 +109,7 @@ def answer(
             several = len({q.signal for q in asked}) > 1  # one that is not there does not stop the others
             if len(asked) == 1 or not (several or isinstance(error, UnusableData)):
                 raise
-            failures.append(str(error))
+            failures += str(error).splitlines()
         else:
             good.append(question)
     if not good:
@@ -135,13 +135,21 @@ def check(question: Question, workspace: Workspace) -> None:
         refuse = getattr(question.estimator, "refuse", None)
         if refuse is not None:
             refuse(recording)
-    for task in question.tasks if question.looks else ():
-        for split in ("train", "evaluation"):
-            dataset = workspace.dataset(task, split)  # type: ignore[arg-type]
-        for metric in (task.metric, *getattr(task, "further", ())):
-            check_metric(metric, dataset)
-    if question.looks:
-        question.backbone.source(workspace.files)
+    if not question.looks:
+        return
+    faults: dict[str, CogbenchError] = {}
+    for task in question.tasks:
+        try:
+            for split in ("train", "evaluation"):
+                dataset = workspace.dataset(task, split)  # type: ignore[arg-type]
+            for metric in (task.metric, *getattr(task, "further", ())):
+                check_metric(metric, dataset)
+        except CogbenchError as error:
+            faults[str(error)] = error
+    if faults:  # of all tasks, that they can be mended at once
+        first = next(iter(faults.values()))
+        raise first if len(faults) == 1 else type(first)("\n".join(faults))
+    question.backbone.source(workspace.files)
 
 
 def _result(

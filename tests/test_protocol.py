@@ -375,6 +375,19 @@ def test_missing_data_stop_the_run_before_any_work(ask, monkeypatch):
         ask()
 
 
+def test_what_is_wrong_with_the_data_of_all_tasks_is_told_at_once(ask, monkeypatch):
+    def wrong(self, split, files):
+        if self.name in ("toy-b", "toy-d"):
+            raise UnusableData(f"{self.name} has no rows.")
+        return load(self, split, files)
+
+    load = toys.ToyTask.load
+    monkeypatch.setattr(toys.ToyTask, "load", wrong)
+    with pytest.raises(UnusableData) as told:
+        ask()
+    assert str(told.value).splitlines() == ["toy-b has no rows.", "toy-d has no rows."]
+
+
 def test_a_result_survives_its_file(ask, tmp_path):
     (found,) = ask(seeds=(0, 1))
     path = found.save(tmp_path / "results")
