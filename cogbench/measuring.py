@@ -15,7 +15,7 @@ from .parts import Backbone, Task
 from .questions import check_suite, single
 from .records import Oracle
 from .setting import check_targets
-from .transfer import Transfers
+from .transfer import Transfers, source_of
 
 
 def asked(
@@ -75,7 +75,6 @@ def measure(
         If trainings failed; the others are kept.
     """
     path = folder() / f"{slug(name)}.json"
-
     if path.is_file():  # before the work, as far as it can be told
         check_alike(read_oracle(path), [t.name for t in transfers.tasks], {"max_train": transfers.max_train})
     outcome = engine.compute(transfers.cells(), workspace, jobs=jobs, scheduler=scheduler, tell=tell)
@@ -88,7 +87,6 @@ def measure(
     with FileLock(path.with_suffix(".lock")):  # somebody else may add seeds just now
         if path.is_file():
             made = merged(read_oracle(path), made)
-            seeds = ", ".join(map(str, made.seeds))
-            made = replace(made, source=f"measured by cogbench with seeds {seeds}")
+            made = replace(made, source=source_of(made.seeds, transfers.max_train))
         write_oracle(made, path)
     return made, path

@@ -46,6 +46,12 @@ class Transfers:
         return workspace.once(self, lambda: measured(self.backbone, self.tasks, workspace, **how))
 
 
+def source_of(seeds: Sequence[int], max_train: int | None) -> str:
+    """Return how an oracle came about, in words."""
+    few = f" and at most {max_train} training examples" if max_train else ""
+    return f"measured by cogbench with seeds {', '.join(map(str, seeds))}{few}"
+
+
 def measured(
     backbone: Backbone,
     tasks: Sequence[Task],
@@ -73,8 +79,7 @@ def measured(
             per_example={p: np.mean([f[p].per_example for f in found], axis=0) for p in found[0]},
             metrics={t.name: t.metric for t in tasks},
             kind="measured",
-            source=f"measured by cogbench with seeds {', '.join(map(str, seeds))}"
-            + (f" and at most {max_train} training examples" if max_train else ""),
+            source=source_of(seeds, max_train),
             provenance={
                 "cogbench": harness_version() or "",
                 "torch": metadata.version("torch"),

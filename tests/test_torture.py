@@ -92,8 +92,12 @@ class Measuring:
         return len([*self.home.glob("minilm-2l/*/seed-0-*/cell.json")])
 
     def oracle(self):
+        """The table, and the checksum of what each trained model answers."""
         held = json.loads((self.home / "oracles" / "tortured.json").read_text())
-        return {k: v for k, v in held.items() if k != "provenance"}
+        records = [json.loads(p.read_text()) for p in sorted(self.home.glob("minilm-2l/*/seed-0-*/cell.json"))]
+        answers = [record["files"]["outputs.npy"]["sha256"] for record in records]
+        assert len(answers) == self.n
+        return [{k: v for k, v in held.items() if k != "provenance"}, answers]
 
 
 @pytest.fixture(scope="module")
@@ -176,20 +180,23 @@ FULL_DISK = """
     ls "$COGBENCH_HOME/minilm-2l" > "$OUT.before"
     mount -o remount,size=2G "$COGBENCH_HOME"
     "$PYTHON" "$MAIN"
-    cp -r "$COGBENCH_HOME/oracles" "$OUT"
+    mkdir "$OUT"
+    cd "$COGBENCH_HOME"
+    cp -r oracles "$OUT"
+    find minilm-2l -name cell.json -exec cp --parents {} "$OUT" ";"
 """
 
 
 def full_disk(run, room):
     """Measure on a small disk until it is full, then on a larger one; return what was said the first time."""
-    out = run.home.parent / "oracles"
+    out = run.home.parent / "kept"
     more = {"ROOM": room, "PYTHON": sys.executable, "MAIN": str(run.main), "OUT": str(out)}
     command = ["unshare", "--user", "--map-root-user", "--mount", "bash", "-c", textwrap.dedent(FULL_DISK)]
     done = subprocess.run(command, env=run.environment | more, capture_output=True, text=True, timeout=3000)
     if done.returncode == 99 or "unshare failed" in done.stderr:
         pytest.skip(f"no small disk can be mounted here: {done.stderr.strip()[-100:]}")
     assert done.returncode == 0, done.stderr
-    shutil.copytree(out, run.home / "oracles", dirs_exist_ok=True)
+    shutil.copytree(out, run.home, dirs_exist_ok=True)
     return done.stderr
 
 
@@ -198,7 +205,7 @@ def test_a_full_disk_is_told_and_what_was_finished_is_kept(tmp_path, undisturbed
     run = Measuring(tmp_path)
     said = full_disk(run, "160M")
     assert "is full: make room" in said
-    begun, kept = run.begun(), (tmp_path / "oracles.before").read_text().split()
+    begun, kept = run.begun(), (tmp_path / "kept.before").read_text().split()
     assert run.oracle() == undisturbed and len(begun) == run.n and max(begun.values()) == 2
     pairs = (name.partition("-after-") for name in kept)
     assert kept and all(begun[f"{source or '-'}>{target}"] == 1 for target, _, source in pairs)
