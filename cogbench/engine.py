@@ -14,6 +14,7 @@ from typing import Any
 
 from .cells import Cell, Training, Workspace
 from .errors import CogbenchError, MissingData, UnusableData
+from .hub import first_line
 from .mirror import open_store
 from .parts import decode, encode
 
@@ -306,17 +307,19 @@ def _cluster(n_workers: int) -> Any:
             one |= {"env": {"CUDA_VISIBLE_DEVICES": devices[i % len(devices)]}, "resources": {"GPU": 1}}
         return one
 
-    local = {"host": HOST, "port": 0, "dashboard": False}  # any free port: two runs at once must not meet
+    local = {"host": HOST, "port": 0, "dashboard_address": f"{HOST}:0"}  # any free port: two runs at once must not meet
+
     try:
         return SpecCluster(  # type: ignore[no-untyped-call]
             workers={i: {"cls": Nanny, "options": options(i)} for i in range(n_workers)},
             scheduler={"cls": Scheduler, "options": local},
             silence_logs=logging.CRITICAL,
         )
+
     except RuntimeError as error:
         raise UnusableData(
-            'no worker process could be started; a script that computes needs `if __name__ == "__main__":` around what '
-            "it does, or jobs=0."
+            f"no worker process could be started ({first_line(error.__cause__ or error)}); a script needs "
+            '`if __name__ == "__main__":` around what it does, or jobs=0.'
         ) from error
 
 
