@@ -56,6 +56,7 @@ class Workspace:
         self._seen: dict[Any, Any] = {}
 
     def once(self, key: Any, make: Callable[[], Any]) -> Any:
+        """Return what was made under a key, made the first time that it is asked for."""
         if key not in self._seen:
             self._seen[key] = make()
         return self._seen[key]

@@ -243,9 +243,14 @@ def say_wrote(*paths: Path) -> None:
         say(f"wrote {path}")
 
 
+def as_text(plain: Any) -> str:
+    """Return JSON values as they are written for machines."""
+    return json.dumps(plain, indent=1)
+
+
 def print_json(plain: Any) -> None:
     """Print JSON values."""
-    click.echo(json.dumps(plain, indent=1))
+    click.echo(as_text(plain))
 
 
 def print_rows(

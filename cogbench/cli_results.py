@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from . import cli_options as option
-from .cli_options import complete, formats, print_json, say, say_wrote
+from .cli_options import as_text, complete, formats, print_json, say, say_wrote
 
 GAINS = ("rank", "linear", "linear_minmax", "exp_fraction", "exp_percent")
 
@@ -66,8 +66,6 @@ def compare(results: tuple[Path, ...], form: str, **how: Any) -> None:
 @click.option("--out", type=click.Path(path_type=Path), default=None, help="Write a file instead.")
 def leaderboard(places: tuple[Path, ...], sort: str, form: str, out: Path | None) -> None:
     """Rank the results in folders (by default `results`); what may not be compared stands in separate tables."""
-    import json
-
     from .leaderboard import boards, notes, read_results, tables
     from .pages import board_page, save_text
     from .report import ranked, render_tables
@@ -80,7 +78,7 @@ def leaderboard(places: tuple[Path, ...], sort: str, form: str, out: Path | None
     if form == "html" or (form == "table" and out is not None and out.suffix in (".html", ".htm")):
         text = board_page(found, sort)
     elif form == "json":
-        text = json.dumps([plain(board) for board in found], indent=1)
+        text = as_text([plain(board) for board in found])
     else:
         text = ranked(found) if form == "table" else render_tables(tables(found), form, notes(found))
     if out is None:

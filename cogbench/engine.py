@@ -119,10 +119,9 @@ def compute(
     work = _work(missing, workspace)
     whole, spent = sum(work.values()), 0.0
     spread = scheduler or (jobs != 0 and not all(getattr(cell, "here", False) for cell in missing))
-    running = min(jobs or workers(), len(missing)) if spread else 1
     told = tell or (lambda step: None)
-    told(Step("", 0, 0, running, len(missing), 0.0))
-    run = _spread(missing, work, workspace, running, scheduler) if spread else _inline(missing, workspace)
+    told(Step("", 0, 0, 0, len(missing), 0.0))
+    run = _spread(missing, work, workspace, jobs, scheduler) if spread else _inline(missing, workspace)
     for done, (cell, error, left) in enumerate(run, start=1):
         spent += work[cell]
         if error is None:
@@ -166,11 +165,11 @@ def _inline(missing: list[Cell], workspace: Workspace) -> Iterator[tuple[Cell, E
 
 
 def _spread(
-    missing: list[Cell], work: dict[Cell, float], workspace: Workspace, n_workers: int, scheduler: str | None
+    missing: list[Cell], work: dict[Cell, float], workspace: Workspace, jobs: int | None, scheduler: str | None
 ) -> Iterator[tuple[Cell, Exception | None, int]]:
     from distributed import as_completed
 
-    with _client(n_workers, scheduler) as (client, deaths):
+    with _client(jobs, len(missing), scheduler) as (client, deaths):
         # The longest first, or the last one runs alone while the other workers have nothing left to do.
         waiting = dict.fromkeys(sorted(missing, key=lambda cell: -work[cell]))
         failed, of, running, tries = dict[Cell, Exception](), dict[str, Cell](), as_completed(), count()
@@ -258,7 +257,7 @@ def _request(cell: Cell, workspace: Workspace) -> str:
 
 
 @contextmanager
-def _client(n_workers: int, scheduler: str | None) -> Iterator[tuple[Any, list[str]]]:
+def _client(jobs: int | None, at_most: int, scheduler: str | None) -> Iterator[tuple[Any, list[str]]]:
     """Yield a client, and the list that fills with what is said of workers that die."""
     import dask
     from distributed import Client
@@ -284,8 +283,8 @@ def _client(n_workers: int, scheduler: str | None) -> Iterator[tuple[Any, list[s
             with client:
                 yield client, deaths
             return
-        with _cluster(n_workers) as cluster, Client(cluster) as client, _heard("distributed.nanny", deaths):
-            client.wait_for_workers(n_workers)
+        cluster = _cluster(min(jobs or workers(), at_most))
+        with cluster, Client(cluster) as client, _heard("distributed.nanny", deaths):
             yield client, deaths
 
 
@@ -315,7 +314,6 @@ def _cluster(n_workers: int) -> Any:
             scheduler={"cls": Scheduler, "options": local},
             silence_logs=logging.CRITICAL,
         )
-
     except RuntimeError as error:
         raise UnusableData(
             f"no worker process could be started ({first_line(error.__cause__ or error)}); a script needs "

@@ -56,7 +56,6 @@ class Mirror(Store):
         import fsspec
 
         super().__init__(root)
-        self._new: set[str] = set()  # shared, or taken, since the cells there were listed
         self._url = url.rstrip("/")
         try:
             self._files, self._base = fsspec.core.url_to_fs(self._url)
@@ -70,8 +69,7 @@ class Mirror(Store):
 
     def has(self, place: str, key: str) -> bool:
         """Whether a cell is shared; one that is only here has yet to be copied there."""
-        name = _name(place, key)
-        return name in self._new or name in self._there
+        return self._is_shared(self.folder(place, key)) or _name(place, key) in self._there
 
     def read(self, place: str, key: str) -> Path | None:
         """Return a finished cell's local folder, checked, or None; it is copied from or to the URL if need be."""
@@ -99,8 +97,11 @@ class Mirror(Store):
         return self._taken(place, key) if here is None else self._shared(place, key, here)
 
     def _is_shared(self, folder: Path) -> bool:
-        """Whether a local cell is the copy that is shared here."""
-        return json.loads((folder / RECORD).read_text()).get("at") == self._url
+        """Whether a local cell is there, and is the copy that is shared here."""
+        try:
+            return json.loads((folder / RECORD).read_text()).get("at") == self._url
+        except (OSError, ValueError):
+            return False
 
     def _shared(self, place: str, key: str, folder: Path) -> Path:
         """Copy a cell there; if another's copy was complete first, that one is taken in place of ours."""
@@ -121,7 +122,6 @@ class Mirror(Store):
                         self._files.pipe_file(f"{base}/{RECORD}", text.encode())
                 if (self._whole(base) or {}).get("copy") == copy:
                     write_whole(folder / RECORD, text)
-                    self._new.add(_name(place, key))
                     return folder
                 with suppress(FileNotFoundError):
                     self._files.rm(f"{base}/{copy}", recursive=True)
@@ -166,16 +166,13 @@ class Mirror(Store):
             if record.get("key") != key:
                 raise _DamagedError("its key is another cell's")
             more = {"copy": record.get("copy"), "at": self._url}
-            folder = self._made(place, key, record["ingredients"], fill, **more)
+            return self._made(place, key, record["ingredients"], fill, **more)
         except _DamagedError as error:
             with self._reached():
                 self._files.rm_file(f"{base}/{RECORD}")
-            self._new.discard(name)
-            self._there.discard(name)
+            self.__dict__.pop("_there", None)  # what was listed is no longer so
             log.warning(f"{name} in the store {self._url} is damaged ({error}): removed, computed again.")
             return None
-        self._new.add(name)
-        return folder
 
     @contextmanager
     def _reached(self) -> Iterator[None]:

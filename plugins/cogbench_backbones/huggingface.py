@@ -46,7 +46,7 @@ FEW = {
     "small": Settings(epochs=3, batch_size=16, learning_rate=1e-4, warmup=0.1, min_steps=190),
     "tiny": Settings(epochs=3, batch_size=16, learning_rate=3e-4, warmup=0.1, min_steps=110),
 }
-FULL_DATA = 2_490  # examples, from which on data are full: those of the smallest of the paper's tasks, RTE
+FULL_DATA = 2_490  # examples: as many as the smallest of the paper's tasks has, RTE
 SENTENCE = 128  # pieces of a stimulus
 
 

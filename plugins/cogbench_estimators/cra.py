@@ -195,7 +195,7 @@ def _moments(patterns: Sequence[Array], known: Array) -> tuple[Array, Array]:
     rows, widths = np.flatnonzero(known), [p.shape[1] for p in patterns]
     n = len(rows)
 
-    def unit(t: int, some: slice) -> "Tensor":  # (n_some, n_dims), float64
+    def unit(t: int, some: slice) -> "Tensor":  # (n_some, n_dims), float64: `unit_rows` on the device and in place
         found = torch.from_numpy(np.asarray(patterns[t][rows[some]], np.float64)).to(device)
         found -= found.mean(dim=1, keepdim=True)
         found /= torch.linalg.vector_norm(found, dim=1, keepdim=True)
