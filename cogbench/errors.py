@@ -38,6 +38,13 @@ class MissingData(CogbenchError):
     """Data, a model or a file that is needed and not there; the message says what brings it."""
 
 
+class Absent(MissingData):
+    """Absent(what, why): what the hub has and this machine has not; what is absent for one reason is told together."""
+
+    def __str__(self) -> str:
+        return ": ".join(self.args)
+
+
 class UnusableData(CogbenchError):
     """Data, a model, a plugin's answer or a file that breaks what its record promises."""
 
@@ -52,3 +59,15 @@ class BrokenPlugin(CogbenchError):
     """A plugin that cannot be loaded, or two plugins that claim one name."""
 
     exit_code = 4
+
+
+def together(faults: Iterable[CogbenchError]) -> CogbenchError:
+    """Return one error that tells of several, a line each; what is absent for the same reason shares one."""
+    kinds, lines = set(), dict[str, list[str]]()
+    for fault in faults:
+        kinds.add(type(fault))
+        *what, why = fault.args if isinstance(fault, Absent) else [str(fault)]
+        lines.setdefault(why, []).extend(what)
+    told = "\n".join(": ".join(filter(None, ["; ".join(what), why])) for why, what in lines.items())
+    kind = kinds.pop() if len(kinds) == 1 else CogbenchError
+    return kind(told)

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from .errors import CogbenchError, MissingData, UnusableData
+from .errors import Absent, CogbenchError, MissingData, UnusableData
 from .hub import COMMIT, WEIGHTS, commit_of, first_line, lacking_in, occupied, prepared, reachable, remembered, snapshot
 from .records import Source
 from .rows import Rows, joined, split_files
@@ -249,7 +249,7 @@ class Files:
         """Raise MissingData unless the hub may be asked and answers."""
         if why := self._silent():
             bring = "`cogbench fetch` brings it where the hub can be asked"
-            raise MissingData(f"{what}: not on this machine, and {why}; {bring}, {remedy}.")
+            raise Absent(what, f"not on this machine, and {why}; {bring}, {remedy}.")
 
 
 @cache

@@ -12,7 +12,7 @@ import numpy as np
 from . import engine
 from .baselines import baselines
 from .cells import Cell, Encoding, Workspace
-from .errors import CogbenchError, FailedCells, UnusableData
+from .errors import CogbenchError, FailedCells, UnusableData, together
 from .evaluation import scores
 from .evidence import ORACLES_DATA
 from .files import Files
@@ -137,7 +137,7 @@ def check(question: Question, workspace: Workspace) -> None:
             refuse(recording)
     if not question.looks:
         return
-    faults: dict[str, CogbenchError] = {}
+    faults: list[CogbenchError] = []
     for task in question.tasks:
         try:
             for split in ("train", "evaluation"):
@@ -145,10 +145,9 @@ def check(question: Question, workspace: Workspace) -> None:
             for metric in (task.metric, *getattr(task, "further", ())):
                 check_metric(metric, dataset)
         except CogbenchError as error:
-            faults[str(error)] = error
+            faults.append(error)
     if faults:  # of all tasks, that they can be mended at once
-        first = next(iter(faults.values()))
-        raise first if len(faults) == 1 else type(first)("\n".join(faults))
+        raise together(faults)
     question.backbone.source(workspace.files)
 
 

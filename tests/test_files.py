@@ -174,7 +174,8 @@ def test_without_a_hub_the_command_says_in_one_line_which_one_works(tmp_path):
         assert dead.connections == 1
     (line,) = [line for line in done.stderr.splitlines() if "does not load" not in line]
     assert done.returncode == 3 and done.stdout == ""
-    assert line.startswith(f"cogbench: data of task 'cola', {GLUE}: not on this machine, and the hub {dead.url} cannot")
+    tasks = "; ".join(f"data of task {name!r}, {GLUE}" for name in ("cola", "rte", "sst-2"))
+    assert line.startswith(f"cogbench: {tasks}: not on this machine, and the hub {dead.url} cannot be reached; ")
     assert "`cogbench run … --data-dir DIR --offline` works on local files." in line
 
 
