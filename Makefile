@@ -14,7 +14,7 @@ demo: .venv/demo  ## The main job on the embedded, synthetic suite: no data, no 
 test: .venv/dev lint types  ## Everything that must hold before a commit.
 	$(BIN)/pytest -n 2 --dist worksteal
 
-torture: .venv/dev  ## The mini oracle at full size, killed ten times: about an hour on two cores.
+torture: .venv/dev  ## What takes long: the mini oracle at full size, killed ten times, and three distillations.
 	$(BIN)/pytest -m torture
 
 bench: .venv/demo  ## CNM and CRA beside their peers: about ten minutes on two cores.

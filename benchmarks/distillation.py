@@ -68,7 +68,7 @@ def in_two_phases(backbone, recipe, files) -> Checkpoint:
     """Train the student on true answers, in as many phases, with their settings."""
     student, train = backbone.student, recipe.task.load("train", files).sample(recipe.max_train)
     model, tokenizer = student.fresh(train, recipe.seed, files), student.tokenizer(files)
-    rows = encoded(tokenizer, train, student.limit(recipe.settings.max_length, files))
+    rows = encoded(tokenizer, train, student.limit(recipe.settings.max_length, files)).rows
     with tempfile.TemporaryDirectory() as folder:
         out, phases = Path(folder), backbone.phases(recipe.task.kind, recipe.settings)
         steps = sum(fit(model, tokenizer, rows, s, seed=recipe.seed, out=out) for s in phases if s.epochs)

@@ -148,7 +148,8 @@ def by_trainer(cell, workspace, folder, *, padded=False, start=None):
     limit = backbone.limit(settings.max_length, files)
     train = workspace.dataset(recipe.task, "train").sample(recipe.max_train)
     evaluation = workspace.dataset(recipe.task, "evaluation")
-    rows, asked = (encoded(tokenizer, dataset, limit) for dataset in (train, evaluation))
+    there = encoded(tokenizer, evaluation, limit)
+    rows, asked = encoded(tokenizer, train, limit).rows, there.rows
     if padded:
         rows, asked = to_maximum(rows, limit), to_maximum(asked, limit)
     n, n_asked = len(rows["input_ids"]), len(asked["input_ids"])
@@ -177,7 +178,7 @@ def by_trainer(cell, workspace, folder, *, padded=False, start=None):
     each = outputs_of_rows(model, tokenizer, asked, in_order)
     model.save_pretrained(out)
     tokenizer.save_pretrained(out)
-    return HEADS[recipe.task.kind].outputs(each, evaluation, tokenizer, limit)
+    return HEADS[recipe.task.kind].outputs(each, evaluation, there.places)
 
 
 def to_maximum(rows, limit):

@@ -179,15 +179,16 @@ class Training:
                 f"training {self.place} diverged: its outputs are not finite; try a smaller learning rate."
             )
         np.save(out / "outputs.npy", np.asarray(made.outputs, np.float32))
-        (out / "training.json").write_text(json.dumps({"steps": made.steps}))
+        (out / "training.json").write_text(json.dumps({"steps": made.steps, "notes": made.notes}))
         if self.recipe.start:
             shutil.rmtree(model)
 
     def checkpoint(self, workspace: Workspace) -> Checkpoint:
         """Return the trained model, training it if need be."""
         folder = workspace.folder(self)
-        steps = json.loads((folder / "training.json").read_text())["steps"]
-        return Checkpoint(folder / self.MODEL, np.load(folder / "outputs.npy"), steps)
+        told = json.loads((folder / "training.json").read_text())
+        notes = tuple(told.get("notes", ()))
+        return Checkpoint(folder / self.MODEL, np.load(folder / "outputs.npy"), told["steps"], notes)
 
     def outputs(self, workspace: Workspace) -> Array:
         """Return the head's outputs on the evaluation split."""

@@ -1,6 +1,6 @@
 """One run, read from top to bottom: question, cells, matrix, ranking, scores, result."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib import metadata
@@ -183,7 +183,7 @@ def _result(
         tasks=_task_reports(question, workspace),
         seed_floor=_seed_floor(question, workspace),
         signal_quality=_signal_report(recording) if recording else None,
-        notes=list(dict.fromkeys(n for c in cells for n in c.notes(workspace))),
+        notes=[*dict.fromkeys(_notes(question, workspace))],
         details=[c.details(workspace) for c in cells],
         synthetic=[
             *(["tasks"] if any(t.card.synthetic for t in question.tasks) else []),
@@ -240,6 +240,17 @@ def _task_reports(question: Question, workspace: Workspace) -> dict[str, TaskRep
             mean = {name: float(np.mean([s.further[name] for s in of])) for name in further}
             reports[task.name] = TaskReport(of[0].metric, value, error, trivial, learned, mean, of[0].left_out)
     return reports
+
+
+def _notes(question: Question, workspace: Workspace) -> Iterator[str]:
+    """Yield what a reader should know, of the trainings and of the estimates."""
+    for cell in question.trained():
+        name, score = cell.recipe.task.name, cell.score(workspace)
+        yield from (f"{name}: {note}" for note in cell.checkpoint(workspace).notes)
+        if score.left_out:
+            yield f"{name}: {score.left_out} examples are left out of {score.metric}, which is not defined for them"
+    for similarity in question.similarities():
+        yield from similarity.notes(workspace)
 
 
 def _seed_floor(question: Question, workspace: Workspace) -> float | None:

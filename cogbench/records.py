@@ -192,12 +192,14 @@ class Checkpoint:
     """A trained model: `folder` holds its weights with the head.
 
     `outputs` are the head's outputs on the evaluation split, in the shape that the kind of task has them in: such as
-    logits (n_examples, n_labels) of a classification. `steps` is the number of optimiser steps made.
+    logits (n_examples, n_labels) of a classification. `steps` is the number of optimiser steps made; `notes` are what
+    a reader of its result should know, such as texts longer than the model.
     """
 
     folder: Path
     outputs: Array | None = None
     steps: int = 0
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

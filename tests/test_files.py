@@ -332,6 +332,44 @@ def test_another_order_of_the_classes_is_refused(tmp_path):
         _rte(tmp_path)
 
 
+def test_another_order_of_the_relations_is_refused(tmp_path):
+    semeval = load().find("task", "semeval-2010-8")
+    names = semeval.load.__globals__["RELATIONS"]
+    texts = [f"the <e1>dog</e1> and the <e2>{w}</e2>" for w in ("cat", "bird")]
+    folder = tmp_path / "sem_eval_2010_task_8"
+    folder.mkdir()
+
+    def read(stated):
+        features = {"relation": {"names": stated, "_type": "ClassLabel"}}
+        metadata = {b"huggingface": json.dumps({"info": {"features": features}}).encode()}
+        table = pa.table({"sentence": texts, "relation": [0, 18]}).replace_schema_metadata(metadata)
+        (folder / "test.parquet").write_bytes(parquet_bytes(table))
+        return semeval.load("evaluation", Files(tmp_path, offline=True))
+
+    assert len(read(list(names)).labels) == 19
+    with pytest.raises(UnusableData, match="states the classes of relation as Other, "):
+        read([names[-1], *names[:-1]])
+
+
+def test_each_task_of_the_paper_is_evaluated_on_its_own_split():
+    class Asked(Exception):
+        pass
+
+    class Asking:
+        def dataset(self, task, hub_id, split, **where):
+            raise Asked(split)
+
+    def split_of(name, split):
+        with pytest.raises(Asked) as asked:
+            load().find("task", name).load(split, Asking())
+        return str(asked.value)
+
+    names = load().find("suite", "cogtaskonomy").tasks
+    other = {"mnli": "validation_matched", "semeval-2010-8": "test"}
+    assert {n: split_of(n, "evaluation") for n in names} == {n: other.get(n, "validation") for n in names}
+    assert {split_of(n, "train") for n in names} == {"train"}
+
+
 @pytest.mark.parametrize("label", [[0, 1, 2], [0, 1, -1], ["entailment", "not_entailment", "entailment"]])
 def test_an_unseen_label_is_refused(tmp_path, label):
     _write(tmp_path / "glue/rte/train.csv", {**ROWS, "label": label})

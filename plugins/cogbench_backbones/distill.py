@@ -112,7 +112,7 @@ class Distilled:
         self._check(model, master, recipe, files, layers=first.epochs > 0)
         limit = min(b.limit(settings.max_length, files) for b in (student, self.teacher))
         tokenizer = student.tokenizer(files)
-        rows = encoded(tokenizer, self._more(train, recipe.seed, files, limit), limit)
+        rows = encoded(tokenizer, self._more(train, recipe.seed, files, limit), limit).rows
         names, steps = tokenizer.model_input_names, 0
         how: dict[str, Any] = {"seed": recipe.seed, "out": out}
         if first.epochs:

@@ -25,21 +25,30 @@ ANSWER_PIECES = 30  # the longest answer looked for, as in BERT's script for SQu
 
 
 @dataclass(frozen=True)
+class Encoded:
+    """A data set as rows; `places` lead from their pieces back to the examples, `cut` counts texts read in part."""
+
+    rows: Rows
+    places: Any = None
+    cut: int = 0
+
+
+@dataclass(frozen=True)
 class Head:
     """The head of a kind of task.
 
     `model` is a class of transformers, `problem` its name for the loss; `encode(tokenizer, dataset, limit)` gives rows
-    of at most `limit` pieces; `outputs(each, dataset, tokenizer, limit)` makes what the model gave for each row, in
-    their order, into the outputs of the examples, as `cogbench.KINDS` has them.
+    of at most `limit` pieces; `outputs(each, dataset, places)` makes what the model gave for each row, in their order,
+    into the outputs of the examples, as `cogbench.KINDS` has them.
     """
 
     model: str
-    encode: Callable[[Any, Dataset, int], Rows]
-    outputs: Callable[[list[Array], Dataset, Any, int], Array]
+    encode: Callable[[Any, Dataset, int], Encoded]
+    outputs: Callable[[list[Array], Dataset, Any], Array]
     problem: str | None = None
 
 
-def encoded(tokenizer: Any, dataset: Dataset, limit: int) -> Rows:
+def encoded(tokenizer: Any, dataset: Dataset, limit: int) -> Encoded:
     """Return a data set's rows; those of the last few are remembered, for trainings on one task come together."""
     return _remembered(tokenizer.name_or_path, _Content(dataset, tokenizer), limit)
 
@@ -58,7 +67,7 @@ class _Content:
 
 
 @lru_cache(maxsize=8)
-def _remembered(place: str, content: _Content, limit: int) -> Rows:
+def _remembered(place: str, content: _Content, limit: int) -> Encoded:
     return HEADS[content.dataset.kind].encode(content.tokenizer, content.dataset, limit)
 
 
@@ -79,10 +88,19 @@ def batch(tokenizer: Any, rows: Iterable[dict[str, Any]]) -> dict[str, "Tensor"]
 
 
 def by_length(rows: Rows, size: int = 64) -> Iterator[list[int]]:
-    """Yield row numbers in batches of like lengths: half the padding of batches in the order of the rows."""
-    order = sorted(range(len(rows["input_ids"])), key=lambda i: len(rows["input_ids"][i]))
-    for i in range(0, len(order), size):
-        yield order[i : i + size]
+    """Yield row numbers in batches of like lengths: half the padding of batches in the order of the rows.
+
+    A batch has `size` rows, or as many as have together `size` times 128 pieces: longer ones would take memory.
+    """
+    lengths = [len(ids) for ids in rows["input_ids"]]
+    some: list[int] = []
+    for i in sorted(range(len(lengths)), key=lengths.__getitem__):
+        if len(some) == size or (some and (len(some) + 1) * lengths[i] > size * 128):
+            yield some
+            some = []
+        some.append(i)
+    if some:
+        yield some
 
 
 def row(rows: Rows, i: int) -> dict[str, Any]:
@@ -114,51 +132,56 @@ def outputs_of_rows(
 # Classification, regression, relation: one text or two, one row.
 
 
-def _texts(tokenizer: Any, dataset: Dataset, limit: int) -> Rows:
-    texts = [list(dataset.columns[c]) for c in ("text", "text_pair") if c in dataset.columns]
-    return dict(tokenizer(*texts, truncation=True, max_length=limit))
+def _cut(tokenizer: Any, texts: Iterable[Sequence[str]], limit: int, **labels: list[Any]) -> Encoded:
+    """Encode texts, or pairs of them; what is longer than a row is cut and counted."""
+    made = tokenizer(*map(list, texts), truncation=True, max_length=limit)
+    return Encoded({**made, **labels}, cut=sum(bool(one.overflowing) for one in made.encodings or ()))
 
 
-def _classes(tokenizer: Any, dataset: Dataset, limit: int) -> Rows:
-    return {**_texts(tokenizer, dataset, limit), "labels": list(dataset.columns["label"])}
+def _texts(dataset: Dataset) -> list[Sequence[str]]:
+    return [dataset.columns[c] for c in ("text", "text_pair") if c in dataset.columns]
 
 
-def _numbers(tokenizer: Any, dataset: Dataset, limit: int) -> Rows:
-    return {**_texts(tokenizer, dataset, limit), "labels": [float(v) for v in dataset.columns["label"]]}
+def _classes(tokenizer: Any, dataset: Dataset, limit: int) -> Encoded:
+    return _cut(tokenizer, _texts(dataset), limit, labels=list(dataset.columns["label"]))
+
+
+def _numbers(tokenizer: Any, dataset: Dataset, limit: int) -> Encoded:
+    return _cut(tokenizer, _texts(dataset), limit, labels=[float(v) for v in dataset.columns["label"]])
 
 
 # Signs that every vocabulary has: Zhou & Chen (2021), An improved baseline for sentence-level relation extraction.
 MARKS = {"<e1>": " @ ", "</e1>": " @ ", "<e2>": " # ", "</e2>": " # "}
 
 
-def _marked(tokenizer: Any, dataset: Dataset, limit: int) -> Rows:
+def _marked(tokenizer: Any, dataset: Dataset, limit: int) -> Encoded:
     texts = list(dataset.columns["text"])
     for mark, sign in MARKS.items():
         texts = [text.replace(mark, sign) for text in texts]
     texts = [" ".join(text.split()) for text in texts]
-    return {**tokenizer(texts, truncation=True, max_length=limit), "labels": list(dataset.columns["label"])}
+    return _cut(tokenizer, [texts], limit, labels=list(dataset.columns["label"]))
 
 
-def _stacked(each: list[Array], dataset: Dataset, tokenizer: Any, limit: int) -> Array:
+def _stacked(each: list[Array], dataset: Dataset, places: None) -> Array:
     return np.stack(each)
 
 
 # Reranking: a row for each query with each of its passages, relevant or not by itself.
 
 
-def _passages(tokenizer: Any, dataset: Dataset, limit: int) -> Rows:
+def _passages(tokenizer: Any, dataset: Dataset, limit: int) -> Encoded:
     queries, passages, labels = (dataset.columns[c] for c in ("text", "passages", "label"))
     left = [query for query, found in zip(queries, passages, strict=True) for _ in found]
     right = [passage for found in passages for passage in found]
     relevant = [[float(v)] for values in labels for v in values]
-    return {**tokenizer(left, right, truncation=True, max_length=limit), "labels": relevant}
+    return _cut(tokenizer, (left, right), limit, labels=relevant)
 
 
 # Tagging: a sentence longer than the model goes on in a further row; the first piece of a word speaks for it.
 
 
-def _words(tokenizer: Any, dataset: Dataset, limit: int) -> tuple[Rows, list[list[tuple[int, int, int]]]]:
-    """Return encoded words, and for each row (piece, example, word) of the first piece of each word."""
+def _tags(tokenizer: Any, dataset: Dataset, limit: int) -> Encoded:
+    """Encode words; the places are for each row (piece, example, word) of the first piece of each word."""
     made = tokenizer(
         [list(tokens) for tokens in dataset.columns["tokens"]],
         is_split_into_words=True,
@@ -174,23 +197,17 @@ def _words(tokenizer: Any, dataset: Dataset, limit: int) -> tuple[Rows, list[lis
                 first.append((piece, owner, word))
             before = before if word is None else (owner, word)
         places.append(first)
-    return dict(made), places
-
-
-def _tags(tokenizer: Any, dataset: Dataset, limit: int) -> Rows:
-    rows, places = _words(tokenizer, dataset, limit)
-    labels = [[IGNORED] * len(ids) for ids in rows["input_ids"]]
+    labels = [[IGNORED] * len(ids) for ids in made["input_ids"]]
     for label, first in zip(labels, places, strict=True):
         for piece, example, word in first:
             label[piece] = dataset.columns["label"][example][word]
-    return {**rows, "labels": labels}
+    return Encoded({**made, "labels": labels}, places)
 
 
-def _tagged(each: list[Array], dataset: Dataset, tokenizer: Any, limit: int) -> Array:
+def _tagged(each: list[Array], dataset: Dataset, places: list[list[tuple[int, int, int]]]) -> Array:
     """Return the logits of each word; one without a piece, such as a control character, is no entity."""
     starts = np.cumsum([0, *(len(tags) for tags in dataset.columns["label"])])
     found = np.zeros((starts[-1], len(dataset.labels)), np.float32)
-    _, places = _words(tokenizer, dataset, limit)
     for values, first in zip(each, places, strict=True):
         for piece, example, word in first:
             found[starts[example] + word] = values[piece]
@@ -200,11 +217,12 @@ def _tagged(each: list[Array], dataset: Dataset, tokenizer: Any, limit: int) -> 
 # Extractive question answering: windows over the context that overlap by a third.
 
 
-def _windows(
-    tokenizer: Any, dataset: Dataset, limit: int
-) -> tuple[Rows, list[int], list[list[tuple[int, int] | None]]]:
-    """Return encoded windows, the example of each, and each piece's characters in the context, None outside it."""
-    questions = [_cut(tokenizer, text, limit // 3) for text in dataset.columns["text"]]
+def _spans(tokenizer: Any, dataset: Dataset, limit: int) -> Encoded:
+    """Encode windows; the places are for each its example, and each piece's characters, None outside the context.
+
+    The first right answer is a window's, or its first piece where the window does not hold all of it.
+    """
+    questions = [_begin(tokenizer, text, limit // 3) for text in dataset.columns["text"]]
     made = tokenizer(
         questions,
         list(dataset.columns["text_pair"]),
@@ -215,22 +233,10 @@ def _windows(
         return_offsets_mapping=True,
     )
     owners, offsets = made.pop("overflow_to_sample_mapping"), made.pop("offset_mapping")
-    inside = [
+    inside: list[Places] = [
         [place if part == 1 else None for place, part in zip(offsets[i], made.sequence_ids(i), strict=True)]
         for i in range(len(owners))
     ]
-    return dict(made), owners, inside
-
-
-def _cut(tokenizer: Any, text: str, limit: int) -> str:
-    """Return as much of a text as has so many pieces."""
-    places = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
-    return text if len(places) <= limit else text[: places[limit - 1][1]]
-
-
-def _spans(tokenizer: Any, dataset: Dataset, limit: int) -> Rows:
-    """Encode windows; the first right answer is a window's, or its first piece where it does not hold all of it."""
-    rows, owners, inside = _windows(tokenizer, dataset, limit)
     starts, ends = [], []
     for owner, places in zip(owners, inside, strict=True):
         start, end = 0, 0
@@ -241,17 +247,25 @@ def _spans(tokenizer: Any, dataset: Dataset, limit: int) -> Rows:
                 start, end = held[0], held[-1]
         starts.append(start)
         ends.append(end)
-    return {**rows, "start_positions": starts, "end_positions": ends}
+    cut = sum(short != whole for short, whole in zip(questions, dataset.columns["text"], strict=True))
+    return Encoded(
+        {**made, "start_positions": starts, "end_positions": ends}, list(zip(owners, inside, strict=True)), cut
+    )
 
 
-def _best_spans(each: list[Array], dataset: Dataset, tokenizer: Any, limit: int) -> Array:
+def _begin(tokenizer: Any, text: str, limit: int) -> str:
+    """Return as much of a text as has so many pieces."""
+    places = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+    return text if len(places) <= limit else text[: places[limit - 1][1]]
+
+
+def _best_spans(each: list[Array], dataset: Dataset, places: list[tuple[int, Places]]) -> Array:
     """Return first character, last character and margin over no answer: of all windows the best passage."""
-    _, owners, inside = _windows(tokenizer, dataset, limit)
     found = np.tile(np.array([0, 0, NO_ANSWER], np.float32), (len(dataset), 1))
-    for owner, group in groupby(zip(owners, inside, each, strict=True), key=lambda w: w[0]):
+    for owner, group in groupby(zip(places, each, strict=True), key=lambda window: window[0][0]):
         windows = list(group)
-        none = min(float(scores[0].sum()) for _, _, scores in windows)
-        best = [b for _, places, scores in windows if (b := _best_span(scores, places))]
+        none = min(float(scores[0].sum()) for _, scores in windows)
+        best = [b for (_, inside), scores in windows if (b := _best_span(scores, inside))]
         if best:
             score, start, end = max(best)
             found[owner] = start, end, score - none
@@ -273,9 +287,7 @@ def _best_span(scores: Array, places: Places) -> tuple[float, int, int] | None:
     return float(both[i, length]), places[first + i][0], places[first + i + length][1]  # type: ignore[index]
 
 
-ONE, EACH, SPAN = (
-    f"AutoModelFor{what}" for what in ("SequenceClassification", "TokenClassification", "QuestionAnswering")
-)
+ONE = "AutoModelForSequenceClassification"
 HEADS = {
     "classification": Head(ONE, _classes, _stacked, "single_label_classification"),
     "regression": Head(ONE, _numbers, _stacked, "regression"),

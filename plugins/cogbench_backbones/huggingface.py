@@ -135,7 +135,7 @@ class HuggingFace:
         assert settings is not None
         train = recipe.task.load("train", files).sample(recipe.max_train)
         model = self.fresh(train, recipe.seed, files, start)
-        rows = encoded(tokenizer, train, self.limit(settings.max_length, files))
+        rows = encoded(tokenizer, train, self.limit(settings.max_length, files)).rows
         steps = fit(model, tokenizer, rows, settings, seed=recipe.seed, out=out)
         return self.finished(model, steps, recipe, files, out)
 
@@ -155,12 +155,15 @@ class HuggingFace:
         """Return the checkpoint of a trained model: save it, and have it answer the evaluation split."""
         task, settings, tokenizer = recipe.task, recipe.settings, self.tokenizer(files)
         assert settings is not None
-        evaluation, limit = task.load("evaluation", files), self.limit(settings.max_length, files)
-        each = outputs_of_rows(model, tokenizer, encoded(tokenizer, evaluation, limit))
-        outputs = HEADS[task.kind].outputs(each, evaluation, tokenizer, limit)
+        train, evaluation = task.load("train", files).sample(recipe.max_train), task.load("evaluation", files)
+        limit = self.limit(settings.max_length, files)
+        asked = encoded(tokenizer, evaluation, limit)
+        outputs = HEADS[task.kind].outputs(outputs_of_rows(model, tokenizer, asked.rows), evaluation, asked.places)
+        cut = encoded(tokenizer, train, limit).cut + asked.cut
         model.config.task = task.name  # a teacher says what it has learned
         model.save_pretrained(out)
-        return Checkpoint(out, outputs, steps)
+        notes = (f"of {cut} texts longer than {limit} pieces the rest was not read",) if cut else ()
+        return Checkpoint(out, outputs, steps, notes)
 
     def represent(self, checkpoint: Checkpoint | None, sentences: tuple[str, ...], files: Files) -> Array:
         """Return (n_sentences, n_dims) float32 of the last layer; encoded in order of length."""
@@ -190,7 +193,8 @@ class HuggingFace:
     def batches(self, dataset: Dataset, files: Files) -> Iterator[Mapping[str, "Tensor"]]:
         """Yield batches of 32 rows in the order of the examples; an example has several if it is long or a list."""
         place, tokenizer = device(), self.tokenizer(files)
-        rows = encoded(tokenizer, dataset, self.limit(self.settings(dataset.kind, len(dataset)).max_length, files))
+        limit = self.limit(self.settings(dataset.kind, len(dataset)).max_length, files)
+        rows = encoded(tokenizer, dataset, limit).rows
         for numbers in _in_order(rows, 32):
             yield {k: v.to(place) for k, v in batch(tokenizer, (row(rows, i) for i in numbers)).items()}
 
@@ -203,7 +207,7 @@ class HuggingFace:
         model = self._with_head(train, files).train()
         optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6)
         tokenizer = self.tokenizer(files)
-        rows = encoded(tokenizer, train.sample(512), self.limit(settings.max_length, files))
+        rows = encoded(tokenizer, train.sample(512), self.limit(settings.max_length, files)).rows
         batches = [batch(tokenizer, (row(rows, i) for i in n)) for n in _in_order(rows, settings.batch_size)]
         start, done = 0.0, -1
         while done < 1 or time.perf_counter() - start < seconds:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from cogbench import Card, Dataset, Files, Task, hookimpl
 
 HUB_ID, REVISION = "microsoft/ms_marco", "a47ee7aae8d7d466ba15f9f0bfac3b3681087b3a"
+QUERIES = {"v1.1": 82_326, "v2.1": 808_731}  # of the training splits
 
 
 @dataclass(frozen=True)
@@ -24,13 +25,17 @@ class MsMarco:
     metric: str = "ndcg@10"
     further: tuple[str, ...] = ("mrr@10",)
     suite: str = "cogtaskonomy"
-    card: Card = Card(
-        82_326,
-        "MS MARCO terms, non-commercial research",
-        "Rank some ten passages from the web by whether they answer a query to a search engine; its users marked those "
-        "that do.",
-        "Bajaj et al. (2016), MS MARCO: a human generated machine reading comprehension dataset, arXiv:1611.09268",
-    )
+
+    @property
+    def card(self) -> Card:
+        """What the task is; its versions differ in size."""
+        return Card(
+            QUERIES.get(self.version, QUERIES["v1.1"]),
+            "MS MARCO terms, non-commercial research",
+            "Rank some ten passages from the web by whether they answer a query to a search engine; its users marked "
+            "those that do.",
+            "Bajaj et al. (2016), MS MARCO: a human generated machine reading comprehension dataset, arXiv:1611.09268",
+        )
 
     def load(self, split: str, files: Files) -> Dataset:
         """Read one split: queries that have a passage; UnusableData where relevance is hidden, as in v2.1's test."""

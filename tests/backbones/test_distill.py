@@ -1,7 +1,9 @@
 """Distillation: what is compared is what the method says, and the true answers stay out of it."""
 
+import sys
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,10 +17,13 @@ from scipy.special import expit, log_softmax, softmax
 from transformers import AutoModel, BertConfig, BertForMaskedLM, BertModel, BertTokenizer, DistilBertConfig
 from transformers import DistilBertModel as DistilBert
 
-from cogbench import Dataset, Files, Recipe, Settings, Source, Store, UnusableData, check_backbone
+from cogbench import Dataset, Files, Recipe, Settings, Source, Store, UnusableData, check_backbone, load
 from cogbench.cells import Training, Workspace
 from cogbench.setting import varied
 from cogbench.toys import NOUNS, TASKS, WORDS
+
+sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
+from distillation import measured
 
 FILES = Files(offline=True)
 KNOWN = {b.name: b for b in register_backbones()}
@@ -320,7 +325,7 @@ def test_the_order_of_the_rows_is_that_of_plain_training(small, tmp_path, monkey
 
 def test_the_teacher_sees_the_words_as_they_are_while_the_student_carries_only_those_that_occur(small, tmp_path):
     tokenizer = small.student.tokenizer(FILES)
-    rows = encoded(tokenizer, of_kind("classification"), 64)
+    rows = encoded(tokenizer, of_kind("classification"), 64).rows
     model = small.student.fresh(of_kind("classification"), 0, FILES)
     seen = []
 
@@ -344,7 +349,7 @@ def test_each_phase_brings_the_student_nearer_to_its_teacher(small, tmp_path):
     train = TASKS[0].load("train", FILES)
     teacher = small.teacher.train(recipe, FILES, tmp_path)
     master, tokenizer = training.trained(teacher.folder).eval(), small.student.tokenizer(FILES)
-    rows, names = encoded(tokenizer, train, 64), tokenizer.model_input_names
+    rows, names = encoded(tokenizer, train, 64).rows, tokenizer.model_input_names
     made = batch(tokenizer, (row(rows, i) for i in range(32)))
     model = small.student.fresh(train, 0, FILES)
 
@@ -545,3 +550,15 @@ def test_a_student_learns_from_the_copies_too(small, tmp_path):
     assert made.steps == 4
     more = replace(small, augment=3, augment_kinds=("classification",))
     assert taught(more, recipe, tmp_path / "more", teacher=teacher)[1].steps == 16
+
+
+@pytest.mark.torture
+@pytest.mark.timeout(3600)
+def test_a_student_learns_more_from_its_teacher_than_from_the_true_answers(tmp_path):
+    """Over three seeds; the controls share its first weights, its examples and its steps, the second its order too."""
+    task, here = load().find("task", "mini-mrpc"), Workspace(FILES, Store(tmp_path))
+    found = [measured(KNOWN["minilm-2l-distilled"], Recipe((task,), seed=s), here)[1] for s in (0, 1, 2)]
+    teacher, student, control, phased = np.mean(found, axis=0)  # (score, agreement with the teacher) each
+    assert student[0] < 0.95, "a ceiling would hide a difference"
+    for other in (control, phased):
+        assert student[0] > other[0] and student[1] > other[1]

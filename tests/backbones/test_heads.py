@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
-from cogbench_backbones.heads import HEADS, IGNORED, batch, encoded
+from cogbench_backbones.heads import HEADS, IGNORED, batch, by_length, encoded
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cogbench import KINDS, Dataset, Files, Source, load
 from cogbench.metrics import score
@@ -42,17 +44,18 @@ def _knowing(rows):
 def test_each_word_has_one_tag_and_gets_one_answer(tokenizer, limit):
     tags = [i % 5 for i in range(len(WORDS))]
     dataset = _dataset("tagging", TAGS, tokens=[WORDS, ["x"], WORDS[::-1]], label=[tags, [3], tags[::-1]])
-    rows = encoded(tokenizer, dataset, limit)
+    made = encoded(tokenizer, dataset, limit)
+    rows = made.rows
     assert max(map(len, rows["input_ids"])) <= limit
     assert [t for row in rows["labels"] for t in row if t != IGNORED] == [*tags, 3, *tags[::-1]]
-    outputs = HEADS["tagging"].outputs(_knowing(rows), dataset, tokenizer, limit)
+    outputs = HEADS["tagging"].outputs(_knowing(made.rows), dataset, made.places)
     assert [a.tolist() for a in KINDS["tagging"].answers(outputs, dataset)] == [tags, [3], tags[::-1]]
 
 
 def test_a_word_without_a_piece_is_no_entity(tokenizer):
     dataset = _dataset("tagging", TAGS, tokens=[["Anna", "\x00\u200b", "ran"]], label=[[1, 2, 0]])
-    rows = encoded(tokenizer, dataset, 128)
-    outputs = HEADS["tagging"].outputs(_knowing(rows), dataset, tokenizer, 128)
+    made = encoded(tokenizer, dataset, 128)
+    outputs = HEADS["tagging"].outputs(_knowing(made.rows), dataset, made.places)
     (answer,) = KINDS["tagging"].answers(outputs, dataset)
     assert answer[0] == 1 and answer[2] == 0 and len(answer) == 3
 
@@ -62,36 +65,41 @@ def test_a_word_without_a_piece_is_no_entity(tokenizer):
 def test_an_answer_comes_back_from_whichever_window_holds_it(tokenizer, limit, answer):
     context = f"{'It rained. ' * 8}{' '.join(WORDS)}. {'It rained. ' * 8}"
     dataset = _qa(context, answer)
-    rows = encoded(tokenizer, dataset, limit)
+    made = encoded(tokenizer, dataset, limit)
+    rows = made.rows
     assert max(map(len, rows["input_ids"])) <= limit and (len(rows["input_ids"]) > 1) == (limit < 100)
-    outputs = HEADS["extractive-qa"].outputs(_knowing(rows), dataset, tokenizer, limit)
+    outputs = HEADS["extractive-qa"].outputs(_knowing(made.rows), dataset, made.places)
     assert KINDS["extractive-qa"].answers(outputs, dataset) == [answer]
     assert score("token-f1", outputs, dataset, dataset).value == 1
 
 
 def test_no_answer_comes_back_as_none(tokenizer):
     dataset = _qa(" ".join(WORDS))
-    rows = encoded(tokenizer, dataset, 24)
+    made = encoded(tokenizer, dataset, 24)
+    rows = made.rows
     assert {*rows["start_positions"], *rows["end_positions"]} == {0}
-    outputs = HEADS["extractive-qa"].outputs(_knowing(rows), dataset, tokenizer, 24)
+    outputs = HEADS["extractive-qa"].outputs(_knowing(made.rows), dataset, made.places)
     assert KINDS["extractive-qa"].answers(outputs, dataset) == [""]
 
 
 def test_neither_long_questions_nor_empty_contexts_stop_the_reading(tokenizer):
-    rows = encoded(tokenizer, _qa(" ".join(WORDS), "Madrid", question="who " * 500), 32)
+    made = encoded(tokenizer, _qa(" ".join(WORDS), "Madrid", question="who " * 500), 32)
+    rows = made.rows
     assert max(map(len, rows["input_ids"])) <= 32 and any(rows["start_positions"])
     empty = _qa(" ")
-    outputs = HEADS["extractive-qa"].outputs(_knowing(encoded(tokenizer, empty, 32)), empty, tokenizer, 32)
+    none = encoded(tokenizer, empty, 32)
+    outputs = HEADS["extractive-qa"].outputs(_knowing(none.rows), empty, none.places)
     assert np.isfinite(outputs).all() and KINDS["extractive-qa"].answers(outputs, empty) == [""]
 
 
 def test_an_answer_is_within_one_window_and_its_end_after_its_start(tokenizer):
     dataset, limit = _qa(" ".join(WORDS * 3)), 24
-    rows = encoded(tokenizer, dataset, limit)
+    made = encoded(tokenizer, dataset, limit)
+    rows = made.rows
     rng = np.random.default_rng(0)
     for _ in range(20):
         each = [rng.normal(size=(len(ids), 2)) for ids in rows["input_ids"]]
-        ((start, end, margin),) = HEADS["extractive-qa"].outputs(each, dataset, tokenizer, limit)
+        ((start, end, margin),) = HEADS["extractive-qa"].outputs(each, dataset, made.places)
         assert 0 <= start < end <= len(dataset.columns["text_pair"][0])
         sums = [[s[i, 0] + s[j, 1] for i in range(len(s)) for j in range(i, len(s))] for s in each]
         assert margin <= max(map(max, sums)) - min(s[0].sum() for s in each) + 1e-5
@@ -99,19 +107,39 @@ def test_an_answer_is_within_one_window_and_its_end_after_its_start(tokenizer):
 
 def test_each_passage_is_a_row_and_comes_back_to_its_query(tokenizer):
     dataset = _dataset("reranking", text=["a", "b"], passages=[["x", "y"], ["z"]], label=[[0, 1], [1]])
-    rows = encoded(tokenizer, dataset, 128)
+    made = encoded(tokenizer, dataset, 128)
+    rows = made.rows
     assert rows["labels"] == [[0.0], [1.0], [1.0]]
     assert [tokenizer.decode(ids) for ids in rows["input_ids"]][2] == "[CLS] b [SEP] z [SEP]"
-    outputs = HEADS["reranking"].outputs([np.array([v]) for v in (1.0, 2.0, 3.0)], dataset, tokenizer, 128)
+    outputs = HEADS["reranking"].outputs([np.array([v]) for v in (1.0, 2.0, 3.0)], dataset, None)
     assert [a.tolist() for a in KINDS["reranking"].answers(outputs, dataset)] == [[1, 2], [3]]
 
 
 def test_entities_are_marked_with_signs_of_the_vocabulary(tokenizer):
     text = "the <e1>dog</e1>, of <e2>Anna Smith</e2>"
     dataset = _dataset("relation", ("A(e1,e2)", "Other"), text=[text], label=[0])
-    ((ids),) = encoded(tokenizer, dataset, 128)["input_ids"]
+    ((ids),) = encoded(tokenizer, dataset, 128).rows["input_ids"]
     assert tokenizer.decode(ids) == "[CLS] the @ dog @, of # anna smith # [SEP]"
     assert tokenizer.unk_token_id not in ids
+
+
+def test_texts_longer_than_a_row_are_cut_and_counted(tokenizer):
+    long, labels = " ".join(["word"] * 14), ("n", "y")
+    fits = _dataset("classification", labels, text=[long], label=[0])  # with [CLS] and [SEP] 16 pieces
+    pair = _dataset("classification", labels, text=[long, "a"], text_pair=["b", "c"], label=[0, 1])
+    query = _dataset("reranking", text=["a"], passages=[[long, "x", long]], label=[[0, 1, 0]])
+    windows, words = _qa(long * 3, question=long), _dataset("tagging", TAGS, tokens=[WORDS], label=[[0] * len(WORDS)])
+    assert [encoded(tokenizer, d, 16).cut for d in (fits, pair, query, windows, words)] == [0, 1, 2, 1, 0]
+    assert encoded(tokenizer, fits, 15).cut == 1
+
+
+@given(lengths=st.lists(st.integers(1, 400), max_size=60), size=st.integers(1, 8))
+def test_batches_of_like_lengths_hold_each_row_once_and_no_more_than_fits(lengths, size):
+    found = [*by_length({"input_ids": [[0] * n for n in lengths]}, size)]
+    assert sorted(i for some in found for i in some) == [*range(len(lengths))]
+    assert [lengths[i] for some in found for i in some] == sorted(lengths)
+    for some in found:
+        assert len(some) <= size and (len(some) == 1 or len(some) * lengths[some[-1]] <= size * 128)
 
 
 def test_a_batch_is_padded_and_what_is_padded_has_no_tag(tokenizer):
