@@ -7,11 +7,12 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
+from . import identity
 from .cells import Cell, Training, Workspace
 from .errors import CogbenchError, MissingData, UnusableData
 from .hub import first_line
@@ -49,6 +50,10 @@ class Step:
 
 
 Tell = Callable[[Step], None]
+
+
+class Refusal(UnusableData):
+    """Refusal(worker, why): a worker with other versions would compute another cell."""
 
 
 @dataclass
@@ -174,6 +179,7 @@ def _spread(
         waiting = dict.fromkeys(sorted(missing, key=lambda cell: -work[cell]))
         failed, of, running, tries = dict[Cell, Exception](), dict[str, Cell](), as_completed(), count()
         elsewhere = set[Cell]()  # that a worker has found another run to compute
+        refusing = set[str]()  # workers of other versions
 
         def ready(cell: Cell) -> bool:
             return not any(c in of.values() or c in waiting for c in cell.inputs())
@@ -193,9 +199,10 @@ def _spread(
         def feed() -> Iterator[tuple[Cell, Exception | None, int]]:
             # As many cells as there are workers: dask blames all that is queued on a worker for that worker's death,
             # and would fail cells that never began.
-            states = client.scheduler_info(n_workers=-1)["workers"].values()
-            needs = {"GPU": 1} if any(state["resources"].get("GPU") for state in states) else None
-            free = max(0, max(1, len(states)) - len(of))  # some may have gone
+            known = client.scheduler_info(n_workers=-1)["workers"]
+            needs = {"GPU": 1} if any(state["resources"].get("GPU") for state in known.values()) else None
+            fit = [address for address in known if address not in refusing]
+            free = max(0, max(1, len(fit)) - len(of))  # some may have gone
             for cell, wait in [*islice(chosen(), free)]:
                 del waiting[cell]
                 if broken := next((failed[c] for c in cell.inputs() if c in failed), None):
@@ -210,7 +217,8 @@ def _spread(
                     key = f"{cell.place}-{workspace.key(cell)}-{next(tries)}"
                     of[key] = cell
                     asked = _request(cell, workspace)
-                    running.add(client.submit(_in_worker, asked, wait, key=key, pure=False, resources=needs))
+                    where = {"workers": fit} if refusing else {}
+                    running.add(client.submit(_in_worker, asked, wait, key=key, pure=False, resources=needs, **where))
 
         while waiting or of:
             yield from feed()
@@ -228,6 +236,15 @@ def _spread(
                 elsewhere.add(cell)
                 continue
             error = None if future.status == "finished" else _told(future.exception(), deaths)
+            if isinstance(error, Refusal):
+                address, why = error.args
+                if address not in refusing:
+                    log.warning(f"worker {address} is left out: {why}")
+                refusing.add(address)
+                if refusing >= {*client.scheduler_info(n_workers=-1)["workers"]}:
+                    raise UnusableData(f"no worker is left: {why}")
+                waiting[cell] = None
+                continue
             if error is not None:
                 failed[cell] = error
             yield cell, error, len(of)
@@ -347,18 +364,22 @@ def workers() -> int:
     """Return how many workers fit this machine: by GPUs if there are any, else by cores and free memory."""
     import psutil
     from dask.system import CPU_COUNT
+    from distributed.system import MEMORY_LIMIT
 
-    return len(gpus()) or max(1, min(CPU_COUNT, psutil.virtual_memory().available // WORKER_BYTES))
+    memory = min(psutil.virtual_memory().available, MEMORY_LIMIT)  # a container's limit, where there is one
+    return len(gpus()) or max(1, min(CPU_COUNT, memory // WORKER_BYTES))
 
 
 def _in_worker(request: str, wait: bool = True) -> bool:
     """Compute one cell in a worker process; False if another computes it and it is not to be waited for."""
     asked = json.loads(request)
     cell = decode(asked["cell"])
-    workspace = _workspace(json.dumps(asked["files"]), asked["store"])
+    workspace, worker = _workspace(json.dumps(asked["files"]), asked["store"]), _worker()
     if differing := _difference(asked["ingredients"], workspace.ingredients(cell)):
-        raise UnusableData(
-            f"this worker would compute another cell: {differing}; install the same versions everywhere."
+        raise Refusal(
+            worker,
+            f"it would compute another cell: {differing}; install the same versions everywhere, and start workers "
+            "anew after a change.",
         )
     if not wait and workspace.store.busy(workspace.key(cell)):
         return False
@@ -369,6 +390,19 @@ def _in_worker(request: str, wait: bool = True) -> bool:
     except Exception as error:  # what cannot be pickled must not bring down the connection
         raise RuntimeError("".join(traceback.format_exception(error))) from None
     return True
+
+
+@cache
+def _worker() -> str:
+    """Return this worker's address; from now on it is the code that it has loaded, whatever changes on disk."""
+    from distributed import get_worker
+
+    try:
+        address: str = get_worker().address  # type: ignore[no-untyped-call]
+    except ValueError:  # in no worker
+        return "here"
+    identity.code = cache(identity.code)
+    return address
 
 
 @lru_cache(maxsize=1)

@@ -1,6 +1,8 @@
 """Cells run inline and in worker processes, survive damage, death and interruption, and are never half-written."""
 
+import importlib
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -56,6 +58,42 @@ def test_a_worker_that_would_compute_another_cell_refuses_by_name(tmp_path):
     request = {"cell": encode(cell), "ingredients": asked, "files": encode(here.files), "store": str(tmp_path)}
     with pytest.raises(UnusableData, match="cogbench is .* here, '0.0.9' where it was asked for"):
         engine._in_worker(json.dumps(request))
+
+
+def test_workers_with_another_version_are_left_out_by_name(tmp_path, monkeypatch, caplog):
+    from distributed import Client, LocalCluster
+
+    source = "from cogbench.toys import ToyBackbone\n\nclass Own(ToyBackbone):\n    pass\n"
+    for name, text in {"new": source, "old": f"{source}# older"}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "own_versioned_backbone.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path / "new")
+    own = importlib.import_module("own_versioned_backbone").Own()
+    cells = [Training(own, Recipe((t,))) for t in TASKS]
+
+    def worker(version):
+        env = {**os.environ, **engine.ENVIRONMENT, "PYTHONPATH": str(tmp_path / version)}
+        command = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads", "1", "--no-nanny"]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        return subprocess.Popen([*command, "--no-dashboard"], env=env, cwd=tmp_path, **quiet)
+
+    local = {"n_workers": 0, "host": engine.HOST, "scheduler_port": 0, "dashboard_address": None}
+    with LocalCluster(**local, silence_logs=logging.CRITICAL) as cluster:
+        address, started = cluster.scheduler_address, []
+        try:
+            started.append(worker("old"))
+            with pytest.raises(UnusableData, match="no worker is left: it would compute another cell: backbone.code.s"):
+                engine.compute(cells, workspace(tmp_path / "a"), scheduler=address)
+            started.append(worker("new"))
+            with Client(address) as client:
+                client.wait_for_workers(2)
+            outcome = engine.compute(cells, workspace(tmp_path / "b"), scheduler=address)
+        finally:
+            for process in started:
+                process.kill()
+                process.wait()
+    assert outcome.computed == {*cells} and not outcome.failed
+    assert sum("is left out: it would compute another cell" in r.message for r in caplog.records) == 2
 
 
 @pytest.mark.parametrize("harm", ["truncate", "change", "remove", "record"])

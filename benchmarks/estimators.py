@@ -1,0 +1,153 @@
+"""What each estimator costs, and how well it ranks: passes through the backbone and seconds, beside TRS with p.
+
+    COGBENCH_HOME=STORE python benchmarks/estimators.py --data-dir DATA --backbone minilm --max-train 1000
+
+The trainings are those in the store; what is missing there is trained first. Each estimator then runs by itself, in one
+process, from a store that holds these trainings and nothing else, so that the stimuli are encoded anew for each.
+An example that goes through the backbone once is a pass; a way back through it is counted likewise.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+import cogbench
+from cogbench import CogbenchError, Files, Recipe, Store, engine, load
+from cogbench.cells import Training, Workspace
+from cogbench.files import home
+
+
+@dataclass
+class Passes:
+    """How many examples went through the backbone, and back."""
+
+    forward: int = 0
+    backward: int = 0
+
+
+def main() -> None:
+    """Train what is missing, run each estimator and print a table."""
+    args = arguments()
+    parts = load()
+    suite = parts.find("suite", args.suite)
+    names = args.tasks or list(suite.tasks)
+    files = Files(args.data_dir, tuple(pair.split("=", 1) for pair in args.task_data), offline=True)
+    workspace = Workspace(files, Store(home()))
+    backbone, tasks = parts.find("backbone", args.backbone), [parts.find("task", name) for name in names]
+    trainings = [
+        Training(backbone, Recipe((task,), seed=s, max_train=args.max_train)) for task in tasks for s in args.seeds
+    ]
+    engine.compute(
+        trainings, workspace, tell=lambda step: print(f"{step.done}/{step.total} {step.place}", file=sys.stderr)
+    )
+    print("| estimator | trainings | forward | backward | seconds | TRS | p |\n|---|---|---|---|---|---|---|")
+    for estimator in args.estimators:
+        with tempfile.TemporaryDirectory(dir=home()) as folder:
+            for cell in trainings:
+                linked(workspace.folder(cell), Path(folder) / workspace.folder(cell).relative_to(home()))
+            print(line(estimator, args, names, files, Store(Path(folder))), flush=True)
+
+
+def arguments() -> argparse.Namespace:
+    """Parse the command line."""
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked.add_argument("--estimators", nargs="+", default=affordable())
+    asked.add_argument("--backbone", default="minilm")
+    asked.add_argument("--suite", default="cogtaskonomy")
+    asked.add_argument("--tasks", nargs="+")
+    asked.add_argument("--signal")
+    asked.add_argument("--oracle")
+    asked.add_argument("--set", action="append", default=[], metavar="PART.OPTION=VALUE")
+    asked.add_argument("--data-dir", type=Path)
+    asked.add_argument("--task-data", nargs="+", default=[], metavar="TASK=FOLDER")
+    asked.add_argument("--max-train", type=int)
+    asked.add_argument("--seeds", type=int, nargs="+", default=[0])
+    asked.add_argument("--out", type=Path, help="a folder for the results")
+    return asked.parse_args()
+
+
+def affordable() -> list[str]:
+    """Return all estimators but those that look at transfers, which cost a training for each pair."""
+    return [e.name for e in load().estimators.values() if "transfers" not in e.needs]
+
+
+def line(name, args, tasks, files, store) -> str:
+    """Run one estimator and return its row."""
+    ours = [s for s in args.set if s.split(".", 1)[0] == name]
+    began = perf_counter()
+    try:
+        with counted() as passes:
+            (result,) = cogbench.run(
+                name,
+                args.backbone,
+                suite=args.suite,
+                tasks=tasks,
+                signals=[args.signal] if args.signal else [],
+                oracle=args.oracle,
+                sets=ours,
+                seeds=args.seeds,
+                max_train=args.max_train,
+                files=files,
+                store=store,
+                jobs=0,
+            )
+    except CogbenchError as error:
+        return f"| {name} | {error} | | | | | |"
+    seconds = perf_counter() - began
+    if args.out:
+        result.save(args.out)
+    scores, trained = result.scores, len(result.tasks) * len(args.seeds)
+    shown = f"{scores.trs:.2f} | {scores.trs_p:.3f}" if scores else "|"
+    return f"| {result.estimator} | {trained} | {passes.forward} | {passes.backward} | {seconds:.1f} | {shown} |"
+
+
+@contextmanager
+def counted():
+    """Count what goes through transformers' models and back."""
+    import torch
+    from transformers import PreTrainedModel
+
+    passes, last = Passes(), 0
+
+    def seen(module, args, kwargs, output):
+        nonlocal last
+        if isinstance(module, PreTrainedModel) and module.base_model is module:
+            given = [*args, *(kwargs.get(k) for k in ("input_ids", "inputs_embeds"))]
+            last = next(len(g) for g in given if g is not None)
+            passes.forward += last
+            if not torch.is_grad_enabled():
+                last = 0
+
+    def counting(function):
+        def call(*args, **kwargs):
+            passes.backward += last
+            return function(*args, **kwargs)
+
+        return call
+
+    hook = torch.nn.modules.module.register_module_forward_hook(seen, with_kwargs=True)
+    usual = torch.autograd.grad, torch.autograd.backward
+    torch.autograd.grad, torch.autograd.backward = map(counting, usual)
+    try:
+        yield passes
+    finally:
+        hook.remove()
+        torch.autograd.grad, torch.autograd.backward = usual
+
+
+def linked(folder: Path, to: Path) -> None:
+    """Make a folder of hard links to the files of another, without its stimuli."""
+    for file in folder.rglob("*"):
+        place = to / file.relative_to(folder)
+        if file.is_file():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            os.link(file, place)
+
+
+if __name__ == "__main__":
+    main()
