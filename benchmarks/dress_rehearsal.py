@@ -58,9 +58,8 @@ def main() -> None:
     disk = sum(p.stat().st_size for p in (folder / "home").rglob("*") if p.is_file())
     result = max((folder / "results").glob("*.json"), key=lambda p: p.stat().st_mtime)
     cells = json.loads(result.read_text())["provenance"]["cells"]
-    print(
-        f"\n{'quick: one subject, one seed, short trainings' if args.quick else 'five subjects, five seeds'}; cells {cells}"
-    )
+    what = "quick: one subject, one seed, short trainings" if args.quick else "five subjects, five seeds"
+    print(f"\n{what}; cells {cells}")
     print(f"{seconds / 60:.1f} minutes, {top / 2**30:.1f} GiB of memory at most, {disk / 2**30:.1f} GiB in the store")
     sys.exit(process.returncode)
 
