@@ -162,6 +162,7 @@ def check_estimator(estimator: Estimator) -> None:
         again = estimator.similarity(Evidence(cell, workspace)).part(names, names)
         turned = replace(cell, tasks=TASKS[::-1])
         reordered = estimator.similarity(Evidence(turned, workspace))
+        one = estimator.similarity(Evidence(replace(cell, targets=TASKS[:1]), workspace)).part(names, names[:1])
         _expect(reordered.sources == names[::-1], f"{estimator.name}: its matrix is not in the order of evidence.tasks")
         _expect(
             np.array_equal(first.values, again.values, equal_nan=True),
@@ -169,6 +170,8 @@ def check_estimator(estimator: Estimator) -> None:
         )
         same = np.allclose(first.values, reordered.part(names, names).values, atol=1e-3, equal_nan=True)
         _expect(same, f"{estimator.name}: reordering the tasks changed their scores")
+        same = np.allclose(first.values[:, :1], one.values, atol=1e-3, equal_nan=True)
+        _expect(same, f"{estimator.name}: asked for one target alone, it scored the sources otherwise")
         known = np.isfinite(first.values[~first.same])
         _expect(bool(known.any()), f"{estimator.name}: it gave no score for any task")
         _expect(

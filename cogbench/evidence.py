@@ -69,6 +69,9 @@ class Evidence:
     ----------
     tasks : tuple of str
         The names of the tasks to compare.
+    targets : tuple of str
+        Those of them that are asked for as targets: all of them, but for one in `recommend`. An answer for all is right
+        too; one for these alone is cheaper where each pair costs something.
     seed : int
         The seed of the trainings.
     """
@@ -77,6 +80,7 @@ class Evidence:
         self._cell, self._workspace = cell, workspace
         self._tasks = {t.name: t for t in cell.tasks}
         self.tasks: tuple[str, ...] = tuple(self._tasks)
+        self.targets: tuple[str, ...] = tuple(t.name for t in cell.targets or cell.tasks)
         self.seed = cell.seed
         self.notes: list[str] = []
         self.details: dict[str, Any] = {}
@@ -144,7 +148,7 @@ class Evidence:
         cell = self._cell.member(member)
         for text in cell.notes(self._workspace):
             self.note(text)
-        return cell.matrix(self._workspace).part(self.tasks, self.tasks)
+        return cell.matrix(self._workspace).part(self.tasks, self.targets)
 
     def model(self, task: str, *, tuned: bool = True) -> "Module":
         """Return a task's trained torch module with its head, or the bare backbone's encoder if not `tuned`.
@@ -251,6 +255,7 @@ class Similarity:
     max_train: int | None = None
     oracle: Oracle | Transfers | None = None  # only where the estimator asks for it
     others: tuple[Oracle, ...] = ()
+    targets: tuple[Task, ...] = ()  # all, unless said
 
     @property
     def here(self) -> bool:
@@ -298,6 +303,8 @@ class Similarity:
     def ingredients(self, workspace: Workspace) -> dict[str, Any]:
         needs = self.estimator.needs
         made: dict[str, Any] = {"estimator": identity(self.estimator), "tasks": [t.name for t in self.tasks]}
+        if self.targets:
+            made["targets"] = [t.name for t in self.targets]
         if not {"representations", "models", "transfers"} & needs:
             made["seed"] = self.seed  # otherwise it stands in the keys of the trainings, as the backbone does
             if {"batches", "backbone"} & needs:
@@ -316,9 +323,10 @@ class Similarity:
     def compute(self, workspace: Workspace, out: Path) -> None:
         evidence = Evidence(self, workspace)
         matrix = self.estimator.similarity(evidence)
-        if not {*evidence.tasks} == {*matrix.sources} == {*matrix.targets}:
+        others = {*matrix.targets} - {*evidence.tasks} or {*evidence.targets} - {*matrix.targets}
+        if others or {*evidence.tasks} != {*matrix.sources}:
             raise UnusableData(f"estimator {self.estimator.name!r} answered for other tasks than it was asked for.")
-        matrix = matrix.part(evidence.tasks, evidence.tasks)
+        matrix = matrix.part(evidence.tasks, evidence.targets)
         np.save(out / "similarity.npy", matrix.values)
         (out / "notes.json").write_text(
             json.dumps({"tasks": evidence.tasks, "notes": evidence.notes, "details": evidence.details})
@@ -326,7 +334,8 @@ class Similarity:
 
     def matrix(self, workspace: Workspace) -> TaskMatrix:
         """Return the matrix, computing it if need be."""
-        return TaskMatrix.square((t.name for t in self.tasks), np.load(workspace.folder(self) / "similarity.npy"))
+        sources, targets = (tuple(t.name for t in some) for some in (self.tasks, self.targets or self.tasks))
+        return TaskMatrix(sources, targets, np.load(workspace.folder(self) / "similarity.npy"))
 
     def notes(self, workspace: Workspace) -> tuple[str, ...]:
         """Return the lines that the estimator left for the reader."""

@@ -134,7 +134,7 @@ def recommend(
             "them."
         )
     sources = tuple(sorted((cell.recipe.task for cell in there.values()), key=lambda t: t.name))
-    cell = Similarity(ranker, bone, (*sources, wanted), stimuli, seed, max_train)
+    cell = Similarity(ranker, bone, (*sources, wanted), stimuli, seed, max_train, targets=(wanted,))
     compute = partial(_compute, workspace=workspace, jobs=jobs, scheduler=scheduler, tell=tell)
     compute([cell, cell.training(wanted)])
     names = tuple(t.name for t in sources)

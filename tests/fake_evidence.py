@@ -30,6 +30,8 @@ class FakeEvidence:
     def tasks(self):
         return tuple(self.representations)
 
+    targets = tasks
+
     def note(self, text):
         self.notes.append(text)
 

@@ -2,13 +2,14 @@
 
 import csv
 import json
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 from cogbench_estimators.baselines import Popularity
 from command import line
 
-from cogbench import Files, MissingData, Store, TableTask, UnknownName, UnusableData, load, recommend, run
+from cogbench import Files, MissingData, Store, TableTask, TaskMatrix, UnknownName, UnusableData, load, recommend, run
 from cogbench.metrics import gap_error, score
 from cogbench.toys import TASKS, ToyBackbone
 
@@ -51,6 +52,21 @@ def test_only_the_target_is_trained(world, monkeypatch):
     assert trained == ["mine"]
     recommend(path, "dse", "toy", apply=True, k=2, **common)
     assert trained == ["mine"] * 3
+
+
+def test_an_estimator_is_asked_for_the_target_alone(world):
+    path, common = world
+
+    @dataclass(frozen=True)
+    class Asked:
+        name: str = "asked"
+        needs: frozenset = frozenset({"models"})
+
+        def similarity(self, evidence):
+            assert evidence.tasks == (*NAMES[:3], "mine") and evidence.targets == ("mine",)
+            return TaskMatrix(evidence.tasks, evidence.targets, [[0.1], [0.3], [0.2], [np.nan]])
+
+    assert recommend(path, Asked(), "toy", **common).ranking == ("toy-b", "toy-c", "toy-a")
 
 
 def test_gains_are_those_of_the_transfers_with_the_error_of_their_gap(world):

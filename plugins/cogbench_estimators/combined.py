@@ -1,7 +1,7 @@
 """The mean of two estimators' similarities: CRA+CNM."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -50,16 +50,16 @@ class CRAandCNM:
         self.cnm.refuse(recording)
 
     def similarity(self, evidence: "Evidence") -> TaskMatrix:
-        """Return the (n_tasks, n_tasks) mean; where one gives no estimate the other's stands, and a note says so."""
+        """Return the (n_sources, n_targets) mean; where one has no estimate the other's stands, and a note says so."""
         members: tuple[Estimator, ...] = (self.cra, self.cnm)
         both = [evidence.similarity(member) for member in members]
-        values = np.stack([scaled(matrix, self.normalise) for matrix in both])  # (2, n_tasks, n_tasks)
+        values = np.stack([scaled(matrix, self.normalise) for matrix in both])  # (2, n_sources, n_targets)
         lost = np.isnan(values)
         for member, of in zip(members, lost, strict=True):
             if n := int((of & ~both[0].same).sum()):
                 evidence.note(f"{self.name}: {member.name} gives no estimate for {n} pairs; the other's stands alone.")
         mean = np.where(lost, 0, values).sum(axis=0) / np.where(lost.all(axis=0), np.nan, (~lost).sum(axis=0))
-        return TaskMatrix.square(evidence.tasks, mean)
+        return replace(both[0], values=mean)
 
 
 def scaled(matrix: TaskMatrix, scale: Scale) -> Array:

@@ -1,7 +1,7 @@
 """One ranking of several estimators'."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from cogbench import Estimator, Recording, TaskMatrix, UnusableData, hookimpl
@@ -61,7 +61,7 @@ class Fuse:
         for member, matrix in zip(self.members, matrices, strict=True):
             if n := int((~matrix.same & (matrix.values != matrix.values)).sum()):
                 evidence.note(f"{self.name}: {member.name} gives no estimate for {n} pairs; the others decide there.")
-        return TaskMatrix.square(evidence.tasks, fused(matrices, self.k))
+        return replace(matrices[0], values=fused(matrices, self.k))
 
 
 @hookimpl

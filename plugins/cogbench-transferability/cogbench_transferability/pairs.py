@@ -17,7 +17,7 @@ class Undefined(UnusableData):
 
 
 def of_pairs(evidence: "Evidence", name: str, score: Callable[[str, str], float]) -> TaskMatrix:
-    """Score each source for each target; NaN where `score` raises Undefined, and one note for each reason.
+    """Score each source for the targets asked for; NaN where `score` raises Undefined, and one note for each reason.
 
     Parameters
     ----------
@@ -27,11 +27,11 @@ def of_pairs(evidence: "Evidence", name: str, score: Callable[[str, str], float]
     score : callable
         (source, target) to a number, larger is better. All targets of a source are asked for before the next source.
     """
-    tasks = evidence.tasks
-    values, why = np.full((len(tasks), len(tasks)), np.nan), Counter[str]()
-    for i, source in enumerate(tasks):
-        for j, target in enumerate(tasks):
-            if i == j:
+    sources, targets = evidence.tasks, evidence.targets
+    values, why = np.full((len(sources), len(targets)), np.nan), Counter[str]()
+    for i, source in enumerate(sources):
+        for j, target in enumerate(targets):
+            if source == target:
                 continue
             try:
                 found = float(score(source, target))
@@ -42,8 +42,8 @@ def of_pairs(evidence: "Evidence", name: str, score: Callable[[str, str], float]
                 why["the score is no finite number"] += not np.isfinite(found)
     for text, n in sorted(why.items()):
         if n:
-            evidence.note(f"{name}: no score for {n} of {len(tasks) * (len(tasks) - 1)} pairs: {text}.")
-    return TaskMatrix.square(tasks, values)
+            evidence.note(f"{name}: no score for {n} of {len(targets) * (len(sources) - 1)} pairs: {text}.")
+    return TaskMatrix(sources, targets, values)
 
 
 def cosine(a: Array, b: Array) -> float:

@@ -34,6 +34,8 @@ class Small:
     def tasks(self):
         return tuple(self.of or self.cards or self.words or next(iter(self.matrices.values())).sources)
 
+    targets = tasks
+
     def model(self, task, *, tuned=True):
         return self.models[task if tuned else None]
 
