@@ -167,6 +167,8 @@ class Files:
 
         Raises
         ------
+        UnusableData
+            If a source cannot be read.
         CogbenchError
             If the disk is full, or the store cannot be written to.
 
@@ -176,6 +178,11 @@ class Files:
         large is memory-mapped, and whoever keys by its contents hashes it anyway.
         """
         store = Store(home())
+        for path in sources:
+            try:
+                path.open("rb").close()
+            except OSError as error:
+                raise UnusableData(f"{str(path)!r} cannot be read: {error.strerror}.") from error
         try:
             ingredients = {"sources": [self.sha256(p) for p in sources], **key}
             name = digest([place, ingredients])

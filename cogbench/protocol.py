@@ -113,7 +113,7 @@ def answer(
         else:
             good.append(question)
     if not good:
-        raise UnusableData("; ".join(dict.fromkeys(failures)))
+        raise UnusableData("\n".join(dict.fromkeys(failures)))
     cells = [c for q in good for c in q.cells()]
     outcome = engine.compute(cells, workspace, jobs=jobs, scheduler=scheduler, tell=tell)
     results = []
@@ -134,7 +134,10 @@ def check(question: Question, workspace: Workspace) -> None:
         recording = workspace.recording(question.signal)
         refuse = getattr(question.estimator, "refuse", None)
         if refuse is not None:
-            refuse(recording)
+            try:
+                refuse(recording)
+            except UnusableData as error:
+                raise UnusableData(f"signal {question.signal.name!r}: {error}") from None
     if not question.looks:
         return
     faults: list[CogbenchError] = []

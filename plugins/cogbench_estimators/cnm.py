@@ -1,6 +1,6 @@
 """Cognitive-neural mapping: do two tasks' representations predict the same channels of a signal?"""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -79,40 +79,43 @@ class CNM:
     def similarity(self, evidence: "Evidence") -> TaskMatrix:
         """Return the symmetric (n_tasks, n_tasks) cosine of the tasks' vectors, from -1 to 1.
 
-        NaN for a task whose vector is zero: it predicts nothing, so there is no estimate.
+        NaN for a task whose vector is zero: it predicts nothing, so there is no estimate. Subjects with fewer than 3
+        channels or too few stimuli are left out, and a note says so.
 
         Raises
         ------
         UnusableData
-            If a subject has fewer than 3 channels or too few stimuli, or a representation holds NaN or infinity.
+            If no subject is left, or a representation holds NaN or infinity.
         """
         # Folds and batches are drawn from the sorted sentences: the order of the stimuli does not change the answer.
         order = np.array(sorted(range(len(evidence.stimuli)), key=evidence.stimuli.__getitem__))
         x = np.stack(representations(evidence))[:, order].astype(np.float32)  # (n_tasks, n_stimuli, n_dims)
-        pairs, names = [], set()  # of each subject: what it has seen, its responses; its channels
-        for subject, responses in evidence.responses.items():
+        pairs, names = {}, set()  # of each subject: what it has seen, its responses; its channels
+        for subject, kept in self.usable(evidence.responses, evidence.note).items():
+            responses = evidence.responses[subject]
             present = responses.present[order]
-            self.refuse_few(subject, int(present.sum()))
-            kept = self.kept(subject, responses, evidence.note)
-            pairs.append((x[:, present], z_scored(responses.values[np.ix_(order[present], kept)])))
+            pairs[subject] = x[:, present], z_scored(responses.values[np.ix_(order[present], kept)])
             names.add(tuple(responses.channels[k] for k in kept))
         if self.average == "vectors" and len(names) > 1:
             raise UnusableData(
                 f"the subjects' channels differ: {self.name} cannot average their vectors; use average=matrices."
             )
-        runs = [[self._run(seen, y, seed) for seed in self.seeds] for seen, y in pairs]  # [subject][seed]
-        vectors = [[v for v, _ in of] for of in runs]  # (n_tasks, n_channels) each
+        runs = {s: [self._run(seen, y, seed) for seed in self.seeds] for s, (seen, y) in pairs.items()}
+        vectors = [[v for v, _ in of] for of in runs.values()]  # (n_tasks, n_channels) each
         matrices = [np.mean([cosines(v) for v in of], axis=0) for of in vectors]  # a subject's (n_tasks, n_tasks)
-        evidence.detail("by_subject", dict(zip(evidence.responses, map(_rows, matrices), strict=True)))
+        evidence.detail("by_subject", dict(zip(runs, map(_rows, matrices), strict=True)))
         evidence.detail("prediction", self._predicted(evidence, runs))
+        for i, task in enumerate(evidence.tasks):
+            if not all(v[i].any() for of in vectors for v in of):
+                evidence.note(f"{self.name}: no estimate for {task}: its predictions score 0 in every channel.")
         if self.average == "vectors":
             return TaskMatrix.square(evidence.tasks, cosines(np.mean([v for of in vectors for v in of], axis=0)))
         return TaskMatrix.square(evidence.tasks, np.mean(matrices, axis=0))
 
-    def _predicted(self, evidence: "Evidence", runs: "list[list[tuple[Array, Prediction]]]") -> dict[str, Any]:
+    def _predicted(self, evidence: "Evidence", runs: "dict[str, list[tuple[Array, Prediction]]]") -> dict[str, Any]:
         """Return how well each task predicts each subject, mean over seeds, and note where nothing is predicted."""
         found: dict[str, Any] = {}
-        for subject, of in zip(evidence.responses, runs, strict=True):
+        for subject, of in runs.items():
             rows = np.mean([p for _, p in of], axis=0)  # (3, n_tasks)
             names = ("score", "error_to_shuffled", "share_above_shuffled")
             found[subject] = {
@@ -129,9 +132,24 @@ class CNM:
 
     def refuse(self, recording: Recording) -> None:
         """Raise UnusableData for a signal with too few channels or stimuli, before anything is trained on it."""
-        for subject, responses in recording.subjects.items():
-            self.refuse_few(subject, int(responses.present.sum()))
-            self.kept(subject, responses)
+        self.usable(recording.subjects)
+
+    def usable(
+        self, subjects: Mapping[str, Responses], note: Callable[[str], object] = lambda text: None
+    ) -> dict[str, Array]:
+        """Return for each subject with enough of both the positions of its channels; UnusableData if none has."""
+        found, why = {}, []
+        for subject, responses in subjects.items():
+            try:
+                self.refuse_few(subject, int(responses.present.sum()))
+                found[subject] = self.kept(subject, responses, note)
+            except UnusableData as error:
+                why.append(str(error))
+        if not found:
+            raise UnusableData("; ".join(text.rstrip(".") for text in why) + ".")
+        for text in why:
+            note(f"{self.name}: left out: {text}")
+        return found
 
     def kept(self, subject: str, responses: Responses, note: Callable[[str], object] = lambda text: None) -> Array:
         """Return the positions of the channels that are mapped: those that vary, and a draw if they are too many."""

@@ -37,6 +37,7 @@ def shares(x: "Tensor", train: Array, test: Array, penalties: tuple[float, ...])
     kernel = rows @ rows.mT  # (n_tasks, n_train, n_train)
     strength, u = torch.linalg.eigh(kernel)  # (n_tasks, n_train)
     size = kernel.diagonal(dim1=1, dim2=2).mean(dim=1)[:, None]  # (n_tasks, 1)
+    size = size.where(size > 0, 1.0)  # rows that are all alike have no share, and predict the mean
     seen = others @ rows.mT @ u  # (n_tasks, n_test, n_train)
     found = [(seen / (strength.clamp(min=0) + p * size)[:, None]) @ u.mT for p in penalties]
     return torch.stack(found)

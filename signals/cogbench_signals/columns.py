@@ -86,6 +86,9 @@ def _texts(held: Mapping[str, list[Any]], path: Path) -> tuple[list[str], list[i
             lists = [[row] for row in held[name]] if depth == 0 else held[name]
             found[name] = [[word or "" for word in row or ()] for row in lists]
     if not found:
+        for name in TEXTS:
+            if isinstance(_depth(held.get(name, []))[1], bytes):
+                raise bad(path, f"column {name} is not UTF-8: save the file in that encoding.")
         expected = "expected a column `sentence` of text, or `words` or `tokens` of lists of text"
         raise bad(path, f"it has no sentences: {expected}; it has {listed(held)}.")
     texts = [" ".join(" ".join(words).split()) for words in next(iter(found.values()))]

@@ -356,14 +356,42 @@ def test_it_refuses_too_few_stimuli():
         replace(SMALL, folds=5, hidden=(4,)).similarity(evidence(n=4))
     with pytest.raises(UnusableData, match="has 6 stimuli, too few for 3 folds with 5 inner folds:"):
         replace(SMALL, inner_folds=5).similarity(evidence(n=6))
-    unseen = evidence(n_subjects=2)
-    unseen.responses["S1"] = Responses(np.full((30, 5), np.nan), unseen.responses["S1"].channels)
-    with pytest.raises(UnusableData, match="subject 'S1' has 0 stimuli"):
-        SMALL.similarity(unseen)
     with pytest.raises(UnusableData, match="folds=1, inner_folds=2; both must be at least 2"):
         replace(SMALL, folds=1).similarity(evidence(n=6))
     assert np.isfinite(replace(SMALL, inner_folds=4).similarity(evidence(n=6)).values[OFF]).all()
     assert np.isfinite(replace(SMALL, folds=4, hidden=(4,)).similarity(evidence(n=4)).values[OFF]).all()
+
+
+@pytest.mark.parametrize(
+    ("values", "why"), [(np.full((30, 5), np.nan), "has 0 stimuli"), (np.ones((30, 5)), "has 0 channels that vary")]
+)
+def test_a_subject_that_cannot_be_mapped_is_left_out_and_the_others_go_on(values, why):
+    two = evidence(n_subjects=2)
+    alone = replace(two, responses={"S0": two.responses["S0"]}, notes=[], details={})
+    two.responses["S1"] = Responses(values, two.responses["S1"].channels)
+    assert_allclose(SMALL.similarity(two).values[OFF], SMALL.similarity(alone).values[OFF])
+    assert [*two.details["by_subject"]] == [*two.details["prediction"]] == ["S0"]
+    assert any("left out: subject 'S1'" in note and why in note for note in two.notes)
+    two.responses["S0"] = two.responses["S1"]
+    with pytest.raises(UnusableData, match=f"subject 'S0' {why}.*; subject 'S1' {why}"):
+        SMALL.similarity(two)
+
+
+@pytest.mark.parametrize("solver", ["compressed", "ridge"])
+@pytest.mark.filterwarnings("error")
+def test_a_task_whose_representations_are_all_alike_predicts_the_mean(solver):
+    given = evidence()
+    given.representations["task-1"][:] = 1.5
+    found = replace(SMALL, solver=solver).similarity(given)
+    assert np.isfinite(found.values[OFF]).all()
+    assert given.details["prediction"]["S0"]["task-1"]["share_above_shuffled"] < 0.5
+
+
+def test_a_task_that_scores_0_in_every_channel_has_no_estimate_and_a_note(monkeypatch):
+    monkeypatch.setattr(CNM, "_run", lambda self, x, y, seed: (np.array([[1.0, 2], [0, 0], [2, 1]]), np.ones((3, 3))))
+    given = evidence()
+    assert np.isnan(SMALL.similarity(given).values[1]).all()
+    assert given.notes[-1] == "cnm: no estimate for task-1: its predictions score 0 in every channel."
 
 
 def test_it_refuses_what_is_not_finite_and_names_the_task():
