@@ -3,7 +3,8 @@
     COGBENCH_HOME=STORE python benchmarks/estimators.py --data-dir DATA --backbone minilm --max-train 1000
 
 The trainings are those in the store; what is missing there is trained first. Each estimator then runs by itself, in one
-process, from a store that holds these trainings and nothing else, so that the stimuli are encoded anew for each.
+process, from a store that holds these trainings and nothing else, so that the stimuli are encoded anew for each;
+with `--together` from one store, so that what an earlier one has kept serves a later one, as in daily use.
 An example that goes through the backbone once is a pass; a way back through it is counted likewise.
 """
 
@@ -46,17 +47,19 @@ def main() -> None:
         trainings, workspace, tell=lambda step: print(f"{step.done}/{step.total} {step.place}", file=sys.stderr)
     )
     print("| estimator | trainings | forward | backward | seconds | TRS | p |\n|---|---|---|---|---|---|---|")
-    for estimator in args.estimators:
+    for together in [args.estimators] if args.together else [[name] for name in args.estimators]:
         with tempfile.TemporaryDirectory(dir=home()) as folder:
             for cell in trainings:
                 linked(workspace.folder(cell), Path(folder) / workspace.folder(cell).relative_to(home()))
-            print(line(estimator, args, names, files, Store(Path(folder))), flush=True)
+            for name in together:
+                print(line(name, args, names, files, Store(Path(folder))), flush=True)
 
 
 def arguments() -> argparse.Namespace:
     """Parse the command line."""
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("--estimators", nargs="+", default=affordable())
+    asked.add_argument("--together", action="store_true", help="from one store, one after the other")
     asked.add_argument("--backbone", default="minilm")
     asked.add_argument("--suite", default="cogtaskonomy")
     asked.add_argument("--tasks", nargs="+")
