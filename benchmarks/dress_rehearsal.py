@@ -6,7 +6,7 @@ Everything has the true size, and nothing the true content: a stand-in for the h
 in the shapes of BERT and TinyBERT (6 layers of 768) and some rows of our own for each of the twelve tasks, and files
 like those of Pereira et al. (2018), with five generated subjects of some 200,000 voxels. Says the time, the peak memory
 of all processes together and the disk. What it prints of tasks means nothing. `--quick` takes one subject, one seed
-of CNM and short trainings. FOLDER needs 12 GB; what is there already is used again.
+of CNM and short trainings. FOLDER needs 20 GB; what is there already is used again.
 """
 
 import argparse
