@@ -4,6 +4,8 @@ import csv
 import io
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,21 @@ HELP = {
     "seconds": "of the run that wrote the result; few where trainings stood in the store",
 }
 TEXTS = ("estimator", "backbone", "signal", "synthetic")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a board: what it shows of an entry, and the number that it stands for."""
+
+    name: str
+    text: Callable[[Entry], str]
+    number: Callable[[Entry], float | None] = lambda entry: None
+
+    def sorted_by(self, entry: Entry) -> str:
+        """Return the number that an entry is sorted by, empty where its text says the same."""
+        number = self.number(entry)
+        exact = "" if number is None else f"{number:.6g}"
+        return "" if exact == self.text(entry) else exact
 
 
 def board_page(found: Sequence[Board], sort: str = "trs") -> str:
@@ -94,7 +111,10 @@ def _board(board: Board, number: int, sort: str) -> dict[str, Any]:
     for entry in board.entries:
         new = entry.place is not None and last is not None and entry.place != last
         last = entry.place or last
-        cells = [(name, _drawn(board, entry) if name == "95 % interval" else "", of(entry)) for name, of in columns]
+        cells = [
+            (c.name, _drawn(board, entry) if c.name == "95 % interval" else "", c.text(entry), c.sorted_by(entry))
+            for c in columns
+        ]
         rows.append({"entry": entry, "cells": cells, "new": new and sort == "trs"})
     heads = [
         {
@@ -104,40 +124,55 @@ def _board(board: Board, number: int, sort: str) -> dict[str, Any]:
             "falls": name not in (*TEXTS, *LOWER_IS_BETTER, "TRS", "place", "95 % interval", "seconds", "trainings"),
             "sorted": name.lower() == sort,
         }
-        for name, _ in columns
+        for name in (column.name for column in columns)
     ]
     n = len({*board.sources, *board.targets})
     oracle = board.oracle or "none"
     return {"board": board, "number": number, "heads": heads, "rows": rows, "n_tasks": n, "oracle": oracle}
 
 
-def _columns(board: Board) -> list[tuple[str, Callable[[Entry], str]]]:
-    """Return a board's columns: a name, and what it shows of an entry. What no row has, or all share, has none."""
+def _columns(board: Board) -> list[Column]:
+    """Return a board's columns. What no row has, or all share, has none."""
     results = [entry for entry in board.entries if entry.kind == "result"]
     scores = names(board)
-    found: list[tuple[str, Callable[[Entry], str]]] = [
-        ("place", lambda e: "" if e.place is None else f"{e.place}{'=' if e.tied else ''}"),
-        ("estimator", lambda e: e.estimator),
-        ("backbone", lambda e: e.backbone or ""),
-        ("signal", lambda e: e.signal or ""),
+    found = [
+        Column("place", lambda e: "" if e.place is None else f"{e.place}{'=' if e.tied else ''}"),
+        Column("estimator", lambda e: e.estimator),
+        Column("backbone", lambda e: e.backbone or ""),
+        Column("signal", lambda e: e.signal or ""),
     ]
     if "trs" in scores:
         found += [
-            ("TRS", lambda e: written(e, "trs") or ""),
-            ("95 % interval", lambda e: "{:.2f} to {:.2f}".format(*e.interval) if e.interval else ""),
+            _score("TRS", "trs"),
+            Column(
+                "95 % interval",
+                lambda e: "{:.2f} to {:.2f}".format(*e.interval) if e.interval else "",
+                lambda e: e.interval[0] if e.interval else None,
+            ),
         ]
-    found += [(name, lambda e, name=name: written(e, name) or "") for name in scores if name != "trs"]  # type: ignore[misc]
-    for name in ("seeds", "examples"):
-        if len({getattr(entry, name) for entry in results}) > 1:
-            found.append((name, lambda e, name=name: _text(getattr(e, name)) or ("all" * (e.kind == "result"))))  # type: ignore[misc]
+    found += [_score(name, name) for name in scores if name != "trs"]
+    found += [_count(name) for name in ("seeds", "examples") if len({getattr(e, name) for e in results}) > 1]
     found += [
-        ("learned", lambda e: e.learned or ""),
-        ("trainings", lambda e: _text(e.trainings)),
-        ("seconds", lambda e: "" if e.seconds is None else f"{e.seconds:.1f}"),
-        ("synthetic", lambda e: ", ".join(e.synthetic)),
+        Column("learned", lambda e: e.learned or ""),
+        Column("trainings", lambda e: _text(e.trainings)),
+        Column("seconds", lambda e: "" if e.seconds is None else f"{e.seconds:.1f}", lambda e: e.seconds),
+        Column("synthetic", lambda e: ", ".join(e.synthetic)),
     ]
     optional = ("signal", "learned", "synthetic")
-    return [(name, of) for name, of in found if name not in optional or any(map(of, results))]
+    return [column for column in found if column.name not in optional or any(map(column.text, results))]
+
+
+def _score(name: str, key: str) -> Column:
+    return Column(name, lambda e: written(e, key) or "", lambda e: e.scores.get(key))
+
+
+def _count(name: str) -> Column:
+    """Return a column of what is limited by a number, or not at all."""
+
+    def number(entry: Entry) -> float | None:
+        return getattr(entry, name) or (inf if entry.kind == "result" else None)
+
+    return Column(name, lambda e: {None: "", inf: "all"}.get(number(e), _text(number(e))), number)
 
 
 def _text(value: Any) -> str:

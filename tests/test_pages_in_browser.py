@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,8 @@ def pages(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
     guesses = np.random.default_rng(1).random((8, 4, 4))
     results = [made(m, estimator=f"e{i}", backbone="tinybert" if i % 2 else "bert") for i, m in enumerate(guesses)]
+    for i, p in ((0, 2e-5), (1, 1e-7)):  # both are written <0.001
+        results[i] = replace(results[i], scores=replace(results[i].scores, trs_p=p))
     results += [
         made(estimator=NASTY, uses_oracle=True),
         made(estimator="cra[similarity=spearman,dissimilarity=canberra]"),
@@ -152,6 +155,15 @@ def test_a_click_sorts_by_a_column_and_another_one_turns_it(visit):
     page.get_by_role("button", name="estimator").first.click()
     names = _column(page, "estimator")
     assert len(names) == 10 and [n for n in names if n.startswith("e")] == [f"e{i}" for i in range(8)]
+
+
+def test_numbers_are_sorted_by_what_they_are_and_not_by_how_they_are_written(visit):
+    page = visit("board")
+    button = page.get_by_role("button", name="p", exact=True).first
+    button.click()
+    assert _column(page, "p")[:2] == ["<0.001"] * 2 and _column(page, "estimator")[:2] == ["e1", "e0"]
+    button.click()
+    assert _column(page, "estimator")[-2:] == ["e0", "e1"]
 
 
 def test_what_is_not_known_comes_last_either_way(visit):

@@ -8,9 +8,9 @@ function sortBy(table, column) {
   for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
   head.setAttribute("aria-sort", falls ? "descending" : "ascending");
   const key = (row) => {
-    const text = row.cells[column].textContent.trim();
-    if ("text" in head.dataset) return text;
-    return text === "all" ? Infinity : parseFloat(text);
+    const cell = row.cells[column];
+    const text = cell.textContent.trim();
+    return "text" in head.dataset ? text : parseFloat(cell.dataset.v ?? text); // what is shown is rounded
   };
   const compare = (a, b) => {
     const lost = (k) => k === "" || Number.isNaN(k);
