@@ -1,7 +1,7 @@
 """Leaderboards: a pure function of result files, one table for each set of results that may be compared."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -44,12 +44,13 @@ class Entry:
 
 @dataclass(frozen=True)
 class Board:
-    """The results that may be compared: of the same suite, tasks, oracle, schema version and data.
+    """The results that may be compared: of the same suite, tasks, oracle, schema version, data and signals.
 
     `ranks` is a hash of the oracle's ranks, for two oracles may have one name; `resolution` is the smallest difference
     of two TRS that the oracle tells apart, None where there is no oracle; `data` has the revision, if known, and hash
-    of each task's data; `differs` says in what it is not the first board. `chance` is the TRS of random choice, and
-    `worst` the number of sources that a target can choose from: the end of the scale.
+    of each task's data, `signals` the hash of each signal; `differs` says in what it is not another board: the one
+    of number `unlike`, the first of the same suite and oracle or else the first of all. `chance` is the TRS of random
+    choice, and `worst` the number of sources that a target can choose from: the end of the scale.
     """
 
     suite: str
@@ -59,11 +60,26 @@ class Board:
     ranks: str
     schema_version: int
     data: dict[str, str]
+    signals: dict[str, str]
     resolution: float | None
     entries: tuple[Entry, ...]
     chance: float | None = None
     worst: int = 1
     differs: tuple[str, ...] = ()
+    unlike: int = 1
+
+
+@dataclass
+class _Group:
+    """Results that may be compared, what is known of their data, and the hash of each of their signals."""
+
+    results: list[Result]
+    data: dict[str, str]
+    signals: dict[str, str]
+
+    def fits(self, data: dict[str, str], signals: dict[str, str]) -> bool:
+        """Whether a result of these may be compared with them; one that looked at no data fits all data."""
+        return data in ({}, self.data) and all(self.signals.get(name, of) == of for name, of in signals.items())
 
 
 def read_results(places: Sequence[Path]) -> tuple[list[Result], list[str]]:
@@ -109,28 +125,41 @@ def boards(results: Sequence[Result], sort: str = "trs") -> list[Board]:
     UnknownName
         If no result has a score called `sort`.
     """
-    groups: dict[str, list[Result]] = {}
-    for result in sorted(results, key=lambda r: (not r.provenance.data, r.file_name)):
-        groups.setdefault(_home(result, groups), []).append(result)
-    found = [
-        _board(groups[key], sort) for key in sorted(groups, key=lambda k: (-len(groups[k]), groups[k][0].suite, k))
-    ]
+    ordered = sorted(_groups(results), key=lambda g: (-len(g.results), g.results[0].suite, g.results[0].file_name))
+    found = [_board(group, sort) for group in ordered]
     known = {name for board in found for entry in board.entries for name in entry.scores}
     if sort not in known | {"trs"}:
         raise UnknownName.of("score", sort, known, there="The results have")
-    return [_told(board, found[0]) for board in found]
+    return list(_told(found))
 
 
-def _home(result: Result, groups: dict[str, list[Result]]) -> str:
-    """Return the key of the group that a result belongs to.
+def _groups(results: Sequence[Result]) -> list[_Group]:
+    """Return the sets of results that may be compared.
 
-    A result that looked at no data fits all data, so it joins the first group that is otherwise alike.
+    Each joins the first set that it fits, so those go first that fit the least: with data, then with the signal that
+    most results have.
     """
+    common = Counter(signal for result in results for signal in _signals(result).items())
+
+    def turn(result: Result) -> tuple[bool, int, str]:
+        return not result.provenance.data, -sum(common[of] for of in _signals(result).items()), result.file_name
+
+    found: dict[str, list[_Group]] = {}
+    for result in sorted(results, key=turn):
+        groups, data, signals = found.setdefault(_kind(result), []), _data(result), _signals(result)
+        group = next((group for group in groups if group.fits(data, signals)), None)
+        if group is None:
+            group = _Group([], data, {})
+            groups.append(group)
+        group.results.append(result)
+        group.signals |= signals
+    return [group for groups in found.values() for group in groups]
+
+
+def _kind(result: Result) -> str:
+    """Return a hash of what results must share to be compared, beside data and signals."""
     tasks, oracle = [sorted(result.sources), sorted(result.targets)], result.oracle.name if result.oracle else None
-    alike = digest([result.suite, tasks, oracle, result.oracle_ranks, result.schema_version])
-    if not result.provenance.data:
-        return next((key for key in sorted(groups) if key.startswith(alike)), alike)
-    return alike + digest(_data(result))
+    return digest([result.suite, tasks, oracle, result.oracle_ranks, result.schema_version])
 
 
 def _data(result: Result) -> dict[str, str]:
@@ -138,8 +167,14 @@ def _data(result: Result) -> dict[str, str]:
     return {t: f"{d.revision[:8]}, {d.sha256[:8]}" if d.revision else d.sha256[:8] for t, d in sorted(data.items())}
 
 
-def _board(results: Sequence[Result], sort: str) -> Board:
-    first = results[0]
+def _signals(result: Result) -> dict[str, str]:
+    """Return the hash of a result's signal, if it has one and its hash is known."""
+    quality = result.signal_quality
+    return {result.signal: quality.sha256[:8]} if result.signal and quality else {}
+
+
+def _board(group: _Group, sort: str) -> Board:
+    results, first = group.results, group.results[0]
     resolution = next((r.scores.trs_resolution for r in results if r.scores), None)
     places = _places(results, resolution or 0.0)
     counts = Counter(places.values())
@@ -156,7 +191,8 @@ def _board(results: Sequence[Result], sort: str) -> Board:
         first.oracle.name if first.oracle else None,
         digest(first.oracle_ranks)[:8],
         first.schema_version,
-        _data(first),
+        group.data,
+        group.signals,
         resolution,
         tuple(sorted(entries, key=order)),
         next((r.scores.trs_chance for r in results if r.scores), None),
@@ -214,25 +250,44 @@ def _baselines(results: Sequence[Result]) -> list[Entry]:
     return found
 
 
-def _told(board: Board, first: Board) -> Board:
-    """Return the board with what sets it apart from the first one."""
-    told = [
-        f"{what} {theirs} instead of {ours}"
-        for what, ours, theirs in (
-            ("suite", first.suite, board.suite),
-            ("oracle", first.oracle or "none", board.oracle or "none"),
-            ("schema version", first.schema_version, board.schema_version),
-        )
-        if ours != theirs
-    ]
-    ours, theirs = {*first.sources, *first.targets}, {*board.sources, *board.targets}
+def _told(found: Sequence[Board]) -> Iterator[Board]:
+    """Yield the boards with what sets each apart from an earlier one."""
+    first: dict[tuple[str, str | None], int] = {}  # of each suite and oracle, which the titles name
+    for number, board in enumerate(found, 1):
+        alike = first.setdefault((board.suite, board.oracle), number)
+        unlike = 1 if alike == number else alike
+        told = [*_differences(found[unlike - 1], board)] or ["other transfers, or other data"]
+        yield board if number == 1 else replace(board, differs=tuple(told), unlike=unlike)
+
+
+def _differences(one: Board, other: Board) -> Iterator[str]:
+    """Yield what another board has instead of one."""
+    for what, before, now in (
+        ("suite", one.suite, other.suite),
+        ("oracle", one.oracle or "none", other.oracle or "none"),
+        ("schema version", f"{one.schema_version}", f"{other.schema_version}"),
+    ):
+        if before != now:
+            yield f"{what} {now} instead of {before}"
+    ours, theirs = {*one.sources, *one.targets}, {*other.sources, *other.targets}
     for what, tasks in (("without", ours - theirs), ("with", theirs - ours)):
-        told += [f"{what} {', '.join(sorted(tasks))}"] if tasks else []
-    changed = [t for t in sorted(first.data.keys() & board.data.keys()) if first.data[t] != board.data[t]]
-    told += [f"data of {t} ({board.data[t]} instead of {first.data[t]})" for t in changed]
-    if board.ranks != first.ranks and (ours, first.oracle) == (theirs, board.oracle):
-        told.append("an oracle of the same name with other transfers")
-    return replace(board, differs=tuple(told))
+        if tasks:
+            yield f"{what} {', '.join(sorted(tasks))}"
+    changed = [role for role in ("sources", "targets") if {*getattr(one, role)} != {*getattr(other, role)}]
+    for role in changed if ours == theirs else ():
+        yield f"{role} {', '.join(getattr(other, role))} instead of {', '.join(getattr(one, role))}"
+    if one.data and other.data:
+        yield from _changed("data of", one.data, other.data, {*one.data, *other.data} - (ours ^ theirs))
+    yield from _changed("signal", one.signals, other.signals, one.signals.keys() & other.signals.keys())
+    if other.ranks != one.ranks and one.oracle == other.oracle and not changed:
+        yield "an oracle of the same name with other transfers"
+
+
+def _changed(what: str, ours: dict[str, str], theirs: dict[str, str], names: Iterable[str]) -> Iterator[str]:
+    for name in sorted(names):
+        before, now = ours.get(name, "unknown"), theirs.get(name, "unknown")
+        if before != now:
+            yield f"{what} {name} ({now} instead of {before})"
 
 
 def tables(found: Sequence[Board]) -> dict[str, list[dict[str, Any]]]:
@@ -242,7 +297,7 @@ def tables(found: Sequence[Board]) -> dict[str, list[dict[str, Any]]]:
         n = len({*board.sources, *board.targets})
         title = f"{i}. suite {board.suite}, {n} tasks, oracle {board.oracle or 'none: not scored'}"
         if board.differs:
-            title += f"; unlike table 1: {', '.join(board.differs)}"
+            title += f"; unlike table {board.unlike}: {', '.join(board.differs)}"
         synthetic = any(entry.synthetic for entry in board.entries)
         named[title] = [_row(entry, names(board), synthetic) for entry in board.entries]
     return named

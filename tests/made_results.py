@@ -5,7 +5,7 @@ import numpy as np
 from cogbench import Oracle, Result, TaskMatrix, rank
 from cogbench.baselines import baselines
 from cogbench.evaluation import scores
-from cogbench.result import SCHEMA_VERSION, Cells, DataUsed, OracleUsed, Provenance, TaskReport, rows
+from cogbench.result import SCHEMA_VERSION, Cells, DataUsed, OracleUsed, Provenance, SignalReport, TaskReport, rows
 
 TASKS = ("p", "q", "r", "s")
 TRUE = np.array([[0, 0.6, 0.5, 0.9], [0.8, 0, 0.7, 0.2], [0.7, 0.9, 0, 0.1], [0.6, 0.5, 0.9, 0]])
@@ -79,3 +79,8 @@ def made(
             cells=Cells(0, 0),
         ),
     )
+
+
+def recorded(sha256):
+    """Return what a signal was, known by its hash."""
+    return SignalReport(20, 1, {"S1": ["first"]}, "ms", "a stand-in", sha256 * 64, [])

@@ -3,12 +3,13 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from command import cogbench as ask
 from command import line
-from made_results import TRUE, made
+from made_results import TRUE, made, recorded
 
 from cogbench import MissingData, UnknownName
 from cogbench.leaderboard import boards, notes, read_results, tables
@@ -79,6 +80,7 @@ def test_estimators_that_used_the_oracle_are_marked():
         ({"oracle": None}, "oracle none instead of true"),
         ({"true": TRUE.T}, "an oracle of the same name with other transfers"),
         ({"hashes": "0923"}, "data of q (99999999 instead of 11111111)"),
+        ({"hashes": "012"}, "data of s (unknown instead of 33333333)"),
         ({"schema_version": 0}, "schema version 0 instead of 1"),
         ({"similarity": TRUE[:3, :3], "true": TRUE[:3, :3], "tasks": ("p", "q", "z")}, "without r, s, with z"),
     ],
@@ -88,6 +90,31 @@ def test_what_may_not_be_compared_stands_in_another_table_that_says_why(other, s
     assert names(second) == ["odd"] and "odd" not in names(first) and not first.differs
     assert says in ", ".join(second.differs)
     assert says in [*tables([first, second])][1]
+
+
+def test_sources_and_targets_are_compared_where_all_the_tasks_are_the_same():
+    def half(sources, targets):
+        return replace(made(oracle=None), estimator=sources[0], sources=sources, targets=targets)
+
+    first, second = boards([half(["p", "q"], ["r", "s"]), half(["r", "s"], ["p", "q"])])
+    assert second.differs == ("sources r, s instead of p, q", "targets p, q instead of r, s")
+
+
+def test_a_signal_of_the_same_name_with_other_recordings_has_a_table_of_its_own():
+    old = [made(m, estimator=f"e{i}", signal_quality=recorded("a")) for i, m in enumerate(RANDOM)]
+    new = [made(estimator=e, signal_quality=recorded("b")) for e in ("cra", "cnm")]
+    other = made(estimator="other", signal="voxels", signal_quality=recorded("c"))
+    first, second = boards([*old, *new, other, made(estimator="none", signal=None)])
+    assert names(second) == ["cnm", "cra"] and {"other", "none"} <= {*names(first)}
+    assert second.differs == ("signal words (bbbbbbbb instead of aaaaaaaa)",)
+
+
+def test_tables_of_one_heading_are_told_apart_from_each_other():
+    words = [made(estimator=e, suite="words", hashes=h) for e, h in (("x", "0123"), ("y", "0123"), ("z", "0923"))]
+    first, second, third = boards([*guesses(), *words])
+    assert second.unlike == 1 and second.differs == ("suite words instead of letters",)
+    assert third.unlike == 2 and third.differs == ("data of q (99999999 instead of 11111111)",)
+    assert "unlike table 2: data of q" in [*tables([first, second, third])][2]
 
 
 def test_a_result_that_looked_at_no_data_stands_beside_those_that_did():
