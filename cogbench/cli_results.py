@@ -67,9 +67,10 @@ def compare(results: tuple[Path, ...], form: str, **how: Any) -> None:
 def leaderboard(places: tuple[Path, ...], sort: str, form: str, out: Path | None) -> None:
     """Rank the results in folders (by default `results`); what may not be compared stands in separate tables."""
     from .leaderboard import boards, notes, read_results, tables
-    from .pages import board_page, save_text
+    from .pages import board_page
     from .report import ranked, render_tables
     from .result import plain
+    from .store import save_text
 
     results, skipped = read_results(places or (Path("results"),))
     found = boards(results, sort)
@@ -94,9 +95,10 @@ def leaderboard(places: tuple[Path, ...], sort: str, form: str, out: Path | None
 @click.option("--figures", type=click.Path(path_type=Path), default=None, help="Write the figures here: svg and csv.")
 def report(file: Path, out: Path | None, figures: Path | None) -> None:
     """Show a result: its scores, where the ranking is right, the similarities and their tree."""
-    from .pages import report_page, save_figures, save_text
+    from .pages import report_page, save_figures
     from .report import whole
     from .result import Result
+    from .store import save_text
 
     result = Result.load(file)
     if out is None and figures is None:

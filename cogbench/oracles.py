@@ -166,7 +166,7 @@ def told(oracle: Oracle) -> list[str]:
 
 def write_table(oracle: Oracle, path: Path) -> None:
     """Write an oracle as csv, as `read_oracle` reads it: a first column `source`, a row `no-transfer` where known."""
-    from .store import write_whole
+    from .store import save_text
 
     matrix = oracle.transfers
     lines = [["source", *matrix.targets]]
@@ -174,7 +174,7 @@ def write_table(oracle: Oracle, path: Path) -> None:
     if oracle.no_transfer is not None:
         named[NO_TRANSFER] = oracle.no_transfer
     lines += [[name, *("" if np.isnan(v) else repr(float(v)) for v in row)] for name, row in named.items()]
-    write_whole(path, "".join(",".join(line) + "\n" for line in lines))
+    save_text(path, "".join(",".join(line) + "\n" for line in lines))
 
 
 def read_oracle(path: Path, *, name: str | None = None, **known: Any) -> Oracle:
@@ -228,7 +228,7 @@ def table_rows(path: Path) -> tuple[list[str], list[list[str]]]:
 
 def write_oracle(oracle: Oracle, path: Path) -> None:
     """Write an oracle's figures and provenance as json, without the per-example scores."""
-    from .store import write_whole
+    from .store import save_text
 
     def rounded(values: Any) -> Any:
         return None if values is None else [[_number(v) for v in row] for row in np.atleast_2d(values)]
@@ -256,7 +256,7 @@ def write_oracle(oracle: Oracle, path: Path) -> None:
         )
         for k, v in record.items()
     )
-    write_whole(path, "{\n" + body + "\n}\n")
+    save_text(path, "{\n" + body + "\n}\n")
 
 
 def _number(value: float) -> float | None:

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from .drawing import Figure, csv_rows, inline, standalone
-from .errors import UnusableData
 from .leaderboard import LOWER_IS_BETTER, Board, Entry, names, notes, written
 from .result import Result
 from .sections import headline, sections
-from .store import writable, write_whole
+from .store import save_text, writable
 
 TEMPLATES = Path(__file__).with_name("templates")
 HELP = {
@@ -60,14 +59,6 @@ def report_page(result: Result) -> str:
     """Return the report of a result as an HTML page."""
     made = sections(result)
     return _filled("report.html", result=result, tiles=headline(result), sections=made, inline=inline)
-
-
-def save_text(path: Path, text: str) -> None:
-    """Write a page or a table; UnusableData where that cannot be."""
-    try:
-        write_whole(path, text if text.endswith("\n") else text + "\n")
-    except OSError as error:
-        raise UnusableData(f"cannot write {str(path)!r}: {error.strerror}; name another file.") from error
 
 
 def save_figures(result: Result, folder: Path) -> list[Path]:

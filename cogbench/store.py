@@ -182,7 +182,15 @@ def writable(folder: Path) -> None:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a text file so that no reader ever sees a part of it."""
+    """Write a text file so that no reader ever sees a part of it.
+
+    A link stays, and the file that it names is written. What is there and is no file, such as a pipe or /dev/stdout,
+    gets the text as it is: put in its place, a file would end it.
+    """
+    if path.exists() and not path.is_file():
+        path.write_text(text, encoding="utf-8")
+        return
+    path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}-{uuid.uuid4().hex[:8]}")
     try:
@@ -190,3 +198,11 @@ def write_whole(path: Path, text: str) -> None:
         os.replace(draft, path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def save_text(path: Path, text: str) -> None:
+    """Write a file that the user named; UnusableData where that cannot be."""
+    try:
+        write_whole(path, text if text.endswith("\n") else text + "\n")
+    except OSError as error:
+        raise UnusableData(f"cannot write {str(path)!r}: {error.strerror}; name another file.") from error

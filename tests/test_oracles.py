@@ -103,6 +103,8 @@ def test_measuring_again_with_other_seeds_merges_and_the_name_is_found(invoke, t
     assert result.oracle.name == "toy-toy" and result.scores.resampled
     assert "toy-toy" in invoke("oracle", "list").stdout
     invoke("oracle", "export", "toy-toy", "--out", tmp_path / "out.csv")
+    refused = invoke("oracle", "export", "toy-toy", "--out", tmp_path)
+    assert refused.exit_code == 3 and "cannot write" in refused.stderr
     np.testing.assert_allclose(read_oracle(tmp_path / "out.csv").transfers.values, found.transfers.values)
 
 

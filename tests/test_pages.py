@@ -1,9 +1,12 @@
 """The pages as text: what stands in them, their size, their files, and what cannot be read or written."""
 
 import csv
+import os
 import re
+import stat
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 from xml.etree import ElementTree
 
 import numpy as np
@@ -12,11 +15,13 @@ from command import cogbench as ask
 from command import line
 from made_results import TASKS, TRUE, made
 
+from cogbench import UnusableData
 from cogbench.drawing import standalone
 from cogbench.figures import against_chance, similarity_map, strips
 from cogbench.leaderboard import boards
 from cogbench.pages import board_page, report_page
 from cogbench.sections import sections
+from cogbench.store import save_text
 from cogbench.taxonomy import tree
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -202,6 +207,37 @@ def test_bad_input_gets_one_line_each(tmp_path):
         ("report", file, "--figures", taken),
     ):
         assert "cannot write" in line(ask(*words), 3)
+
+
+def test_a_link_stays_and_what_it_names_is_written(tmp_path):
+    link = tmp_path / "board.md"
+    (tmp_path / "there").mkdir()
+    link.symlink_to(tmp_path / "there" / "real.md")
+    for text in ("new\n", "newer\n"):
+        save_text(link, text)
+        assert link.is_symlink() and (tmp_path / "there" / "real.md").read_text() == text
+    assert {p.name for p in tmp_path.rglob("*")} == {"board.md", "there", "real.md"}, "no draft is left"
+
+
+def test_a_pipe_is_written_to_and_not_replaced(tmp_path):
+    pipe, link, got = tmp_path / "pipe", tmp_path / "link", []
+    os.mkfifo(pipe)
+    link.symlink_to(pipe)
+
+    def write(path, text, read):
+        reader = Thread(target=lambda: got.append(path.open().read(read)), daemon=True)
+        reader.start()
+        try:
+            save_text(path, text)
+        finally:
+            assert stat.S_ISFIFO(path.stat().st_mode), "who reads it would wait for ever"
+            reader.join()
+
+    write(pipe, "a page", -1)
+    write(link, "another", -1)
+    assert got == ["a page\n", "another\n"] and link.is_symlink()
+    with pytest.raises(UnusableData, match="cannot write '.*pipe': Broken pipe"):
+        write(pipe, "x" * 10**6, 1)
 
 
 @pytest.mark.parametrize("name, form", [("leaderboard.html", "html"), ("leaderboard.md", "markdown")])
