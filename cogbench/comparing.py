@@ -117,10 +117,11 @@ def apart(result: Result) -> Iterator[tuple[str, list[TaskMatrix]]]:
     yield "training seeds", [matrix(rows) for rows in result.by_seed]
     subjects = [of["by_subject"] for of in result.details if "by_subject" in of]  # of each seed
     if subjects:
-        yield (
-            "subjects",
-            [matrix(np.mean([np.array(of[s], np.float64) for of in subjects], axis=0)) for s in subjects[0]],
-        )
+        try:
+            means = [np.mean([np.array(of[s], np.float64) for of in subjects], axis=0) for s in subjects[0]]
+        except (ValueError, TypeError, KeyError, IndexError) as error:  # what an estimator tells is its own affair
+            raise UnusableData(f"{result.estimator}: its by_subject holds no matrix for each subject.") from error
+        yield "subjects", [matrix(mean) for mean in means]
 
 
 def labels(results: Sequence[Result]) -> list[str]:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .errors import MissingData, UnknownName, UnusableData
+from .errors import UnknownName, UnusableData
 from .files import home
 from .ranking import rank
 from .records import Array, Oracle, TaskMatrix
+from .store import readable, save_text
 
 if TYPE_CHECKING:
     from .loading import Parts
@@ -166,8 +167,6 @@ def told(oracle: Oracle) -> list[str]:
 
 def write_table(oracle: Oracle, path: Path) -> None:
     """Write an oracle as csv, as `read_oracle` reads it: a first column `source`, a row `no-transfer` where known."""
-    from .store import save_text
-
     matrix = oracle.transfers
     lines = [["source", *matrix.targets]]
     named = dict(zip(matrix.sources, matrix.values, strict=True))
@@ -213,8 +212,7 @@ def read_oracle(path: Path, *, name: str | None = None, **known: Any) -> Oracle:
 
 def table_rows(path: Path) -> tuple[list[str], list[list[str]]]:
     """Return the first line of a csv or tsv, and its other lines: as long, empty ones left out."""
-    if not path.is_file():
-        raise MissingData(f"no file {str(path)!r}.")
+    readable(path)
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:  # -sig: spreadsheets write a byte order mark
             lines = csv.reader(file, delimiter="\t" if path.suffix == ".tsv" else ",")
@@ -228,7 +226,6 @@ def table_rows(path: Path) -> tuple[list[str], list[list[str]]]:
 
 def write_oracle(oracle: Oracle, path: Path) -> None:
     """Write an oracle's figures and provenance as json, without the per-example scores."""
-    from .store import save_text
 
     def rounded(values: Any) -> Any:
         return None if values is None else [[_number(v) for v in row] for row in np.atleast_2d(values)]
@@ -264,8 +261,7 @@ def _number(value: float) -> float | None:
 
 
 def _from_json(path: Path) -> Oracle:
-    if not path.is_file():
-        raise MissingData(f"no file {str(path)!r}.")
+    readable(path)
     try:
         held = json.loads(path.read_text())
         matrix = TaskMatrix(

@@ -229,7 +229,8 @@ def _targets(result: Result, width: int | None) -> Any:
 
 
 def _true_rank(result: Result, source: str, target: str) -> str:
-    return f" ({result.oracle_ranks[target][source]:g})" if result.oracle_ranks else ""
+    rank = (result.oracle_ranks or {}).get(target, {}).get(source)
+    return "" if rank is None else f" ({rank:g})"
 
 
 def _footer(result: Result) -> list[str]:

@@ -2,6 +2,8 @@
 
 import json
 import math
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -9,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from .errors import MissingData, UnusableData
+from .errors import UnusableData
 from .evaluation import Scores
 from .records import Array, TaskMatrix
 from .reliability import Reliability
-from .store import digest, write_whole
+from .store import digest, readable, write_whole
 
 SCHEMA_VERSION = 1
 
@@ -187,23 +189,24 @@ class Result:
         """Read a result; UnusableData if the file is none, or of a newer schema version."""
         from pydantic import ValidationError
 
-        if not Path(path).is_file():
-            raise MissingData(f"no file {str(path)!r}.")
+        readable(path := Path(path))
         try:
-            held = json.loads(Path(path).read_text(encoding="utf-8"))
+            held = _held(path)
             version = held.get("schema_version")
-        except (ValueError, AttributeError) as error:
-            raise UnusableData(f"{str(path)!r} is no result of cogbench: {error}.") from None
-        if isinstance(version, int) and version > SCHEMA_VERSION:
-            raise UnusableData(
-                f"{str(path)!r} has schema version {version}; this cogbench reads up to {SCHEMA_VERSION}: upgrade it."
-            )
-        try:
-            return _adapter(Result).validate_python(held)
+            if isinstance(version, int) and version > SCHEMA_VERSION:
+                raise UnusableData(
+                    f"{str(path)!r} has schema version {version}; this cogbench reads up to {SCHEMA_VERSION}: "
+                    "upgrade it."
+                )
+            found: Result = _adapter(Result).validate_python(held)
+            fault = next(_faults(found), None)
         except ValidationError as error:
-            raise UnusableData(
-                f"{str(path)!r} is no result of cogbench: {error.errors()[0]['loc']} {error.errors()[0]['msg']}."
-            ) from None
+            fault = _in_words(error.errors()[0])
+        except ValueError as error:
+            fault = str(error)
+        if fault:
+            raise UnusableData(f"{str(path)!r} is no result of cogbench: {fault}.") from None
+        return found
 
     def plain(self) -> dict[str, Any]:
         """Return the result as JSON values."""
@@ -224,6 +227,62 @@ def plain(record: Any) -> Any:
     """Return any record as JSON values: null for what is undefined."""
     kind: Any = type(record)
     return json.loads(_adapter(kind).dump_json(record))
+
+
+def _held(path: Path) -> dict[str, Any]:
+    """Return what a file holds; ValueError says in words why that can be no result."""
+
+    def refuse(constant: str) -> None:
+        raise ValueError(f"it holds {constant}, which is no number")
+
+    try:
+        held = json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
+    except OSError as error:
+        raise UnusableData(f"cannot read {str(path)!r}: {error.strerror}.") from error
+    except UnicodeDecodeError:
+        raise ValueError("it is no text in UTF-8") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(f"it is no JSON from line {error.lineno}, column {error.colno} on") from None
+    except RecursionError:
+        raise ValueError("its lists are nested too deep") from None
+    if not isinstance(held, dict):
+        raise ValueError("it holds no JSON object")
+    if type(held.get("schema_version", 0)) is not int:
+        raise ValueError("its schema_version is no whole number")
+    return held
+
+
+def _in_words(fault: Any) -> str:
+    """Return what pydantic finds, without Python's names of things."""
+    place = " / ".join(map(str, fault["loc"]))
+    if fault["type"] == "missing":
+        return f"it has no {place}"
+    told = re.sub(r" or an instance of \w+|, unable to .*", "", fault["msg"]).replace("dictionary", "JSON object")
+    return f"{place} {told.removeprefix('Input ')}"
+
+
+def _faults(result: Result) -> Iterator[str]:
+    """Yield what its readers cannot do with a record of which each field alone is well."""
+    sources, targets, s = result.sources, result.targets, result.scores
+    if not sources or not targets:
+        yield "it has no sources or no targets"
+    for name, matrix in [("similarity", result.similarity), *(("by_seed", of) for of in result.by_seed)]:
+        if [len(row) for row in matrix] != [len(targets)] * len(sources):
+            yield f"{name} is no table of {len(sources)} sources by {len(targets)} targets"
+    try:
+        _ = result.matrix
+    except UnusableData as error:
+        yield str(error).removesuffix(".")
+    for target in targets:
+        ranked, true = result.ranking.get(target), (result.oracle_ranks or {}).get(target)
+        if ranked is None or not {*ranked} <= {*sources}:
+            yield f"ranking has no sources for {target}, or others than its own"
+        if result.oracle_ranks is not None and not (true and all(1 <= rank <= len(sources) for rank in true.values())):
+            yield f"oracle_ranks has no ranks for {target}, or such as there are not"
+    if s and not (result.oracle and result.oracle_ranks):
+        yield "it has scores and no oracle that they are from"
+    if s and not (s.top_k and s.top_k.keys() <= s.top_k_chance.keys() and "1" in s.regret and "all" in s.ndcg):
+        yield "scores lack top_k, top_k_chance of the same, regret of 1 or ndcg of all"
 
 
 @cache  # made once: it takes longer than reading a result

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from .errors import MissingData, UnusableData
 from .hub import first_line
 from .records import Source
+from .store import readable
 
 TABLES = (".parquet", ".csv", ".tsv", ".jsonl")
 SHARD = re.compile(r".*-\d+-of-(\d+)")
@@ -63,8 +64,7 @@ def read_table(path: Path) -> Rows:
     from pyarrow import json as jsonl
     from pyarrow import parquet
 
-    if not path.is_file():
-        raise MissingData(f"no file {str(path)!r}.")
+    readable(path)
     try:
         ending = path.suffix.lower()
         if ending == ".parquet":

@@ -122,7 +122,7 @@ def _prediction(result: Result) -> Section | None:
         return None
     rows = [
         {"subject": subject, "task": task}
-        | {name: _mean(of[subject][task][held] for of in seeds) for name, held in PREDICTED.items()}
+        | {name: _mean(of.get(subject, {}).get(task, {}).get(held) for of in seeds) for name, held in PREDICTED.items()}
         for subject, of_task in seeds[0].items()
         for task in of_task
     ]

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from .errors import UnusableData
+from .errors import MissingData, UnusableData
 
 log = logging.getLogger("cogbench")
 RECORD = "cell.json"
@@ -179,6 +179,14 @@ def writable(folder: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise UnusableData(f"cannot write to folder {str(folder)!r}: {error.strerror}; name another.") from error
+
+
+def readable(path: Path) -> None:
+    """Raise MissingData unless there is a file to read."""
+    if path.is_dir():
+        raise MissingData(f"{str(path)!r} is a folder; name a file in it.")
+    if not path.is_file():
+        raise MissingData(f"no file {str(path)!r}.")
 
 
 def write_whole(path: Path, text: str) -> None:
