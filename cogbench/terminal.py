@@ -78,16 +78,30 @@ def fitted(
     console, _ = _console(width)
     room = columns(width)
     names, gone = list(dict.fromkeys(name for row in rows for name in row)), list[str]()
-    for name in (None, *spare):
-        if name in names:
+    # A table of long lists is slow to measure: one row of the widest cells is as wide.
+    widest = {name: "x" * max(_width(_cell(row.get(name)), console) for row in rows) for name in names}
+
+    def fits() -> bool:
+        model = table(names, [[widest[name] for name in names]], dense=dense)
+        return bool(console.measure(model, options=console.options.update(width=10_000)).maximum <= room)
+
+    for name in spare:
+        if name in names and not fits():
             names.remove(name)
             gone.append(name)
-        found = table(names, ([_cell(row.get(n)) for n in names] for row in rows), dense=dense)
-        if console.measure(found, options=console.options.update(width=10_000)).maximum <= room:
-            return found, gone
-    for column in found.columns:  # rather names on two lines than figures cut
-        column.no_wrap = False
+    found = table(names, ([_cell(row.get(n)) for n in names] for row in rows), dense=dense)
+    if not fits():
+        for column in found.columns:  # rather names on two lines than figures cut
+            column.no_wrap = False
     return found, gone
+
+
+def _width(cell: Any, console: Any) -> int:
+    from rich.cells import cell_len
+
+    if isinstance(cell, str):
+        return max(map(cell_len, cell.split("\n")))
+    return int(console.measure(cell).maximum)
 
 
 def _cell(value: Any) -> Any:

@@ -6,6 +6,7 @@ from command import cogbench as ask
 from made_results import TRUE, made
 from rich.console import Console
 
+from cogbench import terminal
 from cogbench.leaderboard import boards
 from cogbench.report import ranked, whole
 from cogbench.terminal import COLOURS, Bar, HeatMap, fitted, printed
@@ -89,6 +90,21 @@ def test_columns_that_are_not_among_the_rows_are_named():
 def test_columns_go_in_the_order_of_spare():
     rows = [{"a": "x" * 10, "b": "y" * 10, "c": "z" * 10}]
     assert [fitted(rows, width, ("c", "b"))[1] for width in (40, 25, 12)] == [[], ["c"], ["c", "b"]]
+
+
+def test_a_long_table_is_built_once_whatever_is_left_out(monkeypatch):
+    built, real = [], terminal.table
+
+    def counted(head, rows, **how):
+        rows = [*rows]
+        built.append(len(rows))
+        return real(head, rows, **how)
+
+    monkeypatch.setattr(terminal, "table", counted)
+    rows = [{"a": "日本" * 5, "b": Bar(1, 1, 2, (1, 3), width=22), "c": f"two\nlines {i}"} for i in range(300)]
+    assert fitted(rows, 57, ("c", "b"))[1] == [] and fitted(rows, 56, ("c", "b"))[1] == ["c"]
+    assert fitted(rows, 45, ("c", "b"))[1] == ["c", "b"]
+    assert sum(n for n in built if n > 1) == 900
 
 
 def test_the_commands(tmp_path):
