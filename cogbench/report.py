@@ -15,12 +15,13 @@ from .taxonomy import Node, tree
 from .terminal import Bar, HeatMap, columns, escaped, fitted, printed, table
 
 FORMATS = ("table", "json", "markdown", "latex", "csv")
-# Columns of a leaderboard that a narrow terminal goes without, the first ones first.
 SCALE = "1 to worst"
+# Columns of a leaderboard that a narrow terminal goes without, the first ones first.
 SPARE = (
     *("synthetic", "examples", "seeds", "seconds", "trainings", "spearman", "ndcg", "regret@1", "top-5", "top-4"),
     *("learned", "top-3", "p", "interval", "signal", "backbone", SCALE),
 )
+WHOSE = ("signal", "backbone", "seeds", "examples", "synthetic")  # with the estimator, what a row is of
 
 
 def render(results: Sequence[Result], form: str) -> str:
@@ -76,23 +77,26 @@ def _dense(rows: Sequence[dict[str, Any]]) -> Any:
 def ranked(found: Sequence[Board], width: int | None = None) -> str:
     """Return a leaderboard for the terminal: each row's TRS with its interval as a bar, chance marked.
 
-    A narrow terminal gets fewer columns, and a line that names those left out.
+    A narrow terminal gets fewer columns, and a line that names those left out: none by which rows are told apart.
     """
     parts: list[Any] = []
+    scale = ""
     for board, (title, rows) in zip(found, tables(found).items(), strict=True):
         results = [row for row, entry in zip(rows, board.entries, strict=True) if entry.kind == "result"]
-        same = [name for name in ("seeds", "examples") if len({row[name] for row in results}) < 2]
+        apart = {name for name in WHOSE if len({row.get(name) for row in results}) > 1}
+        same = [name for name in ("seeds", "examples") if name not in apart]
         same += [name for name in rows[0] if not any(row[name] for row in rows)]
         drawn = [
             _with_bar(board, entry, {name: value for name, value in row.items() if name not in same}, columns(width))
             for row, entry in zip(rows, board.entries, strict=True)
         ]
-        shown, gone = fitted(drawn, width, SPARE)
+        shown, gone = fitted(drawn, width, [name for name in SPARE if name not in apart])
         parts += [f"[bold]{escaped(title)}[/]", shown]
         parts += [f"left out for want of width: {', '.join(gone)}; --format csv has all"] * bool(gone)
-    scale = [f"{SCALE}: ● the TRS, ━ its 95 % interval, ┆ chance"] * any(b.chance is not None for b in found)
+        if board.chance is not None and SCALE not in gone:
+            scale = f"{SCALE}: ● the TRS, ━ its 95 % interval, ┆ chance"
     wide = width is None and not sys.stdout.isatty()
-    return printed(*parts, *map(escaped, [*notes(found), *scale]), width=width, wide=wide)
+    return printed(*parts, *map(escaped, filter(None, [*notes(found), scale])), width=width, wide=wide)
 
 
 def _with_bar(board: Board, entry: Entry, row: dict[str, Any], room: int) -> dict[str, Any]:

@@ -45,6 +45,17 @@ def test_a_leaderboard_fits_the_terminal_and_says_what_it_leaves_out(width):
     assert ("●" in text.partition("left out")[0]) == (width > 30)
 
 
+@pytest.mark.parametrize("width", [30, 40, 60])
+def test_what_rows_differ_in_is_shown_at_any_width(width):
+    name = "cra[similarity=spearman,dissimilarity=canberra]"
+    results = [made(m, estimator=name, backbone=f"plm-{i}", signal=f"eyes-{i}") for i, m in enumerate(GUESSES)]
+    text = ranked(boards(results), width)
+    assert widest(text) <= width
+    assert all(f"plm-{i}" in text and f"eyes-{i}" in text for i in range(5)) or width == 30
+    left_out = " ".join(text.split()).partition("left out for want of width: ")[2].partition(";")[0].split(", ")
+    assert "1 to worst" in left_out and not {"backbone", "signal"} & {*left_out}
+
+
 def test_a_file_gets_all_columns():
     text = ranked(boards([made()]))
     assert "spearman" in text and "left out" not in text
