@@ -48,26 +48,36 @@ def grid(rows: Sequence[dict[str, Any]], form: str) -> str:
         return printed(table([*rows[0]] if rows else [], ([_text(v) for v in row.values()] for row in rows)))
     from tabulate import tabulate
 
-    shown = [{k: _text(v) for k, v in row.items()} for row in rows]
-    return tabulate(
-        shown, headers="keys", tablefmt="github" if form == "markdown" else "latex_booktabs", disable_numparse=True
-    )
+    write, style = (_in_markdown, "github") if form == "markdown" else (str, "latex_booktabs")
+    shown = [{write(k): write(_text(v)) for k, v in row.items()} for row in rows]
+    return tabulate(shown, headers="keys", tablefmt=style, disable_numparse=True)
+
+
+def _in_markdown(text: str) -> str:
+    """Return a text of which markdown takes nothing for a tag, an entity or the end of a cell."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
 
 
 def render_tables(named: Mapping[str, Sequence[dict[str, Any]]], form: str, told: Sequence[str]) -> str:
     """Return titled tables and the notes under them; csv is one table whose first column has the titles.
 
-    For a terminal they are as wide as they need to be: a figure that is cut misleads.
+    For a terminal they are as wide as they need to be: a figure that is cut misleads. In a paper they go without
+    columns in which nothing stands.
     """
     if form == "csv":
         return grid([{"table": title, **row} for title, rows in named.items() for row in rows], form)
     if form == "table":
         blocks = [part for title, rows in named.items() for part in (f"[bold]{escaped(title)}[/]", _dense(rows))]
         return printed(*blocks, *map(escaped, told), wide=True)
-    title_of, note_of = ("**{}**\n", "- {}") if form == "markdown" else ("% {}", "% {}")
-    parts = [f"{title_of.format(title)}\n{grid(rows, form)}" for title, rows in named.items()]
-    under = ["\n".join(map(note_of.format, told))] if told else []
+    write, title_of, note_of = (_in_markdown, "**{}**\n", "- {}") if form == "markdown" else (str, "% {}", "% {}")
+    parts = [f"{title_of.format(write(title))}\n{grid(_without_empty(rows), form)}" for title, rows in named.items()]
+    under = ["\n".join(note_of.format(write(note)) for note in told)] if told else []
     return "\n\n".join([*parts, *under])
+
+
+def _without_empty(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    used = {name for row in rows for name, value in row.items() if _text(value)}
+    return [{name: value for name, value in row.items() if name in used} for row in rows]
 
 
 def _dense(rows: Sequence[dict[str, Any]]) -> Any:

@@ -13,6 +13,7 @@ from made_results import TRUE, made, recorded
 
 from cogbench import MissingData, UnknownName
 from cogbench.leaderboard import boards, notes, read_results, tables
+from cogbench.report import render
 
 RANDOM = np.random.default_rng(1).random((6, 4, 4))
 
@@ -165,6 +166,23 @@ def test_the_command(tmp_path, monkeypatch):
     assert len(rows) == 13 and {row["table"][:2] for row in rows} == {"1.", "2."}
     assert "| perfect" in ask("leaderboard", "--format", "markdown", "--sort", "ndcg").stdout
     assert "\\toprule" in ask("leaderboard", "--format", "latex").stdout
+
+
+def test_names_are_text_in_markdown_too(tmp_path):
+    made(estimator="<script>", backbone="a|b", suite="p & <b>").save(tmp_path)
+    text = ask("leaderboard", tmp_path, "--format", "markdown").stdout
+    assert "<" not in text and "&lt;script>" in text and "suite p &amp; &lt;b>" in text
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    assert "a\\|b" in rows[2] and len({row.replace("\\|", "").count("|") for row in rows}) == 1
+    assert "&lt;script>" in render([made(estimator="<script>")], "markdown")
+
+
+@pytest.mark.parametrize("form", ["markdown", "latex"])
+def test_a_table_for_a_paper_has_no_empty_columns(tmp_path, form):
+    made(signal=None, data=False).save(tmp_path)
+    head = next(line for line in ask("leaderboard", tmp_path, "--format", form).stdout.splitlines() if "place" in line)
+    assert "trainings" in head and not {"signal", "examples"} & {*head.replace("&", " ").split()}
+    assert "signal,trs" in ask("leaderboard", tmp_path, "--format", "csv").stdout, "machines want them all"
 
 
 def test_bad_input_gets_one_line(tmp_path, monkeypatch):
