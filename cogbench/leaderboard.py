@@ -18,10 +18,11 @@ LOWER_IS_BETTER = ("trs", "p", "regret@1")
 class Entry:
     """One row: a result, or a baseline (`kind`); what a baseline does not have is None.
 
-    `place` counts from 1 and goes by TRS whatever the rows are sorted by; baselines have none. `scores` has trs, p,
-    top-k, regret@1, ndcg (over all sources) and spearman. `tied` tells that another result has the same place;
-    `trainings` are those of its tasks, over all `seeds`, with at most `examples` each; `seconds` is what the run took
-    that wrote it, which is little where `cached` trainings and other cells stood in the store.
+    `place` counts from 1 and goes by TRS whatever the rows are sorted by; baselines have none, nor have results that
+    know the oracle's data. `scores` has trs, p, top-k, regret@1, ndcg (over all sources) and spearman. `tied` tells
+    that another result has the same place; `trainings` are those of its tasks, over all `seeds`, with at most
+    `examples` each; `seconds` is what the run took that wrote it, which is little where `cached` trainings and other
+    cells stood in the store.
     """
 
     place: int | None
@@ -201,8 +202,11 @@ def _board(group: _Group, sort: str) -> Board:
 
 
 def _places(results: Sequence[Result], resolution: float) -> dict[str, int]:
-    """Return the place of each scored result: a new one begins a resolution above the first TRS of the last one."""
-    scored = sorted((r.scores.trs, r.file_name) for r in results if r.scores)
+    """Return the places: a new one begins a resolution above the first TRS of the last one.
+
+    What knows the oracle's data runs beside the others and takes nobody's place.
+    """
+    scored = sorted((r.scores.trs, r.file_name) for r in results if r.scores and not r.uses_oracle)
     found: dict[str, int] = {}
     place, first = 0, float("-inf")
     for i, (trs, name) in enumerate(scored, 1):
@@ -240,8 +244,9 @@ def _entry(result: Result, place: int | None, counts: Counter[int]) -> Entry:
 
 
 def _baselines(results: Sequence[Result]) -> list[Entry]:
-    """Return a row for each baseline; of random choice, the expected top-k is known too."""
-    known = {name: trs for r in results for name, trs in r.baselines.items()}
+    """Return a row for each baseline that is no result itself; of random choice, the expected top-k is known too."""
+    ran = {r.estimator for r in results}
+    known = {name: trs for r in results for name, trs in r.baselines.items() if name not in ran}
     tops = {f"top-{k}": v for r in results if r.scores for k, v in r.scores.top_k_chance.items()}
     found = []
     for name, trs in known.items():
@@ -349,8 +354,15 @@ def notes(found: Sequence[Board]) -> list[str]:
             "places go by TRS; rows share one if they lie nearer to its first than what the oracle tells apart: "
             + ", ".join(apart)
         )
+    drawn = [
+        f"{board.chance:.2f} in table {i}"
+        for i, board in enumerate(found, 1)
+        if board.chance is not None and not any(e.kind == "baseline" and e.estimator == "random" for e in board.entries)
+    ]
+    if drawn:
+        told.append(f"random is one draw; the mean of all draws has TRS {', '.join(drawn)}")
     if any(entry.uses_oracle for board in found for entry in board.entries):
-        told.append("† knows the data of the oracle that scores it")
+        told.append("† knows the data of the oracle that scores it: it has no place, compare it with popularity")
     if any(entry.synthetic for board in found for entry in board.entries):
         told.append("synthetic: made by a generator")
     return told

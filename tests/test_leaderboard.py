@@ -66,6 +66,24 @@ def test_baselines_are_rows_without_a_place():
     assert {"random (baseline)", "popularity† (baseline)"} <= {row["estimator"] for row in rows}
 
 
+def test_a_baseline_that_was_run_has_one_row():
+    (board,) = boards([*guesses(), made(TRUE, estimator="popularity", uses_oracle=True)])
+    assert names(board, "baseline") == ["random"] and names(board).count("popularity") == 1
+    (board,) = boards([*guesses(), made(estimator="random")])
+    assert names(board, "baseline") == ["popularity"]
+    assert "random is one draw; the mean of all draws has TRS 2.00 in table 1" in notes([board])
+
+
+def test_who_knows_the_oracle_takes_nobodys_place():
+    (before,) = boards(guesses())
+    (after,) = boards([*guesses(), *(made(TRUE, estimator=e, uses_oracle=True) for e in ("ahp", "other-plm"))])
+    known = [e for e in after.entries if e.kind == "result" and e.uses_oracle]
+    assert len(known) == 2 and all(e.place is None and not e.tied and e.scores["trs"] == 1 for e in known)
+    assert {e.estimator: (e.place, e.tied) for e in before.entries} == {
+        e.estimator: (e.place, e.tied) for e in after.entries if e not in known
+    }
+
+
 def test_estimators_that_used_the_oracle_are_marked():
     (board,) = boards([*guesses(), made(TRUE, estimator="ahp", uses_oracle=True)])
     (rows,) = tables([board]).values()
