@@ -7,7 +7,9 @@ import click
 
 from . import cli_options as option
 from .cli_options import as_text, complete, formats, print_json, say, say_wrote
+from .errors import UnknownName
 
+PAGE = (".html", ".htm")
 GAINS = ("rank", "linear", "linear_minmax", "exp_fraction", "exp_percent")
 
 
@@ -76,7 +78,7 @@ def leaderboard(places: tuple[Path, ...], sort: str, form: str, out: Path | None
     found = boards(results, sort)
     for line in skipped:
         say(line)
-    if form == "html" or (form == "table" and out is not None and out.suffix in (".html", ".htm")):
+    if form == "html" or (form == "table" and out is not None and out.suffix.lower() in PAGE):
         text = board_page(found, sort)
     elif form == "json":
         text = as_text([plain(board) for board in found])
@@ -100,6 +102,8 @@ def report(file: Path, out: Path | None, figures: Path | None) -> None:
     from .result import Result
     from .store import save_text
 
+    if out is not None and out.suffix.lower() not in ("", *PAGE):
+        raise UnknownName(f"{str(out)!r}: a report is a page; name a file that ends in {' or '.join(PAGE)}.")
     result = Result.load(file)
     if out is None and figures is None:
         click.echo(whole(result))

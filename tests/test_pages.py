@@ -240,6 +240,17 @@ def test_a_pipe_is_written_to_and_not_replaced(tmp_path):
         write(pipe, "x" * 10**6, 1)
 
 
+def test_a_report_is_written_into_a_page_and_nothing_else(tmp_path):
+    file = made().save(tmp_path / "results")
+    for name in ("r.pdf", "r.md"):
+        assert "a report is a page; name a file that ends in .html" in line(
+            ask("report", file, "--out", tmp_path / name), 2
+        )
+        assert not (tmp_path / name).exists()
+    for name in ("r.HTML", "r.htm", "r"):
+        assert ask("report", file, "--out", tmp_path / name).exit_code == 0
+
+
 @pytest.mark.parametrize("name, form", [("leaderboard.html", "html"), ("leaderboard.md", "markdown")])
 def test_the_leaderboard_in_docs_is_that_of_its_results(name, form):
     found = ask("leaderboard", DOCS / "results", "--format", form)
