@@ -14,7 +14,8 @@ import numpy as np
 from .records import Array
 
 # A page gives these colours its own values, light and dark; a file keeps them, on white.
-INK, MUTED, ACCENT, SOFT = "#1b1c21", "#5d616c", "#0b5cad", "#c9ced8"
+INK, MUTED, ACCENT, SOFT, CARD = "#1b1c21", "#5d616c", "#0b5cad", "#c9ced8", "#f6f7f9"
+PAGE = "#fffffe"  # white, and not that of the figures on dark cells
 MAP = "YlGnBu"  # told apart by the colour-blind and in grey print; dark is more alike, or better
 LETTERS = 32  # of a name; the rest is cut
 FONTS = "'DejaVu Sans', Verdana, sans-serif"  # as wide as what matplotlib measures with
@@ -80,14 +81,23 @@ def cells(
     *,
     upright: bool = False,
     first_on_top: bool = False,
+    there: Array | None = None,
 ) -> None:
-    """Draw coloured cells, their row and column names, and the scale at the right edge."""
+    """Draw coloured cells, their row and column names, and the scale at the right edge.
+
+    A name with itself has the colour of a card, and what is not known is hatched: neither looks like a value. Only
+    the cells that are `there`, of the shape of `values`, are drawn.
+    """
     low, high = _ends(values)
     many = values.size > 2000  # that many paths are megabytes
     edges = [np.arange(n + 1) - 0.5 for n in values.shape[::-1]]
-    style = {"rasterized": True} if many else {"edgecolors": "white", "linewidth": 1}
+    style = {"rasterized": True} if many else {"edgecolors": PAGE, "linewidth": 1}
     shade = f"{MAP}_r" if first_on_top else MAP
     drawn = axes.pcolormesh(*edges, np.ma.masked_invalid(values), cmap=shade, vmin=low, vmax=high, **style)
+    same = np.equal.outer(np.array(names[0], object), np.array(names[1], object)).astype(bool)
+    missing = ~np.isfinite(values) & (True if there is None else there)
+    _empty(axes, missing & same, edgecolor=PAGE, facecolor=CARD)
+    _empty(axes, missing & ~same, edgecolor=SOFT, facecolor=PAGE, hatch="////")
     axes.set(ylim=(len(values) - 0.5, -0.5))
     axes.set_xticks(range(values.shape[1]), [short(name) for name in names[1]], rotation=0 if upright else 90)
     axes.set_yticks(range(values.shape[0]), [short(name) for name in names[0]])
@@ -101,10 +111,32 @@ def cells(
     if first_on_top:
         scale.invert_yaxis()
         scale.set_yticks(sorted({1, round(high)}))
+    elif constant(values):
+        scale.set_yticks([(low + high) / 2])
+        what += ", all equal"
     else:
         scale.locator_params(axis="y", nbins=5)
     scale.tick_params(colors=INK, labelsize=10, length=0)
     scale.set_ylabel(what, size=10, color=MUTED)
+
+
+def _empty(axes: Any, where: Array, **style: Any) -> None:
+    """Draw cells without a value, as one path."""
+    from matplotlib.patches import PathPatch
+    from matplotlib.path import Path
+
+    squares = [
+        Path([(j - 0.5, i - 0.5), (j + 0.5, i - 0.5), (j + 0.5, i + 0.5), (j - 0.5, i + 0.5), (j - 0.5, i - 0.5)])
+        for i, j in np.argwhere(where)
+    ]
+    if squares:
+        axes.add_patch(PathPatch(Path.make_compound_path(*squares), linewidth=1, **style))
+
+
+def constant(values: Array) -> bool:
+    """Whether all values that are known are the same."""
+    known = values[np.isfinite(values)]
+    return len(known) > 0 and bool(known.min() == known.max())
 
 
 def numbers(axes: Any, values: Array, write: Callable[[float], str], size: int = 9) -> None:
@@ -148,9 +180,10 @@ def longest(names: Sequence[str] | dict[str, Any]) -> int:
 
 
 def short(name: str, most: int = 0) -> str:
-    """Return a name as figures show it; the numbers beside them have it whole."""
+    """Return a name as figures show it: long ones often differ at the end alone; the numbers beside have it whole."""
     most = most or LETTERS
-    return name if len(name) <= most else f"{name[: most - 1]}…"
+    end = most // 2
+    return name if len(name) <= most else f"{name[: most - 1 - end]}…{name[-end:]}"
 
 
 def number(value: float) -> float | None:
@@ -163,9 +196,9 @@ def inline(figure: Figure) -> str:
     svg = re.sub(r"\s+", " ", figure.svg[figure.svg.index("<svg") :])
     svg = re.sub(r'<g id="[^"]*"', "<g", svg)
     svg = re.sub(r"<style.*?</style>", "", svg)
-    for colour, name in {INK: "ink", MUTED: "muted", ACCENT: "accent", SOFT: "soft"}.items():
+    names = {INK: "ink", MUTED: "muted", ACCENT: "accent", SOFT: "soft", CARD: "card", PAGE: "page"}
+    for colour, name in names.items():
         svg = svg.replace(colour, f"var(--{name})")
-    svg = svg.replace("stroke: #ffffff", "stroke: var(--page)")  # the lines between cells
     head, body = svg.split(">", 1)
     box = re.search(r'viewBox="[^"]*"', head)
     return f'<svg {box[0] if box else ""} width="{figure.width}" aria-hidden="true">{body}'

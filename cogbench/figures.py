@@ -9,6 +9,7 @@ from .drawing import (
     ACCENT,
     INK,
     MUTED,
+    PAGE,
     SOFT,
     Canvas,
     Figure,
@@ -79,7 +80,8 @@ def strips(result: Result) -> Figure:
     plot = Canvas(left + wide * most + 100, 44 + high * len(values) + 10)
     axes = plot.axes(left, 44, wide * most, high * len(values))
     places = [str(i) for i in range(1, most + 1)]
-    cells(plot, axes, values, (result.targets, places), "true rank", upright=True, first_on_top=True)
+    there = np.array([[i < len(result.ranking[t]) for i in range(most)] for t in result.targets])
+    cells(plot, axes, values, (result.targets, places), "true rank", upright=True, first_on_top=True, there=there)
     axes.set_xlabel("place in the predicted order", labelpad=6)
     axes.xaxis.set_label_position("top")
     for row in rows if named else ():
@@ -113,17 +115,19 @@ def against_chance(result: Result) -> Figure:
     plot = Canvas(left + 460, 150 + deep + 52)
     law, below = plot.axes(left, 10, 440, 140), plot.axes(left, 158, 440, deep)
     limits = (0.5, float(np.nanmax(true.ranks)) + 0.5)
-    reached = grid <= s.trs + 1e-9
-    width = 1 / len(result.targets)
-    law.bar(grid[~reached], whole[~reached], width=width, color=SOFT)
-    law.bar(grid[reached], whole[reached], width=width, color=ACCENT)
+    edges = np.append(grid, grid[-1] + grid[1]) - grid[1] / 2
+    reached = int((grid <= s.trs + 1e-9).sum())
+    # One path each: between the edges of bars the page would show as stripes.
+    law.stairs(whole[reached:], edges[reached:], fill=True, color=SOFT, linewidth=0)
+    law.stairs(whole[:reached], edges[: reached + 1], fill=True, color=ACCENT, linewidth=0)
     law.set(xlim=limits, xticks=[], yticks=[], ylabel="random choices")
     for i, (name, (trs, interval)) in enumerate(points.items()):
         colour = ACCENT if name == result.estimator else MUTED
         if interval:
             below.plot(interval, (i, i), color=colour, linewidth=3, solid_capstyle="butt")
         below.plot(trs, i, "o" if interval else "D", color=colour, markersize=9 if interval else 6)
-        below.annotate(f"{trs:.2f}", (trs, i), (9, 4), textcoords="offset points", fontsize=10, color=INK)
+        halo = {"facecolor": PAGE, "edgecolor": "none", "pad": 0.8}  # no line runs through the figure
+        below.annotate(f"{trs:.2f}", (trs, i), (9, 5), textcoords="offset points", fontsize=10, color=INK, bbox=halo)
     below.set(
         xlim=limits, ylim=(len(points) - 0.3, -0.8), xlabel="TRS: mean true rank of the predicted best, 1 is best"
     )
@@ -134,6 +138,7 @@ def against_chance(result: Result) -> Figure:
         axes.spines[["top", "right", "left"]].set_visible(False)
         axes.tick_params(left=False)
         axes.axvline(s.trs_chance, color=MUTED, linewidth=1, linestyle=(0, (3, 3)))
+    law.lines[-1].set(color=INK, zorder=3)  # it runs over the bars
     rows: list[dict[str, Any]] = [
         {"series": name, "trs": trs, "low": i[0] if i else None, "high": i[1] if i else None, "probability": None}
         for name, (trs, i) in points.items()
@@ -224,6 +229,8 @@ def _extremes(rows: Sequence[dict[str, Any]]) -> str:
     if not known:
         return "No similarity is known."
     least, most = known[0], known[-1]
+    if least["similarity"] == most["similarity"]:
+        return f"All similarities are {most['similarity']:.4g}."
     return (
         "; ".join(
             f"{what} {r['source']} for {r['target']}, {r['similarity']:.4g}"

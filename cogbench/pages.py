@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .drawing import Figure, csv_rows, inline, standalone
+from .evaluation import TOP_M
 from .leaderboard import LOWER_IS_BETTER, Board, Entry, names, notes, written
 from .result import Result
 from .sections import headline, sections
@@ -19,8 +20,10 @@ TEMPLATES = Path(__file__).with_name("templates")
 HELP = {
     "place": "by TRS; shared (=) where the oracle cannot tell the rows apart",
     "TRS": "mean true rank of the predicted best source, 1 is perfect",
-    "95 % interval": "of the TRS, by a bootstrap over targets; the upright line is chance",
+    "95 % interval": "of the TRS, by a bootstrap over targets; the bar's scale goes from 1 to the number of sources "
+    "that a target can choose from, the upright line is chance",
     "p": "probability that random choices are as good",
+    "top-k": f"share of the k predicted best sources that are among the oracle's best {TOP_M}",
     "regret@1": "percent lost against the truly best source",
     "ndcg": "normalised discounted cumulative gain of the whole ranking",
     "spearman": "rank correlation with the oracle's ranking",
@@ -52,7 +55,11 @@ def board_page(found: Sequence[Board], sort: str = "trs") -> str:
     shown = [_board(board, i, sort) for i, board in enumerate(found, 1)]
     backbones = sorted({e.backbone for board in found for e in board.entries if e.backbone})
     oracles = list(dict.fromkeys(board["oracle"] for board in shown))
-    return _filled("board.html", boards=shown, backbones=backbones, oracles=oracles, notes=notes(found))
+    used = {_meant(head["name"]) for board in shown for head in board["heads"]}
+    meanings = [(name, told) for name, told in HELP.items() if name in used]
+    return _filled(
+        "board.html", boards=shown, backbones=backbones, oracles=oracles, notes=notes(found), meanings=meanings
+    )
 
 
 def report_page(result: Result) -> str:
@@ -110,7 +117,7 @@ def _board(board: Board, number: int, sort: str) -> dict[str, Any]:
     heads = [
         {
             "name": name,
-            "help": HELP.get(name, ""),
+            "help": HELP.get(_meant(name), ""),
             "text": name in TEXTS,
             "falls": name not in (*TEXTS, *LOWER_IS_BETTER, "TRS", "place", "95 % interval", "seconds", "trainings"),
             "sorted": name.lower() == sort,
@@ -129,10 +136,8 @@ def _columns(board: Board) -> list[Column]:
     found = [
         Column("place", lambda e: "" if e.place is None else f"{e.place}{'=' if e.tied else ''}"),
         Column("estimator", lambda e: e.estimator),
-        Column("backbone", lambda e: e.backbone or ""),
-        Column("signal", lambda e: e.signal or ""),
     ]
-    if "trs" in scores:
+    if "trs" in scores:  # on a narrow screen one sees these without scrolling
         found += [
             _score("TRS", "trs"),
             Column(
@@ -141,6 +146,7 @@ def _columns(board: Board) -> list[Column]:
                 lambda e: e.interval[0] if e.interval else None,
             ),
         ]
+    found += [Column("backbone", lambda e: e.backbone or ""), Column("signal", lambda e: e.signal or "")]
     found += [_score(name, name) for name in scores if name != "trs"]
     found += [_count(name) for name in ("seeds", "examples") if len({getattr(e, name) for e in results}) > 1]
     found += [
@@ -164,6 +170,11 @@ def _count(name: str) -> Column:
         return getattr(entry, name) or (inf if entry.kind == "result" else None)
 
     return Column(name, lambda e: {None: "", inf: "all"}.get(number(e), _text(number(e))), number)
+
+
+def _meant(column: str) -> str:
+    """Return what HELP calls a column."""
+    return "top-k" if column.startswith("top-") else column
 
 
 def _text(value: Any) -> str:

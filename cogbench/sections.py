@@ -91,7 +91,11 @@ def _similarity(result: Result) -> Section | None:
     try:
         found = tree(matrix)
     except UnusableData as error:
-        return Section("similarity", "Similarity of tasks", (f"No tree: {error}",), similarity_map(matrix, None))
+        told = [
+            f"No tree: {error}",
+            *["Hatched cells have no estimate."] * bool((np.isnan(matrix.values) & ~matrix.same).any()),
+        ]
+        return Section("similarity", "Similarity of tasks", tuple(told), similarity_map(matrix, None))
     text = ("Rows are sources, columns targets, in the order of the tree beside them.", *map(_sentence, found.notes))
     return Section("similarity", "Similarity of tasks", text, similarity_map(matrix, found.root))
 

@@ -15,8 +15,8 @@ from command import cogbench as ask
 from command import line
 from made_results import TASKS, TRUE, made
 
-from cogbench import UnusableData
-from cogbench.drawing import standalone
+from cogbench import TaskMatrix, UnusableData
+from cogbench.drawing import LETTERS, inline, short, standalone
 from cogbench.figures import against_chance, similarity_map, strips
 from cogbench.leaderboard import boards
 from cogbench.pages import board_page, report_page
@@ -141,6 +141,47 @@ def test_the_heat_map_has_the_order_of_the_tree_and_its_numbers():
     assert list(dict.fromkeys(row["source"] for row in figure.rows)) == list(root.tasks)
     found = {(row["source"], row["target"]): row["similarity"] for row in figure.rows}
     assert len(found) == 12 and found["p", "s"] == 0.9 and "Most similar" in figure.alt
+
+
+def test_cells_without_a_value_look_like_none():
+    missing, same = TRUE.copy(), TaskMatrix.square(TASKS, np.full((4, 4), 0.5))
+    missing[0, 1] = np.nan
+    known, unknown = (similarity_map(made(m).matrix, None) for m in (TRUE, missing))
+    assert "var(--card)" in inline(known) and "<pattern" not in known.svg
+    assert "<pattern" in unknown.svg and "Hatched cells have no estimate." in report_page(made(missing))
+    constant = similarity_map(same, None)
+    assert "similarity, all equal" in constant.svg and "All similarities are 0.5." in constant.alt
+    assert len(re.findall(r">0\.[0-9]+<", constant.svg)) == 12 + 1, "of the scale one tick"
+
+
+def test_a_place_that_no_source_has_is_no_unknown_rank():
+    result = made()
+    ranking = {**result.ranking, "p": result.ranking["p"][:2]}
+    assert "<pattern" not in strips(replace(result, ranking=ranking)).svg
+    lost = {**result.oracle_ranks, "p": {}}
+    assert "<pattern" in strips(replace(result, oracle_ranks=lost)).svg
+
+
+def test_long_names_that_differ_at_the_end_stay_apart():
+    names = [f"a-rather-long-name-of-a-task-of-the-suite-{i}" for i in range(3)]
+    assert len({short(name) for name in names}) == 3 and len(short(names[0])) == LETTERS
+    assert short(names[0], 11) == "a-rat…ite-0" and short("short", 5) == "short"
+
+
+def test_the_chance_distribution_is_drawn_without_seams():
+    figure = inline(against_chance(made(GUESSES[0])))
+    law = [style for style in re.findall(r'style="([^"]*)"', figure) if style.startswith("fill: var(--")]
+    assert sum("accent" in style or "soft" in style for style in law) <= 3, "a path for each colour, and a dot"
+    assert "fill: var(--page)" in figure, "no line runs through the figures"
+
+
+def test_the_columns_are_explained_on_demand():
+    page = board_page(boards([made()]))
+    told = page.partition("What the columns mean")[2]
+    assert "<details open" not in page and "top-k" in told and "oracle&#39;s best 6" in told
+    assert "from 1 to the number of sources" in told and "examples" not in told
+    heads = re.findall(r"<th [^>]*>([^<]+)</th>", page.partition("<tbody>")[0])
+    assert heads[:5] == ["place", "estimator", "TRS", "95 % interval", "backbone"]
 
 
 def test_strips_have_the_predicted_order_and_the_true_ranks():

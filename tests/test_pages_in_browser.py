@@ -59,6 +59,7 @@ def pages(tmp_path_factory):
         "board": board_page(boards(results)),
         "report": report_page(full),
         "unscored": report_page(made(oracle=None, estimator=NASTY)),
+        "long": board_page(boards([made(estimator=f"cra[draw={i}]") for i in range(60)])),
     }.items():
         (folder / f"{name}.html").write_text(text, encoding="utf-8")
     return folder
@@ -230,6 +231,45 @@ def test_figures_are_drawn_in_the_colours_of_the_scheme(visit):
         assert all(alt.get_attribute("aria-label") for alt in page.locator("figure [role=img]").all())
         inks.add(page.evaluate("getComputedStyle(document.querySelector('figure svg text')).fill"))
     assert len(inks) == 2
+
+
+def test_figures_fit_a_narrow_screen(visit):
+    page = visit("report", 375)
+    widths = page.evaluate("[...document.querySelectorAll('figure svg')].map((e) => e.getBoundingClientRect().width)")
+    assert len(widths) == 5 and max(widths) <= 375 - 32
+
+
+@WIDTHS
+def test_the_score_stands_beside_the_estimator(visit, width):
+    page = visit("board", width)
+    right = "(e) => e.getBoundingClientRect().right"
+    assert page.get_by_role("columnheader", name="95 % interval").first.evaluate(right) <= width
+    wide = page.locator("tbody th").first.evaluate("(e) => e.offsetWidth")
+    assert wide >= 18 * 16 if width > 640 else wide < 150
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_the_head_of_a_long_table_stays_in_sight(visit, script):
+    page = visit("long", java_script_enabled=script)
+    box, head = page.locator(".scroll").first, page.get_by_role("columnheader", name="spearman")
+    box.hover()
+    page.mouse.wheel(0, 600)
+    page.wait_for_function("document.querySelector('.scroll').scrollTop > 300")
+    assert box.bounding_box()["height"] <= 0.8 * 900
+    assert head.bounding_box()["y"] == pytest.approx(box.bounding_box()["y"], abs=1)
+    page.emulate_media(media="print")
+    assert box.bounding_box()["height"] > 60 * 10, "all rows are printed"
+
+
+@PAGES
+def test_what_is_folded_is_printed(visit, name):
+    page = visit(name)
+    page.emulate_media(media="print")
+    folded = page.locator("details")
+    assert folded.count() and page.locator("details[open]").count() == 0
+    for part in folded.all():
+        assert part.locator("summary").bounding_box()["height"] > 10
+        assert part.locator(":scope > :not(summary)").first.bounding_box()["height"] > 10
 
 
 def test_the_provenance_is_folded_and_opens(visit):
