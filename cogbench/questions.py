@@ -124,23 +124,29 @@ def questions(
     return asked
 
 
-def with_members(parts: Parts, estimator: Estimator, sets: Sequence[str] = ()) -> Estimator:
+def with_members(
+    parts: Parts, estimator: Estimator, sets: Sequence[str] = (), above: tuple[Estimator, ...] = ()
+) -> Estimator:
     """Return an estimator with the installed estimators in place of the names in its field `members`, if it has one.
 
-    They have the options that `sets` gives to estimators of their names.
+    They have the options that `sets` gives to estimators of their names; `above` are those that it is a member of.
 
     Raises
     ------
     UnknownName
         If no installed estimator bears such a name.
     UnusableData
-        If an option of one is given several values.
+        If an option of one is given several values, or one is a member of itself.
     """
     members = getattr(estimator, "members", ())
     if not isinstance(members, tuple) or not any(isinstance(m, str) for m in members):
         return estimator
+    if estimator in above:
+        raise UnusableData(f"estimator {estimator.name!r} is a member of itself: name others in its members.")
+    above = (*above, estimator)
     named = (
-        with_members(parts, single(parts, "estimator", m, sets), sets) if isinstance(m, str) else m for m in members
+        with_members(parts, single(parts, "estimator", m, sets), sets, above) if isinstance(m, str) else m
+        for m in members
     )
     return replace(estimator, members=tuple(named))  # type: ignore[type-var]
 

@@ -32,7 +32,7 @@ def varied(part: Any, sets: Iterable[str]) -> list[Any]:
         path, values = split(text)
         if path.startswith(f"{part.name}."):
             option = path.removeprefix(f"{part.name}.").split(".")
-            found = [_replaced(p, option, v) for p, v in product(found, values)]
+            found = [_replaced(p, part.name, option, v) for p, v in product(found, values)]
     return found
 
 
@@ -54,29 +54,30 @@ def split(text: str) -> tuple[str, list[str]]:
     return path, values.split(",")
 
 
-def _replaced(part: Any, option: Sequence[str], text: str) -> Any:
+def _replaced(part: Any, path: str, option: Sequence[str], text: str) -> Any:
+    """Return the part, which `path` names as it was typed: a member need not have a name of its own."""
     name, *rest = option
     known = options(part)
     if name not in known:
-        raise UnknownName.of(f"option of {part.name!r}", name, known, there="Options")
+        raise UnknownName.of(f"option of {path!r}", name, known, there="Options")
     if rest:
         if not dataclasses.is_dataclass(known[name]):
             raise UnknownName.of(
-                f"member of {part.name!r}",
+                f"member of {path!r}",
                 name,
                 [k for k, v in known.items() if dataclasses.is_dataclass(v)],
                 there="Members",
             )
-        return with_option(part, name, _replaced(known[name], rest, text))
+        return with_option(part, name, _replaced(known[name], f"{path}.{name}", rest, text))
     if dataclasses.is_dataclass(known[name]):
         first = next(iter(options(known[name])), "OPTION")
         raise UnusableData(
-            f"{part.name}.{name}={text}: a member's options are set one by one, as {part.name}.{name}.{first}=VALUE."
+            f"{path}.{name}={text}: a member's options are set one by one, as {path}.{name}.{first}=VALUE."
         )
-    return with_option(part, name, _typed(part, name, text))
+    return with_option(part, name, _typed(part, path, name, text))
 
 
-def _typed(part: Any, name: str, text: str) -> Any:
+def _typed(part: Any, path: str, name: str, text: str) -> Any:
     from pydantic import TypeAdapter, ValidationError
 
     hints = get_type_hints(type(part))
@@ -88,4 +89,4 @@ def _typed(part: Any, name: str, text: str) -> Any:
             return TypeAdapter(hint).validate_python(attempt)
         except ValidationError as error:
             problem = error.errors()[0]["msg"]
-    raise UnusableData(f"{part.name}.{name}={text}: {problem[0].lower()}{problem[1:]}.")
+    raise UnusableData(f"{path}.{name}={text}: {problem[0].lower()}{problem[1:]}.")

@@ -76,6 +76,16 @@ def test_an_unknown_member_lists_the_near_ones(parts):
         with_members(parts, Sum(("cro", "dse")))
 
 
+def test_a_member_of_itself_is_refused(parts, toy_plugin):
+    with pytest.raises(UnusableData, match="estimator 'sum' is a member of itself"):
+        with_members(parts, Sum(("cra", "sum")), ["sum.members=cra:sum"])
+    ring = ModuleType("ring")
+    ring.register_estimators = hookimpl(lambda: [Sum(("b",), "a"), Sum(("a",), "b")], specname="register_estimators")
+    looped = load(toy_plugin, ring)
+    with pytest.raises(UnusableData, match="estimator 'a' is a member of itself"):
+        with_members(looped, looped.estimators["a"])
+
+
 def test_members_may_have_members_and_parts_are_left_as_they_are(parts):
     dse = parts.estimators["dse"]
     inner = Sum(("cra",))

@@ -5,7 +5,7 @@ from typing import Literal
 
 import pytest
 
-from cogbench import UnknownName, UnusableData, load
+from cogbench import CogbenchError, UnknownName, UnusableData, load
 from cogbench.parts import options, with_option
 from cogbench.setting import check_targets, split, varied
 
@@ -111,10 +111,33 @@ def test_a_part_is_left_as_it_was():
 
 def test_an_option_of_a_member():
     assert _one("member.rate=0.9") == _Part(member=_Inner(0.9))
-    with pytest.raises(UnknownName, match="unknown option of 'inner' 'rat'; did you mean 'rate'. Options: rate."):
+    with pytest.raises(UnknownName, match="unknown option of 'part.member' 'rat'; did you mean 'rate'. Options: rate."):
         _one("member.rat=0.9")
     with pytest.raises(UnknownName, match="unknown member of 'part' 'rate'.* Members: member."):
         _one("rate.x=1")
+
+
+def test_what_is_wrong_in_a_member_without_a_name_is_told_by_the_path_that_was_typed():
+    @dataclass(frozen=True)
+    class Nameless:
+        size: int = 1
+        inner: _Inner = field(default=_Inner())
+
+    @dataclass(frozen=True)
+    class Outer:
+        of: Nameless = field(default=Nameless())
+        name: str = "outer"
+
+    for text, says in {
+        "of.nosuch=1": "unknown option of 'outer.of' 'nosuch'",
+        "of.size.x=1": "unknown member of 'outer.of' 'size'",
+        "of.inner=1": "outer.of.inner=1: a member's options are set one by one, as outer.of.inner.rate=VALUE",
+        "of.size=abc": "outer.of.size=abc: input should be a valid integer",
+        "of.inner.rate=x": "outer.of.inner.rate=x: input should be a valid number",
+    }.items():
+        with pytest.raises(CogbenchError) as caught:
+            varied(Outer(), [f"outer.{text}"])
+        assert str(caught.value).startswith(says)
 
 
 def test_a_member_is_not_itself_a_value():
