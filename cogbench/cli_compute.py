@@ -85,6 +85,7 @@ def run(
 @click.option("--target", required=True, metavar="TASK|FILE", help="A task's name, or a table of your own examples.")
 @click.option("--kind", default=None, help="Of a table: classification, regression, tagging, …")
 @click.option("--columns", default="", metavar="text=COLUMN,…", help="What a table calls the columns of its kind.")
+@click.option("--description", default="", metavar="TEXT", help="Of a table: a paragraph on it, which some read.")
 @click.option("--estimator", required=True, shell_complete=complete("estimator"), help="What ranks the sources.")
 @click.option(
     "--backbone", required=True, shell_complete=complete("backbone"), help="The model of the trained sources."

@@ -54,7 +54,7 @@ def _about(kind: str, part: Any) -> dict[str, Any]:
     line = doc[0] if doc else ""
     if kind == "task":
         return {
-            "about": part.card.description,
+            "about": part.card.description or line,
             "kind": part.kind,
             "metric": part.metric,
             "suite": part.suite,

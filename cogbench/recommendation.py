@@ -68,6 +68,7 @@ def recommend(
     *,
     kind: str | None = None,
     columns: Sequence[tuple[str, str]] = (),
+    description: str = "",
     suite: str = "cogtaskonomy",
     tasks: Sequence[str | Task] | None = None,
     signal: str | Signal | None = None,
@@ -93,7 +94,7 @@ def recommend(
         The name of a task, a table of examples (its `kind` must be said), or a task of one's own.
     estimator, backbone : str or part
         What ranks, and on which model; an estimator that knows transfers cannot rank for a target without any.
-    kind, columns
+    kind, columns, description
         Of a table, as `TableTask` takes them.
     suite, tasks, signal, sets, seed, max_train
         Which sources are asked for and how they were trained, as `run` takes them.
@@ -115,7 +116,7 @@ def recommend(
     """
     parts, store = parts or load(), store or open_store()
     workspace = Workspace(files or Files(), store)
-    wanted = _target(parts, target, kind, columns)
+    wanted = _target(parts, target, kind, columns, description)
     ranker = with_members(parts, single(parts, "estimator", estimator, sets), sets)
     bone = single(parts, "backbone", backbone, sets)
     if ORACLES_DATA & ranker.needs:
@@ -156,7 +157,9 @@ def recommend(
     )
 
 
-def _target(parts: Parts, target: str | Path | Task, kind: str | None, columns: Sequence[tuple[str, str]]) -> Task:
+def _target(
+    parts: Parts, target: str | Path | Task, kind: str | None, columns: Sequence[tuple[str, str]], description: str
+) -> Task:
     """Return the task that is meant: one's own, one by name, or a table."""
     if not isinstance(target, str | Path):
         return target
@@ -167,7 +170,7 @@ def _target(parts: Parts, target: str | Path | Task, kind: str | None, columns: 
         raise UnknownName.of("task or file", str(target), parts.tasks)
     if kind is None:
         raise UnusableData(f"{str(path)!r}: say with --kind which kind of task its rows are of.")
-    task = TableTask(path.stem, str(path), kind, tuple(columns))
+    task = TableTask(path.stem, str(path), kind, tuple(columns), description=description)
     if task.name in parts.tasks:
         task = replace(task, name=f"{task.name}-own")  # a file called like a task is another one
     return task

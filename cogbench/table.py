@@ -1,6 +1,6 @@
 """A task from one's own table."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,8 @@ from .rows import read_table
 
 if TYPE_CHECKING:
     from .files import Files
+
+EVERY = 5  # one row of so many is held out
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class TableTask:
         The examples to score on; without it every fifth row of `file` is held out for that.
     metric : str
         One of `cogbench.METRICS`; by default the first that is for this kind.
+    description : str
+        A paragraph that says what the task is, for its card and for estimators that read it.
 
     Notes
     -----
@@ -46,7 +50,8 @@ class TableTask:
     evaluation_file: str | None = None
     metric: str = ""
     suite: str = "own"
-    card: Card = field(default=Card(rows=0, licence="one's own", description="A task from a table of one's own."))
+    card: Card = field(default=Card(rows=0, licence="one's own", description=""))
+    description: str = ""
 
     def __post_init__(self) -> None:
         for name in ("file", "evaluation_file"):
@@ -59,6 +64,8 @@ class TableTask:
         if not self.metric:
             usual = next((name for name, metric in METRICS.items() if self.kind in metric.kinds), "")
             object.__setattr__(self, "metric", usual)
+        if self.description:
+            object.__setattr__(self, "card", replace(self.card, description=self.description))
 
     def load(self, split: Split, files: "Files") -> Dataset:
         """Read one split."""
@@ -66,17 +73,27 @@ class TableTask:
         held_out = self.evaluation_file is None
         rows = train if held_out or split == "train" else self._columns(Path(self.evaluation_file or ""))
         if held_out:
-            keep = [i for i in range(len(rows["label"])) if (i % 5 == 4) == (split == "evaluation")]
+            keep = [i for i in range(len(rows["label"])) if (i % EVERY == EVERY - 1) == (split == "evaluation")]
             rows = {name: [column[i] for i in keep] for name, column in rows.items()}
         source = Source(self.file)
         empty = next((i for i, label in enumerate(train["label"]) if label in (None, "")), None)
         if empty is not None:
             raise UnusableData(f"task {self.name!r}: row {empty} of {self.file!r} has no label.")
+        if held_out and 0 < (n := len(train["label"])) < EVERY:
+            raise UnusableData(
+                f"task {self.name!r}: {self.file!r} has {n} row(s); every fifth is held out to score on, so it takes "
+                f"at least {EVERY}, or a file of its own for the evaluation."
+            )
         tags = self.kind == "tagging"
         if not (tags or KINDS[self.kind].classes):
             return Dataset(self.kind, rows, (), source)
         seen = {tag for row in train["label"] for tag in row} if tags else {*train["label"]}
         classes = sorted(seen, key=lambda label: (label != "O", str(label)))
+        if not tags and len(classes) == 1:
+            raise UnusableData(
+                f"task {self.name!r}: all rows of {self.file!r} have the label {classes[0]!r}; expected two classes or "
+                "more."
+            )
         number = {label: i for i, label in enumerate(classes)}
         labels = [[number.get(t, -1) for t in v] if tags else number.get(v, -1) for v in rows["label"]]
         return Dataset(self.kind, {**rows, "label": labels}, tuple(map(str, classes)), source)

@@ -96,6 +96,23 @@ def test_a_target_may_be_a_task_by_name_or_of_ones_own(world):
     assert recommend(own, "dse", "toy", **common).ranking[0] == "toy-b"
 
 
+@dataclass(frozen=True)
+class Reader:
+    """Every task is as alike as the target's description is long."""
+
+    name: str = "reader"
+    needs: frozenset[str] = frozenset({"cards"})
+
+    def similarity(self, evidence):
+        n = len(evidence.cards["mine"].description) or np.nan
+        return TaskMatrix.square(evidence.tasks, np.full((len(evidence.tasks),) * 2, float(n)))
+
+
+def test_a_table_has_the_description_that_it_is_given(world):
+    path, common = world
+    assert {*recommend(path, Reader(), "toy", description="moods", **common).similarity.values()} == {5}
+
+
 def test_what_cannot_be_ranked_is_one_clear_line(world, tmp_path):
     path, common = world
     with pytest.raises(UnusableData, match="say with --kind which kind of task"):

@@ -1,10 +1,12 @@
 """A task from one's own table."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from cogbench import CogbenchError, Files, MissingData, TableTask, UnknownName, UnusableData, check_task, run
+from cogbench.parts import decode, encode
 from cogbench.toys import TASKS, ToyBackbone, ToySignal
 
 FILES = Files(offline=True)
@@ -31,6 +33,14 @@ def test_every_fifth_row_is_held_out_and_labels_become_numbers(reviews):
     train, held_out = task.load("train", FILES), task.load("evaluation", FILES)
     assert (len(train), len(held_out)) == (16, 4) and train.labels == ("bad", "good")
     assert train.columns["text"][1] == "the film, in short, was grand" and train.columns["label"][1] == 1
+
+
+def test_its_card_says_what_its_owner_says_and_nothing_else(reviews):
+    task = TableTask("reviews", reviews, columns=COLUMNS)
+    assert task.card.description == ""
+    told = replace(task, description="Is a review kind?")
+    assert told.card.description == "Is a review kind?" and told.card.licence == task.card.licence
+    assert decode(encode(told)) == told
 
 
 def test_pairs_numbers_and_a_file_of_its_own_for_evaluation(tmp_path):
@@ -60,6 +70,8 @@ def test_and_in_worker_processes(reviews):
     [
         (["a,good"], {"text": "review"}, "lacks column label; it has review, stars"),
         ([], COLUMNS, "no rows"),
+        (["a,good", "b,bad"], COLUMNS, "t.csv' has 2 row.*every fifth is held out to score on, so it takes at least 5"),
+        (["a,good"] * 9, COLUMNS, "all rows of '.*t.csv' have the label 'good'; expected two classes or more"),
     ],
 )
 def test_a_table_that_does_not_fit_says_how(tmp_path, rows, columns, message):
