@@ -1,6 +1,6 @@
 """The figures of a report: each one an SVG, the numbers in it, and what it shows in words."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -204,6 +204,29 @@ def prediction_dots(rows: list[dict[str, Any]], chance: float) -> Figure:
         f"stimuli are, a dot for each subject; {chance:.2f} by chance. Mean over subjects: {', '.join(means)}."
     )
     return plot.figure("prediction", "Prediction against the null", alt, rows)
+
+
+def fingerprint_map(shares: Mapping[str, Sequence[float]]) -> Figure:
+    """Return for each task the share of what was selected for it in each layer, as a heat map; layers count from 1."""
+    values = np.array([*shares.values()], float)  # (n_tasks, n_layers)
+    layers = [str(i) for i in range(1, values.shape[1] + 1)]
+    named, left = values.shape[1] <= LABELLED, room([*shares])
+    side, high = (36, 26) if named else (20, 20)
+    plot = Canvas(left + side * len(layers) + 110, 44 + high * len(values) + 10)
+    axes = plot.axes(left, 44, side * len(layers), high * len(values))
+    cells(plot, axes, values, ([*shares], layers), "share", upright=True)
+    axes.set_xlabel("layer", labelpad=6)
+    axes.xaxis.set_label_position("top")
+    if named:
+        numbers(axes, values, lambda v: f"{v:.2f}")
+    rows = [
+        {"task": task, "layer": i, "share": number(v)}
+        for task, line in zip(shares, values, strict=True)
+        for i, v in enumerate(line, 1)
+    ]
+    most = [f"{task} {layers[int(line.argmax())]}" for task, line in zip(shares, np.nan_to_num(values), strict=True)]
+    alt = f"Heat map of {len(values)} tasks (rows) by {len(layers)} layers. The layer with most: {', '.join(most)}."
+    return plot.figure("fingerprints", "Neurons of each task by layer", alt, rows)
 
 
 def _true(result: Result) -> Ranking:

@@ -10,7 +10,7 @@ from .comparing import agreement, apart, steadiness
 from .drawing import Figure
 from .errors import UnusableData
 from .evaluation import in_digits
-from .figures import against_chance, agreement_map, prediction_dots, similarity_map, strips
+from .figures import against_chance, agreement_map, fingerprint_map, prediction_dots, similarity_map, strips
 from .guesses import Scored
 from .ranking import rank
 from .result import Result
@@ -142,6 +142,19 @@ def _prediction(result: Result) -> Section | None:
     return Section("prediction", "Is the signal predicted?", text, prediction_dots(rows, CHANCE))
 
 
+def _fingerprints(result: Result) -> Section | None:
+    """Show in which layers the neurons lie that an estimator selects for each task, mean over training seeds."""
+    seeds = [found for of in result.details if (found := of.get("fingerprints"))]
+    tasks = [task for task in result.targets if all(task in of for of in seeds)]
+    if not seeds or not tasks:
+        return None
+    shares = {task: np.mean([of[task] for of in seeds], axis=0).tolist() for task in tasks}
+    lost = [task for task in result.targets if task not in tasks]
+    text = ["Each row is a task: the share of its selected neurons that lies in each layer, 1 in all."]
+    text += [f"None were selected for {', '.join(lost)}."] * bool(lost)
+    return Section("fingerprints", "Which layers tell the answers?", tuple(text), fingerprint_map(shares))
+
+
 def _tasks(result: Result) -> Section | None:
     rows = tuple(
         {
@@ -185,7 +198,7 @@ def _provenance(result: Result) -> Section:
     return Section("provenance", "What the figures came from", notes, rows=rows, folded="Data, models, settings, time")
 
 
-ALL = (_scores, _ranking, _similarity, _subjects, _tasks, _signal, _prediction, _provenance)
+ALL = (_scores, _ranking, _similarity, _subjects, _tasks, _signal, _prediction, _fingerprints, _provenance)
 
 
 def _sentence(note: str) -> str:

@@ -127,6 +127,17 @@ def test_subjects_and_predictions_have_sections_where_the_result_has_them():
     assert not {"subjects", "prediction", "signal"} & {s.key for s in sections(made())}
 
 
+def test_fingerprints_have_a_section_where_the_result_has_them():
+    told = [{"fingerprints": {"p": [0.2, 0.8], "q": [x, 1 - x]}} for x in (0.3, 0.5)]
+    result = made(by_seed=[TRUE, TRUE], details=told)
+    (section,) = [s for s in sections(result) if s.key == "fingerprints"]
+    assert [row["share"] for row in section.figure.rows] == pytest.approx([0.2, 0.8, 0.4, 0.6])
+    assert section.figure.rows[3] | {"share": 0} == {"task": "q", "layer": 2, "share": 0}
+    assert "The layer with most: p 2, q 2." in section.figure.alt and "None were selected for r, s." in section.text
+    assert report_page(result).count("<figure>") == 4
+    assert "fingerprints" not in {s.key for s in sections(made(by_seed=[TRUE], details=[{"fingerprints": {}}]))}
+
+
 def test_similarities_without_a_tree_are_shown_and_it_is_said_why():
     missing = TRUE.copy()
     missing[0, 1] = np.nan

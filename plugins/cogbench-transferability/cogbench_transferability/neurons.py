@@ -49,7 +49,8 @@ def importances(
     Raises
     ------
     Undefined
-        If no neuron tells anything, as when all answers or features are equal.
+        If no neuron tells anything, as when all answers or features are equal; or if a sample has no two examples of
+        one class, which mutual information needs.
     """
     rng = np.random.default_rng(seed)
     if not np.ptp(answers):
@@ -68,6 +69,8 @@ def _importance(x: Array, y: Array, classes: bool, method: Method, trees: int, s
     from sklearn import ensemble, feature_selection
 
     if method == "mutual-information":
+        if classes and np.unique(y, return_counts=True)[1].max() < 2:
+            raise Undefined("no class has two examples in a sample of them")
         told = feature_selection.mutual_info_classif if classes else feature_selection.mutual_info_regression
         return told(x, y, random_state=seed)
     name = ("ExtraTrees" if method == "extra-trees" else "RandomForest") + ("Classifier" if classes else "Regressor")

@@ -79,7 +79,7 @@ class TSNS:
     def similarity(self, evidence: "Evidence") -> TaskMatrix:
         """Return (n_tasks, n_tasks) similarities, symmetric but for `zero-shot`; NaN where undefined, and a note.
 
-        The fingerprints themselves stand in the notes.
+        The fingerprints themselves stand in the notes, and as `fingerprints` in the result's details.
         """
         sizes = self.features.sizes(evidence, None, evidence.tasks[0])  # (n_layers,)
         n_neurons = int(sizes.sum())
@@ -93,9 +93,11 @@ class TSNS:
             except Undefined as reason:
                 lacking[task] = str(reason)
         known = {task: chosen(m, n) for task, m in found.items()}
-        for task in sorted(known):
-            shares = " ".join(f"{share:.2f}" for share in fingerprint(known[task], sizes))
-            evidence.note(f"{self.name}: shares of {task}'s {n} neurons in layers 1 to {len(sizes)}: {shares}.")
+        shares = {task: fingerprint(known[task], sizes) for task in sorted(known)}  # (n_layers,) each
+        evidence.detail("fingerprints", {task: of.tolist() for task, of in shares.items()})
+        for task, of in shares.items():
+            told = " ".join(f"{share:.2f}" for share in of)
+            evidence.note(f"{self.name}: shares of {task}'s {n} neurons in layers 1 to {len(sizes)}: {told}.")
 
         def score(source: str, target: str) -> float:
             for task in (source, target):
@@ -103,7 +105,7 @@ class TSNS:
                     raise Undefined(lacking[task])
             a, b = known[source], known[target]
             if self.similarity_ == "fingerprint":
-                return cosine(fingerprint(a, sizes), fingerprint(b, sizes))
+                return cosine(shares[source], shares[target])
             if self.similarity_ == "jaccard":
                 return jaccard(a, b)
             if self.similarity_ == "spearman":

@@ -28,6 +28,7 @@ class Small:
     matrices: dict[str, Any] = field(default_factory=dict)
     notes: list = field(default_factory=list)
     kept: dict = field(default_factory=dict)
+    details: dict = field(default_factory=dict)
     seed: int = 0
 
     @property
@@ -60,6 +61,9 @@ class Small:
     def note(self, text):
         if text not in self.notes:
             self.notes.append(text)
+
+    def detail(self, name, value):
+        self.details[name] = value
 
     def fresh(self):
         """The same evidence, of which nothing was asked yet."""

@@ -104,6 +104,14 @@ def test_what_tells_nothing_is_undefined():
         importances(np.ones((80, 3)), y, True, draws=1, trees=3)
 
 
+def test_mutual_information_needs_two_examples_of_a_class():
+    x, y = planted(n=6)
+    with pytest.raises(Undefined, match="no class has two examples in a sample"):
+        importances(x, np.array([0, 1, 2, 3, 4, 4]), True, "mutual-information", subsample=0.5)
+    found = importances(x, np.array([0, 0, 0, 0, 1, 2]), True, "mutual-information", draws=1, subsample=1.0)
+    assert np.isfinite(found).all() and found.any()
+
+
 def test_the_papers_transfer_applies_a_classifier_unchanged():
     source, target = planted(), planted(seed=1)
     assert zero_shot(*source, *target, np.array([2, 7])) > 0.9
@@ -128,6 +136,9 @@ def test_tsns_of_all_kinds(kinds):
     shown = [n for n in evidence.notes if "shares of" in n]
     assert len(shown) == 4 and shown[0].startswith("tsns: shares of classes's 4 neurons in layers 1 to 2: ")
     assert sum(map(float, shown[0].rstrip(".").split()[-2:])) == pytest.approx(1)
+    told = evidence.details["fingerprints"]
+    assert {*told} == {t for t in evidence.tasks if t not in ("tagging", "qa")}
+    assert all(len(shares) == 2 and sum(shares) == pytest.approx(1) for shares in told.values())
 
 
 @pytest.mark.parametrize("similarity", ["jaccard", "spearman", "zero-shot"])
