@@ -8,8 +8,8 @@ import numpy as np
 
 from cogbench import Array, TaskMatrix, UnusableData, hookimpl
 
-from .examples import Features, checked
-from .logme import NullSpace, of_seen
+from .examples import NUMBERS, Features, answers_of, checked
+from .logme import NullSpace, logme
 from .pairs import of_pairs
 
 if TYPE_CHECKING:
@@ -69,7 +69,9 @@ class ESMLogME:
         def score(source: str, target: str) -> float:
             moved = evidence.keep("map", lambda: made(source), source=source)
             seen = self.features.seen(evidence, None, target)
-            return of_seen(seen, self.null_space, seen.features @ moved["weights"] + moved["bias"])
+            answers = answers_of(evidence, self.name, target, seen)
+            mapped = seen.features @ moved["weights"] + moved["bias"]  # (n_examples, n_dims)
+            return logme(mapped, answers, seen.of != NUMBERS, self.null_space)
 
         return of_pairs(evidence, self.name, score)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from cogbench import Array
+from cogbench import Array, UnusableData
 
 from .pairs import Undefined
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 ANSWERS = frozenset({"labels", "start_positions", "end_positions"})  # what batches hold beside the model's inputs
 CLASSES, NUMBERS, NEITHER = "classes", "numbers", "neither"
+UNANSWERED = -100  # the label of what is not asked for, as torch has it
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +40,7 @@ class Seen:
         Raises
         ------
         Undefined
-            If the answers are no classes, all are one class, or no class has two examples.
+            If the answers are no classes, or `numbered` finds none in them.
         """
         if self.of != CLASSES:
             raise Undefined(
@@ -51,13 +52,70 @@ class Seen:
 
 
 def numbered(labels: Array) -> Array:
-    """Return labels (n_examples,) as the numbers of the classes that occur, from 0; Undefined as `Seen.classes`."""
+    """Return labels (n_examples,) as the numbers of the classes that occur, from 0.
+
+    Raises
+    ------
+    Undefined
+        If an example has no label (NaN, or -100 as encoded batches have it), all are of one class, or no class has two
+        examples.
+    """
+    labels = np.asarray(labels)
+    if labels.dtype.kind in "iuf" and (~np.isfinite(labels) | (labels == UNANSWERED)).any():
+        raise Undefined("an example has no label")
     names, found, counts = np.unique(labels, return_inverse=True, return_counts=True)
     if len(names) < 2:
         raise Undefined("all examples are of one class")
     if counts.max() < 2:
         raise Undefined("no class has two examples")
     return found
+
+
+def classes_of(evidence: "Evidence", name: str, target: str, seen: Seen) -> Array:
+    """Return the number of each example's class (n_examples,), and note how many classes have a single example.
+
+    Raises
+    ------
+    Undefined
+        As `Seen.classes`, or if there are fewer examples than the target has classes.
+    """
+    found = seen.classes()
+    if len(found) < len(evidence.labels[target]):
+        raise Undefined("there are fewer examples than classes")
+    if lone := int((np.bincount(found) == 1).sum()):
+        evidence.note(f"{name}: {lone} of {found.max() + 1} classes of {target} have a single example.")
+    return found
+
+
+def answers_of(evidence: "Evidence", name: str, target: str, seen: Seen) -> Array:
+    """Return a target's numbers, or the numbers of its classes as `classes_of` does: (n_examples,)."""
+    return np.asarray(seen.answers, np.float64) if seen.of == NUMBERS else classes_of(evidence, name, target, seen)
+
+
+def paired(features: Array, answers: Array, classes: bool = True) -> tuple[Array, Array]:
+    """Return features (n_examples, n_dims) in float64, and the numbers of classes, or numbers, (n_examples,).
+
+    Raises
+    ------
+    Undefined
+        As `checked` and `numbered`, or if numbers are all equal or not finite.
+    UnusableData
+        If there is not one answer a row.
+    """
+    same_length(features, answers)
+    features = checked(features)
+    if classes:
+        return features, numbered(answers)
+    answers = np.asarray(answers, np.float64)
+    if not np.isfinite(answers).all() or not np.ptp(answers):
+        raise Undefined("the numbers are all equal or not finite")
+    return features, answers
+
+
+def same_length(rows: Array, answers: Array) -> None:
+    """Raise UnusableData unless each row has an answer."""
+    if len(rows) != len(answers):
+        raise UnusableData(f"{len(rows)} examples have {len(answers)} answers; expected one each.")
 
 
 def checked(features: Array) -> Array:
@@ -76,6 +134,11 @@ def checked(features: Array) -> Array:
     if not np.ptp(features, axis=0).any():
         raise Undefined("all examples have the same features")
     return features
+
+
+def scaled(features: Array) -> Array:
+    """Return features, not all zero, with 1 as the largest: squares of 1e-200 would vanish, those of 1e200 overflow."""
+    return features / np.abs(features).max()
 
 
 @dataclass(frozen=True)
@@ -98,6 +161,10 @@ class Features:
     pooling: Literal["cls", "mean"] = "cls"
     layers: Literal["last", "all"] = "last"
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.examples < 1:
+            raise UnusableData(f"features: examples={self.examples}; expected at least 1.")
 
     def seen(self, evidence: "Evidence", source: str | None, target: str) -> Seen:
         """Return a target's training examples as a source's trained model sees them, or the bare one for None."""

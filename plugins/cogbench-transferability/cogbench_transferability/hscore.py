@@ -8,7 +8,7 @@ import numpy as np
 
 from cogbench import Array, TaskMatrix, hookimpl
 
-from .examples import Features, checked, numbered
+from .examples import Features, classes_of, paired, scaled
 from .pairs import of_pairs
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class HScore:
 
         def score(source: str, target: str) -> float:
             seen = self.features.seen(evidence, source, target)
-            return hscore(seen.features, seen.classes(), self.regularised)
+            return hscore(seen.features, classes_of(evidence, self.name, target, seen), self.regularised)
 
         return of_pairs(evidence, self.name, score)
 
@@ -62,11 +62,13 @@ def hscore(features: Array, labels: Array, regularised: bool = True) -> float:
     Raises
     ------
     Undefined
-        If the features are all equal or not finite, or there are not two classes and two examples of one.
+        If the features are all equal or not finite, an example has no label, or there are not two classes and two
+        examples of one.
     """
-    features, labels = checked(features), numbered(labels)
+    features, labels = paired(features, labels)
     n, dims = features.shape
-    x = features - features.mean(axis=0)
+    x = scaled(features)  # the score is that of any multiple of the features
+    x = x - x.mean(axis=0)
     counts = np.bincount(labels)
     means = np.stack([x[labels == c].mean(axis=0) for c in range(len(counts))])  # (n_classes, n_dims)
     total, between = x.T @ x / n, (means.T * counts) @ means  # (n_dims, n_dims)

@@ -8,7 +8,7 @@ import numpy as np
 
 from cogbench import Array, TaskMatrix, UnusableData, hookimpl
 
-from .examples import NUMBERS, Features, checked, numbered
+from .examples import NUMBERS, Features, answers_of, paired, scaled
 from .pairs import Undefined, of_pairs
 
 if TYPE_CHECKING:
@@ -45,8 +45,8 @@ class KNN:
 
         def score(source: str, target: str) -> float:
             seen = self.features.seen(evidence, source, target)
-            numbers = seen.of == NUMBERS
-            return knn(seen.features, seen.answers if numbers else seen.classes(), self.neighbours, not numbers)
+            answers = answers_of(evidence, self.name, target, seen)
+            return knn(seen.features, answers, self.neighbours, seen.of != NUMBERS)
 
         return of_pairs(evidence, self.name, score)
 
@@ -72,16 +72,15 @@ def knn(features: Array, answers: Array, neighbours: int = 3, classes: bool = Tr
     Raises
     ------
     Undefined
-        If features or answers are all equal or not finite, or there are not more examples than neighbours.
+        If features or answers are all equal or not finite, an example has none, or there are not more examples than
+        neighbours.
     """
     from scipy.spatial.distance import cdist
 
-    features = checked(features)
+    features, answers = paired(features, answers, classes)
     if len(features) <= neighbours:
         raise Undefined("there are not more examples than neighbours")
-    answers = numbered(answers) if classes else np.asarray(answers, np.float64)
-    if not classes and (not np.isfinite(answers).all() or not np.ptp(answers)):
-        raise Undefined("the numbers are all equal or not finite")
+    features = scaled(features)  # the nearest are those of any multiple of the features
     given = np.empty(len(answers))
     for start in range(0, len(features), 256):  # all distances at once could fill the memory
         rows = np.arange(start, min(start + 256, len(features)))

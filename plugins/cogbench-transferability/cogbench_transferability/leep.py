@@ -8,7 +8,7 @@ import numpy as np
 
 from cogbench import Array, TaskMatrix, hookimpl
 
-from .examples import Features, Seen, numbered
+from .examples import Features, classes_of, numbered, same_length
 from .pairs import Undefined, of_pairs
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class LEEP:
         """Return (n_sources, n_targets) log-likelihoods an example, in nats, at most 0; NaN where undefined."""
 
         def score(source: str, target: str) -> float:
-            return leep(*_predicted(self.features.seen(evidence, source, target)))
+            return leep(*_predicted(self.features, evidence, self.name, source, target))
 
         return of_pairs(evidence, self.name, score)
 
@@ -64,16 +64,18 @@ class NCE:
         """Return (n_sources, n_targets) negative entropies in nats, at most 0; NaN where undefined."""
 
         def score(source: str, target: str) -> float:
-            theta, labels = _predicted(self.features.seen(evidence, source, target))
+            theta, labels = _predicted(self.features, evidence, self.name, source, target)
             return nce(theta.argmax(axis=1), labels)
 
         return of_pairs(evidence, self.name, score)
 
 
-def _predicted(seen: Seen) -> tuple[Array, Array]:
+def _predicted(features: Features, evidence: "Evidence", name: str, source: str, target: str) -> tuple[Array, Array]:
+    """Return the source's probabilities of its classes (n_examples, n_classes) and the target's classes."""
+    seen = features.seen(evidence, source, target)
     if not seen.theta.shape[1]:
         raise Undefined("the source's head does not choose one of several classes")
-    return seen.theta, seen.classes()
+    return seen.theta, classes_of(evidence, name, target, seen)
 
 
 def leep(theta: Array, labels: Array) -> float:
@@ -89,8 +91,9 @@ def leep(theta: Array, labels: Array) -> float:
     Raises
     ------
     Undefined
-        If the target's examples are of one class, or the probabilities hold NaN.
+        If the target's examples are of one class or have none, or the probabilities hold NaN.
     """
+    same_length(theta, labels)
     theta, labels = np.asarray(theta, np.float64), numbered(labels)
     if not np.isfinite(theta).all():
         raise Undefined("the source's predictions hold NaN or infinity")
@@ -102,6 +105,7 @@ def leep(theta: Array, labels: Array) -> float:
 
 def nce(predicted: Array, labels: Array) -> float:
     """Return minus the entropy of labels (n_examples,), given the source's predicted classes (n_examples,), in nats."""
+    same_length(predicted, labels)
     labels = numbered(labels)
     joint = np.zeros((labels.max() + 1, int(np.max(predicted)) + 1))  # (y, z)
     np.add.at(joint, (labels, predicted), 1 / len(labels))

@@ -8,8 +8,8 @@ import numpy as np
 
 from cogbench import Array, TaskMatrix, hookimpl
 
-from .examples import NUMBERS, Features, Seen, checked, numbered
-from .pairs import Undefined, of_pairs
+from .examples import NUMBERS, Features, answers_of, paired
+from .pairs import of_pairs
 
 if TYPE_CHECKING:
     from cogbench import Estimator, Evidence
@@ -43,15 +43,11 @@ class LogME:
         """Return (n_sources, n_targets) evidences an example, in nats; NaN where it is undefined, and a note."""
 
         def score(source: str, target: str) -> float:
-            return of_seen(self.features.seen(evidence, source, target), self.null_space)
+            seen = self.features.seen(evidence, source, target)
+            answers = answers_of(evidence, self.name, target, seen)
+            return logme(seen.features, answers, seen.of != NUMBERS, self.null_space)
 
         return of_pairs(evidence, self.name, score)
-
-
-def of_seen(seen: Seen, null_space: NullSpace = "include", features: Array | None = None) -> float:
-    """Return the LogME of a target's examples, whose answers are classes or numbers; of other `features` if given."""
-    features = seen.features if features is None else features
-    return logme(features, seen.answers if seen.of == NUMBERS else seen.classes(), seen.of != NUMBERS, null_space)
 
 
 def logme(features: Array, answers: Array, classes: bool = True, null_space: NullSpace = "include") -> float:
@@ -74,16 +70,10 @@ def logme(features: Array, answers: Array, classes: bool = True, null_space: Nul
     Raises
     ------
     Undefined
-        If the features are all equal or not finite, or the answers are.
+        If the features are all equal or not finite, or the answers are, or an example has none.
     """
-    features = checked(features)
-    if classes:
-        answers = numbered(answers)
-        goals = np.eye(answers.max() + 1)[answers]  # (n_examples, n_classes)
-    else:
-        goals = np.asarray(answers, np.float64)[:, None]
-        if not np.isfinite(goals).all() or not np.ptp(goals):
-            raise Undefined("the numbers are all equal or not finite")
+    features, answers = paired(features, answers, classes)
+    goals = np.eye(answers.max() + 1)[answers] if classes else answers[:, None]  # (n_examples, n_classes or 1)
     u, s, _ = np.linalg.svd(features, full_matrices=False)
     real = s > s[0] * max(features.shape) * np.finfo(np.float64).eps
     u, sigma = u[:, real], s[real] ** 2  # (n_examples, rank), (rank,)

@@ -50,8 +50,9 @@ class Prompt:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.length < 1 or self.steps < 1:
-            raise UnusableData(f"prompt: length={self.length}, steps={self.steps}; both must be at least 1.")
+        if self.length < 1 or self.steps < 1 or self.examples < 1:
+            told = f"length={self.length}, steps={self.steps}, examples={self.examples}"
+            raise UnusableData(f"prompt: {told}; all must be at least 1.")
 
     def of(self, evidence: "Evidence", task: str) -> Array:
         """Return a task's prompt (n_tokens, n_dims), training it if it is not kept."""

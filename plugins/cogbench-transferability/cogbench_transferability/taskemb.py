@@ -51,8 +51,8 @@ class TaskEmb:
     def __post_init__(self) -> None:
         if not self.components or {*self.components} - {*COMPONENTS}:
             raise UnusableData(f"{self.name}: components={self.components}; known: {', '.join(COMPONENTS)}.")
-        if self.samples < 1:
-            raise UnusableData(f"{self.name}: samples={self.samples}; expected at least 1.")
+        if self.samples < 1 or self.examples < 1:
+            raise UnusableData(f"{self.name}: samples={self.samples}, examples={self.examples}; both at least 1.")
 
     def similarity(self, evidence: "Evidence") -> TaskMatrix:
         """Return the (n_sources, n_targets) sums of reciprocal ranks over components.

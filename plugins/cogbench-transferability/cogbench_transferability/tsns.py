@@ -8,7 +8,7 @@ import numpy as np
 
 from cogbench import Array, TaskMatrix, UnusableData, hookimpl
 
-from .examples import CLASSES, NUMBERS, Features, Seen, checked
+from .examples import CLASSES, Features, answers_of, checked
 from .neurons import Method, aggregated, chosen, combined, fingerprint, importances, zero_shot
 from .pairs import Undefined, cosine, of_pairs
 from .vocabulary import jaccard
@@ -123,7 +123,7 @@ class TSNS:
             If the task's examples have not one answer each, or tell none of its neurons apart.
         """
         seen = self.features.seen(evidence, None, task)
-        features, answers = checked(seen.features), _answers(seen)
+        features, answers = checked(seen.features), answers_of(evidence, self.name, task, seen)
 
         def compute() -> dict[str, Array]:
             return {"importance": self.of(features, answers, seen.of == CLASSES, n)}
@@ -148,13 +148,6 @@ class TSNS:
         for of in seen:
             of.classes()
         return zero_shot(seen[0].features, seen[0].answers, seen[1].features, seen[1].answers, neurons)
-
-
-def _answers(seen: Seen) -> Array:
-    if seen.of == NUMBERS:
-        return np.asarray(seen.answers, np.float64)
-    seen.classes()
-    return seen.answers
 
 
 def _spearman(a: Array, b: Array) -> float:

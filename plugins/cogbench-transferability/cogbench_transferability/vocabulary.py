@@ -49,6 +49,8 @@ class Vocabulary:
     def __post_init__(self) -> None:
         if self.words < 1 or self.gram < 1:
             raise UnusableData(f"{self.name}: words={self.words}, gram={self.gram}; both must be at least 1.")
+        if self.examples is not None and self.examples < 1:
+            raise UnusableData(f"{self.name}: examples={self.examples}; expected at least 1, or none for all of them.")
 
     def similarity(self, evidence: "Evidence") -> TaskMatrix:
         """Return the symmetric (n_tasks, n_tasks) overlaps; NaN for a task without words, and a note."""

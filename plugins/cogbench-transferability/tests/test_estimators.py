@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from cogbench_transferability.esm import ESMLogME, least_squares
 from cogbench_transferability.examples import Features
 from cogbench_transferability.fuse import Fuse
@@ -14,6 +15,7 @@ from cogbench_transferability.leep import LEEP, NCE
 from cogbench_transferability.logme import LogME
 from cogbench_transferability.mips import MIPS
 from cogbench_transferability.pairs import Undefined, cosine, of_pairs
+from cogbench_transferability.prompts import Prompt
 from cogbench_transferability.taskemb import TaskEmb
 from cogbench_transferability.textemb import Description, TextEmb
 from cogbench_transferability.tsns import TSNS
@@ -101,9 +103,28 @@ def test_one_pass_serves_all_estimators_of_the_same_features(kinds):
 
 def test_a_target_whose_sample_is_of_one_class_is_counted(kinds):
     same = [{**b, "labels": b["labels"] * 0} for b in kinds.of["classes"]]
-    evidence = Small(kinds.models, {**kinds.of, "classes": same})
+    evidence = Small(kinds.models, {**kinds.of, "classes": same}, kinds.labels)
     assert np.isnan(LogME().similarity(evidence).values[:, 0]).all()
     assert "logme: no score for 5 of 30 pairs: all examples are of one class." in evidence.notes
+
+
+SCORES = (LogME(), HScore(), KNN(), LEEP(), NCE())
+
+
+@pytest.mark.parametrize("estimator", SCORES, ids=lambda e: e.name)
+def test_classes_with_a_single_example_are_counted_in_a_note(kinds, estimator):
+    labels = [batch["labels"] for batch in kinds.of["classes"]]
+    labels = [torch.zeros_like(labels[0]), torch.zeros_like(labels[1]), torch.tensor([1, 1, 1, 2])]
+    rare = [{**batch, "labels": new} for batch, new in zip(kinds.of["classes"], labels, strict=True)]
+    models, of = {**kinds.models, "rare": kinds.models["classes-3"]}, {**kinds.of, "rare": rare}
+    evidence = Small(models, of, {**kinds.labels, "rare": tuple("abc")})
+    found = estimator.similarity(evidence).values[:, -1]
+    assert np.isfinite(found[:2]).all()
+    assert f"{estimator.name}: 1 of 3 classes of rare have a single example." in evidence.notes
+    evidence = Small(models, of, {**kinds.labels, "rare": tuple("abcdefghijklm")})
+    assert np.isnan(estimator.similarity(evidence).values[:, -1]).all()
+    (told,) = [note for note in evidence.notes if "fewer examples than classes" in note]
+    assert told.startswith(f"{estimator.name}: no score for ")
 
 
 def test_the_map_in_closed_form_is_linear_regression():
@@ -211,6 +232,10 @@ def test_what_asks_for_a_training_and_what_does_not():
         (lambda: ESMLogME(epochs=0), "epochs=0"),
         (lambda: TaskEmb(samples=0), "samples=0"),
         (lambda: Fuse(k=-1), "k=-1"),
+        (lambda: Features(examples=0), "features: examples=0"),
+        (lambda: TaskEmb(examples=-1), "examples=-1"),
+        (lambda: Vocabulary(examples=0), "vocabulary: examples=0"),
+        (lambda: Prompt(examples=0), "prompt: .*examples=0"),
     ],
 )
 def test_bad_options_are_one_clear_line(make, why):

@@ -17,6 +17,8 @@ from sklearn.model_selection import LeaveOneOut, cross_val_predict
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from small import drawn_often
 
+from cogbench import UnusableData
+
 F = np.array([[1.0, 0.0], [2.0, 1.0], [1.0, 1.0], [0.0, 2.0], [1.0, 3.0], [0.0, 3.0]])
 Y = np.array([0, 0, 0, 1, 1, 1])
 THETA = np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.2, 0.8]])
@@ -156,6 +158,8 @@ def by_features(x, y):
         (F, np.zeros(6, int), "all examples are of one class"),
         (F, np.arange(6), "no class has two examples"),
         (F[:1], Y[:1], "there are fewer than two examples"),
+        (F, [0, 0, 1, 1, np.nan, np.nan], "an example has no label"),
+        (F, [0, 0, 0, -100, -100, -100], "an example has no label"),
     ],
 )
 def test_what_is_undefined_is_refused_in_one_line_and_never_0(x, y, why):
@@ -174,6 +178,22 @@ def test_a_class_with_one_example_is_a_class():
     y = np.array([0, 0, 0, 1, 1, 2])
     assert all(np.isfinite(score()) for score in by_features(F, y))
     assert np.isfinite(leep(np.tile(THETA, (2, 1))[:6], y))
+
+
+@pytest.mark.parametrize("by", [1e-200, 1e200])
+@pytest.mark.parametrize("regularised", [True, False])
+def test_hscore_and_knn_are_those_of_any_multiple_of_the_features(by, regularised):
+    x, y = drawn(2)
+    assert hscore(by * x, y, regularised) == pytest.approx(hscore(x, y, regularised))
+    assert knn(by * x, y) == knn(x, y)
+
+
+def test_labels_of_another_length_are_refused():
+    many = np.tile(Y, 2)
+    for score in (*by_features(F, many), lambda: leep(THETA, many), lambda: nce(THETA.argmax(axis=1), many)):
+        with pytest.raises(UnusableData, match="[46] examples have 12 answers; expected one each") as caught:
+            score()
+        assert not isinstance(caught.value, Undefined)
 
 
 def test_other_refusals():
