@@ -60,8 +60,8 @@ def fisher(
     Raises
     ------
     UnusableData
-        If a component is unknown, or the expectation is asked for of squared sums: it is zero, and what
-        `batch_squared` finds with sampled labels is what the draws leave of it.
+        If a component is unknown, or a batch has no answers; or if the expectation is asked for of squared sums: it is
+        zero, and what `batch_squared` finds with sampled labels is what the draws leave of it.
 
     References
     ----------
@@ -138,6 +138,11 @@ def _cases(
     import torch
 
     own = {name: value for name, value in batch.items() if name in ANSWERS}
+    if not own:
+        raise UnusableData(
+            f"a batch holds no answers, only {', '.join(batch)}: the Fisher information is that of answers, drawn ones "
+            "too; expected labels, or start_positions and end_positions."
+        )
     ones = torch.ones(len(next(iter(own.values()))), device=next(iter(own.values())).device)
     if labels == "true":
         yield own, ones

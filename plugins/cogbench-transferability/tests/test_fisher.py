@@ -41,6 +41,12 @@ def test_sampled_labels_come_near_the_expectation_and_are_reproducible_by_seed()
     assert not np.allclose(few, of_weights(labels="sampled", samples=3, seed=2))
 
 
+@pytest.mark.parametrize("labels", ["true", "sampled", "expected"])
+def test_batches_without_answers_are_refused(labels):
+    with pytest.raises(UnusableData, match="a batch holds no answers, only x"):
+        fisher(REGRESSION, [{"x": X}], ("parameters",), labels=labels)
+
+
 def test_splitting_the_examples_into_batches_changes_nothing_but_squared_sums():
     parts = [{name: value[i : i + 1] for name, value in EXAMPLES[0].items()} for i in range(3)]
     assert_allclose(fisher(REGRESSION, parts, ("parameters",))[W], of_weights().ravel())
