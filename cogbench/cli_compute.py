@@ -78,7 +78,7 @@ def run(
     say_wrote(*saved)
     if failures:
         saved_too = f"; {len(saved)} other results are saved" if saved else ""
-        raise FailedCells("; ".join(failures) + f"{saved_too}. The same command computes only what is missing.")
+        raise FailedCells.of("; ".join(failures) + saved_too, failures.values())
 
 
 @click.command("recommend")

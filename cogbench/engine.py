@@ -66,11 +66,11 @@ class Outcome:
     logs: dict[Cell, Path] = field(default_factory=dict)  # of what is no mistake of the user's
 
     def reason(self, cell: Cell) -> str:
-        """Return in a line why a cell failed, and where the whole story is."""
+        """Return in a line without a full stop why a cell failed, and where the whole story is."""
         error = self.failed[cell]
         lines = str(error).strip().splitlines() or [type(error).__name__]
         if isinstance(error, CogbenchError):
-            return lines[0]
+            return lines[0].rstrip(".")
         return lines[-1] + (f" (its log: {self.logs[cell]})" if cell in self.logs else "")
 
 

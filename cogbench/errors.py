@@ -54,6 +54,12 @@ class FailedCells(CogbenchError):
 
     exit_code = 1
 
+    @classmethod
+    def of(cls, told: str, errors: Iterable[Exception]) -> "FailedCells":
+        """Make the error that tells of cells that failed with `errors`; what is unusable stays so the next time."""
+        again = not all(isinstance(error, UnusableData) for error in errors)
+        return cls(f"{told.rstrip('.')}." + " The same command computes only what is missing." * again)
+
 
 class BrokenPlugin(CogbenchError):
     """A plugin that cannot be loaded, or two plugins that claim one name."""

@@ -81,7 +81,7 @@ def measure(
     if outcome.failed:
         first = next(iter(outcome.failed))
         told = f"{len(outcome.failed)} trainings failed, first {first.place}: {outcome.reason(first)}"
-        raise FailedCells(f"{told}. The same command computes only what is missing.")
+        raise FailedCells.of(told, outcome.failed.values())
     made = replace(transfers.oracle(workspace), name=slug(name))
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_suffix(".lock")):  # somebody else may add seeds just now

@@ -76,7 +76,7 @@ def run(
     workspace = Workspace(files or Files(), store or open_store())
     results, failures = answer(found, workspace, parts, jobs=jobs)
     if failures:
-        raise FailedCells("; ".join(failures))
+        raise FailedCells(f"{'; '.join(failures)}.")
     return results
 
 
@@ -92,7 +92,7 @@ def answer(
     jobs: int | None = None,
     scheduler: str | None = None,
     tell: engine.Tell | None = None,
-) -> tuple[list[Result], list[str]]:
+) -> tuple[list[Result], dict[str, Exception]]:
     """Compute what is missing for these questions and answer each; return results, and a line for each failure.
 
     Raises
@@ -101,7 +101,7 @@ def answer(
         If the only question is refused before any work.
     """
     started, clock = datetime.now(UTC).isoformat(timespec="seconds"), perf_counter()
-    failures, good = [], []
+    failures, good = dict[str, Exception](), list[Question]()
     for question in asked:
         try:
             check(question, workspace)
@@ -109,11 +109,11 @@ def answer(
             several = len({q.signal for q in asked}) > 1  # one that is not there does not stop the others
             if len(asked) == 1 or not (several or isinstance(error, UnusableData)):
                 raise
-            failures += str(error).splitlines()
+            failures |= {line.rstrip("."): error for line in str(error).splitlines()}
         else:
             good.append(question)
     if not good:
-        raise UnusableData("\n".join(dict.fromkeys(failures)))
+        raise UnusableData("\n".join(f"{line}." for line in failures))
     cells = [c for q in good for c in q.cells()]
     outcome = engine.compute(cells, workspace, jobs=jobs, scheduler=scheduler, tell=tell)
     results = []
@@ -121,11 +121,11 @@ def answer(
         broken = [c for c in question.cells() if c in outcome.failed]
         if broken:
             label = f"{question.estimator.name} on {question.backbone.name}"
-            failures.append(f"{label}: {outcome.reason(broken[0])}")
+            failures[f"{label}: {outcome.reason(broken[0])}"] = outcome.failed[broken[0]]
             continue
         seconds = round(perf_counter() - clock, 3)
         results.append(_result(question, workspace, parts, outcome, started, seconds))
-    return results, list(dict.fromkeys(failures))
+    return results, failures
 
 
 def check(question: Question, workspace: Workspace) -> None:

@@ -186,8 +186,8 @@ def _has(workspace: Workspace, cell: Training) -> bool:
 
 def _compute(cells: Sequence[Cell], workspace: Workspace, **how: Any) -> None:
     outcome = engine.compute(cells, workspace, **how)
-    for cell in outcome.failed:
-        raise FailedCells(f"{outcome.reason(cell)}. The same command computes only what is missing.")
+    for cell, error in outcome.failed.items():
+        raise FailedCells.of(outcome.reason(cell), [error])
 
 
 def _tried(

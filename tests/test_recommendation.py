@@ -9,7 +9,19 @@ import pytest
 from cogbench_estimators.baselines import Popularity
 from command import line
 
-from cogbench import Files, MissingData, Store, TableTask, TaskMatrix, UnknownName, UnusableData, load, recommend, run
+from cogbench import (
+    FailedCells,
+    Files,
+    MissingData,
+    Store,
+    TableTask,
+    TaskMatrix,
+    UnknownName,
+    UnusableData,
+    load,
+    recommend,
+    run,
+)
 from cogbench.metrics import gap_error, score
 from cogbench.toys import TASKS, ToyBackbone
 
@@ -111,6 +123,31 @@ class Reader:
 def test_a_table_has_the_description_that_it_is_given(world):
     path, common = world
     assert {*recommend(path, Reader(), "toy", description="moods", **common).similarity.values()} == {5}
+
+
+@dataclass(frozen=True)
+class Failing:
+    """Its similarity cannot be computed."""
+
+    error: str
+    name: str = "failing"
+    needs: frozenset[str] = frozenset()
+
+    def similarity(self, evidence):
+        raise UnusableData(self.error) if self.error.endswith(".") else ValueError(self.error)
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        ("neurons=9: too many.", "^neurons=9: too many[.]$"),
+        ("a slip", "^a slip [(]its log: .*[)][.] The same command computes only what is missing[.]$"),
+    ],
+)
+def test_only_what_may_succeed_the_next_time_is_to_be_tried_again(world, error, says):
+    path, common = world
+    with pytest.raises(FailedCells, match=says):
+        recommend(path, Failing(error), "toy", **common)
 
 
 def test_what_cannot_be_ranked_is_one_clear_line(world, tmp_path):
