@@ -101,7 +101,8 @@ def recommend(
     k : int
         How many sources to name, and with `apply` to try.
     apply : bool
-        Train the target after each of the best `k` sources and without any, and report the gains.
+        Train the target after each of the best `k` sources and without any, and report the gains; not after those
+        without an estimate.
     files, store, parts, jobs, scheduler, tell
         As `run` and `engine.compute` take them.
 
@@ -110,7 +111,7 @@ def recommend(
     MissingData
         If the store has fewer than two trained sources: the message says what trains them.
     UnusableData, UnknownName
-        If the target is no task, or the estimator cannot rank for it.
+        If the target is no task, or the estimator cannot rank for it or has no estimate of any source.
     FailedCells
         If a training failed.
     """
@@ -141,7 +142,11 @@ def recommend(
     names = tuple(t.name for t in sources)
     matrix = cell.matrix(workspace).part(names, (wanted.name,))  # (n_sources, 1)
     order = rank(matrix).order(wanted.name)
-    best = [t for name in order[:k] for t in sources if t.name == name]
+    known = [name for name in order if _number(matrix, name) is not None]
+    if not known:
+        told = f"no source has an estimate by {ranker.name} for {wanted.name!r}, so none is ranked."
+        raise UnusableData("\n".join([told, *cell.notes(workspace)]))
+    best = [t for name in known[:k] for t in sources if t.name == name]
     gains = _tried(cell, wanted, best, workspace, compute) if apply else []
     return Recommendation(
         wanted.name,
@@ -223,7 +228,9 @@ def titled(found: Recommendation) -> str:
 def brief(found: Recommendation) -> list[dict[str, Any]]:
     """Return a recommendation as rows for people."""
     rows: list[dict[str, Any]] = [
-        {"": i, "source": name, "similarity": "no estimate" if (s := found.similarity[name]) is None else f"{s:.4f}"}
+        {"": "–", "source": name, "similarity": "no estimate"}
+        if (s := found.similarity[name]) is None
+        else {"": i, "source": name, "similarity": f"{s:.4f}"}
         for i, name in enumerate(found.ranking, 1)
     ]
     for row, gain in zip(rows, found.gains, strict=False):

@@ -232,8 +232,9 @@ def _three(value: float | None) -> str | None:
 
 def _targets(result: Result, width: int | None) -> Any:
     rows = []
-    for target in result.targets:
-        best = [f"{s}{_true_rank(result, s, target)}" for s in result.ranking[target][:3]]
+    for j, target in enumerate(result.targets):
+        known = {s for s, row in zip(result.sources, result.similarity, strict=True) if row[j] is not None}
+        best = [f"{s}{_true_rank(result, s, target)}" if s in known else "–" for s in result.ranking[target][:3]]
         row = {"target": target, **dict(zip(("predicted best (true rank)", "2nd", "3rd"), best, strict=False))}
         if t := result.tasks.get(target):
             learned = "yes" if t.learned else "NO"

@@ -23,6 +23,7 @@ from cogbench import (
     run,
 )
 from cogbench.metrics import gap_error, score
+from cogbench.recommendation import brief
 from cogbench.toys import TASKS, ToyBackbone
 
 NAMES = tuple(t.name for t in TASKS)
@@ -123,6 +124,35 @@ class Reader:
 def test_a_table_has_the_description_that_it_is_given(world):
     path, common = world
     assert {*recommend(path, Reader(), "toy", description="moods", **common).similarity.values()} == {5}
+
+
+@dataclass(frozen=True)
+class Knowing:
+    """It has an estimate of `of` alone."""
+
+    of: str
+    name: str = "knowing"
+    needs: frozenset[str] = frozenset()
+
+    def similarity(self, evidence):
+        values = np.full((len(evidence.tasks),) * 2, np.nan)
+        if self.of in evidence.tasks:
+            values[evidence.tasks.index(self.of)] = 1
+        evidence.note("the others are of another kind.")
+        return TaskMatrix.square(evidence.tasks, values)
+
+
+def test_a_source_without_an_estimate_is_neither_placed_nor_tried(world):
+    path, common = world
+    found = recommend(path, Knowing("toy-b"), "toy", apply=True, **common)
+    assert [gain.source for gain in found.gains] == ["toy-b"]
+    assert [row[""] for row in brief(found)] == [1, "–", "–"]
+    with pytest.raises(UnusableData) as caught:
+        recommend(path, Knowing("nothing"), "toy", apply=True, **common)
+    assert str(caught.value).splitlines() == [
+        "no source has an estimate by knowing for 'mine', so none is ranked.",
+        "the others are of another kind.",
+    ]
 
 
 @dataclass(frozen=True)

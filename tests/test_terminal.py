@@ -8,7 +8,7 @@ from rich.console import Console
 
 from cogbench import terminal
 from cogbench.leaderboard import boards
-from cogbench.report import ranked, whole
+from cogbench.report import ranked, render, whole
 from cogbench.terminal import COLOURS, Bar, HeatMap, fitted, printed
 
 GUESSES = np.random.default_rng(1).random((5, 4, 4))
@@ -73,6 +73,15 @@ def test_a_result_without_a_tree_or_an_oracle():
     missing = TRUE.copy()
     missing[0, 1] = np.nan
     assert "no tree: no similarity of p to q" in whole(made(missing)) and "unscored" in whole(made(oracle=None))
+
+
+def test_a_target_without_an_estimate_has_no_predicted_best():
+    missing = TRUE.copy()
+    missing[:, 0] = np.nan
+    missing[0, 1] = np.nan
+    rows = [line.split() for line in render([made(missing, oracle=None)], "table").splitlines()]
+    (none, some) = ([row for row in rows if row[:1] == [task]][0] for task in "pq")
+    assert none[1:4] == ["–", "–", "–"] and some[1:4] == ["r", "s", "–"]
 
 
 def test_heat_maps_have_shades_in_a_file_and_colours_on_a_terminal():
