@@ -2,10 +2,23 @@
 
 import json
 from dataclasses import replace
+from types import ModuleType
 
 import pytest
 
-from cogbench import CogbenchError, Files, MissingData, TableTask, UnknownName, UnusableData, check_task, run
+from cogbench import (
+    CogbenchError,
+    Files,
+    MissingData,
+    TableTask,
+    UnknownName,
+    UnusableData,
+    check_task,
+    hookimpl,
+    load,
+    run,
+)
+from cogbench.listing import described
 from cogbench.parts import decode, encode
 from cogbench.toys import TASKS, ToyBackbone, ToySignal
 
@@ -41,6 +54,10 @@ def test_its_card_says_what_its_owner_says_and_nothing_else(reviews):
     told = replace(task, description="Is a review kind?")
     assert told.card.description == "Is a review kind?" and told.card.licence == task.card.licence
     assert decode(encode(told)) == told
+    plugin = ModuleType("own")
+    plugin.register_tasks = hookimpl(lambda: [task], specname="register_tasks")
+    (row,) = [r for r in described(load(plugin), "task") if r["name"] == "reviews"]
+    assert row["about"].startswith("A task whose examples stand in a csv")
 
 
 def test_pairs_numbers_and_a_file_of_its_own_for_evaluation(tmp_path):
