@@ -26,7 +26,7 @@ class Sum:
 
     def similarity(self, evidence):
         found = [evidence.similarity(member).values for member in self.members]
-        return TaskMatrix.square(evidence.tasks, np.sum(found, axis=0))
+        return TaskMatrix(evidence.tasks, evidence.targets, np.sum(found, axis=0))
 
 
 @pytest.fixture
