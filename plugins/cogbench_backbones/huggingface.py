@@ -1,7 +1,7 @@
 """Backbones from the hub, a local folder or an installed package, trained by transformers' Trainer."""
 
 import json
-import time
+import random
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -24,7 +24,7 @@ from cogbench import (
 )
 
 from .heads import HEADS, Rows, batch, by_length, encoded, outputs_of_rows, row
-from .training import arithmetic, device, fast_precision, fit, start_at_mean, trained, transformers
+from .training import device, fast_precision, fit, only_words_of, seconds_a_step, start_at_mean, trained, transformers
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -200,28 +200,22 @@ class HuggingFace:
 
     def cost(self, recipe: Recipe, files: Files, *, seconds: float = 1.0) -> tuple[float, int]:
         """Return the seconds that this training would take here, from a second of it, and its weights' bytes."""
-        import torch
-
         settings = recipe.settings or self.settings(recipe.task.kind, 0)
-        train = recipe.task.load("train", files).sample(recipe.max_train)
-        model = self._with_head(train, files).train()
-        optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6)
-        tokenizer = self.tokenizer(files)
-        rows = encoded(tokenizer, train.sample(512), self.limit(settings.max_length, files)).rows
-        batches = [batch(tokenizer, (row(rows, i) for i in n)) for n in _in_order(rows, settings.batch_size)]
-        start, done = 0.0, -1
-        while done < 1 or time.perf_counter() - start < seconds:
-            with arithmetic(settings):
-                loss = model(**batches[(done + 1) % len(batches)]).loss
-            loss.backward()
-            optimizer.step()
-            optimizer.zero_grad()
-            done += 1
-            if done == 0:
-                start = time.perf_counter()
-        pace = (time.perf_counter() - start) / done
-        n_rows = round(len(train) * len(rows["input_ids"]) / min(len(train), 512))
-        return settings.steps(n_rows) * pace, sum(p.numel() * p.element_size() for p in model.parameters())
+        train, evaluation = (
+            recipe.task.load("train", files).sample(recipe.max_train),
+            recipe.task.load("evaluation", files),
+        )
+        model, tokenizer, seen = self._with_head(train, files), self.tokenizer(files), train.sample(512)
+        size = sum(p.numel() * p.element_size() for p in model.parameters())
+        # As in a training: only the words that occur, and batches of like lengths; in no order, for a second sees few.
+        rows, _ = only_words_of(encoded(tokenizer, seen, self.limit(settings.max_length, files)).rows, model)
+        order = sorted(range(len(rows["input_ids"])), key=lambda i: len(rows["input_ids"][i]))
+        some = [order[i : i + settings.batch_size] for i in range(0, len(order), settings.batch_size)]
+        random.Random(0).shuffle(some)
+        pace = seconds_a_step(model, [batch(tokenizer, (row(rows, i) for i in n)) for n in some], settings, seconds)
+        each = len(order) / len(seen)  # rows of an example
+        answered = each * len(evaluation) / settings.batch_size / 3  # without the way back
+        return (settings.steps(round(each * len(train))) + answered) * pace, size
 
     def folder(self, files: Files) -> tuple[Path, Source]:
         """Return where the model's files are, and its source."""

@@ -1,9 +1,10 @@
 """One training of a model on rows, by transformers' Trainer: what plain training and distillation have in common."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -61,6 +62,28 @@ def fit(
     trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False)  # or bf16 goes on after the training
     all_words(model, words)
     return steps
+
+
+def seconds_a_step(model: Any, batches: Sequence[Batch], settings: Settings, seconds: float) -> float:
+    """Return what a step takes here, measured for so many seconds, on one thread as workers have it."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    model.train().to(device())
+    optimizer, start, done = torch.optim.AdamW(model.parameters(), lr=1e-6), 0.0, -1
+    while done < 1 or perf_counter() - start < seconds:
+        with arithmetic(settings):
+            made = batches[(done + 1) % len(batches)]
+            loss = model(**{name: values.to(model.device) for name, values in made.items()}).loss
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        done += 1
+        if done == 0:  # the first one warms up
+            start = perf_counter()
+    torch.set_num_threads(threads)
+    return (perf_counter() - start) / done
 
 
 def _trainer(loss: Loss, tokens: "Tensor") -> Any:
