@@ -21,9 +21,7 @@ from .parts import decode, encode
 
 log = logging.getLogger("cogbench")
 HOST = "127.0.0.1"  # what one machine's processes say to each other does not leave it
-WORKER_BYTES = (
-    4 * 2**30
-)  # what one training worker takes: 3.8 GB seen for a 6-layer model of width 384 that answers questions
+WORKER_BYTES = 4 * 2**30  # what one training worker takes: 3.8 GB seen for question answering by a 6-layer model
 
 # Of the workers, before they start. One thread each: two processes with torch's default are several times slower than
 # one. And malloc keeps what training frees at each step: dask's own setting gives it back to the system at once, which
