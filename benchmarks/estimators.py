@@ -1,4 +1,4 @@
-"""What each estimator costs, and how well it ranks: passes through the backbone and seconds, beside TRS with p.
+"""What each estimator costs, and how well it ranks: passes through the backbone and processor seconds, beside TRS.
 
     COGBENCH_HOME=STORE python benchmarks/estimators.py --data-dir DATA --backbone minilm --max-train 1000
 
@@ -15,7 +15,7 @@ import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 import cogbench
 from cogbench import CogbenchError, Files, Recipe, Store, engine, load
@@ -46,7 +46,7 @@ def main() -> None:
     engine.compute(
         trainings, workspace, tell=lambda step: print(f"{step.done}/{step.total} {step.place}", file=sys.stderr)
     )
-    print("| estimator | trainings | forward | backward | seconds | TRS | p |\n|---|---|---|---|---|---|---|")
+    print("| estimator | trainings | forward | backward | CPU seconds | TRS | p |\n|---|---|---|---|---|---|---|")
     for together in [args.estimators] if args.together else [[name] for name in args.estimators]:
         with tempfile.TemporaryDirectory(dir=home()) as folder:
             for cell in trainings:
@@ -82,7 +82,7 @@ def affordable() -> list[str]:
 def line(name, args, tasks, files, store) -> str:
     """Run one estimator and return its row."""
     ours = [s for s in args.set if s.split(".", 1)[0] == name]
-    began = perf_counter()
+    began = process_time()
     try:
         with counted() as passes:
             (result,) = cogbench.run(
@@ -101,7 +101,7 @@ def line(name, args, tasks, files, store) -> str:
             )
     except CogbenchError as error:
         return f"| {name} | {error} | | | | | |"
-    seconds = perf_counter() - began
+    seconds = process_time() - began
     if args.out:
         result.save(args.out)
     scores, trained = result.scores, len(result.tasks) * len(args.seeds)
