@@ -14,7 +14,8 @@ def shares(x: "Tensor", train: Array, test: Array, penalties: tuple[float, ...])
     """Return what share of each training response goes into each prediction, for every penalty.
 
     The prediction for centred responses Y is H Y, with H = K' (K + a I)^-1, K the products of the centred training
-    rows and K' those of the test rows with them. One eigendecomposition of K serves all penalties a.
+    rows and K' those of the test rows with them. One eigendecomposition serves all penalties a: of K, or of the
+    products of the dimensions where they are fewer than the rows.
 
     Parameters
     ----------
@@ -34,12 +35,15 @@ def shares(x: "Tensor", train: Array, test: Array, penalties: tuple[float, ...])
     rows = x[:, train].double()
     mean = rows.mean(dim=1, keepdim=True)
     rows, others = rows - mean, x[:, test].double() - mean
-    kernel = rows @ rows.mT  # (n_tasks, n_train, n_train)
-    strength, u = torch.linalg.eigh(kernel)  # (n_tasks, n_train)
-    size = kernel.diagonal(dim1=1, dim2=2).mean(dim=1)[:, None]  # (n_tasks, 1)
+    size = rows.square().sum(dim=2).mean(dim=1)[:, None]  # (n_tasks, 1)
     size = size.where(size > 0, 1.0)  # rows that are all alike have no share, and predict the mean
-    seen = others @ rows.mT @ u  # (n_tasks, n_test, n_train)
-    found = [(seen / (strength.clamp(min=0) + p * size)[:, None]) @ u.mT for p in penalties]
+    if rows.shape[2] < rows.shape[1]:
+        strength, v = torch.linalg.eigh(rows.mT @ rows)  # (n_tasks, n_dims)
+        seen, basis = others @ v, v.mT @ rows.mT  # (n_tasks, n_test, n_dims), (n_tasks, n_dims, n_train)
+    else:
+        strength, u = torch.linalg.eigh(rows @ rows.mT)  # (n_tasks, n_train)
+        seen, basis = others @ rows.mT @ u, u.mT  # (n_tasks, n_test, n_train), (n_tasks, n_train, n_train)
+    found = [(seen / (strength.clamp(min=0) + p * size)[:, None]) @ basis for p in penalties]
     return torch.stack(found)
 
 
