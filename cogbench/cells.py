@@ -185,10 +185,18 @@ class Training:
 
     def checkpoint(self, workspace: Workspace) -> Checkpoint:
         """Return the trained model, training it if need be."""
-        folder = workspace.folder(self)
-        told = json.loads((folder / "training.json").read_text())
-        notes = tuple(told.get("notes", ()))
-        return Checkpoint(folder / self.MODEL, np.load(folder / "outputs.npy"), told["steps"], notes)
+        told = self._told(workspace)
+        return Checkpoint(
+            workspace.folder(self) / self.MODEL, self.outputs(workspace), told["steps"], self.notes(workspace)
+        )
+
+    def notes(self, workspace: Workspace) -> tuple[str, ...]:
+        """Return what the backbone told of the training."""
+        return tuple(self._told(workspace).get("notes", ()))
+
+    def _told(self, workspace: Workspace) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((workspace.folder(self) / "training.json").read_text())
+        return found
 
     def outputs(self, workspace: Workspace) -> Array:
         """Return the head's outputs on the evaluation split."""

@@ -97,9 +97,9 @@ def _device() -> str:
 def _processors() -> str:
     from dask.system import CPU_COUNT
 
-    from .engine import workers
+    from .workers import fitting
 
-    return f"{CPU_COUNT}; a run uses {workers()} worker(s) unless told otherwise"
+    return f"{CPU_COUNT}; a run uses {fitting()} worker(s) unless told otherwise"
 
 
 def _memory() -> str:

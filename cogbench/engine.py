@@ -2,10 +2,8 @@
 
 import json
 import logging
-import os
 import traceback
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from itertools import count, islice
@@ -15,26 +13,11 @@ from typing import Any
 from . import identity
 from .cells import Cell, Training, Workspace
 from .errors import CogbenchError, MissingData, UnusableData
-from .hub import first_line
 from .mirror import open_store
 from .parts import decode, encode
+from .workers import client_of
 
 log = logging.getLogger("cogbench")
-HOST = "127.0.0.1"  # what one machine's processes say to each other does not leave it
-WORKER_BYTES = 4 * 2**30  # what one training worker takes: 3.8 GB seen for question answering by a 6-layer model
-
-# Of the workers, before they start. One thread each: two processes with torch's default are several times slower than
-# one. And malloc keeps what training frees at each step: dask's own setting gives it back to the system at once, which
-# costs a quarter of the time in page faults (40 steps of a 6-layer model: 24.7 s of CPU against 18.4 s).
-ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_WAIT_POLICY": "passive",
-    "MALLOC_ARENA_MAX": "1",
-    "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20),
-    "MALLOC_TRIM_THRESHOLD_": str(2**30),
-}
 
 
 @dataclass(frozen=True)
@@ -174,7 +157,7 @@ def _spread(
 ) -> Iterator[tuple[Cell, Exception | None, int]]:
     from distributed import as_completed
 
-    with _client(jobs, len(missing), scheduler) as (client, deaths):
+    with client_of(jobs, len(missing), scheduler) as (client, deaths):
         # The longest first, or the last one runs alone while the other workers have nothing left to do.
         waiting = dict.fromkeys(sorted(missing, key=lambda cell: -work[cell]))
         failed, of, running, tries = dict[Cell, Exception](), dict[str, Cell](), as_completed(), count()
@@ -271,103 +254,6 @@ def _request(cell: Cell, workspace: Workspace) -> str:
             "store": workspace.store.address,
         }
     )
-
-
-@contextmanager
-def _client(jobs: int | None, at_most: int, scheduler: str | None) -> Iterator[tuple[Any, list[str]]]:
-    """Yield a client, and the list that fills with what is said of workers that die."""
-    import dask
-    from distributed import Client
-
-    quiet = {
-        "distributed.scheduler.allowed-failures": 1,  # a cell that kills two workers is marked failed
-        "distributed.deploy.lost-worker-timeout": "1 day",  # a worker that is slow to come back is waited for
-        "distributed.scheduler.no-workers-timeout": "5 minutes",
-        "distributed.worker.memory.terminate": False,
-        "distributed.admin.low-level-log-length": 0,
-        "distributed.nanny.pre-spawn-environ": ENVIRONMENT,
-        "distributed.logging": {"distributed": "critical"},
-    }
-    deaths: list[str] = []
-    with dask.config.set(quiet):
-        if scheduler:
-            try:
-                client = Client(scheduler)
-            except (OSError, ValueError) as error:
-                raise MissingData(
-                    f"no dask scheduler answers at {scheduler!r}; start one with `dask scheduler`."
-                ) from error
-            with client:
-                yield client, deaths
-            return
-        cluster = _cluster(min(jobs or workers(), at_most))
-        with cluster, Client(cluster) as client, _heard("distributed.nanny", deaths):
-            yield client, deaths
-
-
-def _cluster(n_workers: int) -> Any:
-    """Return a cluster of one-thread processes on this machine; each sees one GPU where there are any, in turn."""
-    from distributed import Nanny, Scheduler, SpecCluster
-
-    devices = gpus()
-
-    def options(i: int) -> dict[str, Any]:
-        one: dict[str, Any] = {
-            "host": HOST,
-            "nthreads": 1,
-            "memory_limit": 0,
-            "dashboard": False,
-            "silence_logs": logging.CRITICAL,
-        }
-        if devices:
-            one |= {"env": {"CUDA_VISIBLE_DEVICES": devices[i % len(devices)]}, "resources": {"GPU": 1}}
-        return one
-
-    local = {"host": HOST, "port": 0, "dashboard_address": f"{HOST}:0"}  # any free port: two runs at once must not meet
-
-    try:
-        return SpecCluster(  # type: ignore[no-untyped-call]
-            workers={i: {"cls": Nanny, "options": options(i)} for i in range(n_workers)},
-            scheduler={"cls": Scheduler, "options": local},
-            silence_logs=logging.CRITICAL,
-        )
-    except RuntimeError as error:
-        raise UnusableData(
-            f"no worker process could be started ({first_line(error.__cause__ or error)}); a script needs "
-            '`if __name__ == "__main__":` around what it does, or jobs=0.'
-        ) from error
-
-
-@contextmanager
-def _heard(name: str, said: list[str]) -> Iterator[None]:
-    """Gather in a list what a library logs."""
-    handler = logging.Handler()
-    handler.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
-    logger = logging.getLogger(name)
-    logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-
-
-def gpus() -> list[str]:
-    """Return the GPUs that torch sees, as CUDA_VISIBLE_DEVICES names them."""
-    import torch
-
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    named = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
-    return named[:count] if len(named) >= count and named[0] else [str(i) for i in range(count)]
-
-
-def workers() -> int:
-    """Return how many workers fit this machine: by GPUs if there are any, else by cores and free memory."""
-    import psutil
-    from dask.system import CPU_COUNT
-    from distributed.system import MEMORY_LIMIT
-
-    memory = min(psutil.virtual_memory().available, MEMORY_LIMIT)  # a container's limit, where there is one
-    return len(gpus()) or max(1, min(CPU_COUNT, memory // WORKER_BYTES))
 
 
 def _in_worker(request: str, wait: bool = True) -> bool:

@@ -249,7 +249,7 @@ def _notes(question: Question, workspace: Workspace) -> Iterator[str]:
     """Yield what a reader should know, of the trainings and of the estimates."""
     for cell in question.trained():
         name, score = cell.recipe.task.name, cell.score(workspace)
-        yield from (f"{name}: {note}" for note in cell.checkpoint(workspace).notes)
+        yield from (f"{name}: {note}" for note in cell.notes(workspace))
         if score.left_out:
             yield f"{name}: {score.left_out} examples are left out of {score.metric}, which is not defined for them"
     for similarity in question.similarities():

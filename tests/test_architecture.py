@@ -24,7 +24,7 @@ PLUGINS = sorted(
 LAYERS = (
     "errors kinds",
     "hub records store",  # what the hub has · what flows · results as files
-    "recordings rows",  # what was measured of readers · tables as read
+    "recordings rows workers",  # what was measured of readers · tables as read · processes that compute
     "files metrics parts ranking reliability",  # the door to disk and hub · scores · what plugins supply · ranks
     "baselines evaluation hookspecs identity mirror setting table toys",  # what a guess must beat · how good it is
     "cells loading oracles",  # units of work · the installed parts · tables of transfers

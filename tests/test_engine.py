@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cogbench import Files, Recipe, Store, UnusableData, engine
+from cogbench import Files, Recipe, Store, UnusableData, engine, workers
 from cogbench.cells import Encoding, Training, Workspace
 from cogbench.parts import encode
 from cogbench.toys import TASKS, ToyBackbone, ToySignal
@@ -71,29 +71,33 @@ def test_workers_with_another_version_are_left_out_by_name(tmp_path, monkeypatch
     own = importlib.import_module("own_versioned_backbone").Own()
     cells = [Training(own, Recipe((t,))) for t in TASKS]
 
-    def worker(version):
-        env = {**os.environ, **engine.ENVIRONMENT, "PYTHONPATH": str(tmp_path / version)}
+    def started_worker(version):
+        env = {**os.environ, **workers.ENVIRONMENT, "PYTHONPATH": str(tmp_path / version)}
         command = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads", "1", "--no-nanny"]
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         return subprocess.Popen([*command, "--no-dashboard"], env=env, cwd=tmp_path, **quiet)
 
-    local = {"n_workers": 0, "host": engine.HOST, "scheduler_port": 0, "dashboard_address": None}
+    local = {"n_workers": 0, "host": workers.HOST, "scheduler_port": 0, "dashboard_address": None}
     with LocalCluster(**local, silence_logs=logging.CRITICAL) as cluster:
         address, started = cluster.scheduler_address, []
         try:
-            started.append(worker("old"))
+            started.append(started_worker("old"))
             with pytest.raises(UnusableData, match="no worker is left: it would compute another cell: backbone.code.s"):
                 engine.compute(cells, workspace(tmp_path / "a"), scheduler=address)
-            started.append(worker("new"))
+            started.append(started_worker("new"))
             with Client(address) as client:
                 client.wait_for_workers(2)
             outcome = engine.compute(cells, workspace(tmp_path / "b"), scheduler=address)
+            # The newer worker runs what it has loaded, whatever stands on disk by now.
+            (tmp_path / "new" / "own_versioned_backbone.py").write_text(f"{source}# newer")
+            with pytest.raises(UnusableData, match="no worker is left"):
+                engine.compute(cells, workspace(tmp_path / "c"), scheduler=address)
         finally:
             for process in started:
                 process.kill()
                 process.wait()
     assert outcome.computed == {*cells} and not outcome.failed
-    assert sum("is left out: it would compute another cell" in r.message for r in caplog.records) == 2
+    assert sum("is left out: it would compute another cell" in r.message for r in caplog.records) == 4
 
 
 @pytest.mark.parametrize("harm", ["truncate", "change", "remove", "record"])
@@ -347,8 +351,8 @@ def test_what_another_run_computes_is_left_to_it_while_there_is_other_work(tmp_p
 
 
 def test_each_worker_sees_one_gpu_in_turn(tmp_path, monkeypatch):
-    monkeypatch.setattr(engine, "gpus", lambda: ["4", "7"])
-    with engine._cluster(3) as cluster:
+    monkeypatch.setattr(workers, "gpus", lambda: ["4", "7"])
+    with workers.local_cluster(3) as cluster:
         options = [spec["options"] for spec in cluster.worker_spec.values()]
     assert [o["env"]["CUDA_VISIBLE_DEVICES"] for o in options] == ["4", "7", "4"]
     assert all(o["resources"] == {"GPU": 1} for o in options)
@@ -362,9 +366,9 @@ def test_the_gpus_are_those_that_may_be_used(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    assert engine.gpus() == ["0", "1"] and engine.workers() == 2
+    assert workers.gpus() == ["0", "1"] and workers.fitting() == 2
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,3")
-    assert engine.gpus() == ["5", "3"]
+    assert workers.gpus() == ["5", "3"]
 
 
 def test_what_is_said_of_a_worker_that_died_is_told(tmp_path):

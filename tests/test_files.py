@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from cogbench_tasks.semeval import RELATIONS
 from hub import Closing, Hub, Machine, environment
 from repositories import (
     BERT,
@@ -334,7 +335,6 @@ def test_another_order_of_the_classes_is_refused(tmp_path):
 
 def test_another_order_of_the_relations_is_refused(tmp_path):
     semeval = load().find("task", "semeval-2010-8")
-    names = semeval.load.__globals__["RELATIONS"]
     texts = [f"the <e1>dog</e1> and the <e2>{w}</e2>" for w in ("cat", "bird")]
     folder = tmp_path / "sem_eval_2010_task_8"
     folder.mkdir()
@@ -346,9 +346,9 @@ def test_another_order_of_the_relations_is_refused(tmp_path):
         (folder / "test.parquet").write_bytes(parquet_bytes(table))
         return semeval.load("evaluation", Files(tmp_path, offline=True))
 
-    assert len(read(list(names)).labels) == 19
+    assert len(read(list(RELATIONS)).labels) == 19
     with pytest.raises(UnusableData, match="states the classes of relation as Other, "):
-        read([names[-1], *names[:-1]])
+        read([RELATIONS[-1], *RELATIONS[:-1]])
 
 
 def test_each_task_of_the_paper_is_evaluated_on_its_own_split():

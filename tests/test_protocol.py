@@ -298,6 +298,20 @@ def test_a_training_that_diverged_fails(ask):
         ask(backbone=Diverging())
 
 
+@dataclass(frozen=True)
+class Telling(ToyBackbone):
+    name: str = "telling"
+
+    def train(self, recipe, files, out, start=None):
+        return replace(super().train(recipe, files, out, start), notes=("a text was cut",))
+
+
+def test_what_a_training_tells_stands_in_the_result_and_comes_from_the_store_too(ask):
+    for _ in range(2):
+        (result,) = ask(backbone=Telling())
+        assert [n for n in result.notes if "cut" in n] == [f"{t}: a text was cut" for t in sorted(result.targets)]
+
+
 def test_a_signal_that_an_estimator_refuses_is_refused_before_any_training(ask, parts, monkeypatch):
     read = ToySignal.read
 

@@ -111,6 +111,15 @@ def test_a_row_is_never_longer_than_the_model(tmp_path):
     assert backbone.limit(384, files) == 32
 
 
+def test_texts_longer_than_the_model_are_told_of_with_the_training(tmp_path):
+    few = replace(MINI, epochs=1, min_steps=1)
+    for name, length, notes in (("short", 4, 1), ("long", 64, 0)):
+        (tmp_path / name).mkdir()
+        recipe = Recipe(TASKS[:1], settings=replace(few, max_length=length).settings("classification", 60))
+        made = few.train(recipe, Files(offline=True), tmp_path / name)
+        assert len(made.notes) == notes
+
+
 def test_first_layers_only_have_real_weights(tmp_path):
     files = Files(offline=True)
     two, six = MINI, load().find("backbone", "minilm")
