@@ -68,22 +68,24 @@ def seconds_a_step(model: Any, batches: Sequence[Batch], settings: Settings, sec
     """Return what a step takes here, measured for so many seconds, on one thread as workers have it."""
     import torch
 
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+    threads, start, done = torch.get_num_threads(), 0.0, -1
     model.train().to(device())
-    optimizer, start, done = torch.optim.AdamW(model.parameters(), lr=1e-6), 0.0, -1
-    while done < 1 or perf_counter() - start < seconds:
-        with arithmetic(settings):
-            made = batches[(done + 1) % len(batches)]
-            loss = model(**{name: values.to(model.device) for name, values in made.items()}).loss
-        loss.backward()
-        optimizer.step()
-        optimizer.zero_grad()
-        done += 1
-        if done == 0:  # the first one warms up
-            start = perf_counter()
-    torch.set_num_threads(threads)
-    return (perf_counter() - start) / done
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6)
+    torch.set_num_threads(1)
+    try:
+        while done < 1 or perf_counter() - start < seconds:
+            with arithmetic(settings):
+                made = batches[(done + 1) % len(batches)]
+                loss = model(**{name: values.to(model.device) for name, values in made.items()}).loss
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            done += 1
+            if done == 0:  # the first one warms up
+                start = perf_counter()
+        return (perf_counter() - start) / done
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _trainer(loss: Loss, tokens: "Tensor") -> Any:
