@@ -143,7 +143,9 @@ class HuggingFace:
         """Return the model before a training: the encoder of `start` or the pre-trained one, and a head by the seed."""
         import torch
 
-        torch.manual_seed(seed)  # the fresh head
+        # The fresh head. After a source it is another than the source's first one: the encoder has learned to answer
+        # through that, and would begin with the source's answers, right or wrong by the order of the classes.
+        torch.manual_seed(seed if start is None else 2**31 + seed)
         model = self._with_head(train, files)
         if start is not None:
             # What the source's model lacks, such as a pooler, stays the pre-trained model's.
