@@ -185,13 +185,15 @@ def _spread(
             known = client.scheduler_info(n_workers=-1)["workers"]
             needs = {"GPU": 1} if any(state["resources"].get("GPU") for state in known.values()) else None
             fit = [address for address in known if address not in refusing]
+            while failed and (lost := [c for c in waiting if any(i in failed for i in c.inputs())]):
+                for cell in lost:
+                    del waiting[cell]
+                    failed[cell] = next(failed[i] for i in cell.inputs() if i in failed)
+                    yield cell, failed[cell], len(of)
             free = max(0, max(1, len(fit)) - len(of))  # some may have gone
             for cell, wait in [*islice(chosen(), free)]:
                 del waiting[cell]
-                if broken := next((failed[c] for c in cell.inputs() if c in failed), None):
-                    failed[cell] = broken
-                    yield cell, broken, len(of)
-                elif getattr(cell, "here", False):
+                if getattr(cell, "here", False):
                     for here in _inline([cell], workspace):
                         if here[1] is not None:
                             failed[cell] = here[1]
@@ -230,7 +232,9 @@ def _spread(
                 continue
             if error is not None:
                 failed[cell] = error
+            after = [*feed()]  # its worker has the next cell before anybody is told
             yield cell, error, len(of)
+            yield from after
 
 
 def _told(error: Exception, deaths: list[str]) -> Exception:

@@ -46,6 +46,7 @@ def test_workers_give_what_inline_gives(tmp_path):
     outcome = engine.compute(encodings(), spread, jobs=2, tell=told.append)
     assert len(outcome.computed) == 8 and not outcome.failed
     assert [step.done for step in told] == list(range(9))
+    assert [step.running for step in told[1:5]] == [2, 2, 2, 2]  # the worker that has just ended one has the next
     for cell in encodings():
         assert np.allclose(cell.representations(inline), cell.representations(spread))
     assert engine.compute(encodings(), spread, jobs=2).computed == set()
