@@ -166,6 +166,12 @@ class Training:
         answered = evaluation.size[0] / 3  # without the way back
         return (trained + answered) * min(recipe.settings.max_length, length)
 
+    def tokens(self, workspace: Workspace) -> int:
+        """Return about how many pieces of text its largest batch holds: the longest have some three times the mean."""
+        settings, (_, length) = self.filled(workspace).settings, workspace.dataset(self.recipe.task, "train").size
+        assert settings is not None
+        return round(settings.batch_size * min(settings.max_length, 3 * length))
+
     def compute(self, workspace: Workspace, out: Path) -> None:
         import shutil
 

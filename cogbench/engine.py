@@ -4,20 +4,22 @@ import json
 import logging
 import traceback
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from itertools import count, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from . import identity
 from .cells import Cell, Training, Workspace
 from .errors import CogbenchError, MissingData, UnusableData
 from .mirror import open_store
 from .parts import decode, encode
-from .workers import client_of
+from .workers import client_of, fitting
 
 log = logging.getLogger("cogbench")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -126,15 +128,26 @@ def compute(
 
 def _work(missing: list[Cell], workspace: Workspace) -> dict[Cell, float]:
     """Return how long the cells take, in a unit of their own; what is no training, as long as the least of them."""
-    known: dict[Cell, float] = {}
-    for cell in missing:
-        if isinstance(cell, Training):
-            try:
-                known[cell] = cell.work(workspace)
-            except Exception:  # noqa: BLE001, S112 - it is told when its turn comes
-                continue
+    known = _of_trainings(Training.work, missing, workspace)
     least = min(known.values(), default=1.0)
     return {cell: known.get(cell, least) for cell in missing}
+
+
+def workers_for(missing: Iterable[Cell], workspace: Workspace) -> int:
+    """Return how many workers fit this machine, by the largest batch of these trainings."""
+    return fitting(max(_of_trainings(Training.tokens, missing, workspace).values(), default=0))
+
+
+def _of_trainings(
+    ask: Callable[[Training, Workspace], T], cells: Iterable[Cell], workspace: Workspace
+) -> dict[Cell, T]:
+    """Return what the trainings among some cells answer; of those that cannot it is told when their turn comes."""
+    known: dict[Cell, T] = {}
+    for cell in cells:
+        if isinstance(cell, Training):
+            with suppress(Exception):
+                known[cell] = ask(cell, workspace)
+    return known
 
 
 def _inline(missing: list[Cell], workspace: Workspace) -> Iterator[tuple[Cell, Exception | None, int]]:
@@ -157,7 +170,8 @@ def _spread(
 ) -> Iterator[tuple[Cell, Exception | None, int]]:
     from distributed import as_completed
 
-    with client_of(jobs, len(missing), scheduler) as (client, deaths):
+    n_workers = 0 if scheduler else min(jobs or workers_for(missing, workspace), len(missing))
+    with client_of(n_workers, scheduler) as (client, deaths):
         # The longest first, or the last one runs alone while the other workers have nothing left to do.
         waiting = dict.fromkeys(sorted(missing, key=lambda cell: -work[cell]))
         failed, of, running, tries = dict[Cell, Exception](), dict[str, Cell](), as_completed(), count()

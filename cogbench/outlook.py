@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from . import engine, workers
+from . import engine
 from .cells import Cell, Training, Workspace
 from .parts import Backbone
 
@@ -15,7 +15,8 @@ def outlook(cells: Sequence[Cell], workspace: Workspace, jobs: int | None = None
     kinds = {type(c).__name__: sum(type(d) is type(c) for d in missing) for c in missing}
     lines += [f"  {count} × {kind.lower()}" for kind, count in kinds.items()]
     if trainings_left:
-        lines.append(_cost(trainings_left, workspace, max(1, workers.fitting() if jobs is None else jobs)))
+        spread = max(1, engine.workers_for(trainings_left, workspace) if jobs is None else jobs)
+        lines.append(_cost(trainings_left, workspace, spread))
     return "\n".join(lines)
 
 

@@ -10,7 +10,12 @@ from .errors import MissingData, UnusableData
 from .hub import first_line
 
 HOST = "127.0.0.1"  # what one machine's processes say to each other does not leave it
-WORKER_BYTES = 4 * 2**30  # what one training worker takes: 3.8 GB seen for question answering by a 6-layer model
+
+# What a worker takes: this, and so much for each token of its largest batch. Seen with a 6-layer model: 6.6 GB for
+# question answering (16 x 384 tokens, after many batches of other lengths), 1.8 GB for reranking (16 x 128).
+WORKER_BYTES = 2 * 2**30
+TOKEN_BYTES = 3 * 2**18
+USUAL_TOKENS = 16 * 128
 
 # Of the workers, before they start. One thread each: two processes with torch's default are several times slower than
 # one. And malloc keeps what training frees at each step: dask's own setting gives it back to the system at once, which
@@ -27,8 +32,8 @@ ENVIRONMENT = {
 
 
 @contextmanager
-def client_of(jobs: int | None, at_most: int, scheduler: str | None) -> Iterator[tuple[Any, list[str]]]:
-    """Yield a client, and the list that fills with what is said of workers that die."""
+def client_of(n_workers: int, scheduler: str | None) -> Iterator[tuple[Any, list[str]]]:
+    """Yield a client of a scheduler or of so many processes, and the list that fills with what is said of deaths."""
     import dask
     from distributed import Client
 
@@ -53,8 +58,7 @@ def client_of(jobs: int | None, at_most: int, scheduler: str | None) -> Iterator
             with client:
                 yield client, deaths
             return
-        cluster = local_cluster(min(jobs or fitting(), at_most))
-        with cluster, Client(cluster) as client, _heard("distributed.nanny", deaths):
+        with local_cluster(n_workers) as cluster, Client(cluster) as client, _heard("distributed.nanny", deaths):
             yield client, deaths
 
 
@@ -113,11 +117,14 @@ def gpus() -> list[str]:
     return named[:count] if len(named) >= count and named[0] else [str(i) for i in range(count)]
 
 
-def fitting() -> int:
-    """Return how many workers fit this machine: by GPUs if there are any, else by cores and free memory."""
+def fitting(tokens: int = USUAL_TOKENS) -> int:
+    """Return how many workers fit this machine: by GPUs if there are any, else by cores and free memory.
+
+    `tokens` is what the largest batch of a training holds.
+    """
     import psutil
     from dask.system import CPU_COUNT
     from distributed.system import MEMORY_LIMIT
 
     memory = min(psutil.virtual_memory().available, MEMORY_LIMIT)  # a container's limit, where there is one
-    return len(gpus()) or max(1, min(CPU_COUNT, memory // WORKER_BYTES))
+    return len(gpus()) or max(1, min(CPU_COUNT, memory // (WORKER_BYTES + tokens * TOKEN_BYTES)))

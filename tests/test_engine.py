@@ -11,11 +11,12 @@ import textwrap
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from cogbench import Files, Recipe, Store, UnusableData, engine, workers
+from cogbench import Files, Recipe, Settings, Store, UnusableData, engine, workers
 from cogbench.cells import Encoding, Training, Workspace
 from cogbench.parts import encode
 from cogbench.toys import TASKS, ToyBackbone, ToySignal
@@ -359,6 +360,21 @@ def test_each_worker_sees_one_gpu_in_turn(tmp_path, monkeypatch):
     assert all(o["resources"] == {"GPU": 1} for o in options)
     outcome = engine.compute([Training(ToyBackbone(), Recipe((t,))) for t in TASKS], workspace(tmp_path), jobs=2)
     assert len(outcome.computed) == 4  # a cell asks for a GPU where the workers have them
+
+
+def test_trainings_in_large_batches_get_fewer_workers(tmp_path, monkeypatch):
+    import psutil
+
+    monkeypatch.setattr(workers, "gpus", list)
+    monkeypatch.setattr("dask.system.CPU_COUNT", 64)
+    monkeypatch.setattr("distributed.system.MEMORY_LIMIT", 64 * 2**30)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=32 * 2**30))
+    here, small = workspace(tmp_path), Settings(epochs=1, batch_size=1, learning_rate=1e-3)
+    few, many = (
+        Training(ToyBackbone(), Recipe((TASKS[0],), settings=s)) for s in (small, replace(small, batch_size=999))
+    )
+    assert many.tokens(here) > 900 * few.tokens(here)
+    assert engine.workers_for([few], here) == 15 and 1 <= engine.workers_for([few, many], here) < 8
 
 
 def test_the_gpus_are_those_that_may_be_used(monkeypatch):
