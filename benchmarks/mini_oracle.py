@@ -30,7 +30,8 @@ def main() -> None:
     options.add_argument("--jobs", type=int, default=None)
     options.add_argument("--out", type=Path, default=SHIPPED)
     args = options.parse_args()
-    transfers, name = asked(load(), args.backbone, suite=args.suite, seeds=args.seeds)
+    transfers, _ = asked(load(), args.backbone, suite=args.suite, seeds=args.seeds)
+    name = f"{args.suite}-{args.backbone}"
     workspace = Workspace(Files(offline=True), Store(home()))
 
     def tell(step) -> None:
@@ -41,7 +42,7 @@ def main() -> None:
     made, seeds = oracle.provenance, ", ".join(map(str, oracle.seeds))
     source = f"measured by cogbench {made['cogbench']} with torch {made['torch']}, seeds {seeds}: `make mini-oracle`"
     path = args.out / f"{name}.json"
-    write_oracle(replace(oracle, source=source, licence="MIT", note="synthetic tasks"), path)
+    write_oracle(replace(oracle, source=source, licence="MIT", note="synthetic tasks", per_example=None), path)
     print(f"wrote {path}", file=sys.stderr)
 
 

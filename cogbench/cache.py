@@ -40,11 +40,11 @@ def held(store: Store) -> Iterator[Held]:
         try:
             read = json.loads(record.read_text())
             ingredients, key = read["ingredients"], read["key"]
-        except (OSError, ValueError, KeyError, TypeError):
+            kind, inputs = str(ingredients.get("cell", "cell")).lower(), ingredients.get("inputs", [])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             yield Held(folder, "damaged", _size(folder), "its record cannot be read")
             continue
-        kind, fault = str(ingredients.get("cell", "cell")).lower(), next(_outdated(ingredients, known), "")
-        cells[key] = Held(folder, kind, _size(folder), fault), ingredients.get("inputs", [])
+        cells[key] = Held(folder, kind, _size(folder), next(_outdated(ingredients, known), "")), inputs
     for key in cells:
         yield _with_inputs(key, cells)
     for folder in sorted((store.root / ".damaged").glob("*")):

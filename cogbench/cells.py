@@ -5,17 +5,17 @@ result is a folder in the store. `Workspace` keys cells, finds them, and compute
 """
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, fields, is_dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from .errors import UnusableData
+from .errors import CogbenchError, UnusableData, together
 from .files import Files
 from .identity import harness_version, identity
-from .metrics import TaskScore, score
+from .metrics import TaskScore, check_metric, score
 from .parts import Backbone, Signal, Task, encode, teacher_of
 from .recordings import Recording
 from .records import Array, Checkpoint, Dataset, Recipe, Split
@@ -73,6 +73,20 @@ class Workspace:
         """Return all that changes a cell's answer, as plain values."""
         return self.once(("ingredients", cell), lambda: self._ingredients(cell))
 
+    def check(self, tasks: Iterable[Task]) -> None:
+        """Refuse tasks whose data cannot be read or do not suit their metrics, all of them at once."""
+        faults: list[CogbenchError] = []
+        for task in tasks:
+            try:
+                for split in ("train", "evaluation"):
+                    dataset = self.dataset(task, split)  # type: ignore[arg-type]
+                for metric in (task.metric, *getattr(task, "further", ())):
+                    check_metric(metric, dataset)
+            except CogbenchError as error:
+                faults.append(error)
+        if faults:
+            raise together(faults)
+
     def _ingredients(self, cell: Cell) -> dict[str, Any]:
         return {
             "cell": type(cell).__name__,
@@ -112,6 +126,7 @@ class Training:
 
     backbone: Backbone
     recipe: Recipe
+    keep: bool = field(default=False, compare=False)  # the weights of a transfer
     MODEL: ClassVar[str] = "model"
 
     @property
@@ -138,7 +153,7 @@ class Training:
         recipe = self.filled(workspace)
         rows = len(workspace.dataset(recipe.task, "train"))
         return {
-            "backbone": _trained_as(self.backbone),
+            "backbone": trained_as(self.backbone),
             "model": encode(self.backbone.source(workspace.files)),
             "settings": encode(recipe.settings),
             "method": recipe.method,
@@ -186,7 +201,7 @@ class Training:
             )
         np.save(out / "outputs.npy", np.asarray(made.outputs, np.float32))
         (out / "training.json").write_text(json.dumps({"steps": made.steps, "notes": made.notes}))
-        if self.recipe.start:
+        if self.recipe.start and not self.keep:
             shutil.rmtree(model)
 
     def checkpoint(self, workspace: Workspace) -> Checkpoint:
@@ -254,8 +269,8 @@ class Encoding:
         return np.load(workspace.folder(self) / "representations.npy", mmap_mode="r")
 
 
-def _trained_as(part: Any) -> dict[str, Any]:
+def trained_as(part: Any) -> dict[str, Any]:
     """Return the identity of a part and its members, without fields that change `represent` only (metadata `only`)."""
     only = frozenset(f.name for f in fields(part) if f.metadata.get("only") == "represent")
     members = {f.name: m for f in fields(part) if f.name not in only and is_dataclass(m := getattr(part, f.name))}
-    return identity(part, without=only) | {name: _trained_as(member) for name, member in members.items()}
+    return identity(part, without=only) | {name: trained_as(member) for name, member in members.items()}

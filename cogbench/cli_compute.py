@@ -67,7 +67,7 @@ def run(
     if dry_run:
         for question in asked:
             check(question, workspace)
-        click.echo(outlook([c for q in asked for c in q.cells()], workspace, site.jobs))
+        click.echo(outlook([c for q in asked for c in q.cells()], workspace, **site.engine()))
         return
     writable(out)
     writable(workspace.store.root)
@@ -148,12 +148,11 @@ def oracle_show(name: str, form: str) -> None:
 @click.argument("name", shell_complete=complete("oracle"))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The file, csv or json.")
 def oracle_export(name: str, out: Path) -> None:
-    """Write a table of transfers into a file: csv for its figures, json for all that is known of it."""
+    """Write a table of transfers into a file: csv for its figures, json with an npz for all that is known."""
     from .loading import load
     from .oracles import find_oracle, write_oracle, write_table
 
-    (write_oracle if out.suffix == ".json" else write_table)(find_oracle(load(), name), out)
-    say_wrote(out)
+    say_wrote(*(write_oracle if out.suffix == ".json" else write_table)(find_oracle(load(), name), out))
 
 
 @oracle.command("measure")
@@ -166,27 +165,31 @@ def oracle_export(name: str, out: Path) -> None:
 @at_site(*COMPUTES)
 @option.dry_run
 @click.option("--name", default=None, help="What to call it.  [default: suite, backbone and number of examples]")
+@click.option(
+    "--keep-models", "keep", is_flag=True, help="Keep the weights of the transfers that are trained; else scores only."
+)
 @formats("ORACLE_MEASURE")
-def oracle_measure(backbone: str, site: Site, dry_run: bool, name: str | None, form: str, **how: Any) -> None:
+def oracle_measure(backbone: str, site: Site, dry_run: bool, form: str, **how: Any) -> None:
     """Train each task, and each target after each source; `--oracle NAME` finds the table in the store.
 
     Seeds that were measured before stay in the table.
     """
     from .loading import load
-    from .measuring import asked, measure
+    from .measuring import asked, check, measure
     from .oracles import shown, told
     from .outlook import outlook
     from .report import render_tables
     from .store import writable
 
-    transfers, called = asked(load(), backbone, **how)
+    transfers, name = asked(load(), backbone, **how)
     workspace = site.workspace([t.name for t in transfers.tasks])
     if dry_run:
-        click.echo(outlook(transfers.cells(), workspace, site.jobs))
+        check(transfers, name, workspace)
+        click.echo(outlook(transfers.cells(), workspace, **site.engine()))
         return
     writable(workspace.store.root)
     with progress() as tell:
-        found, path = measure(transfers, name or called, workspace, tell=tell, **site.engine())
+        found, path = measure(transfers, name, workspace, tell=tell, **site.engine())
     click.echo(render_tables({found.name: shown(found)}, form, told(found)))
     say_wrote(path)
 

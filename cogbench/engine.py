@@ -2,9 +2,10 @@
 
 import json
 import logging
+import os
 import traceback
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import chdir, suppress
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from itertools import count, islice
@@ -13,13 +14,17 @@ from typing import Any, TypeVar
 
 from . import identity
 from .cells import Cell, Training, Workspace
-from .errors import CogbenchError, MissingData, UnusableData
+from .errors import CogbenchError, FullDisk, MissingData, UnusableData
 from .mirror import open_store
 from .parts import decode, encode
 from .workers import client_of, fitting
 
 log = logging.getLogger("cogbench")
 T = TypeVar("T")
+AS_HERE = (  # what to do about a worker that is not as this process is
+    "install the same versions everywhere, start workers anew after a change, and set (--set) what machines choose by "
+    "themselves, such as a precision."
+)
 
 
 @dataclass(frozen=True)
@@ -118,6 +123,8 @@ def compute(
             outcome.computed.add(cell)
         else:
             outcome.failed[cell] = error
+            if isinstance(error, FullDisk):
+                raise error
             if not isinstance(error, CogbenchError):
                 text = "".join(traceback.format_exception(error))
                 if log := workspace.store.log(cell.place, workspace.key(cell), text):
@@ -235,6 +242,11 @@ def _spread(
                 elsewhere.add(cell)
                 continue
             error = None if future.status == "finished" else _told(future.exception(), deaths)
+            if scheduler and error is None and workspace.store.read(cell.place, workspace.key(cell)) is None:
+                raise MissingData(
+                    f"a worker has finished {cell.place}, but it is not in the store {workspace.store.address!r} here: "
+                    "let COGBENCH_HOME be the same shared folder everywhere, or COGBENCH_STORE a URL."
+                )
             if isinstance(error, Refusal):
                 address, why = error.args
                 if address not in refusing:
@@ -270,30 +282,31 @@ def _request(cell: Cell, workspace: Workspace) -> str:
             "ingredients": workspace.ingredients(cell),
             "files": encode(workspace.files),
             "store": workspace.store.address,
+            "cwd": os.getcwd(),  # what paths are relative to
         }
     )
 
 
 def _in_worker(request: str, wait: bool = True) -> bool:
     """Compute one cell in a worker process; False if another computes it and it is not to be waited for."""
-    asked = json.loads(request)
-    cell = decode(asked["cell"])
-    workspace, worker = _workspace(json.dumps(asked["files"]), asked["store"]), _worker()
-    if differing := _difference(asked["ingredients"], workspace.ingredients(cell)):
-        raise Refusal(
-            worker,
-            f"it would compute another cell: {differing}; install the same versions everywhere, and start workers "
-            "anew after a change.",
-        )
-    if not wait and workspace.store.busy(workspace.key(cell)):
-        return False
-    try:
-        workspace.folder(cell)
-    except CogbenchError:
-        raise
-    except Exception as error:  # what cannot be pickled must not bring down the connection
-        raise RuntimeError("".join(traceback.format_exception(error))) from None
-    return True
+    asked, worker = json.loads(request), _worker()
+    with chdir(asked["cwd"] if Path(asked["cwd"]).is_dir() else "."):
+        try:
+            cell = decode(asked["cell"])
+        except (ImportError, AttributeError, TypeError) as error:
+            raise Refusal(worker, f"it cannot read what is asked for ({error}); {AS_HERE}") from None
+        workspace = _workspace(json.dumps(asked["files"]), asked["store"], os.getcwd())
+        if differing := _difference(asked["ingredients"], workspace.ingredients(cell)):
+            raise Refusal(worker, f"it would compute another cell: {differing}; {AS_HERE}")
+        if not wait and workspace.store.busy(workspace.key(cell)):
+            return False
+        try:
+            workspace.folder(cell)
+        except CogbenchError:
+            raise
+        except Exception as error:  # what cannot be pickled must not bring down the connection
+            raise RuntimeError("".join(traceback.format_exception(error))) from None
+        return True
 
 
 @cache
@@ -310,7 +323,7 @@ def _worker() -> str:
 
 
 @lru_cache(maxsize=1)
-def _workspace(files: str, store: str) -> Workspace:
+def _workspace(files: str, store: str, cwd: str) -> Workspace:
     """Return this worker process's workspace, kept between cells because it remembers the data it has read."""
     return Workspace(decode(json.loads(files)), open_store(store))
 

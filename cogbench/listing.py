@@ -30,8 +30,13 @@ def described(parts: Parts, kind: str, data_dir: Path | None = None) -> list[dic
             row |= {"worth": worth} if kind == "signal" else {}
         rows.append(row)
     if kind == "oracle":
-        own = {name: read_oracle(path) for name, path in measured_oracles().items() if name not in parts.oracles}
-        rows += [{"name": n, **_about(kind, o), "distribution": "measured here"} for n, o in own.items()]
+        for name, path in measured_oracles().items():
+            try:
+                about = _about(kind, read_oracle(path))
+            except CogbenchError as error:
+                about = {"about": f"{BROKEN}: {error}"}
+            if name not in parts.oracles:  # which are found in their place
+                rows.append({"name": name, **about, "distribution": "measured here"})
     return rows
 
 

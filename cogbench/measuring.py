@@ -27,27 +27,50 @@ def asked(
     sets: Sequence[str] = (),
     seeds: Sequence[int] = (0,),
     max_train: int | None = None,
+    keep: bool = False,
+    name: str | None = None,
 ) -> tuple[Transfers, str]:
-    """Resolve names into the transfers to measure, and what their oracle is called by default.
+    """Resolve names into the transfers to measure, and what their oracle is called, if not as asked for.
 
     Raises
     ------
     UnknownName, UnusableData
-        If a name or an option is unknown or given several values, or there are fewer than three tasks.
+        If a name or an option is unknown or given several values, there are fewer than three tasks, or an installed
+        oracle has that name.
     """
 
     of = parts.find("suite", suite)
     if not tasks:
         check_suite(parts, of)
-    chosen = tuple(single(parts, "task", t, sets) for t in tasks or of.tasks)
+    place = {task: i for i, task in enumerate(of.tasks)}  # in the suite's order, whatever order they are named in
+    found = [single(parts, "task", t, sets) for t in tasks or of.tasks]
+    chosen = tuple(sorted(found, key=lambda t: place.get(t.name, len(place))))
     bone = single(parts, "backbone", backbone, sets)
     check_targets(sets, [*chosen, bone])
     if len({t.name for t in chosen}) < max(3, len(chosen)):
         raise UnusableData("an oracle needs at least three tasks, each named once.")
     part = f"-{len(chosen)}-tasks" if {t.name for t in chosen} != {*of.tasks} else ""
     size = f"-max-{max_train}" if max_train else ""
-    name = slug(f"{suite}-{parts.label('backbone', bone)}{part}{size}")
-    return Transfers(bone, chosen, suite, tuple(seeds), max_train), name
+    usual = slug(f"{suite}-{parts.label('backbone', bone)}{part}{size}")
+    if name and slug(name) in parts.oracles:  # which would be found in its place
+        raise UnusableData(f"an installed oracle is called {name!r}: give this one another name, with --name.")
+    called = slug(name) if name else f"measured-{usual}" if usual in parts.oracles else usual
+    return Transfers(bone, chosen, suite, tuple(seeds), max_train, keep), called
+
+
+def check(transfers: Transfers, name: str, workspace: Workspace) -> Path:
+    """Refuse before the work what cannot be measured, or not be merged; return the file of the oracle of that name.
+
+    Raises
+    ------
+    MissingData, UnusableData
+        If data or a model cannot be used, or an oracle of that name was measured with something else.
+    """
+    workspace.check(transfers.tasks)
+    made, path = transfers.provenance(workspace), folder() / f"{name}.json"
+    if path.is_file():
+        check_alike(read_oracle(path), [t.name for t in transfers.tasks], made)
+    return path
 
 
 def measure(
@@ -69,20 +92,18 @@ def measure(
 
     Raises
     ------
-    UnusableData
-        If an oracle of that name was measured with something else.
+    MissingData, UnusableData
+        As `check` refuses it.
     FailedCells
         If trainings failed; the others are kept.
     """
-    path = folder() / f"{slug(name)}.json"
-    if path.is_file():  # before the work, as far as it can be told
-        check_alike(read_oracle(path), [t.name for t in transfers.tasks], {"max_train": transfers.max_train})
+    path = check(transfers, name, workspace)
     outcome = engine.compute(transfers.cells(), workspace, jobs=jobs, scheduler=scheduler, tell=tell)
     if outcome.failed:
         first = next(iter(outcome.failed))
         told = f"{len(outcome.failed)} trainings failed, first {first.place}: {outcome.reason(first)}"
         raise FailedCells.of(told, outcome.failed.values())
-    made = replace(transfers.oracle(workspace), name=slug(name))
+    made = replace(transfers.oracle(workspace), name=name)
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_suffix(".lock")):  # somebody else may add seeds just now
         if path.is_file():

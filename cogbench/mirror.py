@@ -81,7 +81,7 @@ class Mirror(Store):
 
     def write(self, place: str, key: str, ingredients: Any, fill: Callable[[Path], None]) -> Path:
         """Have `fill` write a cell's files, unless somebody's are there, and share them."""
-        with self._lock(key):
+        with self._alone(key):
             return self._found(place, key) or self._shared(place, key, self._made(place, key, ingredients, fill))
 
     @cached_property

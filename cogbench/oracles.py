@@ -1,7 +1,9 @@
 """Tables of transfers: found by name, read, written, merged over seeds, and shown with what noise can tell apart."""
 
 import csv
+import io
 import json
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,13 +15,14 @@ from .errors import UnknownName, UnusableData
 from .files import home
 from .ranking import rank
 from .records import Array, Oracle, TaskMatrix
-from .store import readable, save_text
+from .store import readable, save, save_text
 
 if TYPE_CHECKING:
     from .loading import Parts
 
+SEEDS = "seeds"  # the array that says whose means the per-example scores are
 NO_TRANSFER = "no-transfer"  # the row of a table that holds the targets trained without a source
-ALIKE = ("model", "max_train", "settings", "data")  # of the provenance of oracles whose seeds may be merged
+ALIKE = ("backbone", "model", "max_train", "settings", "data")  # of the provenance of oracles whose seeds may be merged
 
 
 def folder() -> Path:
@@ -75,7 +78,7 @@ def of_seeds(oracle: Oracle, seeds: Sequence[int], values: Array, errors: Array)
 
 def check_alike(one: Oracle, sources: Sequence[str], provenance: Mapping[str, Any]) -> None:
     """Raise UnusableData if an oracle has other tasks, or was measured with something else."""
-    apart = [k for k, value in provenance.items() if one.provenance.get(k) != value]
+    apart = [k for k in ALIKE if one.provenance.get(k) != provenance.get(k)]
     if one.transfers.sources != tuple(sources) or apart:
         raise UnusableData(
             f"oracle {one.name!r} was measured with another {' and another '.join(apart) or 'set of tasks'}: "
@@ -91,7 +94,7 @@ def merged(one: Oracle, other: Oracle) -> Oracle:
     UnusableData
         If they are not of the same tasks, model, data and settings: the message names what differs.
     """
-    check_alike(one, other.transfers.sources, {k: other.provenance.get(k) for k in ALIKE})
+    check_alike(one, other.transfers.sources, other.provenance)
     held: dict[int, tuple[Array, Array]] = {}
     for oracle in (one, other):
         if oracle.by_seed is None or oracle.evaluation_error is None:
@@ -99,7 +102,20 @@ def merged(one: Oracle, other: Oracle) -> Oracle:
         for seed, values in zip(oracle.seeds, oracle.by_seed, strict=True):
             held[seed] = values, oracle.evaluation_error
     values, errors = (np.array([pair[i] for pair in held.values()]) for i in (0, 1))
-    return of_seeds(replace(other, per_example=None), [*held], values, errors)
+    return of_seeds(replace(other, per_example=_per_example(one, other)), [*held], values, errors)
+
+
+def _per_example(one: Oracle, other: Oracle) -> Mapping[tuple[str, str], Array] | None:
+    """Return the means over the seeds of both; None where they cannot be told from those of each."""
+    ours, theirs = {*one.seeds}, {*other.seeds}
+    if one.per_example is None or ours <= theirs:
+        return other.per_example if ours <= theirs else None
+    if theirs <= ours:
+        return one.per_example
+    if other.per_example is None or ours & theirs:
+        return None
+    n, m = len(ours), len(theirs)
+    return {pair: (n * one.per_example[pair] + m * scores) / (n + m) for pair, scores in other.per_example.items()}
 
 
 def told_apart(oracle: Oracle) -> Array:
@@ -165,8 +181,8 @@ def told(oracle: Oracle) -> list[str]:
     return [*lines, "= the noise tells no difference to the best source; pairs told apart: by two standard errors"]
 
 
-def write_table(oracle: Oracle, path: Path) -> None:
-    """Write an oracle as csv, as `read_oracle` reads it: a first column `source`, a row `no-transfer` where known."""
+def write_table(oracle: Oracle, path: Path) -> list[Path]:
+    """Write an oracle as csv, as `read_oracle` reads it: a column `source`, a row `no-transfer` where known."""
     matrix = oracle.transfers
     lines = [["source", *matrix.targets]]
     named = dict(zip(matrix.sources, matrix.values, strict=True))
@@ -174,6 +190,7 @@ def write_table(oracle: Oracle, path: Path) -> None:
         named[NO_TRANSFER] = oracle.no_transfer
     lines += [[name, *("" if np.isnan(v) else repr(float(v)) for v in row)] for name, row in named.items()]
     save_text(path, "".join(",".join(line) + "\n" for line in lines))
+    return [path]
 
 
 def read_oracle(path: Path, *, name: str | None = None, **known: Any) -> Oracle:
@@ -224,8 +241,8 @@ def table_rows(path: Path) -> tuple[list[str], list[list[str]]]:
     return head, body
 
 
-def write_oracle(oracle: Oracle, path: Path) -> None:
-    """Write an oracle's figures and provenance as json, without the per-example scores."""
+def write_oracle(oracle: Oracle, path: Path) -> list[Path]:
+    """Write an oracle's figures and provenance as json, and its per-example scores beside it; return the files."""
 
     def rounded(values: Any) -> Any:
         return None if values is None else [[_number(v) for v in row] for row in np.atleast_2d(values)]
@@ -253,7 +270,30 @@ def write_oracle(oracle: Oracle, path: Path) -> None:
         )
         for k, v in record.items()
     )
+    beside = _scores_file(path)
+    if oracle.per_example is None:
+        beside.unlink(missing_ok=True)
+    else:
+        arrays: dict[str, Any] = {"\t".join(pair): np.asarray(v, np.float32) for pair, v in oracle.per_example.items()}
+        held = io.BytesIO()
+        np.savez_compressed(held, **arrays | {SEEDS: np.array(oracle.seeds)})
+        save(beside, held.getvalue())
     save_text(path, "{\n" + body + "\n}\n")
+    return [path] if oracle.per_example is None else [path, beside]
+
+
+def _scores_file(path: Path) -> Path:
+    return path.with_suffix(".npz")
+
+
+def _scores(path: Path, seeds: tuple[int, ...]) -> Mapping[tuple[str, str], Array] | None:
+    """Return the per-example scores beside an oracle's file; None without, or if they are of other seeds."""
+    if not path.is_file():
+        return None
+    with np.load(path) as held:
+        if tuple(held[SEEDS]) != seeds:
+            return None
+        return {(s, t): held[name] for name in held.files if name != SEEDS for s, t in [name.split("\t")]}
 
 
 def _number(value: float) -> float | None:
@@ -272,6 +312,6 @@ def _from_json(path: Path) -> Oracle:
             for k in ("no_transfer", "standard_error", "evaluation_error", "by_seed")
         }
         held["seeds"] = tuple(held.get("seeds", ()))
-        return Oracle(transfers=matrix, **arrays, **held)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return Oracle(transfers=matrix, **arrays, **held, per_example=_scores(_scores_file(path), held["seeds"]))
+    except (zipfile.BadZipFile, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UnusableData(f"{str(path)!r} is no oracle that cogbench wrote: {error!r}.") from error

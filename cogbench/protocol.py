@@ -12,13 +12,12 @@ import numpy as np
 from . import engine
 from .baselines import baselines
 from .cells import Cell, Encoding, Workspace
-from .errors import CogbenchError, FailedCells, UnusableData, together
+from .errors import CogbenchError, FailedCells, UnusableData
 from .evaluation import scores
 from .evidence import ORACLES_DATA
 from .files import Files
 from .identity import harness_version
 from .loading import Parts, load
-from .metrics import check_metric
 from .mirror import open_store
 from .parts import Backbone, Estimator, Task, encode, options
 from .questions import Question, questions
@@ -140,17 +139,7 @@ def check(question: Question, workspace: Workspace) -> None:
                 raise UnusableData(f"signal {question.signal.name!r}: {error}") from None
     if not question.looks:
         return
-    faults: list[CogbenchError] = []
-    for task in question.tasks:
-        try:
-            for split in ("train", "evaluation"):
-                dataset = workspace.dataset(task, split)  # type: ignore[arg-type]
-            for metric in (task.metric, *getattr(task, "further", ())):
-                check_metric(metric, dataset)
-        except CogbenchError as error:
-            faults.append(error)
-    if faults:  # of all tasks, that they can be mended at once
-        raise together(faults)
+    workspace.check(question.tasks)
     question.backbone.source(workspace.files)
 
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from .errors import MissingData, UnusableData
+from .errors import FullDisk, MissingData, UnusableData
 
 log = logging.getLogger("cogbench")
 RECORD = "cell.json"
@@ -76,8 +76,16 @@ class Store:
 
         Whoever else computes this cell at the same time, on this file system, waits and takes the first one's.
         """
-        with self._lock(key):
+        with self._alone(key):
             return self.read(place, key) or self._made(place, key, ingredients, fill)
+
+    @contextlib.contextmanager
+    def _alone(self, key: str) -> Iterator[None]:
+        """Hold a cell's lock, without what a killed process may have left of the cell."""
+        with self._lock(key):
+            for left in (self.root / ".tmp").glob(f"{key[:16]}-*"):
+                shutil.rmtree(left, ignore_errors=True)
+            yield
 
     def _made(self, place: str, key: str, ingredients: Any, fill: Callable[[Path], None], **more: Any) -> Path:
         draft = self.draft(key)
@@ -95,13 +103,18 @@ class Store:
         except Exception as error:  # libraries that write files have errors of their own
             if shutil.disk_usage(self.root).free >= LEAST_FREE and not any(full in str(error) for full in FULL):
                 raise
-            raise UnusableData(
+            raise FullDisk(
                 f"the disk of the store {str(self.root)!r} is full: make room (`cogbench cache prune` removes what is "
                 "out of reach), then run again; what was finished is kept."
             ) from error
         finally:
             shutil.rmtree(draft, ignore_errors=True)
         return target
+
+    def free(self) -> int:
+        """Return the bytes that are free where the store is, or will be."""
+        there = next(p for p in (self.root, *self.root.resolve().parents) if p.is_dir())
+        return shutil.disk_usage(there).free
 
     def draft(self, key: str) -> Path:
         """Return a new name for what a cell is made in; it begins with what its lock is called."""
@@ -189,28 +202,34 @@ def readable(path: Path) -> None:
         raise MissingData(f"no file {str(path)!r}.")
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file so that no reader ever sees a part of it.
+def write_whole(path: Path, text: str | bytes) -> None:
+    """Write a file so that no reader ever sees a part of it.
 
     A link stays, and the file that it names is written. What is there and is no file, such as a pipe or /dev/stdout,
     gets the text as it is: put in its place, a file would end it.
     """
+    made = text.encode() if isinstance(text, str) else text
     if path.exists() and not path.is_file():
-        path.write_text(text, encoding="utf-8")
+        path.write_bytes(made)
         return
     path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}-{uuid.uuid4().hex[:8]}")
     try:
-        draft.write_text(text, encoding="utf-8")
+        draft.write_bytes(made)
         os.replace(draft, path)
     finally:
         draft.unlink(missing_ok=True)
 
 
 def save_text(path: Path, text: str) -> None:
+    """Write a text that the user named a file for; UnusableData where that cannot be."""
+    save(path, text if text.endswith("\n") else text + "\n")
+
+
+def save(path: Path, made: str | bytes) -> None:
     """Write a file that the user named; UnusableData where that cannot be."""
     try:
-        write_whole(path, text if text.endswith("\n") else text + "\n")
+        write_whole(path, made)
     except OSError as error:
         raise UnusableData(f"cannot write {str(path)!r}: {error.strerror}; name another file.") from error

@@ -1,5 +1,6 @@
 """Source → target scores, measured: the trainings of an oracle, and the oracle of these trainings."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
@@ -7,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .cells import Training, Workspace
+from .cells import Training, Workspace, trained_as
 from .identity import harness_version
 from .oracles import of_seeds
 from .parts import Backbone, Task, encode
@@ -15,12 +16,12 @@ from .records import Oracle, Recipe, TaskMatrix
 
 
 def trainings(
-    backbone: Backbone, tasks: Sequence[Task], seed: int, max_train: int | None
+    backbone: Backbone, tasks: Sequence[Task], seed: int, max_train: int | None, keep: bool = False
 ) -> dict[tuple[str, str], Training]:
     """Return the cells of a measured oracle: (target, target) trains a task alone, (source, target) transfers."""
     alone = {t.name: Recipe((t,), seed=seed, max_train=max_train) for t in tasks}
     return {
-        (s.name, t.name): Training(backbone, replace(alone[t.name], start=None if s is t else alone[s.name]))
+        (s.name, t.name): Training(backbone, replace(alone[t.name], start=None if s is t else alone[s.name]), keep)
         for s in tasks
         for t in tasks
     }
@@ -35,61 +36,57 @@ class Transfers:
     suite: str
     seeds: tuple[int, ...] = (0,)
     max_train: int | None = None
+    keep: bool = False  # the weights of the transfers
 
     def cells(self) -> list[Training]:
         """Return the trainings of all seeds."""
-        return [c for s in self.seeds for c in trainings(self.backbone, self.tasks, s, self.max_train).values()]
+        asked = (trainings(self.backbone, self.tasks, s, self.max_train, self.keep) for s in self.seeds)
+        return [cell for of in asked for cell in of.values()]
+
+    def provenance(self, workspace: Workspace) -> dict[str, Any]:
+        """Return what the figures were measured with, as plain values."""
+        alone = [Training(self.backbone, Recipe((t,), max_train=self.max_train)) for t in self.tasks]
+        return {
+            "cogbench": harness_version() or "",
+            "torch": metadata.version("torch"),
+            "backbone": json.loads(json.dumps(trained_as(self.backbone))),
+            "model": encode(self.backbone.source(workspace.files)),
+            "max_train": self.max_train,
+            "settings": {c.recipe.task.name: encode(c.filled(workspace).settings) for c in alone},
+            "data": {t.name: [workspace.dataset(t, s).sha256 for s in ("train", "evaluation")] for t in self.tasks},  # type: ignore[arg-type]
+        }
 
     def oracle(self, workspace: Workspace) -> Oracle:
-        """Return the oracle of these trainings, computing what is missing."""
-        how: dict[str, Any] = {"suite": self.suite, "seeds": self.seeds, "max_train": self.max_train}
-        return workspace.once(self, lambda: measured(self.backbone, self.tasks, workspace, **how))
+        """Return the oracle of these trainings, computing what is missing; `per_example` is a mean of seeds."""
+        return workspace.once(self, lambda: self._measured(workspace))
+
+    def _measured(self, workspace: Workspace) -> Oracle:
+        names = tuple(t.name for t in self.tasks)
+        cells = [trainings(self.backbone, self.tasks, seed, self.max_train) for seed in self.seeds]
+        found = [{pair: cell.score(workspace) for pair, cell in of.items()} for of in cells]
+        values, errors = (
+            np.array([[[getattr(f[s, t], what) for t in names] for s in names] for f in found])  # (seed, s, t)
+            for what in ("value", "standard_error")
+        )
+        return of_seeds(
+            Oracle(
+                name=f"measured-{self.backbone.name}",
+                backbone=self.backbone.name,
+                suite=self.suite,
+                transfers=TaskMatrix.square(names, values.mean(axis=0)),
+                per_example={p: np.mean([f[p].per_example for f in found], axis=0) for p in found[0]},
+                metrics={t.name: t.metric for t in self.tasks},
+                kind="measured",
+                source=source_of(self.seeds, self.max_train),
+                provenance=self.provenance(workspace),
+            ),
+            self.seeds,
+            values,
+            errors,
+        )
 
 
 def source_of(seeds: Sequence[int], max_train: int | None) -> str:
     """Return how an oracle came about, in words."""
     few = f" and at most {max_train} training examples" if max_train else ""
     return f"measured by cogbench with seeds {', '.join(map(str, seeds))}{few}"
-
-
-def measured(
-    backbone: Backbone,
-    tasks: Sequence[Task],
-    workspace: Workspace,
-    *,
-    suite: str,
-    seeds: Sequence[int] = (0,),
-    max_train: int | None = None,
-) -> Oracle:
-    """Return the oracle of these tasks from its cells, computing what is missing; `per_example` is a mean of seeds."""
-    names = tuple(t.name for t in tasks)
-    cells = [trainings(backbone, tasks, seed, max_train) for seed in seeds]
-    found = [{pair: cell.score(workspace) for pair, cell in of.items()} for of in cells]
-    values, errors = (
-        np.array([[[getattr(f[s, t], what) for t in names] for s in names] for f in found])  # (seed, s, t)
-        for what in ("value", "standard_error")
-    )
-    alone = [cells[0][name, name] for name in names]
-    return of_seeds(
-        Oracle(
-            name=f"measured-{backbone.name}",
-            backbone=backbone.name,
-            suite=suite,
-            transfers=TaskMatrix.square(names, values.mean(axis=0)),
-            per_example={p: np.mean([f[p].per_example for f in found], axis=0) for p in found[0]},
-            metrics={t.name: t.metric for t in tasks},
-            kind="measured",
-            source=source_of(seeds, max_train),
-            provenance={
-                "cogbench": harness_version() or "",
-                "torch": metadata.version("torch"),
-                "model": encode(backbone.source(workspace.files)),
-                "max_train": max_train,
-                "settings": {name: encode(c.filled(workspace).settings) for name, c in zip(names, alone, strict=True)},
-                "data": {t.name: [workspace.dataset(t, s).sha256 for s in ("train", "evaluation")] for t in tasks},  # type: ignore[arg-type]
-            },
-        ),
-        seeds,
-        values,
-        errors,
-    )

@@ -9,6 +9,7 @@ from typing import Any
 from .errors import MissingData, UnusableData
 from .hub import first_line
 
+log = logging.getLogger("cogbench")
 HOST = "127.0.0.1"  # what one machine's processes say to each other does not leave it
 
 # What a worker takes: this, and so much for each token of its largest batch. Seen with a 6-layer model: 6.6 GB for
@@ -56,10 +57,18 @@ def client_of(n_workers: int, scheduler: str | None) -> Iterator[tuple[Any, list
                     f"no dask scheduler answers at {scheduler!r}; start one with `dask scheduler`."
                 ) from error
             with client:
+                if not client.scheduler_info(n_workers=-1)["workers"]:
+                    log.warning(f"the dask scheduler at {scheduler!r} has no workers yet: waiting for the first one.")
                 yield client, deaths
             return
         with local_cluster(n_workers) as cluster, Client(cluster) as client, _heard("distributed.nanny", deaths):
             yield client, deaths
+
+
+def count(scheduler: str) -> int:
+    """Return how many workers a dask scheduler has."""
+    with client_of(0, scheduler) as (client, _):
+        return len(client.scheduler_info(n_workers=-1)["workers"])
 
 
 def local_cluster(n_workers: int) -> Any:

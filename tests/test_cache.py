@@ -45,6 +45,12 @@ def test_what_can_be_asked_for_is_in_reach(store):
     assert prune(store) == []
 
 
+def test_a_record_that_is_no_mapping_is_damage_and_stops_nothing(store):
+    (record, *_) = store.root.rglob("cell.json")
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"ingredients": ["x"]}))
+    assert {row["kind"]: row["folders"] for row in info(store)}["damaged"] == 1
+
+
 def test_changed_code_puts_a_cell_and_what_is_made_from_it_out_of_reach(store, tmp_path):
     file = tmp_path / "own_backbone.py"
     file.write_text(file.read_text() + "# changed\n")

@@ -16,10 +16,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from cogbench import Files, Recipe, Settings, Store, UnusableData, engine, workers
+from cogbench import Files, MissingData, Recipe, Settings, Store, UnusableData, engine, workers
 from cogbench.cells import Encoding, Training, Workspace
+from cogbench.errors import FullDisk
 from cogbench.parts import encode
 from cogbench.toys import TASKS, ToyBackbone, ToySignal
+from cogbench.transfer import trainings
 
 
 def workspace(folder):
@@ -57,7 +59,13 @@ def test_a_worker_that_would_compute_another_cell_refuses_by_name(tmp_path):
     here, cell = workspace(tmp_path), encodings()[0].training
     asked = json.loads(json.dumps(here.ingredients(cell)))
     asked["cogbench"] = "0.0.9"
-    request = {"cell": encode(cell), "ingredients": asked, "files": encode(here.files), "store": str(tmp_path)}
+    request = {
+        "cell": encode(cell),
+        "ingredients": asked,
+        "files": encode(here.files),
+        "store": str(tmp_path),
+        "cwd": ".",
+    }
     with pytest.raises(UnusableData, match="cogbench is .* here, '0.0.9' where it was asked for"):
         engine._in_worker(json.dumps(request))
 
@@ -125,9 +133,10 @@ def test_a_cell_that_fails_leaves_nothing_behind(tmp_path):
             (out / "half").write_text("half a model")
             raise OSError(28, "No space left on device")
 
-    here = workspace(tmp_path)
-    outcome = engine.compute(encodings(TASKS[:1], Full()), here, jobs=0)
-    assert len(outcome.failed) == 2  # the training, and the encoding that needs it
+    here, told = workspace(tmp_path), []
+    with pytest.raises(FullDisk, match="is full: make room"):
+        engine.compute(encodings(TASKS, Full()), here, jobs=0, tell=told.append)
+    assert len(told) == 1  # the first one is the last that was begun
     assert not [p for p in tmp_path.rglob("*") if p.is_file() and ".locks" not in p.parts]
 
 
@@ -286,6 +295,56 @@ def test_a_transfer_keeps_its_scores_and_drops_its_weights(tmp_path):
     assert transfer.place == "toy/toy-b-after-toy-a/seed-0"
     assert transfer.score(here).per_example.shape == (60,)
     assert (here.folder(alone) / "model").is_dir() and not (here.folder(transfer) / "model").exists()
+
+
+def test_a_transfer_that_is_asked_to_keeps_its_weights_and_is_the_same_cell(tmp_path):
+    here, there = workspace(tmp_path / "kept"), workspace(tmp_path / "dropped")
+    dropped = trainings(ToyBackbone(), TASKS, 0, None)["toy-a", "toy-b"]
+    kept = trainings(ToyBackbone(), TASKS, 0, None, keep=True)["toy-a", "toy-b"]
+    assert not engine.compute([kept], here, jobs=1).failed  # the wish crosses to workers
+    assert (here.folder(kept) / "model").is_dir() and here.key(kept) == there.key(dropped) and here.has(dropped)
+
+
+def test_what_a_killed_process_left_of_a_cell_goes_when_the_cell_is_computed(tmp_path):
+    here, cell = workspace(tmp_path), Training(ToyBackbone(), Recipe(TASKS[:1]))
+    other, left = here.store.draft("f" * 64), here.store.draft(here.key(cell))
+    for folder in (left, other):
+        (folder / "model").mkdir(parents=True)
+    here.folder(cell)
+    assert not left.exists() and other.exists()
+
+
+def test_a_worker_that_cannot_read_what_is_asked_for_refuses(tmp_path):
+    here, cell = workspace(tmp_path), Training(ToyBackbone(), Recipe(TASKS[:1]))
+    for change in ({"is": "not_installed_here:Backbone"}, {"fields_of_another_version": 1}):
+        asked = json.loads(engine._request(cell, here))
+        asked["cell"]["backbone"] |= change
+        with pytest.raises(engine.Refusal, match="it cannot read what is asked for .*; install the same versions"):
+            engine._in_worker(json.dumps(asked))
+
+
+def test_paths_are_relative_to_where_the_run_was_begun(tmp_path, monkeypatch):
+    (tmp_path / "run" / "data").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "run")
+    here, cell = Workspace(Files(Path("data"), offline=True), Store(Path("store"))), encodings()[0].training
+    request = engine._request(cell, here)
+    asking = "import sys; from cogbench.engine import _in_worker; print(_in_worker(sys.argv[1]))"
+    said = subprocess.run([sys.executable, "-c", asking, request], cwd="/", capture_output=True, text=True, check=True)
+    assert said.stdout == "True\n" and here.has(cell)
+
+
+def test_workers_of_another_store_and_a_scheduler_without_workers_are_told(tmp_path, monkeypatch, caplog):
+    from distributed import LocalCluster
+
+    asked = engine._request
+    elsewhere = lambda cell, here: json.dumps(json.loads(asked(cell, here)) | {"store": str(tmp_path / "else")})  # noqa: E731
+    monkeypatch.setattr(engine, "_request", elsewhere)
+    local = {"n_workers": 0, "host": workers.HOST, "scheduler_port": 0, "dashboard_address": None}
+    with LocalCluster(**local, threads_per_worker=1, silence_logs=logging.CRITICAL) as cluster:
+        assert workers.count(cluster.scheduler_address) == 0 and "has no workers yet" in caplog.text
+        cluster.scale(1)
+        with pytest.raises(MissingData, match="a worker has finished toy/toy-[a-d]/seed-0, but it is not in the store"):
+            engine.compute([e.training for e in encodings()], workspace(tmp_path), scheduler=cluster.scheduler_address)
 
 
 @dataclass(frozen=True)

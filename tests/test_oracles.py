@@ -8,10 +8,14 @@ import pytest
 from click.testing import CliRunner
 from command import line
 
-from cogbench import Oracle, TaskMatrix, UnknownName, UnusableData, load, loading, read_oracle, run
+from cogbench import Files, Oracle, Store, TaskMatrix, UnknownName, UnusableData, load, loading, read_oracle, run
+from cogbench.cells import Workspace
 from cogbench.cli import cli
-from cogbench.oracles import find_oracle, merged, of_seeds, shown, told_apart, write_oracle, write_table
-from cogbench.toys import ToyBackbone
+from cogbench.measuring import asked
+from cogbench.oracles import find_oracle, folder, merged, of_seeds, shown, told_apart, write_oracle, write_table
+from cogbench.outlook import outlook
+from cogbench.toys import TASKS, ToyBackbone
+from cogbench.transfer import Transfers
 
 NAMES = ("a", "b", "c", "d")
 MEASURE = "oracle measure --suite toy --backbone toy --jobs 0 --offline".split()
@@ -121,6 +125,77 @@ def test_a_plan_trains_nothing(invoke):
     assert "16 × training" in found.stdout and "0 cells are in the store" in found.stdout
 
 
+def test_a_plan_tells_the_disk_and_what_it_lacks(tmp_path, monkeypatch):
+    monkeypatch.setattr(ToyBackbone, "cost", lambda self, recipe, files: (60.0, 2**20), raising=False)
+    here, tasks = Workspace(Files(offline=True), Store(tmp_path)), TASKS[:3]
+    dropped, kept = (Transfers(ToyBackbone(), tasks, "toy", keep=k).cells() for k in (False, True))
+    assert "9.0 minutes" in outlook(dropped, here, 1) and "disk: about 3 MiB of weights, those of" in outlook(
+        dropped, here, 1
+    )
+    assert outlook(kept, here, 1).endswith("disk: about 9 MiB of weights")
+    monkeypatch.setattr(Store, "free", lambda self: 2**21)
+    assert outlook(kept, here, 1).endswith("MORE THAN THE 2 MiB that are free")
+
+
+def test_a_measured_oracle_never_takes_an_installed_ones_name(toy_plugin):
+    parts = load(toy_plugin)
+    assert asked(parts, "toy", suite="toy")[1] == "toy-toy"
+    parts.oracles["toy-toy"] = parts.oracles["toy-oracle"]
+    assert asked(parts, "toy", suite="toy")[1] == "measured-toy-toy"
+    with pytest.raises(UnusableData, match="an installed oracle is called 'toy-oracle': give this one another name"):
+        asked(parts, "toy", suite="toy", name="toy-oracle")
+
+
+def test_per_example_scores_are_kept_and_merged_by_the_number_of_seeds(tmp_path):
+    def of(seeds, score):
+        return replace(oracle(seeds), per_example={("a", "b"): np.full(3, score), ("b", "b"): np.zeros(3)})
+
+    one, other, path = of((0, 1), 1.0), of((2,), 4.0), tmp_path / "o.json"
+    both = merged(one, other)
+    np.testing.assert_allclose(both.per_example["a", "b"], 2.0)
+    assert write_oracle(both, path) == [path, tmp_path / "o.npz"]
+    again = read_oracle(path).per_example
+    assert again.keys() == both.per_example.keys()
+    np.testing.assert_allclose(again["a", "b"], 2.0)
+    assert merged(both, of((1, 2), 9.0)).per_example is both.per_example  # the same seeds again
+    assert merged(one, of((1, 2), 9.0)).per_example is None  # whose share cannot be told
+    assert merged(one, of((0, 1, 2), 9.0)).per_example["a", "b"][0] == 9
+    write_oracle(one, tmp_path / "else.json")
+    (tmp_path / "else.npz").replace(tmp_path / "o.npz")
+    assert read_oracle(path).per_example is None  # of other seeds
+    (tmp_path / "o.npz").write_text("broken")
+    with pytest.raises(UnusableData, match="no oracle that cogbench wrote"):
+        read_oracle(path)
+    assert write_oracle(replace(both, per_example=None), path) == [path] and not (tmp_path / "o.npz").exists()
+
+
+def test_what_cannot_be_measured_or_merged_is_told_before_the_work(invoke, monkeypatch):
+    assert invoke(*MEASURE, "--tasks", "toy-a,toy-b,toy-c", "--name", "mine").exit_code == 0
+    assert invoke(*MEASURE, "--tasks", "toy-c,toy-a,toy-b", "--name", "mine", "--dry-run").exit_code == 0
+    monkeypatch.setattr(ToyBackbone, "train", lambda *a, **k: 1 / 0)
+    for more in ((), ("--dry-run",)):
+        told = line(
+            invoke(*MEASURE, "--tasks", "toy-c,toy-a,toy-b", "--name", "mine", "--set", "toy.rate=0.5", *more), 3
+        )
+        assert "'mine' was measured with another backbone" in told
+
+    def load(self, split, files):
+        raise UnusableData(f"task {self.name!r} is broken.")
+
+    monkeypatch.setattr(type(TASKS[0]), "load", load)
+    for more in ((), ("--dry-run",)):
+        told = invoke(*MEASURE, *more)
+        assert told.exit_code == 3 and all(f"task {t.name!r} is broken" in told.stderr for t in TASKS)
+
+
+def test_a_broken_file_among_the_measured_oracles_hides_no_other(invoke):
+    invoke(*MEASURE)
+    (folder() / "bad.json").write_text("{")
+    found = invoke("oracle", "list", "--json")
+    rows = {row["name"]: row for row in json.loads(found.stdout)}
+    assert "BROKEN" in rows["bad"]["about"] and rows["toy-toy"]["kind"] == "measured"
+
+
 def test_bad_requests_are_one_clear_line(invoke, toy_plugin):
     assert "an oracle needs at least three tasks" in line(invoke(*MEASURE, "--tasks", "toy-a,toy-b"), 3)
     assert "'toy' has 2 settings; here it takes one value an option" in line(
@@ -139,3 +214,4 @@ def test_an_oracle_as_json_tells_everything(invoke, tmp_path):
     invoke("oracle", "export", "toy-toy", "--out", tmp_path / "o.json")
     held = json.loads((tmp_path / "o.json").read_text())
     assert held["provenance"]["data"].keys() == {"toy-a", "toy-b", "toy-c", "toy-d"} and held["seeds"] == [0]
+    assert len(read_oracle(tmp_path / "o.json").per_example["toy-a", "toy-b"]) == 60

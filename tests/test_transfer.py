@@ -7,7 +7,7 @@ from cogbench import Files, MissingData, Oracle, Store, TaskMatrix, UnusableData
 from cogbench.cells import Workspace
 from cogbench.oracles import write_oracle
 from cogbench.toys import TASKS, ToyBackbone
-from cogbench.transfer import measured, trainings
+from cogbench.transfer import Transfers, trainings
 
 TABLE = "source,a,b,c\na,,2,3\nb,4,,6\nc,7,8,\nno-transfer,1,1.5,2\n"
 
@@ -82,7 +82,7 @@ def test_what_is_written_is_read_again(tmp_path):
 
 def test_a_measured_oracle_holds_the_scores_of_its_trainings(tmp_path):
     here = Workspace(Files(offline=True), Store(tmp_path))
-    oracle = measured(ToyBackbone(), TASKS, here, suite="toy", seeds=(0, 1))
+    oracle = Transfers(ToyBackbone(), TASKS, "toy", seeds=(0, 1)).oracle(here)
     cells = [trainings(ToyBackbone(), TASKS, seed, None) for seed in (0, 1)]
     values = [of["toy-a", "toy-c"].score(here).value for of in cells]
     row, column = oracle.transfers.sources.index("toy-a"), oracle.transfers.targets.index("toy-c")
