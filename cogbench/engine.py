@@ -4,8 +4,8 @@ import json
 import logging
 import os
 import traceback
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import chdir, suppress
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import chdir, closing, suppress
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from itertools import count, islice
@@ -117,19 +117,20 @@ def compute(
     told = tell or (lambda step: None)
     told(Step("", 0, 0, 0, len(missing), 0.0))
     run = _spread(missing, work, workspace, jobs, scheduler) if spread else _inline(missing, workspace)
-    for done, (cell, error, left) in enumerate(run, start=1):
-        spent += work[cell]
-        if error is None:
-            outcome.computed.add(cell)
-        else:
-            outcome.failed[cell] = error
-            if isinstance(error, FullDisk):
-                raise error
-            if not isinstance(error, CogbenchError):
-                text = "".join(traceback.format_exception(error))
-                if log := workspace.store.log(cell.place, workspace.key(cell), text):
-                    outcome.logs[cell] = log
-        told(Step(cell.place, done, len(outcome.failed), left, len(missing), spent / whole))
+    with closing(run):  # ends the workers, whatever happens
+        for done, (cell, error, left) in enumerate(run, start=1):
+            spent += work[cell]
+            if error is None:
+                outcome.computed.add(cell)
+            else:
+                outcome.failed[cell] = error
+                if isinstance(error, FullDisk):
+                    raise error
+                if not isinstance(error, CogbenchError):
+                    text = "".join(traceback.format_exception(error))
+                    if log := workspace.store.log(cell.place, workspace.key(cell), text):
+                        outcome.logs[cell] = log
+            told(Step(cell.place, done, len(outcome.failed), left, len(missing), spent / whole))
     return outcome
 
 
@@ -157,7 +158,7 @@ def _of_trainings(
     return known
 
 
-def _inline(missing: list[Cell], workspace: Workspace) -> Iterator[tuple[Cell, Exception | None, int]]:
+def _inline(missing: list[Cell], workspace: Workspace) -> Generator[tuple[Cell, Exception | None, int]]:
     failed: dict[Cell, Exception] = {}
     for cell in missing:
         broken = next((c for c in cell.inputs() if c in failed), None)
@@ -174,7 +175,7 @@ def _inline(missing: list[Cell], workspace: Workspace) -> Iterator[tuple[Cell, E
 
 def _spread(
     missing: list[Cell], work: dict[Cell, float], workspace: Workspace, jobs: int | None, scheduler: str | None
-) -> Iterator[tuple[Cell, Exception | None, int]]:
+) -> Generator[tuple[Cell, Exception | None, int]]:
     from distributed import as_completed
 
     n_workers = 0 if scheduler else min(jobs or workers_for(missing, workspace), len(missing))

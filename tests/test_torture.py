@@ -110,11 +110,12 @@ def undisturbed(tmp_path_factory):
 
 def workers_of(process):
     """The worker processes of a run, not those that keep them."""
-    try:
-        found = psutil.Process(process.pid).children(recursive=True)
-        return [p for p in found if "spawn_main" in " ".join(p.cmdline())]
-    except psutil.Error:
-        return []
+    found = []
+    with suppress(psutil.Error):
+        for child in psutil.Process(process.pid).children(recursive=True):
+            with suppress(psutil.Error):  # of one that has just died
+                found += [child] * ("spawn_main" in " ".join(child.cmdline()))
+    return found
 
 
 def until(truth, seconds=600):
