@@ -55,6 +55,11 @@ def report(oracle) -> None:
     print(f"\nspread of the sources in standard errors of the evaluation: {told}\n")
     print(grid(planted(oracle), "markdown"))
     gap, p = sharing(oracle)
+    helps, of, off = oracle.transfers.values > oracle.no_transfer, shares(oracle), ~oracle.transfers.same
+    told = (
+        f"{helps[kind & off].mean():.2f} of {name}" for kind, name in ((of, "those that share"), (~of, "the others"))
+    )
+    print(f"\ntransfers that help: {helps[off].mean():.2f}; {', '.join(told)}")
     print(f"\nmean rank of sources that share a skill less that of others: {gap:+.2f}, permutation p {p:.3f}")
 
 

@@ -206,18 +206,13 @@ class Training:
 
     def checkpoint(self, workspace: Workspace) -> Checkpoint:
         """Return the trained model, training it if need be."""
-        told = self._told(workspace)
-        return Checkpoint(
-            workspace.folder(self) / self.MODEL, self.outputs(workspace), told["steps"], self.notes(workspace)
-        )
+        folder = workspace.folder(self)  # once: all of its files are checked each time
+        told = _told(folder)
+        return Checkpoint(folder / self.MODEL, np.load(folder / "outputs.npy"), told["steps"], tuple(told["notes"]))
 
     def notes(self, workspace: Workspace) -> tuple[str, ...]:
         """Return what the backbone told of the training."""
-        return tuple(self._told(workspace).get("notes", ()))
-
-    def _told(self, workspace: Workspace) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads((workspace.folder(self) / "training.json").read_text())
-        return found
+        return tuple(_told(workspace.folder(self))["notes"])
 
     def outputs(self, workspace: Workspace) -> Array:
         """Return the head's outputs on the evaluation split."""
@@ -267,6 +262,12 @@ class Encoding:
     def representations(self, workspace: Workspace) -> Array:
         """Return (n_stimuli, n_dims) float32."""
         return np.load(workspace.folder(self) / "representations.npy", mmap_mode="r")
+
+
+def _told(folder: Path) -> dict[str, Any]:
+    """Return what stands in a training's folder beside weights and outputs: its steps and notes."""
+    found: dict[str, Any] = json.loads((folder / "training.json").read_text())
+    return {"notes": (), **found}
 
 
 def trained_as(part: Any) -> dict[str, Any]:

@@ -180,6 +180,8 @@ def _spread(
 
     n_workers = 0 if scheduler else min(jobs or workers_for(missing, workspace), len(missing))
     with client_of(n_workers, scheduler) as (client, deaths):
+        if scheduler and not client.scheduler_info(n_workers=-1)["workers"]:
+            log.warning(f"the dask scheduler at {scheduler!r} has no workers yet: waiting for the first one.")
         # The longest first, or the last one runs alone while the other workers have nothing left to do.
         waiting = dict.fromkeys(sorted(missing, key=lambda cell: -work[cell]))
         failed, of, running, tries = dict[Cell, Exception](), dict[str, Cell](), as_completed(), count()

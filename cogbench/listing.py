@@ -31,12 +31,13 @@ def described(parts: Parts, kind: str, data_dir: Path | None = None) -> list[dic
         rows.append(row)
     if kind == "oracle":
         for name, path in measured_oracles().items():
+            if name in parts.oracles:  # which is found in its place
+                continue
             try:
                 about = _about(kind, read_oracle(path))
             except CogbenchError as error:
                 about = {"about": f"{BROKEN}: {error}"}
-            if name not in parts.oracles:  # which are found in their place
-                rows.append({"name": name, **about, "distribution": "measured here"})
+            rows.append({"name": name, **about, "distribution": "measured here"})
     return rows
 
 

@@ -30,7 +30,7 @@ def asked(
     keep: bool = False,
     name: str | None = None,
 ) -> tuple[Transfers, str]:
-    """Resolve names into the transfers to measure, and what their oracle is called, if not as asked for.
+    """Resolve names into the transfers to measure, and the name of their oracle: `name`, or what it is of.
 
     Raises
     ------

@@ -271,9 +271,7 @@ def write_oracle(oracle: Oracle, path: Path) -> list[Path]:
         for k, v in record.items()
     )
     beside = _scores_file(path)
-    if oracle.per_example is None:
-        beside.unlink(missing_ok=True)
-    else:
+    if oracle.per_example is not None:
         arrays: dict[str, Any] = {"\t".join(pair): np.asarray(v, np.float32) for pair, v in oracle.per_example.items()}
         held = io.BytesIO()
         np.savez_compressed(held, **arrays | {SEEDS: np.array(oracle.seeds)})
@@ -283,17 +281,22 @@ def write_oracle(oracle: Oracle, path: Path) -> list[Path]:
 
 
 def _scores_file(path: Path) -> Path:
-    return path.with_suffix(".npz")
+    return path.with_suffix(".per-example.npz")
 
 
 def _scores(path: Path, seeds: tuple[int, ...]) -> Mapping[tuple[str, str], Array] | None:
     """Return the per-example scores beside an oracle's file; None without, or if they are of other seeds."""
     if not path.is_file():
         return None
-    with np.load(path) as held:
-        if tuple(held[SEEDS]) != seeds:
-            return None
-        return {(s, t): held[name] for name in held.files if name != SEEDS for s, t in [name.split("\t")]}
+    try:
+        with np.load(path) as held:
+            if tuple(held[SEEDS]) != seeds:
+                return None
+            return {(s, t): held[name] for name in held.files if name != SEEDS for s, t in [name.split("\t")]}
+    except (zipfile.BadZipFile, OSError, ValueError, KeyError) as error:
+        raise UnusableData(
+            f"{str(path)!r} holds no per-example scores: {error}; without it the table is read."
+        ) from error
 
 
 def _number(value: float) -> float | None:
@@ -313,5 +316,5 @@ def _from_json(path: Path) -> Oracle:
         }
         held["seeds"] = tuple(held.get("seeds", ()))
         return Oracle(transfers=matrix, **arrays, **held, per_example=_scores(_scores_file(path), held["seeds"]))
-    except (zipfile.BadZipFile, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UnusableData(f"{str(path)!r} is no oracle that cogbench wrote: {error!r}.") from error

@@ -16,7 +16,8 @@ def outlook(cells: Sequence[Cell], workspace: Workspace, jobs: int | None = None
     lines += [f"  {count} × {kind.lower()}" for kind, count in kinds.items()]
     if trainings_left:
         if scheduler:
-            spread, whose = workers.count(scheduler), " of the scheduler, if they are as fast as this machine"
+            spread = workers.count(scheduler)
+            whose = f" (the scheduler has {spread} now), if as fast as this machine"
         else:
             spread, whose = engine.workers_for(trainings_left, workspace) if jobs is None else jobs, ""
         lines.append(_cost(trainings_left, workspace, max(1, spread), whose))

@@ -91,7 +91,7 @@ class Store:
         draft = self.draft(key)
         try:
             draft.mkdir(parents=True)
-            if shutil.disk_usage(draft).free < LEAST_FREE:  # before the work, which would be lost
+            if self.free() < LEAST_FREE:  # before the work, which would be lost
                 raise OSError("no room")
             fill(draft)
             files = {str(p.relative_to(draft)): stamp(p) for p in sorted(draft.rglob("*")) if p.is_file()}
@@ -101,7 +101,7 @@ class Store:
             target.parent.mkdir(parents=True, exist_ok=True)
             os.replace(draft, target)
         except Exception as error:  # libraries that write files have errors of their own
-            if shutil.disk_usage(self.root).free >= LEAST_FREE and not any(full in str(error) for full in FULL):
+            if self.free() >= LEAST_FREE and not any(full in str(error) for full in FULL):
                 raise
             raise FullDisk(
                 f"the disk of the store {str(self.root)!r} is full: make room (`cogbench cache prune` removes what is "
@@ -202,13 +202,13 @@ def readable(path: Path) -> None:
         raise MissingData(f"no file {str(path)!r}.")
 
 
-def write_whole(path: Path, text: str | bytes) -> None:
+def write_whole(path: Path, made: str | bytes) -> None:
     """Write a file so that no reader ever sees a part of it.
 
     A link stays, and the file that it names is written. What is there and is no file, such as a pipe or /dev/stdout,
-    gets the text as it is: put in its place, a file would end it.
+    gets it as it is: put in its place, a file would end it.
     """
-    made = text.encode() if isinstance(text, str) else text
+    made = made.encode() if isinstance(made, str) else made
     if path.exists() and not path.is_file():
         path.write_bytes(made)
         return

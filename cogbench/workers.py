@@ -9,7 +9,6 @@ from typing import Any
 from .errors import MissingData, UnusableData
 from .hub import first_line
 
-log = logging.getLogger("cogbench")
 HOST = "127.0.0.1"  # what one machine's processes say to each other does not leave it
 
 # What a worker takes: this, and so much for each token of its largest batch. Seen with a 6-layer model: 6.6 GB for
@@ -57,8 +56,6 @@ def client_of(n_workers: int, scheduler: str | None) -> Iterator[tuple[Any, list
                     f"no dask scheduler answers at {scheduler!r}; start one with `dask scheduler`."
                 ) from error
             with client:
-                if not client.scheduler_info(n_workers=-1)["workers"]:
-                    log.warning(f"the dask scheduler at {scheduler!r} has no workers yet: waiting for the first one.")
                 yield client, deaths
             return
         with local_cluster(n_workers) as cluster, Client(cluster) as client, _heard("distributed.nanny", deaths):
@@ -121,9 +118,9 @@ def gpus() -> list[str]:
     """Return the GPUs that torch sees, as CUDA_VISIBLE_DEVICES names them."""
     import torch
 
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    n = torch.cuda.device_count() if torch.cuda.is_available() else 0
     named = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
-    return named[:count] if len(named) >= count and named[0] else [str(i) for i in range(count)]
+    return named[:n] if len(named) >= n and named[0] else [str(i) for i in range(n)]
 
 
 def fitting(tokens: int = USUAL_TOKENS) -> int:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -341,10 +342,12 @@ def test_workers_of_another_store_and_a_scheduler_without_workers_are_told(tmp_p
     monkeypatch.setattr(engine, "_request", elsewhere)
     local = {"n_workers": 0, "host": workers.HOST, "scheduler_port": 0, "dashboard_address": None}
     with LocalCluster(**local, threads_per_worker=1, silence_logs=logging.CRITICAL) as cluster:
-        assert workers.count(cluster.scheduler_address) == 0 and "has no workers yet" in caplog.text
-        cluster.scale(1)
+        assert workers.count(cluster.scheduler_address) == 0
+        timer = threading.Timer(2, cluster.scale, [1])
+        timer.start()
         with pytest.raises(MissingData, match="a worker has finished toy/toy-[a-d]/seed-0, but it is not in the store"):
             engine.compute([e.training for e in encodings()], workspace(tmp_path), scheduler=cluster.scheduler_address)
+        assert "has no workers yet: waiting" in caplog.text
 
 
 @dataclass(frozen=True)
@@ -389,6 +392,14 @@ def test_a_cell_that_fails_leaves_its_log_and_the_run_goes_on(tmp_path):
     assert "Traceback" in outcome.logs[cell].read_text() and "ZeroDivisionError" in outcome.logs[cell].read_text()
     assert outcome.reason(cell) == f"in two lines (its log: {outcome.logs[cell]})"
     assert (told[-1].done, told[-1].failed, told[-1].total, round(told[-1].share, 6)) == (8, 2, 8, 1)
+
+
+def test_what_a_failed_cell_fails_is_told_with_workers_too(tmp_path):
+    told, missing = [], encodings(backbone=Taught())
+    outcome = engine.compute(missing, workspace(tmp_path), jobs=2, tell=told.append)
+    assert {c.place for c in outcome.failed} == {"taught/toy-d/seed-0", "taught/toy-d/seed-0/stimuli-toy"}
+    assert len({*outcome.failed.values()}) == 1  # the encoding was not tried by itself
+    assert (told[-1].done, told[-1].failed, told[-1].total) == (12, 2, 12)  # with the four teachers
 
 
 def test_what_another_run_computes_is_left_to_it_while_there_is_other_work(tmp_path):

@@ -153,7 +153,7 @@ def test_per_example_scores_are_kept_and_merged_by_the_number_of_seeds(tmp_path)
     one, other, path = of((0, 1), 1.0), of((2,), 4.0), tmp_path / "o.json"
     both = merged(one, other)
     np.testing.assert_allclose(both.per_example["a", "b"], 2.0)
-    assert write_oracle(both, path) == [path, tmp_path / "o.npz"]
+    assert write_oracle(both, path) == [path, tmp_path / "o.per-example.npz"]
     again = read_oracle(path).per_example
     assert again.keys() == both.per_example.keys()
     np.testing.assert_allclose(again["a", "b"], 2.0)
@@ -161,12 +161,14 @@ def test_per_example_scores_are_kept_and_merged_by_the_number_of_seeds(tmp_path)
     assert merged(one, of((1, 2), 9.0)).per_example is None  # whose share cannot be told
     assert merged(one, of((0, 1, 2), 9.0)).per_example["a", "b"][0] == 9
     write_oracle(one, tmp_path / "else.json")
-    (tmp_path / "else.npz").replace(tmp_path / "o.npz")
+    scores = tmp_path / "o.per-example.npz"
+    (tmp_path / "else.per-example.npz").replace(scores)
     assert read_oracle(path).per_example is None  # of other seeds
-    (tmp_path / "o.npz").write_text("broken")
-    with pytest.raises(UnusableData, match="no oracle that cogbench wrote"):
+    scores.write_text("broken")
+    with pytest.raises(UnusableData, match="o.per-example.npz' holds no per-example scores"):
         read_oracle(path)
-    assert write_oracle(replace(both, per_example=None), path) == [path] and not (tmp_path / "o.npz").exists()
+    (own := tmp_path / "o.npz").write_text("a recording of the user's")
+    assert write_oracle(replace(both, per_example=None), path) == [path] and own.exists()
 
 
 def test_what_cannot_be_measured_or_merged_is_told_before_the_work(invoke, monkeypatch):
