@@ -36,8 +36,8 @@ schema: .venv/dev  ## Write docs/result.schema.json anew after a change of the r
 	$(BIN)/python -c "import json; from cogbench.result import schema; print(json.dumps(schema(), indent=1))" > docs/result.schema.json
 
 mini-oracle: .venv/demo  ## Measure the shipped oracles of the mini suite and its negative control again.
-	$(BIN)/python benchmarks/mini_oracle.py --seeds 0
-	$(BIN)/python benchmarks/mini_oracle.py --seeds 0 --suite mini-shuffled
+	$(BIN)/python benchmarks/shipped_oracle.py --seeds 0
+	$(BIN)/python benchmarks/shipped_oracle.py --seeds 0 --suite mini-shuffled
 
 reproduce: .venv/demo  ## Write docs/reproduction.md: the paper's tables recomputed, beside what is printed.
 	$(BIN)/python benchmarks/reproduce.py
