@@ -33,7 +33,7 @@ OWN = "cogtaskonomy-minilm-max-1000"  # made by benchmarks/shipped_oracle.py: do
 
 @hookimpl
 def register_oracles() -> Iterable[Oracle]:
-    """Add the published tables, in percent as printed, and ours; GLUE's metrics but CoLA's and STS-B's are accuracies."""
+    """Add the published tables, in percent as printed, GLUE's metrics but CoLA's and STS-B's accuracies; and ours."""
     return [_published("bert", 6), _published("tinybert", 7), read_oracle(ORACLES / f"{OWN}.json")]
 
 
