@@ -122,8 +122,10 @@ def overhead(workspace: Workspace, n: int = 200) -> str:
 
 
 def planning(workspace: Workspace, n: int = 10_000) -> str:
-    """Return the seconds and the memory of a plan of finished cells."""
-    cells = [Training(ToyBackbone(), Recipe((TASKS[i % 4],), seed=i // 4)) for i in range(n)]
+    """Return the seconds and the memory of a plan of finished cells, of a real backbone on the tasks of `mini`."""
+    parts = load()
+    backbone, tasks = parts.find("backbone", "minilm-2l"), [parts.find("task", t) for t in parts.suites["mini"].tasks]
+    cells = [Training(backbone, Recipe((tasks[i % 12],), seed=i // 12)) for i in range(n)]
     for cell in cells:
         folder = lambda out: (out / "outputs.npy").write_bytes(b"0" * 1000)  # noqa: E731
         workspace.store.write(cell.place, workspace.key(cell), workspace.ingredients(cell), folder)

@@ -15,6 +15,7 @@ from .identity import code, harness_version
 from .report import in_words
 from .store import RECORD, Store
 
+BROKEN: dict[str, str | None] = {}  # the code of a module that cannot be imported
 DRAFT_AGE = 3600  # seconds: a draft that nobody has touched for so long is what a killed process left
 
 
@@ -127,6 +128,8 @@ def _outdated(ingredients: Any, known: dict[str, Any]) -> Iterator[str]:
                 known[module] = _code(module)
             if known[module] is None:
                 yield f"{module}, which made it, is not installed"
+            elif known[module] == BROKEN:  # what made it may be mended tomorrow
+                return
             elif known[module] != ingredients["code"]:
                 yield f"{module} has changed since"
             elif not _there(module, name):
@@ -151,8 +154,10 @@ def _changed(ingredients: Any, known: dict[str, Any]) -> Iterator[str]:
 def _code(module: str) -> dict[str, str | None] | None:
     try:
         import_module(module)
-    except ImportError:
-        return None
+    except ModuleNotFoundError as error:
+        return None if error.name and f"{module}.".startswith(f"{error.name}.") else BROKEN
+    except Exception:  # another's code, whatever it raises
+        return BROKEN
     return code(module)
 
 

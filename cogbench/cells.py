@@ -69,10 +69,6 @@ class Workspace:
         """Return a signal's recording, read once."""
         return self.once(signal, lambda: signal.read(self.files))
 
-    def ingredients(self, cell: Cell) -> dict[str, Any]:
-        """Return all that changes a cell's answer, as plain values."""
-        return self.once(("ingredients", cell), lambda: self._ingredients(cell))
-
     def check(self, tasks: Iterable[Task]) -> None:
         """Refuse tasks whose data cannot be read or do not suit their metrics, all of them at once."""
         faults: list[CogbenchError] = []
@@ -87,8 +83,13 @@ class Workspace:
         if faults:
             raise together(faults)
 
-    def _ingredients(self, cell: Cell) -> dict[str, Any]:
-        return {
+    def identity(self, part: Any) -> dict[str, Any]:
+        """Return all that changes a part's answers; its code is read once."""
+        return self.once(("identity", part), lambda: identity(part))
+
+    def ingredients(self, cell: Cell) -> dict[str, Any]:
+        """Return all that changes a cell's answer, as plain values."""
+        return {  # made anew for who asks: those of thousands of cells would fill the memory
             "cell": type(cell).__name__,
             "cogbench": self.once("version", harness_version),
             "inputs": sorted(self.key(c) for c in cell.inputs()),
@@ -153,13 +154,13 @@ class Training:
         recipe = self.filled(workspace)
         rows = len(workspace.dataset(recipe.task, "train"))
         return {
-            "backbone": trained_as(self.backbone),
-            "model": encode(self.backbone.source(workspace.files)),
+            "backbone": workspace.once(("trained as", self.backbone), lambda: trained_as(self.backbone)),
+            "model": workspace.once(("source", self.backbone), lambda: encode(self.backbone.source(workspace.files))),
             "settings": encode(recipe.settings),
             "method": recipe.method,
             "seed": recipe.seed,
             "max_train": recipe.max_train if recipe.max_train and recipe.max_train < rows else None,
-            "tasks": [identity(t) for t in recipe.tasks],
+            "tasks": [workspace.identity(t) for t in recipe.tasks],
             "data": [[workspace.dataset(t, s).sha256 for s in ("train", "evaluation")] for t in recipe.tasks],
         }
 
@@ -244,10 +245,8 @@ class Encoding:
 
     def ingredients(self, workspace: Workspace) -> dict[str, Any]:
         # The sentences alone: other responses to the same sentences change no representation.
-        return {
-            "backbone": identity(self.training.backbone),
-            "sentences": digest(workspace.recording(self.signal).sentences),
-        }
+        read = workspace.once(("sentences", self.signal), lambda: digest(workspace.recording(self.signal).sentences))
+        return {"backbone": workspace.identity(self.training.backbone), "sentences": read}
 
     def compute(self, workspace: Workspace, out: Path) -> None:
         sentences = workspace.recording(self.signal).sentences

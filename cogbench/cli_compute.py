@@ -1,13 +1,16 @@
 """The commands that compute: run, recommend, oracle."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from . import cli_options as option
 from .cli_options import COMPUTES, Site, at_site, complete, formats, print_json, print_rows, progress, say_wrote
 from .errors import FailedCells
+
+if TYPE_CHECKING:
+    from .records import Oracle
 
 
 @click.command("run")
@@ -137,11 +140,9 @@ def oracle_list(as_json: bool) -> None:
 def oracle_show(name: str, form: str) -> None:
     """Show a table of transfers with its ranks and what its noise leaves open."""
     from .loading import load
-    from .oracles import find_oracle, shown, told
-    from .report import render_tables
+    from .oracles import find_oracle
 
-    found = find_oracle(load(), name)
-    click.echo(render_tables({found.name: shown(found)}, form, told(found)))
+    _print_oracle(find_oracle(load(), name), form)
 
 
 @oracle.command("export")
@@ -176,9 +177,7 @@ def oracle_measure(backbone: str, site: Site, dry_run: bool, form: str, **how: A
     """
     from .loading import load
     from .measuring import asked, check, measure
-    from .oracles import shown, told
     from .outlook import outlook
-    from .report import render_tables
     from .store import writable
 
     transfers, name = asked(load(), backbone, **how)
@@ -190,8 +189,18 @@ def oracle_measure(backbone: str, site: Site, dry_run: bool, form: str, **how: A
     writable(workspace.store.root)
     with progress() as tell:
         found, path = measure(transfers, name, workspace, tell=tell, **site.engine())
-    click.echo(render_tables({found.name: shown(found)}, form, told(found)))
+    _print_oracle(found, form)
     say_wrote(path)
+
+
+def _print_oracle(found: "Oracle", form: str) -> None:
+    from .oracles import in_full, shown, told
+    from .report import render_tables
+
+    if form == "json":
+        print_json(in_full(found))
+    else:
+        click.echo(render_tables({found.name: shown(found)}, form, told(found)))
 
 
 COMMANDS = (run, recommend, oracle)

@@ -195,6 +195,8 @@ class Site:
 
     def engine(self) -> dict[str, Any]:
         """Return what the engine is told."""
+        if self.scheduler and self.jobs is not None:
+            raise click.UsageError("--jobs is for processes of this machine, --scheduler has its own: give one.")
         return {"jobs": self.jobs, "scheduler": self.scheduler}
 
 

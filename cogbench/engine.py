@@ -3,12 +3,14 @@
 import json
 import logging
 import os
+import time
 import traceback
+import uuid
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import chdir, closing, suppress
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
-from itertools import count, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,7 +18,7 @@ from . import identity
 from .cells import Cell, Training, Workspace
 from .errors import CogbenchError, FullDisk, MissingData, UnusableData
 from .mirror import open_store
-from .parts import decode, encode
+from .parts import Backbone, decode, encode
 from .workers import client_of, fitting
 
 log = logging.getLogger("cogbench")
@@ -25,6 +27,8 @@ AS_HERE = (  # what to do about a worker that is not as this process is
     "install the same versions everywhere, start workers anew after a change, and set (--set) what machines choose by "
     "themselves, such as a precision."
 )
+WATCH = 2  # seconds after which it is looked whether there still are workers
+ARRIVAL = 10  # seconds: shared file systems show what another machine has written with some delay
 
 
 @dataclass(frozen=True)
@@ -113,10 +117,11 @@ def compute(
         return outcome
     work = _work(missing, workspace)
     whole, spent = sum(work.values()), 0.0
-    spread = scheduler or (jobs != 0 and not all(getattr(cell, "here", False) for cell in missing))
+    by_workers = scheduler or (jobs != 0 and not all(getattr(cell, "here", False) for cell in missing))
     told = tell or (lambda step: None)
     told(Step("", 0, 0, 0, len(missing), 0.0))
-    run = _spread(missing, work, workspace, jobs, scheduler) if spread else _inline(missing, workspace)
+    room = _Room(workspace, there)
+    run = _by_workers(missing, work, room, jobs, scheduler) if by_workers else _inline(missing, room)
     with closing(run):  # ends the workers, whatever happens
         for done, (cell, error, left) in enumerate(run, start=1):
             spent += work[cell]
@@ -124,8 +129,6 @@ def compute(
                 outcome.computed.add(cell)
             else:
                 outcome.failed[cell] = error
-                if isinstance(error, FullDisk):
-                    raise error
                 if not isinstance(error, CogbenchError):
                     text = "".join(traceback.format_exception(error))
                     if log := workspace.store.log(cell.place, workspace.key(cell), text):
@@ -158,112 +161,215 @@ def _of_trainings(
     return known
 
 
-def _inline(missing: list[Cell], workspace: Workspace) -> Generator[tuple[Cell, Exception | None, int]]:
+class _Room:
+    """Whether what is to be computed will fit on the disk, judged by trainings of the same backbones.
+
+    A training that finds the disk full is lost, so it is better not begun. Of a backbone that no training is known of,
+    nothing is known; it is for the store to see then.
+    """
+
+    def __init__(self, workspace: Workspace, there: Iterable[Cell]) -> None:
+        self.workspace = workspace
+        self._sizes: dict[Backbone, int] = {}
+        for cell in there:
+            self.learn(cell)
+
+    def learn(self, cell: Cell) -> None:
+        """Remember how large a finished training is."""
+        if isinstance(cell, Training) and not cell.recipe.start and cell.backbone not in self._sizes:
+            self._sizes[cell.backbone] = self.workspace.store.size(cell.place, self.workspace.key(cell))
+
+    def lacks(self, cell: Cell, running: Iterable[Cell] = ()) -> bool:
+        """Whether there is too little room to begin a cell beside those that are running."""
+        wanted = [self._sizes.get(c.backbone, 0) for c in (cell, *running) if isinstance(c, Training)]
+        return sum(wanted) > 0 and self.workspace.store.free() < sum(wanted)
+
+
+def _inline(missing: list[Cell], room: _Room) -> Generator[tuple[Cell, Exception | None, int]]:
     failed: dict[Cell, Exception] = {}
     for cell in missing:
         broken = next((c for c in cell.inputs() if c in failed), None)
         try:
             if broken is not None:
                 raise failed[broken]
-            workspace.folder(cell)
+            if room.lacks(cell):
+                raise room.workspace.store.full()
+            room.workspace.folder(cell)
+        except FullDisk:
+            raise
         except Exception as error:  # one cell's failure, whatever it is, must not lose the others
             failed[cell] = error
             yield cell, error, 1
         else:
+            room.learn(cell)
             yield cell, None, 1
 
 
-def _spread(
-    missing: list[Cell], work: dict[Cell, float], workspace: Workspace, jobs: int | None, scheduler: str | None
+def _by_workers(
+    missing: list[Cell], work: dict[Cell, float], room: _Room, jobs: int | None, scheduler: str | None
 ) -> Generator[tuple[Cell, Exception | None, int]]:
-    from distributed import as_completed
-
-    n_workers = 0 if scheduler else min(jobs or workers_for(missing, workspace), len(missing))
+    n_workers = 0 if scheduler else min(jobs or workers_for(missing, room.workspace), len(missing))
     with client_of(n_workers, scheduler) as (client, deaths):
-        if scheduler and not client.scheduler_info(n_workers=-1)["workers"]:
-            log.warning(f"the dask scheduler at {scheduler!r} has no workers yet: waiting for the first one.")
         # The longest first, or the last one runs alone while the other workers have nothing left to do.
-        waiting = dict.fromkeys(sorted(missing, key=lambda cell: -work[cell]))
-        failed, of, running, tries = dict[Cell, Exception](), dict[str, Cell](), as_completed(), count()
-        elsewhere = set[Cell]()  # that a worker has found another run to compute
-        refusing = set[str]()  # workers of other versions
+        yield from _Spread(client, deaths, scheduler, room, sorted(missing, key=lambda cell: -work[cell])).run()
 
-        def ready(cell: Cell) -> bool:
-            return not any(c in of.values() or c in waiting for c in cell.inputs())
 
-        def chosen() -> Iterator[tuple[Cell, bool]]:
-            """Yield what can begin; what another run computes is waited for only when there is nothing else to do."""
-            busy, some = [], bool(of)
-            for cell in filter(ready, waiting):
-                if cell in elsewhere or workspace.store.busy(workspace.key(cell)):
-                    busy.append(cell)
-                else:
-                    some = True
-                    yield cell, False
-            if not some:
-                yield from ((cell, True) for cell in busy)
+class _Spread:
+    """The cells of a run among the workers of a dask scheduler, of this machine or of the address that is given."""
 
-        def feed() -> Iterator[tuple[Cell, Exception | None, int]]:
-            # As many cells as there are workers: dask blames all that is queued on a worker for that worker's death,
-            # and would fail cells that never began.
-            known = client.scheduler_info(n_workers=-1)["workers"]
-            needs = {"GPU": 1} if any(state["resources"].get("GPU") for state in known.values()) else None
-            fit = [address for address in known if address not in refusing]
-            while failed and (lost := [c for c in waiting if any(i in failed for i in c.inputs())]):
-                for cell in lost:
-                    del waiting[cell]
-                    failed[cell] = next(failed[i] for i in cell.inputs() if i in failed)
-                    yield cell, failed[cell], len(of)
-            free = max(0, max(1, len(fit)) - len(of))  # some may have gone
-            for cell, wait in [*islice(chosen(), free)]:
-                del waiting[cell]
-                if getattr(cell, "here", False):
-                    for here in _inline([cell], workspace):
-                        if here[1] is not None:
-                            failed[cell] = here[1]
-                        yield here
-                else:
-                    key = f"{cell.place}-{workspace.key(cell)}-{next(tries)}"
-                    of[key] = cell
-                    asked = _request(cell, workspace)
-                    where = {"workers": fit} if refusing else {}
-                    running.add(client.submit(_in_worker, asked, wait, key=key, pure=False, resources=needs, **where))
+    def __init__(
+        self, client: Any, deaths: list[str], scheduler: str | None, room: _Room, missing: Iterable[Cell]
+    ) -> None:
+        from distributed import as_completed
 
-        while waiting or of:
-            yield from feed()
-            if not of:
+        self.client, self.deaths, self.scheduler, self.room = client, deaths, scheduler, room
+        self.workspace = room.workspace
+        self.waiting = dict.fromkeys(missing)
+        self.of: dict[str, Cell] = {}  # what runs, by the names of its futures
+        self.running = as_completed()
+        self.failed: dict[Cell, Exception] = {}
+        self.elsewhere: set[Cell] = set()  # that a worker has found another run to compute
+        self.refusing: dict[str, str] = {}  # workers of other versions, and how they differ
+        self.seen: set[str] = set()  # all workers there ever were
+        self.empty = False  # whether there were no workers when last looked
+        self.full: FullDisk | None = None
+
+    def run(self) -> Generator[tuple[Cell, Exception | None, int]]:
+        """Yield each cell that has ended, with its error, and how many are running."""
+        while self.waiting or self.of:
+            yield from self.feed()
+            if not self.of:
+                if self.full is not None:
+                    raise self.full
+                if self.waiting and self.refusing:
+                    if self.seen <= self.refusing.keys():
+                        raise UnusableData(f"no worker is left: {[*self.refusing.values()][-1]}")
+                    time.sleep(1)  # until one comes that is as it should be
                 continue
-            future = next(running)
-            cell = of.pop(future.key)
+            future = self.ended()
+            cell = self.of.pop(future.key)
             if future.status == "cancelled":
                 raise MissingData(
                     "the connection to the dask scheduler was lost; what was finished is kept, the same command goes "
                     "on from there."
                 )
             if future.status == "finished" and not future.result():
-                waiting[cell] = None
-                elsewhere.add(cell)
+                self.waiting[cell] = None
+                self.elsewhere.add(cell)
                 continue
-            error = None if future.status == "finished" else _told(future.exception(), deaths)
-            if scheduler and error is None and workspace.store.read(cell.place, workspace.key(cell)) is None:
-                raise MissingData(
-                    f"a worker has finished {cell.place}, but it is not in the store {workspace.store.address!r} here: "
-                    "let COGBENCH_HOME be the same shared folder everywhere, or COGBENCH_STORE a URL."
-                )
+            error = None if future.status == "finished" else _told(future.exception(), self.deaths)
             if isinstance(error, Refusal):
                 address, why = error.args
-                if address not in refusing:
+                if address not in self.refusing:
                     log.warning(f"worker {address} is left out: {why}")
-                refusing.add(address)
-                if refusing >= {*client.scheduler_info(n_workers=-1)["workers"]}:
-                    raise UnusableData(f"no worker is left: {why}")
-                waiting[cell] = None
+                self.refusing[address] = why
+                self.waiting[cell] = None
                 continue
-            if error is not None:
-                failed[cell] = error
-            after = [*feed()]  # its worker has the next cell before anybody is told
-            yield cell, error, len(of)
+            if isinstance(error, FullDisk):  # the others may yet end well
+                self.full = error
+                self.waiting[cell] = None
+                continue
+            if error is None:
+                if self.scheduler:
+                    _await(cell, self.workspace)
+                self.room.learn(cell)
+            else:
+                self.failed[cell] = error
+            after = [*self.feed()]  # its worker has the next cell before anybody is told
+            yield cell, error, len(self.of)
             yield from after
+
+    def feed(self) -> Iterator[tuple[Cell, Exception | None, int]]:
+        """Submit what can begin now; yield what was done on the way."""
+        known = self.workers()
+        fit = [address for address in known if address not in self.refusing]
+        while self.failed and (lost := [c for c in self.waiting if any(i in self.failed for i in c.inputs())]):
+            for cell in lost:
+                del self.waiting[cell]
+                self.failed[cell] = next(self.failed[i] for i in cell.inputs() if i in self.failed)
+                yield cell, self.failed[cell], len(self.of)
+        # As many cells as there are workers: dask blames all that is queued on a worker for that worker's death, and
+        # would fail cells that never began.
+        most = len(fit) if self.refusing else max(1, len(fit))
+        for cell, wait in [*islice(self.chosen(), max(0, most - len(self.of)))]:
+            lacking = not self.scheduler and self.room.lacks(
+                cell, self.of.values()
+            )  # another machine's disk is its own
+            if lacking and not self.of:
+                self.full = self.workspace.store.full()
+            if lacking or self.full is not None:
+                return
+            del self.waiting[cell]
+            if not getattr(cell, "here", False):
+                self.submit(cell, wait, known, fit)
+                continue
+            try:
+                for here in _inline([cell], self.room):
+                    if here[1] is not None:
+                        self.failed[cell] = here[1]
+                    yield here
+            except FullDisk as error:
+                self.full, self.waiting[cell] = error, None
+
+    def submit(self, cell: Cell, wait: bool, known: dict[str, Any], fit: list[str]) -> None:
+        """Have a worker compute a cell."""
+        key = f"{cell.place}-{self.workspace.key(cell)}-{uuid.uuid4().hex[:8]}"  # two runs may share a scheduler
+        needs = {"GPU": 1} if any(state["resources"].get("GPU") for state in known.values()) else None
+        # Should all that are fit go, dask asks the others, who refuse again: else it would wait for ever for addresses
+        # that nobody has any more.
+        where = {"workers": fit, "allow_other_workers": True} if self.refusing else {}
+        asked = _request(cell, self.workspace)
+        self.of[key] = cell
+        self.running.add(self.client.submit(_in_worker, asked, wait, key=key, pure=False, resources=needs, **where))
+
+    def chosen(self) -> Iterator[tuple[Cell, bool]]:
+        """Yield what can begin; what another run computes is waited for only when there is nothing else to do."""
+        busy, some = [], bool(self.of)
+        for cell in self.waiting:
+            if any(c in self.of.values() or c in self.waiting for c in cell.inputs()):
+                continue
+            if cell in self.elsewhere or self.workspace.store.busy(self.workspace.key(cell)):
+                busy.append(cell)
+            else:
+                some = True
+                yield cell, False
+        if not some:
+            yield from ((cell, True) for cell in busy)
+
+    def ended(self) -> Any:
+        """Return the next future that has ended."""
+        looked = time.monotonic()
+        while not self.running.has_ready():
+            with self.running.thread_condition:
+                self.running.thread_condition.wait(timeout=0.1)  # as it does itself
+            if time.monotonic() - looked > WATCH:
+                self.workers()
+                looked = time.monotonic()
+        return next(self.running)
+
+    def workers(self) -> dict[str, Any]:
+        """Return the workers that there are; that a scheduler has none is said once."""
+        known: dict[str, Any] = self.client.scheduler_info(n_workers=-1)["workers"]
+        if self.scheduler and not known and not self.empty:
+            log.warning(
+                f"the dask scheduler at {self.scheduler!r} has no workers: waiting for one (where cogbench is not "
+                "installed they end at once)."
+            )
+        self.empty = not known
+        self.seen |= known.keys()
+        return known
+
+
+def _await(cell: Cell, workspace: Workspace) -> None:
+    """Return when what a worker has finished is to be seen from here."""
+    end = time.monotonic() + ARRIVAL
+    while not workspace.store.arrived(cell.place, workspace.key(cell)):
+        if time.monotonic() > end:
+            raise MissingData(
+                f"a worker has finished {cell.place}, but it is not in the store {workspace.store.address!r} here: "
+                "let COGBENCH_HOME be the same shared folder everywhere, or COGBENCH_STORE a URL."
+            )
+        time.sleep(0.2)
 
 
 def _told(error: Exception, deaths: list[str]) -> Exception:
@@ -296,7 +402,7 @@ def _in_worker(request: str, wait: bool = True) -> bool:
     with chdir(asked["cwd"] if Path(asked["cwd"]).is_dir() else "."):
         try:
             cell = decode(asked["cell"])
-        except (ImportError, AttributeError, TypeError) as error:
+        except Exception as error:  # whatever its plugins raise
             raise Refusal(worker, f"it cannot read what is asked for ({error}); {AS_HERE}") from None
         workspace = _workspace(json.dumps(asked["files"]), asked["store"], os.getcwd())
         if differing := _difference(asked["ingredients"], workspace.ingredients(cell)):

@@ -10,12 +10,13 @@ from . import engine
 from .cells import Workspace, slug
 from .errors import FailedCells, UnusableData
 from .loading import Parts
-from .oracles import check_alike, folder, merged, read_oracle, write_oracle
+from .oracles import FILES, check_alike, folder, merged, read_oracle, write_oracle
 from .parts import Backbone, Task
-from .questions import check_suite, single
+from .questions import MEASURED, check_suite, single
 from .records import Oracle
 from .setting import check_targets
-from .transfer import Transfers, source_of
+from .store import writable
+from .transfer import Transfers
 
 
 def asked(
@@ -54,6 +55,8 @@ def asked(
     usual = slug(f"{suite}-{parts.label('backbone', bone)}{part}{size}")
     if name and slug(name) in parts.oracles:  # which would be found in its place
         raise UnusableData(f"an installed oracle is called {name!r}: give this one another name, with --name.")
+    if name and (name == MEASURED or Path(name).suffix in FILES):
+        raise UnusableData(f"no oracle can be called {name!r}, which `--oracle` takes for something else.")
     called = slug(name) if name else f"measured-{usual}" if usual in parts.oracles else usual
     return Transfers(bone, chosen, suite, tuple(seeds), max_train, keep), called
 
@@ -69,7 +72,8 @@ def check(transfers: Transfers, name: str, workspace: Workspace) -> Path:
     workspace.check(transfers.tasks)
     made, path = transfers.provenance(workspace), folder() / f"{name}.json"
     if path.is_file():
-        check_alike(read_oracle(path), [t.name for t in transfers.tasks], made)
+        metrics = {t.name: t.metric for t in transfers.tasks}
+        check_alike(read_oracle(path), [*metrics], metrics, made)
     return path
 
 
@@ -93,21 +97,20 @@ def measure(
     Raises
     ------
     MissingData, UnusableData
-        As `check` refuses it.
+        As `check` refuses it, or nothing can be written where oracles are kept.
     FailedCells
         If trainings failed; the others are kept.
     """
     path = check(transfers, name, workspace)
+    writable(path.parent)
     outcome = engine.compute(transfers.cells(), workspace, jobs=jobs, scheduler=scheduler, tell=tell)
     if outcome.failed:
         first = next(iter(outcome.failed))
         told = f"{len(outcome.failed)} trainings failed, first {first.place}: {outcome.reason(first)}"
         raise FailedCells.of(told, outcome.failed.values())
     made = replace(transfers.oracle(workspace), name=name)
-    path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_suffix(".lock")):  # somebody else may add seeds just now
         if path.is_file():
             made = merged(read_oracle(path), made)
-            made = replace(made, source=source_of(made.seeds, transfers.max_train))
         write_oracle(made, path)
     return made, path

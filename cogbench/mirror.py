@@ -69,7 +69,11 @@ class Mirror(Store):
 
     def has(self, place: str, key: str) -> bool:
         """Whether a cell is shared; one that is only here has yet to be copied there."""
-        return self._is_shared(self.folder(place, key)) or _name(place, key) in self._there
+        return self._is_shared(self.folder(place, key)) or self.name(place, key) in self._there
+
+    def arrived(self, place: str, key: str) -> bool:
+        """Whether a cell that another machine has just finished is shared; it is not copied yet."""
+        return self._whole(f"{self._base}/{self.name(place, key)}") is not None
 
     def read(self, place: str, key: str) -> Path | None:
         """Return a finished cell's local folder, checked, or None; it is copied from or to the URL if need be."""
@@ -107,7 +111,7 @@ class Mirror(Store):
         """Copy a cell there; if another's copy was complete first, that one is taken in place of ours."""
         if self._is_shared(folder):
             return folder
-        record, base = json.loads((folder / RECORD).read_text()), f"{self._base}/{_name(place, key)}"
+        record, base = json.loads((folder / RECORD).read_text()), f"{self._base}/{self.name(place, key)}"
         if self._whole(base) is None:
             copy = uuid.uuid4().hex
             with self._reached():
@@ -144,7 +148,7 @@ class Mirror(Store):
 
     def _taken(self, place: str, key: str) -> Path | None:
         """Copy a cell from there into the local store; None if it is not there whole."""
-        name = _name(place, key)
+        name = self.name(place, key)
         base = f"{self._base}/{name}"
         record = self._whole(base)
         if record is None:
@@ -168,7 +172,7 @@ class Mirror(Store):
             more = {"copy": record.get("copy"), "at": self._url}
             return self._made(place, key, record["ingredients"], fill, **more)
         except _DamagedError as error:
-            with self._reached():
+            with self._reached(), suppress(FileNotFoundError):  # another machine was quicker
                 self._files.rm_file(f"{base}/{RECORD}")
             self.__dict__.pop("_there", None)  # what was listed is no longer so
             log.warning(f"{name} in the store {self._url} is damaged ({error}): removed, computed again.")
@@ -186,7 +190,3 @@ class Mirror(Store):
 
 class _DamagedError(Exception):
     """A cell there is not what was written."""
-
-
-def _name(place: str, key: str) -> str:
-    return f"{place}-{key[:8]}"

@@ -6,6 +6,7 @@ import json
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,13 +21,15 @@ from .store import readable, save, save_text
 if TYPE_CHECKING:
     from .loading import Parts
 
-SEEDS = "seeds"  # the array that says whose means the per-example scores are
+SEEDS = "seeds"  # the array that says whose the rows of the per-example scores are
+FILES = (".csv", ".tsv", ".json")  # what names of such endings are taken for
 NO_TRANSFER = "no-transfer"  # the row of a table that holds the targets trained without a source
-ALIKE = ("backbone", "model", "max_train", "settings", "data")  # of the provenance of oracles whose seeds may be merged
+# What is alike in the provenance of oracles whose seeds may be merged.
+ALIKE = ("cogbench", "backbone", "model", "max_train", "settings", "data")
 
 
 def folder() -> Path:
-    """Return where measured oracles are kept: a folder of the store."""
+    """Return where measured oracles are kept, wherever the store is."""
     return home() / "oracles"
 
 
@@ -41,7 +44,7 @@ def find_oracle(parts: "Parts", asked: str | Oracle) -> Oracle:
         return asked
     if asked in parts.oracles:
         return parts.oracles[asked]
-    if Path(asked).suffix in (".csv", ".tsv", ".json"):
+    if Path(asked).suffix in FILES:
         return read_oracle(Path(asked))
     own = measured_oracles()
     if asked not in own:
@@ -50,12 +53,12 @@ def find_oracle(parts: "Parts", asked: str | Oracle) -> Oracle:
 
 
 def of_seeds(oracle: Oracle, seeds: Sequence[int], values: Array, errors: Array) -> Oracle:
-    """Return an oracle whose figures are those of these seeds.
+    """Return an oracle whose figures are those of these seeds, in their order.
 
     Parameters
     ----------
     oracle : Oracle
-        Whose sources and targets are the same tasks; its figures are replaced.
+        Whose sources and targets are the same tasks; its figures are replaced, and its per-example scores ordered.
     seeds : sequence of int
     values, errors : arrays of shape (n_seeds, n_tasks, n_tasks)
         The transfers of each seed, a task with itself being that task without a source; and the standard error of the
@@ -64,24 +67,32 @@ def of_seeds(oracle: Oracle, seeds: Sequence[int], values: Array, errors: Array)
     order = np.argsort(seeds)
     values, errors = np.asarray(values, np.float64)[order], np.asarray(errors, np.float64)[order]
     mean = values.mean(axis=0)
-    spread = errors[0] if len(seeds) == 1 else values.std(axis=0, ddof=1) / np.sqrt(len(seeds))
+    error = errors[0] if len(seeds) == 1 else values.std(axis=0, ddof=1) / np.sqrt(len(seeds))
+    of, most = tuple(int(seeds[i]) for i in order), oracle.provenance.get("max_train")
+    few = f" and at most {most} training examples" if most else ""
     return replace(
         oracle,
         transfers=TaskMatrix(oracle.transfers.sources, oracle.transfers.targets, mean),
         no_transfer=mean.diagonal().copy(),
-        standard_error=spread,
+        standard_error=error,
         evaluation_error=errors.mean(axis=0),
         by_seed=values,
-        seeds=tuple(int(seeds[i]) for i in order),
+        seeds=of,
+        per_example=oracle.per_example and {pair: scores[order] for pair, scores in oracle.per_example.items()},
+        source=f"measured by cogbench with seeds {', '.join(map(str, of))}{few}",
     )
 
 
-def check_alike(one: Oracle, sources: Sequence[str], provenance: Mapping[str, Any]) -> None:
-    """Raise UnusableData if an oracle has other tasks, or was measured with something else."""
+def check_alike(one: Oracle, sources: Sequence[str], metrics: Mapping[str, str], provenance: Mapping[str, Any]) -> None:
+    """Raise UnusableData if an oracle has other tasks or metrics, or was measured with something else."""
     apart = [k for k in ALIKE if one.provenance.get(k) != provenance.get(k)]
-    if one.transfers.sources != tuple(sources) or apart:
+    if one.transfers.sources != tuple(sources):
+        apart.append("set of tasks")
+    elif one.metrics != metrics:
+        apart.append("metric")
+    if apart:
         raise UnusableData(
-            f"oracle {one.name!r} was measured with another {' and another '.join(apart) or 'set of tasks'}: "
+            f"oracle {one.name!r} was measured with another {' and another '.join(apart)}: "
             "give this one another name, with --name."
         )
 
@@ -92,9 +103,9 @@ def merged(one: Oracle, other: Oracle) -> Oracle:
     Raises
     ------
     UnusableData
-        If they are not of the same tasks, model, data and settings: the message names what differs.
+        If they are not of the same tasks, metrics, model, data and settings: the message names what differs.
     """
-    check_alike(one, other.transfers.sources, other.provenance)
+    check_alike(one, other.transfers.sources, other.metrics, other.provenance)
     held: dict[int, tuple[Array, Array]] = {}
     for oracle in (one, other):
         if oracle.by_seed is None or oracle.evaluation_error is None:
@@ -102,20 +113,26 @@ def merged(one: Oracle, other: Oracle) -> Oracle:
         for seed, values in zip(oracle.seeds, oracle.by_seed, strict=True):
             held[seed] = values, oracle.evaluation_error
     values, errors = (np.array([pair[i] for pair in held.values()]) for i in (0, 1))
-    return of_seeds(replace(other, per_example=_per_example(one, other)), [*held], values, errors)
+    torch = dict.fromkeys(v for o in (one, other) for v in str(o.provenance.get("torch", "?")).split(", "))
+    both = replace(
+        other,
+        per_example=_of_both(one, other, [*held]),
+        provenance={**other.provenance, "torch": ", ".join(torch)},
+    )
+    return of_seeds(both, [*held], values, errors)
 
 
-def _per_example(one: Oracle, other: Oracle) -> Mapping[tuple[str, str], Array] | None:
-    """Return the means over the seeds of both; None where they cannot be told from those of each."""
-    ours, theirs = {*one.seeds}, {*other.seeds}
-    if one.per_example is None or ours <= theirs:
-        return other.per_example if ours <= theirs else None
-    if theirs <= ours:
-        return one.per_example
-    if other.per_example is None or ours & theirs:
+def _of_both(one: Oracle, other: Oracle, seeds: Sequence[int]) -> Mapping[tuple[str, str], Array] | None:
+    """Return the per-example scores of these seeds, of `other` where both have one; NaN for a seed without any."""
+    having = [oracle for oracle in (one, other) if oracle.per_example is not None]
+    if not having:
         return None
-    n, m = len(ours), len(theirs)
-    return {pair: (n * one.per_example[pair] + m * scores) / (n + m) for pair, scores in other.per_example.items()}
+    made = {}
+    for pair, scores in having[0].per_example.items():  # type: ignore[union-attr]
+        made[pair] = np.full((len(seeds), scores.shape[1]), np.nan, np.float32)
+        for oracle in having:
+            made[pair][[seeds.index(s) for s in oracle.seeds]] = oracle.per_example[pair]  # type: ignore[index]
+    return made
 
 
 def told_apart(oracle: Oracle) -> Array:
@@ -145,11 +162,15 @@ def shown(oracle: Oracle) -> list[dict[str, Any]]:
     noisy = oracle.evaluation_error is not None or oracle.standard_error is not None
     digits = 2 if np.nanmax(np.abs(matrix.values)) > 1 else 3
 
+    def others(i: int, j: int) -> Array:
+        return ~matrix.same[:, j] & (np.arange(len(matrix.sources)) != i)
+
     def cell(i: int, j: int) -> str:
         value = matrix.values[i, j]
         if np.isnan(value):
             return ""
-        alike = noisy and not apart[i, int(np.nanargmin(ranks[:, j])), j]
+        best = int(np.nanargmin(ranks[:, j]))
+        alike = noisy and (not apart[i, best, j] if i != best else (~apart[best, :, j] & others(best, j)).any())
         return f"{value:.{digits}f} ({ranks[i, j]:g}){' =' if alike else ''}"
 
     def line(name: str, values: Array) -> dict[str, Any]:
@@ -182,7 +203,17 @@ def told(oracle: Oracle) -> list[str]:
 
 
 def write_table(oracle: Oracle, path: Path) -> list[Path]:
-    """Write an oracle as csv, as `read_oracle` reads it: a column `source`, a row `no-transfer` where known."""
+    """Write an oracle as csv, as `read_oracle` reads it: a column `source`, a row `no-transfer` where known.
+
+    Raises
+    ------
+    UnusableData
+        If the file is called something else, or cannot be written.
+    """
+    if path.suffix != ".csv":
+        raise UnusableData(
+            f"cannot write an oracle as {path.name!r}: name a file .csv, or .json for all that is known."
+        )
     matrix = oracle.transfers
     lines = [["source", *matrix.targets]]
     named = dict(zip(matrix.sources, matrix.values, strict=True))
@@ -241,15 +272,14 @@ def table_rows(path: Path) -> tuple[list[str], list[list[str]]]:
     return head, body
 
 
-def write_oracle(oracle: Oracle, path: Path) -> list[Path]:
-    """Write an oracle's figures and provenance as json, and its per-example scores beside it; return the files."""
+def plain(oracle: Oracle) -> dict[str, Any]:
+    """Return an oracle's figures and provenance as plain values, its per-example scores left out."""
 
     def rounded(values: Any) -> Any:
         return None if values is None else [[_number(v) for v in row] for row in np.atleast_2d(values)]
 
-    plain = {f: getattr(oracle, f) for f in ("name", "backbone", "suite", "kind", "source", "licence", "note")}
-    record = {
-        **plain,
+    return {
+        **{f: getattr(oracle, f) for f in ("name", "backbone", "suite", "kind", "source", "licence", "note")},
         "metrics": dict(oracle.metrics),
         "sources": oracle.transfers.sources,
         "targets": oracle.transfers.targets,
@@ -261,6 +291,20 @@ def write_oracle(oracle: Oracle, path: Path) -> list[Path]:
         "provenance": dict(oracle.provenance),
         "by_seed": None if oracle.by_seed is None else [rounded(values) for values in oracle.by_seed],
     }
+
+
+def in_full(oracle: Oracle) -> dict[str, Any]:
+    """Return an oracle as plain values for machines, with its ranks and the sources that noise does not tell apart."""
+    matrix, ranks, apart = oracle.transfers, rank(oracle.transfers).ranks, told_apart(oracle)
+    names, alike = matrix.sources, dict[str, list[tuple[str, str]]]()
+    for j, target in enumerate(matrix.targets):
+        there = np.flatnonzero(np.isfinite(matrix.values[:, j]))
+        alike[target] = [(names[a], names[b]) for a, b in combinations(there, 2) if not apart[a, b, j]]
+    return {**plain(oracle), "ranks": [[_number(v) for v in row] for row in ranks], "not_told_apart": alike}
+
+
+def write_oracle(oracle: Oracle, path: Path) -> list[Path]:
+    """Write an oracle's figures and provenance as json, and its per-example scores beside it; return the files."""
     body = ",\n".join(
         f" {json.dumps(k)}: "
         + (
@@ -268,7 +312,7 @@ def write_oracle(oracle: Oracle, path: Path) -> list[Path]:
             if k in ("transfers", "standard_error", "evaluation_error", "by_seed") and v
             else json.dumps(v)
         )
-        for k, v in record.items()
+        for k, v in plain(oracle).items()
     )
     beside = _scores_file(path)
     if oracle.per_example is not None:
@@ -285,15 +329,21 @@ def _scores_file(path: Path) -> Path:
 
 
 def _scores(path: Path, seeds: tuple[int, ...]) -> Mapping[tuple[str, str], Array] | None:
-    """Return the per-example scores beside an oracle's file; None without, or if they are of other seeds."""
+    """Return the per-example scores beside an oracle's file, NaN for seeds that are not in there; None without it."""
     if not path.is_file():
         return None
     try:
         with np.load(path) as held:
-            if tuple(held[SEEDS]) != seeds:
-                return None
-            return {(s, t): held[name] for name in held.files if name != SEEDS for s, t in [name.split("\t")]}
-    except (zipfile.BadZipFile, OSError, ValueError, KeyError) as error:
+            rows = {int(seed): i for i, seed in enumerate(held[SEEDS])}
+            known, kept = [s in rows for s in seeds], [rows[s] for s in seeds if s in rows]
+            made = {}
+            for name in held.files:
+                if name != SEEDS:
+                    source, target = name.split("\t")
+                    made[source, target] = np.full((len(seeds), held[name].shape[1]), np.nan, np.float32)
+                    made[source, target][known] = held[name][kept]
+            return made
+    except (zipfile.BadZipFile, OSError, ValueError, KeyError, IndexError) as error:
         raise UnusableData(
             f"{str(path)!r} holds no per-example scores: {error}; without it the table is read."
         ) from error

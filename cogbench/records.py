@@ -272,8 +272,8 @@ class Oracle:
         where source and target are one task.
     seeds : tuple of int
         Those seeds.
-    per_example : mapping of (source, target) to array of shape (n_examples,), optional
-        Each evaluation example's own score, larger is better.
+    per_example : mapping of (source, target) to array of shape (n_seeds, n_examples), optional
+        Each evaluation example's own score, larger is better; NaN for a seed of which they were not kept.
     metrics : mapping of str to str
         The metric of each target.
     kind : {"published", "measured"}

@@ -47,9 +47,13 @@ class Store:
         """Where other processes find the same cells."""
         return str(self.root.resolve())
 
+    def name(self, place: str, key: str) -> str:
+        """Return what a cell's folder is called within the store."""
+        return f"{place}-{key[:8]}"
+
     def folder(self, place: str, key: str) -> Path:
         """Return where a cell's files are, or would be."""
-        return self.root / f"{place}-{key[:8]}"
+        return self.root / self.name(place, key)
 
     def has(self, place: str, key: str) -> bool:
         """Whether a cell is there whole, judged by the names and sizes of its files; one that is not is set aside."""
@@ -58,8 +62,20 @@ class Store:
             return False
         fault = self._fault(folder, key, contents=False)
         if fault:
-            self._set_aside(folder, fault)
+            self._set_aside(folder, key, fault)
         return not fault
+
+    def arrived(self, place: str, key: str) -> bool:
+        """Whether what another process has just finished is to be seen from here."""
+        return self.has(place, key)
+
+    def size(self, place: str, key: str) -> int:
+        """Return the bytes of a finished cell's files; 0 if it is not here."""
+        try:
+            files = json.loads((self.folder(place, key) / RECORD).read_text())["files"]
+        except (OSError, ValueError, KeyError):
+            return 0
+        return sum(stamped["size"] for stamped in files.values())
 
     def read(self, place: str, key: str) -> Path | None:
         """Return a finished cell's folder with every file's contents checked, or None; damage is set aside."""
@@ -67,7 +83,7 @@ class Store:
         if not folder.is_dir():
             return None
         if fault := self._fault(folder, key, contents=True):
-            self._set_aside(folder, fault)
+            self._set_aside(folder, key, fault)
             return None
         return folder
 
@@ -99,17 +115,25 @@ class Store:
             (draft / RECORD).write_text(json.dumps(record, indent=1))
             target = self.folder(place, key)
             target.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(draft, target)
+            try:
+                os.replace(draft, target)
+            except OSError:  # where locks do not reach other machines, one of them may have been quicker
+                if self._fault(target, key, contents=True):
+                    raise
         except Exception as error:  # libraries that write files have errors of their own
             if self.free() >= LEAST_FREE and not any(full in str(error) for full in FULL):
                 raise
-            raise FullDisk(
-                f"the disk of the store {str(self.root)!r} is full: make room (`cogbench cache prune` removes what is "
-                "out of reach), then run again; what was finished is kept."
-            ) from error
+            raise self.full() from error
         finally:
             shutil.rmtree(draft, ignore_errors=True)
         return target
+
+    def full(self) -> FullDisk:
+        """Return the error that says so."""
+        return FullDisk(
+            f"the disk of the store {str(self.root)!r} is full: make room (`cogbench cache prune` removes what is "
+            "out of reach), then run again; what was finished is kept."
+        )
 
     def free(self) -> int:
         """Return the bytes that are free where the store is, or will be."""
@@ -169,11 +193,17 @@ class Store:
                 return f"{name} has changed since it was written"
         return None
 
-    def _set_aside(self, folder: Path, fault: str) -> None:
+    def _set_aside(self, folder: Path, key: str, fault: str) -> None:
         aside = self.root / ".damaged" / f"{folder.name}-{uuid.uuid4().hex[:8]}"
         aside.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(FileNotFoundError):  # another process was quicker
+        try:
             os.replace(folder, aside)
+        except FileNotFoundError:  # another process was quicker
+            return
+        if self._fault(aside, key, contents=True) is None:  # another was, and has computed it since
+            with contextlib.suppress(OSError):  # or is there again
+                os.replace(aside, folder)
+            return
         log.warning(f"{folder.relative_to(self.root)} in the store is damaged ({fault}): set aside, computed again.")
 
 

@@ -57,7 +57,7 @@ class Transfers:
         }
 
     def oracle(self, workspace: Workspace) -> Oracle:
-        """Return the oracle of these trainings, computing what is missing; `per_example` is a mean of seeds."""
+        """Return the oracle of these trainings, computing what is missing."""
         return workspace.once(self, lambda: self._measured(workspace))
 
     def _measured(self, workspace: Workspace) -> Oracle:
@@ -74,19 +74,12 @@ class Transfers:
                 backbone=self.backbone.name,
                 suite=self.suite,
                 transfers=TaskMatrix.square(names, values.mean(axis=0)),
-                per_example={p: np.mean([f[p].per_example for f in found], axis=0) for p in found[0]},
+                per_example={p: np.array([f[p].per_example for f in found]) for p in found[0]},
                 metrics={t.name: t.metric for t in self.tasks},
                 kind="measured",
-                source=source_of(self.seeds, self.max_train),
                 provenance=self.provenance(workspace),
             ),
             self.seeds,
             values,
             errors,
         )
-
-
-def source_of(seeds: Sequence[int], max_train: int | None) -> str:
-    """Return how an oracle came about, in words."""
-    few = f" and at most {max_train} training examples" if max_train else ""
-    return f"measured by cogbench with seeds {', '.join(map(str, seeds))}{few}"

@@ -74,6 +74,13 @@ def test_a_plugin_that_is_gone_and_another_version(store, tmp_path):
     assert sum("made by cogbench 0.0.1" in one.fault for one in held(store)) == 2  # the training and its encoding
 
 
+@pytest.mark.parametrize("broken", ["def (", "raise OSError", "import not_installed_here"])
+def test_cells_of_a_plugin_that_cannot_be_imported_just_now_stay(store, tmp_path, broken):
+    (tmp_path / "own_backbone.py").write_text(broken)
+    sys.modules.pop("own_backbone")
+    assert not [one for one in held(store) if one.fault] and prune(store) == []
+
+
 def test_drafts_are_left_alone_until_they_are_old(store):
     draft = store.root / ".tmp" / "abc"
     draft.mkdir(parents=True)

@@ -4,12 +4,14 @@ import importlib
 import json
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import textwrap
 import threading
 import time
+import tracemalloc
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +19,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from cogbench import Files, MissingData, Recipe, Settings, Store, UnusableData, engine, workers
+from cogbench import Files, MissingData, Recipe, Settings, Store, UnusableData, engine, identity, workers
 from cogbench.cells import Encoding, Training, Workspace
 from cogbench.errors import FullDisk
 from cogbench.parts import encode
@@ -71,44 +73,208 @@ def test_a_worker_that_would_compute_another_cell_refuses_by_name(tmp_path):
         engine._in_worker(json.dumps(request))
 
 
-def test_workers_with_another_version_are_left_out_by_name(tmp_path, monkeypatch, caplog):
-    from distributed import Client, LocalCluster
+@pytest.fixture
+def cluster():
+    """A scheduler without workers."""
+    from distributed import LocalCluster
 
-    source = "from cogbench.toys import ToyBackbone\n\nclass Own(ToyBackbone):\n    pass\n"
+    local = {"n_workers": 0, "host": workers.HOST, "scheduler_port": 0, "dashboard_address": None}
+    with LocalCluster(**local, threads_per_worker=1, silence_logs=logging.CRITICAL) as made:
+        yield made
+
+
+@pytest.fixture
+def worker(tmp_path, cluster):
+    """Start worker processes of a scheduler by hand, with a folder of modules of their own."""
+    started = []
+
+    def start(modules, **env):
+        path = os.pathsep.join([str(tmp_path / modules), os.environ.get("PYTHONPATH", "")])
+        command = [sys.executable, "-m", "distributed.cli.dask_worker", cluster.scheduler_address, "--nthreads", "1"]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        env = {**os.environ, **workers.ENVIRONMENT, "PYTHONPATH": path, **env}
+        started.append(subprocess.Popen([*command, "--no-nanny", "--no-dashboard"], env=env, cwd=tmp_path, **quiet))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def versions(tmp_path, monkeypatch):
+    """Two versions of a backbone, of which the new one is here; it logs what it trains, and takes its time."""
+    source = textwrap.dedent("""
+        import os, time
+        from cogbench.toys import ToyBackbone
+
+        class Own(ToyBackbone):
+            def train(self, recipe, files, out, start=None):
+                with open(os.environ["LOG"], "a") as log:
+                    log.write(f"{recipe.task.name} {os.getpid()}\\n")
+                time.sleep(float(os.environ.get("SLEEP", "0")))
+                return super().train(recipe, files, out, start)
+    """)
     for name, text in {"new": source, "old": f"{source}# older"}.items():
         (tmp_path / name).mkdir()
         (tmp_path / name / "own_versioned_backbone.py").write_text(text)
+    monkeypatch.setenv("LOG", str(tmp_path / "log"))
     monkeypatch.syspath_prepend(tmp_path / "new")
+    sys.modules.pop("own_versioned_backbone", None)
     own = importlib.import_module("own_versioned_backbone").Own()
-    cells = [Training(own, Recipe((t,))) for t in TASKS]
+    yield [Training(own, Recipe((t,))) for t in TASKS]
+    sys.modules.pop("own_versioned_backbone", None)
 
-    def started_worker(version):
-        env = {**os.environ, **workers.ENVIRONMENT, "PYTHONPATH": str(tmp_path / version)}
-        command = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads", "1", "--no-nanny"]
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        return subprocess.Popen([*command, "--no-dashboard"], env=env, cwd=tmp_path, **quiet)
 
-    local = {"n_workers": 0, "host": workers.HOST, "scheduler_port": 0, "dashboard_address": None}
-    with LocalCluster(**local, silence_logs=logging.CRITICAL) as cluster:
-        address, started = cluster.scheduler_address, []
-        try:
-            started.append(started_worker("old"))
-            with pytest.raises(UnusableData, match="no worker is left: it would compute another cell: backbone.code.s"):
-                engine.compute(cells, workspace(tmp_path / "a"), scheduler=address)
-            started.append(started_worker("new"))
-            with Client(address) as client:
-                client.wait_for_workers(2)
-            outcome = engine.compute(cells, workspace(tmp_path / "b"), scheduler=address)
-            # The newer worker runs what it has loaded, whatever stands on disk by now.
-            (tmp_path / "new" / "own_versioned_backbone.py").write_text(f"{source}# newer")
-            with pytest.raises(UnusableData, match="no worker is left"):
-                engine.compute(cells, workspace(tmp_path / "c"), scheduler=address)
-        finally:
-            for process in started:
-                process.kill()
-                process.wait()
-    assert outcome.computed == {*cells} and not outcome.failed
+def test_workers_with_another_version_are_left_out_by_name(tmp_path, caplog, cluster, worker, versions):
+    address = cluster.scheduler_address
+    worker("old")
+    with pytest.raises(UnusableData, match="no worker is left: it would compute another cell: backbone.code.s"):
+        engine.compute(versions, workspace(tmp_path / "a"), scheduler=address)
+    worker("new")
+    cluster.wait_for_workers(2)
+    outcome = engine.compute(versions, workspace(tmp_path / "b"), scheduler=address)
+    # The newer worker runs what it has loaded, whatever stands on disk by now.
+    with open(tmp_path / "new" / "own_versioned_backbone.py", "a") as file:
+        file.write("# newer")
+    with pytest.raises(UnusableData, match="no worker is left"):
+        engine.compute(versions, workspace(tmp_path / "c"), scheduler=address)
+    assert outcome.computed == {*versions} and not outcome.failed
     assert sum("is left out: it would compute another cell" in r.message for r in caplog.records) == 4
+
+
+def test_a_worker_may_die_and_come_back_where_another_was_left_out(tmp_path, cluster, worker, versions):
+    log, done = tmp_path / "log", []
+    worker("old")
+    good = worker("new", SLEEP="60")
+    cluster.wait_for_workers(2)
+    here, address = workspace(tmp_path / "store"), cluster.scheduler_address
+    run = threading.Thread(target=lambda: done.append(engine.compute(versions, here, scheduler=address)), daemon=True)
+    run.start()
+    _until(log.is_file)
+    good.kill()
+    time.sleep(2)  # there is none but the one that was left out
+    worker("new")
+    run.join(60)
+    assert done and done[0].computed == {*versions} and not done[0].failed
+
+
+def test_two_runs_on_one_scheduler_do_not_meet(tmp_path, cluster, worker, versions):
+    worker("new", SLEEP="0.5")
+    done, address = [], cluster.scheduler_address
+    both = [
+        threading.Thread(
+            target=lambda of: done.append(engine.compute(versions, of, scheduler=address)),
+            args=[workspace(tmp_path / name)],
+            daemon=True,
+        )
+        for name in "ab"
+    ]
+    for run in both:
+        run.start()
+    for run in both:
+        run.join(60)
+    assert len(done) == 2 and all(outcome.computed == {*versions} for outcome in done)
+
+
+def test_a_scheduler_that_loses_its_workers_is_told_and_waited_for(
+    tmp_path, monkeypatch, caplog, cluster, worker, versions
+):
+    monkeypatch.setattr(engine, "WATCH", 0.2)
+    first, done, address = worker("new", SLEEP="60"), [], cluster.scheduler_address
+    cluster.wait_for_workers(1)
+    here = workspace(tmp_path / "store")
+    run = threading.Thread(target=lambda: done.append(engine.compute(versions, here, scheduler=address)), daemon=True)
+    run.start()
+    _until((tmp_path / "log").is_file)
+    assert "has no workers" not in caplog.text
+    first.kill()
+    _until(lambda: "has no workers: waiting for one" in caplog.text)
+    worker("new")
+    run.join(60)
+    assert done and done[0].computed == {*versions}
+
+
+@dataclass(frozen=True)
+class Large(ToyBackbone):
+    """Writes a megabyte."""
+
+    def train(self, recipe, files, out, start=None):
+        (out / "weights").write_bytes(bytes(2**20))
+        return super().train(recipe, files, out, start)
+
+
+@pytest.mark.parametrize("jobs", [0, 2])
+def test_a_training_that_will_not_fit_on_the_disk_is_not_begun(tmp_path, monkeypatch, jobs):
+    here, asked, told = workspace(tmp_path), [Training(Large(), Recipe((t,))) for t in TASKS], []
+    used = lambda self: sum(p.stat().st_size for p in tmp_path.rglob("weights"))  # noqa: E731
+    monkeypatch.setattr(Store, "free", lambda self: 3.5 * 2**20 - used(self))
+    monkeypatch.setattr("cogbench.store.LEAST_FREE", 0)
+    with pytest.raises(FullDisk, match="is full: make room"):
+        engine.compute(asked, here, jobs=jobs, tell=told.append)
+    assert told[-1].done == 3 and [here.has(cell) for cell in asked].count(True) == 3
+
+
+def test_little_room_makes_workers_fewer_before_the_run_ends(tmp_path):
+    here, asked = workspace(tmp_path), [Training(ToyBackbone(), Recipe((t,))) for t in TASKS]
+    here.folder(asked[0])
+    room = engine._Room(here, asked[:1])
+    size = here.store.size(asked[0].place, here.key(asked[0]))
+    assert size == sum(p.stat().st_size for p in here.folder(asked[0]).rglob("*.*") if p.name != "cell.json")
+    here.store.free = lambda: 2 * size
+    assert not room.lacks(asked[1]) and not room.lacks(asked[1], [asked[2]])
+    assert room.lacks(asked[1], asked[2:4]) and not room.lacks(Training(Taught(), Recipe((TASKS[0],))))
+
+
+@dataclass(frozen=True)
+class Filling(ToyBackbone):
+    """Finds the disk full at one task, and is slow at another."""
+
+    def train(self, recipe, files, out, start=None):
+        if recipe.task.name == "toy-a":
+            raise OSError(28, "No space left on device")
+        time.sleep(1)
+        return super().train(recipe, files, out, start)
+
+
+def test_where_one_finds_the_disk_full_the_others_end_what_they_have_begun(tmp_path):
+    here, asked = workspace(tmp_path), [Training(Filling(), Recipe((t,))) for t in TASKS[:2]]
+    with pytest.raises(FullDisk, match="is full: make room"):
+        engine.compute(asked, here, jobs=2)
+    assert [here.has(cell) for cell in asked] == [False, True]
+
+
+def test_the_code_of_a_part_is_read_once_for_a_plan_and_little_is_kept_of_a_cell(tmp_path, monkeypatch, versions):
+    read, whole = [], identity.code
+    monkeypatch.setattr(identity, "code", lambda module: read.append(module) or whole(module))
+    own, here = versions[0].backbone, workspace(tmp_path)
+    cells = [Training(own, Recipe((t,), seed=s)) for s in range(250) for t in TASKS]
+    tracemalloc.start()
+    missing, _ = engine.plan(cells, here)
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(missing) == 1000 and len(read) <= 2  # for a training and for what represents
+    assert kept < 1000 * 1000  # bytes
+
+
+def test_a_cell_that_another_machine_has_finished_meanwhile_is_taken(tmp_path):
+    here, cell = workspace(tmp_path / "a"), encodings()[0].training
+    key, made = here.key(cell), workspace(tmp_path / "b").folder(cell)
+
+    def fill(out):
+        shutil.copytree(made, here.store.folder(cell.place, key))  # where locks do not reach it
+        (out / "half").write_text("ours")
+
+    assert here.store.write(cell.place, key, here.ingredients(cell), fill) == here.store.read(cell.place, key)
+    assert not [*(tmp_path / "a" / ".tmp").iterdir()]
+
+
+def test_what_is_set_aside_too_late_comes_back(tmp_path, caplog):
+    here, cell = workspace(tmp_path), encodings()[0].training
+    whole = here.folder(cell)
+    here.store._set_aside(whole, here.key(cell), "it was damaged when it was looked at")
+    assert here.has(cell) and not caplog.text
 
 
 @pytest.mark.parametrize("harm", ["truncate", "change", "remove", "record"])
@@ -334,20 +500,17 @@ def test_paths_are_relative_to_where_the_run_was_begun(tmp_path, monkeypatch):
     assert said.stdout == "True\n" and here.has(cell)
 
 
-def test_workers_of_another_store_and_a_scheduler_without_workers_are_told(tmp_path, monkeypatch, caplog):
-    from distributed import LocalCluster
-
+def test_workers_of_another_store_and_a_scheduler_without_workers_are_told(tmp_path, monkeypatch, caplog, cluster):
     asked = engine._request
     elsewhere = lambda cell, here: json.dumps(json.loads(asked(cell, here)) | {"store": str(tmp_path / "else")})  # noqa: E731
     monkeypatch.setattr(engine, "_request", elsewhere)
-    local = {"n_workers": 0, "host": workers.HOST, "scheduler_port": 0, "dashboard_address": None}
-    with LocalCluster(**local, threads_per_worker=1, silence_logs=logging.CRITICAL) as cluster:
-        assert workers.count(cluster.scheduler_address) == 0
-        timer = threading.Timer(2, cluster.scale, [1])
-        timer.start()
-        with pytest.raises(MissingData, match="a worker has finished toy/toy-[a-d]/seed-0, but it is not in the store"):
-            engine.compute([e.training for e in encodings()], workspace(tmp_path), scheduler=cluster.scheduler_address)
-        assert "has no workers yet: waiting" in caplog.text
+    monkeypatch.setattr(engine, "ARRIVAL", 0)
+    assert workers.count(cluster.scheduler_address) == 0
+    timer = threading.Timer(2, cluster.scale, [1])
+    timer.start()
+    with pytest.raises(MissingData, match="a worker has finished toy/toy-[a-d]/seed-0, but it is not in the store"):
+        engine.compute([e.training for e in encodings()], workspace(tmp_path), scheduler=cluster.scheduler_address)
+    assert "has no workers: waiting for one" in caplog.text
 
 
 @dataclass(frozen=True)
@@ -423,13 +586,17 @@ def test_what_another_run_computes_is_left_to_it_while_there_is_other_work(tmp_p
 
 
 def test_each_worker_sees_one_gpu_in_turn(tmp_path, monkeypatch):
+    from distributed import Client
+
     monkeypatch.setattr(workers, "gpus", lambda: ["4", "7"])
     with workers.local_cluster(3) as cluster:
         options = [spec["options"] for spec in cluster.worker_spec.values()]
     assert [o["env"]["CUDA_VISIBLE_DEVICES"] for o in options] == ["4", "7", "4"]
     assert all(o["resources"] == {"GPU": 1} for o in options)
+    asked, submit = [], Client.submit
+    monkeypatch.setattr(Client, "submit", lambda *a, **k: asked.append(k["resources"]) or submit(*a, **k))
     outcome = engine.compute([Training(ToyBackbone(), Recipe((t,))) for t in TASKS], workspace(tmp_path), jobs=2)
-    assert len(outcome.computed) == 4  # a cell asks for a GPU where the workers have them
+    assert len(outcome.computed) == 4 and asked == [{"GPU": 1}] * 4
 
 
 def test_trainings_in_large_batches_get_fewer_workers(tmp_path, monkeypatch):

@@ -78,6 +78,21 @@ def test_what_is_damaged_there_is_told_and_computed_again(machine, tmp_path, cap
     assert np.array_equal(cell.outputs(machine("c")), first) and not caplog.text
 
 
+def test_two_machines_may_find_the_same_damage(machine, tmp_path, monkeypatch):
+    cell = cells()[0].training
+    first = np.array(cell.outputs(machine("a")))
+    (record,) = (tmp_path / "shared").rglob("cell.json")
+    next(record.parent.rglob("outputs.npy")).unlink()
+    b = machine("b")
+
+    def gone(path):
+        record.unlink()  # by the other
+        raise FileNotFoundError(path)
+
+    monkeypatch.setattr(b.store._files, "rm_file", gone)
+    assert np.array_equal(cell.outputs(b), first)
+
+
 def test_a_record_that_is_being_written_is_not_yet_there(machine, tmp_path, monkeypatch):
     cell = cells()[0].training
     first = np.array(cell.outputs(machine("a")))

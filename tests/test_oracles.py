@@ -60,6 +60,8 @@ def test_merging_is_measuring_all_seeds():
 def test_what_was_measured_otherwise_is_not_merged():
     with pytest.raises(UnusableData, match="'o' was measured with another data: give this one another name"):
         merged(oracle(), oracle((2,), data="y"))
+    with pytest.raises(UnusableData, match="'o' was measured with another metric"):
+        merged(replace(oracle(), metrics={"a": "mcc"}), replace(oracle((2,)), metrics={"a": "accuracy"}))
     with pytest.raises(UnusableData, match="does not tell its seeds apart"):
         merged(replace(oracle(), by_seed=None), oracle())
 
@@ -70,7 +72,8 @@ def test_sources_closer_than_two_standard_errors_of_their_difference_are_not_tol
     apart = told_apart(given)
     assert not apart[1, 2, 0] and apart[0, 2, 1] and apart[0, 1, 2]  # .28 and .30 lie about .283
     rows = {row["source"]: row for row in shown(given)}
-    assert rows["c"]["b"] == "1.30 (1) =" and rows["a"]["b"] == "1.00 (2)" and rows["a"]["a"] == ""
+    assert rows["c"]["b"] == "1.30 (1)" and rows["a"]["b"] == "1.00 (2)" and rows["a"]["a"] == ""
+    assert rows["c"]["a"] == "1.28 (1) =" and rows["b"]["a"] == "1.00 (2) ="
 
 
 def test_nothing_is_marked_where_no_noise_is_known():
@@ -112,6 +115,28 @@ def test_measuring_again_with_other_seeds_merges_and_the_name_is_found(invoke, t
     np.testing.assert_allclose(read_oracle(tmp_path / "out.csv").transfers.values, found.transfers.values)
 
 
+def test_machines_read_figures_ranks_and_what_noise_does_not_tell_apart(invoke):
+    found = json.loads(invoke(*MEASURE, "--format", "json").stdout)
+    assert found == json.loads(invoke("oracle", "show", "toy-toy", "--format", "json").stdout)
+    assert len(found["ranks"]) == 4 and found["ranks"][0][0] is None and found["transfers"][0][0] is None
+    apart = told_apart(find_oracle(load(), "toy-toy"))
+    assert sum(map(len, found["not_told_apart"].values())) == 4 * 3 - apart.sum() / 2
+    assert found["provenance"]["torch"] and found["seeds"] == [0]
+
+
+def test_names_that_mean_something_else_and_folders_that_cannot_be_written_are_refused(invoke, tmp_path, monkeypatch):
+    for name in ("mine.csv", "measured"):
+        assert f"no oracle can be called '{name}'" in line(invoke(*MEASURE, "--name", name), 3)
+    invoke(*MEASURE)
+    assert "name a file .csv, or .json" in line(invoke("oracle", "export", "toy-toy", "--out", tmp_path / "o.tsv"), 3)
+    assert "--jobs is for processes of this machine" in invoke(*MEASURE, "--scheduler", "tcp://x:1").stderr
+    monkeypatch.setenv("COGBENCH_STORE", str(tmp_path / "elsewhere"))
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("COGBENCH_HOME", str(tmp_path / "file"))
+    assert "cannot write to folder" in line(invoke(*MEASURE), 3)
+    assert not (tmp_path / "elsewhere").exists() or not [*(tmp_path / "elsewhere").rglob("cell.json")]
+
+
 def test_measuring_the_same_again_trains_nothing(invoke, monkeypatch):
     invoke(*MEASURE)
     monkeypatch.setattr(ToyBackbone, "train", lambda *a, **k: 1 / 0)
@@ -133,6 +158,10 @@ def test_a_plan_tells_the_disk_and_what_it_lacks(tmp_path, monkeypatch):
         dropped, here, 1
     )
     assert outlook(kept, here, 1).endswith("disk: about 9 MiB of weights")
+    assert "1.0 minutes of training on 9 worker(s)" in outlook(kept, here, 64)
+    uneven = lambda self, recipe, files: (60.0 * (1 + 9 * (recipe.task.name == "toy-a")), 2**20)  # noqa: E731
+    monkeypatch.setattr(ToyBackbone, "cost", uneven)
+    assert "10.0 minutes" in outlook(kept, here, 9)  # as long as the longest
     monkeypatch.setattr(Store, "free", lambda self: 2**21)
     assert outlook(kept, here, 1).endswith("MORE THAN THE 2 MiB that are free")
 
@@ -146,24 +175,27 @@ def test_a_measured_oracle_never_takes_an_installed_ones_name(toy_plugin):
         asked(parts, "toy", suite="toy", name="toy-oracle")
 
 
-def test_per_example_scores_are_kept_and_merged_by_the_number_of_seeds(tmp_path):
+def test_per_example_scores_are_kept_by_seed_and_merged(tmp_path):
     def of(seeds, score):
-        return replace(oracle(seeds), per_example={("a", "b"): np.full(3, score), ("b", "b"): np.zeros(3)})
+        scores = np.array([np.full(3, score + seed) for seed in seeds])
+        return replace(oracle(seeds), per_example={("a", "b"): scores, ("b", "b"): 0 * scores})
 
-    one, other, path = of((0, 1), 1.0), of((2,), 4.0), tmp_path / "o.json"
-    both = merged(one, other)
-    np.testing.assert_allclose(both.per_example["a", "b"], 2.0)
-    assert write_oracle(both, path) == [path, tmp_path / "o.per-example.npz"]
-    again = read_oracle(path).per_example
-    assert again.keys() == both.per_example.keys()
-    np.testing.assert_allclose(again["a", "b"], 2.0)
-    assert merged(both, of((1, 2), 9.0)).per_example is both.per_example  # the same seeds again
-    assert merged(one, of((1, 2), 9.0)).per_example is None  # whose share cannot be told
-    assert merged(one, of((0, 1, 2), 9.0)).per_example["a", "b"][0] == 9
-    write_oracle(one, tmp_path / "else.json")
-    scores = tmp_path / "o.per-example.npz"
-    (tmp_path / "else.per-example.npz").replace(scores)
-    assert read_oracle(path).per_example is None  # of other seeds
+    def first(oracle):
+        return [*oracle.per_example["a", "b"][:, 0]]
+
+    one, other, path = of((1, 2), 10.0), of((0,), 20.0), tmp_path / "o.json"
+    assert write_oracle(both := merged(one, other), path) == [path, tmp_path / "o.per-example.npz"]
+    assert both.seeds == (0, 1, 2) and first(both) == first(read_oracle(path)) == [20, 11, 12]
+    assert read_oracle(path).per_example.keys() == one.per_example.keys()
+    assert first(merged(both, of((1, 3), 30.0))) == [20, 31, 12, 33]  # of a seed that both have, the second's
+    assert np.isnan(first(merged(replace(other, per_example=None), of((3,), 30.0)))).tolist() == [True, False]
+    # As a run leaves them that is killed between the two files.
+    write_oracle(merged(both, of((3,), 30.0)), tmp_path / "more.json")
+    scores = (tmp_path / "more.per-example.npz").replace(tmp_path / "o.per-example.npz")
+    assert first(read_oracle(path)) == [20, 11, 12]
+    write_oracle(other, tmp_path / "less.json")
+    (tmp_path / "less.per-example.npz").replace(scores)
+    assert first(read_oracle(path))[0] == 20 and np.isnan(first(read_oracle(path))[1:]).all()
     scores.write_text("broken")
     with pytest.raises(UnusableData, match="o.per-example.npz' holds no per-example scores"):
         read_oracle(path)
@@ -216,4 +248,4 @@ def test_an_oracle_as_json_tells_everything(invoke, tmp_path):
     invoke("oracle", "export", "toy-toy", "--out", tmp_path / "o.json")
     held = json.loads((tmp_path / "o.json").read_text())
     assert held["provenance"]["data"].keys() == {"toy-a", "toy-b", "toy-c", "toy-d"} and held["seeds"] == [0]
-    assert len(read_oracle(tmp_path / "o.json").per_example["toy-a", "toy-b"]) == 60
+    assert read_oracle(tmp_path / "o.json").per_example["toy-a", "toy-b"].shape == (1, 60)

@@ -90,7 +90,7 @@ def test_a_measured_oracle_holds_the_scores_of_its_trainings(tmp_path):
     assert oracle.standard_error[row, column] == pytest.approx(np.std(values, ddof=1) / np.sqrt(2))
     alone = [of["toy-c", "toy-c"].score(here).value for of in cells]
     assert oracle.no_transfer[column] == pytest.approx(np.mean(alone))
-    assert oracle.per_example["toy-a", "toy-c"].shape == (60,)
+    assert oracle.per_example["toy-a", "toy-c"].shape == (2, 60)
     assert oracle.metrics["toy-c"] == "f1"
 
 
