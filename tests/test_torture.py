@@ -125,12 +125,12 @@ def until(truth, seconds=600):
         time.sleep(0.05)
 
 
-def killed(run, rng, rounds):
-    """Kill a random worker, then the parent, at random moments; return how many trainings may have been cut short."""
+def killed(run, rng, rounds, apart=1):
+    """Kill a worker, then the parent, at random moments some trainings apart; return how many may have been cut short."""
     cut = 0
     for _ in range(rounds):
-        process, before = run.start(), len(run.begun())
-        until(lambda: process.poll() is not None or len(run.begun()) > before)  # noqa: B023
+        process, enough = run.start(), run.begun().total() + rng.randint(1, apart)
+        until(lambda: process.poll() is not None or run.begun().total() >= enough)  # noqa: B023
         time.sleep(rng.uniform(0, 2))
         for victim in rng.sample(found, 1) if (found := workers_of(process)) else []:
             with suppress(psutil.Error):
@@ -251,6 +251,6 @@ def test_two_machines_one_of_which_dies(tmp_path, undisturbed):
 def test_the_whole_mini_oracle_killed_ten_times(tmp_path):
     calm, run = Measuring(tmp_path / "calm", tasks=(), examples=0), Measuring(tmp_path / "run", tasks=(), examples=0)
     calm.finish()
-    cut = killed(run, random.Random(1), rounds=10)
+    cut = killed(run, random.Random(1), rounds=10, apart=25)
     run.finish()
     same(run, calm.oracle(), cut)
