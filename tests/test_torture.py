@@ -126,7 +126,7 @@ def until(truth, seconds=600):
 
 
 def killed(run, rng, rounds, apart=1):
-    """Kill a worker, then the parent, at random moments some trainings apart; return how many may have been cut short."""
+    """Kill a worker, then the parent, at moments some trainings apart; return how many may have been cut short."""
     cut = 0
     for _ in range(rounds):
         process, enough = run.start(), run.begun().total() + rng.randint(1, apart)
