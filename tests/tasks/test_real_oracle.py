@@ -1,0 +1,39 @@
+"""The shipped oracle of real transfers: what it was measured with, and that it is of the data that it names."""
+
+import json
+
+import numpy as np
+from cogbench_tasks.paper import ORACLES, OWN
+
+from cogbench import Files, load
+
+
+def test_it_is_the_usual_one_of_its_backbone_and_says_what_it_was_measured_with():
+    parts = load()
+    oracle, suite = parts.find("oracle", OWN), parts.find("suite", "cogtaskonomy")
+    assert dict(suite.oracles)["minilm"] == OWN and oracle.kind == "measured"
+    assert oracle.transfers.sources == oracle.transfers.targets == suite.tasks
+    assert np.isfinite(oracle.transfers.values).sum() == 132 and np.isfinite(oracle.no_transfer).all()
+    made = oracle.provenance
+    assert made["max_train"] == 1000 and made["backbone"]["name"] == "minilm" and made["model"]["revision"]
+    assert made["data"].keys() == made["settings"].keys() == {*suite.tasks}
+    assert "ms-marco is not the release" in oracle.note and oracle.seeds
+
+
+def test_it_holds_figures_and_no_texts():
+    held = json.loads((ORACLES / f"{OWN}.json").read_text())
+
+    def texts(value):
+        if isinstance(value, dict):
+            return [t for v in value.values() for t in texts(v)]
+        return [t for v in value for t in texts(v)] if isinstance(value, list) else [value] * isinstance(value, str)
+
+    assert all(len(text.split()) < 30 and not text.startswith("/") for text in texts(held))
+    assert not [*ORACLES.glob("*.npz")]
+
+
+def test_it_is_of_the_data_that_it_names(shared_data):
+    parts = load()
+    files = Files(shared_data, (("ms-marco", shared_data / "ms_marco_pairs_random_negatives"),), offline=True)
+    for name, known in parts.find("oracle", OWN).provenance["data"].items():
+        assert [parts.find("task", name).load(split, files).sha256 for split in ("train", "evaluation")] == known
