@@ -4,7 +4,7 @@
       --task-data ms-marco=FOLDER --seeds 0
 
 What is in the store (COGBENCH_HOME) is not measured again. Prints the table and, for each target, the spread between
-sources in standard errors of the evaluation; of the mini suite also what shows of the planted structure.
+sources beside the evaluation's error; of the mini suite also what shows of the planted structure.
 """
 
 import argparse
@@ -43,8 +43,8 @@ def main() -> None:
     options.add_argument("--jobs", type=int)
     options.add_argument("--out", type=Path, default=SHIPPED)
     args = options.parse_args()
-    transfers, _ = asked(load(), args.backbone, suite=args.suite, seeds=args.seeds, max_train=args.max_train)
-    name = "-".join([args.suite, args.backbone, *([f"max-{args.max_train}"] if args.max_train else [])])
+    transfers, name = asked(load(), args.backbone, suite=args.suite, seeds=args.seeds, max_train=args.max_train)
+    name = name.removeprefix("measured-")  # as it is called where an installed one has its name
     overrides = tuple((task, Path(folder)) for task, folder in (pair.split("=", 1) for pair in args.task_data))
     workspace = Workspace(Files(args.data_dir, overrides, offline=True), Store(home()))
 
@@ -65,10 +65,9 @@ def main() -> None:
 def report(oracle) -> None:
     """Print the table, the spread of each target's sources in standard errors, and what of the planted shows."""
     print(render_tables({oracle.name: shown(oracle)}, "markdown", []))
-    spread = np.nanstd(oracle.transfers.values, axis=0, ddof=1)
-    errors = np.nanmean(np.where(oracle.transfers.same, np.nan, oracle.evaluation_error), axis=0)
-    told = ", ".join(f"{t} {r:.1f}" for t, r in zip(oracle.transfers.targets, spread / errors, strict=True))
-    print(f"\nspread of the sources in standard errors of the evaluation: {told}")
+    print(f"\n{grid(spreads(oracle), 'markdown')}")
+    means = np.nanmean(rank(oracle.transfers).ranks, axis=1)
+    print("\nmean ranks:", ", ".join(f"{oracle.transfers.sources[i]} {means[i]:.1f}" for i in np.argsort(means)))
     helps, off = oracle.transfers.values > oracle.no_transfer, ~oracle.transfers.same
     print(f"\ntransfers that help: {helps[off].mean():.2f}")
     if oracle.suite.startswith("mini"):
@@ -77,6 +76,27 @@ def report(oracle) -> None:
         print(f"of those between tasks that share a skill {inside:.2f}, of the others {outside:.2f}")
         print(f"\n{grid(planted(oracle), 'markdown')}")
         print(f"\nmean rank of sources that share a skill less that of others: {gap:+.2f}, permutation p {p:.3f}")
+
+
+def spreads(oracle):
+    """Return for each target the spread of its sources beside the evaluation's error, and what they gain."""
+    matrix, rows = oracle.transfers, []
+    spread = np.nanstd(matrix.values, axis=0, ddof=1)
+    errors = np.nanmean(np.where(matrix.same, np.nan, oracle.evaluation_error), axis=0)
+    for j in np.argsort(-spread / errors):
+        gains = matrix.values[:, j] - oracle.no_transfer[j]
+        best, worst = int(np.nanargmax(gains)), int(np.nanargmin(gains))
+        rows.append(
+            {
+                "target": matrix.targets[j],
+                "spread": f"{spread[j]:.3f}",
+                "error": f"{errors[j]:.3f}",
+                "ratio": f"{spread[j] / errors[j]:.1f}",
+                "best source, gain over none": f"{matrix.sources[best]} {gains[best]:+.3f}",
+                "worst source, gain": f"{matrix.sources[worst]} {gains[worst]:+.3f}",
+            }
+        )
+    return rows
 
 
 def shares(oracle):

@@ -162,16 +162,17 @@ def shown(oracle: Oracle) -> list[dict[str, Any]]:
     noisy = oracle.evaluation_error is not None or oracle.standard_error is not None
     digits = 2 if np.nanmax(np.abs(matrix.values)) > 1 else 3
 
-    def others(i: int, j: int) -> Array:
-        return ~matrix.same[:, j] & (np.arange(len(matrix.sources)) != i)
+    alike = np.zeros(matrix.values.shape, bool)  # with the best source: those that noise does not tell from it
+    for j in range(len(matrix.targets)) if noisy else ():
+        best = int(np.nanargmin(ranks[:, j]))
+        alike[:, j] = ~apart[best, :, j] & ~matrix.same[:, j]
+        alike[best, j] = alike[:, j].sum() > 1
 
     def cell(i: int, j: int) -> str:
         value = matrix.values[i, j]
         if np.isnan(value):
             return ""
-        best = int(np.nanargmin(ranks[:, j]))
-        alike = noisy and (not apart[i, best, j] if i != best else (~apart[best, :, j] & others(best, j)).any())
-        return f"{value:.{digits}f} ({ranks[i, j]:g}){' =' if alike else ''}"
+        return f"{value:.{digits}f} ({ranks[i, j]:g}){' =' if alike[i, j] else ''}"
 
     def line(name: str, values: Array) -> dict[str, Any]:
         return {"source": name, **{t: f"{v:.{digits}f}" for t, v in zip(matrix.targets, values, strict=True)}}

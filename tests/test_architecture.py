@@ -28,7 +28,7 @@ LAYERS = (
     "files metrics parts ranking reliability",  # the door to disk and hub · scores · what plugins supply · ranks
     "baselines evaluation hookspecs identity mirror setting table toys",  # what a guess must beat · how good it is
     "cells loading oracles",  # units of work · the installed parts · tables of transfers
-    "result transfer",
+    "remote result transfer",  # a cell as a worker gets it
     "engine evidence",
     "contracts guesses questions",
     "comparing leaderboard measuring recommendation scorecard taxonomy",  # what is made of guesses and results

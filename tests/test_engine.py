@@ -19,7 +19,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from cogbench import Files, MissingData, Recipe, Settings, Store, UnusableData, engine, identity, workers
+from cogbench import Files, MissingData, Recipe, Settings, Store, UnusableData, engine, identity, remote, workers
 from cogbench.cells import Encoding, Training, Workspace
 from cogbench.errors import FullDisk
 from cogbench.parts import encode
@@ -70,7 +70,7 @@ def test_a_worker_that_would_compute_another_cell_refuses_by_name(tmp_path):
         "cwd": ".",
     }
     with pytest.raises(UnusableData, match="cogbench is .* here, '0.0.9' where it was asked for"):
-        engine._in_worker(json.dumps(request))
+        remote.in_worker(json.dumps(request))
 
 
 @pytest.fixture
@@ -481,29 +481,32 @@ def test_what_a_killed_process_left_of_a_cell_goes_when_the_cell_is_computed(tmp
     assert not left.exists() and other.exists()
 
 
-def test_a_worker_that_cannot_read_what_is_asked_for_refuses(tmp_path):
+def test_a_worker_that_cannot_read_what_is_asked_for_refuses(tmp_path, monkeypatch):
+    (tmp_path / "broken_plugin_here.py").write_text("def (")
+    monkeypatch.syspath_prepend(tmp_path)
     here, cell = workspace(tmp_path), Training(ToyBackbone(), Recipe(TASKS[:1]))
-    for change in ({"is": "not_installed_here:Backbone"}, {"fields_of_another_version": 1}):
-        asked = json.loads(engine._request(cell, here))
+    broken = ({"is": f"{module}:Backbone"} for module in ("not_installed_here", "broken_plugin_here"))
+    for change in (*broken, {"fields_of_another_version": 1}):
+        asked = json.loads(remote.request(cell, here))
         asked["cell"]["backbone"] |= change
-        with pytest.raises(engine.Refusal, match="it cannot read what is asked for .*; install the same versions"):
-            engine._in_worker(json.dumps(asked))
+        with pytest.raises(remote.Refusal, match="it cannot read what is asked for .*; install the same versions"):
+            remote.in_worker(json.dumps(asked))
 
 
 def test_paths_are_relative_to_where_the_run_was_begun(tmp_path, monkeypatch):
     (tmp_path / "run" / "data").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "run")
     here, cell = Workspace(Files(Path("data"), offline=True), Store(Path("store"))), encodings()[0].training
-    request = engine._request(cell, here)
-    asking = "import sys; from cogbench.engine import _in_worker; print(_in_worker(sys.argv[1]))"
+    request = remote.request(cell, here)
+    asking = "import sys; from cogbench.remote import in_worker; print(in_worker(sys.argv[1]))"
     said = subprocess.run([sys.executable, "-c", asking, request], cwd="/", capture_output=True, text=True, check=True)
     assert said.stdout == "True\n" and here.has(cell)
 
 
 def test_workers_of_another_store_and_a_scheduler_without_workers_are_told(tmp_path, monkeypatch, caplog, cluster):
-    asked = engine._request
+    asked = remote.request
     elsewhere = lambda cell, here: json.dumps(json.loads(asked(cell, here)) | {"store": str(tmp_path / "else")})  # noqa: E731
-    monkeypatch.setattr(engine, "_request", elsewhere)
+    monkeypatch.setattr(engine, "request", elsewhere)
     monkeypatch.setattr(engine, "ARRIVAL", 0)
     assert workers.count(cluster.scheduler_address) == 0
     timer = threading.Timer(2, cluster.scale, [1])
@@ -575,14 +578,14 @@ def test_what_another_run_computes_is_left_to_it_while_there_is_other_work(tmp_p
             "print(Store(Path(sys.argv[1])).busy(sys.argv[2]))"
         )
         said = subprocess.run([sys.executable, "-c", holder, tmp_path, key], capture_output=True, text=True, check=True)
-        request = engine._request(cells[0], here)
+        request = remote.request(cells[0], here)
         assert said.stdout.strip() == "True"
     assert not here.store.busy(key)
     with here.store._lock(key):
-        asking = "import sys; from cogbench.engine import _in_worker; print(_in_worker(sys.argv[1], False))"
+        asking = "import sys; from cogbench.remote import in_worker; print(in_worker(sys.argv[1], False))"
         said = subprocess.run([sys.executable, "-c", asking, request], capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "False" and not here.has(cells[0])
-    assert engine._in_worker(request, False) and here.has(cells[0])
+    assert remote.in_worker(request, False) and here.has(cells[0])
 
 
 def test_each_worker_sees_one_gpu_in_turn(tmp_path, monkeypatch):

@@ -78,6 +78,13 @@ def test_what_is_damaged_there_is_told_and_computed_again(machine, tmp_path, cap
     assert np.array_equal(cell.outputs(machine("c")), first) and not caplog.text
 
 
+def test_what_another_machine_has_just_finished_is_seen_and_not_copied(machine):
+    cell, a, b = cells()[0].training, machine("a"), machine("b")
+    assert not b.has(cell) and not b.store.arrived(cell.place, b.key(cell))  # what is there is listed now
+    a.folder(cell)
+    assert b.store.arrived(cell.place, b.key(cell)) and not b.store.folder(cell.place, b.key(cell)).exists()
+
+
 def test_two_machines_may_find_the_same_damage(machine, tmp_path, monkeypatch):
     cell = cells()[0].training
     first = np.array(cell.outputs(machine("a")))

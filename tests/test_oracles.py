@@ -60,6 +60,10 @@ def test_merging_is_measuring_all_seeds():
 def test_what_was_measured_otherwise_is_not_merged():
     with pytest.raises(UnusableData, match="'o' was measured with another data: give this one another name"):
         merged(oracle(), oracle((2,), data="y"))
+    with pytest.raises(UnusableData, match="'o' was measured with another cogbench"):
+        merged(oracle(), replace(oracle((2,)), provenance={"data": "x", "cogbench": "0.0.9"}))
+    one, other = (replace(oracle((i,)), provenance={"data": "x", "torch": f"2.{i}"}) for i in (0, 1))
+    assert merged(merged(one, other), other).provenance["torch"] == "2.0, 2.1"
     with pytest.raises(UnusableData, match="'o' was measured with another metric"):
         merged(replace(oracle(), metrics={"a": "mcc"}), replace(oracle((2,)), metrics={"a": "accuracy"}))
     with pytest.raises(UnusableData, match="does not tell its seeds apart"):

@@ -1,0 +1,89 @@
+"""One cell, asked of a worker process: what it is told, and that it computes that cell or refuses."""
+
+import json
+import os
+import traceback
+from contextlib import chdir
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any
+
+from . import identity
+from .cells import Cell, Workspace
+from .errors import CogbenchError, UnusableData
+from .mirror import open_store
+from .parts import decode, encode
+
+AS_HERE = (  # what to do about a worker that is not as this process is
+    "install the same versions everywhere, start workers anew after a change, and set (--set) what machines choose by "
+    "themselves, such as a precision."
+)
+
+
+class Refusal(UnusableData):
+    """Refusal(worker, why): a worker with other versions would compute another cell."""
+
+
+def request(cell: Cell, workspace: Workspace) -> str:
+    """Return all that a worker needs to compute a cell, as JSON."""
+    return json.dumps(
+        {
+            "cell": encode(cell),
+            "ingredients": workspace.ingredients(cell),
+            "files": encode(workspace.files),
+            "store": workspace.store.address,
+            "cwd": os.getcwd(),  # what paths are relative to
+        }
+    )
+
+
+def in_worker(request: str, wait: bool = True) -> bool:
+    """Compute one cell in a worker process; False if another computes it and it is not to be waited for."""
+    asked, worker = json.loads(request), _worker()
+    with chdir(asked["cwd"] if Path(asked["cwd"]).is_dir() else "."):
+        try:
+            cell = decode(asked["cell"])
+        except Exception as error:  # whatever its plugins raise
+            raise Refusal(worker, f"it cannot read what is asked for ({error}); {AS_HERE}") from None
+        workspace = _workspace(json.dumps(asked["files"]), asked["store"], os.getcwd())
+        if differing := _difference(asked["ingredients"], workspace.ingredients(cell)):
+            raise Refusal(worker, f"it would compute another cell: {differing}; {AS_HERE}")
+        if not wait and workspace.store.busy(workspace.key(cell)):
+            return False
+        try:
+            workspace.folder(cell)
+        except CogbenchError:
+            raise
+        except Exception as error:  # what cannot be pickled must not bring down the connection
+            raise RuntimeError("".join(traceback.format_exception(error))) from None
+        return True
+
+
+@cache
+def _worker() -> str:
+    """Return this worker's address; from now on it is the code that it has loaded, whatever changes on disk."""
+    from distributed import get_worker
+
+    try:
+        address: str = get_worker().address  # type: ignore[no-untyped-call]
+    except ValueError:  # in no worker
+        return "here"
+    identity.code = cache(identity.code)
+    return address
+
+
+@lru_cache(maxsize=1)
+def _workspace(files: str, store: str, cwd: str) -> Workspace:
+    """Return this worker process's workspace, kept between cells because it remembers the data it has read."""
+    return Workspace(decode(json.loads(files)), open_store(store))
+
+
+def _difference(asked: Any, here: Any, path: str = "") -> str | None:
+    """Return where two sets of ingredients differ first, in words; None if they are equal."""
+    if isinstance(asked, dict) and isinstance(here, dict):
+        pairs = [(f"{path}.{k}".lstrip("."), asked.get(k), here.get(k)) for k in {**asked, **here}]
+    elif isinstance(asked, list) and isinstance(here, list) and len(asked) == len(here):
+        pairs = [(f"{path}[{i}]", a, b) for i, (a, b) in enumerate(zip(asked, here, strict=True))]
+    else:
+        return None if asked == here else f"{path} is {here!r} here, {asked!r} where it was asked for"
+    return next((d for p, a, b in pairs if (d := _difference(a, b, p))), None)
