@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from .errors import BrokenPlugin, CogbenchError, FailedCells, MissingData, UnknownName, UnusableData
     from .evidence import NEEDS, Evidence
     from .files import Files
-    from .guesses import score
+    from .guesses import rescore, score
     from .hookspecs import hookimpl
     from .kinds import KINDS
     from .loading import Parts, load
@@ -47,7 +47,7 @@ _HOME = {
     "errors": "BrokenPlugin CogbenchError FailedCells MissingData UnknownName UnusableData",
     "evidence": "NEEDS Evidence",
     "files": "Files",
-    "guesses": "score",
+    "guesses": "rescore score",
     "hookspecs": "hookimpl",
     "kinds": "KINDS",
     "loading": "Parts load",

@@ -10,6 +10,7 @@ from .cli_options import as_text, complete, formats, print_json, say, say_wrote
 from .errors import UnknownName
 
 PAGE = (".html", ".htm")
+DEFAULT = click.core.ParameterSource.DEFAULT
 GAINS = ("rank", "linear", "linear_minmax", "exp_fraction", "exp_percent")
 
 
@@ -25,17 +26,35 @@ GAINS = ("rank", "linear", "linear_minmax", "exp_fraction", "exp_percent")
 @option.ks
 @option.top_m
 @click.option("--gain", type=click.Choice(GAINS), default="rank", show_default=True, help="Of NDCG.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=None,
+    help="Of a result: the folder for it as it is against this oracle.",
+)
 @formats("SCORE")
-def score(file: Path, oracle: str, form: str, **how: Any) -> None:
+@click.pass_context
+def score(context: click.Context, file: Path, oracle: str, out: Path | None, form: str, **how: Any) -> None:
     """Score anybody's guess by an oracle.
 
     FILE is a matrix of similarities (csv or tsv: first column `source`, a column for each target), a selection
-    (columns `target,source`), or a result of cogbench.
+    (columns `target,source`), or a result of cogbench. With --out a result is written as a run against this oracle
+    would write it, for a leaderboard; nothing is computed anew.
     """
-    from .guesses import plain_score, score
-    from .report import render_tables
+    from .guesses import plain_score, rescore, score
+    from .report import render, render_tables
+    from .result import Result
     from .scorecard import notes, tables
+    from .store import writable
 
+    if out is not None:
+        if any(context.get_parameter_source(name) != DEFAULT for name in how):
+            raise click.UsageError("--out writes a result as `run` does: leave out --tasks, -k, --top-m and --gain.")
+        again = rescore(Result.load(file), oracle)
+        writable(out)
+        click.echo(render([again], form))
+        say_wrote(again.save(out))
+        return
     found = score(file, oracle, **how)
     if form == "json":
         print_json(plain_score(found))

@@ -1,7 +1,7 @@
 """Anybody's guess, read from a file: a matrix of similarities, or the source selected for each target."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from .evaluation import KS, TOP_M, Gain, Scores, scores
 from .oracles import find_oracle, read_oracle, table_rows
 from .ranking import Ranking, rank
 from .records import Oracle, TaskMatrix
-from .result import Result, plain
+from .result import Result, against, plain
 
 OF_RANKINGS = ("rank_of_best", "ndcg", "ndcg_gain", "spearman", "kendall")  # scores that a selection does not have
 
@@ -95,6 +95,33 @@ def score(
         *_limits(known, any(c.synthetic for c in cards.values())),
     ]
     return Scored(name or "guess", known.name, found, others, selections, _picks(predicted), tuple(notes))
+
+
+def rescore(result: Result, oracle: str | Oracle) -> Result:
+    """Return a result scored against another oracle, such as its own with more seeds; nothing is computed anew.
+
+    Parameters
+    ----------
+    result : Result
+        What is scored; it keeps its similarities and where they come from.
+    oracle : str or Oracle
+        An installed oracle's name, a file, or an oracle; it may have more tasks.
+
+    Raises
+    ------
+    UnusableData
+        If the estimator looked at an oracle's data, so that this one wants a run of its own; or if it lacks tasks.
+    UnknownName, MissingData
+        If the oracle is not there.
+    """
+    from .loading import load
+
+    if result.uses_oracle:
+        raise UnusableData(f"{result.estimator} looks at an oracle's data: run it against the other oracle.")
+    parts = load()
+    known = _whole(find_oracle(parts, oracle), result.sources)
+    counts = {s: parts.tasks[s].card.rows for s in result.sources if s in parts.tasks}
+    return replace(result, **against(rank(result.matrix), known, counts))
 
 
 def _whole(oracle: Oracle, tasks: Sequence[str] | None) -> Oracle:

@@ -10,10 +10,8 @@ from typing import Any
 import numpy as np
 
 from . import engine
-from .baselines import baselines
 from .cells import Cell, Encoding, Workspace
 from .errors import CogbenchError, FailedCells, UnusableData
-from .evaluation import scores
 from .evidence import ORACLES_DATA
 from .files import Files
 from .identity import harness_version
@@ -25,7 +23,7 @@ from .ranking import rank
 from .recordings import Recording
 from .records import Source, TaskMatrix
 from .reliability import noise_ceiling
-from .result import SCHEMA_VERSION, Cells, DataUsed, OracleUsed, Provenance, Result, SignalReport, TaskReport, rows
+from .result import SCHEMA_VERSION, Cells, DataUsed, Provenance, Result, SignalReport, TaskReport, against, rows
 from .store import Store
 from .transfer import Transfers
 
@@ -152,7 +150,6 @@ def _result(
     mean = TaskMatrix.square(names, np.mean(matrices, axis=0))
     predicted = rank(mean)
     oracle = question.oracle.oracle(workspace) if isinstance(question.oracle, Transfers) else question.oracle
-    true = rank(oracle.transfers) if oracle else None
     recording = workspace.recording(question.signal) if question.signal else None
     touched = _closure(question.cells())
     return Result(
@@ -164,13 +161,10 @@ def _result(
         suite=question.suite,
         sources=list(names),
         targets=list(names),
-        oracle=OracleUsed(oracle.name, oracle.backbone, oracle.kind, oracle.source) if oracle else None,
         similarity=rows(mean.values),
         by_seed=[rows(m) for m in matrices],
         ranking={t: predicted.order(t) for t in names},
-        oracle_ranks={t: _ranks_of(true, t) for t in names} if true else None,
-        scores=scores(predicted, true, oracle) if true and oracle else None,
-        baselines=baselines(oracle, {t.name: t.card.rows for t in question.tasks}) if oracle else {},
+        **against(predicted, oracle, {t.name: t.card.rows for t in question.tasks}),
         uses_oracle=bool(ORACLES_DATA & question.estimator.needs),
         tasks=_task_reports(question, workspace),
         seed_floor=_seed_floor(question, workspace),
@@ -266,11 +260,6 @@ def _rdm(patterns: np.ndarray) -> np.ndarray:
 def _data_used(task: Task, workspace: Workspace) -> DataUsed:
     train, evaluation = workspace.dataset(task, "train"), workspace.dataset(task, "evaluation")
     return DataUsed(train.source.id, train.source.revision, len(train), len(evaluation), train.sha256)
-
-
-def _ranks_of(ranking: Any, target: str) -> dict[str, float]:
-    column = ranking.ranks[:, ranking.targets.index(target)]
-    return {s: float(r) for s, r in zip(ranking.sources, column, strict=True) if np.isfinite(r)}
 
 
 def _closure(cells: Iterable[Cell]) -> set[Cell]:

@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from .baselines import baselines
 from .errors import UnusableData
-from .evaluation import Scores
-from .records import Array, TaskMatrix
+from .evaluation import Scores, scores
+from .ranking import Ranking, rank
+from .records import Array, Oracle, TaskMatrix
 from .reliability import Reliability
 from .store import digest, readable, write_whole
 
@@ -216,6 +218,22 @@ class Result:
 def schema() -> dict[str, Any]:
     """Return the JSON Schema of a result file; `docs/result.schema.json` holds a copy that a test keeps true."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_adapter(Result).json_schema()}
+
+
+def against(predicted: Ranking, oracle: Oracle | None, counts: Mapping[str, int]) -> dict[str, Any]:
+    """Return what of a result hangs on the oracle, by the names of its fields; `counts` are `baselines`' rows."""
+    if oracle is None:
+        return {"oracle": None, "oracle_ranks": None, "scores": None, "baselines": {}}
+    true = rank(oracle.transfers)
+    columns = zip(true.targets, true.ranks.T, strict=True)
+    return {
+        "oracle": OracleUsed(oracle.name, oracle.backbone, oracle.kind, oracle.source),
+        "oracle_ranks": {
+            t: {s: float(r) for s, r in zip(true.sources, ranks, strict=True) if np.isfinite(r)} for t, ranks in columns
+        },
+        "scores": scores(predicted, true, oracle),
+        "baselines": baselines(oracle, counts),
+    }
 
 
 def rows(values: Array) -> list[list[float | None]]:

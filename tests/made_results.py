@@ -3,9 +3,7 @@
 import numpy as np
 
 from cogbench import Oracle, Result, TaskMatrix, rank
-from cogbench.baselines import baselines
-from cogbench.evaluation import scores
-from cogbench.result import SCHEMA_VERSION, Cells, DataUsed, OracleUsed, Provenance, SignalReport, TaskReport, rows
+from cogbench.result import SCHEMA_VERSION, Cells, DataUsed, Provenance, SignalReport, TaskReport, against, rows
 
 TASKS = ("p", "q", "r", "s")
 TRUE = np.array([[0, 0.6, 0.5, 0.9], [0.8, 0, 0.7, 0.2], [0.7, 0.9, 0, 0.1], [0.6, 0.5, 0.9, 0]])
@@ -34,11 +32,6 @@ def made(
     matrix = TaskMatrix.square(tasks, similarity)
     predicted = rank(matrix)
     known = None if oracle is None else Oracle(oracle, backbone, suite, TaskMatrix.square(tasks, true))
-    truth = None if known is None else rank(known.transfers)
-    ranks = None
-    if truth is not None:
-        columns = zip(tasks, truth.ranks.T, strict=True)
-        ranks = {t: {s: float(r) for s, r in zip(tasks, c, strict=True) if np.isfinite(r)} for t, c in columns}
     return Result(
         schema_version=schema_version,
         estimator=estimator,
@@ -48,13 +41,10 @@ def made(
         suite=suite,
         sources=list(tasks),
         targets=list(tasks),
-        oracle=None if known is None else OracleUsed(oracle, backbone, "published", "made up"),
         similarity=rows(matrix.values),
         by_seed=[rows(TaskMatrix.square(tasks, m).values) for m in by_seed or [similarity]],
         ranking={t: predicted.order(t) for t in tasks},
-        oracle_ranks=ranks,
-        scores=None if known is None else scores(predicted, truth, known),
-        baselines={} if known is None else baselines(known, {}),
+        **against(predicted, known, {}),
         uses_oracle=uses_oracle,
         tasks={t: TaskReport("accuracy", 0.8, 0.01, 0.5, t != "p") for t in tasks},
         seed_floor=None,

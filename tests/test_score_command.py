@@ -14,11 +14,12 @@ from command import line
 from made_results import TASKS, TRUE, made
 
 import cogbench
-from cogbench import Oracle, TaskMatrix, UnusableData, load, score
+from cogbench import Oracle, Result, TaskMatrix, UnusableData, load, rescore, score
 from cogbench.cli_results import GAINS
 from cogbench.evaluation import Gain
 
 ORACLE = "source,p,q,r,s\np,,.6,.5,.9\nq,.8,,.7,.2\nr,.7,.9,,.1\ns,.6,.5,.9,\nno-transfer,.5,.5,.5,.5\n"
+NOISY = np.array([[0, 0.3, 0.1, 0.9], [0.2, 0, 0.7, 0.4], [0.8, 0.1, 0, 0.3], [0.6, 0.5, 0.2, 0]])
 SELECTION = "target,source\np,q\nq,r\nr,s\ns,p\n"
 
 
@@ -233,3 +234,31 @@ def test_scoring_imports_nothing_heavy():
     assert done.returncode == 0 and "TRS" in done.stdout, done.stderr
     heavy = {"torch", "transformers", "datasets", "distributed", "scipy", "sklearn", "pandas", "pyarrow"}
     assert not heavy & {*done.stderr.split()}
+
+
+def test_a_result_against_another_oracle_is_what_a_run_against_it_writes():
+    other = np.array([[0, 0.1, 0.5, 0.2], [0.2, 0, 0.7, 0.9], [0.3, 0.9, 0, 0.1], [0.9, 0.5, 0.1, 0]])
+    ours, theirs = made(NOISY, oracle="true"), made(NOISY, oracle="other", true=other)
+    oracle = Oracle("other", "bert", "letters", TaskMatrix.square(TASKS, other))
+    assert ours.scores.trs != theirs.scores.trs and rescore(ours, oracle) == theirs
+    larger = np.zeros((5, 5))
+    larger[:4, :4] = other
+    assert rescore(ours, Oracle("other", "bert", "letters", TaskMatrix.square((*TASKS, "t"), larger))) == theirs
+    with pytest.raises(UnusableData, match="has no s; it has p, q, r"):
+        rescore(ours, oracle.part(TASKS[:3], TASKS[:3]))
+    with pytest.raises(UnusableData, match="^ahp looks at an oracle's data: run it against the other oracle.$"):
+        rescore(made(estimator="ahp", uses_oracle=True), oracle)
+
+
+def test_a_result_against_another_oracle_is_written_for_a_leaderboard(tmp_path):
+    ours = made(NOISY).save(tmp_path / "results")
+    found = ask("score", str(ours), "--oracle", "oracle.csv", "--out", "again", "--format", "json")
+    (file,) = (tmp_path / "again").iterdir()
+    again = Result.load(file)
+    assert f"wrote again/{file.name}" in found.stderr and json.loads(found.stdout) == [again.plain()]
+    assert again.similarity == made(NOISY).similarity and again.oracle.name == "oracle"
+    assert again.scores.trs == scored(str(ours), "--oracle", "oracle.csv")["scores"]["trs"]
+    refused = ask("score", str(ours), "--oracle", "oracle.csv", "--out", "again", "-k", "1")
+    assert line(refused, 2).endswith("leave out --tasks, -k, --top-m and --gain.")
+    write("guess.csv", ORACLE)
+    assert "no result" in line(ask("score", "guess.csv", "--oracle", "oracle.csv", "--out", "again"), 3)
