@@ -10,10 +10,12 @@ sources beside the evaluation's error; of the mini suite also what shows of the 
 import argparse
 import sys
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 from cogbench_tasks.mini import SKILLS
+from scipy.stats import spearmanr
 
 from cogbench import Files, Store, load, rank
 from cogbench.cells import Workspace
@@ -79,7 +81,7 @@ def report(oracle) -> None:
 
 
 def spreads(oracle):
-    """Return for each target the spread of its sources beside the evaluation's error, and what they gain."""
+    """Return for each target its sources' spread beside the evaluation's error, what they gain, and how surely."""
     matrix, rows = oracle.transfers, []
     spread = np.nanstd(matrix.values, axis=0, ddof=1)
     errors = np.nanmean(np.where(matrix.same, np.nan, oracle.evaluation_error), axis=0)
@@ -94,9 +96,16 @@ def spreads(oracle):
                 "ratio": f"{spread[j] / errors[j]:.1f}",
                 "best source, gain over none": f"{matrix.sources[best]} {gains[best]:+.3f}",
                 "worst source, gain": f"{matrix.sources[worst]} {gains[worst]:+.3f}",
+                **({"Spearman between seeds": f"{between_seeds(oracle, j):.2f}"} if len(oracle.seeds) > 1 else {}),
             }
         )
     return rows
+
+
+def between_seeds(oracle, j):
+    """Return how alike a target's sources rank after trainings of different seeds: the mean over pairs of seeds."""
+    columns = oracle.by_seed[:, ~oracle.transfers.same[:, j], j]
+    return float(np.mean([spearmanr(a, b).statistic for a, b in combinations(columns, 2)]))
 
 
 def shares(oracle):
