@@ -1,7 +1,7 @@
 """Measure an oracle that the package ships: those of the mini suite by `make mini-oracle`, the real one by
 
     python benchmarks/shipped_oracle.py --suite cogtaskonomy --backbone minilm --max-train 1000 --data-dir DATA \\
-      --task-data ms-marco=FOLDER --seeds 0
+      --task-data ms-marco=FOLDER --seeds 0 1
 
 What is in the store (COGBENCH_HOME) is not measured again. Prints the table and, for each target, the spread between
 sources beside the evaluation's error; of the mini suite also what shows of the planted structure.
@@ -65,7 +65,7 @@ def main() -> None:
 
 
 def report(oracle) -> None:
-    """Print the table, the spread of each target's sources in standard errors, and what of the planted shows."""
+    """Print the table, each target's spread beside the evaluation's error, and what of the planted shows."""
     print(render_tables({oracle.name: shown(oracle)}, "markdown", []))
     print(f"\n{grid(spreads(oracle), 'markdown')}")
     means = np.nanmean(rank(oracle.transfers).ranks, axis=1)

@@ -10,7 +10,6 @@ from .cli_options import as_text, complete, formats, print_json, say, say_wrote
 from .errors import UnknownName
 
 PAGE = (".html", ".htm")
-DEFAULT = click.core.ParameterSource.DEFAULT
 GAINS = ("rank", "linear", "linear_minmax", "exp_fraction", "exp_percent")
 
 
@@ -30,7 +29,7 @@ GAINS = ("rank", "linear", "linear_minmax", "exp_fraction", "exp_percent")
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
     default=None,
-    help="Of a result: the folder for it as it is against this oracle.",
+    help="Of a result: write it, scored by this oracle, into this folder.",
 )
 @formats("SCORE")
 @click.pass_context
@@ -48,7 +47,8 @@ def score(context: click.Context, file: Path, oracle: str, out: Path | None, for
     from .store import writable
 
     if out is not None:
-        if any(context.get_parameter_source(name) != DEFAULT for name in how):
+        usual = click.core.ParameterSource.DEFAULT
+        if any(context.get_parameter_source(name) != usual for name in how):
             raise click.UsageError("--out writes a result as `run` does: leave out --tasks, -k, --top-m and --gain.")
         again = rescore(Result.load(file), oracle)
         writable(out)

@@ -119,7 +119,8 @@ def rescore(result: Result, oracle: str | Oracle) -> Result:
     if result.uses_oracle:
         raise UnusableData(f"{result.estimator} looks at an oracle's data: run it against the other oracle.")
     parts = load()
-    known = _whole(find_oracle(parts, oracle), result.sources)
+    tasks = [*dict.fromkeys([*result.sources, *result.targets])]
+    known = _whole(find_oracle(parts, oracle), tasks).part(result.sources, result.targets)
     counts = {s: parts.tasks[s].card.rows for s in result.sources if s in parts.tasks}
     return replace(result, **against(rank(result.matrix), known, counts))
 

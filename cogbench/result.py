@@ -221,7 +221,10 @@ def schema() -> dict[str, Any]:
 
 
 def against(predicted: Ranking, oracle: Oracle | None, counts: Mapping[str, int]) -> dict[str, Any]:
-    """Return what of a result hangs on the oracle, by the names of its fields; `counts` are `baselines`' rows."""
+    """Return what of a result hangs on the oracle, by the names of its fields.
+
+    `counts` has the official number of training examples of each source, as far as known.
+    """
     if oracle is None:
         return {"oracle": None, "oracle_ranks": None, "scores": None, "baselines": {}}
     true = rank(oracle.transfers)

@@ -602,6 +602,14 @@ def test_each_worker_sees_one_gpu_in_turn(tmp_path, monkeypatch):
     assert len(outcome.computed) == 4 and asked == [{"GPU": 1}] * 4
 
 
+def test_workers_do_not_spend_their_time_on_watching_themselves():
+    with workers.client_of(1, None) as (client, _):
+        (found,) = client.run(
+            lambda dask_worker: {k: c.callback_time for k, c in dask_worker.periodic_callbacks.items()}
+        ).values()
+    assert "profile" not in found and min(found["tick"], found["monitor"]) >= 1000  # milliseconds
+
+
 def test_trainings_in_large_batches_get_fewer_workers(tmp_path, monkeypatch):
     import psutil
 

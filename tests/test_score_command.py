@@ -5,6 +5,7 @@ import io
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
@@ -17,6 +18,7 @@ import cogbench
 from cogbench import Oracle, Result, TaskMatrix, UnusableData, load, rescore, score
 from cogbench.cli_results import GAINS
 from cogbench.evaluation import Gain
+from cogbench.result import rows
 
 ORACLE = "source,p,q,r,s\np,,.6,.5,.9\nq,.8,,.7,.2\nr,.7,.9,,.1\ns,.6,.5,.9,\nno-transfer,.5,.5,.5,.5\n"
 NOISY = np.array([[0, 0.3, 0.1, 0.9], [0.2, 0, 0.7, 0.4], [0.8, 0.1, 0, 0.3], [0.6, 0.5, 0.2, 0]])
@@ -244,6 +246,9 @@ def test_a_result_against_another_oracle_is_what_a_run_against_it_writes():
     larger = np.zeros((5, 5))
     larger[:4, :4] = other
     assert rescore(ours, Oracle("other", "bert", "letters", TaskMatrix.square((*TASKS, "t"), larger))) == theirs
+    two = {"targets": ["p", "q"], "similarity": rows(NOISY[:, :2]), "by_seed": [rows(NOISY[:, :2])]}
+    part = rescore(replace(ours, **two), oracle)
+    assert part.scores.per_target == {t: theirs.scores.per_target[t] for t in "pq"}
     with pytest.raises(UnusableData, match="has no s; it has p, q, r"):
         rescore(ours, oracle.part(TASKS[:3], TASKS[:3]))
     with pytest.raises(UnusableData, match="^ahp looks at an oracle's data: run it against the other oracle.$"):

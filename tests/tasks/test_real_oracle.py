@@ -1,11 +1,16 @@
 """The shipped oracle of real transfers: what it was measured with, and that it is of the data that it names."""
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+import pytest
 from cogbench_tasks.paper import ORACLES, OWN
 
-from cogbench import Files, load
+from cogbench import Files, Result, load, rescore
+
+RESULTS = Path(__file__).parents[2] / "docs" / "results"
 
 
 def test_it_is_the_usual_one_of_its_backbone_and_says_what_it_was_measured_with():
@@ -37,3 +42,20 @@ def test_it_is_of_the_data_that_it_names(shared_data):
     files = Files(shared_data, (("ms-marco", shared_data / "ms_marco_pairs_random_negatives"),), offline=True)
     for name, known in parts.find("oracle", OWN).provenance["data"].items():
         assert [parts.find("task", name).load(split, files).sha256 for split in ("train", "evaluation")] == known
+
+
+@pytest.mark.parametrize(
+    ("seed", "told"),
+    [
+        (0, {"logme": 2.46, "knn": 3.12, "cra": 3.46, "hscore": 4.96}),
+        (1, {"logme": 4.33, "knn": 3.54, "cra": 3.21, "hscore": 3.62}),
+    ],
+)
+def test_what_the_documents_say_of_estimators_against_one_of_its_seeds(seed, told):
+    oracle = load().find("oracle", OWN)
+    assert oracle.seeds == (0, 1)
+    values = np.where(oracle.transfers.same, np.nan, oracle.by_seed[seed])
+    alone = replace(oracle, transfers=replace(oracle.transfers, values=values), seeds=(seed,), by_seed=None)
+    for estimator, trs in told.items():
+        (file,) = RESULTS.glob(f"{estimator}--minilm--*--{OWN}-*.json")
+        assert rescore(Result.load(file), alone).scores.trs == pytest.approx(trs, abs=0.006)
