@@ -57,9 +57,9 @@ def main() -> None:
     report(oracle)
     made, seeds = oracle.provenance, ", ".join(map(str, oracle.seeds))
     command = "make mini-oracle" if args.suite.startswith("mini") else "python benchmarks/shipped_oracle.py"
-    source = f"measured by cogbench {made['cogbench']} with torch {made['torch']}, seeds {seeds}: `{command}`"
+    origin = f"measured by cogbench {made['cogbench']} with torch {made['torch']}, seeds {seeds}: `{command}`"
     path = args.out / f"{name}.json"
-    kept = replace(oracle, source=source, licence="MIT", note=NOTES[args.suite], per_example=None)
+    kept = replace(oracle, origin=origin, licence="MIT", note=NOTES[args.suite], per_example=None)
     write_oracle(kept, path)
     print(f"wrote {path}", file=sys.stderr)
 

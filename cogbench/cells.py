@@ -155,9 +155,10 @@ class Training:
         rows = len(workspace.dataset(recipe.task, "train"))
         return {
             "backbone": workspace.once(("trained as", self.backbone), lambda: trained_as(self.backbone)),
-            "model": workspace.once(("source", self.backbone), lambda: encode(self.backbone.source(workspace.files))),
+            "model": workspace.once(("origin", self.backbone), lambda: encode(self.backbone.origin(workspace.files))),
             "settings": encode(recipe.settings),
-            "method": recipe.method,
+            **({} if recipe.tuning == "full" else {"tuning": recipe.tuning}),
+            **({} if recipe.sharing == "sequential" else {"sharing": recipe.sharing}),
             "seed": recipe.seed,
             "max_train": recipe.max_train if recipe.max_train and recipe.max_train < rows else None,
             "tasks": [workspace.identity(t) for t in recipe.tasks],

@@ -66,7 +66,7 @@ def check_backbone(backbone: Backbone, files: Files | None = None) -> None:
     """
     _check_part(backbone, Backbone)
     files, name = files or Files(), backbone.name
-    _expect(bool(backbone.source(files).revision), f"{name}: its source has no revision")
+    _expect(bool(backbone.origin(files).revision), f"{name}: its origin has no revision")
     usual = backbone.settings("classification", 100)
     _expect(isinstance(usual, Settings), f"{name}: settings gave no Settings")
     few = replace(usual, epochs=1, min_steps=2, batch_size=16)

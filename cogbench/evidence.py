@@ -308,7 +308,7 @@ class Similarity:
         if not {"representations", "models", "transfers"} & needs:
             made["seed"] = self.seed  # otherwise it stands in the keys of the trainings, as the backbone does
             if {"batches", "backbone"} & needs:
-                made["backbone"] = [identity(self.backbone), encode(self.backbone.source(workspace.files))]
+                made["backbone"] = [identity(self.backbone), encode(self.backbone.origin(workspace.files))]
         if isinstance(self.oracle, Oracle):
             made["oracle"] = [_content(o) for o in (self.oracle, *self.others)]
         if "cards" in needs:

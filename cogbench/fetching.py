@@ -12,7 +12,7 @@ from .files import Arrival, Files
 from .hub import CARD, first_line, licence
 from .loading import Parts
 from .parts import Backbone
-from .records import Source
+from .records import Origin
 from .report import in_words
 from .setting import check_targets, varied
 
@@ -78,15 +78,15 @@ def fetched(asked: Wanted, files: Files, tell: Callable[[str, int, int], None] |
         if tell:
             tell(what, number, len(asked))
         try:
-            source = _brought(kind, part, replace(files, tell=arrivals.append), arrivals)
+            origin = _brought(kind, part, replace(files, tell=arrivals.append), arrivals)
         except Exception as error:  # one thing's failure, whatever it is, must not lose the others
             kept = str(error) if isinstance(error, CogbenchError) else f"{type(error).__name__}: {first_line(error)}"
-            rows.append(_row(what, Source(""), {}, "", "failed", kept))
+            rows.append(_row(what, Origin(""), {}, "", "failed", kept))
             continue
         for arrival in arrivals:
             for path in arrival.held:
                 before.setdefault(path, arrival.place)  # what came once in this command is there the second time
-        rows += _rows(what, part, source, arrivals, before, apart=kind == "backbone")
+        rows += _rows(what, part, origin, arrivals, before, apart=kind == "backbone")
     return rows
 
 
@@ -110,19 +110,19 @@ def _short(revision: str | None) -> str:
     return f"{kind}{colon}{digits[:8]}"
 
 
-def _brought(kind: str, part: Any, door: Files, arrivals: list[Arrival]) -> Source:
-    """Have a part read what it reads; return the source that it names."""
+def _brought(kind: str, part: Any, door: Files, arrivals: list[Arrival]) -> Origin:
+    """Have a part read what it reads; return the origin that it names."""
     if kind == "task":
-        train, _ = (part.load(split, door).source for split in ("train", "evaluation"))
+        train, _ = (part.load(split, door).origin for split in ("train", "evaluation"))
         return train
     if kind == "signal":
-        return part.read(door).source
+        return part.read(door).origin
     for model in (*_members(part), part):
         seen = len(arrivals)
-        source = model.source(door)
-        if len(arrivals) == seen:  # it names its source without looking for it
+        origin = model.origin(door)
+        if len(arrivals) == seen:  # it names its origin without looking for it
             model.represent(None, SENTENCE, door)
-    return source
+    return origin
 
 
 def _members(backbone: Backbone) -> Iterator[Backbone]:
@@ -135,18 +135,18 @@ def _members(backbone: Backbone) -> Iterator[Backbone]:
 
 
 def _rows(
-    what: str, part: Any, own: Source, arrivals: list[Arrival], before: dict[Path, str], *, apart: bool
+    what: str, part: Any, own: Origin, arrivals: list[Arrival], before: dict[Path, str], *, apart: bool
 ) -> list[Row]:
-    """Return a row for a part, or if `apart` one for each source that it read, its own first."""
+    """Return a row for a part, or if `apart` one for each origin that it read, its own first."""
     if not arrivals:  # a table of one's own, or a generator
         file = Path(own.id)
         arrivals = [Arrival(own, {file: file.stat().st_size}, "local")] if file.is_file() else []
         before = {file: "local"}
-    of: dict[Source, dict[Path, int]] = {own: {}}
+    of: dict[Origin, dict[Path, int]] = {own: {}}
     for arrival in arrivals:
-        of.setdefault(arrival.source if apart else own, {}).update(arrival.held)
+        of.setdefault(arrival.origin if apart else own, {}).update(arrival.held)
     card = getattr(getattr(part, "card", None), "licence", "")
-    return [_row(what, source, held, card or _licence(held), _state(held, before)) for source, held in of.items()]
+    return [_row(what, origin, held, card or _licence(held), _state(held, before)) for origin, held in of.items()]
 
 
 def _licence(held: Iterable[Path]) -> str:
@@ -160,11 +160,11 @@ def _state(held: dict[Path, int], before: dict[Path, str]) -> str:
     return next((word for place, word in STATES.items() if place in places), "built in")
 
 
-def _row(what: str, source: Source, held: dict[Path, int], licence: str, state: str, error: str = "") -> Row:
+def _row(what: str, origin: Origin, held: dict[Path, int], licence: str, state: str, error: str = "") -> Row:
     return {
         "what": what,
-        "id": source.id,
-        "revision": source.revision,
+        "id": origin.id,
+        "revision": origin.revision,
         "bytes": sum(held.values()),
         "licence": licence,
         "state": state,

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 from .errors import Absent, CogbenchError, MissingData, UnusableData
 from .hub import COMMIT, WEIGHTS, commit_of, first_line, lacking_in, occupied, prepared, reachable, remembered, snapshot
-from .records import Source
+from .records import Origin
 from .rows import Rows, joined, split_files
 from .store import Store, digest, write_whole
 
@@ -21,9 +21,9 @@ Place = Literal["local", "cache", "hub"]
 
 
 class Arrival(NamedTuple):
-    """What came through the door: its source, what holds it on disk with the bytes of each, and where it was before."""
+    """What came through the door: its origin, what holds it on disk with the bytes of each, and where it was before."""
 
-    source: Source
+    origin: Origin
     held: dict[Path, int]
     place: Place
 
@@ -74,7 +74,7 @@ class Files:
             What the hub calls it. Locally it is `<data_dir>/<hub_id's last part>[/<config>]/<split>*.<table>`.
         revision : str
             A commit; or a branch or tag, which stands for the commit that the hub names, or without the hub for the one
-            that its cache holds. The source names the commit.
+            that its cache holds. The origin names the commit.
 
         Raises
         ------
@@ -86,15 +86,15 @@ class Files:
         places = self._places(task, hub_id, config)
         for folder in places:
             if found := split_files(folder, split):
-                self._told(Source(hub_id), "local", found)
-                return joined(found, Source(hub_id), f"task {task!r} ({split})")
+                self._told(Origin(hub_id), "local", found)
+                return joined(found, Origin(hub_id), f"task {task!r} ({split})")
         if dict(self.overrides).get(task):
             raise MissingData(f"no {split}*.parquet (or csv, tsv, jsonl) for task {task!r} in {places[0]}.")
         looked = f" (looked in {' and '.join(map(str, places))})" if places else ""
         return self._from_hub(task, hub_id, split, config, revision, looked)
 
-    def model(self, hub_id: str, revision: str | None = None, *, package: str | None = None) -> tuple[Path, Source]:
-        """Return a model's folder and its source: a local folder, an installed package, the hub's cache or the hub.
+    def model(self, hub_id: str, revision: str | None = None, *, package: str | None = None) -> tuple[Path, Origin]:
+        """Return a model's folder and its origin: a local folder, an installed package, the hub's cache or the hub.
 
         Parameters
         ----------
@@ -118,9 +118,9 @@ class Files:
                 raise MissingData(f"model folder {str(local)!r} has no {lacking}; save model and tokenizer there.")
             weights = sorted(p for pattern in WEIGHTS for p in local.glob(pattern))
             stamp = tuple((str(p), p.stat().st_mtime_ns) for p in (*weights, local / "config.json"))
-            source = Source(hub_id, f"sha256:{_sha256(stamp)}")
-            self._told(source, "local", local.rglob("*"))
-            return local, source
+            origin = Origin(hub_id, f"sha256:{_sha256(stamp)}")
+            self._told(origin, "local", local.rglob("*"))
+            return local, origin
         if hub_id.count("/") != 1:
             raise MissingData(f"model {hub_id!r} is no folder here and no hub id of the form namespace/name.")
         folder = there = snapshot(hub_id, revision, cached=True)
@@ -128,9 +128,9 @@ class Files:
             self._reach(f"model {hub_id}", "`cogbench run … --backbone DIR --offline` works on a local model folder")
             folder = snapshot(hub_id, revision, cached=False)
         assert folder is not None
-        source = Source(hub_id, folder.name)
-        self._told(source, "hub" if there is None else "cache", folder.rglob("*"))
-        return folder, source
+        origin = Origin(hub_id, folder.name)
+        self._told(origin, "hub" if there is None else "cache", folder.rglob("*"))
+        return folder, origin
 
     def path(self, *relative: str) -> Path:
         """Return a file or folder below `data_dir`; MissingData says what was looked for."""
@@ -139,7 +139,7 @@ class Files:
         found = self.data_dir.joinpath(*relative)
         if not found.exists():
             raise MissingData(f"no {'/'.join(relative)} in {self.data_dir}.")
-        self._told(Source(str(found)), "local", found.rglob("*") if found.is_dir() else [found])
+        self._told(Origin(str(found)), "local", found.rglob("*") if found.is_dir() else [found])
         return found
 
     def sha256(self, path: Path) -> str:
@@ -168,7 +168,7 @@ class Files:
         Raises
         ------
         UnusableData
-            If a source cannot be read.
+            If a source file cannot be read.
         CogbenchError
             If the disk is full, or the store cannot be written to.
 
@@ -230,17 +230,17 @@ class Files:
                 ) from error
         features = {k: getattr(f, "feature", f) for k, f in data.features.items()}  # a list's elements
         names = {k: tuple(f.names) for k, f in features.items() if hasattr(f, "names")}
-        source = Source(hub_id, commit)
+        origin = Origin(hub_id, commit)
         folders = {Path(part["filename"]).parent for part in data.cache_files}
-        self._told(source, "hub" if there is None else "cache", folders, occupied)
-        return Rows(data.to_dict(), names, source, f"task {task!r} ({split})")
+        self._told(origin, "hub" if there is None else "cache", folders, occupied)
+        return Rows(data.to_dict(), names, origin, f"task {task!r} ({split})")
 
     def _told(
-        self, source: Source, place: Place, paths: Iterable[Path], size: Callable[[Path], int] | None = None
+        self, origin: Origin, place: Place, paths: Iterable[Path], size: Callable[[Path], int] | None = None
     ) -> None:
         if self.tell:
             held = {p: size(p) if size else p.stat().st_size for p in paths if size or p.is_file()}
-            self.tell(Arrival(source, held, place))
+            self.tell(Arrival(origin, held, place))
 
     def _silent(self) -> str | None:
         """Return why the hub cannot be asked, or None: one quick probe instead of a client's retries."""

@@ -79,8 +79,8 @@ def _about(kind: str, part: Any) -> dict[str, Any]:
     if kind == "oracle":
         m = part.transfers
         return {
-            "about": part.source,
-            "kind": part.kind,
+            "about": part.origin,
+            "basis": part.basis,
             "backbone": part.backbone,
             "suite": part.suite,
             "size": f"{len(m.sources)} × {len(m.targets)}",

@@ -165,7 +165,7 @@ def check_metric(metric: str, dataset: Dataset) -> None:
     kinds, classes = METRICS[metric].kinds, METRICS[metric].classes
     if dataset.kind not in kinds or classes not in (None, len(dataset.labels)):
         raise UnusableData(
-            f"dataset {dataset.source.id!r}: metric {metric!r} is for a {' or '.join(kinds)}"
+            f"dataset {dataset.origin.id!r}: metric {metric!r} is for a {' or '.join(kinds)}"
             + (f" of {classes} classes" if classes else "")
             + f"; this is a {dataset.kind}"
             + (f" of {len(dataset.labels)}." if dataset.labels else ".")

@@ -79,7 +79,7 @@ def of_seeds(oracle: Oracle, seeds: Sequence[int], values: Array, errors: Array)
         by_seed=values,
         seeds=of,
         per_example=oracle.per_example and {pair: scores[order] for pair, scores in oracle.per_example.items()},
-        source=f"measured by cogbench with seeds {', '.join(map(str, of))}{few}",
+        origin=f"measured by cogbench with seeds {', '.join(map(str, of))}{few}",
     )
 
 
@@ -196,7 +196,7 @@ def shown(oracle: Oracle) -> list[dict[str, Any]]:
 def told(oracle: Oracle) -> list[str]:
     """Return what a reader of the table must know: where it is from, and what its signs mean."""
     seeds = f"; seeds {', '.join(map(str, oracle.seeds))}" if oracle.seeds else ""
-    lines = [f"{oracle.kind}, backbone {oracle.backbone}, suite {oracle.suite}{seeds}: {oracle.source}"]
+    lines = [f"{oracle.basis}, backbone {oracle.backbone}, suite {oracle.suite}{seeds}: {oracle.origin}"]
     lines += [oracle.note] if oracle.note else []
     if oracle.evaluation_error is None and oracle.standard_error is None:
         return [*lines, "nothing is known of its noise"]
@@ -253,7 +253,7 @@ def read_oracle(path: Path, *, name: str | None = None, **known: Any) -> Oracle:
     alone = values[rows.index(NO_TRANSFER)] if NO_TRANSFER in rows else None
     kept = [i for i, row in enumerate(rows) if row != NO_TRANSFER]
     return Oracle(
-        **{"name": name or path.stem, "backbone": "?", "suite": "?", "source": str(path), **known},
+        **{"name": name or path.stem, "backbone": "?", "suite": "?", "origin": str(path), **known},
         transfers=TaskMatrix(tuple(rows[i] for i in kept), targets, values[kept]),
         no_transfer=alone,
     )
@@ -280,7 +280,7 @@ def plain(oracle: Oracle) -> dict[str, Any]:
         return None if values is None else [[_number(v) for v in row] for row in np.atleast_2d(values)]
 
     return {
-        **{f: getattr(oracle, f) for f in ("name", "backbone", "suite", "kind", "source", "licence", "note")},
+        **{f: getattr(oracle, f) for f in ("name", "backbone", "suite", "basis", "origin", "licence", "note")},
         "metrics": dict(oracle.metrics),
         "sources": oracle.transfers.sources,
         "targets": oracle.transfers.targets,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from .errors import UnusableData
 from .recordings import Recording
-from .records import Array, Card, Checkpoint, Dataset, Recipe, Settings, Source, Split, TaskMatrix
+from .records import Array, Card, Checkpoint, Dataset, Origin, Recipe, Settings, Split, TaskMatrix
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -50,11 +50,16 @@ class Backbone(Protocol):
 
     One that has another backbone in a field `teacher` learns from it: that backbone is trained first, on the same task
     with the same seed and examples and without a source, and `train` is given its checkpoint as the keyword `teacher`.
+
+    A backbone that can do more than move all its weights for one task after another says so in the class attributes
+    `tunings` and `sharings`, frozensets of words of `TUNINGS` and `SHARINGS`. One that states the class attribute
+    `answers`, a whole number, promises to raise it whenever its numbers change: it then stands in keys in place of the
+    hash of its code, so that other changes of the code make no training stale.
     """
 
     @property
     def name(self) -> str: ...
-    def source(self, files: "Files") -> Source:
+    def origin(self, files: "Files") -> Origin:
         """Return the model's id and a revision that changes when its weights do."""
 
     def settings(self, kind: str, n_examples: int) -> Settings:

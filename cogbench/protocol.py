@@ -21,7 +21,7 @@ from .parts import Backbone, Estimator, Task, encode, options
 from .questions import Question, questions
 from .ranking import rank
 from .recordings import Recording
-from .records import Source, TaskMatrix
+from .records import Origin, TaskMatrix
 from .reliability import noise_ceiling
 from .result import SCHEMA_VERSION, Cells, DataUsed, Provenance, Result, SignalReport, TaskReport, against, rows
 from .store import Store
@@ -138,7 +138,7 @@ def check(question: Question, workspace: Workspace) -> None:
     if not question.looks:
         return
     workspace.check(question.tasks)
-    question.backbone.source(workspace.files)
+    question.backbone.origin(workspace.files)
 
 
 def _result(
@@ -180,7 +180,7 @@ def _result(
             plugins={p.distribution: p.version for p in parts.plugins if not p.error},
             data={t.name: _data_used(t, workspace) for t in question.tasks} if question.looks else {},
             model={
-                **(_source(question.backbone.source(workspace.files)) if question.looks else {}),
+                **(_origin(question.backbone.origin(workspace.files)) if question.looks else {}),
                 **_plain(options(question.backbone)),
             },
             settings={t.recipe.task.name: encode(t.filled(workspace).settings) for t in question.trained()},
@@ -204,7 +204,7 @@ def _signal_report(recording: Recording) -> SignalReport:
         len(recording.subjects),
         {s: list(names) if len(names) <= NAMED else [] for s, names in channels.items()},
         recording.unit,
-        recording.source.id,
+        recording.origin.id,
         recording.sha256,
         list(recording.notes),
         {s: len(names) for s, names in channels.items()},
@@ -259,7 +259,7 @@ def _rdm(patterns: np.ndarray) -> np.ndarray:
 
 def _data_used(task: Task, workspace: Workspace) -> DataUsed:
     train, evaluation = workspace.dataset(task, "train"), workspace.dataset(task, "evaluation")
-    return DataUsed(train.source.id, train.source.revision, len(train), len(evaluation), train.sha256)
+    return DataUsed(train.origin.id, train.origin.revision, len(train), len(evaluation), train.sha256)
 
 
 def _closure(cells: Iterable[Cell]) -> set[Cell]:
@@ -273,8 +273,8 @@ def _closure(cells: Iterable[Cell]) -> set[Cell]:
     return found
 
 
-def _source(source: Source) -> dict[str, str | None]:
-    return {"id": source.id, "revision": source.revision}
+def _origin(origin: Origin) -> dict[str, str | None]:
+    return {"id": origin.id, "revision": origin.revision}
 
 
 def _plain(held: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from .errors import UnusableData
-from .records import Array, Source
+from .records import Array, Origin
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +70,7 @@ class Recording:
         For each subject a row of values for each stimulus.
     unit : str
         The unit of the values, or a word that says what they are.
-    source : Source
+    origin : Origin
         The file or publication they come from.
     notes : tuple of str
         What the reader should be told: what was dropped, averaged or left out, and how much of it.
@@ -81,15 +81,15 @@ class Recording:
     sentences: tuple[str, ...]
     subjects: Mapping[str, Responses]
     unit: str
-    source: Source
+    origin: Origin
     notes: tuple[str, ...] = ()
     synthetic: bool = False
 
     def __post_init__(self) -> None:
         if len(set(self.sentences)) != len(self.sentences):
-            raise UnusableData(f"signal {self.source.id!r} holds a sentence twice.")
+            raise UnusableData(f"signal {self.origin.id!r} holds a sentence twice.")
         if not self.subjects or any(len(r.values) != len(self.sentences) for r in self.subjects.values()):
-            raise UnusableData(f"signal {self.source.id!r}: each subject needs a row for each of the sentences.")
+            raise UnusableData(f"signal {self.origin.id!r}: each subject needs a row for each of the sentences.")
 
     @cached_property
     def sha256(self) -> str:

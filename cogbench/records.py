@@ -25,7 +25,7 @@ Split = Literal["train", "evaluation"]
 
 
 @dataclass(frozen=True)
-class Source:
+class Origin:
     """Where something came from: `id` (a hub id or a file) at `revision` (a commit, or None for local files)."""
 
     id: str
@@ -56,7 +56,7 @@ class Dataset:
         Equally long columns. `label` holds the true answers, as the kind has them.
     labels : tuple of str
         The names of the classes or tags in the order of their numbers; empty where there are none.
-    source : Source
+    origin : Origin
         Where the rows came from.
 
     Raises
@@ -68,10 +68,10 @@ class Dataset:
     kind: str
     columns: Mapping[str, Sequence[Any]]
     labels: tuple[str, ...]
-    source: Source
+    origin: Origin
 
     def __post_init__(self) -> None:
-        where = f"dataset {self.source.id!r}"
+        where = f"dataset {self.origin.id!r}"
         if self.kind not in KINDS:
             raise UnusableData(f"{where}: unknown kind {self.kind!r}; known: {', '.join(KINDS)}.")
         missing = [c for c in KINDS[self.kind].columns if not c.endswith("?") and c not in self.columns]
@@ -162,12 +162,23 @@ class Settings:
         return per_epoch * max(self.epochs, math.ceil(self.min_steps / per_epoch))
 
 
+# The two axes of a training: which weights move, and how tasks are combined. A backbone says which of them it can.
+TUNINGS = {"full": "all weights move"}
+SHARINGS = {"sequential": "the source task is trained first, then the target task from its encoder"}
+
+
 @dataclass(frozen=True)
 class Recipe:
     """One training asked for: its canonical JSON is a part of the training's key.
 
     With `start` it is a transfer: the encoder that `start` gives, and a fresh head. `max_train` draws a stratified
-    sample of the training examples, always with the same seed, so that training seeds share their data.
+    sample of the training examples, always with the same seed, so that training seeds share their data. `tuning` says
+    which weights move, one of `TUNINGS`; `sharing` how tasks are combined, one of `SHARINGS`.
+
+    Raises
+    ------
+    UnusableData
+        If there is not exactly one task, or `tuning` or `sharing` is unknown.
     """
 
     tasks: tuple["Task", ...]
@@ -175,16 +186,21 @@ class Recipe:
     seed: int = 0
     max_train: int | None = None
     settings: Settings | None = None  # None: the backbone's own for this kind and number of examples
-    method: str = "full"
+    tuning: str = "full"
+    sharing: str = "sequential"
 
     def __post_init__(self) -> None:
-        if not self.tasks:
-            raise UnusableData("a recipe needs at least one task.")
+        if len(self.tasks) != 1:
+            names = ", ".join(task.name for task in self.tasks) or "none"
+            raise UnusableData(f"a recipe trains one task, not {len(self.tasks)} ({names}).")
+        for word, known, what in ((self.tuning, TUNINGS, "tuning"), (self.sharing, SHARINGS, "sharing")):
+            if word not in known:
+                raise UnusableData(f"a recipe cannot have {what} {word!r}; known: {', '.join(known)}.")
 
     @property
     def task(self) -> "Task":
-        """The task that is trained last, and scored."""
-        return self.tasks[-1]
+        """The task that is trained and scored."""
+        return self.tasks[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -276,8 +292,10 @@ class Oracle:
         Each evaluation example's own score, larger is better; NaN for a seed of which they were not kept.
     metrics : mapping of str to str
         The metric of each target.
-    kind : {"published", "measured"}
-    source, licence, note : str
+    basis : {"published", "measured"}
+    tuning, sharing : str
+        Which weights moved, and how the tasks were combined: as in `Recipe`.
+    origin, licence, note : str
         Citation or command, licence, and what a reader must know.
     provenance : mapping of str to plain values
         Of a measured oracle: versions, model, data, settings, number of examples.
@@ -294,8 +312,10 @@ class Oracle:
     seeds: tuple[int, ...] = ()
     per_example: Mapping[tuple[str, str], Array] | None = None
     metrics: Mapping[str, str] = field(default_factory=dict)
-    kind: Literal["published", "measured"] = "published"
-    source: str = ""
+    basis: Literal["published", "measured"] = "published"
+    tuning: str = "full"
+    sharing: str = "sequential"
+    origin: str = ""
     licence: str = ""
     note: str = ""
     provenance: Mapping[str, Any] = field(default_factory=dict)

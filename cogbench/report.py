@@ -195,7 +195,7 @@ def _score_lines(result: Result) -> list[Any]:
     tops = ", ".join(f"top-{k} {v:.2f} (chance {s.top_k_chance[k]:.2f})" for k, v in s.top_k.items())
     alone = "unknown" if s.no_transfer_mean is None else f"{s.no_transfer_mean:.3f}"
     return [
-        f"oracle {escaped(oracle.name)} ({oracle.kind}, {escaped(oracle.backbone)})",
+        f"oracle {escaped(oracle.name)} ({oracle.basis}, {escaped(oracle.backbone)})",
         f"TRS [bold]{s.trs:.2f}[/] \\[{low:.2f}, {high:.2f}], 1 is perfect; "
         f"chance {s.trs_chance:.2f}, p {in_digits(s.trs_p)}",
         Bar(s.trs, low, high, (1.0, float(worst)), s.trs_chance, 33).between("1", str(worst)),

@@ -28,8 +28,8 @@ class OracleUsed:
 
     name: str
     backbone: str
-    kind: str
-    source: str
+    basis: str
+    origin: str
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class SignalReport:
     subjects: int
     channels: dict[str, list[str]]
     unit: str
-    source: str
+    origin: str
     sha256: str
     notes: list[str]
     n_channels: dict[str, int] = field(default_factory=dict)
@@ -230,7 +230,7 @@ def against(predicted: Ranking, oracle: Oracle | None, counts: Mapping[str, int]
     true = rank(oracle.transfers)
     columns = zip(true.targets, true.ranks.T, strict=True)
     return {
-        "oracle": OracleUsed(oracle.name, oracle.backbone, oracle.kind, oracle.source),
+        "oracle": OracleUsed(oracle.name, oracle.backbone, oracle.basis, oracle.origin),
         "oracle_ranks": {
             t: {s: float(r) for s, r in zip(true.sources, ranks, strict=True) if np.isfinite(r)} for t, ranks in columns
         },

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from .errors import MissingData, UnusableData
 from .hub import first_line
-from .records import Source
+from .records import Origin
 from .store import readable
 
 TABLES = (".parquet", ".csv", ".tsv", ".jsonl")
@@ -20,7 +20,7 @@ class Rows(NamedTuple):
 
     columns: dict[str, list[Any]]
     names: dict[str, tuple[str, ...]]
-    source: Source
+    origin: Origin
     what: str  # for messages: the file, or the task and split
 
     def of(self, *columns: str, classes: Mapping[str, tuple[str, ...]] | None = None) -> list[list[Any]]:
@@ -40,7 +40,7 @@ class Rows(NamedTuple):
         """
         if missing := [c for c in columns if c not in self.columns]:
             raise UnusableData(
-                f"{self.source.id!r} lacks column {', '.join(missing)}; it has {', '.join(self.columns)}."
+                f"{self.origin.id!r} lacks column {', '.join(missing)}; it has {', '.join(self.columns)}."
             )
         for column, expected in (classes or {}).items():
             stated = self.names.get(column, expected)
@@ -80,7 +80,7 @@ def read_table(path: Path) -> Rows:
     stated = json.loads((table.schema.metadata or {}).get(b"huggingface", b"{}"))
     features = stated.get("info", {}).get("features", {})
     names = {k: tuple(f["names"]) for k, v in features.items() if "names" in (f := _element(v))}
-    return Rows(table.to_pydict(), names, Source(str(path)), repr(str(path)))
+    return Rows(table.to_pydict(), names, Origin(str(path)), repr(str(path)))
 
 
 def _separated(path: Path, mark: str) -> Any:
@@ -153,14 +153,14 @@ def _is_split(path: Path, split: str) -> bool:
     return path.stem == split or path.stem.startswith(f"{split}-")
 
 
-def joined(files: Sequence[Path], source: Source, what: str) -> Rows:
+def joined(files: Sequence[Path], origin: Origin, what: str) -> Rows:
     """Return the rows of all shards, one after the other; they must have the same columns."""
     first, *others = (read_table(p) for p in files)
     for part in others:
         if {*part.columns} != {*first.columns}:
             raise UnusableData(
-                f"{part.source.id!r} has the columns {', '.join(part.columns)}, but {first.source.id!r} has "
+                f"{part.origin.id!r} has the columns {', '.join(part.columns)}, but {first.origin.id!r} has "
                 f"{', '.join(first.columns)}: shards of one split have the same."
             )
     columns = {name: [v for part in (first, *others) for v in part.columns[name]] for name in first.columns}
-    return Rows(columns, first.names, source, what)
+    return Rows(columns, first.names, origin, what)

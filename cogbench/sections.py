@@ -67,7 +67,7 @@ def _scores(result: Result) -> Section | None:
     scored = Scored(result.estimator, result.oracle.name, s, result.baselines, False, {t: [] for t in s.per_target})
     rows, *_ = tables(scored).values()
     text = (
-        f"Against the oracle {result.oracle.name} ({result.oracle.kind}). Two TRS that differ by less than "
+        f"Against the oracle {result.oracle.name} ({result.oracle.basis}). Two TRS that differ by less than "
         f"{s.trs_resolution:.2f} are within chance.",
         *map(_sentence, s.notes),
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from .errors import MissingData, UnknownName, UnusableData
 from .kinds import KINDS
 from .metrics import METRICS
-from .records import Card, Dataset, Source, Split
+from .records import Card, Dataset, Origin, Split
 from .rows import read_table
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class TableTask:
         if held_out:
             keep = [i for i in range(len(rows["label"])) if (i % EVERY == EVERY - 1) == (split == "evaluation")]
             rows = {name: [column[i] for i in keep] for name, column in rows.items()}
-        source = Source(self.file)
+        origin = Origin(self.file)
         empty = next((i for i, label in enumerate(train["label"]) if label in (None, "")), None)
         if empty is not None:
             raise UnusableData(f"task {self.name!r}: row {empty} of {self.file!r} has no label.")
@@ -86,7 +86,7 @@ class TableTask:
             )
         tags = self.kind == "tagging"
         if not (tags or KINDS[self.kind].classes):
-            return Dataset(self.kind, rows, (), source)
+            return Dataset(self.kind, rows, (), origin)
         seen = {tag for row in train["label"] for tag in row} if tags else {*train["label"]}
         classes = sorted(seen, key=lambda label: (label != "O", str(label)))
         if not tags and len(classes) == 1:
@@ -96,7 +96,7 @@ class TableTask:
             )
         number = {label: i for i, label in enumerate(classes)}
         labels = [[number.get(t, -1) for t in v] if tags else number.get(v, -1) for v in rows["label"]]
-        return Dataset(self.kind, {**rows, "label": labels}, tuple(map(str, classes)), source)
+        return Dataset(self.kind, {**rows, "label": labels}, tuple(map(str, classes)), origin)
 
     def _columns(self, path: Path) -> dict[str, list]:
         if not path.is_file():

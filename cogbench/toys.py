@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .recordings import Recording, Responses
-from .records import Array, Card, Checkpoint, Dataset, Oracle, Recipe, Settings, Source, Split, TaskMatrix
+from .records import Array, Card, Checkpoint, Dataset, Oracle, Origin, Recipe, Settings, Split, TaskMatrix
 
 if TYPE_CHECKING:
     from .files import Files
@@ -51,8 +51,8 @@ class ToyTask:
         texts = every[: self.rows] if split == "train" else every[self.rows :]
         counts = [sum(w in t.split() for w in self.words) for t in texts]
         if self.kind == "regression":
-            return Dataset(self.kind, {"text": texts, "label": [float(c) for c in counts]}, (), Source("toy"))
-        return Dataset(self.kind, {"text": texts, "label": [int(c > 0) for c in counts]}, ("no", "yes"), Source("toy"))
+            return Dataset(self.kind, {"text": texts, "label": [float(c) for c in counts]}, (), Origin("toy"))
+        return Dataset(self.kind, {"text": texts, "label": [int(c > 0) for c in counts]}, ("no", "yes"), Origin("toy"))
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,9 @@ class ToyBackbone:
     name: str = "toy"
     rate: float = 0.05
 
-    def source(self, files: "Files") -> Source:
-        """Return the fixed source."""
-        return Source("toy", "1")
+    def origin(self, files: "Files") -> Origin:
+        """Return the fixed origin."""
+        return Origin("toy", "1")
 
     def settings(self, kind: str, n_examples: int) -> Settings:
         """Return settings whose number of steps is honoured."""
@@ -151,7 +151,7 @@ class ToySignal:
         channels = np.array([[t.split().count(w) for w in WORDS] for t in stimuli], float)
         rng = np.random.default_rng(3)
         subjects = {s: Responses(channels + rng.normal(0, 0.3, channels.shape), WORDS) for s in ("S1", "S2")}
-        return Recording(stimuli, subjects, "arbitrary (synthetic)", Source("toy"), synthetic=True)
+        return Recording(stimuli, subjects, "arbitrary (synthetic)", Origin("toy"), synthetic=True)
 
 
 def _bags(texts: Any) -> Array:

@@ -50,7 +50,7 @@ class Transfers:
             "cogbench": harness_version() or "",
             "torch": metadata.version("torch"),
             "backbone": json.loads(json.dumps(trained_as(self.backbone))),
-            "model": encode(self.backbone.source(workspace.files)),
+            "model": encode(self.backbone.origin(workspace.files)),
             "max_train": self.max_train,
             "settings": {c.recipe.task.name: encode(c.filled(workspace).settings) for c in alone},
             "data": {t.name: [workspace.dataset(t, s).sha256 for s in ("train", "evaluation")] for t in self.tasks},  # type: ignore[arg-type]
@@ -76,7 +76,7 @@ class Transfers:
                 transfers=TaskMatrix.square(names, values.mean(axis=0)),
                 per_example={p: np.array([f[p].per_example for f in found]) for p in found[0]},
                 metrics={t.name: t.metric for t in self.tasks},
-                kind="measured",
+                basis="measured",
                 provenance=self.provenance(workspace),
             ),
             self.seeds,

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 from repositories import TAGS, bert_files, conll_columns, parquet_bytes, semeval_columns, squad_columns
 
-from cogbench import Files, MissingData, Source, Suite, hookimpl, load, loading
+from cogbench import Files, MissingData, Origin, Suite, hookimpl, load, loading
 from cogbench.cli import cli
 from cogbench.fetching import brief, fetched, wanted
 from cogbench.report import in_words
@@ -24,8 +24,8 @@ class Taught(ToyBackbone):
     teacher: ToyBackbone = ToyBackbone("teacher")
     others: tuple[ToyBackbone, ...] = (ToyBackbone("second"),)
 
-    def source(self, files):
-        return Source("someone/taught", "1")
+    def origin(self, files):
+        return Origin("someone/taught", "1")
 
 
 @dataclass(frozen=True)
@@ -130,9 +130,9 @@ def test_each_model_of_a_backbone_has_a_row(tmp_path):
         teacher: object
         name: str = "pair"
 
-        def source(self, files):
-            self.teacher.source(files)
-            return self.student.source(files)
+        def origin(self, files):
+            self.teacher.origin(files)
+            return self.student.origin(files)
 
     first, second = fetched([("backbone", Pair(*opened))], Files(offline=True))
     assert [first["what"], second["what"]] == ["backbone pair"] * 2

@@ -43,7 +43,7 @@ def ask(name, question):
 
 def rows(task, split, config, hub_id="nyu-mll/glue", revision="bcdcba79d07bc864c1c254ccfcedcce55bcc9a8c", **files):
     found = Files(**files).dataset(task, hub_id, split, config=config, revision=revision)
-    return [found.columns, found.names, found.source.id, found.source.revision]
+    return [found.columns, found.names, found.origin.id, found.origin.revision]
 
 def model(hub_id, revision=None, **files):
     folder, source = Files(**files).model(hub_id, revision)
@@ -51,7 +51,7 @@ def model(hub_id, revision=None, **files):
 
 def task(name, split):
     dataset = load().find("task", name).load(split, Files())
-    return [dict(dataset.columns), dataset.labels, dataset.source.revision]
+    return [dict(dataset.columns), dataset.labels, dataset.origin.revision]
 
 def vectors(name):
     found = load().find("backbone", name).represent(None, ("the a b", "a c", "number 1 of cola"), Files())
@@ -251,7 +251,7 @@ def test_tables_in_the_hubs_layout(tmp_path, ending, name):
     _write(tmp_path / f"glue/rte/{name}.{ending}")
     found = Files(tmp_path, offline=True).dataset("rte", GLUE, "train", config="rte", revision=GLUE_COMMIT)
     assert found.columns == ROWS
-    assert (found.source.id, found.source.revision) == (GLUE, None)
+    assert (found.origin.id, found.origin.revision) == (GLUE, None)
     assert _rte(tmp_path).columns["text_pair"] == ROWS["sentence2"]
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from seqeval.metrics import f1_score
 
-from cogbench import KINDS, METRICS, Dataset, Source, UnusableData
+from cogbench import KINDS, METRICS, Dataset, Origin, UnusableData
 from cogbench.metrics import check_metric, score
 
 TAGS = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
@@ -21,20 +21,20 @@ def _qa(*rows):
     label = [r and {"text": [text for _, text in r], "answer_start": [start for start, _ in r]} for _, r in rows]
     label = [{"text": [], "answer_start": []} if row == [] else row for row in label]
     columns = {"text": ["who?"] * len(rows), "text_pair": [context for context, _ in rows], "label": label}
-    return Dataset("extractive-qa", columns, (), Source("here"))
+    return Dataset("extractive-qa", columns, (), Origin("here"))
 
 
 def _tagging(*tags):
-    return Dataset("tagging", {"tokens": [["w"] * len(t) for t in tags], "label": [*tags]}, TAGS, Source("here"))
+    return Dataset("tagging", {"tokens": [["w"] * len(t) for t in tags], "label": [*tags]}, TAGS, Origin("here"))
 
 
 def _relation(*labels, texts=None):
-    return Dataset("relation", {"text": texts or [MARKED] * len(labels), "label": [*labels]}, RELATIONS, Source("here"))
+    return Dataset("relation", {"text": texts or [MARKED] * len(labels), "label": [*labels]}, RELATIONS, Origin("here"))
 
 
 def _reranking(*relevant):
     columns = {"text": ["q"] * len(relevant), "passages": [["p"] * len(r) for r in relevant], "label": [*relevant]}
-    return Dataset("reranking", columns, (), Source("here"))
+    return Dataset("reranking", columns, (), Origin("here"))
 
 
 def _value(metric, answers, dataset):
@@ -54,15 +54,15 @@ def _value(metric, answers, dataset):
         (lambda: _tagging([0, 1], []), "row 1 has 0 words and 0 tags"),
         (lambda: _tagging([0, 5]), r"unseen label 5; expected 0 to 4 \(O, B-PER"),
         (
-            lambda: Dataset("tagging", {"tokens": [["a", ""]], "label": [[0, 0]]}, TAGS, Source("here")),
+            lambda: Dataset("tagging", {"tokens": [["a", ""]], "label": [[0, 0]]}, TAGS, Origin("here")),
             "word 1 of row 0 is empty",
         ),
         (
-            lambda: Dataset("tagging", {"tokens": [["a", "b"]], "label": [[0]]}, TAGS, Source("here")),
+            lambda: Dataset("tagging", {"tokens": [["a", "b"]], "label": [[0]]}, TAGS, Origin("here")),
             "row 0 has 2 words and 1 tags",
         ),
         (
-            lambda: Dataset("tagging", {"tokens": [["a"]], "label": [[0]]}, TAGS[::-1], Source("here")),
+            lambda: Dataset("tagging", {"tokens": [["a"]], "label": [[0]]}, TAGS[::-1], Origin("here")),
             "the first tag has to be 'O'",
         ),
         (lambda: _relation(0, texts=["no marks"]), "row 0 does not mark its two entities"),
@@ -72,7 +72,7 @@ def _value(metric, answers, dataset):
         (lambda: _reranking([0, 1], [0, -1]), "row 1 has the label -1; expected 0 or 1"),
         (lambda: _reranking([]), "row 0 has 0 passages and 0 labels"),
         (
-            lambda: Dataset("reranking", {"text": ["q"], "passages": [[None]], "label": [[1]]}, (), Source("here")),
+            lambda: Dataset("reranking", {"text": ["q"], "passages": [[None]], "label": [[1]]}, (), Origin("here")),
             "row 0 has a passage without text",
         ),
     ],

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from cogbench import KINDS, METRICS, Dataset, Source
+from cogbench import KINDS, METRICS, Dataset, Origin
 from cogbench.metrics import accuracy, f1, matthews, pearson, score, spearman
 
 RNG = np.random.default_rng(0)
@@ -16,7 +16,7 @@ NUMBERS = RNG.normal(size=(2, 5, 30)).round(1)  # rounded, so that there are tie
 
 
 def _dataset(labels, names=("no", "yes"), kind="classification"):
-    return Dataset(kind, {"text": ["x"] * len(labels), "label": list(labels)}, names, Source("here"))
+    return Dataset(kind, {"text": ["x"] * len(labels), "label": list(labels)}, names, Origin("here"))
 
 
 def _numbers(labels):

@@ -59,14 +59,14 @@ def ask(name, question):
 
 def read(task, **files):
     both = [task.load(split, Files(**files)) for split in ("train", "evaluation")]
-    return {"rows": [len(d) for d in both], "sha256": [d.sha256 for d in both], "source": vars(both[0].source)}
+    return {"rows": [len(d) for d in both], "sha256": [d.sha256 for d in both], "origin": vars(both[0].origin)}
 
 def column(task, name, split="train"):
     return list(tasks[task].load(split, Files()).columns[name])
 
 def hub(hub_id, split="train", **more):
     found = Files().dataset("own", hub_id, split, **more)
-    return [list(found.columns), found.source.revision]
+    return [list(found.columns), found.origin.revision]
 
 def read_all(**files):
     for task in tasks.values():
@@ -163,7 +163,7 @@ def test_the_files_of_the_real_layout_are_read_as_they_are(world):
 
 
 def test_sources_name_the_commit_be_it_pinned_or_looked_up(world):
-    source = {name: world["online"][f"read {name}"]["source"] for name in ("squad-v2", "ms-marco", "semeval-2010-8")}
+    source = {name: world["online"][f"read {name}"]["origin"] for name in ("squad-v2", "ms-marco", "semeval-2010-8")}
     assert [s["revision"] for s in source.values()] == [SQUAD_COMMIT, MARCO_COMMIT, SEMEVAL_COMMIT]
     assert source["semeval-2010-8"]["id"] == SEMEVAL
 
@@ -175,7 +175,7 @@ def test_a_branch_is_looked_up_once_and_a_commit_never(world):
 
 def test_a_branch_that_has_moved_is_read_anew_and_nothing_else_is_asked_for(world):
     before, after = (world[when]["read semeval-2010-8"] for when in ("online", "moved"))
-    assert after["source"]["revision"] == LATER and after["sha256"] != before["sha256"]
+    assert after["origin"]["revision"] == LATER and after["sha256"] != before["sha256"]
     assert {name: answer for name, answer in world["moved"].items() if "semeval" not in name} == {
         name: answer for name, answer in world["online"].items() if name in world["moved"] and "semeval" not in name
     }

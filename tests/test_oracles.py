@@ -24,7 +24,7 @@ MEASURE = "oracle measure --suite toy --backbone toy --jobs 0 --offline".split()
 def oracle(seeds=(0, 1), data="x", error=0.1):
     rng = np.random.default_rng(list(seeds))
     values = rng.normal(5, 1, size=(len(seeds), 4, 4))
-    start = Oracle("o", "b", "s", TaskMatrix.square(NAMES, values[0]), kind="measured", provenance={"data": data})
+    start = Oracle("o", "b", "s", TaskMatrix.square(NAMES, values[0]), basis="measured", provenance={"data": data})
     return of_seeds(start, seeds, values, np.full((len(seeds), 4, 4), error))
 
 
@@ -107,7 +107,7 @@ def test_measuring_again_with_other_seeds_merges_and_the_name_is_found(invoke, t
     second = invoke(*MEASURE, "--seeds", "1")
     assert "seeds 0, 1:" in second.stdout
     found = find_oracle(load(toy_plugin), "toy-toy")
-    assert found.seeds == (0, 1) and found.by_seed.shape == (2, 4, 4) and found.kind == "measured"
+    assert found.seeds == (0, 1) and found.by_seed.shape == (2, 4, 4) and found.basis == "measured"
     scored = invoke("score", tmp_path / "guess.csv", "--oracle", "toy-toy")
     assert "no file" in scored.stderr  # the oracle was found, the guess is not there
     (result,) = run("dse", "toy", suite="toy", oracle="toy-toy", jobs=0, parts=load(toy_plugin))

@@ -202,7 +202,7 @@ def test_seed_floor_is_the_correlation_of_rdms_between_seeds(ask, tmp_path):
 def test_a_measured_oracle_comes_from_the_same_cells(ask):
     (found,) = ask(oracle="measured")
     # four trainings, twelve transfers, four encodings, one matrix
-    assert cells(found) == (21, 0) and found.oracle.kind == "measured"
+    assert cells(found) == (21, 0) and found.oracle.basis == "measured"
     assert 1 <= found.scores.trs <= 3
     assert cells(ask(oracle="measured", oracle_backbone=replace(ToyBackbone(), name="other"))[0]) == (16, 5)
 
@@ -221,7 +221,7 @@ def test_a_baseline_looks_at_no_data_and_no_model(ask, monkeypatch):
         raise AssertionError("looked")
 
     monkeypatch.setattr(toys.ToyTask, "load", boom)
-    monkeypatch.setattr(ToyBackbone, "source", boom)
+    monkeypatch.setattr(ToyBackbone, "origin", boom)
     found = {r.estimator: r for r in ask([Popularity(), Size(), Random()], jobs=2)}  # not in workers either
     assert found["popularity"].scores.trs == found["popularity"].baselines["popularity"]
     assert found["size"].scores.trs == found["size"].baselines["size"]

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from cogbench import (
     Dataset,
     Oracle,
+    Origin,
     Recipe,
     Recording,
     Responses,
     Settings,
-    Source,
     TaskMatrix,
     UnusableData,
 )
@@ -26,7 +26,7 @@ from cogbench.toys import TASKS
 
 def _dataset(kind="classification", labels=("no", "yes"), source="here", **columns):
     held = {"text": ["a", "b", "c"], "label": [0, 1, 1], **columns}
-    return Dataset(kind, {k: v for k, v in held.items() if v is not None}, labels, Source(source))
+    return Dataset(kind, {k: v for k, v in held.items() if v is not None}, labels, Origin(source))
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_take_keeps_the_order_asked_for():
 
 def test_a_hash_is_of_the_content_alone():
     same = _dataset(source="elsewhere")
-    turned = Dataset("classification", {"label": (0, 1, 1), "text": ("a", "b", "c")}, ("no", "yes"), Source("x", "1"))
+    turned = Dataset("classification", {"label": (0, 1, 1), "text": ("a", "b", "c")}, ("no", "yes"), Origin("x", "1"))
     assert _dataset().sha256 == same.sha256 == turned.sha256
     others = [
         _dataset(text=["a", "b", "d"]),
@@ -136,11 +136,15 @@ def test_steps_are_whole_epochs_and_enough(settings, n, steps):
     assert settings.steps(n) == steps
 
 
-def test_a_recipe_trains_its_last_task():
-    assert Recipe(TASKS[:2]).task is TASKS[1]
-    assert hash(Recipe(TASKS[:2], start=Recipe(TASKS[:1]))) == hash(Recipe(TASKS[:2], start=Recipe(TASKS[:1])))
-    with pytest.raises(UnusableData, match="a recipe needs at least one task"):
-        Recipe(())
+def test_a_recipe_trains_one_task_in_a_known_way():
+    assert Recipe(TASKS[1:2]).task is TASKS[1]
+    assert hash(Recipe(TASKS[1:2], start=Recipe(TASKS[:1]))) == hash(Recipe(TASKS[1:2], start=Recipe(TASKS[:1])))
+    for tasks, message in ((TASKS[:2], r"a recipe trains one task, not 2 \(toy-a, toy-b\)"), ((), "not 0")):
+        with pytest.raises(UnusableData, match=message):
+            Recipe(tasks)
+    for axis in ("tuning", "sharing"):
+        with pytest.raises(UnusableData, match=f"cannot have {axis} 'lora'; known: "):
+            Recipe(TASKS[:1], **{axis: "lora"})
 
 
 def test_responses_know_which_stimuli_are_present():
@@ -158,7 +162,7 @@ def test_responses_have_a_column_for_each_channel(values):
 
 
 def _recording(sentences=("a", "b"), values=((1.0,), (2.0,)), source="here", subject="S1", **more):
-    return Recording(sentences, {subject: Responses(np.array(values), ("x",))}, "ms", Source(source), **more)
+    return Recording(sentences, {subject: Responses(np.array(values), ("x",))}, "ms", Origin(source), **more)
 
 
 def test_a_recording_has_each_sentence_once_and_a_row_for_it():
@@ -242,11 +246,11 @@ def test_a_part_of_an_oracle_keeps_what_belongs_together():
 
 def test_the_size_of_a_data_set_is_its_rows_and_their_length():
     pairs = {"text": ["abcd", "abcdefgh"], "text_pair": ["abcd" * 3, "abcd" * 4], "label": [0, 1]}
-    assert Dataset("classification", pairs, ("no", "yes"), Source("x")).size == (2, (4 + 12 + 8 + 16) / 2 / 4)
+    assert Dataset("classification", pairs, ("no", "yes"), Origin("x")).size == (2, (4 + 12 + 8 + 16) / 2 / 4)
     words = {"tokens": [["abc", "abc"]], "label": [[0, 0]]}
-    assert Dataset("tagging", words, ("O",), Source("x")).size == (1, 2)
+    assert Dataset("tagging", words, ("O",), Origin("x")).size == (1, 2)
     query = {"text": ["abcd"], "passages": [["abcd" * 2, "abcd" * 4]], "label": [[0, 1]]}
-    assert Dataset("reranking", query, (), Source("x")).size == (2, (1 + 2 + 1 + 4) / 2)
+    assert Dataset("reranking", query, (), Origin("x")).size == (2, (1 + 2 + 1 + 4) / 2)
 
 
 @pytest.mark.parametrize("shape", [(3, 5), (7, 900_000), (4, 0)])
@@ -257,7 +261,7 @@ def test_large_responses_are_hashed_and_checked_in_parts(tmp_path, shape):
     channels = tuple(map(str, range(shape[1])))
     sentences = tuple(map(str, range(shape[0])))
     mapped = np.load(tmp_path / "values.npy", mmap_mode="r")
-    recording = Recording(sentences, {"S": Responses(mapped, channels)}, "mV", Source("made up"))
+    recording = Recording(sentences, {"S": Responses(mapped, channels)}, "mV", Origin("made up"))
     digest = hashlib.sha256(json.dumps(sentences).encode())
     digest.update(json.dumps(["S", channels]).encode())
     digest.update(np.asarray(values, np.float64).tobytes())

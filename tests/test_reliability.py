@@ -8,7 +8,7 @@ from cogbench_signals.mini import INFORMATIVE, NOISE_CEILING, MiniSignal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cogbench import Files, Recording, Responses, Source, UnusableData, noise_ceiling, spearman_brown
+from cogbench import Files, Origin, Recording, Responses, UnusableData, noise_ceiling, spearman_brown
 from cogbench.listing import described
 from cogbench.loading import load
 
@@ -17,7 +17,7 @@ CHANNELS = ("a", "b", "c")
 
 def recording(**subjects):
     n = len(next(iter(subjects.values())).values)
-    return Recording(tuple(f"Sentence {i}." for i in range(n)), subjects, "arbitrary", Source("made up"))
+    return Recording(tuple(f"Sentence {i}." for i in range(n)), subjects, "arbitrary", Origin("made up"))
 
 
 def people(n_subjects=4, n=2000, shared=(0.8, 0.3, 0.0), seed=0):

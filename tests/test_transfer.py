@@ -65,12 +65,12 @@ def test_what_is_written_is_read_again(tmp_path):
         np.array([0.1, np.nan]),
         np.array([[0.01, 0.02], [0.03, 0.04]]),
         metrics={"z": "mcc"},
-        kind="measured",
-        source="here",
+        basis="measured",
+        origin="here",
     )
     write_oracle(oracle, tmp_path / "o.json")
     again = read_oracle(tmp_path / "o.json")
-    for name in ("name", "backbone", "suite", "metrics", "kind", "source"):
+    for name in ("name", "backbone", "suite", "metrics", "basis", "origin"):
         assert getattr(again, name) == getattr(oracle, name)
     assert np.array_equal(again.transfers.values, oracle.transfers.values, equal_nan=True)
     assert np.array_equal(again.no_transfer, oracle.no_transfer, equal_nan=True)
@@ -97,5 +97,5 @@ def test_a_measured_oracle_holds_the_scores_of_its_trainings(tmp_path):
 def test_published_oracles_carry_their_source():
     for name in ("cogtaskonomy-bert", "cogtaskonomy-tinybert"):
         oracle = load().find("oracle", name)
-        assert "Luo, Xu & Xiong (2022)" in oracle.source and oracle.kind == "published"
+        assert "Luo, Xu & Xiong (2022)" in oracle.origin and oracle.basis == "published"
         assert np.isfinite(oracle.transfers.values).sum() == 132 and len(oracle.no_transfer) == 12

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cogbench import Array, Backbone, Checkpoint, Dataset, Files, Recipe, Settings, Source, UnusableData, hookimpl
+from cogbench import Array, Backbone, Checkpoint, Dataset, Files, Origin, Recipe, Settings, UnusableData, hookimpl
 
 from . import huggingface
 from .augment import augmented, refuse
@@ -70,10 +70,10 @@ class Distilled:
         for kind in self.augment_kinds:
             refuse(kind)
 
-    def source(self, files: Files) -> Source:
+    def origin(self, files: Files) -> Origin:
         """Return the student's id and commit; MissingData if the teacher is not there either."""
-        self.teacher.source(files)
-        return self.student.source(files)
+        self.teacher.origin(files)
+        return self.student.origin(files)
 
     def settings(self, kind: str, n_examples: int) -> Settings:
         """Return how the student is trained; the number of epochs is each phase's own."""

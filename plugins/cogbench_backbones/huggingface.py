@@ -16,9 +16,9 @@ from cogbench import (
     Dataset,
     Files,
     MissingData,
+    Origin,
     Recipe,
     Settings,
-    Source,
     UnusableData,
     hookimpl,
 )
@@ -102,7 +102,7 @@ class HuggingFace:
         folder = Path(address).resolve()
         return HuggingFace(folder.name, str(folder))
 
-    def source(self, files: Files) -> Source:
+    def origin(self, files: Files) -> Origin:
         """Return the model's id and its commit, or the hash of its local weights.
 
         Raises
@@ -110,13 +110,13 @@ class HuggingFace:
         MissingData, UnusableData
             If the model is nowhere, or has not as many layers or positions as the options ask for.
         """
-        folder, source = self.folder(files)
+        folder, origin = self.folder(files)
         config = json.loads((folder / "config.json").read_text())
         for option, key in {"layers": "num_hidden_layers", "max_length": "max_position_embeddings"}.items():
             asked, there = getattr(self, option), config.get(key)
             if asked is not None and not 0 < asked <= (there or asked):
                 raise UnusableData(f"backbone {self.name!r}: {option}={asked}, but the model's {key} are {there}.")
-        return source
+        return origin
 
     def settings(self, kind: str, n_examples: int) -> Settings:
         """Return the paper's Table 4 for full data, settings that teach for few examples or a small model."""
@@ -219,8 +219,8 @@ class HuggingFace:
         answered = each * len(evaluation) / settings.batch_size / 3  # without the way back
         return (settings.steps(round(each * len(train))) + answered) * pace, size
 
-    def folder(self, files: Files) -> tuple[Path, Source]:
-        """Return where the model's files are, and its source."""
+    def folder(self, files: Files) -> tuple[Path, Origin]:
+        """Return where the model's files are, and its origin."""
         if not self.address:
             raise MissingData(f"backbone {self.name!r} stands for any hub id or folder: name one with --backbone.")
         return files.model(self.address, self.revision, package=self.package)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cogbench import Array, Files, Recording, Responses, Source, hookimpl
+from cogbench import Array, Files, Origin, Recording, Responses, hookimpl
 
 # The share of channels that carry anything, and the squared correlation of the best possible prediction with such a
 # channel: the rest of its variance is noise.
@@ -175,7 +175,7 @@ class MiniSignal:
             sentences,
             subjects,
             unit="arbitrary (synthetic)",
-            source=Source("cogbench synthetic mini", f"seed {self.seed}"),
+            origin=Origin("cogbench synthetic mini", f"seed {self.seed}"),
             notes=(
                 f"Synthetic: no brain was recorded. {INFORMATIVE:.0%} of the channels read out known properties of "
                 f"the sentences ({', '.join(LATENTS)}), with a noise ceiling of {NOISE_CEILING} (r squared); "

@@ -23,9 +23,9 @@ from cogbench import (
     CogbenchError,
     Files,
     MissingData,
+    Origin,
     Recording,
     Responses,
-    Source,
     UnknownName,
     UnusableData,
     hookimpl,
@@ -108,7 +108,7 @@ class Pereira:
             next(iter(held.values())).sentences,
             subjects,
             "z-scores of each voxel over the sentences" if self.zscore else "response estimates, as in the files",
-            Source(f"{files.data_dir}/{self.name}", f"sha256:{revision}"),
+            Origin(f"{files.data_dir}/{self.name}", f"sha256:{revision}"),
             (*(f"{s}: {h.note}" for s, h in held.items()), *left_out),
         )
 

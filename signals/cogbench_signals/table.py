@@ -22,7 +22,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from cogbench import Array, Files, MissingData, Recording, Responses, Source, UnknownName, hookimpl
+from cogbench import Array, Files, MissingData, Origin, Recording, Responses, UnknownName, hookimpl
 
 from .columns import TEXTS, Column, Table, bad, listed, read_columns, read_npz
 
@@ -95,7 +95,7 @@ def read_recording(
         digest.update(file.read_bytes())
     unit = _unit(side.unit, list(dict.fromkeys(column for column, _ in picks.values())))
     notes = (*side.notes, *left_out, *treated, *dropped, *absent)
-    return Recording(means.sentences, subjects, unit, Source(str(path), f"sha256:{digest.hexdigest()}"), notes)
+    return Recording(means.sentences, subjects, unit, Origin(str(path), f"sha256:{digest.hexdigest()}"), notes)
 
 
 class Sidecar(NamedTuple):

@@ -30,7 +30,7 @@ class Conll:
         hub_split = "validation" if split == "evaluation" else "train"
         rows = files.dataset(self.name, HUB_ID, hub_split, revision=REVISION)
         tokens, tags = rows.of("tokens", "ner_tags", classes={"ner_tags": TAGS})
-        return Dataset(self.kind, {"tokens": tokens, "label": tags}, TAGS, rows.source)
+        return Dataset(self.kind, {"tokens": tokens, "label": tags}, TAGS, rows.origin)
 
 
 @hookimpl

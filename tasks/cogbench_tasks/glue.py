@@ -30,7 +30,7 @@ class Glue:
         rows = files.dataset(self.name, HUB_ID, hub_split, config=self.config, revision=REVISION)
         *texts, label = rows.of(*self.columns, classes={"label": self.labels} if self.labels else None)
         columns = dict(zip(("text", "text_pair"), texts, strict=False))
-        return Dataset(self.kind, {**columns, "label": label}, self.labels, rows.source)
+        return Dataset(self.kind, {**columns, "label": label}, self.labels, rows.origin)
 
 
 PAIR = ("sentence1", "sentence2", "label")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from cogbench import Card, Dataset, Files, Oracle, Source, Suite, hookimpl, read_oracle
+from cogbench import Card, Dataset, Files, Oracle, Origin, Suite, hookimpl, read_oracle
 
 from . import mini_forms as forms
 from .mini_words import PLANTED, Lexicon, shuffled
@@ -166,7 +166,7 @@ class MiniTask:
             found.setdefault(tuple(value for column, value in row.items() if column != "label"), row)
         rows = list(found.values())[self.evaluation_rows if split == "train" else 0 :]
         columns = {column: [row[column] for row in rows] for column in rows[0]}
-        return Dataset(self.kind, columns, form.labels, Source(f"cogbench synthetic {self.name}", f"seed {self.seed}"))
+        return Dataset(self.kind, columns, form.labels, Origin(f"cogbench synthetic {self.name}", f"seed {self.seed}"))
 
 
 def _task(name: str, form: Form, *, shuffled: bool) -> MiniTask:

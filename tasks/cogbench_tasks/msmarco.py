@@ -48,7 +48,7 @@ class MsMarco:
             "passages": [passages[i]["passage_text"] for i in kept],
             "label": [passages[i]["is_selected"] for i in kept],
         }
-        return Dataset(self.kind, columns, (), rows.source)
+        return Dataset(self.kind, columns, (), rows.origin)
 
 
 @hookimpl

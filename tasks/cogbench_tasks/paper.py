@@ -50,7 +50,7 @@ def _published(backbone: str, table: int) -> Oracle:
         backbone=backbone,
         suite="cogtaskonomy",
         metrics={t: METRICS.get(t, "accuracy") for t in TASKS},
-        source=f"Luo, Xu & Xiong (2022), CogTaskonomy, ACL, Table {table}",
+        origin=f"Luo, Xu & Xiong (2022), CogTaskonomy, ACL, Table {table}",
         licence="figures from a publication",
         note="in percent, as printed; the diagonal is the target without a source",
     )

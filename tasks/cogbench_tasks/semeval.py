@@ -43,7 +43,7 @@ class SemEval:
         hub_split = "test" if split == "evaluation" else "train"
         rows = files.dataset(self.name, HUB_ID, hub_split, revision=REVISION)
         texts, relations = rows.of("sentence", "relation", classes={"relation": RELATIONS})
-        return Dataset(self.kind, {"text": texts, "label": relations}, RELATIONS, rows.source)
+        return Dataset(self.kind, {"text": texts, "label": relations}, RELATIONS, rows.origin)
 
 
 @hookimpl

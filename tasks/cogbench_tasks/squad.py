@@ -30,7 +30,7 @@ class Squad:
         hub_split = "validation" if split == "evaluation" else "train"
         rows = files.dataset(self.name, HUB_ID, hub_split, config="squad_v2", revision=REVISION)
         questions, contexts, answers = rows.of("question", "context", "answers")
-        return Dataset(self.kind, {"text": questions, "text_pair": contexts, "label": answers}, (), rows.source)
+        return Dataset(self.kind, {"text": questions, "text_pair": contexts, "label": answers}, (), rows.origin)
 
 
 @hookimpl

@@ -53,7 +53,7 @@ def _oracle(setting: str, sources: tuple[str, ...], targets: tuple[str, ...], pr
         standard_error=by_seed.std(axis=0, ddof=1) / np.sqrt(len(by_seed)),
         by_seed=by_seed,
         metrics={t: "pearson" if t == "sts-b" else "accuracy" for t in targets},
-        source="Kim, Asai, Ilharco & Hajishirzi (2023), TaskWeb, EMNLP; "
+        origin="Kim, Asai, Ilharco & Hajishirzi (2023), TaskWeb, EMNLP; "
         f"github.com/danieljkim0118/TaskWeb at {COMMIT[:7]}",
         licence="figures from a publication",
         note="in percent, a mean of eight training seeds" + _failures(int(failed.sum())) + "; scores without a "

@@ -17,7 +17,7 @@ from scipy.special import expit, log_softmax, softmax
 from transformers import AutoModel, BertConfig, BertForMaskedLM, BertModel, BertTokenizer, DistilBertConfig
 from transformers import DistilBertModel as DistilBert
 
-from cogbench import Dataset, Files, Recipe, Settings, Source, Store, UnusableData, check_backbone, load
+from cogbench import Dataset, Files, Origin, Recipe, Settings, Store, UnusableData, check_backbone, load
 from cogbench.cells import Training, Workspace
 from cogbench.setting import varied
 from cogbench.toys import NOUNS, TASKS, WORDS
@@ -70,7 +70,7 @@ class Given:
 
 
 def dataset(kind, labels=(), **columns):
-    return Dataset(kind, columns, labels, Source("here"))
+    return Dataset(kind, columns, labels, Origin("here"))
 
 
 def of_kind(kind):

@@ -6,7 +6,7 @@ from cogbench_backbones.heads import HEADS, IGNORED, batch, by_length, encoded
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cogbench import KINDS, Dataset, Files, Source, load
+from cogbench import KINDS, Dataset, Files, Origin, load
 from cogbench.metrics import score
 
 TAGS = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
@@ -19,7 +19,7 @@ def tokenizer():
 
 
 def _dataset(kind, labels=(), **columns):
-    return Dataset(kind, columns, labels, Source("here"))
+    return Dataset(kind, columns, labels, Origin("here"))
 
 
 def _qa(context, answer=None, question="who ran?"):

@@ -95,7 +95,7 @@ def test_table_4_holds_for_each_task_of_the_paper_at_its_full_size():
 @pytest.mark.parametrize("option, value", [("layers", 20), ("layers", 0), ("max_length", 1000), ("max_length", 0)])
 def test_more_than_the_model_has_is_refused_before_any_work(option, value):
     with pytest.raises(UnusableData, match=f"backbone 'minilm-2l': {option}={value}, but the model's"):
-        replace(MINI, **{option: value}).source(Files(offline=True))
+        replace(MINI, **{option: value}).origin(Files(offline=True))
 
 
 def test_a_row_is_never_longer_than_the_model(tmp_path):
@@ -190,10 +190,10 @@ def test_a_folder_opens_as_a_backbone(tmp_path):
     MINI.model(None, Files(offline=True)).save_pretrained(tmp_path / "own")
     MINI.tokenizer(Files(offline=True)).save_pretrained(tmp_path / "own")
     own = load().find("backbone", str(tmp_path / "own"))
-    assert own.name == "own" and own.source(Files(offline=True)).revision.startswith("sha256:")
+    assert own.name == "own" and own.origin(Files(offline=True)).revision.startswith("sha256:")
     assert own.represent(None, ("a cat",), Files(offline=True)).shape == (1, 384)
     with pytest.raises(MissingData, match="--offline"):
-        load().find("backbone", "some/where").source(Files(offline=True))
+        load().find("backbone", "some/where").origin(Files(offline=True))
 
 
 def test_the_cost_of_a_training_is_told_from_a_second_of_it():

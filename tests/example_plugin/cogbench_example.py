@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from cogbench import Card, Dataset, Source, Suite, TaskMatrix, hookimpl
+from cogbench import Card, Dataset, Origin, Suite, TaskMatrix, hookimpl
 
 if TYPE_CHECKING:
     from cogbench import Estimator, Evidence, Files, Task
@@ -63,7 +63,7 @@ class WordTask:
             found[" ".join(words)] = int(answer[self.asks])
         rows = list(found.items())[:64] if split == "train" else list(found.items())[64:]
         columns = {"text": [text for text, _ in rows], "label": [label for _, label in rows]}
-        return Dataset(self.kind, columns, ("no", "yes"), Source(self.name, "1"))
+        return Dataset(self.kind, columns, ("no", "yes"), Origin(self.name, "1"))
 
 
 TASKS = (WordTask("example-length"), WordTask("example-order", "order"), WordTask("example-repeat", "repeat"))

@@ -89,7 +89,7 @@ def test_a_misalignment_shows_as_no_agreement_between_subjects(folder, monkeypat
 def test_the_same_in_the_other_family_and_uncompressed(folder, tmp_path):
     made.subject(tmp_path / "other/pereira", "P01", "examples", seed=1, compressed=False)
     one, other = (ONE.read(Files(f)) for f in (folder, tmp_path / "other"))
-    assert one.sha256 == other.sha256 and one.source.revision != other.source.revision
+    assert one.sha256 == other.sha256 and one.origin.revision != other.origin.revision
 
 
 def test_the_family_with_more_atlases_goes_before(folder):
@@ -190,7 +190,7 @@ def test_values_are_kept_as_float32_and_memory_mapped(folder, tmp_path):
     assert ONE.read(Files(folder)).sha256 == first.sha256
     assert {p.name: p.stat().st_mtime_ns for p in kept.iterdir()} == written
     made.write(folder / "pereira/P01", "P01", 243, places=made.coordinates(12, 1))
-    assert ONE.read(Files(folder)).source.revision != first.source.revision
+    assert ONE.read(Files(folder)).origin.revision != first.origin.revision
     assert len(list((tmp_path / "home/signals/pereira").glob("P01-*"))) == 2
 
 

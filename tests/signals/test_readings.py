@@ -66,7 +66,7 @@ def test_all_splits_are_read_in_their_order(tmp_path):
     np.testing.assert_allclose(held.values[:, 0], [1, 2.5, 4, 5])
     revision = recording.source.revision
     gaze(tmp_path, "test", [("Rain fell.", 6.0)])
-    assert ReadingSignal("zuco-gaze").read(Files(tmp_path)).source.revision != revision
+    assert ReadingSignal("zuco-gaze").read(Files(tmp_path)).origin.revision != revision
 
 
 def test_what_is_read_is_told_to_who_fetches(tmp_path):

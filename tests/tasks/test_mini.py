@@ -78,7 +78,7 @@ def test_rows_are_distinct_disjoint_and_balanced(task):
     train, evaluation = load(task, "train"), load(task, "evaluation")
     assert (len(train), len(evaluation)) == (task.train_rows, task.evaluation_rows)
     assert task.kind in KINDS and task.metric in METRICS and train.kind == task.kind
-    assert "ynthetic" in task.card.description and "synthetic" in train.source.id
+    assert "ynthetic" in task.card.description and "synthetic" in train.origin.id
     assert len({*rows(task), *rows(task, "train")}) == len(train) + len(evaluation)
     for data in (train, evaluation):
         counts = Counter(data.columns["label"])

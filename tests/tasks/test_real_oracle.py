@@ -16,7 +16,7 @@ RESULTS = Path(__file__).parents[2] / "docs" / "results"
 def test_it_is_the_usual_one_of_its_backbone_and_says_what_it_was_measured_with():
     parts = load()
     oracle, suite = parts.find("oracle", OWN), parts.find("suite", "cogtaskonomy")
-    assert dict(suite.oracles)["minilm"] == OWN and oracle.kind == "measured"
+    assert dict(suite.oracles)["minilm"] == OWN and oracle.basis == "measured"
     assert oracle.transfers.sources == oracle.transfers.targets == suite.tasks
     assert np.isfinite(oracle.transfers.values).sum() == 132 and np.isfinite(oracle.no_transfer).all()
     made = oracle.provenance

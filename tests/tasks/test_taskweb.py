@@ -95,7 +95,7 @@ def test_each_setting_is_an_oracle_of_eight_seeds(setting):
     assert_allclose(oracle.transfers.values, oracle.by_seed.mean(axis=0), atol=1e-7)
     assert_allclose(oracle.standard_error, oracle.by_seed.std(axis=0, ddof=1) / 8**0.5)
     assert Counter(oracle.metrics.values()) == {"accuracy": 20, "pearson": 1} and oracle.metrics["sts-b"] == "pearson"
-    assert oracle.kind == "published" and "EMNLP" in oracle.source and taskweb.COMMIT[:7] in oracle.source
+    assert oracle.basis == "published" and "EMNLP" in oracle.origin and taskweb.COMMIT[:7] in oracle.origin
     assert oracle.licence and oracle.backbone and oracle.no_transfer is None
 
 

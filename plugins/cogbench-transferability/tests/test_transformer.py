@@ -28,7 +28,7 @@ def ask(tmp_path_factory):
     parts, store = load(), Store(tmp_path_factory.mktemp("store"))
     backbone = replace(parts.backbones["minilm-2l"], epochs=1, min_steps=2)
     try:
-        backbone.source(Files(offline=True))
+        backbone.origin(Files(offline=True))
     except MissingData as error:
         pytest.skip(str(error))
 
