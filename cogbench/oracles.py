@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 SEEDS = "seeds"  # the array that says whose the rows of the per-example scores are
 FILES = (".csv", ".tsv", ".json")  # what names of such endings are taken for
 NO_TRANSFER = "no-transfer"  # the row of a table that holds the targets trained without a source
+SCHEMA_VERSION = 2  # of an oracle's json
+FORMER = {"kind": "basis", "source": "origin"}  # what fields were called in version 1, that of cogbench 0.1.0
 # What is alike in the provenance of oracles whose seeds may be merged.
 ALIKE = ("cogbench", "backbone", "model", "max_train", "settings", "data")
 
@@ -279,8 +281,10 @@ def plain(oracle: Oracle) -> dict[str, Any]:
     def rounded(values: Any) -> Any:
         return None if values is None else [[_number(v) for v in row] for row in np.atleast_2d(values)]
 
+    texts = ("name", "backbone", "suite", "basis", "tuning", "sharing", "origin", "licence", "note")
     return {
-        **{f: getattr(oracle, f) for f in ("name", "backbone", "suite", "basis", "origin", "licence", "note")},
+        "schema_version": SCHEMA_VERSION,
+        **{field: getattr(oracle, field) for field in texts},
         "metrics": dict(oracle.metrics),
         "sources": oracle.transfers.sources,
         "targets": oracle.transfers.targets,
@@ -358,6 +362,13 @@ def _from_json(path: Path) -> Oracle:
     readable(path)
     try:
         held = json.loads(path.read_text())
+        version = held.pop("schema_version", 1)
+        if version > SCHEMA_VERSION:
+            raise UnusableData(
+                f"{str(path)!r} has schema version {version}; this cogbench reads up to {SCHEMA_VERSION}: upgrade it."
+            )
+        if version == 1:
+            held = {FORMER.get(name, name): value for name, value in held.items()}
         matrix = TaskMatrix(
             tuple(held.pop("sources")), tuple(held.pop("targets")), np.array(held.pop("transfers"), np.float64)
         )
