@@ -16,10 +16,10 @@ from cogbench_backbones.distill import register_backbones
 from cogbench_backbones.heads import encoded
 from cogbench_backbones.training import fit
 
-from cogbench import Checkpoint, Files, Recipe, Store, load
+from cogbench import Checkpoint, Files, Recipe, Store, load_parts
 from cogbench.cells import Training, Workspace
 from cogbench.files import home
-from cogbench.metrics import score
+from cogbench.metrics import score_outputs
 from cogbench.setting import varied
 
 
@@ -36,7 +36,7 @@ def main() -> None:
     (backbone,) = varied({b.name: b for b in register_backbones()}[args.backbone], args.set)
     workspace = Workspace(Files(args.data_dir, offline=True), Store(home()))
     for name in args.tasks:
-        task = load().find("task", name)
+        task = load_parts().find("task", name)
         if task.kind == "extractive-qa":
             raise SystemExit(f"{name}: agreement on places in a text is not measured here.")
         lines = [measured(backbone, Recipe((task,), seed=s, max_train=args.max_train), workspace) for s in args.seeds]
@@ -59,7 +59,7 @@ def measured(backbone, recipe, workspace):
     assert phased.steps == student.steps
     train, evaluation = (workspace.dataset(recipe.task, split) for split in ("train", "evaluation"))
     return student.steps, [
-        (score(recipe.task.metric, c.outputs, evaluation, train).value, agreement(c.outputs, teacher.outputs))
+        (score_outputs(recipe.task.metric, c.outputs, evaluation, train).value, agreement(c.outputs, teacher.outputs))
         for c in (teacher, student, control, phased)
     ]
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from time import process_time
 
 import cogbench
-from cogbench import CogbenchError, Files, Recipe, Store, engine, load
+from cogbench import CogbenchError, Files, Recipe, Store, engine, load_parts
 from cogbench.cells import Training, Workspace
 from cogbench.files import home
 
@@ -34,7 +34,7 @@ class Passes:
 def main() -> None:
     """Train what is missing, run each estimator and print a table."""
     args = arguments()
-    parts = load()
+    parts = load_parts()
     suite = parts.find("suite", args.suite)
     names = args.tasks or list(suite.tasks)
     files = Files(args.data_dir, tuple(pair.split("=", 1) for pair in args.task_data), offline=True)
@@ -76,7 +76,7 @@ def arguments() -> argparse.Namespace:
 
 def affordable() -> list[str]:
     """Return all estimators but those that look at transfers, which cost a training for each pair."""
-    return [e.name for e in load().estimators.values() if "transfers" not in e.needs]
+    return [e.name for e in load_parts().estimators.values() if "transfers" not in e.needs]
 
 
 def line(name, args, tasks, files, store) -> str:

@@ -22,9 +22,9 @@ from typing import Literal
 
 import numpy as np
 
-from cogbench import Card, Dataset, Files, Recipe, Store, engine, load
+from cogbench import Card, Dataset, Files, Recipe, Store, engine, load_parts
 from cogbench.cells import Training, Workspace
-from cogbench.metrics import score
+from cogbench.metrics import score_outputs
 from cogbench.setting import varied
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -44,7 +44,7 @@ class Sample:
 
     def load(self, split: Literal["train", "evaluation"], files: Files) -> Dataset:
         """Read one split of the task of this name."""
-        found = load().find("task", self.name).load(split, files)
+        found = load_parts().find("task", self.name).load(split, files)
         return found if split == "train" else found.sample(self.evaluation_rows)
 
 
@@ -106,8 +106,8 @@ def run(recipe: str) -> tuple[float, list[tuple[str, float, float]]]:
 def print_one(args: argparse.Namespace) -> None:
     """Train by one recipe and print a line for each training."""
     files = Files(args.data_dir, tuple(pair.split("=", 1) for pair in args.task_data), offline=True)
-    (backbone,) = varied(load().find("backbone", args.backbone), args.set)
-    known = [load().find("task", name) for name in args.tasks]
+    (backbone,) = varied(load_parts().find("backbone", args.backbone), args.set)
+    known = [load_parts().find("task", name) for name in args.tasks]
     tasks = [Sample(t.name, t.kind, t.metric, t.card, evaluation_rows=args.evaluation) for t in known]
     with tempfile.TemporaryDirectory() as folder:
         workspace = Workspace(files, Store(Path(folder)))
@@ -122,7 +122,7 @@ def print_one(args: argparse.Namespace) -> None:
         for cell, found in zip(cells, outputs, strict=True):
             task = cell.recipe.task
             train, evaluation = (workspace.dataset(task, split) for split in ("train", "evaluation"))
-            made = score(task.metric, found, evaluation, train)
+            made = score_outputs(task.metric, found, evaluation, train)
             print(task.name, made.value, made.standard_error, sep="\t")
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cogbench import Files, Recipe, Store, engine, load
+from cogbench import Files, Recipe, Store, engine, load_parts
 from cogbench.cells import Training, Workspace
 from cogbench.files import home
 from cogbench.setting import varied
@@ -22,7 +22,7 @@ from cogbench.setting import varied
 def main() -> None:
     """Train what is missing, and print."""
     args = arguments()
-    parts = load()
+    parts = load_parts()
     (backbone,) = varied(parts.find("backbone", args.backbone), args.set)
     tasks = [parts.find("task", t) for t in args.tasks or parts.find("suite", "cogtaskonomy").tasks]
     files = Files(args.data_dir, tuple(pair.split("=", 1) for pair in args.task_data), offline=True)

@@ -22,10 +22,10 @@ from pathlib import Path
 
 from finetune import THREADS, by_trainer
 
-from cogbench import Checkpoint, Files, Recipe, Store, engine, load
+from cogbench import Checkpoint, Files, Recipe, Store, engine, load_parts
 from cogbench.cells import Training, Workspace
-from cogbench.measuring import asked
-from cogbench.outlook import outlook
+from cogbench.measuring import resolve_transfers
+from cogbench.outlook import describe_plan
 from cogbench.toys import TASKS, ToyBackbone
 
 PARTS = ("workers", "loop", "overhead", "planning")
@@ -67,10 +67,12 @@ def one(args: argparse.Namespace) -> None:
             return print(overhead(workspace))
         if args.one == "planning":
             return print(planning(workspace))
-        transfers, _ = asked(load(), "minilm-2l", suite="mini", tasks=args.tasks, max_train=args.max_train)
+        transfers, _ = resolve_transfers(
+            load_parts(), "minilm-2l", suite="mini", tasks=args.tasks, max_train=args.max_train
+        )
         began = time.perf_counter()
         if args.one == "plan":
-            found = re.search(r"about ([\d.]+) minutes", outlook(transfers.cells(), workspace, 1))
+            found = re.search(r"about ([\d.]+) minutes", describe_plan(transfers.cells(), workspace, 1))
             assert found
             return print(f"the plan expects {60 * float(found[1]):.0f} s of training on one worker")
         if args.one == "loop":
@@ -123,7 +125,7 @@ def overhead(workspace: Workspace, n: int = 200) -> str:
 
 def planning(workspace: Workspace, n: int = 10_000) -> str:
     """Return the seconds and the memory of a plan of finished cells, of a real backbone on the tasks of `mini`."""
-    parts = load()
+    parts = load_parts()
     backbone, tasks = parts.find("backbone", "minilm-2l"), [parts.find("task", t) for t in parts.suites["mini"].tasks]
     cells = [Training(backbone, Recipe((tasks[i % 12],), seed=i // 12)) for i in range(n)]
     for cell in cells:

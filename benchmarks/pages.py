@@ -13,7 +13,7 @@ from time import perf_counter
 import numpy as np
 
 from cogbench import Result
-from cogbench.leaderboard import boards, read_results
+from cogbench.leaderboard import leaderboard, read_results
 from cogbench.pages import board_page, report_page
 
 HERE = Path(__file__).parents[1] / "docs" / "results"
@@ -35,7 +35,7 @@ def main(n: int) -> None:
         clock = perf_counter()
         results, _ = read_results([Path(folder)])
         read = perf_counter()
-        page = board_page(boards(results))
+        page = board_page(leaderboard(results))
         done = perf_counter()
     print(f"{n} results: read {read - clock:.1f} s, page {done - read:.1f} s, {len(page.encode()) / 1e6:.2f} MB")
     report_page(originals[0])  # the first one imports matplotlib

@@ -17,11 +17,11 @@ import numpy as np
 from cogbench_tasks.mini import SKILLS
 from scipy.stats import spearmanr
 
-from cogbench import Files, Store, load, rank
+from cogbench import Files, Store, load_parts, rank
 from cogbench.cells import Workspace
 from cogbench.files import home
-from cogbench.measuring import asked, measure
-from cogbench.oracles import shown, write_oracle
+from cogbench.measuring import measure_transfers, resolve_transfers
+from cogbench.oracles import oracle_rows, write_oracle
 from cogbench.report import grid, render_tables
 
 SHIPPED = Path(__file__).parents[1] / "tasks" / "cogbench_tasks" / "oracles"
@@ -45,7 +45,9 @@ def main() -> None:
     options.add_argument("--jobs", type=int)
     options.add_argument("--out", type=Path, default=SHIPPED)
     args = options.parse_args()
-    transfers, name = asked(load(), args.backbone, suite=args.suite, seeds=args.seeds, max_train=args.max_train)
+    transfers, name = resolve_transfers(
+        load_parts(), args.backbone, suite=args.suite, seeds=args.seeds, max_train=args.max_train
+    )
     name = name.removeprefix("measured-")  # as it is called where an installed one has its name
     overrides = tuple((task, Path(folder)) for task, folder in (pair.split("=", 1) for pair in args.task_data))
     workspace = Workspace(Files(args.data_dir, overrides, offline=True), Store(home()))
@@ -53,7 +55,7 @@ def main() -> None:
     def tell(step) -> None:
         print(f"{step.done}/{step.total} {step.place}", file=sys.stderr)
 
-    oracle, _ = measure(transfers, name, workspace, jobs=args.jobs, tell=tell)
+    oracle, _ = measure_transfers(transfers, name, workspace, jobs=args.jobs, tell=tell)
     report(oracle)
     made, seeds = oracle.provenance, ", ".join(map(str, oracle.seeds))
     command = "make mini-oracle" if args.suite.startswith("mini") else "python benchmarks/shipped_oracle.py"
@@ -66,7 +68,7 @@ def main() -> None:
 
 def report(oracle) -> None:
     """Print the table, each target's spread beside the evaluation's error, and what of the planted shows."""
-    print(render_tables({oracle.name: shown(oracle)}, "markdown", []))
+    print(render_tables({oracle.name: oracle_rows(oracle)}, "markdown", []))
     print(f"\n{grid(spreads(oracle), 'markdown')}")
     means = np.nanmean(rank(oracle.transfers).ranks, axis=1)
     print("\nmean ranks:", ", ".join(f"{oracle.transfers.sources[i]} {means[i]:.1f}" for i in np.argsort(means)))

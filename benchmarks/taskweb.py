@@ -18,8 +18,8 @@ import numpy as np
 from cogbench_tasks.taskweb import COMMIT, FIGURES, SETTINGS, register_oracles
 
 from cogbench import Oracle, TaskMatrix, rank
-from cogbench.baselines import popularity
-from cogbench.evaluation import Scores, bootstrap_interval, resampled, scores
+from cogbench.baselines import popularity_baseline
+from cogbench.evaluation import Scores, bootstrap_interval, resampled, score_ranking
 from cogbench.ranking import Ranking
 from cogbench.records import Array
 
@@ -143,7 +143,7 @@ def guesses(oracle: Oracle) -> dict[str, TaskMatrix]:
     told, true = estimates(), oracle.transfers
     alone = taskshops_transfers(told[SHOP], told["Retrieval-of-Experts"])
     nothing = TaskMatrix(true.sources, true.targets, np.zeros(true.values.shape))
-    return {**told, BLIND: alone, POPULARITY: popularity(oracle), RANDOM: nothing}
+    return {**told, BLIND: alone, POPULARITY: popularity_baseline(oracle), RANDOM: nothing}
 
 
 # --- scores ----------------------------------------------------------------------------------------------------------
@@ -174,7 +174,7 @@ def scored(oracle: Oracle, told: Mapping[str, TaskMatrix]) -> dict[str, Scored]:
             drawn[name].append(float((guess.picks(1) * ranks).sum(axis=0).mean()))
     true = rank(oracle.transfers)
     return {
-        name: Scored(scores(guess, true, once), np.array(drawn[name]), spearman(guess, true))
+        name: Scored(score_ranking(guess, true, once), np.array(drawn[name]), spearman(guess, true))
         for name, guess in ranked.items()
     }
 

@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .baselines import popularity, size
+    from .baselines import popularity_baseline, size_baseline
     from .comparing import compare
     from .contracts import check_backbone, check_estimator, check_signal, check_task
     from .errors import BrokenPlugin, CogbenchError, FailedCells, MissingData, UnknownName, UnusableData
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from .files import Files
     from .guesses import rescore, score
     from .hookspecs import hookimpl
-    from .kinds import KINDS
-    from .loading import Parts, load
+    from .kinds import TASK_KINDS
+    from .loading import Parts, load_parts
     from .metrics import METRICS
     from .oracles import read_oracle
     from .parts import Backbone, Estimator, Signal, Task
@@ -38,10 +38,10 @@ if TYPE_CHECKING:
     from .rows import read_table
     from .store import Store
     from .table import TableTask
-    from .taxonomy import tree
+    from .taxonomy import task_tree
 
 _HOME = {
-    "baselines": "popularity size",
+    "baselines": "popularity_baseline size_baseline",
     "comparing": "compare",
     "contracts": "check_backbone check_estimator check_signal check_task",
     "errors": "BrokenPlugin CogbenchError FailedCells MissingData UnknownName UnusableData",
@@ -49,8 +49,8 @@ _HOME = {
     "files": "Files",
     "guesses": "rescore score",
     "hookspecs": "hookimpl",
-    "kinds": "KINDS",
-    "loading": "Parts load",
+    "kinds": "TASK_KINDS",
+    "loading": "Parts load_parts",
     "metrics": "METRICS",
     "oracles": "read_oracle",
     "parts": "Backbone Estimator Signal Task",
@@ -64,7 +64,7 @@ _HOME = {
     "rows": "read_table",
     "store": "Store",
     "table": "TableTask",
-    "taxonomy": "tree",
+    "taxonomy": "task_tree",
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names.split()}
 __all__ = sorted(_MODULE)

@@ -8,7 +8,7 @@ from .ranking import rank
 from .records import Array, Oracle, TaskMatrix
 
 
-def popularity(oracle: Oracle) -> TaskMatrix:
+def popularity_baseline(oracle: Oracle) -> TaskMatrix:
     """Return how well each source serves the other targets: the negative mean of its oracle ranks there.
 
     The target's own transfers are left out, and so is the source as a target; NaN where there is no other target. It
@@ -22,7 +22,7 @@ def popularity(oracle: Oracle) -> TaskMatrix:
     return TaskMatrix(oracle.transfers.sources, oracle.transfers.targets, values)
 
 
-def size(sources: Sequence[str], targets: Sequence[str], rows: Mapping[str, int]) -> TaskMatrix:
+def size_baseline(sources: Sequence[str], targets: Sequence[str], rows: Mapping[str, int]) -> TaskMatrix:
     """Return the logarithm of each source's number of training examples, the same for all targets; NaN if unknown."""
     column = np.log([rows.get(s) or np.nan for s in sources])  # (s,)
     return TaskMatrix(tuple(sources), tuple(targets), np.tile(column[:, None], (1, len(targets))))
@@ -41,9 +41,9 @@ def baselines(oracle: Oracle, rows: Mapping[str, int]) -> dict[str, float]:
     true = rank(oracle.transfers)
     found = {"random": float(((true.candidates.sum(axis=0) + 1) / 2).mean())}
     if len(true.targets) > 1:
-        found["popularity"] = _trs(popularity(oracle), true.ranks)
+        found["popularity"] = _trs(popularity_baseline(oracle), true.ranks)
     if all(rows.get(s) for s in true.sources):
-        found["size"] = _trs(size(true.sources, true.targets, rows), true.ranks)
+        found["size"] = _trs(size_baseline(true.sources, true.targets, rows), true.ranks)
     return found
 
 

@@ -29,7 +29,7 @@ class Held:
     fault: str = ""
 
 
-def held(store: Store) -> Iterator[Held]:
+def inventory(store: Store) -> Iterator[Held]:
     """Yield every cell, draft and damaged folder of a store; a cell is out of reach if one that it was made from is."""
     if not store.root.is_dir():
         return
@@ -73,7 +73,7 @@ def _with_inputs(key: str, cells: dict[str, tuple[Held, list[str]]]) -> Held:
 def info(store: Store) -> list[dict[str, Any]]:
     """Return a row for each kind of thing in a store: how many, how large, and how much of it is out of reach."""
     rows: dict[str, dict[str, Any]] = {}
-    for one in held(store):
+    for one in inventory(store):
         row = rows.setdefault(
             one.kind, {"kind": one.kind, "folders": 0, "bytes": 0, "out of reach": 0, "their bytes": 0}
         )
@@ -92,7 +92,7 @@ def prune(store: Store, *, dry_run: bool = False) -> list[Held]:
     read from local files that are others now, or gone; what was set aside as damaged; logs of failures; and drafts that
     nobody has touched for an hour.
     """
-    found = [one for one in held(store) if one.fault]
+    found = [one for one in inventory(store) if one.fault]
     if not dry_run:
         for one in found:
             if one.folder.is_file():
@@ -106,7 +106,7 @@ def prune(store: Store, *, dry_run: bool = False) -> list[Held]:
     return found
 
 
-def brief(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def inventory_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the rows of `info` for people."""
     total = {"kind": "all", **{k: sum(r[k] for r in rows) for k in ("folders", "bytes", "out of reach", "their bytes")}}
     return [{k: in_words(v) if "bytes" in k else v for k, v in row.items()} for row in [*rows, total]]

@@ -15,7 +15,7 @@ import numpy as np
 from .errors import CogbenchError, UnusableData, together
 from .files import Files
 from .identity import harness_version, identity
-from .metrics import TaskScore, check_metric, score
+from .metrics import TaskScore, check_metric, score_outputs
 from .parts import Backbone, Signal, Task, encode, teacher_of
 from .recordings import Recording
 from .records import Array, Checkpoint, Dataset, Recipe, Split
@@ -227,7 +227,9 @@ class Training:
     def _score(self, workspace: Workspace) -> TaskScore:
         task = self.recipe.task
         train, evaluation = workspace.dataset(task, "train"), workspace.dataset(task, "evaluation")
-        return score(task.metric, self.outputs(workspace), evaluation, train, further=getattr(task, "further", ()))
+        return score_outputs(
+            task.metric, self.outputs(workspace), evaluation, train, further=getattr(task, "further", ())
+        )
 
 
 @dataclass(frozen=True)

@@ -57,27 +57,27 @@ def run(
     estimators: tuple[str, ...], backbones: tuple[str, ...], site: Site, dry_run: bool, out: Path, form: str, **how: Any
 ) -> None:
     """Rank source tasks with estimators and score the rankings."""
-    from .loading import load
-    from .outlook import outlook
-    from .protocol import answer, check
-    from .questions import questions
-    from .report import render
+    from .loading import load_parts
+    from .outlook import describe_plan
+    from .protocol import answer_requests, check_request
+    from .questions import resolve_requests
+    from .report import render_results
     from .store import writable
 
-    parts = load()
-    asked = questions(parts, parts.estimators if "all" in estimators else estimators, backbones, **how)
+    parts = load_parts()
+    asked = resolve_requests(parts, parts.estimators if "all" in estimators else estimators, backbones, **how)
     workspace = site.workspace([t.name for t in asked[0].tasks])
     if dry_run:
         for question in asked:
-            check(question, workspace)
-        click.echo(outlook([c for q in asked for c in q.cells()], workspace, **site.engine()))
+            check_request(question, workspace)
+        click.echo(describe_plan([c for q in asked for c in q.cells()], workspace, **site.engine()))
         return
     writable(out)
     writable(workspace.store.root)
     with progress() as tell:
-        results, failures = answer(asked, workspace, parts, tell=tell, **site.engine())
+        results, failures = answer_requests(asked, workspace, parts, tell=tell, **site.engine())
     saved = [r.save(out) for r in results]
-    click.echo(render(results, form))
+    click.echo(render_results(results, form))
     say_wrote(*saved)
     if failures:
         saved_too = f"; {len(saved)} other results are saved" if saved else ""
@@ -105,18 +105,20 @@ def run(
 @option.as_json
 def recommend(target: str, columns: str, site: Site, as_json: bool, **how: Any) -> None:
     """Say which source tasks to train before a target of your own, from the tasks that are trained already."""
-    from .loading import load
-    from .recommendation import brief, recommend, titled
+    from .loading import load_parts
+    from .recommendation import recommend, recommendation_rows, recommendation_title
     from .report import render_tables
     from .result import plain
 
     pairs = [pair.partition("=")[::2] for pair in columns.split(",") if pair]
     with progress() as tell:
-        found = recommend(target, columns=pairs, files=site.files(), parts=load(), tell=tell, **site.engine(), **how)
+        found = recommend(
+            target, columns=pairs, files=site.files(), parts=load_parts(), tell=tell, **site.engine(), **how
+        )
     if as_json:
         print_json(plain(found))
     else:
-        click.echo(render_tables({titled(found): brief(found)}, "table", found.notes))
+        click.echo(render_tables({recommendation_title(found): recommendation_rows(found)}, "table", found.notes))
 
 
 @click.group("oracle")
@@ -128,10 +130,10 @@ def oracle() -> None:
 @option.as_json
 def oracle_list(as_json: bool) -> None:
     """List the oracles that are installed, and those measured here."""
-    from .listing import brief, described
-    from .loading import load
+    from .listing import describe_parts, part_rows
+    from .loading import load_parts
 
-    print_rows(described(load(), "oracle"), as_json, brief)
+    print_rows(describe_parts(load_parts(), "oracle"), as_json, part_rows)
 
 
 @oracle.command("show")
@@ -139,10 +141,10 @@ def oracle_list(as_json: bool) -> None:
 @formats("ORACLE_SHOW")
 def oracle_show(name: str, form: str) -> None:
     """Show a table of transfers with its ranks and what its noise leaves open."""
-    from .loading import load
+    from .loading import load_parts
     from .oracles import find_oracle
 
-    _print_oracle(find_oracle(load(), name), form)
+    _print_oracle(find_oracle(load_parts(), name), form)
 
 
 @oracle.command("export")
@@ -150,10 +152,10 @@ def oracle_show(name: str, form: str) -> None:
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The file, csv or json.")
 def oracle_export(name: str, out: Path) -> None:
     """Write a table of transfers into a file: csv for its figures, json with an npz for all that is known."""
-    from .loading import load
+    from .loading import load_parts
     from .oracles import find_oracle, write_oracle, write_table
 
-    say_wrote(*(write_oracle if out.suffix == ".json" else write_table)(find_oracle(load(), name), out))
+    say_wrote(*(write_oracle if out.suffix == ".json" else write_table)(find_oracle(load_parts(), name), out))
 
 
 @oracle.command("measure")
@@ -175,32 +177,32 @@ def oracle_measure(backbone: str, site: Site, dry_run: bool, form: str, **how: A
 
     Seeds that were measured before stay in the table.
     """
-    from .loading import load
-    from .measuring import asked, check, measure
-    from .outlook import outlook
+    from .loading import load_parts
+    from .measuring import check_transfers, measure_transfers, resolve_transfers
+    from .outlook import describe_plan
     from .store import writable
 
-    transfers, name = asked(load(), backbone, **how)
+    transfers, name = resolve_transfers(load_parts(), backbone, **how)
     workspace = site.workspace([t.name for t in transfers.tasks])
     if dry_run:
-        check(transfers, name, workspace)
-        click.echo(outlook(transfers.cells(), workspace, **site.engine()))
+        check_transfers(transfers, name, workspace)
+        click.echo(describe_plan(transfers.cells(), workspace, **site.engine()))
         return
     writable(workspace.store.root)
     with progress() as tell:
-        found, path = measure(transfers, name, workspace, tell=tell, **site.engine())
+        found, path = measure_transfers(transfers, name, workspace, tell=tell, **site.engine())
     _print_oracle(found, form)
     say_wrote(path)
 
 
 def _print_oracle(found: "Oracle", form: str) -> None:
-    from .oracles import in_full, shown, told
+    from .oracles import oracle_in_full, oracle_notes, oracle_rows
     from .report import render_tables
 
     if form == "json":
-        print_json(in_full(found))
+        print_json(oracle_in_full(found))
     else:
-        click.echo(render_tables({found.name: shown(found)}, form, told(found)))
+        click.echo(render_tables({found.name: oracle_rows(found)}, form, oracle_notes(found)))
 
 
 COMMANDS = (run, recommend, oracle)

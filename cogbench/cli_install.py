@@ -17,10 +17,10 @@ KINDS = ("tasks", "backbones", "signals", "estimators", "oracles", "suites")
 @option.as_json
 def list_(kind: str, data_dir: Path | None, as_json: bool) -> None:
     """List the installed parts of a kind, and where they come from."""
-    from .listing import brief, described
-    from .loading import load
+    from .listing import describe_parts, part_rows
+    from .loading import load_parts
 
-    print_rows(described(load(), kind.removesuffix("s"), data_dir), as_json, brief)
+    print_rows(describe_parts(load_parts(), kind.removesuffix("s"), data_dir), as_json, part_rows)
 
 
 @click.command("plugins")
@@ -28,11 +28,11 @@ def list_(kind: str, data_dir: Path | None, as_json: bool) -> None:
 @option.as_json
 def plugins(check: bool, as_json: bool) -> None:
     """List the plugins, their parts, and why one failed to load."""
-    from .listing import BROKEN, checked, plugin_rows
-    from .loading import load
+    from .listing import BROKEN, check_parts, plugin_rows
+    from .loading import load_parts
 
-    parts = load()
-    rows = checked(parts) if check else plugin_rows(parts)
+    parts = load_parts()
+    rows = check_parts(parts) if check else plugin_rows(parts)
     print_rows(rows, as_json)
     if broken := [row["part"] for row in rows if row.get("check", "").startswith(BROKEN)]:
         raise UnusableData(f"broken: {', '.join(broken)}.")
@@ -56,13 +56,13 @@ def fetch(
     as_json: bool,
 ) -> None:
     """Download what a run needs, so that `cogbench run --offline` works."""
-    from .fetching import brief, fetched, wanted
-    from .loading import load
+    from .fetching import fetch_rows, fetch_wanted, resolve_wanted
+    from .loading import load_parts
 
-    asked = wanted(load(), suite=suite, tasks=tasks, backbones=backbones, signals=signals, sets=sets)
+    asked = resolve_wanted(load_parts(), suite=suite, tasks=tasks, backbones=backbones, signals=signals, sets=sets)
     files = site.files([part.name for kind, part in asked if kind == "task"])
-    rows = fetched(asked, files, lambda what, i, n: say(f"{what} ({i} of {n}) …"))
-    print_rows(rows, as_json, brief)
+    rows = fetch_wanted(asked, files, lambda what, i, n: say(f"{what} ({i} of {n}) …"))
+    print_rows(rows, as_json, fetch_rows)
     failed = [row for row in rows if row["error"]]
     for row in failed:
         say(f"{row['what']}: {row['error']}")
@@ -75,9 +75,9 @@ def fetch(
 @option.as_json
 def doctor(as_json: bool) -> None:
     """Say what is installed, where things are kept, whether the hub answers, and what would stop a run."""
-    from .diagnosis import examined
+    from .diagnosis import examine
 
-    rows = examined()
+    rows = examine()
     print_rows(rows, as_json)
     if troubles := [f"{row['what']}: {row['trouble']}" for row in rows if row["trouble"]]:
         raise UnusableData(f"this would stop a run: {'; '.join(troubles)}")
@@ -92,11 +92,11 @@ def cache() -> None:
 @option.as_json
 def cache_info(as_json: bool) -> None:
     """Say how much of each kind of thing the store holds, and how much of it is out of reach."""
-    from .cache import brief, info
+    from .cache import info, inventory_rows
     from .mirror import open_store
 
     store = open_store()
-    print_rows(info(store), as_json, brief)
+    print_rows(info(store), as_json, inventory_rows)
     if not as_json:
         say(f"the store is {store.root}; `cogbench cache prune` removes what is out of reach.")
 

@@ -41,9 +41,9 @@ def score(context: click.Context, file: Path, oracle: str, out: Path | None, for
     would write it, for a leaderboard; nothing is computed anew.
     """
     from .guesses import plain_score, rescore, score
-    from .report import render, render_tables
+    from .report import render_results, render_tables
     from .result import Result
-    from .scorecard import notes, tables
+    from .scorecard import score_notes, score_tables
     from .store import writable
 
     if out is not None:
@@ -52,14 +52,14 @@ def score(context: click.Context, file: Path, oracle: str, out: Path | None, for
             raise click.UsageError("--out writes a result as `run` does: leave out --tasks, -k, --top-m and --gain.")
         again = rescore(Result.load(file), oracle)
         writable(out)
-        click.echo(render([again], form))
+        click.echo(render_results([again], form))
         say_wrote(again.save(out))
         return
     found = score(file, oracle, **how)
     if form == "json":
         print_json(plain_score(found))
     else:
-        click.echo(render_tables(tables(found), form, notes(found)))
+        click.echo(render_tables(score_tables(found), form, score_notes(found)))
 
 
 @click.command("compare")
@@ -69,7 +69,7 @@ def score(context: click.Context, file: Path, oracle: str, out: Path | None, for
 @formats("COMPARE")
 def compare(results: tuple[Path, ...], form: str, **how: Any) -> None:
     """Say how alike results are: their matrices, their seeds, their rankings under each other's oracle."""
-    from .comparing import compare, tables
+    from .comparing import compare, comparison_tables
     from .report import render_tables
     from .result import Result, plain
 
@@ -77,7 +77,7 @@ def compare(results: tuple[Path, ...], form: str, **how: Any) -> None:
     if form == "json":
         print_json(plain(found))
     else:
-        click.echo(render_tables(tables(found), form, found.notes))
+        click.echo(render_tables(comparison_tables(found), form, found.notes))
 
 
 @click.command("leaderboard")
@@ -87,14 +87,14 @@ def compare(results: tuple[Path, ...], form: str, **how: Any) -> None:
 @click.option("--out", type=click.Path(path_type=Path), default=None, help="Write a file instead.")
 def leaderboard(places: tuple[Path, ...], sort: str, form: str, out: Path | None) -> None:
     """Rank the results in folders (by default `results`); what may not be compared stands in separate tables."""
-    from .leaderboard import boards, notes, read_results, tables
+    from .leaderboard import board_notes, board_tables, leaderboard, read_results
     from .pages import board_page
-    from .report import ranked, render_tables
+    from .report import render_leaderboard, render_tables
     from .result import plain
     from .store import save_text
 
     results, skipped = read_results(places or (Path("results"),))
-    found = boards(results, sort)
+    found = leaderboard(results, sort)
     for line in skipped:
         say(line)
     if form == "html" or (form == "table" and out is not None and out.suffix.lower() in PAGE):
@@ -102,7 +102,11 @@ def leaderboard(places: tuple[Path, ...], sort: str, form: str, out: Path | None
     elif form == "json":
         text = as_text([plain(board) for board in found])
     else:
-        text = ranked(found) if form == "table" else render_tables(tables(found), form, notes(found))
+        text = (
+            render_leaderboard(found)
+            if form == "table"
+            else render_tables(board_tables(found), form, board_notes(found))
+        )
     if out is None:
         click.echo(text)
     else:
@@ -117,7 +121,7 @@ def leaderboard(places: tuple[Path, ...], sort: str, form: str, out: Path | None
 def report(file: Path, out: Path | None, figures: Path | None) -> None:
     """Show a result: its scores, where the ranking is right, the similarities and their tree."""
     from .pages import report_page, save_figures
-    from .report import whole
+    from .report import render_card
     from .result import Result
     from .store import save_text
 
@@ -125,7 +129,7 @@ def report(file: Path, out: Path | None, figures: Path | None) -> None:
         raise UnknownName(f"{str(out)!r}: a report is a page; name a file that ends in {' or '.join(PAGE)}.")
     result = Result.load(file)
     if out is None and figures is None:
-        click.echo(whole(result))
+        click.echo(render_card(result))
     if out is not None:
         save_text(out, report_page(result))
         say_wrote(out)
@@ -142,17 +146,17 @@ def report(file: Path, out: Path | None, figures: Path | None) -> None:
 def tree(file: Path, linkage: Any, as_json: bool) -> None:
     """Draw the taxonomy of tasks that a matrix of similarities implies, by hierarchical clustering."""
     from .guesses import read_matrix
-    from .report import drawn
+    from .report import render_tree
     from .result import plain
-    from .taxonomy import tree
+    from .taxonomy import task_tree
 
-    found = tree(read_matrix(file), linkage)
+    found = task_tree(read_matrix(file), linkage)
     for note in found.notes:
         say(note)
     if as_json:
         print_json(plain(found.root))
     else:
-        click.echo(drawn(found.root))
+        click.echo(render_tree(found.root))
 
 
 COMMANDS = (score, compare, leaderboard, report, tree)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .errors import UnusableData
-from .evaluation import KS, TOP_M, in_digits, scores
+from .evaluation import KS, TOP_M, in_digits, score_ranking
 from .ranking import rank
 from .records import Array, Oracle, TaskMatrix
 from .result import Result
@@ -93,11 +93,11 @@ def compare(results: Sequence[Result], *, ks: Sequence[int] = KS, top_m: int = T
     if not results:
         raise UnusableData("there is no result to compare.")
     sources, targets = tuple(results[0].sources), tuple(results[0].targets)
-    names = labels(results)
+    names = short_labels(results)
     for name, result in zip(names, results, strict=True):
         _check_tasks(names[0], results[0], name, result)
     matrices = {n: r.matrix.part(sources, targets) for n, r in zip(names, results, strict=True)}
-    kept = [(n, *of) for n, r in zip(names, results, strict=True) for of in apart(r)]
+    kept = [(n, *of) for n, r in zip(names, results, strict=True) for of in kept_apart(r)]
     return Comparison(
         sources,
         targets,
@@ -108,7 +108,7 @@ def compare(results: Sequence[Result], *, ks: Sequence[int] = KS, top_m: int = T
     )
 
 
-def apart(result: Result) -> Iterator[tuple[str, list[TaskMatrix]]]:
+def kept_apart(result: Result) -> Iterator[tuple[str, list[TaskMatrix]]]:
     """Yield what a result keeps apart: the matrices of its training seeds, and of its signal's subjects."""
 
     def matrix(rows: Any) -> TaskMatrix:
@@ -124,7 +124,7 @@ def apart(result: Result) -> Iterator[tuple[str, list[TaskMatrix]]]:
         yield "subjects", [matrix(mean) for mean in means]
 
 
-def labels(results: Sequence[Result]) -> list[str]:
+def short_labels(results: Sequence[Result]) -> list[str]:
     """Return a name for each result, as short as sets them apart."""
     ways: list[Callable[[Result], str]] = [
         lambda r: f"{r.estimator} on {r.backbone}",
@@ -206,7 +206,7 @@ def _against(
         own = truths[name]
         rows = [(own is not None and key == own.values.tobytes(), *of) for key, of in oracles.items()]
         for is_own, oracle, truth in sorted(rows, key=lambda row: not row[0]):
-            s = scores(rank(matrix), rank(truth), Oracle(oracle, "", "", truth), ks=ks, top_m=top_m)
+            s = score_ranking(rank(matrix), rank(truth), Oracle(oracle, "", "", truth), ks=ks, top_m=top_m)
             chance = s.top_k_chance[str(ks[0])]  # the same for every k
             yield Against(name, oracle, is_own, s.trs, s.trs_chance, s.trs_p, s.top_k, chance, top_m)
 
@@ -230,7 +230,7 @@ def _notes(names: Sequence[str], results: Sequence[Result]) -> Iterator[str]:
             yield f"{name}: synthetic {' and '.join(result.synthetic)}, made by a generator"
 
 
-def tables(found: Comparison) -> dict[str, list[dict[str, Any]]]:
+def comparison_tables(found: Comparison) -> dict[str, list[dict[str, Any]]]:
     """Return the comparison as titled tables for people; empty ones are left out."""
     pairs: list[dict[str, Any]] = [
         {

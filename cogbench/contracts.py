@@ -19,7 +19,7 @@ from .identity import identity
 from .metrics import METRICS
 from .parts import Backbone, Estimator, Signal, Task, decode, encode, teacher_of
 from .recordings import Recording
-from .records import KINDS, Dataset, Recipe, Settings
+from .records import TASK_KINDS, Dataset, Recipe, Settings
 from .store import Store
 from .table import TableTask
 from .toys import ORACLES, TASKS, ToyBackbone, ToySignal
@@ -36,7 +36,7 @@ def check_task(task: Task, files: Files | None = None) -> None:
         If it breaks the contract.
     """
     _check_part(task, Task)
-    _expect(task.kind in KINDS, f"{task.name}: unknown kind {task.kind!r}; known: {', '.join(KINDS)}")
+    _expect(task.kind in TASK_KINDS, f"{task.name}: unknown kind {task.kind!r}; known: {', '.join(TASK_KINDS)}")
     for metric in (task.metric, *getattr(task, "further", ())):
         _expect(metric in METRICS, f"{task.name}: unknown metric {metric!r}; known: {', '.join(METRICS)}")
     files = files or Files()

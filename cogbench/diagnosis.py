@@ -13,7 +13,7 @@ from .errors import CogbenchError, UnusableData
 from .files import home
 from .hub import first_line, reachable
 from .identity import distribution_of
-from .loading import load
+from .loading import load_parts
 from .report import in_words
 from .store import writable
 
@@ -24,7 +24,7 @@ OFFLINE = ("COGBENCH_OFFLINE", "HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFO
 UNSET = ("", "0", "false", "no", "off")
 
 
-def examined() -> list[dict[str, str]]:
+def examine() -> list[dict[str, str]]:
     """Return a row for each thing that runs depend on.
 
     Returns
@@ -179,6 +179,6 @@ def _set_offline() -> list[str]:
 
 
 def _plugins() -> str:
-    plugins = load().plugins
+    plugins = load_parts().plugins
     broken = [f"{p.key!r} of {p.distribution} {p.version} does not load: {p.error}" for p in plugins if p.error]
     return "; ".join([f"{len(plugins) - len(broken)} load", *broken])

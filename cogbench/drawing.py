@@ -72,7 +72,7 @@ class Canvas:
         return Figure(name, title, alt, svg, round(self.width), rows)
 
 
-def cells(
+def draw_heat_map(
     plot: Canvas,
     axes: Any,
     values: Array,

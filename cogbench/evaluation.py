@@ -85,7 +85,7 @@ class Scores:
     per_target: dict[str, float]
 
 
-def scores(
+def score_ranking(
     predicted: Ranking,
     true: Ranking,
     oracle: Oracle,

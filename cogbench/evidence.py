@@ -20,7 +20,7 @@ from .parts import Backbone, Estimator, Signal, Task, encode, members_of
 from .recordings import Responses
 from .records import Array, Card, Dataset, Oracle, Recipe, Split, TaskMatrix
 from .store import digest
-from .transfer import Transfers
+from .transfer import TransferPlan
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -253,7 +253,7 @@ class Similarity:
     signal: Signal | None = None
     seed: int = 0
     max_train: int | None = None
-    oracle: Oracle | Transfers | None = None  # only where the estimator asks for it
+    oracle: Oracle | TransferPlan | None = None  # only where the estimator asks for it
     others: tuple[Oracle, ...] = ()
     targets: tuple[Task, ...] = ()  # all, unless said
 
@@ -290,7 +290,7 @@ class Similarity:
         needs, cells = self.estimator.needs, list[Cell]()
         if members := members_of(self.estimator):
             return tuple(self.member(m) for m in members)
-        if isinstance(self.oracle, Transfers):
+        if isinstance(self.oracle, TransferPlan):
             cells += self.oracle.cells()
         if "representations" in needs and self.signal:
             cells += [Encoding(self.training(t), self.signal) for t in self.tasks]

@@ -24,7 +24,7 @@ Wanted = list[tuple[str, Any]]  # (kind, part)
 Row = dict[str, Any]
 
 
-def wanted(
+def resolve_wanted(
     parts: Parts,
     *,
     suite: str = "cogtaskonomy",
@@ -54,7 +54,7 @@ def wanted(
     return found
 
 
-def fetched(asked: Wanted, files: Files, tell: Callable[[str, int, int], None] | None = None) -> list[Row]:
+def fetch_wanted(asked: Wanted, files: Files, tell: Callable[[str, int, int], None] | None = None) -> list[Row]:
     """Have each part read all that it reads; what fails is told in its row, and the others go on.
 
     Parameters
@@ -90,13 +90,13 @@ def fetched(asked: Wanted, files: Files, tell: Callable[[str, int, int], None] |
     return rows
 
 
-def brief(rows: Iterable[Row]) -> list[Row]:
+def fetch_rows(rows: Iterable[Row]) -> list[Row]:
     """Return the same rows for a terminal: sizes in words, the first digits of a revision."""
     return [
         {
             "what": row["what"],
             "id": row["id"],
-            "revision": _short(row["revision"]),
+            "revision": _short_revision(row["revision"]),
             "size": in_words(row["bytes"]) if row["bytes"] else "",
             "licence": row["licence"],
             "state": row["state"],
@@ -105,7 +105,7 @@ def brief(rows: Iterable[Row]) -> list[Row]:
     ]
 
 
-def _short(revision: str | None) -> str:
+def _short_revision(revision: str | None) -> str:
     kind, colon, digits = (revision or "").rpartition(":")
     return f"{kind}{colon}{digits[:8]}"
 

@@ -13,7 +13,7 @@ from .drawing import (
     SOFT,
     Canvas,
     Figure,
-    cells,
+    draw_heat_map,
     ink_on,
     longest,
     number,
@@ -45,7 +45,7 @@ def similarity_map(matrix: TaskMatrix, root: Node | None) -> Figure:
     left, top, tree = room(sources), room(targets) + 4, 130 if root else 0
     plot = Canvas(left + side * len(targets) + tree + 110, top + side * len(sources) + 30)
     axes = plot.axes(left, top, side * len(targets), side * len(sources))
-    cells(plot, axes, values, (sources, targets), "similarity")
+    draw_heat_map(plot, axes, values, (sources, targets), "similarity")
     if side == 36:
         numbers(axes, values, shown(values))
     if root:
@@ -81,7 +81,9 @@ def strips(result: Result) -> Figure:
     axes = plot.axes(left, 44, wide * most, high * len(values))
     places = [str(i) for i in range(1, most + 1)]
     there = np.array([[i < len(result.ranking[t]) for i in range(most)] for t in result.targets])
-    cells(plot, axes, values, (result.targets, places), "true rank", upright=True, first_on_top=True, there=there)
+    draw_heat_map(
+        plot, axes, values, (result.targets, places), "true rank", upright=True, first_on_top=True, there=there
+    )
     axes.set_xlabel("place in the predicted order", labelpad=6)
     axes.xaxis.set_label_position("top")
     for row in rows if named else ():
@@ -162,7 +164,7 @@ def agreement_map(over: str, names: Sequence[str], values: Array) -> Figure:
     side, left = 40 if len(names) <= LABELLED else 18, room(names)
     plot = Canvas(left + side * len(names) + 110, left + 4 + side * len(names) + 10)
     axes = plot.axes(left, left + 4, side * len(names), side * len(names))
-    cells(plot, axes, values, (names, names), "correlation")
+    draw_heat_map(plot, axes, values, (names, names), "correlation")
     if side == 40:
         numbers(axes, values, lambda v: f"{v:.2f}")
     pairs = [(i, j) for i in range(len(names)) for j in range(i)]
@@ -214,7 +216,7 @@ def fingerprint_map(shares: Mapping[str, Sequence[float]]) -> Figure:
     side, high = (36, 26) if named else (20, 20)
     plot = Canvas(left + side * len(layers) + 110, 44 + high * len(values) + 10)
     axes = plot.axes(left, 44, side * len(layers), high * len(values))
-    cells(plot, axes, values, ([*shares], layers), "share", upright=True)
+    draw_heat_map(plot, axes, values, ([*shares], layers), "share", upright=True)
     axes.set_xlabel("layer", labelpad=6)
     axes.xaxis.set_label_position("top")
     if named:

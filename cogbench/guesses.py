@@ -9,7 +9,7 @@ import numpy as np
 
 from .baselines import baselines
 from .errors import UnusableData
-from .evaluation import KS, TOP_M, Gain, Scores, scores
+from .evaluation import KS, TOP_M, Gain, Scores, score_ranking
 from .oracles import find_oracle, read_oracle, table_rows
 from .ranking import Ranking, rank
 from .records import Oracle, TaskMatrix
@@ -74,20 +74,22 @@ def score(
     ...                tasks=["cola", "rte", "mnli"]).scores.trs
     1.0
     """
-    from .loading import load
+    from .loading import load_parts
 
     notes: list[str] = []
     if isinstance(guess, str | Path):
         name, guess = name or Path(guess).stem, read_guess(Path(guess))
     if isinstance(guess, Result):
         name, notes, guess = name or guess.estimator, [*_origin(guess)], guess.matrix
-    parts = load()
+    parts = load_parts()
     known = _whole(find_oracle(parts, oracle), tasks)
     true = known.transfers
     selections, partly = not isinstance(guess, TaskMatrix), tasks is not None
-    matrix = fitted(guess, true, partly) if isinstance(guess, TaskMatrix) else selected(guess, true, partly)
+    matrix = (
+        align_to_oracle(guess, true, partly) if isinstance(guess, TaskMatrix) else selection_matrix(guess, true, partly)
+    )
     predicted = rank(matrix)
-    found = scores(predicted, rank(true), known, ks=(1,) if selections else ks, top_m=top_m, gain=gain)
+    found = score_ranking(predicted, rank(true), known, ks=(1,) if selections else ks, top_m=top_m, gain=gain)
     cards = {s: parts.tasks[s].card for s in {*true.sources, *true.targets} if s in parts.tasks}
     others = baselines(known, {s: card.rows for s, card in cards.items()})
     notes += [
@@ -114,11 +116,11 @@ def rescore(result: Result, oracle: str | Oracle) -> Result:
     UnknownName, MissingData
         If the oracle is not there.
     """
-    from .loading import load
+    from .loading import load_parts
 
     if result.uses_oracle:
         raise UnusableData(f"{result.estimator} looks at an oracle's data: run it against the other oracle.")
-    parts = load()
+    parts = load_parts()
     tasks = [*dict.fromkeys([*result.sources, *result.targets])]
     known = _whole(find_oracle(parts, oracle), tasks).part(result.sources, result.targets)
     counts = {s: parts.tasks[s].card.rows for s in result.sources if s in parts.tasks}
@@ -200,7 +202,7 @@ def read_guess(path: Path) -> TaskMatrix | dict[str, str] | Result:
     return read_oracle(path).transfers
 
 
-def selected(picks: Mapping[str, str], true: TaskMatrix, partly: bool) -> TaskMatrix:
+def selection_matrix(picks: Mapping[str, str], true: TaskMatrix, partly: bool) -> TaskMatrix:
     """Return the matrix of a selection: 1 for the selected source, NaN for the others."""
     if lost := [t for t in true.targets if t not in picks]:
         raise UnusableData(f"no source is selected for {', '.join(lost)}.")
@@ -212,7 +214,7 @@ def selected(picks: Mapping[str, str], true: TaskMatrix, partly: bool) -> TaskMa
     return TaskMatrix(true.sources, true.targets, values)
 
 
-def fitted(matrix: TaskMatrix, true: TaskMatrix, partly: bool) -> TaskMatrix:
+def align_to_oracle(matrix: TaskMatrix, true: TaskMatrix, partly: bool) -> TaskMatrix:
     """Return a guess in the order of the oracle; refuse missing tasks, and further ones unless a part is asked for."""
     told = []
     for role in ("sources", "targets"):

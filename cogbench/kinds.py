@@ -199,7 +199,7 @@ class Reranking:
         return np.array([part.sum() for part in _parts(each, dataset.columns["label"])])
 
 
-KINDS: dict[str, Kind] = {
+TASK_KINDS: dict[str, Kind] = {
     "classification": Classification(),
     "regression": Regression(),
     "relation": Relation(),

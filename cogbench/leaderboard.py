@@ -118,7 +118,7 @@ def _files(places: Sequence[Path]) -> Iterator[Path]:
             raise MissingData(f"no folder or result file {str(place)!r}; `cogbench run` writes results.")
 
 
-def boards(results: Sequence[Result], sort: str = "trs") -> list[Board]:
+def leaderboard(results: Sequence[Result], sort: str = "trs") -> list[Board]:
     """Return a board for each set of results that may be compared, its rows sorted by a score, best first.
 
     Raises
@@ -295,7 +295,7 @@ def _changed(what: str, ours: dict[str, str], theirs: dict[str, str], names: Ite
             yield f"{what} {name} ({now} instead of {before})"
 
 
-def tables(found: Sequence[Board]) -> dict[str, list[dict[str, Any]]]:
+def board_tables(found: Sequence[Board]) -> dict[str, list[dict[str, Any]]]:
     """Return the boards as titled tables for people."""
     named = {}
     for i, board in enumerate(found, 1):
@@ -304,17 +304,17 @@ def tables(found: Sequence[Board]) -> dict[str, list[dict[str, Any]]]:
         if board.differs:
             title += f"; unlike table {board.unlike}: {', '.join(board.differs)}"
         synthetic = any(entry.synthetic for entry in board.entries)
-        named[title] = [_row(entry, names(board), synthetic) for entry in board.entries]
+        named[title] = [_row(entry, score_names(board), synthetic) for entry in board.entries]
     return named
 
 
-def names(board: Board) -> list[str]:
+def score_names(board: Board) -> list[str]:
     """Return the names of a board's scores."""
     ordered = sorted(board.entries, key=lambda entry: entry.kind, reverse=True)  # results know all the scores
     return [*dict.fromkeys(name for entry in ordered for name in entry.scores)]
 
 
-def written(entry: Entry, name: str) -> str | None:
+def score_text(entry: Entry, name: str) -> str | None:
     """Return a score with the digits that mean something, None where it is not known."""
     value = entry.scores.get(name)
     if value is None:
@@ -325,7 +325,7 @@ def written(entry: Entry, name: str) -> str | None:
 def _row(entry: Entry, names: Sequence[str], synthetic: bool) -> dict[str, Any]:
     def shown(name: str) -> str | None:
         unknown = None if entry.kind == "baseline" else "–"
-        return written(entry, name) or unknown
+        return score_text(entry, name) or unknown
 
     scores = {name: shown(name) for name in names}
     interval = {"interval": "{:.2f} to {:.2f}".format(*entry.interval) if entry.interval else None}
@@ -345,7 +345,7 @@ def _row(entry: Entry, names: Sequence[str], synthetic: bool) -> dict[str, Any]:
     }
 
 
-def notes(found: Sequence[Board]) -> list[str]:
+def board_notes(found: Sequence[Board]) -> list[str]:
     """Return what a reader of the tables must know."""
     apart = [f"{b.resolution:.2f} in table {i}" for i, b in enumerate(found, 1) if b.resolution is not None]
     told = []

@@ -9,14 +9,14 @@ from .errors import CogbenchError, MissingData
 from .files import Files
 from .loading import Parts
 from .oracles import measured_oracles, read_oracle
-from .parts import Opener, options
+from .parts import Opener, options_of
 from .recordings import Recording
 from .reliability import noise_ceiling
 
 BROKEN = "BROKEN"
 
 
-def described(parts: Parts, kind: str, data_dir: Path | None = None) -> list[dict[str, Any]]:
+def describe_parts(parts: Parts, kind: str, data_dir: Path | None = None) -> list[dict[str, Any]]:
     """Return a row for each installed part of a kind: name, one line, what it needs, licence, distribution.
 
     The oracles that were measured here stand behind those that are installed.
@@ -24,7 +24,7 @@ def described(parts: Parts, kind: str, data_dir: Path | None = None) -> list[dic
     files = Files(data_dir, offline=True) if data_dir else None
     rows = []
     for name, part in parts.of(kind).items():
-        row = {"name": name, **_about(kind, part), "distribution": parts.origins[kind, name].distribution}
+        row = {"name": name, **_about(kind, part), "distribution": parts.providers[kind, name].distribution}
         if files and kind in ("task", "signal"):
             row["data"], worth = _presence(kind, part, files)
             row |= {"worth": worth} if kind == "signal" else {}
@@ -41,7 +41,7 @@ def described(parts: Parts, kind: str, data_dir: Path | None = None) -> list[dic
     return rows
 
 
-def brief(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def part_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the same rows for a terminal: what is neither name, line nor distribution gathered in one column."""
     apart = ("name", "about", "distribution", "worth")
     return [
@@ -90,7 +90,7 @@ def _about(kind: str, part: Any) -> dict[str, Any]:
 
 
 def _options(part: Any) -> str:
-    return ", ".join(f"{k}={_short(v)}" for k, v in options(part).items() if v is not None)
+    return ", ".join(f"{k}={_short(v)}" for k, v in options_of(part).items() if v is not None)
 
 
 def _short(value: Any) -> str:
@@ -143,12 +143,12 @@ def plugin_rows(parts: Parts) -> list[dict[str, Any]]:
     ]
 
 
-def checked(parts: Parts) -> list[dict[str, Any]]:
+def check_parts(parts: Parts) -> list[dict[str, Any]]:
     """Return a row for each part with what its contract check says: ok, skipped and why, or what is broken."""
     from . import contracts
 
     rows = []
-    for (kind, name), plugin in parts.origins.items():
+    for (kind, name), plugin in parts.providers.items():
         check = getattr(contracts, f"check_{kind}", None)
         if check is None:
             continue

@@ -18,11 +18,11 @@ import pluggy
 from . import hookspecs
 from .errors import BrokenPlugin, UnknownName
 from .identity import distribution_of
-from .parts import Backbone, Estimator, Opener, Signal, Task, options
+from .parts import Backbone, Estimator, Opener, Signal, Task, options_of
 from .records import Oracle, Suite
 
 GROUP = "cogbench"
-KINDS_OF_PART: dict[str, Any] = {
+PART_KINDS: dict[str, Any] = {
     "task": Task,
     "backbone": Backbone,
     "signal": Signal,
@@ -56,7 +56,7 @@ class Parts:
     oracles: Mapping[str, Oracle] = field(default_factory=dict)
     suites: Mapping[str, Suite] = field(default_factory=dict)
     plugins: tuple[Plugin, ...] = ()
-    origins: Mapping[tuple[str, str], Plugin] = field(default_factory=dict)
+    providers: Mapping[tuple[str, str], Plugin] = field(default_factory=dict)
 
     def of(self, kind: str) -> Mapping[str, Any]:
         """Return the parts of a kind: "task", "backbone", "signal", "estimator", "oracle" or "suite"."""
@@ -94,7 +94,7 @@ class Parts:
     def _flat(self, part: Any, prefix: str = "") -> dict[str, str]:
         """Return a part's options as texts, those of its members under `member.option`."""
         found: dict[str, str] = {}
-        for name, value in options(part).items():
+        for name, value in options_of(part).items():
             if is_dataclass(value):
                 found |= self._flat(value, f"{prefix}{name}.")
             else:
@@ -106,7 +106,7 @@ class Parts:
         return self.label("estimator", value) if is_dataclass(value) else str(value)
 
 
-def load(*modules: ModuleType) -> Parts:
+def load_parts(*modules: ModuleType) -> Parts:
     """Load the plugins of all installed distributions, and these `modules` beside them.
 
     `COGBENCH_LOAD_PLUGINS` (distribution names, by commas; empty for none) limits the third parties';
@@ -120,8 +120,8 @@ def load(*modules: ModuleType) -> Parts:
     """
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
-    found: dict[str, dict[str, Any]] = {kind: {} for kind in KINDS_OF_PART}
-    origins: dict[tuple[str, str], Plugin] = {}
+    found: dict[str, dict[str, Any]] = {kind: {} for kind in PART_KINDS}
+    providers: dict[tuple[str, str], Plugin] = {}
     plugins = []
     for plugin, module in [*_installed(), *((_of_module(m), m) for m in modules)]:
         if module is not None:
@@ -133,13 +133,13 @@ def load(*modules: ModuleType) -> Parts:
             else:
                 plugin = replace(plugin, parts=tuple(f"{kind} {part.name}" for kind, part in added))
                 for kind, part in added:
-                    if other := origins.get((kind, part.name)):
+                    if other := providers.get((kind, part.name)):
                         raise BrokenPlugin(
                             f"{kind} {part.name!r} comes from two plugins: {_where(other)} and {_where(plugin)}; "
                             "uninstall one, or limit plugins with COGBENCH_LOAD_PLUGINS."
                         )
                     found[kind][part.name] = part
-                    origins[kind, part.name] = plugin
+                    providers[kind, part.name] = plugin
         if plugin.error:
             message = f"plugin {_where(plugin)} does not load: {plugin.error}"
             if os.environ.get("COGBENCH_STRICT_PLUGINS", "") not in ("", "0"):
@@ -147,7 +147,7 @@ def load(*modules: ModuleType) -> Parts:
             log.warning(message)
         plugins.append(plugin)
     by_kind = {f"{kind}s": dict(sorted(parts.items())) for kind, parts in found.items()}
-    return Parts(**by_kind, plugins=tuple(plugins), origins=origins)
+    return Parts(**by_kind, plugins=tuple(plugins), providers=providers)
 
 
 def _installed() -> Iterable[tuple[Plugin, ModuleType | None]]:
@@ -198,7 +198,7 @@ def _check_hooks(manager: pluggy.PluginManager, plugin: Plugin, module: ModuleTy
 def _collect(manager: pluggy.PluginManager, plugin: Plugin, module: ModuleType) -> list[tuple[str, Any]]:
     manager.register(module, name=f"{plugin.distribution}:{plugin.key}")
     added = []
-    for kind, protocol in KINDS_OF_PART.items():
+    for kind, protocol in PART_KINDS.items():
         for impl in getattr(manager.hook, f"register_{kind}s").get_hookimpls():
             if impl.plugin is not module:
                 continue

@@ -10,16 +10,16 @@ from . import engine
 from .cells import Workspace, slug
 from .errors import FailedCells, UnusableData
 from .loading import Parts
-from .oracles import FILES, check_alike, folder, merged, read_oracle, write_oracle
+from .oracles import FILES, check_alike, merged, oracle_folder, read_oracle, write_oracle
 from .parts import Backbone, Task
 from .questions import MEASURED, check_suite, single
 from .records import Oracle
 from .setting import check_targets
 from .store import writable
-from .transfer import Transfers
+from .transfer import TransferPlan
 
 
-def asked(
+def resolve_transfers(
     parts: Parts,
     backbone: str | Backbone,
     *,
@@ -30,7 +30,7 @@ def asked(
     max_train: int | None = None,
     keep: bool = False,
     name: str | None = None,
-) -> tuple[Transfers, str]:
+) -> tuple[TransferPlan, str]:
     """Resolve names into the transfers to measure, and the name of their oracle: `name`, or what it is of.
 
     Raises
@@ -58,10 +58,10 @@ def asked(
     if name and (name == MEASURED or Path(name).suffix in FILES):
         raise UnusableData(f"no oracle can be called {name!r}, which `--oracle` takes for something else.")
     called = slug(name) if name else f"measured-{usual}" if usual in parts.oracles else usual
-    return Transfers(bone, chosen, suite, tuple(seeds), max_train, keep), called
+    return TransferPlan(bone, chosen, suite, tuple(seeds), max_train, keep), called
 
 
-def check(transfers: Transfers, name: str, workspace: Workspace) -> Path:
+def check_transfers(transfers: TransferPlan, name: str, workspace: Workspace) -> Path:
     """Refuse before the work what cannot be measured, or not be merged; return the file of the oracle of that name.
 
     Raises
@@ -70,15 +70,15 @@ def check(transfers: Transfers, name: str, workspace: Workspace) -> Path:
         If data or a model cannot be used, or an oracle of that name was measured with something else.
     """
     workspace.check(transfers.tasks)
-    made, path = transfers.provenance(workspace), folder() / f"{name}.json"
+    made, path = transfers.provenance(workspace), oracle_folder() / f"{name}.json"
     if path.is_file():
         metrics = {t.name: t.metric for t in transfers.tasks}
         check_alike(read_oracle(path), [*metrics], metrics, made)
     return path
 
 
-def measure(
-    transfers: Transfers,
+def measure_transfers(
+    transfers: TransferPlan,
     name: str,
     workspace: Workspace,
     *,
@@ -101,7 +101,7 @@ def measure(
     FailedCells
         If trainings failed; the others are kept.
     """
-    path = check(transfers, name, workspace)
+    path = check_transfers(transfers, name, workspace)
     writable(path.parent)
     outcome = engine.compute(transfers.cells(), workspace, jobs=jobs, scheduler=scheduler, tell=tell)
     if outcome.failed:

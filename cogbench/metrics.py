@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .errors import UnknownName, UnusableData
-from .kinds import KINDS, squad
+from .kinds import TASK_KINDS, squad
 from .records import Array, Dataset
 
 
@@ -193,7 +193,7 @@ class TaskScore:
     left_out: int
 
 
-def score(
+def score_outputs(
     metric: str,
     outputs: Array,
     evaluation: Dataset,
@@ -209,7 +209,7 @@ def score(
     metric : str
         A name in `METRICS`.
     outputs : array
-        A head's outputs, of the shape that the kind of task has them in; see `KINDS`.
+        A head's outputs, of the shape that the kind of task has them in; see `TASK_KINDS`.
     evaluation, train : Dataset
         The examples scored, and those that the trivial answer is taken from.
     further : tuple of str
@@ -217,7 +217,7 @@ def score(
     draws : int
         Bootstrap samples of the examples for the standard error, drawn with seed 0.
     """
-    kind, outputs = KINDS[evaluation.kind], np.asarray(outputs, np.float64)
+    kind, outputs = TASK_KINDS[evaluation.kind], np.asarray(outputs, np.float64)
     answers, measure = kind.answers(outputs, evaluation), METRICS[metric]
     each = measure.contributions(answers, evaluation)  # (n_examples, n_numbers)
     drawn = _drawn(len(each), draws)
@@ -237,7 +237,7 @@ def score(
 
 def gap_error(metric: str, one: Array, other: Array, evaluation: Dataset, *, draws: int = 200) -> float:
     """Return the standard error of the difference of two models' scores on the same examples: a paired bootstrap."""
-    kind, measure = KINDS[evaluation.kind], METRICS[metric]
+    kind, measure = TASK_KINDS[evaluation.kind], METRICS[metric]
     first, second = (
         measure.contributions(kind.answers(np.asarray(outputs, np.float64), evaluation), evaluation)
         for outputs in (one, other)

@@ -31,10 +31,10 @@ def open_store(address: str | None = None) -> Store:
     address = address or os.environ.get("COGBENCH_STORE")
     if address is None:
         return Store(home())
-    return Mirror(home(), address) if "://" in address else Store(Path(address))
+    return RemoteStore(home(), address) if "://" in address else Store(Path(address))
 
 
-class Mirror(Store):
+class RemoteStore(Store):
     """A local store whose cells are shared through an fsspec URL.
 
     Parameters

@@ -30,14 +30,14 @@ FORMER = {"kind": "basis", "source": "origin"}  # what fields were called in ver
 ALIKE = ("cogbench", "backbone", "model", "max_train", "settings", "data")
 
 
-def folder() -> Path:
+def oracle_folder() -> Path:
     """Return where measured oracles are kept, wherever the store is."""
     return home() / "oracles"
 
 
 def measured_oracles() -> dict[str, Path]:
     """Return the files of the oracles that were measured here, by their names."""
-    return {path.stem: path for path in sorted(folder().glob("*.json"))}
+    return {path.stem: path for path in sorted(oracle_folder().glob("*.json"))}
 
 
 def find_oracle(parts: "Parts", asked: str | Oracle) -> Oracle:
@@ -154,7 +154,7 @@ def told_apart(oracle: Oracle) -> Array:
     return gap > 2 * np.sqrt(np.square(error)[:, None] + np.square(error)[None])
 
 
-def shown(oracle: Oracle) -> list[dict[str, Any]]:
+def oracle_rows(oracle: Oracle) -> list[dict[str, Any]]:
     """Return an oracle as rows for people: scores with ranks, `=` where the evaluation tells no difference to the best.
 
     Below stand the targets without a source, the spread of the sources, the evaluation's standard error, and the share
@@ -195,7 +195,7 @@ def shown(oracle: Oracle) -> list[dict[str, Any]]:
     return rows
 
 
-def told(oracle: Oracle) -> list[str]:
+def oracle_notes(oracle: Oracle) -> list[str]:
     """Return what a reader of the table must know: where it is from, and what its signs mean."""
     seeds = f"; seeds {', '.join(map(str, oracle.seeds))}" if oracle.seeds else ""
     lines = [f"{oracle.basis}, backbone {oracle.backbone}, suite {oracle.suite}{seeds}: {oracle.origin}"]
@@ -275,7 +275,7 @@ def table_rows(path: Path) -> tuple[list[str], list[list[str]]]:
     return head, body
 
 
-def plain(oracle: Oracle) -> dict[str, Any]:
+def plain_oracle(oracle: Oracle) -> dict[str, Any]:
     """Return an oracle's figures and provenance as plain values, its per-example scores left out."""
 
     def rounded(values: Any) -> Any:
@@ -298,14 +298,14 @@ def plain(oracle: Oracle) -> dict[str, Any]:
     }
 
 
-def in_full(oracle: Oracle) -> dict[str, Any]:
+def oracle_in_full(oracle: Oracle) -> dict[str, Any]:
     """Return an oracle as plain values for machines, with its ranks and the sources that noise does not tell apart."""
     matrix, ranks, apart = oracle.transfers, rank(oracle.transfers).ranks, told_apart(oracle)
     names, alike = matrix.sources, dict[str, list[tuple[str, str]]]()
     for j, target in enumerate(matrix.targets):
         there = np.flatnonzero(np.isfinite(matrix.values[:, j]))
         alike[target] = [(names[a], names[b]) for a, b in combinations(there, 2) if not apart[a, b, j]]
-    return {**plain(oracle), "ranks": [[_number(v) for v in row] for row in ranks], "not_told_apart": alike}
+    return {**plain_oracle(oracle), "ranks": [[_number(v) for v in row] for row in ranks], "not_told_apart": alike}
 
 
 def write_oracle(oracle: Oracle, path: Path) -> list[Path]:
@@ -317,7 +317,7 @@ def write_oracle(oracle: Oracle, path: Path) -> list[Path]:
             if k in ("transfers", "standard_error", "evaluation_error", "by_seed") and v
             else json.dumps(v)
         )
-        for k, v in plain(oracle).items()
+        for k, v in plain_oracle(oracle).items()
     )
     beside = _scores_file(path)
     if oracle.per_example is not None:

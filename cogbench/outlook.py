@@ -8,7 +8,9 @@ from .cells import Cell, Training, Workspace
 from .parts import Backbone
 
 
-def outlook(cells: Sequence[Cell], workspace: Workspace, jobs: int | None = None, scheduler: str | None = None) -> str:
+def describe_plan(
+    cells: Sequence[Cell], workspace: Workspace, jobs: int | None = None, scheduler: str | None = None
+) -> str:
     """Return the plan of a run in words: cells done and to do, the time and the disk that they will take."""
     missing, there = engine.plan(cells, workspace)
     trainings_left = [c for c in missing if isinstance(c, Training)]

@@ -11,7 +11,7 @@ from typing import Any
 
 from .drawing import Figure, csv_rows, inline, standalone
 from .evaluation import TOP_M
-from .leaderboard import LOWER_IS_BETTER, Board, Entry, names, notes, written
+from .leaderboard import LOWER_IS_BETTER, Board, Entry, board_notes, score_names, score_text
 from .result import Result
 from .sections import headline, sections
 from .store import save_text, writable
@@ -58,7 +58,7 @@ def board_page(found: Sequence[Board], sort: str = "trs") -> str:
     used = {_meant(head["name"]) for board in shown for head in board["heads"]}
     meanings = [(name, told) for name, told in HELP.items() if name in used]
     return _filled(
-        "board.html", boards=shown, backbones=backbones, oracles=oracles, notes=notes(found), meanings=meanings
+        "board.html", boards=shown, backbones=backbones, oracles=oracles, notes=board_notes(found), meanings=meanings
     )
 
 
@@ -132,7 +132,7 @@ def _board(board: Board, number: int, sort: str) -> dict[str, Any]:
 def _columns(board: Board) -> list[Column]:
     """Return a board's columns. What no row has, or all share, has none."""
     results = [entry for entry in board.entries if entry.kind == "result"]
-    scores = names(board)
+    scores = score_names(board)
     found = [
         Column("place", lambda e: "" if e.place is None else f"{e.place}{'=' if e.tied else ''}"),
         Column("estimator", lambda e: e.estimator),
@@ -160,7 +160,7 @@ def _columns(board: Board) -> list[Column]:
 
 
 def _score(name: str, key: str) -> Column:
-    return Column(name, lambda e: written(e, key) or "", lambda e: e.scores.get(key))
+    return Column(name, lambda e: score_text(e, key) or "", lambda e: e.scores.get(key))
 
 
 def _count(name: str) -> Column:

@@ -32,7 +32,7 @@ class Task(Protocol):
     def suite(self) -> str: ...
     @property
     def kind(self) -> str:
-        """One of `cogbench.KINDS`: head, loss and columns follow from it."""
+        """One of `cogbench.TASK_KINDS`: head, loss and columns follow from it."""
 
     @property
     def metric(self) -> str:
@@ -120,7 +120,7 @@ def members_of(estimator: Estimator) -> list[Estimator]:
     return [value for value in each if isinstance(value, Estimator)]
 
 
-def options(part: Any) -> dict[str, Any]:
+def options_of(part: Any) -> dict[str, Any]:
     """Return a part's options by the names that users type: its fields, but those that say what it is.
 
     An option named like the part's verb needs an underscore as a field (`similarity_`); users do not type it.

@@ -15,17 +15,17 @@ from .errors import CogbenchError, FailedCells, UnusableData
 from .evidence import ORACLES_DATA
 from .files import Files
 from .identity import harness_version
-from .loading import Parts, load
+from .loading import Parts, load_parts
 from .mirror import open_store
-from .parts import Backbone, Estimator, Task, encode, options
-from .questions import Question, questions
+from .parts import Backbone, Estimator, Task, encode, options_of
+from .questions import RunRequest, resolve_requests
 from .ranking import rank
 from .recordings import Recording
 from .records import Origin, TaskMatrix
 from .reliability import noise_ceiling
-from .result import SCHEMA_VERSION, Cells, DataUsed, Provenance, Result, SignalReport, TaskReport, against, rows
+from .result import SCHEMA_VERSION, CellCounts, DataUsed, Provenance, Result, SignalReport, TaskReport, against, rows
 from .store import Store
-from .transfer import Transfers
+from .transfer import TransferPlan
 
 NAMED = 1000  # a result names the channels of a subject, but not the voxels of a whole brain
 
@@ -51,7 +51,7 @@ def run(
     jobs : int, optional
         Worker processes; 0 computes in this process.
     **asked
-        `suite`, `tasks`, `signals`, `oracle`, `oracle_backbone`, `sets`, `seeds`, `max_train`, as `questions` takes
+        `suite`, `tasks`, `signals`, `oracle`, `oracle_backbone`, `sets`, `seeds`, `max_train`, as `resolve_requests` takes
         them; see `cogbench run --help`.
 
     Returns
@@ -68,10 +68,10 @@ def run(
     --------
     >>> cogbench.run("cra", "minilm-2l", suite="mini")[0].scores.trs  # doctest: +SKIP
     """
-    parts = parts or load()
-    found = questions(parts, _several(estimator), _several(backbone), **asked)
+    parts = parts or load_parts()
+    found = resolve_requests(parts, _several(estimator), _several(backbone), **asked)
     workspace = Workspace(files or Files(), store or open_store())
-    results, failures = answer(found, workspace, parts, jobs=jobs)
+    results, failures = answer_requests(found, workspace, parts, jobs=jobs)
     if failures:
         raise FailedCells(f"{'; '.join(failures)}.")
     return results
@@ -81,8 +81,8 @@ def _several(asked: Any) -> Sequence[Any]:
     return asked if isinstance(asked, Sequence) and not isinstance(asked, str) else [asked]
 
 
-def answer(
-    asked: Sequence[Question],
+def answer_requests(
+    asked: Sequence[RunRequest],
     workspace: Workspace,
     parts: Parts,
     *,
@@ -98,10 +98,10 @@ def answer(
         If the only question is refused before any work.
     """
     started, clock = datetime.now(UTC).isoformat(timespec="seconds"), perf_counter()
-    failures, good = dict[str, Exception](), list[Question]()
+    failures, good = dict[str, Exception](), list[RunRequest]()
     for question in asked:
         try:
-            check(question, workspace)
+            check_request(question, workspace)
         except CogbenchError as error:
             several = len({q.signal for q in asked}) > 1  # one that is not there does not stop the others
             if len(asked) == 1 or not (several or isinstance(error, UnusableData)):
@@ -125,7 +125,7 @@ def answer(
     return results, failures
 
 
-def check(question: Question, workspace: Workspace) -> None:
+def check_request(question: RunRequest, workspace: Workspace) -> None:
     """Refuse what cannot work before any work is done: unreadable data or models, a signal the estimator rejects."""
     if question.signal is not None:  # before the tasks, which may have to come from the hub first
         recording = workspace.recording(question.signal)
@@ -142,20 +142,20 @@ def check(question: Question, workspace: Workspace) -> None:
 
 
 def _result(
-    question: Question, workspace: Workspace, parts: Parts, outcome: engine.Outcome, started: str, seconds: float
+    question: RunRequest, workspace: Workspace, parts: Parts, outcome: engine.Outcome, started: str, seconds: float
 ) -> Result:
     names = tuple(t.name for t in question.tasks)
     cells = question.similarities()
     matrices = [c.matrix(workspace).part(names, names).values for c in cells]
     mean = TaskMatrix.square(names, np.mean(matrices, axis=0))
     predicted = rank(mean)
-    oracle = question.oracle.oracle(workspace) if isinstance(question.oracle, Transfers) else question.oracle
+    oracle = question.oracle.oracle(workspace) if isinstance(question.oracle, TransferPlan) else question.oracle
     recording = workspace.recording(question.signal) if question.signal else None
     touched = _closure(question.cells())
     return Result(
         schema_version=SCHEMA_VERSION,
         estimator=parts.label("estimator", question.estimator),
-        options=_plain(options(question.estimator)),
+        options=_plain(options_of(question.estimator)),
         backbone=parts.label("backbone", question.backbone),
         signal=parts.label("signal", question.signal) if question.signal else None,
         suite=question.suite,
@@ -181,7 +181,7 @@ def _result(
             data={t.name: _data_used(t, workspace) for t in question.tasks} if question.looks else {},
             model={
                 **(_origin(question.backbone.origin(workspace.files)) if question.looks else {}),
-                **_plain(options(question.backbone)),
+                **_plain(options_of(question.backbone)),
             },
             settings={t.recipe.task.name: encode(t.filled(workspace).settings) for t in question.trained()},
             seeds=list(question.seeds),
@@ -190,7 +190,7 @@ def _result(
             device=_device() if question.looks else "none",
             started=started,
             seconds=seconds,
-            cells=Cells(len(touched & outcome.computed), len(touched & outcome.cached)),
+            cells=CellCounts(len(touched & outcome.computed), len(touched & outcome.cached)),
         ),
     )
 
@@ -212,7 +212,7 @@ def _signal_report(recording: Recording) -> SignalReport:
     )
 
 
-def _task_reports(question: Question, workspace: Workspace) -> dict[str, TaskReport]:
+def _task_reports(question: RunRequest, workspace: Workspace) -> dict[str, TaskReport]:
     found: dict[str, list] = {}
     for cell in question.trained():
         found.setdefault(cell.recipe.task.name, []).append(cell.score(workspace))
@@ -228,7 +228,7 @@ def _task_reports(question: Question, workspace: Workspace) -> dict[str, TaskRep
     return reports
 
 
-def _notes(question: Question, workspace: Workspace) -> Iterator[str]:
+def _notes(question: RunRequest, workspace: Workspace) -> Iterator[str]:
     """Yield what a reader should know, of the trainings and of the estimates."""
     for cell in question.trained():
         name, score = cell.recipe.task.name, cell.score(workspace)
@@ -239,7 +239,7 @@ def _notes(question: Question, workspace: Workspace) -> Iterator[str]:
         yield from similarity.notes(workspace)
 
 
-def _seed_floor(question: Question, workspace: Workspace) -> float | None:
+def _seed_floor(question: RunRequest, workspace: Workspace) -> float | None:
     """Return the mean correlation of one task's stimulus RDM between seeds."""
     if len(question.seeds) < 2 or "representations" not in question.estimator.needs or question.signal is None:
         return None

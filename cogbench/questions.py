@@ -12,20 +12,20 @@ from .oracles import find_oracle
 from .parts import Backbone, Estimator, Signal, Task
 from .records import Oracle, Suite
 from .setting import check_targets, varied
-from .transfer import Transfers
+from .transfer import TransferPlan
 
 MEASURED = "measured"
 
 
 @dataclass(frozen=True, eq=False)
-class Question:
+class RunRequest:
     """One thing to find out: how well an estimator ranks the source tasks of a suite, on a backbone."""
 
     estimator: Estimator
     backbone: Backbone
     tasks: tuple[Task, ...]
     signal: Signal | None
-    oracle: Oracle | Transfers | None
+    oracle: Oracle | TransferPlan | None
     oracle_backbone: Backbone  # another than `backbone` in a cross-PLM evaluation
     suite: str
     seeds: tuple[int, ...] = (0,)
@@ -50,18 +50,18 @@ class Question:
     def looks(self) -> bool:
         """Whether anything is asked of the tasks' data or the backbone; a baseline looks at neither."""
         asked = {"representations", "models", "backbone", "batches", "texts", "transfers"} & self.estimator.needs
-        return bool(asked) or isinstance(self.oracle, Transfers)
+        return bool(asked) or isinstance(self.oracle, TransferPlan)
 
     def transfers(self) -> list[Training]:
         """Return the trainings of the oracle, if it is to be measured."""
-        return self.oracle.cells() if isinstance(self.oracle, Transfers) else []
+        return self.oracle.cells() if isinstance(self.oracle, TransferPlan) else []
 
     def cells(self) -> list[Cell]:
         """Return all cells whose results this question reads."""
         return [*self.similarities(), *self.trained(), *self.transfers()]
 
 
-def questions(
+def resolve_requests(
     parts: Parts,
     estimators: Iterable[str | Estimator],
     backbones: Iterable[str | Backbone],
@@ -74,7 +74,7 @@ def questions(
     sets: Sequence[str] = (),
     seeds: Sequence[int] = (0,),
     max_train: int | None = None,
-) -> list[Question]:
+) -> list[RunRequest]:
     """Resolve names into one question for each estimator, backbone and signal, with their options varied by `sets`.
 
     Raises
@@ -109,7 +109,7 @@ def questions(
         usual = dict(of_suite.oracles).get(truth.name) if truth == parts.backbones.get(truth.name) else None
         names = [t.name for t in task_parts]
         if oracle == MEASURED:
-            table: Oracle | Transfers | None = Transfers(truth, task_parts, *common)
+            table: Oracle | TransferPlan | None = TransferPlan(truth, task_parts, *common)
         else:
             table = _oracle(parts, oracle, usual, names)
         others = _others(parts, of_suite, table, names)
@@ -120,7 +120,7 @@ def questions(
                         f"estimator {ranker.name!r} ranks by an oracle, and none is known for backbone {truth.name!r}: "
                         "name one with --oracle."
                     )
-                asked.append(Question(ranker, backbone, task_parts, signal, table, truth, *common, others))
+                asked.append(RunRequest(ranker, backbone, task_parts, signal, table, truth, *common, others))
     return asked
 
 
@@ -184,7 +184,7 @@ def _oracle(parts: Parts, asked: str | Oracle | None, usual: str | None, tasks: 
     return find_oracle(parts, asked).part(tasks)
 
 
-def _others(parts: Parts, suite: Suite, table: Oracle | Transfers | None, tasks: list[str]) -> tuple[Oracle, ...]:
+def _others(parts: Parts, suite: Suite, table: Oracle | TransferPlan | None, tasks: list[str]) -> tuple[Oracle, ...]:
     """Return the installed oracles that know all these tasks, but the one that is scored against; the suite's first."""
     first = [name for _, name in suite.oracles if name in parts.oracles]
     known = [parts.oracles[name] for name in dict.fromkeys([*first, *parts.oracles])]

@@ -14,7 +14,7 @@ from .engine import Tell
 from .errors import FailedCells, MissingData, UnknownName, UnusableData
 from .evidence import ORACLES_DATA, STIMULI, Similarity
 from .files import Files
-from .loading import Parts, load
+from .loading import Parts, load_parts
 from .metrics import gap_error
 from .mirror import open_store
 from .parts import Backbone, Estimator, Signal, Task
@@ -115,7 +115,7 @@ def recommend(
     FailedCells
         If a training failed.
     """
-    parts, store = parts or load(), store or open_store()
+    parts, store = parts or load_parts(), store or open_store()
     workspace = Workspace(files or Files(), store)
     wanted = _target(parts, target, kind, columns, description)
     ranker = with_members(parts, single(parts, "estimator", estimator, sets), sets)
@@ -218,14 +218,14 @@ def _number(matrix: TaskMatrix, source: str) -> float | None:
     return None if np.isnan(value) else value
 
 
-def titled(found: Recommendation) -> str:
+def recommendation_title(found: Recommendation) -> str:
     """Return what a recommendation is of, in a line."""
     ranked = f"what to train first for {found.target} ({found.kind}), by {found.estimator} on {found.backbone}"
     rest = f"; not trained, so not ranked: {', '.join(found.untrained)}" if found.untrained else ""
     return ranked + (f", stimuli of {found.signal}" if found.signal else "") + rest
 
 
-def brief(found: Recommendation) -> list[dict[str, Any]]:
+def recommendation_rows(found: Recommendation) -> list[dict[str, Any]]:
     """Return a recommendation as rows for people."""
     rows: list[dict[str, Any]] = [
         {"": "–", "source": name, "similarity": "no estimate"}

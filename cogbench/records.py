@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from .errors import UnusableData
-from .kinds import KINDS
+from .kinds import TASK_KINDS
 
 if TYPE_CHECKING:
     from .parts import Task
@@ -51,7 +51,7 @@ class Dataset:
     Parameters
     ----------
     kind : str
-        One of `KINDS`; it says which columns there are.
+        One of `TASK_KINDS`; it says which columns there are.
     columns : mapping of str to sequence
         Equally long columns. `label` holds the true answers, as the kind has them.
     labels : tuple of str
@@ -72,9 +72,9 @@ class Dataset:
 
     def __post_init__(self) -> None:
         where = f"dataset {self.origin.id!r}"
-        if self.kind not in KINDS:
-            raise UnusableData(f"{where}: unknown kind {self.kind!r}; known: {', '.join(KINDS)}.")
-        missing = [c for c in KINDS[self.kind].columns if not c.endswith("?") and c not in self.columns]
+        if self.kind not in TASK_KINDS:
+            raise UnusableData(f"{where}: unknown kind {self.kind!r}; known: {', '.join(TASK_KINDS)}.")
+        missing = [c for c in TASK_KINDS[self.kind].columns if not c.endswith("?") and c not in self.columns]
         if missing:
             raise UnusableData(f"{where} lacks column {', '.join(missing)}; it has {', '.join(self.columns)}.")
         if len({len(column) for column in self.columns.values()}) != 1:
@@ -86,7 +86,7 @@ class Dataset:
             if row is not None:
                 raise UnusableData(f"{where}: row {row} has no text in column {name}.")
         try:
-            refusal = KINDS[self.kind].refusal(self.columns, self.labels)
+            refusal = TASK_KINDS[self.kind].refusal(self.columns, self.labels)
         except (TypeError, ValueError, KeyError) as error:  # such as None, where there should be a list
             raise UnusableData(f"{where}: a label or text is not of the kind {self.kind}: {error}.") from error
         if refusal:
@@ -127,7 +127,7 @@ class Dataset:
             return self
         rng = np.random.default_rng(seed)
         order = rng.permutation(len(self))
-        if not KINDS[self.kind].classes:
+        if not TASK_KINDS[self.kind].classes:
             return self.take(sorted(order[:n]))
         # Shuffled, then sorted by class: every (len / n)-th row of that order holds each class in its share.
         by_class = order[np.argsort(np.asarray(self.columns["label"])[order], kind="stable")]

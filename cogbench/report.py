@@ -9,10 +9,10 @@ from typing import Any
 
 from .errors import UnusableData
 from .evaluation import Scores, in_digits
-from .leaderboard import Board, Entry, notes, tables
+from .leaderboard import Board, Entry, board_notes, board_tables
 from .result import Result
-from .taxonomy import Node, tree
-from .terminal import Bar, HeatMap, columns, escaped, fitted, printed, table
+from .taxonomy import Node, task_tree
+from .terminal import Bar, HeatMap, columns, escaped, printed, table, table_within
 
 FORMATS = ("table", "json", "markdown", "latex", "csv")
 SCALE = "1 to worst"
@@ -24,7 +24,7 @@ SPARE = (
 WHOSE = ("signal", "backbone", "seeds", "examples", "synthetic")  # with the estimator, what a row is of
 
 
-def render(results: Sequence[Result], form: str) -> str:
+def render_results(results: Sequence[Result], form: str) -> str:
     """Return results in one of `FORMATS`; json is always a list."""
     if form == "json":
         return json.dumps([r.plain() for r in results], indent=1)
@@ -84,14 +84,14 @@ def _dense(rows: Sequence[dict[str, Any]]) -> Any:
     return table([*rows[0]] if rows else [], ([_text(v) for v in row.values()] for row in rows), dense=True)
 
 
-def ranked(found: Sequence[Board], width: int | None = None) -> str:
+def render_leaderboard(found: Sequence[Board], width: int | None = None) -> str:
     """Return a leaderboard for the terminal: each row's TRS with its interval as a bar, chance marked.
 
     A narrow terminal gets fewer columns, and a line that names those left out: none by which rows are told apart.
     """
     parts: list[Any] = []
     scale = ""
-    for board, (title, rows) in zip(found, tables(found).items(), strict=True):
+    for board, (title, rows) in zip(found, board_tables(found).items(), strict=True):
         results = [row for row, entry in zip(rows, board.entries, strict=True) if entry.kind == "result"]
         apart = {name for name in WHOSE if len({row.get(name) for row in results}) > 1}
         same = [name for name in ("seeds", "examples") if name not in apart]
@@ -100,13 +100,13 @@ def ranked(found: Sequence[Board], width: int | None = None) -> str:
             _with_bar(board, entry, {name: value for name, value in row.items() if name not in same}, columns(width))
             for row, entry in zip(rows, board.entries, strict=True)
         ]
-        shown, gone = fitted(drawn, width, [name for name in SPARE if name not in apart])
+        shown, gone = table_within(drawn, width, [name for name in SPARE if name not in apart])
         parts += [f"[bold]{escaped(title)}[/]", shown]
         parts += [f"left out for want of width: {', '.join(gone)}; --format csv has all"] * bool(gone)
         if board.chance is not None and SCALE not in gone:
             scale = f"{SCALE}: ● the TRS, ━ its 95 % interval, ┆ chance"
     wide = width is None and not sys.stdout.isatty()
-    return printed(*parts, *map(escaped, filter(None, [*notes(found), scale])), width=width, wide=wide)
+    return printed(*parts, *map(escaped, filter(None, [*board_notes(found), scale])), width=width, wide=wide)
 
 
 def _with_bar(board: Board, entry: Entry, row: dict[str, Any], room: int) -> dict[str, Any]:
@@ -121,11 +121,11 @@ def _with_bar(board: Board, entry: Entry, row: dict[str, Any], room: int) -> dic
     return dict([*items[:after], (SCALE, bar), *items[after:]])
 
 
-def whole(result: Result, width: int | None = None) -> str:
+def render_card(result: Result, width: int | None = None) -> str:
     """Return all that a terminal can show of a result: its card, the similarities as a heat map, and their tree."""
     parts, matrix = _card(result, width), result.matrix
     try:
-        found = tree(matrix)
+        found = task_tree(matrix)
     except UnusableData as error:
         parts += [HeatMap(matrix.values, matrix.sources, matrix.targets), f"no tree: {escaped(str(error))}"]
     else:
@@ -136,7 +136,7 @@ def whole(result: Result, width: int | None = None) -> str:
     return printed(*parts, width=width)
 
 
-def drawn(root: Node) -> str:
+def render_tree(root: Node) -> str:
     """Return a taxonomy as a tree: tasks are its leaves, a fork has the height at which they meet."""
     return printed(_grown(root))
 
@@ -240,7 +240,7 @@ def _targets(result: Result, width: int | None) -> Any:
             learned = "yes" if t.learned else "NO"
             row |= {"metric": t.metric, "value": f"{t.value:.3f}", "trivial": f"{t.trivial:.3f}", "learned": learned}
         rows.append(row)
-    return fitted(rows, width, ("trivial", "metric", "value", "3rd", "learned", "2nd"), dense=False)[0]
+    return table_within(rows, width, ("trivial", "metric", "value", "3rd", "learned", "2nd"), dense=False)[0]
 
 
 def _true_rank(result: Result, source: str, target: str) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 
 from .baselines import baselines
 from .errors import UnusableData
-from .evaluation import Scores, scores
+from .evaluation import Scores, score_ranking
 from .ranking import Ranking, rank
 from .records import Array, Oracle, TaskMatrix
 from .reliability import Reliability
@@ -81,7 +81,7 @@ class DataUsed:
 
 
 @dataclass(frozen=True)
-class Cells:
+class CellCounts:
     """How many units of work were computed for this result, and how many stood in the store."""
 
     computed: int
@@ -103,7 +103,7 @@ class Provenance:
     device: str
     started: str
     seconds: float
-    cells: Cells
+    cells: CellCounts
 
 
 @dataclass(frozen=True)
@@ -234,7 +234,7 @@ def against(predicted: Ranking, oracle: Oracle | None, counts: Mapping[str, int]
         "oracle_ranks": {
             t: {s: float(r) for s, r in zip(true.sources, ranks, strict=True) if np.isfinite(r)} for t, ranks in columns
         },
-        "scores": scores(predicted, true, oracle),
+        "scores": score_ranking(predicted, true, oracle),
         "baselines": baselines(oracle, counts),
     }
 

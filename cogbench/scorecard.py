@@ -9,7 +9,7 @@ from .guesses import Scored
 UNDEFINED = "–"
 
 
-def tables(found: Scored) -> dict[str, list[dict[str, Any]]]:
+def score_tables(found: Scored) -> dict[str, list[dict[str, Any]]]:
     """Return a table of scores, and one of each target's selected source and its rank in the oracle."""
     s = found.scores
     what = f"{'selection' if found.selections else 'ranking'} {found.name} against oracle {found.oracle}"
@@ -21,7 +21,7 @@ def tables(found: Scored) -> dict[str, list[dict[str, Any]]]:
     return {f"{what}, {len(picked)} target tasks": rows, "selected sources": picked}
 
 
-def notes(found: Scored) -> list[str]:
+def score_notes(found: Scored) -> list[str]:
     """Return what a reader of the tables must know."""
     known = ["popularity knows the oracle's data"] if "popularity" in found.baselines else []
     return [*known, *found.notes, *found.scores.notes]

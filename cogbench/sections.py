@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .comparing import agreement, apart, steadiness
+from .comparing import agreement, kept_apart, steadiness
 from .drawing import Figure
 from .errors import UnusableData
 from .evaluation import in_digits
@@ -14,8 +14,8 @@ from .figures import against_chance, agreement_map, fingerprint_map, prediction_
 from .guesses import Scored
 from .ranking import rank
 from .result import Result
-from .scorecard import tables
-from .taxonomy import tree
+from .scorecard import score_tables
+from .taxonomy import task_tree
 
 CHANCE = 0.05  # of a channel lying above its null
 # What the figure calls what the estimator tells of each task and subject.
@@ -65,7 +65,7 @@ def _scores(result: Result) -> Section | None:
         told = "No oracle is known for this, so the ranking is unscored: cogbench run … --oracle measured measures one."
         return Section("scores", "Scores", (told,))
     scored = Scored(result.estimator, result.oracle.name, s, result.baselines, False, {t: [] for t in s.per_target})
-    rows, *_ = tables(scored).values()
+    rows, *_ = score_tables(scored).values()
     text = (
         f"Against the oracle {result.oracle.name} ({result.oracle.basis}). Two TRS that differ by less than "
         f"{s.trs_resolution:.2f} are within chance.",
@@ -89,7 +89,7 @@ def _ranking(result: Result) -> Section | None:
 def _similarity(result: Result) -> Section | None:
     matrix = result.matrix
     try:
-        found = tree(matrix)
+        found = task_tree(matrix)
     except UnusableData as error:
         told = [
             f"No tree: {error}",
@@ -103,7 +103,7 @@ def _similarity(result: Result) -> Section | None:
 def _subjects(result: Result) -> Section | None:
     """Show how alike subjects are, each one's matrix being the mean over training seeds."""
     names = list(next((of["by_subject"] for of in result.details if "by_subject" in of), {}))
-    matrices = next((found for over, found in apart(result) if over == "subjects"), [])
+    matrices = next((found for over, found in kept_apart(result) if over == "subjects"), [])
     if len(names) < 2:
         return None
     values = np.full((len(names), len(names)), np.nan)

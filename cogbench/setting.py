@@ -6,7 +6,7 @@ from itertools import product
 from typing import Any, get_args, get_origin, get_type_hints
 
 from .errors import UnknownName, UnusableData
-from .parts import options, with_option
+from .parts import options_of, with_option
 
 
 def varied(part: Any, sets: Iterable[str]) -> list[Any]:
@@ -57,7 +57,7 @@ def split(text: str) -> tuple[str, list[str]]:
 def _replaced(part: Any, path: str, option: Sequence[str], text: str) -> Any:
     """Return the part, which `path` names as it was typed: a member need not have a name of its own."""
     name, *rest = option
-    known = options(part)
+    known = options_of(part)
     if name not in known:
         raise UnknownName.of(f"option of {path!r}", name, known, there="Options")
     if rest:
@@ -70,7 +70,7 @@ def _replaced(part: Any, path: str, option: Sequence[str], text: str) -> Any:
             )
         return with_option(part, name, _replaced(known[name], f"{path}.{name}", rest, text))
     if dataclasses.is_dataclass(known[name]):
-        first = next(iter(options(known[name])), "OPTION")
+        first = next(iter(options_of(known[name])), "OPTION")
         raise UnusableData(
             f"{path}.{name}={text}: a member's options are set one by one, as {path}.{name}.{first}=VALUE."
         )

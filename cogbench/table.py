@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import MissingData, UnknownName, UnusableData
-from .kinds import KINDS
+from .kinds import TASK_KINDS
 from .metrics import METRICS
 from .records import Card, Dataset, Origin, Split
 from .rows import read_table
@@ -27,7 +27,7 @@ class TableTask:
     file : str or Path
         The training examples.
     kind : str
-        One of `cogbench.KINDS`.
+        One of `cogbench.TASK_KINDS`.
     columns : tuple of (column of the kind, column of the file) pairs
         Such as `(("text", "review"), ("label", "stars"))`; those that are called the same need not be named.
     evaluation_file : str or Path, optional
@@ -57,8 +57,8 @@ class TableTask:
         for name in ("file", "evaluation_file"):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, str(getattr(self, name)))
-        if self.kind not in KINDS:
-            raise UnknownName.of("kind of task", self.kind, KINDS, there="Known")
+        if self.kind not in TASK_KINDS:
+            raise UnknownName.of("kind of task", self.kind, TASK_KINDS, there="Known")
         if isinstance(self.columns, dict):
             object.__setattr__(self, "columns", tuple(self.columns.items()))
         if not self.metric:
@@ -85,7 +85,7 @@ class TableTask:
                 f"at least {EVERY}, or a file of its own for the evaluation."
             )
         tags = self.kind == "tagging"
-        if not (tags or KINDS[self.kind].classes):
+        if not (tags or TASK_KINDS[self.kind].classes):
             return Dataset(self.kind, rows, (), origin)
         seen = {tag for row in train["label"] for tag in row} if tags else {*train["label"]}
         classes = sorted(seen, key=lambda label: (label != "O", str(label)))
@@ -103,7 +103,7 @@ class TableTask:
             raise MissingData(f"task {self.name!r}: no file {str(path)!r}.")
         found = read_table(path).columns
         of = dict(self.columns)
-        every = [c for c in KINDS[self.kind].columns if not c.endswith("?") or c[:-1] in {*of, *found}]
+        every = [c for c in TASK_KINDS[self.kind].columns if not c.endswith("?") or c[:-1] in {*of, *found}]
         wanted = [c.removesuffix("?") for c in every]
         missing = [of.get(c, c) for c in wanted if of.get(c, c) not in found]
         if missing:

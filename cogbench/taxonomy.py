@@ -29,7 +29,7 @@ class Taxonomy:
     notes: tuple[str, ...]
 
 
-def tree(similarity: TaskMatrix, linkage: Linkage = "ward") -> Taxonomy:
+def task_tree(similarity: TaskMatrix, linkage: Linkage = "ward") -> Taxonomy:
     """Cluster tasks by their similarities.
 
     Parameters

@@ -68,7 +68,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Any]], *, dense: bool = F
     return found
 
 
-def fitted(
+def table_within(
     rows: Sequence[dict[str, Any]], width: int | None, spare: Sequence[str], *, dense: bool = True
 ) -> tuple[Any, list[str]]:
     """Return a table that fits a width, and the columns that it has not: they go in the order of `spare`.

@@ -28,7 +28,7 @@ def trainings(
 
 
 @dataclass(frozen=True)
-class Transfers:
+class TransferPlan:
     """An oracle that is measured: the trainings it comes from."""
 
     backbone: Backbone

@@ -3,7 +3,7 @@
 import numpy as np
 
 from cogbench import Oracle, Result, TaskMatrix, rank
-from cogbench.result import SCHEMA_VERSION, Cells, DataUsed, Provenance, SignalReport, TaskReport, against, rows
+from cogbench.result import SCHEMA_VERSION, CellCounts, DataUsed, Provenance, SignalReport, TaskReport, against, rows
 
 TASKS = ("p", "q", "r", "s")
 TRUE = np.array([[0, 0.6, 0.5, 0.9], [0.8, 0, 0.7, 0.2], [0.7, 0.9, 0, 0.1], [0.6, 0.5, 0.9, 0]])
@@ -66,7 +66,7 @@ def made(
             device="cpu",
             started="2024-01-01T00:00:00+00:00",
             seconds=0.0,
-            cells=Cells(0, 0),
+            cells=CellCounts(0, 0),
         ),
     )
 

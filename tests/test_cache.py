@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from cogbench import Files, Recipe, Store
-from cogbench.cache import held, info, prune
+from cogbench.cache import info, inventory, prune
 from cogbench.cells import Encoding, Training, Workspace
 from cogbench.cli import cli
 from cogbench.toys import TASKS, ToyBackbone, ToySignal
@@ -54,7 +54,7 @@ def test_a_record_that_is_no_mapping_is_damage_and_stops_nothing(store):
 def test_changed_code_puts_a_cell_and_what_is_made_from_it_out_of_reach(store, tmp_path):
     file = tmp_path / "own_backbone.py"
     file.write_text(file.read_text() + "# changed\n")
-    found = [one for one in held(store) if one.fault]
+    found = [one for one in inventory(store) if one.fault]
     assert {one.kind for one in found} == {"training", "encoding"} and len(found) == 2
     assert any(one.fault == "own_backbone has changed since" for one in found)
     assert prune(store, dry_run=True) == found and all(one.folder.is_dir() for one in found)
@@ -66,26 +66,26 @@ def test_changed_code_puts_a_cell_and_what_is_made_from_it_out_of_reach(store, t
 def test_a_plugin_that_is_gone_and_another_version(store, tmp_path):
     (tmp_path / "own_backbone.py").unlink()
     sys.modules.pop("own_backbone")
-    assert any("own_backbone, which made it, is not installed" in one.fault for one in held(store))
+    assert any("own_backbone, which made it, is not installed" in one.fault for one in inventory(store))
     record = next(p for p in store.root.rglob("cell.json") if "toy/" in str(p) and "stimuli" not in str(p))
     read = json.loads(record.read_text())
     read["ingredients"]["cogbench"] = "0.0.1"
     record.write_text(json.dumps(read))
-    assert sum("made by cogbench 0.0.1" in one.fault for one in held(store)) == 2  # the training and its encoding
+    assert sum("made by cogbench 0.0.1" in one.fault for one in inventory(store)) == 2  # the training and its encoding
 
 
 @pytest.mark.parametrize("broken", ["def (", "raise OSError", "import not_installed_here"])
 def test_cells_of_a_plugin_that_cannot_be_imported_just_now_stay(store, tmp_path, broken):
     (tmp_path / "own_backbone.py").write_text(broken)
     sys.modules.pop("own_backbone")
-    assert not [one for one in held(store) if one.fault] and prune(store) == []
+    assert not [one for one in inventory(store) if one.fault] and prune(store) == []
 
 
 def test_drafts_are_left_alone_until_they_are_old(store):
     draft = store.root / ".tmp" / "abc"
     draft.mkdir(parents=True)
     (draft / "x").write_text("half")
-    assert {one.kind: one.fault for one in held(store)}["draft"] == ""
+    assert {one.kind: one.fault for one in inventory(store)}["draft"] == ""
     for path in (draft, draft / "x"):
         os.utime(path, (1, 1))
     with store._lock("abc"):  # a long training is under way
@@ -95,7 +95,7 @@ def test_drafts_are_left_alone_until_they_are_old(store):
 
 def test_a_record_that_cannot_be_read_is_damaged(store):
     next(store.root.rglob("cell.json")).write_text("{")
-    assert [one.fault for one in held(store) if one.kind == "damaged"] == ["its record cannot be read"]
+    assert [one.fault for one in inventory(store) if one.kind == "damaged"] == ["its record cannot be read"]
 
 
 def test_the_commands(store, monkeypatch, tmp_path):
@@ -117,10 +117,10 @@ def test_what_was_read_from_files_that_have_changed_or_gone_is_out_of_reach(stor
     for path in paths:
         path.write_text("as it was")
         files.made(f"signals/{path.stem}", [path], lambda out: (out / "read.npy").write_text("numbers"))
-    assert [one.kind for one in held(store)].count("reading") == 2 and prune(store) == []
+    assert [one.kind for one in inventory(store)].count("reading") == 2 and prune(store) == []
     paths[0].write_text("as it is")
     paths[1].unlink()
     faults = {one.folder.name[0]: one.fault for one in prune(store)}
     assert faults["a"] == f"{paths[0]}, which was read, has changed since"
     assert faults["b"] == f"{paths[1]}, which was read, is gone"
-    assert not [one for one in held(store) if one.kind == "reading"]
+    assert not [one for one in inventory(store) if one.kind == "reading"]

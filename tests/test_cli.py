@@ -49,7 +49,7 @@ def invoke(toy_plugin, tmp_path, monkeypatch):
     extra.register_estimators = hookimpl(lambda: [Broken()], specname="register_estimators")
     lonely = Suite("lonely", ("toy-a", "toy-b", "toy-c"), "nowhere")
     extra.register_suites = hookimpl(lambda: [lonely], specname="register_suites")
-    load = loading.load
+    load = loading.load_parts
     monkeypatch.setattr(loading, "load", lambda: load(toy_plugin, extra))
     monkeypatch.chdir(tmp_path)
     return cogbench

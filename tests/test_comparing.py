@@ -13,8 +13,8 @@ from command import line
 from made_results import TASKS, TRUE, made
 from scipy.stats import friedmanchisquare, pearsonr, spearmanr
 
-from cogbench import TaskMatrix, UnusableData, compare, load
-from cogbench.comparing import agreement, kendalls_w, labels, mean_spearman, tables
+from cogbench import TaskMatrix, UnusableData, compare, load_parts
+from cogbench.comparing import agreement, comparison_tables, kendalls_w, mean_spearman, short_labels
 
 RANDOM = np.random.default_rng(0).normal(size=(3, 4, 4))
 OFF = ~np.eye(4, dtype=bool)
@@ -85,7 +85,7 @@ def test_seeds_of_one_result():
 
 def test_the_papers_table_3_way_of_looking():
     """The other PLM's oracle as the guess: figures that stand in no paper, but follow from its Tables 6 and 7."""
-    parts, results = load(), []
+    parts, results = load_parts(), []
     for plm in ("bert", "tinybert"):
         tasks = parts.find("oracle", "cogtaskonomy-bert").transfers.sources
         true = parts.find("oracle", f"cogtaskonomy-{plm}").transfers.part(tasks, tasks).values
@@ -102,12 +102,12 @@ def test_the_papers_table_3_way_of_looking():
 
 
 def test_names_are_as_short_as_sets_results_apart():
-    assert labels([made(), made(backbone="minilm")]) == ["cra on bert", "cra on minilm"]
-    assert labels([made(), made(signal=None)]) == ["cra on bert, words", "cra on bert, no signal"]
-    assert labels([made(), made(oracle=None)]) == ["cra on bert, true", "cra on bert, no oracle"]
-    assert "--" in labels([made(), made(by_seed=[TRUE, TRUE])])[0]
+    assert short_labels([made(), made(backbone="minilm")]) == ["cra on bert", "cra on minilm"]
+    assert short_labels([made(), made(signal=None)]) == ["cra on bert, words", "cra on bert, no signal"]
+    assert short_labels([made(), made(oracle=None)]) == ["cra on bert, true", "cra on bert, no oracle"]
+    assert "--" in short_labels([made(), made(by_seed=[TRUE, TRUE])])[0]
     with pytest.raises(UnusableData, match="is given twice"):
-        labels([made(), made()])
+        short_labels([made(), made()])
 
 
 def test_results_of_other_tasks_are_refused():
@@ -136,7 +136,7 @@ def test_the_command(tmp_path):
     assert len(rows) == 3 + 1 + 6 and len({row["table"] for row in rows}) == 3
     for form in ("markdown", "latex"):
         assert "cra on tinybert" in ask("compare", *files, "--format", form).stdout
-    assert list(tables(compare([made(oracle=None)]))) == []
+    assert list(comparison_tables(compare([made(oracle=None)]))) == []
 
 
 def test_bad_input_gets_one_line(tmp_path):

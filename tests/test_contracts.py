@@ -2,9 +2,9 @@
 
 import pytest
 
-from cogbench import MissingData, check_backbone, check_estimator, check_signal, check_task, load
+from cogbench import MissingData, check_backbone, check_estimator, check_signal, check_task, load_parts
 
-PARTS = load()
+PARTS = load_parts()
 
 
 def _named(parts):

@@ -91,15 +91,15 @@ def test_whatever_breaks_leaves_the_other_rows(doctor, monkeypatch):
 def test_a_plugin_that_fails_is_told_and_stops_nothing_unless_strict(doctor, monkeypatch):
     broken = ModuleType("broken_plugin")
     broken.register_tasks = loading.hookspecs.hookimpl(lambda: [1], specname="register_tasks")
-    load = loading.load
-    monkeypatch.setattr(diagnosis, "load", lambda: load(broken))
+    load = loading.load_parts
+    monkeypatch.setattr(diagnosis, "load_parts", lambda: load_parts(broken))
     found = doctor("--json")
     assert found.exit_code == 0 and "'broken_plugin' of - - does not load: " in rows_of(found)["plugins"]["found"]
     found = doctor("--json", COGBENCH_STRICT_PLUGINS="1")
     assert found.exit_code == 3 and rows_of(found)["plugins"]["trouble"].startswith("plugin 'broken_plugin' of - -")
     with pytest.raises(BrokenPlugin):
         monkeypatch.setenv("COGBENCH_STRICT_PLUGINS", "1")
-        load(broken)
+        load_parts(broken)
 
 
 def test_the_hub_is_asked_once_and_not_at_all_offline(doctor, monkeypatch, tmp_path):

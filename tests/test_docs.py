@@ -43,7 +43,7 @@ def test_the_example_plugin_of_contributing_works(monkeypatch):
     module = ModuleType("cogbench_shortest")
     monkeypatch.setitem(sys.modules, "cogbench_shortest", module)
     exec(compile(code, "CONTRIBUTING.md", "exec"), module.__dict__)
-    parts = cogbench.load(module)
+    parts = cogbench.load_parts(module)
     cogbench.check_estimator(parts.estimators["shortest"])
 
 

@@ -11,9 +11,9 @@ from numpy.testing import assert_allclose
 from scipy.stats import kendalltau, spearmanr
 from sklearn.metrics import ndcg_score
 
-from cogbench import Oracle, TaskMatrix, UnusableData, load, popularity, rank
+from cogbench import Oracle, TaskMatrix, UnusableData, load_parts, popularity_baseline, rank
 from cogbench.baselines import baselines
-from cogbench.evaluation import chance_law, resampled, resolution, scores
+from cogbench.evaluation import chance_law, resampled, resolution, score_ranking
 
 NAMES = tuple("abcdefgh")
 SMALL = st.integers(-4, 4)
@@ -31,14 +31,14 @@ def pairs(smallest=4, values=SMALL):
 
 def scored(predicted, true, *, options=None, **extra):
     oracle = Oracle("o", "b", "s", square(true), **extra)
-    return scores(rank(square(predicted)), rank(oracle.transfers), oracle, **(options or {}))
+    return score_ranking(rank(square(predicted)), rank(oracle.transfers), oracle, **(options or {}))
 
 
 def column(predicted, true, **options):
     """The scores of one target with no task of its own among the sources."""
     names = tuple(f"s{i}" for i in range(len(true)))
     one = [TaskMatrix(names, ("t",), np.asarray(v, float)[:, None]) for v in (predicted, true)]
-    return scores(rank(one[0]), rank(one[1]), Oracle("o", "b", "s", one[1]), **options)
+    return score_ranking(rank(one[0]), rank(one[1]), Oracle("o", "b", "s", one[1]), **options)
 
 
 # Golden values (transfers 80 75 90 85, estimates .2 .9 .5 .4), and other libraries.
@@ -116,7 +116,7 @@ def test_the_order_of_the_tasks_changes_no_score(both, random):
     names = [NAMES[i] for i in order]
     one = scored(*both)
     matrices = [square(v).part(names, names) for v in both]
-    two = scores(rank(matrices[0]), rank(matrices[1]), Oracle("o", "b", "s", matrices[1]))
+    two = score_ranking(rank(matrices[0]), rank(matrices[1]), Oracle("o", "b", "s", matrices[1]))
     for name in ("trs", "trs_p", "rank_of_best", "top_k", "regret", "ndcg", "spearman", "kendall", "per_target"):
         assert getattr(one, name) == pytest.approx(getattr(two, name))
 
@@ -130,7 +130,7 @@ def test_rankings_know_no_unit(both, shift, scale):
 
 
 def test_random_choice_has_the_exact_expectation():
-    oracle = load().find("oracle", "cogtaskonomy-bert")
+    oracle = load_parts().find("oracle", "cogtaskonomy-bert")
     rng, true = np.random.default_rng(0), rank(oracle.transfers)
     drawn = [rank(TaskMatrix.square(true.sources, rng.uniform(size=(12, 12)))) for _ in range(1000)]
     found = np.array([np.nansum(d.picks(1) * np.nan_to_num(true.ranks)) / 12 for d in drawn])
@@ -208,7 +208,7 @@ def test_one_single_candidate_is_perfect_and_chance():
 
 def test_missing_transfers_are_left_out():
     true = square([[0, np.nan, 2], [1, 0, 1], [3, 4, 0]])
-    found = scores(rank(square([[0, 9, 2], [1, 0, 1], [3, 4, 0]])), rank(true), Oracle("o", "b", "s", true))
+    found = score_ranking(rank(square([[0, 9, 2], [1, 0, 1], [3, 4, 0]])), rank(true), Oracle("o", "b", "s", true))
     assert found.selected_mean == pytest.approx((3 + 2) / 2)
     assert "the metric after the predicted best source is undefined for b" in "; ".join(found.notes)
 
@@ -224,14 +224,14 @@ def test_unknown_options_are_refused_with_those_there_are(options):
 
 @given(arrays(float, (5, 5), elements=SMALL.map(float)))
 def test_popularity_leaves_the_target_out(values):
-    found, ranks = popularity(Oracle("o", "b", "s", square(values))).values, rank(square(values)).ranks
+    found, ranks = popularity_baseline(Oracle("o", "b", "s", square(values))).values, rank(square(values)).ranks
     for s, t in itertools.permutations(range(5), 2):
         others = [u for u in range(5) if u not in (s, t)]
         assert found[s, t] == pytest.approx(-ranks[s, others].mean())
 
 
 def test_baselines_of_the_papers_tables():
-    parts = load()
+    parts = load_parts()
     rows = {name: task.card.rows for name, task in parts.tasks.items()}
     for plm, expected in {"bert": (6, 7.875, 4.458333), "tinybert": (6, 1.833333, 3.333333)}.items():
         found = baselines(parts.find("oracle", f"cogtaskonomy-{plm}"), rows)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from evidence_plugin import Fisher, LayerProbe, Leep, leep
 
-from cogbench import Files, Store, TaskMatrix, UnusableData, check_estimator, load
+from cogbench import Files, Store, TaskMatrix, UnusableData, check_estimator, load_parts
 from cogbench.cells import Workspace
 from cogbench.evidence import Evidence, Similarity
 from cogbench.toys import TASKS, ToyBackbone, ToySignal
@@ -24,7 +24,7 @@ def test_estimators_of_three_families_stand_on_the_primitives(estimator):
 
 @pytest.mark.parametrize("estimator", [Fisher(), LayerProbe(), Leep()], ids=lambda e: e.name)
 def test_and_run_on_a_real_transformer(estimator, workspace):
-    backbone = load().find("backbone", "minilm-2l")
+    backbone = load_parts().find("backbone", "minilm-2l")
     quick = type(backbone)(**{**vars(backbone), "epochs": 1, "min_steps": 2})
     cell = Similarity(estimator, quick, TASKS[:3], max_train=32)
     matrix = cell.matrix(workspace)

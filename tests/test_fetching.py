@@ -9,9 +9,9 @@ import pytest
 from click.testing import CliRunner
 from repositories import TAGS, bert_files, conll_columns, parquet_bytes, semeval_columns, squad_columns
 
-from cogbench import Files, MissingData, Origin, Suite, hookimpl, load, loading
+from cogbench import Files, MissingData, Origin, Suite, hookimpl, load_parts, loading
 from cogbench.cli import cli
-from cogbench.fetching import brief, fetched, wanted
+from cogbench.fetching import fetch_rows, fetch_wanted, resolve_wanted
 from cogbench.report import in_words
 from cogbench.toys import ToyBackbone, ToySignal
 
@@ -50,7 +50,7 @@ def invoke(toy_plugin, tmp_path, monkeypatch):
     extra.register_backbones = hookimpl(lambda: [Taught()], specname="register_backbones")
     extra.register_signals = hookimpl(lambda: [Absent(), Bug()], specname="register_signals")
     extra.register_suites = hookimpl(lambda: [Suite("lonely", ("toy-a",), "nowhere")], specname="register_suites")
-    load = loading.load
+    load = loading.load_parts
     monkeypatch.setattr(loading, "load", lambda: load(toy_plugin, extra))
     monkeypatch.chdir(tmp_path)
     return lambda *words, **env: CliRunner().invoke(cli, ["fetch", *map(str, words)], env=env)
@@ -122,7 +122,10 @@ def test_each_model_of_a_backbone_has_a_row(tmp_path):
         model(tmp_path / name, bert_files(seed=seed))
     (tmp_path / "large" / "README.md").write_text("---\nlicense: [mit, apache-2.0]\n---\n")
     (tmp_path / "small" / "README.md").write_text("---\nlicense: : no YAML\n---\n")
-    opened = load().find("backbone", str(tmp_path / "small")), load().find("backbone", str(tmp_path / "large"))
+    opened = (
+        load_parts().find("backbone", str(tmp_path / "small")),
+        load_parts().find("backbone", str(tmp_path / "large")),
+    )
 
     @dataclass(frozen=True)
     class Pair:
@@ -134,12 +137,12 @@ def test_each_model_of_a_backbone_has_a_row(tmp_path):
             self.teacher.origin(files)
             return self.student.origin(files)
 
-    first, second = fetched([("backbone", Pair(*opened))], Files(offline=True))
+    first, second = fetch_wanted([("backbone", Pair(*opened))], Files(offline=True))
     assert [first["what"], second["what"]] == ["backbone pair"] * 2
     assert [r["folder"] for r in (first, second)] == [str(tmp_path / "small"), str(tmp_path / "large")]
     assert [r["licence"] for r in (first, second)] == ["", "mit, apache-2.0"]
     assert first["state"] == "local" and first["revision"] != second["revision"]
-    assert brief([first])[0]["revision"] == first["revision"][: len("sha256:") + 8]
+    assert fetch_rows([first])[0]["revision"] == first["revision"][: len("sha256:") + 8]
 
 
 def test_local_files_are_shown_as_local(invoke, tmp_path):
@@ -179,7 +182,7 @@ def test_nothing_at_all_is_3_and_an_unknown_name_2(invoke):
 
 
 def test_an_option_changes_what_is_fetched(toy_plugin):
-    found, _ = wanted(load(), tasks=["ms-marco"], sets=["ms-marco.version=v2.1"])
+    found, _ = resolve_wanted(load_parts(), tasks=["ms-marco"], sets=["ms-marco.version=v2.1"])
     assert found[1].version == "v2.1"
 
 

@@ -23,7 +23,7 @@ from repositories import (
     parquet_bytes,
 )
 
-from cogbench import Files, MissingData, UnusableData, load
+from cogbench import Files, MissingData, UnusableData, load_parts
 from cogbench.hub import reachable
 from cogbench.rows import read_table
 
@@ -31,7 +31,7 @@ OTHER = "0" * 40
 
 PREAMBLE = """
 import hashlib, json, sys
-from cogbench import Files, MissingData, load
+from cogbench import Files, MissingData, load_parts
 
 answers = {}
 
@@ -50,11 +50,11 @@ def model(hub_id, revision=None, **files):
     return [sorted(p.name for p in folder.iterdir()), source.id, source.revision]
 
 def task(name, split):
-    dataset = load().find("task", name).load(split, Files())
+    dataset = load_parts().find("task", name).load(split, Files())
     return [dict(dataset.columns), dataset.labels, dataset.origin.revision]
 
 def vectors(name):
-    found = load().find("backbone", name).represent(None, ("the a b", "a c", "number 1 of cola"), Files())
+    found = load_parts().find("backbone", name).represent(None, ("the a b", "a c", "number 1 of cola"), Files())
     return found.tolist()
 """
 WHAT_IS_THERE = """
@@ -242,7 +242,7 @@ def _write(path, rows=ROWS):
 
 
 def _rte(folder, split="train", **more):
-    return load().find("task", "rte").load(split, Files(folder, offline=True, **more))
+    return load_parts().find("task", "rte").load(split, Files(folder, offline=True, **more))
 
 
 @pytest.mark.parametrize("ending", ["parquet", "csv", "tsv", "jsonl"])
@@ -334,7 +334,7 @@ def test_another_order_of_the_classes_is_refused(tmp_path):
 
 
 def test_another_order_of_the_relations_is_refused(tmp_path):
-    semeval = load().find("task", "semeval-2010-8")
+    semeval = load_parts().find("task", "semeval-2010-8")
     texts = [f"the <e1>dog</e1> and the <e2>{w}</e2>" for w in ("cat", "bird")]
     folder = tmp_path / "sem_eval_2010_task_8"
     folder.mkdir()
@@ -361,10 +361,10 @@ def test_each_task_of_the_paper_is_evaluated_on_its_own_split():
 
     def split_of(name, split):
         with pytest.raises(Asked) as asked:
-            load().find("task", name).load(split, Asking())
+            load_parts().find("task", name).load(split, Asking())
         return str(asked.value)
 
-    names = load().find("suite", "cogtaskonomy").tasks
+    names = load_parts().find("suite", "cogtaskonomy").tasks
     other = {"mnli": "validation_matched", "semeval-2010-8": "test"}
     assert {n: split_of(n, "evaluation") for n in names} == {n: other.get(n, "validation") for n in names}
     assert {split_of(n, "train") for n in names} == {"train"}

@@ -12,8 +12,8 @@ from command import line
 from made_results import TRUE, made, recorded
 
 from cogbench import MissingData, UnknownName
-from cogbench.leaderboard import boards, notes, read_results, tables
-from cogbench.report import render
+from cogbench.leaderboard import board_notes, board_tables, leaderboard, read_results
+from cogbench.report import render_results
 
 RANDOM = np.random.default_rng(1).random((6, 4, 4))
 
@@ -29,23 +29,23 @@ def names(board, kind="result"):
 
 def test_rows_are_sorted_by_the_score_asked_for_best_first():
     results = guesses()
-    (by_trs,), (by_rho,), (by_regret,) = (boards(results, sort) for sort in ("trs", "spearman", "regret@1"))
+    (by_trs,), (by_rho,), (by_regret,) = (leaderboard(results, sort) for sort in ("trs", "spearman", "regret@1"))
     assert names(by_trs)[0] == names(by_rho)[0] == names(by_regret)[0] == "perfect"
     for board, score, sign in ((by_trs, "trs", 1), (by_rho, "spearman", -1), (by_regret, "regret@1", 1)):
         values = [sign * e.scores[score] for e in board.entries if e.kind == "result"]
         assert values == sorted(values)
     assert {e.estimator: e.place for e in by_trs.entries} == {e.estimator: e.place for e in by_rho.entries}
     with pytest.raises(UnknownName, match="unknown score 'tsr'; did you mean 'trs'"):
-        boards(results, "tsr")
+        leaderboard(results, "tsr")
 
 
 def test_the_order_of_the_files_does_not_matter():
     results = guesses()
-    assert boards(results) == boards(results[::-1])
+    assert leaderboard(results) == leaderboard(results[::-1])
 
 
 def test_rows_that_the_oracle_cannot_tell_apart_share_a_place():
-    (board,) = boards(guesses())
+    (board,) = leaderboard(guesses())
     rows = [(e.scores["trs"], e.place) for e in board.entries if e.kind == "result"]
     first, place = rows[0]
     assert place == 1
@@ -54,29 +54,29 @@ def test_rows_that_the_oracle_cannot_tell_apart_share_a_place():
             first, place = trs, i
         assert found == place
     assert {place for _, place in rows} != {1}, "the example should have two places"
-    assert f"{board.resolution:.2f} in table 1" in notes([board])[0]
+    assert f"{board.resolution:.2f} in table 1" in board_notes([board])[0]
 
 
 def test_baselines_are_rows_without_a_place():
-    (board,) = boards(guesses())
+    (board,) = leaderboard(guesses())
     baselines = {e.estimator: e for e in board.entries if e.kind == "baseline"}
     assert set(baselines) == {"random", "popularity"} and all(e.place is None for e in baselines.values())
     assert baselines["random"].scores["trs"] == 2 and baselines["popularity"].uses_oracle
-    (rows,) = tables([board]).values()
+    (rows,) = board_tables([board]).values()
     assert {"random (baseline)", "popularity† (baseline)"} <= {row["estimator"] for row in rows}
 
 
 def test_a_baseline_that_was_run_has_one_row():
-    (board,) = boards([*guesses(), made(TRUE, estimator="popularity", uses_oracle=True)])
+    (board,) = leaderboard([*guesses(), made(TRUE, estimator="popularity", uses_oracle=True)])
     assert names(board, "baseline") == ["random"] and names(board).count("popularity") == 1
-    (board,) = boards([*guesses(), made(estimator="random")])
+    (board,) = leaderboard([*guesses(), made(estimator="random")])
     assert names(board, "baseline") == ["popularity"]
-    assert "random is one draw; the mean of all draws has TRS 2.00 in table 1" in notes([board])
+    assert "random is one draw; the mean of all draws has TRS 2.00 in table 1" in board_notes([board])
 
 
 def test_who_knows_the_oracle_takes_nobodys_place():
-    (before,) = boards(guesses())
-    (after,) = boards([*guesses(), *(made(TRUE, estimator=e, uses_oracle=True) for e in ("ahp", "other-plm"))])
+    (before,) = leaderboard(guesses())
+    (after,) = leaderboard([*guesses(), *(made(TRUE, estimator=e, uses_oracle=True) for e in ("ahp", "other-plm"))])
     known = [e for e in after.entries if e.kind == "result" and e.uses_oracle]
     assert len(known) == 2 and all(e.place is None and not e.tied and e.scores["trs"] == 1 for e in known)
     assert {e.estimator: (e.place, e.tied) for e in before.entries} == {
@@ -85,10 +85,10 @@ def test_who_knows_the_oracle_takes_nobodys_place():
 
 
 def test_estimators_that_used_the_oracle_are_marked():
-    (board,) = boards([*guesses(), made(TRUE, estimator="ahp", uses_oracle=True)])
-    (rows,) = tables([board]).values()
+    (board,) = leaderboard([*guesses(), made(TRUE, estimator="ahp", uses_oracle=True)])
+    (rows,) = board_tables([board]).values()
     assert "ahp†" in {row["estimator"] for row in rows} and "perfect" in {row["estimator"] for row in rows}
-    assert any(note.startswith("†") for note in notes([board]))
+    assert any(note.startswith("†") for note in board_notes([board]))
 
 
 @pytest.mark.parametrize(
@@ -105,17 +105,17 @@ def test_estimators_that_used_the_oracle_are_marked():
     ],
 )
 def test_what_may_not_be_compared_stands_in_another_table_that_says_why(other, says):
-    first, second = boards([*guesses(), made(**{"estimator": "odd", **other})])
+    first, second = leaderboard([*guesses(), made(**{"estimator": "odd", **other})])
     assert names(second) == ["odd"] and "odd" not in names(first) and not first.differs
     assert says in ", ".join(second.differs)
-    assert says in [*tables([first, second])][1]
+    assert says in [*board_tables([first, second])][1]
 
 
 def test_sources_and_targets_are_compared_where_all_the_tasks_are_the_same():
     def half(sources, targets):
         return replace(made(oracle=None), estimator=sources[0], sources=sources, targets=targets)
 
-    first, second = boards([half(["p", "q"], ["r", "s"]), half(["r", "s"], ["p", "q"])])
+    first, second = leaderboard([half(["p", "q"], ["r", "s"]), half(["r", "s"], ["p", "q"])])
     assert second.differs == ("sources r, s instead of p, q", "targets p, q instead of r, s")
 
 
@@ -123,34 +123,34 @@ def test_a_signal_of_the_same_name_with_other_recordings_has_a_table_of_its_own(
     old = [made(m, estimator=f"e{i}", signal_quality=recorded("a")) for i, m in enumerate(RANDOM)]
     new = [made(estimator=e, signal_quality=recorded("b")) for e in ("cra", "cnm")]
     other = made(estimator="other", signal="voxels", signal_quality=recorded("c"))
-    first, second = boards([*old, *new, other, made(estimator="none", signal=None)])
+    first, second = leaderboard([*old, *new, other, made(estimator="none", signal=None)])
     assert names(second) == ["cnm", "cra"] and {"other", "none"} <= {*names(first)}
     assert second.differs == ("signal words (bbbbbbbb instead of aaaaaaaa)",)
 
 
 def test_tables_of_one_heading_are_told_apart_from_each_other():
     words = [made(estimator=e, suite="words", hashes=h) for e, h in (("x", "0123"), ("y", "0123"), ("z", "0923"))]
-    first, second, third = boards([*guesses(), *words])
+    first, second, third = leaderboard([*guesses(), *words])
     assert second.unlike == 1 and second.differs == ("suite words instead of letters",)
     assert third.unlike == 2 and third.differs == ("data of q (99999999 instead of 11111111)",)
-    assert "unlike table 2: data of q" in [*tables([first, second, third])][2]
+    assert "unlike table 2: data of q" in [*board_tables([first, second, third])][2]
 
 
 def test_a_result_that_looked_at_no_data_stands_beside_those_that_did():
-    (board,) = boards([*guesses(), made(estimator="blind", data=False)])
+    (board,) = leaderboard([*guesses(), made(estimator="blind", data=False)])
     assert "blind" in names(board) and len(board.data) == 4
 
 
 def test_unscored_results_have_a_table_too():
-    (board,) = boards([made(oracle=None)])
+    (board,) = leaderboard([made(oracle=None)])
     assert board.oracle is None and board.entries[0].place is None
-    ((title, rows),) = tables([board]).items()
-    assert "not scored" in title and "trs" not in rows[0] and notes([board]) == []
+    ((title, rows),) = board_tables([board]).items()
+    assert "not scored" in title and "trs" not in rows[0] and board_notes([board]) == []
 
 
 def test_tasks_learned_and_what_is_synthetic():
-    (board,) = boards([made(synthetic=["signal"]), made(estimator="dse")])
-    (rows,) = tables([board]).values()
+    (board,) = leaderboard([made(synthetic=["signal"]), made(estimator="dse")])
+    (rows,) = board_tables([board]).values()
     by_name = {row["estimator"]: row for row in rows}
     assert by_name["cra"]["learned"] == "3/4"
     assert by_name["cra"]["synthetic"] == "signal" and by_name["dse"]["synthetic"] == ""
@@ -192,7 +192,7 @@ def test_names_are_text_in_markdown_too(tmp_path):
     assert "<" not in text and "&lt;script>" in text and "suite p &amp; &lt;b>" in text
     rows = [line for line in text.splitlines() if line.startswith("|")]
     assert "a\\|b" in rows[2] and len({row.replace("\\|", "").count("|") for row in rows}) == 1
-    assert "&lt;script>" in render([made(estimator="<script>")], "markdown")
+    assert "&lt;script>" in render_results([made(estimator="<script>")], "markdown")
 
 
 @pytest.mark.parametrize("form", ["markdown", "latex"])

@@ -11,7 +11,7 @@ from types import ModuleType
 
 import pytest
 
-from cogbench import BrokenPlugin, Suite, UnknownName, hookimpl, load
+from cogbench import BrokenPlugin, Suite, UnknownName, hookimpl, load_parts
 from cogbench.loading import Parts
 from cogbench.toys import ToyBackbone, ToyTask
 
@@ -57,8 +57,8 @@ def _errors(parts):
 
 def test_a_third_partys_part_bears_its_distribution(install):
     install("someones-suites", GOOD.format(suite="theirs"), version="2.1")
-    parts = load()
-    plugin = parts.origins["suite", "theirs"]
+    parts = load_parts()
+    plugin = parts.providers["suite", "theirs"]
     assert parts.suites["theirs"].tasks == ("a", "b", "c")
     assert (plugin.distribution, plugin.version, plugin.key, plugin.parts) == (
         "someones-suites",
@@ -66,7 +66,7 @@ def test_a_third_partys_part_bears_its_distribution(install):
         "own",
         ("suite theirs",),
     )
-    assert parts.origins["suite", "cogtaskonomy"].distribution == "cogbench-toolkit"
+    assert parts.providers["suite", "cogtaskonomy"].distribution == "cogbench-toolkit"
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_a_broken_plugin_is_reported_once_and_the_others_work(install, monkeypat
     monkeypatch.setattr(logging.getLogger("cogbench"), "handlers", [handler])
     install("broken-one", source)
     install("good-one", GOOD.format(suite="theirs"))
-    parts = load()
+    parts = load_parts()
     assert "theirs" in parts.suites and "dse" in parts.estimators
     (plugin,) = [p for p in parts.plugins if p.distribution == "broken-one"]
     assert reason in plugin.error and plugin.parts == ()
@@ -99,30 +99,30 @@ def test_a_broken_plugin_is_reported_once_and_the_others_work(install, monkeypat
 
 def test_an_entry_point_that_names_no_module_is_broken(install):
     install("odd-one", GOOD.format(suite="theirs"), attribute=":register_suites")
-    assert "is no module: an entry point of 'cogbench' names the module of its hooks" in _errors(load())["own"]
+    assert "is no module: an entry point of 'cogbench' names the module of its hooks" in _errors(load_parts())["own"]
 
 
 def test_a_long_reason_is_one_line(install):
     install("broken-one", "raise RuntimeError('''first\\n\\n   second''')")
-    assert _errors(load())["own"] == "RuntimeError: first second"
+    assert _errors(load_parts())["own"] == "RuntimeError: first second"
 
 
 def test_a_plugin_whose_last_hook_fails_adds_nothing(install):
     install("half", GOOD.format(suite="theirs") + "\n@hookimpl\ndef register_oracles(): raise ValueError('no')\n")
-    assert "theirs" not in load().suites
+    assert "theirs" not in load_parts().suites
 
 
 def test_two_plugins_of_one_key_are_two_plugins(install):
     install("first", GOOD.format(suite="one"))
     install("second", GOOD.format(suite="two"))
-    assert {"one", "two"} <= {*load().suites}
+    assert {"one", "two"} <= {*load_parts().suites}
 
 
 def test_a_name_that_comes_twice_is_named_with_both_distributions(install):
     install("first", GOOD.format(suite="same"), version="1.5")
     install("second", GOOD.format(suite="same"))
     with pytest.raises(BrokenPlugin) as caught:
-        load()
+        load_parts()
     assert str(caught.value) == (
         "suite 'same' comes from two plugins: 'own' of first 1.5 and 'own' of second 1.0; "
         "uninstall one, or limit plugins with COGBENCH_LOAD_PLUGINS."
@@ -131,18 +131,18 @@ def test_a_name_that_comes_twice_is_named_with_both_distributions(install):
 
 def test_one_plugin_may_not_give_a_name_twice():
     with pytest.raises(BrokenPlugin, match="suite 'same' comes from two plugins"):
-        load(_module(register_suites=[Suite("same", (), ""), Suite("same", (), "")]))
+        load_parts(_module(register_suites=[Suite("same", (), ""), Suite("same", (), "")]))
 
 
 def test_one_name_may_stand_for_parts_of_two_kinds():
-    parts = load(_module(register_suites=[Suite("toy", (), "")], register_backbones=[ToyBackbone()]))
+    parts = load_parts(_module(register_suites=[Suite("toy", (), "")], register_backbones=[ToyBackbone()]))
     assert parts.find("suite", "toy") is not parts.find("backbone", "toy")
 
 
 def test_an_unknown_hook_is_an_error_that_names_plugin_and_hooks(install):
     install("newer", "from cogbench import hookimpl\n@hookimpl\ndef register_taks(): return []")
     with pytest.raises(BrokenPlugin, match="'own' of newer 1.0 implements 'register_taks', a hook that cogbench-tool"):
-        load()
+        load_parts()
 
 
 def test_plugins_are_limited_by_name(install, monkeypatch):
@@ -151,7 +151,7 @@ def test_plugins_are_limited_by_name(install, monkeypatch):
     both = {"one", "two"}
     for wanted, found in {"": set(), "first": {"one"}, "First, second": both, "third": set()}.items():
         monkeypatch.setenv("COGBENCH_LOAD_PLUGINS", wanted)
-        parts = load()
+        parts = load_parts()
         assert {*parts.suites} & both == found, wanted
         assert "dse" in parts.estimators  # the built-ins are never left out
 
@@ -159,7 +159,7 @@ def test_plugins_are_limited_by_name(install, monkeypatch):
 def test_a_plugin_left_out_is_not_even_imported(install, monkeypatch):
     install("first", "raise RuntimeError('it was imported')")
     monkeypatch.setenv("COGBENCH_LOAD_PLUGINS", "")
-    assert not [p for p in load().plugins if p.distribution == "first"]
+    assert not [p for p in load_parts().plugins if p.distribution == "first"]
 
 
 @pytest.mark.parametrize("strict", ["1", "0", ""])
@@ -179,30 +179,30 @@ def test_a_broken_plugin_is_an_error_where_it_is_asked_for(install, tmp_path, st
 def test_each_load_builds_afresh(install):
     calls = []
     mine = _module(register_suites=lambda: calls.append(1) or [Suite("mine", (), "")])
-    assert "mine" in load(mine).suites and "mine" in load(mine).suites
+    assert "mine" in load_parts(mine).suites and "mine" in load_parts(mine).suites
     assert len(calls) == 2
-    assert "mine" not in load().suites
+    assert "mine" not in load_parts().suites
     install("late", GOOD.format(suite="late"))
-    assert "late" in load().suites
+    assert "late" in load_parts().suites
 
 
 def test_parts_are_sorted_by_name():
-    parts = load()
+    parts = load_parts()
     for kind in ("task", "backbone", "estimator"):
         assert [*parts.of(kind)] == sorted(parts.of(kind))
 
 
 def test_an_unknown_name_lists_the_near_ones():
     with pytest.raises(UnknownName, match=r"unknown estimator 'cnn'; did you mean .*'cnm'.*\? Installed: .*cra.*dse"):
-        load().find("estimator", "cnn")
+        load_parts().find("estimator", "cnn")
     with pytest.raises(UnknownName, match=r"unknown estimator 'zzzzzz'\. Installed: "):
-        load().find("estimator", "zzzzzz")
+        load_parts().find("estimator", "zzzzzz")
     with pytest.raises(UnknownName, match=r"unknown suite 'x'\. Installed: none\."):
         Parts().find("suite", "x")
 
 
 def test_a_hub_id_a_folder_and_a_table_are_opened(tmp_path):
-    parts = load()
+    parts = load_parts()
     assert parts.find("backbone", "someone/model").address == "someone/model"
     assert parts.find("backbone", str(tmp_path)).address == str(tmp_path)
     (tmp_path / "s.csv").write_text("sentence,value\na b,0.5\nc d,1.5\n")
@@ -219,11 +219,11 @@ class _Opener(ToyBackbone):
 
 
 def test_two_that_open_one_address_are_named():
-    parts = load(_module(register_backbones=[_Opener("one"), _Opener("two")]))
+    parts = load_parts(_module(register_backbones=[_Opener("one"), _Opener("two")]))
     with pytest.raises(BrokenPlugin, match="backbone 'toy:x' is opened by one and two: name one"):
         parts.find("backbone", "toy:x")
     assert parts.find("backbone", "one").name == "one"  # a name is never opened
-    assert load(_module(register_backbones=[_Opener("one")])).find("backbone", "toy:x").name == "toy:x"
+    assert load_parts(_module(register_backbones=[_Opener("one")])).find("backbone", "toy:x").name == "toy:x"
 
 
 @dataclass(frozen=True)
@@ -241,7 +241,7 @@ class _Pair:
 
 def test_a_label_names_the_options_that_differ():
     pair = _Pair(ToyTask("toy-a"))
-    parts = load(_module(register_estimators=[pair], register_backbones=[ToyBackbone()]))
+    parts = load_parts(_module(register_estimators=[pair], register_backbones=[ToyBackbone()]))
     assert parts.label("backbone", ToyBackbone()) == "toy"
     assert parts.label("backbone", ToyBackbone(rate=0.5)) == "toy[rate=0.5]"
     changed = replace(pair, similarity_="pearson", weights=(1, 3), member=replace(pair.member, rows=7))

@@ -7,8 +7,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cogbench import Estimator, Files, Store, TaskMatrix, UnknownName, UnusableData, hookimpl, load, recommend, run
-from cogbench.listing import described
+from cogbench import (
+    Estimator,
+    Files,
+    Store,
+    TaskMatrix,
+    UnknownName,
+    UnusableData,
+    hookimpl,
+    load_parts,
+    recommend,
+    run,
+)
+from cogbench.listing import describe_parts
 from cogbench.parts import decode, encode, members_of
 from cogbench.questions import with_members
 
@@ -33,7 +44,7 @@ class Sum:
 def parts(toy_plugin):
     combination = ModuleType("combination")
     combination.register_estimators = hookimpl(lambda: [Sum()], specname="register_estimators")
-    return load(toy_plugin, combination)
+    return load_parts(toy_plugin, combination)
 
 
 def test_names_become_estimators_and_their_matrices_are_cells_of_their_own(parts, tmp_path):
@@ -81,7 +92,7 @@ def test_a_member_of_itself_is_refused(parts, toy_plugin):
         with_members(parts, Sum(("cra", "sum")), ["sum.members=cra:sum"])
     ring = ModuleType("ring")
     ring.register_estimators = hookimpl(lambda: [Sum(("b",), "a"), Sum(("a",), "b")], specname="register_estimators")
-    looped = load(toy_plugin, ring)
+    looped = load_parts(toy_plugin, ring)
     with pytest.raises(UnusableData, match="estimator 'a' is a member of itself"):
         with_members(looped, looped.estimators["a"])
 
@@ -98,9 +109,9 @@ def test_members_may_have_members_and_parts_are_left_as_they_are(parts):
 
 def test_they_are_listed_by_their_names(toy_plugin):
     combination = ModuleType("combination")
-    part = Sum(tuple(load().estimators[n] for n in ("cra", "dse")))
+    part = Sum(tuple(load_parts().estimators[n] for n in ("cra", "dse")))
     combination.register_estimators = hookimpl(lambda: [part], specname="register_estimators")
-    (row,) = [r for r in described(load(combination), "estimator") if r["name"] == "sum"]
+    (row,) = [r for r in describe_parts(load_parts(combination), "estimator") if r["name"] == "sum"]
     assert row["options"] == "members=cra:dse"
 
 

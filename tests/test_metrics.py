@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from cogbench import KINDS, METRICS, Dataset, Origin
-from cogbench.metrics import accuracy, f1, matthews, pearson, score, spearman
+from cogbench import METRICS, TASK_KINDS, Dataset, Origin
+from cogbench.metrics import accuracy, f1, matthews, pearson, score_outputs, spearman
 
 RNG = np.random.default_rng(0)
 CLASSES = RNG.integers(0, 2, (2, 5, 30))  # (predicted and true, draws, examples)
@@ -75,13 +75,13 @@ def test_a_number_that_never_changes_but_by_rounding_is_constant(n):
 
 def test_each_metric_belongs_to_known_kinds():
     assert METRICS["mcc"].classes == 2
-    assert {kind for metric in METRICS.values() for kind in metric.kinds} == {*KINDS}
+    assert {kind for metric in METRICS.values() for kind in metric.kinds} == {*TASK_KINDS}
 
 
 def test_a_score_of_logits():
     train, evaluation = _dataset([0, 0, 0, 1]), _dataset([0, 1, 1, 0])
     outputs = np.log([[0.8, 0.2], [0.4, 0.6], [0.7, 0.3], [0.5, 0.5]]) + 5  # logits have no origin
-    found = score("accuracy", outputs, evaluation, train)
+    found = score_outputs("accuracy", outputs, evaluation, train)
     assert (found.metric, found.value) == ("accuracy", 0.75)
     assert found.trivial == 0.5  # always class 0, the training rows' majority
     assert found.per_example == pytest.approx(np.log([0.8, 0.6, 0.3, 0.5]))
@@ -90,9 +90,11 @@ def test_a_score_of_logits():
 
 def test_a_score_of_three_classes():
     names = ("a", "b", "c")
-    assert score("accuracy", np.eye(2), _dataset([1, 1]), _dataset([0, 0, 1])).trivial == 0  # the training majority's
+    assert (
+        score_outputs("accuracy", np.eye(2), _dataset([1, 1]), _dataset([0, 0, 1])).trivial == 0
+    )  # the training majority's
     outputs = np.eye(3)[[0, 2, 1]] * 9
-    found = score("accuracy", outputs, _dataset([0, 2, 2], names), _dataset([2, 2, 1], names))
+    found = score_outputs("accuracy", outputs, _dataset([0, 2, 2], names), _dataset([2, 2, 1], names))
     assert found.value == pytest.approx(2 / 3) and found.trivial == pytest.approx(2 / 3)
     assert found.per_example == pytest.approx(stats_log_softmax(outputs)[[0, 1, 2], [0, 2, 2]])
 
@@ -104,13 +106,13 @@ def stats_log_softmax(logits):
 
 
 def test_great_logits_do_not_overflow():
-    found = score("accuracy", np.array([[1e4, -1e4], [1e4, -1e4]]), _dataset([0, 1]), _dataset([0, 1]))
+    found = score_outputs("accuracy", np.array([[1e4, -1e4], [1e4, -1e4]]), _dataset([0, 1]), _dataset([0, 1]))
     assert found.per_example == pytest.approx([0, -2e4])
 
 
 def test_a_score_of_numbers():
     true, predicted = np.array([0.0, 1.0, 2.0, 3.0]), np.array([0.5, 1.0, 1.5, 3.5])
-    found = score("spearman", predicted[:, None], _numbers(true), _numbers([0.0, 5.0]))
+    found = score_outputs("spearman", predicted[:, None], _numbers(true), _numbers([0.0, 5.0]))
     spread = np.sqrt(np.mean((predicted - true) ** 2))
     assert found.value == pytest.approx(stats.spearmanr(predicted, true).statistic)
     assert found.trivial == 0  # a constant ranks nothing
@@ -118,7 +120,7 @@ def test_a_score_of_numbers():
 
 
 def test_a_perfect_regression_has_finite_likelihoods():
-    found = score("pearson", np.arange(4.0)[:, None], _numbers(np.arange(4.0)), _numbers([1.0, 2.0]))
+    found = score_outputs("pearson", np.arange(4.0)[:, None], _numbers(np.arange(4.0)), _numbers([1.0, 2.0]))
     assert found.value == pytest.approx(1) and np.isfinite(found.per_example).all()
 
 
@@ -128,7 +130,7 @@ def test_learned_is_two_standard_errors_above_the_trivial_answer():
 
     def at(share):
         predicted = np.where(rng.random(400) < share, true, 1 - true)
-        return score("accuracy", np.eye(2)[predicted], _dataset(true.tolist()), _dataset([0, 1]))
+        return score_outputs("accuracy", np.eye(2)[predicted], _dataset(true.tolist()), _dataset([0, 1]))
 
     good, none = at(0.75), at(0.5)
     assert good.learned and not none.learned
@@ -140,10 +142,10 @@ def test_learned_is_two_standard_errors_above_the_trivial_answer():
 def test_a_constant_answer_is_never_learned():
     true = [0] * 90 + [1] * 10
     for metric in ("accuracy", "mcc", "f1"):
-        assert not score(metric, np.eye(2)[[0] * 100], _dataset(true), _dataset(true)).learned
+        assert not score_outputs(metric, np.eye(2)[[0] * 100], _dataset(true), _dataset(true)).learned
 
 
 def test_a_score_is_the_same_twice():
     outputs = RNG.normal(size=(30, 2))
-    first, second = (score("mcc", outputs, _dataset([0, 1] * 15), _dataset([0, 1])) for _ in range(2))
+    first, second = (score_outputs("mcc", outputs, _dataset([0, 1] * 15), _dataset([0, 1])) for _ in range(2))
     assert first.standard_error == second.standard_error > 0

@@ -11,14 +11,14 @@ from command import cogbench, line
 
 from cogbench import Files, MissingData, Recipe, Store, UnusableData, engine
 from cogbench.cells import Encoding, Training, Workspace
-from cogbench.mirror import Mirror, open_store
+from cogbench.mirror import RemoteStore, open_store
 from cogbench.toys import TASKS, ToyBackbone, ToySignal
 
 
 @pytest.fixture
 def machine(tmp_path):
     """Return the workspace of one of several machines that share a store through its URL."""
-    return lambda name: Workspace(Files(offline=True), Mirror(tmp_path / name, f"file://{tmp_path}/shared"))
+    return lambda name: Workspace(Files(offline=True), RemoteStore(tmp_path / name, f"file://{tmp_path}/shared"))
 
 
 def cells():
@@ -117,7 +117,7 @@ def test_a_cell_that_is_shared_in_one_place_is_not_in_another(machine, tmp_path,
     cell = cells()[0].training
     machine("a").folder(cell)
     monkeypatch.setattr(ToyBackbone, "train", None)
-    other = Workspace(Files(offline=True), Mirror(tmp_path / "a", f"file://{tmp_path}/other"))
+    other = Workspace(Files(offline=True), RemoteStore(tmp_path / "a", f"file://{tmp_path}/other"))
     assert not other.has(cell) and other.folder(cell) and other.has(cell)
     assert list((tmp_path / "other").rglob("cell.json"))
 
@@ -126,7 +126,7 @@ def test_the_url_may_be_that_of_a_plain_store(tmp_path, monkeypatch):
     cell = cells()[0].training
     first = np.array(cell.outputs(Workspace(Files(offline=True), Store(tmp_path / "plain"))))
     monkeypatch.setattr(ToyBackbone, "train", None)
-    there = Workspace(Files(offline=True), Mirror(tmp_path / "a", f"file://{tmp_path}/plain"))
+    there = Workspace(Files(offline=True), RemoteStore(tmp_path / "a", f"file://{tmp_path}/plain"))
     assert there.has(cell) and np.array_equal(cell.outputs(there), first)
 
 
@@ -166,14 +166,14 @@ def test_the_environment_names_the_store(tmp_path, monkeypatch):
 
 def test_a_url_that_nothing_reads_is_one_line(tmp_path):
     with pytest.raises(UnusableData, match="cannot use the store 'nosuch://x'"):
-        Mirror(tmp_path, "nosuch://x")
+        RemoteStore(tmp_path, "nosuch://x")
     found = cogbench("cache", "info", COGBENCH_STORE="nosuch://x")
     assert "cannot use the store" in line(found, 3)
 
 
 def test_a_url_that_cannot_be_written_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
-    here = Workspace(Files(offline=True), Mirror(tmp_path / "a", f"file://{tmp_path}/file/shared"))
+    here = Workspace(Files(offline=True), RemoteStore(tmp_path / "a", f"file://{tmp_path}/file/shared"))
     with pytest.raises(MissingData, match="cannot be used"):
         here.folder(cells()[0].training)
     assert not list((tmp_path / "a").rglob("cell.json"))  # told before the work

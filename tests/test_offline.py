@@ -42,9 +42,9 @@ LATER = "6" * 40  # a second commit of the repository that nobody pins
 
 PREAMBLE = """
 from dataclasses import replace
-from cogbench import CogbenchError, Files, check_backbone, check_task, load
+from cogbench import CogbenchError, Files, check_backbone, check_task, load_parts
 
-parts = load()
+parts = load_parts()
 paper = [parts.tasks[name] for name in parts.suites["cogtaskonomy"].tasks]
 tasks = {t.name: t for t in [*paper, replace(parts.tasks["ms-marco"], name="ms-marco-v2.1", version="v2.1")]}
 backbones = {n: b for n, b in parts.backbones.items() if n.startswith(("bert", "tinybert"))}

@@ -8,14 +8,23 @@ import pytest
 from click.testing import CliRunner
 from command import line
 
-from cogbench import Files, Oracle, Store, TaskMatrix, UnknownName, UnusableData, load, loading, read_oracle, run
+from cogbench import Files, Oracle, Store, TaskMatrix, UnknownName, UnusableData, load_parts, loading, read_oracle, run
 from cogbench.cells import Workspace
 from cogbench.cli import cli
-from cogbench.measuring import asked
-from cogbench.oracles import find_oracle, folder, merged, of_seeds, shown, told_apart, write_oracle, write_table
-from cogbench.outlook import outlook
+from cogbench.measuring import resolve_transfers
+from cogbench.oracles import (
+    find_oracle,
+    merged,
+    of_seeds,
+    oracle_folder,
+    oracle_rows,
+    told_apart,
+    write_oracle,
+    write_table,
+)
+from cogbench.outlook import describe_plan
 from cogbench.toys import TASKS, ToyBackbone
-from cogbench.transfer import Transfers
+from cogbench.transfer import TransferPlan
 
 NAMES = ("a", "b", "c", "d")
 MEASURE = "oracle measure --suite toy --backbone toy --jobs 0 --offline".split()
@@ -30,7 +39,7 @@ def oracle(seeds=(0, 1), data="x", error=0.1):
 
 @pytest.fixture
 def invoke(toy_plugin, tmp_path, monkeypatch):
-    installed = loading.load
+    installed = loading.load_parts
     monkeypatch.setattr(loading, "load", lambda: installed(toy_plugin))
     monkeypatch.chdir(tmp_path)
     return lambda *words: CliRunner().invoke(cli, [*map(str, words)])
@@ -75,14 +84,14 @@ def test_sources_closer_than_two_standard_errors_of_their_difference_are_not_tol
     given = Oracle("o", "b", "s", TaskMatrix.square("abc", values), evaluation_error=np.full((3, 3), 0.1))
     apart = told_apart(given)
     assert not apart[1, 2, 0] and apart[0, 2, 1] and apart[0, 1, 2]  # .28 and .30 lie about .283
-    rows = {row["source"]: row for row in shown(given)}
+    rows = {row["source"]: row for row in oracle_rows(given)}
     assert rows["c"]["b"] == "1.30 (1)" and rows["a"]["b"] == "1.00 (2)" and rows["a"]["a"] == ""
     assert rows["c"]["a"] == "1.28 (1) =" and rows["b"]["a"] == "1.00 (2) ="
 
 
 def test_nothing_is_marked_where_no_noise_is_known():
     given = Oracle("o", "b", "s", TaskMatrix.square("abc", np.arange(9.0).reshape(3, 3)))
-    assert not any("=" in str(v) for row in shown(given) for v in row.values())
+    assert not any("=" in str(v) for row in oracle_rows(given) for v in row.values())
     assert not told_apart(given).any()
 
 
@@ -106,11 +115,11 @@ def test_measuring_again_with_other_seeds_merges_and_the_name_is_found(invoke, t
     assert "seeds 0:" in first.stdout
     second = invoke(*MEASURE, "--seeds", "1")
     assert "seeds 0, 1:" in second.stdout
-    found = find_oracle(load(toy_plugin), "toy-toy")
+    found = find_oracle(load_parts(toy_plugin), "toy-toy")
     assert found.seeds == (0, 1) and found.by_seed.shape == (2, 4, 4) and found.basis == "measured"
     scored = invoke("score", tmp_path / "guess.csv", "--oracle", "toy-toy")
     assert "no file" in scored.stderr  # the oracle was found, the guess is not there
-    (result,) = run("dse", "toy", suite="toy", oracle="toy-toy", jobs=0, parts=load(toy_plugin))
+    (result,) = run("dse", "toy", suite="toy", oracle="toy-toy", jobs=0, parts=load_parts(toy_plugin))
     assert result.oracle.name == "toy-toy" and result.scores.resampled
     assert "toy-toy" in invoke("oracle", "list").stdout
     invoke("oracle", "export", "toy-toy", "--out", tmp_path / "out.csv")
@@ -123,7 +132,7 @@ def test_machines_read_figures_ranks_and_what_noise_does_not_tell_apart(invoke):
     found = json.loads(invoke(*MEASURE, "--format", "json").stdout)
     assert found == json.loads(invoke("oracle", "show", "toy-toy", "--format", "json").stdout)
     assert len(found["ranks"]) == 4 and found["ranks"][0][0] is None and found["transfers"][0][0] is None
-    apart = told_apart(find_oracle(load(), "toy-toy"))
+    apart = told_apart(find_oracle(load_parts(), "toy-toy"))
     assert sum(map(len, found["not_told_apart"].values())) == 4 * 3 - apart.sum() / 2
     assert found["provenance"]["torch"] and found["seeds"] == [0]
 
@@ -157,26 +166,26 @@ def test_a_plan_trains_nothing(invoke):
 def test_a_plan_tells_the_disk_and_what_it_lacks(tmp_path, monkeypatch):
     monkeypatch.setattr(ToyBackbone, "cost", lambda self, recipe, files: (60.0, 2**20), raising=False)
     here, tasks = Workspace(Files(offline=True), Store(tmp_path)), TASKS[:3]
-    dropped, kept = (Transfers(ToyBackbone(), tasks, "toy", keep=k).cells() for k in (False, True))
-    assert "9.0 minutes" in outlook(dropped, here, 1) and "disk: about 3 MiB of weights, those of" in outlook(
+    dropped, kept = (TransferPlan(ToyBackbone(), tasks, "toy", keep=k).cells() for k in (False, True))
+    assert "9.0 minutes" in describe_plan(
         dropped, here, 1
-    )
-    assert outlook(kept, here, 1).endswith("disk: about 9 MiB of weights")
-    assert "1.0 minutes of training on 9 worker(s)" in outlook(kept, here, 64)
+    ) and "disk: about 3 MiB of weights, those of" in describe_plan(dropped, here, 1)
+    assert describe_plan(kept, here, 1).endswith("disk: about 9 MiB of weights")
+    assert "1.0 minutes of training on 9 worker(s)" in describe_plan(kept, here, 64)
     uneven = lambda self, recipe, files: (60.0 * (1 + 9 * (recipe.task.name == "toy-a")), 2**20)  # noqa: E731
     monkeypatch.setattr(ToyBackbone, "cost", uneven)
-    assert "10.0 minutes" in outlook(kept, here, 9)  # as long as the longest
+    assert "10.0 minutes" in describe_plan(kept, here, 9)  # as long as the longest
     monkeypatch.setattr(Store, "free", lambda self: 2**21)
-    assert outlook(kept, here, 1).endswith("MORE THAN THE 2 MiB that are free")
+    assert describe_plan(kept, here, 1).endswith("MORE THAN THE 2 MiB that are free")
 
 
 def test_a_measured_oracle_never_takes_an_installed_ones_name(toy_plugin):
-    parts = load(toy_plugin)
-    assert asked(parts, "toy", suite="toy")[1] == "toy-toy"
+    parts = load_parts(toy_plugin)
+    assert resolve_transfers(parts, "toy", suite="toy")[1] == "toy-toy"
     parts.oracles["toy-toy"] = parts.oracles["toy-oracle"]
-    assert asked(parts, "toy", suite="toy")[1] == "measured-toy-toy"
+    assert resolve_transfers(parts, "toy", suite="toy")[1] == "measured-toy-toy"
     with pytest.raises(UnusableData, match="an installed oracle is called 'toy-oracle': give this one another name"):
-        asked(parts, "toy", suite="toy", name="toy-oracle")
+        resolve_transfers(parts, "toy", suite="toy", name="toy-oracle")
 
 
 def test_per_example_scores_are_kept_by_seed_and_merged(tmp_path):
@@ -228,10 +237,10 @@ def test_what_cannot_be_measured_or_merged_is_told_before_the_work(invoke, monke
 
 def test_a_broken_file_among_the_measured_oracles_hides_no_other(invoke):
     invoke(*MEASURE)
-    (folder() / "bad.json").write_text("{")
+    (oracle_folder() / "bad.json").write_text("{")
     found = invoke("oracle", "list", "--json")
     rows = {row["name"]: row for row in json.loads(found.stdout)}
-    assert "BROKEN" in rows["bad"]["about"] and rows["toy-toy"]["kind"] == "measured"
+    assert "BROKEN" in rows["bad"]["about"] and rows["toy-toy"]["basis"] == "measured"
 
 
 def test_bad_requests_are_one_clear_line(invoke, toy_plugin):
@@ -244,7 +253,7 @@ def test_bad_requests_are_one_clear_line(invoke, toy_plugin):
     assert "'mine' was measured with another max_train" in told
     assert "unknown oracle 'nothing'" in line(invoke("oracle", "show", "nothing"), 2)
     with pytest.raises(UnknownName, match="mine"):
-        find_oracle(load(toy_plugin), "mine-x")
+        find_oracle(load_parts(toy_plugin), "mine-x")
 
 
 def test_an_oracle_as_json_tells_everything(invoke, tmp_path):

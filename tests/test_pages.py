@@ -18,11 +18,11 @@ from made_results import TASKS, TRUE, made
 from cogbench import TaskMatrix, UnusableData
 from cogbench.drawing import LETTERS, inline, short, standalone
 from cogbench.figures import against_chance, similarity_map, strips
-from cogbench.leaderboard import boards
+from cogbench.leaderboard import leaderboard
 from cogbench.pages import board_page, report_page
 from cogbench.sections import sections
 from cogbench.store import save_text
-from cogbench.taxonomy import tree
+from cogbench.taxonomy import task_tree
 
 DOCS = Path(__file__).parents[1] / "docs"
 NASTY = "<script>alert('$x$')</script>"
@@ -35,7 +35,7 @@ def texts(page):
 
 
 def test_a_board_has_a_row_for_each_result_and_the_baselines():
-    page = board_page(boards([made(m, estimator=f"e{i}") for i, m in enumerate(GUESSES)]))
+    page = board_page(leaderboard([made(m, estimator=f"e{i}") for i, m in enumerate(GUESSES)]))
     assert page.count("<tr") == 1 + 8 + 2 and page.count('class="baseline"') == 2
     for word in ("place", "TRS", "95 % interval", "p", "regret@1", "learned", "trainings", "seconds"):
         assert re.search(rf"<th [^>]*>{word}</th>", page), word
@@ -45,19 +45,19 @@ def test_a_board_has_a_row_for_each_result_and_the_baselines():
 
 
 def test_tables_that_may_not_be_compared_say_why():
-    page = board_page(boards([made(), made(estimator="dse"), made(estimator="odd", suite="words")]))
+    page = board_page(leaderboard([made(), made(estimator="dse"), made(estimator="odd", suite="words")]))
     assert page.count("<table") == 2 and "suite words instead of letters" in page
 
 
 def test_a_board_is_a_pure_function_of_the_results():
     results = [made(m, estimator=f"e{i}") for i, m in enumerate(GUESSES)]
-    assert board_page(boards(results)) == board_page(boards(results[::-1]))
+    assert board_page(leaderboard(results)) == board_page(leaderboard(results[::-1]))
     assert report_page(results[0]) == report_page(results[0])
 
 
 @pytest.mark.parametrize("where", ["estimator", "backbone", "signal", "suite", "oracle"])
 def test_names_are_text(where):
-    for page in (board_page(boards([made(**{where: NASTY})])), report_page(made(**{where: NASTY}))):
+    for page in (board_page(leaderboard([made(**{where: NASTY})])), report_page(made(**{where: NASTY}))):
         assert "<script>alert" not in page and "alert(&#39;$x$&#39;)" in page
 
 
@@ -71,7 +71,7 @@ def test_names_of_tasks_are_text_in_figures_too():
 
 
 def test_a_page_asks_for_nothing():
-    for page in (board_page(boards([made()])), report_page(made())):
+    for page in (board_page(leaderboard([made()])), report_page(made())):
         assert "default-src 'none'" in page
         assert not re.search(r"""(?:src|href)=(?!["']?(?:#|data:))|url\((?!#)|@import""", page)
 
@@ -83,7 +83,7 @@ def test_two_thousand_results_stay_under_three_megabytes():
         replace(some[i % 20], estimator=f"cra[similarity=spearman,draw={i}]", backbone=f"backbone-{i % 7}")
         for i in range(2000)
     ]
-    assert len(board_page(boards(results)).encode()) < 3e6
+    assert len(board_page(leaderboard(results)).encode()) < 3e6
 
 
 def test_a_report_has_a_section_for_what_there_is():
@@ -147,7 +147,7 @@ def test_similarities_without_a_tree_are_shown_and_it_is_said_why():
 
 def test_the_heat_map_has_the_order_of_the_tree_and_its_numbers():
     result = made()
-    root = tree(result.matrix).root
+    root = task_tree(result.matrix).root
     figure = similarity_map(result.matrix, root)
     assert list(dict.fromkeys(row["source"] for row in figure.rows)) == list(root.tasks)
     found = {(row["source"], row["target"]): row["similarity"] for row in figure.rows}
@@ -187,7 +187,7 @@ def test_the_chance_distribution_is_drawn_without_seams():
 
 
 def test_the_columns_are_explained_on_demand():
-    page = board_page(boards([made()]))
+    page = board_page(leaderboard([made()]))
     told = page.partition("What the columns mean")[2]
     assert "<details open" not in page and "top-k" in told and "oracle&#39;s best 6" in told
     assert "from 1 to the number of sources" in told and "examples" not in told
@@ -218,7 +218,11 @@ def test_the_chance_distribution_adds_up_and_agrees_with_p():
 def test_few_and_many_tasks_are_drawn(n):
     values = np.random.default_rng(0).random((n, n))
     result = made(values, tasks=tuple(f"task-{i}" for i in range(n)), true=values.T, data=False)
-    for figure in (similarity_map(result.matrix, tree(result.matrix).root), strips(result), against_chance(result)):
+    for figure in (
+        similarity_map(result.matrix, task_tree(result.matrix).root),
+        strips(result),
+        against_chance(result),
+    ):
         assert figure.rows and len(figure.svg) < 1e6
 
 

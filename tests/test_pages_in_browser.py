@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from made_results import made
 
-from cogbench.leaderboard import boards
+from cogbench.leaderboard import leaderboard
 from cogbench.pages import board_page, report_page
 from cogbench.result import SignalReport
 
@@ -56,10 +56,10 @@ def pages(tmp_path_factory):
     }
     full = made(guesses[0], estimator="cnm", by_seed=[*guesses[:2]], signal_quality=signal, details=[told])
     for name, text in {
-        "board": board_page(boards(results)),
+        "board": board_page(leaderboard(results)),
         "report": report_page(full),
         "unscored": report_page(made(oracle=None, estimator=NASTY)),
-        "long": board_page(boards([made(estimator=f"cra[draw={i}]") for i in range(60)])),
+        "long": board_page(leaderboard([made(estimator=f"cra[draw={i}]") for i in range(60)])),
     }.items():
         (folder / f"{name}.html").write_text(text, encoding="utf-8")
     return folder

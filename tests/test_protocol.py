@@ -11,7 +11,19 @@ from cogbench_estimators.baselines import Popularity, Random, Size
 from cogbench_estimators.cnm import CNM
 from cogbench_estimators.combined import CRAandCNM
 
-from cogbench import Files, MissingData, Result, Store, Suite, UnknownName, UnusableData, hookimpl, load, run, toys
+from cogbench import (
+    Files,
+    MissingData,
+    Result,
+    Store,
+    Suite,
+    UnknownName,
+    UnusableData,
+    hookimpl,
+    load_parts,
+    run,
+    toys,
+)
 from cogbench.errors import FailedCells
 from cogbench.toys import TASKS, ToyBackbone, ToySignal
 
@@ -20,7 +32,7 @@ NAMES = tuple(t.name for t in TASKS)
 
 @pytest.fixture
 def parts(toy_plugin):
-    return load(toy_plugin)
+    return load_parts(toy_plugin)
 
 
 @pytest.fixture
@@ -58,7 +70,7 @@ def test_the_second_run_computes_nothing_even_where_training_would_raise(ask, mo
 
     for verb in ("train", "represent"):
         monkeypatch.setattr(ToyBackbone, verb, boom)
-    for estimator in load().estimators.values():
+    for estimator in load_parts().estimators.values():
         monkeypatch.setattr(type(estimator), "similarity", boom)
     second = ask(["dse", "cra", "cnm"], sets=("cnm.epochs=2", "cnm.seeds=5", "cnm.hidden=4"))
     assert [r.similarity for r in second] == [r.similarity for r in first]
@@ -191,9 +203,9 @@ def test_seed_floor_is_the_correlation_of_rdms_between_seeds(ask, tmp_path):
     for task in TASKS:
         rdms = []
         for seed in (0, 1, 2):
-            training = Similarity(load().find("estimator", "dse"), ToyBackbone(), TASKS, ToySignal(), seed).training(
-                task
-            )
+            training = Similarity(
+                load_parts().find("estimator", "dse"), ToyBackbone(), TASKS, ToySignal(), seed
+            ).training(task)
             rdms.append(pdist(np.asarray(Encoding(training, ToySignal()).representations(workspace)), "correlation"))
         floor.append(np.corrcoef(rdms)[np.triu_indices(3, 1)].mean())
     assert found.seed_floor == pytest.approx(np.mean(floor), abs=1e-6)
@@ -213,7 +225,7 @@ def test_a_suite_whose_tasks_are_not_all_installed_says_which_can_be_run(toy_plu
     more.register_suites = hookimpl(lambda: [suite], specname="register_suites")
     told = "'more' holds tasks that no installed plugin gives: x, y; run the others with --tasks toy-a,toy-b,toy-c"
     with pytest.raises(UnknownName, match=told):
-        run("dse", "toy", suite="more", parts=load(toy_plugin, more))
+        run("dse", "toy", suite="more", parts=load_parts(toy_plugin, more))
 
 
 def test_a_baseline_looks_at_no_data_and_no_model(ask, monkeypatch):

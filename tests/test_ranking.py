@@ -10,8 +10,8 @@ from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose
 from scipy.stats import rankdata
 
-from cogbench import Oracle, TaskMatrix, UnusableData, load, rank
-from cogbench.evaluation import chance_p, scores
+from cogbench import Oracle, TaskMatrix, UnusableData, load_parts, rank
+from cogbench.evaluation import chance_p, score_ranking
 
 NAMES = tuple("abcdefgh")
 
@@ -29,7 +29,7 @@ def squares(smallest=3, values=FEW):
 
 def scored(predicted, true, **extra):
     oracle = Oracle("o", "b", "s", square(true), **extra)
-    return scores(rank(square(predicted)), rank(oracle.transfers), oracle)
+    return score_ranking(rank(square(predicted)), rank(oracle.transfers), oracle)
 
 
 def test_golden_ranks():
@@ -104,7 +104,7 @@ def test_top_k_counts_the_predicted_best_among_the_oracles_best():
     true = TaskMatrix(sources, ("t",), -np.arange(11.0)[:, None])
     guess = TaskMatrix(sources, ("t",), np.array([[1.0] if i in (0, 7, 2) else [0.0] for i in range(11)]))
     oracle = Oracle("o", "b", "s", true)
-    found = scores(rank(guess), rank(true), oracle)
+    found = score_ranking(rank(guess), rank(true), oracle)
     assert found.top_k["3"] == pytest.approx(2 / 3)
     # the fourth is drawn from the eight others, of which four lie in the top six
     assert found.top_k["4"] == pytest.approx((2 + 4 / 8) / 4)
@@ -125,20 +125,20 @@ TABLE_8 = {
 @pytest.mark.parametrize("plm, method", TABLE_8)
 def test_the_papers_trs_follow_from_its_tables(plm, method):
     trs, cells = TABLE_8[plm, method]
-    oracle = load().find("oracle", f"cogtaskonomy-{plm}")
+    oracle = load_parts().find("oracle", f"cogtaskonomy-{plm}")
     guess = np.zeros_like(oracle.transfers.values)
     for target, printed in zip(TARGETS, cells.split(), strict=True):
         column = oracle.transfers.targets.index(target)
         guess[:, column] = oracle.transfers.values[:, column] == float(printed)
     predicted = rank(TaskMatrix(oracle.transfers.sources, oracle.transfers.targets, guess))
-    found = scores(predicted, rank(oracle.transfers), oracle)
+    found = score_ranking(predicted, rank(oracle.transfers), oracle)
     # Where two sources print the same score, the selection is not unique, but then the rank is shared.
     assert found.trs == pytest.approx(trs, abs=1e-4)
 
 
 def test_the_papers_means():
-    oracle = load().find("oracle", "cogtaskonomy-tinybert")
-    found = scores(rank(oracle.transfers), rank(oracle.transfers), oracle)
+    oracle = load_parts().find("oracle", "cogtaskonomy-tinybert")
+    found = score_ranking(rank(oracle.transfers), rank(oracle.transfers), oracle)
     assert found.oracle_best_mean == pytest.approx(77.56, abs=0.005)
     assert found.no_transfer_mean == pytest.approx(79.38, abs=0.005)
     assert found.random_mean == pytest.approx(69.15, abs=0.005)
@@ -146,7 +146,7 @@ def test_the_papers_means():
 
 
 def test_a_part_of_an_oracle_is_ranked_anew():
-    part = load().find("oracle", "cogtaskonomy-bert").part(["rte", "cola", "mnli"])
+    part = load_parts().find("oracle", "cogtaskonomy-bert").part(["rte", "cola", "mnli"])
     assert part.transfers.targets == ("rte", "cola", "mnli")
     assert np.nanmax(rank(part.transfers).ranks) == 2
     assert part.no_transfer[:2].tolist() == [61.01, 54.96]
@@ -157,9 +157,9 @@ def test_rectangular_tables_are_ranked_too():
     ranks = rank(true).ranks
     assert ranks[:, 1].tolist() == [2, 1, 3]
     assert ranks[[0, 2], 0].tolist() == [2, 1] and np.isnan(ranks[1, 0])
-    assert scores(rank(true), rank(true), Oracle("o", "b", "s", true)).trs == 1
+    assert score_ranking(rank(true), rank(true), Oracle("o", "b", "s", true)).trs == 1
 
 
 def test_rankings_of_different_tasks_are_not_compared():
     with pytest.raises(UnusableData, match="different tasks"):
-        scores(rank(square(np.eye(3))), rank(square(np.eye(4))), Oracle("o", "b", "s", square(np.eye(4))))
+        score_ranking(rank(square(np.eye(3))), rank(square(np.eye(4))), Oracle("o", "b", "s", square(np.eye(4))))

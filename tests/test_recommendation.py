@@ -18,12 +18,12 @@ from cogbench import (
     TaskMatrix,
     UnknownName,
     UnusableData,
-    load,
+    load_parts,
     recommend,
     run,
 )
-from cogbench.metrics import gap_error, score
-from cogbench.recommendation import brief
+from cogbench.metrics import gap_error, score_outputs
+from cogbench.recommendation import recommendation_rows
 from cogbench.toys import TASKS, ToyBackbone
 
 NAMES = tuple(t.name for t in TASKS)
@@ -32,7 +32,7 @@ NAMES = tuple(t.name for t in TASKS)
 @pytest.fixture
 def world(toy_plugin, tmp_path):
     """The toys' parts, a store with three trained tasks, and a table like the second."""
-    parts, store, files = load(toy_plugin), Store(tmp_path / "store"), Files(offline=True)
+    parts, store, files = load_parts(toy_plugin), Store(tmp_path / "store"), Files(offline=True)
     run("dse", "toy", suite="toy", tasks=NAMES[:3], jobs=0, parts=parts, store=store, files=files)
     rows = TASKS[1].load("train", files).columns
     path = tmp_path / "mine.csv"
@@ -97,7 +97,7 @@ def test_the_error_of_a_gap_is_smaller_than_that_of_two_scores_apart():
     assert gap_error("accuracy", one, one, evaluation) == 0
     other = one.copy()
     other[:5] *= -1  # five other answers
-    apart = np.hypot(*(score("accuracy", o, evaluation, train).standard_error for o in (one, other)))
+    apart = np.hypot(*(score_outputs("accuracy", o, evaluation, train).standard_error for o in (one, other)))
     assert 0 < gap_error("accuracy", one, other, evaluation) < apart
 
 
@@ -146,7 +146,7 @@ def test_a_source_without_an_estimate_is_neither_placed_nor_tried(world):
     path, common = world
     found = recommend(path, Knowing("toy-b"), "toy", apply=True, **common)
     assert [gain.source for gain in found.gains] == ["toy-b"]
-    assert [row[""] for row in brief(found)] == [1, "–", "–"]
+    assert [row[""] for row in recommendation_rows(found)] == [1, "–", "–"]
     with pytest.raises(UnusableData) as caught:
         recommend(path, Knowing("nothing"), "toy", apply=True, **common)
     assert str(caught.value).splitlines() == [
@@ -201,7 +201,7 @@ def test_the_command_prints_a_table_or_json(world, monkeypatch, toy_plugin):
     from cogbench.cli import cli
 
     path, common = world
-    installed = loading.load
+    installed = loading.load_parts
     monkeypatch.setattr(loading, "load", lambda: installed(toy_plugin))
     monkeypatch.setenv("COGBENCH_HOME", str(common["store"].root))
     words = f"recommend --target {path} --kind classification --columns text=sentence --estimator dse --backbone toy"

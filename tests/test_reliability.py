@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cogbench import Files, Origin, Recording, Responses, UnusableData, noise_ceiling, spearman_brown
-from cogbench.listing import described
-from cogbench.loading import load
+from cogbench.listing import describe_parts
+from cogbench.loading import load_parts
 
 CHANNELS = ("a", "b", "c")
 
@@ -169,10 +169,10 @@ def test_minis_repetitions_have_its_responses_as_their_mean():
 
 
 def test_the_list_of_signals_tells_what_is_there(tmp_path):
-    rows = {row["name"]: row for row in described(load(), "signal", tmp_path)}
+    rows = {row["name"]: row for row in describe_parts(load_parts(), "signal", tmp_path)}
     worth = rows["mini"]["worth"]
     assert (worth["sentences"], worth["subjects"], worth["channels"]["synthetic-1"]) == (300, 3, 48)
     assert worth["reliability"]["way"] == "repetitions" and json.loads(json.dumps(worth))
     assert "reliability between repetitions: median" in rows["mini"]["data"]
     assert rows["table"]["data"] == "missing" and rows["table"]["worth"] is None
-    assert "worth" not in described(load(), "signal")[0]
+    assert "worth" not in describe_parts(load_parts(), "signal")[0]

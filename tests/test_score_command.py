@@ -15,7 +15,7 @@ from command import line
 from made_results import TASKS, TRUE, made
 
 import cogbench
-from cogbench import Oracle, Result, TaskMatrix, UnusableData, load, rescore, score
+from cogbench import Oracle, Result, TaskMatrix, UnusableData, load_parts, rescore, score
 from cogbench.cli_results import GAINS
 from cogbench.evaluation import Gain
 from cogbench.result import rows
@@ -39,7 +39,7 @@ def write(name, text):
 
 def other_plms_oracle():
     """The published oracle of TinyBERT as a guess."""
-    true = load().find("oracle", "cogtaskonomy-tinybert").transfers
+    true = load_parts().find("oracle", "cogtaskonomy-tinybert").transfers
     rows = [[s, *("" if np.isnan(v) else v for v in row)] for s, row in zip(true.sources, true.values, strict=True)]
     return write("tb.csv", "\n".join(",".join(map(str, row)) for row in [["source", *true.targets], *rows]))
 
@@ -121,9 +121,9 @@ def test_a_selection_against_an_oracle_of_seeds():
     found = score({"p": "q", "q": "r", "r": "s", "s": "p"}, oracle)
     plain = cogbench.guesses.plain_score(found)
     assert "trs" in plain["scores"]["resampled"] and "spearman" not in plain["scores"]["resampled"]
-    from cogbench.scorecard import tables
+    from cogbench.scorecard import score_tables
 
-    first, *_ = next(iter(tables(score(TaskMatrix.square(TASKS, TRUE), oracle)).values()))
+    first, *_ = next(iter(score_tables(score(TaskMatrix.square(TASKS, TRUE), oracle)).values()))
     assert float(first["sd"]) > 0 and first["resampled oracles"]
 
 

@@ -5,8 +5,8 @@ from typing import Literal
 
 import pytest
 
-from cogbench import CogbenchError, UnknownName, UnusableData, load
-from cogbench.parts import options, with_option
+from cogbench import CogbenchError, UnknownName, UnusableData, load_parts
+from cogbench.parts import options_of, with_option
 from cogbench.setting import check_targets, split, varied
 
 
@@ -175,15 +175,15 @@ def test_a_name_with_dots_or_a_plus():
 
 
 def test_options_are_named_as_users_type_them():
-    assert [*options(_Part())] == "count rate flag way layers pair limit text note maybe similarity member".split()
+    assert [*options_of(_Part())] == "count rate flag way layers pair limit text note maybe similarity member".split()
     assert with_option(_Part(), "similarity", "x").similarity_ == "x"
 
 
 def test_options_of_every_installed_part_can_be_set_to_what_they_are():
-    parts = load()
+    parts = load_parts()
     for kind in ("task", "backbone", "signal", "estimator"):
         for part in parts.of(kind).values():
-            for option, value in options(part).items():
+            for option, value in options_of(part).items():
                 if value is None or isinstance(value, bool | int | float | str) and "," not in str(value):
                     text = "none" if value is None else str(value)
                     assert varied(part, [f"{part.name}.{option}={text}"]) == [part], (part.name, option)

@@ -15,10 +15,10 @@ from cogbench import (
     UnusableData,
     check_task,
     hookimpl,
-    load,
+    load_parts,
     run,
 )
-from cogbench.listing import described
+from cogbench.listing import describe_parts
 from cogbench.parts import decode, encode
 from cogbench.toys import TASKS, ToyBackbone, ToySignal
 
@@ -56,7 +56,7 @@ def test_its_card_says_what_its_owner_says_and_nothing_else(reviews):
     assert decode(encode(told)) == told
     plugin = ModuleType("own")
     plugin.register_tasks = hookimpl(lambda: [task], specname="register_tasks")
-    (row,) = [r for r in described(load(plugin), "task") if r["name"] == "reviews"]
+    (row,) = [r for r in describe_parts(load_parts(plugin), "task") if r["name"] == "reviews"]
     assert row["about"].startswith("A task whose examples stand in a csv")
 
 

@@ -9,7 +9,7 @@ from command import line
 from made_results import TASKS, made
 from scipy.cluster import hierarchy
 
-from cogbench import TaskMatrix, UnusableData, tree
+from cogbench import TaskMatrix, UnusableData, task_tree
 from cogbench.taxonomy import cluster, condensed
 
 GOLDEN = np.array([0.106981, 0.177245, 0.150535])
@@ -31,7 +31,7 @@ def test_golden_heights(linkage, expected):
 def test_a_tree_is_scipys(linkage):
     values = np.random.default_rng(0).random((7, 7))
     names = tuple("abcdefg")
-    found = tree(TaskMatrix.square(names, values), linkage)
+    found = task_tree(TaskMatrix.square(names, values), linkage)
     distances = 1 - (values + values.T)[np.triu_indices(7, 1)] / 2
     assert heights(found.root) == pytest.approx(hierarchy.linkage(distances, linkage)[:, 2])
     assert sorted(found.root.tasks) == sorted(names)
@@ -39,7 +39,7 @@ def test_a_tree_is_scipys(linkage):
 
 
 def test_the_most_alike_meet_first():
-    found = tree(TaskMatrix.square(TASKS, SYMMETRIC), "average")
+    found = task_tree(TaskMatrix.square(TASKS, SYMMETRIC), "average")
     assert not found.notes and {c.tasks for c in found.root.children} == {("p", "q"), ("r", "s")}
     assert found.root.height == pytest.approx(1 - np.mean([0.2, 0.1, 0.3, 0.2]))
 
@@ -65,7 +65,7 @@ def test_what_makes_no_tree():
         (TaskMatrix.square(("p",), np.eye(1)), "at least two tasks; there are 1"),
     ):
         with pytest.raises(UnusableData, match=message):
-            tree(matrix)
+            task_tree(matrix)
 
 
 def test_the_command(tmp_path):

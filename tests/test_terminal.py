@@ -7,9 +7,9 @@ from made_results import TRUE, made
 from rich.console import Console
 
 from cogbench import terminal
-from cogbench.leaderboard import boards
-from cogbench.report import ranked, render, whole
-from cogbench.terminal import COLOURS, Bar, HeatMap, fitted, printed
+from cogbench.leaderboard import leaderboard
+from cogbench.report import render_card, render_leaderboard, render_results
+from cogbench.terminal import COLOURS, Bar, HeatMap, printed, table_within
 
 GUESSES = np.random.default_rng(1).random((5, 4, 4))
 
@@ -38,7 +38,7 @@ def test_a_bar_on_no_scale_does_not_divide_by_it():
 
 @pytest.mark.parametrize("width", [30, 50, 80, 200])
 def test_a_leaderboard_fits_the_terminal_and_says_what_it_leaves_out(width):
-    text = ranked(boards([made(m, estimator=f"e{i}") for i, m in enumerate(GUESSES)]), width)
+    text = render_leaderboard(leaderboard([made(m, estimator=f"e{i}") for i, m in enumerate(GUESSES)]), width)
     assert widest(text) <= width
     assert all(f"e{i}" in text for i in range(5)) and "trs" in text
     assert ("left out for want of width" in " ".join(text.split())) == (width < 200)
@@ -49,7 +49,7 @@ def test_a_leaderboard_fits_the_terminal_and_says_what_it_leaves_out(width):
 def test_what_rows_differ_in_is_shown_at_any_width(width):
     name = "cra[similarity=spearman,dissimilarity=canberra]"
     results = [made(m, estimator=name, backbone=f"plm-{i}", signal=f"eyes-{i}") for i, m in enumerate(GUESSES)]
-    text = ranked(boards(results), width)
+    text = render_leaderboard(leaderboard(results), width)
     assert widest(text) <= width
     assert all(f"plm-{i}" in text and f"eyes-{i}" in text for i in range(5)) or width == 30
     left_out = " ".join(text.split()).partition("left out for want of width: ")[2].partition(";")[0].split(", ")
@@ -57,13 +57,13 @@ def test_what_rows_differ_in_is_shown_at_any_width(width):
 
 
 def test_a_file_gets_all_columns():
-    text = ranked(boards([made()]))
+    text = render_leaderboard(leaderboard([made()]))
     assert "spearman" in text and "left out" not in text
 
 
 @pytest.mark.parametrize("width", [40, 80, 120])
 def test_a_result_fits_the_terminal(width):
-    text = whole(made(GUESSES[0]), width)
+    text = render_card(made(GUESSES[0]), width)
     assert "similarity" in text and "█" in text and "└──" in text
     tables = [row for row in text.splitlines() if set(row) & set("█░▒▓─├└")]
     assert max(map(len, tables)) <= width
@@ -72,14 +72,16 @@ def test_a_result_fits_the_terminal(width):
 def test_a_result_without_a_tree_or_an_oracle():
     missing = TRUE.copy()
     missing[0, 1] = np.nan
-    assert "no tree: no similarity of p to q" in whole(made(missing)) and "unscored" in whole(made(oracle=None))
+    assert "no tree: no similarity of p to q" in render_card(made(missing)) and "unscored" in render_card(
+        made(oracle=None)
+    )
 
 
 def test_a_target_without_an_estimate_has_no_predicted_best():
     missing = TRUE.copy()
     missing[:, 0] = np.nan
     missing[0, 1] = np.nan
-    rows = [line.split() for line in render([made(missing, oracle=None)], "table").splitlines()]
+    rows = [line.split() for line in render_results([made(missing, oracle=None)], "table").splitlines()]
     (none, some) = ([row for row in rows if row[:1] == [task]][0] for task in "pq")
     assert none[1:4] == ["–", "–", "–"] and some[1:4] == ["r", "s", "–"]
 
@@ -109,7 +111,7 @@ def test_columns_that_are_not_among_the_rows_are_named():
 
 def test_columns_go_in_the_order_of_spare():
     rows = [{"a": "x" * 10, "b": "y" * 10, "c": "z" * 10}]
-    assert [fitted(rows, width, ("c", "b"))[1] for width in (40, 25, 12)] == [[], ["c"], ["c", "b"]]
+    assert [table_within(rows, width, ("c", "b"))[1] for width in (40, 25, 12)] == [[], ["c"], ["c", "b"]]
 
 
 def test_a_long_table_is_built_once_whatever_is_left_out(monkeypatch):
@@ -122,8 +124,8 @@ def test_a_long_table_is_built_once_whatever_is_left_out(monkeypatch):
 
     monkeypatch.setattr(terminal, "table", counted)
     rows = [{"a": "日本" * 5, "b": Bar(1, 1, 2, (1, 3), width=22), "c": f"two\nlines {i}"} for i in range(300)]
-    assert fitted(rows, 57, ("c", "b"))[1] == [] and fitted(rows, 56, ("c", "b"))[1] == ["c"]
-    assert fitted(rows, 45, ("c", "b"))[1] == ["c", "b"]
+    assert table_within(rows, 57, ("c", "b"))[1] == [] and table_within(rows, 56, ("c", "b"))[1] == ["c"]
+    assert table_within(rows, 45, ("c", "b"))[1] == ["c", "b"]
     assert sum(n for n in built if n > 1) == 900
 
 

@@ -21,7 +21,7 @@ PART = ("mini-sst-2", "mini-qqp", "mini-sts-b", "mini-conll-2003")
 # What is measured, by the real backbone, with a line in a log for each training that is begun.
 MEASURE = """
     import os
-    from cogbench import Files, load
+    from cogbench import Files, load_parts
     from cogbench.cells import Workspace
     from cogbench.measuring import asked, measure
     from cogbench.mirror import open_store
@@ -30,14 +30,14 @@ MEASURE = """
     if __name__ == "__main__":
         tasks = os.environ["TASKS"].split() or None
         n = int(os.environ["EXAMPLES"]) or None
-        transfers, name = asked(load(), logged(), suite="mini", tasks=tasks, max_train=n)
+        transfers, name = asked(load_parts(), logged(), suite="mini", tasks=tasks, max_train=n)
         how = {"scheduler": os.environ["SCHEDULER"]} if "SCHEDULER" in os.environ else {"jobs": 2}
         measure(transfers, "tortured", Workspace(Files(offline=True), open_store()), **how)
 """
 LOGGED = """
     import os
     from dataclasses import dataclass, fields, replace
-    from cogbench import load
+    from cogbench import load_parts
     from cogbench_backbones.huggingface import HuggingFace
 
     @dataclass(frozen=True)
@@ -52,7 +52,7 @@ LOGGED = """
             return super().train(recipe, files, out, start)
 
     def logged():
-        plain = load().find("backbone", "minilm-2l")
+        plain = load_parts().find("backbone", "minilm-2l")
         return Logged(**{f.name: getattr(plain, f.name) for f in fields(plain)})
 """
 

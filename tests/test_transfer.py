@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from cogbench import Files, MissingData, Oracle, Store, TaskMatrix, UnusableData, load, read_oracle
+from cogbench import Files, MissingData, Oracle, Store, TaskMatrix, UnusableData, load_parts, read_oracle
 from cogbench.cells import Workspace
 from cogbench.oracles import write_oracle
 from cogbench.toys import TASKS, ToyBackbone
-from cogbench.transfer import Transfers, trainings
+from cogbench.transfer import TransferPlan, trainings
 
 TABLE = "source,a,b,c\na,,2,3\nb,4,,6\nc,7,8,\nno-transfer,1,1.5,2\n"
 
@@ -38,7 +38,7 @@ def test_a_spreadsheets_table_with_byte_order_mark_and_blank_lines(tmp_path):
 
 
 def test_the_shipped_mini_oracle_is_a_control_that_can_tell_sources_apart():
-    oracle = load().find("oracle", "mini-minilm-2l")
+    oracle = load_parts().find("oracle", "mini-minilm-2l")
     values, errors = oracle.transfers.values, oracle.standard_error
     spread = np.nanstd(values, axis=0, ddof=1)
     assert (
@@ -82,7 +82,7 @@ def test_what_is_written_is_read_again(tmp_path):
 
 def test_a_measured_oracle_holds_the_scores_of_its_trainings(tmp_path):
     here = Workspace(Files(offline=True), Store(tmp_path))
-    oracle = Transfers(ToyBackbone(), TASKS, "toy", seeds=(0, 1)).oracle(here)
+    oracle = TransferPlan(ToyBackbone(), TASKS, "toy", seeds=(0, 1)).oracle(here)
     cells = [trainings(ToyBackbone(), TASKS, seed, None) for seed in (0, 1)]
     values = [of["toy-a", "toy-c"].score(here).value for of in cells]
     row, column = oracle.transfers.sources.index("toy-a"), oracle.transfers.targets.index("toy-c")
@@ -96,6 +96,6 @@ def test_a_measured_oracle_holds_the_scores_of_its_trainings(tmp_path):
 
 def test_published_oracles_carry_their_source():
     for name in ("cogtaskonomy-bert", "cogtaskonomy-tinybert"):
-        oracle = load().find("oracle", name)
+        oracle = load_parts().find("oracle", name)
         assert "Luo, Xu & Xiong (2022)" in oracle.origin and oracle.basis == "published"
         assert np.isfinite(oracle.transfers.values).sum() == 132 and len(oracle.no_transfer) == 12

@@ -68,7 +68,7 @@ def popular(published: Published) -> str:
     """Say what popularity selects."""
     told = []
     for plm, name in PLMS.items():
-        ranking = cogbench.rank(cogbench.popularity(published.oracles[plm]))
+        ranking = cogbench.rank(cogbench.popularity_baseline(published.oracles[plm]))
         first = [ranking.order(t)[0] for t in ranking.targets]
         often = max(sorted({*first}), key=first.count)
         told.append(f"{SHOWN[often]} for {first.count(often)} of {len(first)} targets on {name}")

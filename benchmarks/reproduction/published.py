@@ -86,7 +86,7 @@ class Published:
     @classmethod
     def load(cls) -> "Published":
         """Read the oracles of the installed package, in the paper's order of tasks."""
-        parts, tasks = cogbench.load(), tuple(NAMES.values())
+        parts, tasks = cogbench.load_parts(), tuple(NAMES.values())
         oracles = {plm: parts.find("oracle", f"cogtaskonomy-{plm}").part(tasks) for plm in PLMS}
         return cls(oracles, {t: parts.tasks[t].card.rows for t in tasks})
 
@@ -133,10 +133,10 @@ class Published:
         larger = {**self.training_rows, "ms-marco": QUERIES_V2}
         return {
             plm: {
-                "size": cogbench.score(cogbench.size(tasks, tasks, self.training_rows), oracle),
-                "size, MS MARCO 2.1": cogbench.score(cogbench.size(tasks, tasks, larger), oracle),
+                "size": cogbench.score(cogbench.size_baseline(tasks, tasks, self.training_rows), oracle),
+                "size, MS MARCO 2.1": cogbench.score(cogbench.size_baseline(tasks, tasks, larger), oracle),
                 "other PLM's oracle": cogbench.score(self.oracles[OTHER[plm]].transfers, oracle),
-                "popularity": cogbench.score(cogbench.popularity(oracle), oracle),
+                "popularity": cogbench.score(cogbench.popularity_baseline(oracle), oracle),
             }
             for plm, oracle in self.oracles.items()
         }

@@ -39,7 +39,7 @@ class Head:
 
     `model` is a class of transformers, `problem` its name for the loss; `encode(tokenizer, dataset, limit)` gives rows
     of at most `limit` pieces; `outputs(each, dataset, places)` makes what the model gave for each row, in their order,
-    into the outputs of the examples, as `cogbench.KINDS` has them.
+    into the outputs of the examples, as `cogbench.TASK_KINDS` has them.
     """
 
     model: str

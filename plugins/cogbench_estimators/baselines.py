@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cogbench import TaskMatrix, UnknownName, UnusableData, hookimpl, popularity, size
+from cogbench import TaskMatrix, UnknownName, UnusableData, hookimpl, popularity_baseline, size_baseline
 
 if TYPE_CHECKING:
     from cogbench import Estimator, Evidence
@@ -48,7 +48,7 @@ class Size:
 
     def similarity(self, evidence: "Evidence") -> TaskMatrix:
         """Return the logarithm of each source's number of examples, never the sample's: (n_sources, n_targets)."""
-        return size(evidence.tasks, evidence.tasks, {t: card.rows for t, card in evidence.cards.items()})
+        return size_baseline(evidence.tasks, evidence.tasks, {t: card.rows for t, card in evidence.cards.items()})
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Popularity:
 
     def similarity(self, evidence: "Evidence") -> TaskMatrix:
         """Return the negative mean oracle rank of each source on the other targets: (n_sources, n_targets)."""
-        return popularity(evidence.oracle)
+        return popularity_baseline(evidence.oracle)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from scipy.special import expit, log_softmax, softmax
 from transformers import AutoModel, BertConfig, BertForMaskedLM, BertModel, BertTokenizer, DistilBertConfig
 from transformers import DistilBertModel as DistilBert
 
-from cogbench import Dataset, Files, Origin, Recipe, Settings, Store, UnusableData, check_backbone, load
+from cogbench import Dataset, Files, Origin, Recipe, Settings, Store, UnusableData, check_backbone, load_parts
 from cogbench.cells import Training, Workspace
 from cogbench.setting import varied
 from cogbench.toys import NOUNS, TASKS, WORDS
@@ -556,7 +556,7 @@ def test_a_student_learns_from_the_copies_too(small, tmp_path):
 @pytest.mark.timeout(3600)
 def test_a_student_learns_more_from_its_teacher_than_from_the_true_answers(tmp_path):
     """Over three seeds; the controls share its first weights, its examples and its steps, the second its order too."""
-    task, here = load().find("task", "mini-mrpc"), Workspace(FILES, Store(tmp_path))
+    task, here = load_parts().find("task", "mini-mrpc"), Workspace(FILES, Store(tmp_path))
     found = [measured(KNOWN["minilm-2l-distilled"], Recipe((task,), seed=s), here)[1] for s in (0, 1, 2)]
     teacher, student, control, phased = np.mean(found, axis=0)  # (score, agreement with the teacher) each
     assert student[0] < 0.95, "a ceiling would hide a difference"

@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from cogbench import Files, MissingData, Recipe, Settings, Store, UnusableData, load
+from cogbench import Files, MissingData, Recipe, Settings, Store, UnusableData, load_parts
 from cogbench.cells import Training, Workspace
 from cogbench.toys import TASKS
 
-MINI = load().find("backbone", "minilm-2l")
+MINI = load_parts().find("backbone", "minilm-2l")
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class ByHeart:
 def of_each_kind():
     """One embedded task of each kind and number of texts and classes."""
     forms = "cola mnli qqp sts-b squad-v2 conll-2003 semeval-2010-8 ms-marco"
-    return [load().find("task", f"mini-{form}") for form in forms.split()]
+    return [load_parts().find("task", f"mini-{form}") for form in forms.split()]
 
 
 @pytest.mark.parametrize("task", of_each_kind(), ids=lambda t: t.name)
@@ -44,19 +44,19 @@ def test_each_kind_learns_32_examples_by_heart(task, tmp_path):
 
 @pytest.mark.parametrize("name", ["rte", "squad-v2"])
 def test_the_real_tasks_that_few_examples_do_not_teach_are_learned_by_heart(name, shared_data, tmp_path):
-    task = load().find("task", name)
+    task = load_parts().find("task", name)
     settings = Settings(epochs=25, batch_size=16, learning_rate=1e-3, max_length=256)
     cell = Training(MINI, Recipe((ByHeart(task),), settings=settings))
     assert cell.score(Workspace(Files(shared_data, offline=True), Store(tmp_path))).value >= 0.95
 
 
 def test_settings_are_the_papers_for_full_data_and_others_for_few(tmp_path):
-    bert, tiny = load().find("backbone", "bert"), load().find("backbone", "tinybert-plain")
+    bert, tiny = load_parts().find("backbone", "bert"), load_parts().find("backbone", "tinybert-plain")
     for backbone in (bert, tiny):
         full = backbone.settings("classification", 100_000)
         assert (full.epochs, full.batch_size, full.learning_rate) == (3, 32, 2e-5)
         assert backbone.settings("classification", 500).steps(500) >= 300
-    assert load().find("backbone", "minilm").settings("regression", 400_000).learning_rate > 2e-5
+    assert load_parts().find("backbone", "minilm").settings("regression", 400_000).learning_rate > 2e-5
     assert replace(bert, learning_rate=1e-3, epochs=7).settings("classification", 100_000) == replace(
         bert.settings("classification", 100_000), learning_rate=1e-3, epochs=7
     )
@@ -75,14 +75,14 @@ def test_settings_are_the_papers_for_full_data_and_others_for_few(tmp_path):
 )
 def test_the_papers_table_4_teaches_on_full_data_and_where_it_is_asked_for(kind, row):
     for name in ("bert", "tinybert-plain", "tinybert"):
-        full = load().find("backbone", name).settings(kind, 80_000)
+        full = load_parts().find("backbone", name).settings(kind, 80_000)
         assert (full.epochs, full.batch_size, full.learning_rate) == row
     assert replace(MINI, paper=True).settings(kind, 100) == replace(full, min_steps=0)
     assert MINI.settings(kind, 100).max_length == full.max_length
 
 
 def test_table_4_holds_for_each_task_of_the_paper_at_its_full_size():
-    parts, small = load(), ("cola", "mrpc", "rte", "sts-b", "semeval-2010-8")
+    parts, small = load_parts(), ("cola", "mrpc", "rte", "sts-b", "semeval-2010-8")
     tasks = [parts.find("task", name) for name in parts.find("suite", "cogtaskonomy").tasks]
     assert {*small} < {t.name for t in tasks} and min(t.card.rows for t in tasks) == 2490
     for task in tasks:
@@ -106,7 +106,7 @@ def test_a_row_is_never_longer_than_the_model(tmp_path):
     small.intermediate_size, small.max_position_embeddings = 8, 32
     BertModel(small).save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
-    backbone, files = load().find("backbone", str(tmp_path)), Files(offline=True)
+    backbone, files = load_parts().find("backbone", str(tmp_path)), Files(offline=True)
     assert backbone.represent(None, ("word " * 100, "word"), files).shape == (2, 8)
     assert backbone.limit(384, files) == 32
 
@@ -122,7 +122,7 @@ def test_texts_longer_than_the_model_are_told_of_with_the_training(tmp_path):
 
 def test_first_layers_only_have_real_weights(tmp_path):
     files = Files(offline=True)
-    two, six = MINI, load().find("backbone", "minilm")
+    two, six = MINI, load_parts().find("backbone", "minilm")
     small, large = two.model(None, files), six.model(None, files)
     assert len(small.encoder.layer) == 2 and len(large.encoder.layer) == 6
     for (name, a), (_, b) in zip(
@@ -189,11 +189,11 @@ def test_training_without_the_words_that_do_not_occur_gives_the_same_weights(tmp
 def test_a_folder_opens_as_a_backbone(tmp_path):
     MINI.model(None, Files(offline=True)).save_pretrained(tmp_path / "own")
     MINI.tokenizer(Files(offline=True)).save_pretrained(tmp_path / "own")
-    own = load().find("backbone", str(tmp_path / "own"))
+    own = load_parts().find("backbone", str(tmp_path / "own"))
     assert own.name == "own" and own.origin(Files(offline=True)).revision.startswith("sha256:")
     assert own.represent(None, ("a cat",), Files(offline=True)).shape == (1, 384)
     with pytest.raises(MissingData, match="--offline"):
-        load().find("backbone", "some/where").origin(Files(offline=True))
+        load_parts().find("backbone", "some/where").origin(Files(offline=True))
 
 
 def test_the_cost_of_a_training_is_told_from_a_second_of_it():

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from cogbench_estimators.baselines import OtherPLM, Popularity, Random, Size
 
-from cogbench import UnknownName, UnusableData, check_estimator, load, rank
-from cogbench.evaluation import scores
+from cogbench import UnknownName, UnusableData, check_estimator, load_parts, rank
+from cogbench.evaluation import score_ranking
 
-PARTS = load()
+PARTS = load_parts()
 BERT, TINYBERT = (PARTS.oracles[f"cogtaskonomy-{name}"] for name in ("bert", "tinybert"))
 
 
@@ -27,7 +27,7 @@ class Given:
 
 
 def trs(estimator, oracle, others=()):
-    return scores(rank(estimator.similarity(Given(oracle, others))), rank(oracle.transfers), oracle).trs
+    return score_ranking(rank(estimator.similarity(Given(oracle, others))), rank(oracle.transfers), oracle).trs
 
 
 @pytest.mark.parametrize(

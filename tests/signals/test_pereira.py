@@ -12,7 +12,16 @@ from cogbench_estimators.cnm import CNM
 from cogbench_signals import matlab, pereira
 from cogbench_signals.pereira import Pereira
 
-from cogbench import CogbenchError, Files, MissingData, UnknownName, UnusableData, check_signal, load, noise_ceiling
+from cogbench import (
+    CogbenchError,
+    Files,
+    MissingData,
+    UnknownName,
+    UnusableData,
+    check_signal,
+    load_parts,
+    noise_ceiling,
+)
 from cogbench.setting import varied
 
 TWO = Pereira(subjects=("P01", "M02"))
@@ -389,6 +398,6 @@ def test_version_73_is_read_with_h5py(tmp_path, monkeypatch):
 
 
 def test_it_is_installed_with_what_is_known_of_it():
-    signal = load().signals.get("pereira") or Pereira()
+    signal = load_parts().signals.get("pereira") or Pereira()
     assert signal.card.rows == 627 and "Pereira et al. (2018)" in signal.card.citation
     assert signal.subjects == ("P01", "M02", "M04", "M07", "M15")

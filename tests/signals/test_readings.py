@@ -10,7 +10,7 @@ import pytest
 from cogbench_estimators.cnm import CNM
 from cogbench_signals.readings import READINGS, ReadingSignal, register_signals
 
-from cogbench import Files, MissingData, UnusableData, check_signal, load, noise_ceiling
+from cogbench import Files, MissingData, UnusableData, check_signal, load_parts, noise_ceiling
 from cogbench.parts import Signal, decode, encode
 from cogbench.setting import varied
 
@@ -42,7 +42,7 @@ def test_they_are_plain_parts_with_a_card():
     for signal in register_signals():
         assert isinstance(signal, Signal) and signal.card.licence and signal.card.citation and signal.card.rows
         assert decode(json.loads(json.dumps(encode(signal)))) == signal == pickle.loads(pickle.dumps(signal))
-    assert {*READINGS} <= {*load().signals}
+    assert {*READINGS} <= {*load_parts().signals}
 
 
 @pytest.mark.parametrize("signal", register_signals(), ids=lambda s: s.name)

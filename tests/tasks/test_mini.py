@@ -15,7 +15,7 @@ from cogbench_tasks import mini, mini_words
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cogbench import KINDS, METRICS, Files, check_task
+from cogbench import METRICS, TASK_KINDS, Files, check_task
 
 EVERY = {task.name: task for task in mini.register_tasks()}
 TASKS = {
@@ -77,7 +77,7 @@ def test_the_tasks_of_other_kinds_keep_their_promises(task):
 def test_rows_are_distinct_disjoint_and_balanced(task):
     train, evaluation = load(task, "train"), load(task, "evaluation")
     assert (len(train), len(evaluation)) == (task.train_rows, task.evaluation_rows)
-    assert task.kind in KINDS and task.metric in METRICS and train.kind == task.kind
+    assert task.kind in TASK_KINDS and task.metric in METRICS and train.kind == task.kind
     assert "ynthetic" in task.card.description and "synthetic" in train.origin.id
     assert len({*rows(task), *rows(task, "train")}) == len(train) + len(evaluation)
     for data in (train, evaluation):

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from cogbench_tasks.paper import ORACLES, OWN
 
-from cogbench import Files, Result, load, rescore
+from cogbench import Files, Result, load_parts, rescore
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results"
 
 
 def test_it_is_the_usual_one_of_its_backbone_and_says_what_it_was_measured_with():
-    parts = load()
+    parts = load_parts()
     oracle, suite = parts.find("oracle", OWN), parts.find("suite", "cogtaskonomy")
     assert dict(suite.oracles)["minilm"] == OWN and oracle.basis == "measured"
     assert oracle.transfers.sources == oracle.transfers.targets == suite.tasks
@@ -38,7 +38,7 @@ def test_it_holds_figures_and_no_texts():
 
 
 def test_it_is_of_the_data_that_it_names(shared_data):
-    parts = load()
+    parts = load_parts()
     files = Files(shared_data, (("ms-marco", shared_data / "ms_marco_pairs_random_negatives"),), offline=True)
     for name, known in parts.find("oracle", OWN).provenance["data"].items():
         assert [parts.find("task", name).load(split, files).sha256 for split in ("train", "evaluation")] == known
@@ -52,7 +52,7 @@ def test_it_is_of_the_data_that_it_names(shared_data):
     ],
 )
 def test_what_the_documents_say_of_estimators_against_one_of_its_seeds(seed, told):
-    oracle = load().find("oracle", OWN)
+    oracle = load_parts().find("oracle", OWN)
     assert oracle.seeds == (0, 1)
     values = np.where(oracle.transfers.same, np.nan, oracle.by_seed[seed])
     alone = replace(oracle, transfers=replace(oracle.transfers, values=values), seeds=(seed,), by_seed=None)

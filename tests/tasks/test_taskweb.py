@@ -16,8 +16,8 @@ from cogbench_tasks import taskweb
 from numpy.testing import assert_allclose
 
 from cogbench import Oracle, TaskMatrix, rank
-from cogbench.baselines import popularity
-from cogbench.evaluation import scores
+from cogbench.baselines import popularity_baseline
+from cogbench.evaluation import score_ranking
 
 ROOT = Path(__file__).parents[2]
 ORACLES = {o.name.removeprefix("taskweb-"): o for o in taskweb.register_oracles()}
@@ -275,8 +275,8 @@ def test_the_page_is_what_the_command_prints():
 def test_the_pages_scores_are_those_of_a_run():
     """The page draws oracles once for all guesses; `Scores` draws its own, and gets the same."""
     oracle = ORACLES["t5s"].part(SHARED_TASKS)
-    guess = popularity(oracle)
-    whole = scores(rank(guess), rank(oracle.transfers), oracle)
+    guess = popularity_baseline(oracle)
+    whole = score_ranking(rank(guess), rank(oracle.transfers), oracle)
     found = benchmark().scored(oracle, {"popularity": guess})["popularity"]
     assert (found.drawn.mean(), found.drawn.std(ddof=1)) == pytest.approx(whole.resampled["trs"])
     assert found.spearman.mean() == pytest.approx(whole.spearman) and found.scores.trs == whole.trs

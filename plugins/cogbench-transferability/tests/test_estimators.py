@@ -24,11 +24,11 @@ from numpy.testing import assert_allclose
 from sklearn.linear_model import LinearRegression
 from small import Small, square
 
-from cogbench import UnusableData, check_estimator, load
+from cogbench import UnusableData, check_estimator, load_parts
 
 MEAN = Features(pooling="mean", examples=20)
 QUICK = TSNS(draws=2, trees=5)
-OWN = [e for e in load().estimators.values() if type(e).__module__.startswith("cogbench_transferability.")]
+OWN = [e for e in load_parts().estimators.values() if type(e).__module__.startswith("cogbench_transferability.")]
 
 
 def test_they_are_all_installed():

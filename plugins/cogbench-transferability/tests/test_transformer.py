@@ -11,7 +11,7 @@ from cogbench_transferability.prompts import Prompt
 from cogbench_transferability.taskemb import TaskEmb
 from cogbench_transferability.tsns import TSNS
 
-from cogbench import Files, MissingData, Store, load, run
+from cogbench import Files, MissingData, Store, load_parts, run
 
 FEW = Features(examples=20)
 QUICK = [
@@ -25,7 +25,7 @@ QUICK = [
 
 @pytest.fixture(scope="module")
 def ask(tmp_path_factory):
-    parts, store = load(), Store(tmp_path_factory.mktemp("store"))
+    parts, store = load_parts(), Store(tmp_path_factory.mktemp("store"))
     backbone = replace(parts.backbones["minilm-2l"], epochs=1, min_steps=2)
     try:
         backbone.origin(Files(offline=True))
@@ -55,7 +55,7 @@ def test_a_run_with_all_of_them(ask):
 
 
 def test_what_needs_no_training_trains_nothing(ask, tmp_path):
-    parts, store = load(), Store(tmp_path)
+    parts, store = load_parts(), Store(tmp_path)
     tasks = ["mini-rte", "mini-sts-b", "mini-sst-2"]
     how = {"suite": "mini", "tasks": tasks, "max_train": 32, "jobs": 0, "parts": parts, "store": store}
     run(["textemb", "vocabulary", "description"], "minilm-2l", files=Files(offline=True), **how)
