@@ -12,8 +12,8 @@ from typing import Any
 
 from .files import READING, Files
 from .identity import code, harness_version
-from .report import in_words
 from .store import RECORD, Store
+from .text import in_words
 
 BROKEN: dict[str, str | None] = {}  # the code of a module that cannot be imported
 DRAFT_AGE = 3600  # seconds: a draft that nobody has touched for so long is what a killed process left

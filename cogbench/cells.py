@@ -20,6 +20,7 @@ from .parts import Backbone, Signal, Task, encode, teacher_of
 from .recordings import Recording
 from .records import Array, Checkpoint, Dataset, Recipe, Split
 from .store import Store, digest
+from .text import slug
 
 
 class Cell(Protocol):
@@ -110,11 +111,6 @@ class Workspace:
         key = self.key(cell)
         found = self.store.read(cell.place, key)
         return found or self.store.write(cell.place, key, self.ingredients(cell), lambda out: cell.compute(self, out))
-
-
-def slug(name: str) -> str:
-    """Return a name that can stand in a path: `google-bert/bert-base` becomes `google-bert--bert-base`."""
-    return "".join(c if c.isalnum() or c in "-_.+=[]," else "--" for c in name).strip("-.") or "-"
 
 
 @dataclass(frozen=True)

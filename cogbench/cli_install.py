@@ -108,7 +108,7 @@ def cache_prune(dry_run: bool, as_json: bool) -> None:
     """Remove cells made by other versions or changed code, damaged ones, and what killed processes left."""
     from .cache import prune
     from .mirror import open_store
-    from .report import in_words
+    from .text import in_words
 
     found = prune(open_store(), dry_run=dry_run)
     rows = [

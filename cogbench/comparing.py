@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from .errors import UnusableData
-from .evaluation import KS, TOP_M, in_digits, score_ranking
+from .evaluation import KS, TOP_M, score_ranking
 from .ranking import rank
 from .records import Array, Oracle, TaskMatrix
 from .result import Result
+from .text import in_digits
 
 
 @dataclass(frozen=True)

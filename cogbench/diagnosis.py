@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from .errors import CogbenchError, UnusableData
 from .files import home
-from .hub import first_line, reachable
+from .hub import reachable
 from .identity import distribution_of
 from .loading import load_parts
-from .report import in_words
 from .store import writable
+from .text import first_line, in_words
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement

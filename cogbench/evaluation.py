@@ -289,11 +289,6 @@ def _share_up_to(law: Array, total: float) -> float:
     return float(min(1.0, law[: int(np.floor(2 * total + 1e-9)) + 1].sum()))
 
 
-def in_digits(p: float) -> str:
-    """Return a probability as people write it: a small one is not 0."""
-    return "<0.001" if p < 0.0005 else f"{p:.3f}"
-
-
 def resolution(law: Array, *, level: float = 0.05) -> float:
     """Return the smallest difference of two sums from a law that is exceeded or met in at most `level` of pairs."""
     difference = np.convolve(law, law[::-1])  # from -(n - 1) to n - 1 halves

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .cells import Cell, Encoding, Training, Workspace, slug
+from .cells import Cell, Encoding, Training, Workspace
 from .errors import MissingData, UnusableData
 from .identity import identity
 from .parts import Backbone, Estimator, Signal, Task, encode, members_of
 from .recordings import Responses
 from .records import Array, Card, Dataset, Oracle, Recipe, Split, TaskMatrix
 from .store import digest
+from .text import slug
 from .transfer import TransferPlan
 
 if TYPE_CHECKING:

@@ -9,12 +9,12 @@ from typing import Any
 
 from .errors import CogbenchError
 from .files import Arrival, Files
-from .hub import CARD, first_line, licence
+from .hub import CARD, licence
 from .loading import Parts
 from .parts import Backbone
 from .records import Origin
-from .report import in_words
 from .setting import check_targets, varied
+from .text import first_line, in_words
 
 log = logging.getLogger("cogbench")
 STATES = {"hub": "fetched", "cache": "there", "local": "local"}

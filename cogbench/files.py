@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from .errors import Absent, CogbenchError, MissingData, UnusableData
-from .hub import COMMIT, WEIGHTS, commit_of, first_line, lacking_in, occupied, prepared, reachable, remembered, snapshot
+from .hub import COMMIT, WEIGHTS, commit_of, lacking_in, occupied, prepared, reachable, remembered, snapshot
 from .records import Origin
 from .rows import Rows, joined, split_files
 from .store import Store, digest, write_whole
+from .text import first_line
 
 NO_ROWS = "BatchSize must be greater than 0"  # what `datasets` says of a split without rows
 READING = "reading"  # what the store calls files that were read once, by `Files.made`

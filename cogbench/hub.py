@@ -13,6 +13,7 @@ from .errors import MissingData
 
 if TYPE_CHECKING:
     from datasets import Dataset as HubDataset
+from .text import first_line
 
 WEIGHTS = ("*.safetensors", "pytorch_model*.bin")  # the second only where there are none of the first
 TOKENIZERS = ("tokenizer_config.json", "tokenizer.json", "vocab.txt", "vocab.json", "*.model")
@@ -166,8 +167,3 @@ def licence(card: Path) -> str:
         return ", ".join(map(str, stated)) if isinstance(stated, list) else str(stated)
     except Exception:  # no card, or one that is no YAML: nothing is known, which is no fault of a run
         return ""
-
-
-def first_line(error: BaseException) -> str:
-    """Return the first line of an error's message, or its kind."""
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

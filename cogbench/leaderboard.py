@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from .errors import CogbenchError, MissingData, UnknownName
-from .evaluation import in_digits
 from .result import Result
 from .store import digest
+from .text import in_digits
 
 LOWER_IS_BETTER = ("trs", "p", "regret@1")
 

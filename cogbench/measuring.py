@@ -7,7 +7,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from . import engine
-from .cells import Workspace, slug
+from .cells import Workspace
 from .errors import FailedCells, UnusableData
 from .loading import Parts
 from .oracles import FILES, check_alike, merged, oracle_folder, read_oracle, write_oracle
@@ -16,6 +16,7 @@ from .questions import MEASURED, check_suite, single
 from .records import Oracle
 from .setting import check_targets
 from .store import writable
+from .text import slug
 from .transfer import TransferPlan
 
 

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .errors import UnusableData
-from .evaluation import Scores, in_digits
+from .evaluation import Scores
 from .leaderboard import Board, Entry, board_notes, board_tables
 from .result import Result
 from .taxonomy import Node, task_tree
 from .terminal import Bar, HeatMap, columns, escaped, printed, table, table_within
+from .text import in_digits
 
 FORMATS = ("table", "json", "markdown", "latex", "csv")
 SCALE = "1 to worst"
@@ -147,12 +148,6 @@ def _grown(node: Node) -> Any:
     branch = Tree(f"{node.height:.4g}" if node.children else f"[bold]{escaped(node.tasks[0])}[/]")
     branch.children += map(_grown, node.children)
     return branch
-
-
-def in_words(n_bytes: int) -> str:
-    """Return a number of bytes as people write it: `3.4 MiB`."""
-    power = min((max(n_bytes, 1).bit_length() - 1) // 10, 4)
-    return f"{n_bytes / 1024**power:.1f} {'KMGT'[power - 1]}iB" if power else f"{n_bytes} B"
 
 
 def _summary(results: Iterable[Result]) -> list[dict[str, Any]]:

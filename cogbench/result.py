@@ -153,7 +153,7 @@ class Result:
     @property
     def file_name(self) -> str:
         """The name of the result's file: what it is of, and 8 digits of all that sets it apart."""
-        from .cells import slug
+        from .text import slug
 
         parts = (
             self.estimator,

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .errors import MissingData, UnusableData
-from .hub import first_line
 from .records import Origin
 from .store import readable
+from .text import first_line
 
 TABLES = (".parquet", ".csv", ".tsv", ".jsonl")
 SHARD = re.compile(r".*-\d+-of-(\d+)")

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from .evaluation import in_digits
 from .guesses import Scored
+from .text import in_digits
 
 UNDEFINED = "–"
 

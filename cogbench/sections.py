@@ -9,13 +9,13 @@ import numpy as np
 from .comparing import agreement, kept_apart, steadiness
 from .drawing import Figure
 from .errors import UnusableData
-from .evaluation import in_digits
 from .figures import against_chance, agreement_map, fingerprint_map, prediction_dots, similarity_map, strips
 from .guesses import Scored
 from .ranking import rank
 from .result import Result
 from .scorecard import score_tables
 from .taxonomy import task_tree
+from .text import in_digits
 
 CHANCE = 0.05  # of a channel lying above its null
 # What the figure calls what the estimator tells of each task and subject.

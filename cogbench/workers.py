@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from .errors import MissingData, UnusableData
-from .hub import first_line
+from .text import first_line
 
 HOST = "127.0.0.1"  # what one machine's processes say to each other does not leave it
 

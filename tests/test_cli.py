@@ -50,7 +50,7 @@ def invoke(toy_plugin, tmp_path, monkeypatch):
     lonely = Suite("lonely", ("toy-a", "toy-b", "toy-c"), "nowhere")
     extra.register_suites = hookimpl(lambda: [lonely], specname="register_suites")
     load = loading.load_parts
-    monkeypatch.setattr(loading, "load", lambda: load(toy_plugin, extra))
+    monkeypatch.setattr(loading, "load_parts", lambda: load_parts(toy_plugin, extra))
     monkeypatch.chdir(tmp_path)
     return cogbench
 

@@ -12,7 +12,7 @@ from repositories import TAGS, bert_files, conll_columns, parquet_bytes, semeval
 from cogbench import Files, MissingData, Origin, Suite, hookimpl, load_parts, loading
 from cogbench.cli import cli
 from cogbench.fetching import fetch_rows, fetch_wanted, resolve_wanted
-from cogbench.report import in_words
+from cogbench.text import in_words
 from cogbench.toys import ToyBackbone, ToySignal
 
 
@@ -51,7 +51,7 @@ def invoke(toy_plugin, tmp_path, monkeypatch):
     extra.register_signals = hookimpl(lambda: [Absent(), Bug()], specname="register_signals")
     extra.register_suites = hookimpl(lambda: [Suite("lonely", ("toy-a",), "nowhere")], specname="register_suites")
     load = loading.load_parts
-    monkeypatch.setattr(loading, "load", lambda: load(toy_plugin, extra))
+    monkeypatch.setattr(loading, "load_parts", lambda: load_parts(toy_plugin, extra))
     monkeypatch.chdir(tmp_path)
     return lambda *words, **env: CliRunner().invoke(cli, ["fetch", *map(str, words)], env=env)
 

@@ -40,7 +40,7 @@ def oracle(seeds=(0, 1), data="x", error=0.1):
 @pytest.fixture
 def invoke(toy_plugin, tmp_path, monkeypatch):
     installed = loading.load_parts
-    monkeypatch.setattr(loading, "load", lambda: installed(toy_plugin))
+    monkeypatch.setattr(loading, "load_parts", lambda: installed(toy_plugin))
     monkeypatch.chdir(tmp_path)
     return lambda *words: CliRunner().invoke(cli, [*map(str, words)])
 

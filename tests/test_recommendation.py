@@ -202,7 +202,7 @@ def test_the_command_prints_a_table_or_json(world, monkeypatch, toy_plugin):
 
     path, common = world
     installed = loading.load_parts
-    monkeypatch.setattr(loading, "load", lambda: installed(toy_plugin))
+    monkeypatch.setattr(loading, "load_parts", lambda: installed(toy_plugin))
     monkeypatch.setenv("COGBENCH_HOME", str(common["store"].root))
     words = f"recommend --target {path} --kind classification --columns text=sentence --estimator dse --backbone toy"
     words += " --suite toy --jobs 0 --offline"

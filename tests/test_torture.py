@@ -23,16 +23,16 @@ MEASURE = """
     import os
     from cogbench import Files, load_parts
     from cogbench.cells import Workspace
-    from cogbench.measuring import asked, measure
+    from cogbench.measuring import measure_transfers, resolve_transfers
     from cogbench.mirror import open_store
     from logged import logged
 
     if __name__ == "__main__":
         tasks = os.environ["TASKS"].split() or None
         n = int(os.environ["EXAMPLES"]) or None
-        transfers, name = asked(load_parts(), logged(), suite="mini", tasks=tasks, max_train=n)
+        transfers, name = resolve_transfers(load_parts(), logged(), suite="mini", tasks=tasks, max_train=n)
         how = {"scheduler": os.environ["SCHEDULER"]} if "SCHEDULER" in os.environ else {"jobs": 2}
-        measure(transfers, "tortured", Workspace(Files(offline=True), open_store()), **how)
+        measure_transfers(transfers, "tortured", Workspace(Files(offline=True), open_store()), **how)
 """
 LOGGED = """
     import os
