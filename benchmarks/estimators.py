@@ -20,7 +20,7 @@ from time import process_time
 import cogbench
 from cogbench import CogbenchError, Files, Recipe, Store, engine, load_parts
 from cogbench.cells import Training, Workspace
-from cogbench.files import home
+from cogbench.storage.store import home
 
 
 @dataclass

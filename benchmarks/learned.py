@@ -15,8 +15,8 @@ import numpy as np
 
 from cogbench import Files, Recipe, Store, engine, load_parts
 from cogbench.cells import Training, Workspace
-from cogbench.files import home
 from cogbench.setting import varied
+from cogbench.storage.store import home
 
 
 def main() -> None:

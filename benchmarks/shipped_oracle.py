@@ -19,10 +19,10 @@ from scipy.stats import spearmanr
 
 from cogbench import Files, Store, load_parts, rank
 from cogbench.cells import Workspace
-from cogbench.files import home
 from cogbench.measuring import measure_transfers, resolve_transfers
 from cogbench.oracles import oracle_rows, write_oracle
 from cogbench.report import grid, render_tables
+from cogbench.storage.store import home
 
 SHIPPED = Path(__file__).parents[1] / "tasks" / "cogbench_tasks" / "oracles"
 NOTES = {  # what a reader of the figures must know, by suite

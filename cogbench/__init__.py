@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from .reliability import Ceiling, noise_ceiling, spearman_brown
     from .result import Result
     from .rows import read_table
-    from .store import Store
+    from .storage.store import Store
     from .table import TableTask
     from .taxonomy import task_tree
 

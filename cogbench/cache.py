@@ -12,7 +12,7 @@ from typing import Any
 
 from .files import READING, Files
 from .identity import code, harness_version
-from .store import RECORD, Store
+from .storage.store import RECORD, Store
 from .text import in_words
 
 BROKEN: dict[str, str | None] = {}  # the code of a module that cannot be imported

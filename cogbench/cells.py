@@ -19,7 +19,7 @@ from .metrics import TaskScore, check_metric, score_outputs
 from .parts import Backbone, Signal, Task, encode, teacher_of
 from .recordings import Recording
 from .records import Array, Checkpoint, Dataset, Recipe, Split
-from .store import Store, digest
+from .storage.store import Store, digest
 from .text import slug
 
 

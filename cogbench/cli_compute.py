@@ -62,7 +62,7 @@ def run(
     from .protocol import answer_requests, check_request
     from .questions import resolve_requests
     from .report import render_results
-    from .store import writable
+    from .storage.atomic import writable
 
     parts = load_parts()
     asked = resolve_requests(parts, parts.estimators if "all" in estimators else estimators, backbones, **how)
@@ -180,7 +180,7 @@ def oracle_measure(backbone: str, site: Site, dry_run: bool, form: str, **how: A
     from .loading import load_parts
     from .measuring import check_transfers, measure_transfers, resolve_transfers
     from .outlook import describe_plan
-    from .store import writable
+    from .storage.atomic import writable
 
     transfers, name = resolve_transfers(load_parts(), backbone, **how)
     workspace = site.workspace([t.name for t in transfers.tasks])

@@ -93,7 +93,7 @@ def cache() -> None:
 def cache_info(as_json: bool) -> None:
     """Say how much of each kind of thing the store holds, and how much of it is out of reach."""
     from .cache import info, inventory_rows
-    from .mirror import open_store
+    from .storage.remote_store import open_store
 
     store = open_store()
     print_rows(info(store), as_json, inventory_rows)
@@ -107,7 +107,7 @@ def cache_info(as_json: bool) -> None:
 def cache_prune(dry_run: bool, as_json: bool) -> None:
     """Remove cells made by other versions or changed code, damaged ones, and what killed processes left."""
     from .cache import prune
-    from .mirror import open_store
+    from .storage.remote_store import open_store
     from .text import in_words
 
     found = prune(open_store(), dry_run=dry_run)

@@ -189,7 +189,7 @@ class Site:
     def workspace(self, tasks: Sequence[str]) -> "Workspace":
         """Return these files with the user's store."""
         from .cells import Workspace
-        from .mirror import open_store
+        from .storage.remote_store import open_store
 
         return Workspace(self.files(tasks), open_store())
 

@@ -44,7 +44,7 @@ def score(context: click.Context, file: Path, oracle: str, out: Path | None, for
     from .report import render_results, render_tables
     from .result import Result
     from .scorecard import score_notes, score_tables
-    from .store import writable
+    from .storage.atomic import writable
 
     if out is not None:
         usual = click.core.ParameterSource.DEFAULT
@@ -91,7 +91,7 @@ def leaderboard(places: tuple[Path, ...], sort: str, form: str, out: Path | None
     from .pages import board_page
     from .report import render_leaderboard, render_tables
     from .result import plain
-    from .store import save_text
+    from .storage.atomic import save_text
 
     results, skipped = read_results(places or (Path("results"),))
     found = leaderboard(results, sort)
@@ -123,7 +123,7 @@ def report(file: Path, out: Path | None, figures: Path | None) -> None:
     from .pages import report_page, save_figures
     from .report import render_card
     from .result import Result
-    from .store import save_text
+    from .storage.atomic import save_text
 
     if out is not None and out.suffix.lower() not in ("", *PAGE):
         raise UnknownName(f"{str(out)!r}: a report is a page; name a file that ends in {' or '.join(PAGE)}.")

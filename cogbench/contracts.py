@@ -20,7 +20,7 @@ from .metrics import METRICS
 from .parts import Backbone, Estimator, Signal, Task, decode, encode, teacher_of
 from .recordings import Recording
 from .records import TASK_KINDS, Dataset, Recipe, Settings
-from .store import Store
+from .storage.store import Store
 from .table import TableTask
 from .toys import ORACLES, TASKS, ToyBackbone, ToySignal
 

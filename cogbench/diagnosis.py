@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import CogbenchError, UnusableData
-from .files import home
 from .hub import reachable
 from .identity import distribution_of
 from .loading import load_parts
-from .store import writable
+from .storage.atomic import writable
+from .storage.store import home
 from .text import first_line, in_words
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from .identity import identity
 from .parts import Backbone, Estimator, Signal, Task, encode, members_of
 from .recordings import Responses
 from .records import Array, Card, Dataset, Oracle, Recipe, Split, TaskMatrix
-from .store import digest
+from .storage.store import digest
 from .text import slug
 from .transfer import TransferPlan
 

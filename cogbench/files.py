@@ -13,7 +13,8 @@ from .errors import Absent, CogbenchError, MissingData, UnusableData
 from .hub import COMMIT, WEIGHTS, commit_of, lacking_in, occupied, prepared, reachable, remembered, snapshot
 from .records import Origin
 from .rows import Rows, joined, split_files
-from .store import Store, digest, write_whole
+from .storage.atomic import write_whole
+from .storage.store import Store, digest, home
 from .text import first_line
 
 NO_ROWS = "BatchSize must be greater than 0"  # what `datasets` says of a split without rows
@@ -27,13 +28,6 @@ class Arrival(NamedTuple):
     origin: Origin
     held: dict[Path, int]
     place: Place
-
-
-def home() -> Path:
-    """Return the folder of the store: `COGBENCH_HOME`, or the user's cache folder."""
-    from platformdirs import user_cache_path
-
-    return Path(os.environ.get("COGBENCH_HOME") or user_cache_path("cogbench"))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from .errors import CogbenchError, MissingData, UnknownName
 from .result import Result
-from .store import digest
+from .storage.store import digest
 from .text import in_digits
 
 LOWER_IS_BETTER = ("trs", "p", "regret@1")

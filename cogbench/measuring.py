@@ -15,7 +15,7 @@ from .parts import Backbone, Task
 from .questions import MEASURED, check_suite, single
 from .records import Oracle
 from .setting import check_targets
-from .store import writable
+from .storage.atomic import writable
 from .text import slug
 from .transfer import TransferPlan
 

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .errors import UnknownName, UnusableData
-from .files import home
 from .ranking import rank
 from .records import Array, Oracle, TaskMatrix
-from .store import readable, save, save_text
+from .storage.atomic import readable, save, save_text
+from .storage.store import home
 
 if TYPE_CHECKING:
     from .loading import Parts

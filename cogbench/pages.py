@@ -14,7 +14,7 @@ from .evaluation import TOP_M
 from .leaderboard import LOWER_IS_BETTER, Board, Entry, board_notes, score_names, score_text
 from .result import Result
 from .sections import headline, sections
-from .store import save_text, writable
+from .storage.atomic import save_text, writable
 
 TEMPLATES = Path(__file__).with_name("templates")
 HELP = {

@@ -16,7 +16,6 @@ from .evidence import ORACLES_DATA
 from .files import Files
 from .identity import harness_version
 from .loading import Parts, load_parts
-from .mirror import open_store
 from .parts import Backbone, Estimator, Task, encode, options_of
 from .questions import RunRequest, resolve_requests
 from .ranking import rank
@@ -24,7 +23,8 @@ from .recordings import Recording
 from .records import Origin, TaskMatrix
 from .reliability import noise_ceiling
 from .result import SCHEMA_VERSION, CellCounts, DataUsed, Provenance, Result, SignalReport, TaskReport, against, rows
-from .store import Store
+from .storage.remote_store import open_store
+from .storage.store import Store
 from .transfer import TransferPlan
 
 NAMED = 1000  # a result names the channels of a subject, but not the voxels of a whole brain

@@ -16,13 +16,13 @@ from .evidence import ORACLES_DATA, STIMULI, Similarity
 from .files import Files
 from .loading import Parts, load_parts
 from .metrics import gap_error
-from .mirror import open_store
 from .parts import Backbone, Estimator, Signal, Task
 from .questions import named_members, single, with_members
 from .ranking import rank
 from .records import Recipe, TaskMatrix
 from .setting import check_targets
-from .store import Store
+from .storage.remote_store import open_store
+from .storage.store import Store
 from .table import TableTask
 
 

@@ -11,8 +11,8 @@ from typing import Any
 from . import identity
 from .cells import Cell, Workspace
 from .errors import CogbenchError, UnusableData
-from .mirror import open_store
 from .parts import decode, encode
+from .storage.remote_store import open_store
 
 AS_HERE = (  # what to do about a worker that is not as this process is
     "install the same versions everywhere, start workers anew after a change, and set (--set) what machines choose by "

@@ -17,7 +17,8 @@ from .evaluation import Scores, score_ranking
 from .ranking import Ranking, rank
 from .records import Array, Oracle, TaskMatrix
 from .reliability import Reliability
-from .store import digest, readable, write_whole
+from .storage.atomic import readable, write_whole
+from .storage.store import digest
 
 SCHEMA_VERSION = 1
 

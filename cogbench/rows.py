@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from .errors import MissingData, UnusableData
 from .records import Origin
-from .store import readable
+from .storage.atomic import readable
 from .text import first_line
 
 TABLES = (".parquet", ".csv", ".tsv", ".jsonl")

@@ -11,7 +11,7 @@ from command import cogbench, line
 
 from cogbench import Files, MissingData, Recipe, Store, UnusableData, engine
 from cogbench.cells import Encoding, Training, Workspace
-from cogbench.mirror import RemoteStore, open_store
+from cogbench.storage.remote_store import RemoteStore, open_store
 from cogbench.toys import TASKS, ToyBackbone, ToySignal
 
 

@@ -21,7 +21,7 @@ from cogbench.figures import against_chance, similarity_map, strips
 from cogbench.leaderboard import leaderboard
 from cogbench.pages import board_page, report_page
 from cogbench.sections import sections
-from cogbench.store import save_text
+from cogbench.storage.atomic import save_text
 from cogbench.taxonomy import task_tree
 
 DOCS = Path(__file__).parents[1] / "docs"

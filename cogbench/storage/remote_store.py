@@ -19,9 +19,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from .errors import CogbenchError, MissingData, UnusableData
-from .files import home
-from .store import RECORD, Store, stamp, write_whole
+from ..errors import CogbenchError, MissingData, UnusableData
+from .atomic import write_whole
+from .store import RECORD, Store, home, stamp
 
 log = logging.getLogger("cogbench")
 

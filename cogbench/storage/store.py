@@ -17,7 +17,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from .errors import FullDisk, MissingData, UnusableData
+from ..errors import FullDisk
+from .atomic import write_whole
 
 log = logging.getLogger("cogbench")
 RECORD = "cell.json"
@@ -213,53 +214,8 @@ def stamp(path: Path) -> dict[str, Any]:
         return {"size": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
 
 
-def writable(folder: Path) -> None:
-    """Raise UnusableData unless files can be written into this folder; made if it is not there."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".probe-{uuid.uuid4().hex[:8]}"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise UnusableData(f"cannot write to folder {str(folder)!r}: {error.strerror}; name another.") from error
+def home() -> Path:
+    """Return the folder of the store: `COGBENCH_HOME`, or the user's cache folder."""
+    from platformdirs import user_cache_path
 
-
-def readable(path: Path) -> None:
-    """Raise MissingData unless there is a file to read."""
-    if path.is_dir():
-        raise MissingData(f"{str(path)!r} is a folder; name a file in it.")
-    if not path.is_file():
-        raise MissingData(f"no file {str(path)!r}.")
-
-
-def write_whole(path: Path, made: str | bytes) -> None:
-    """Write a file so that no reader ever sees a part of it.
-
-    A link stays, and the file that it names is written. What is there and is no file, such as a pipe or /dev/stdout,
-    gets it as it is: put in its place, a file would end it.
-    """
-    made = made.encode() if isinstance(made, str) else made
-    if path.exists() and not path.is_file():
-        path.write_bytes(made)
-        return
-    path = Path(os.path.realpath(path))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}-{uuid.uuid4().hex[:8]}")
-    try:
-        draft.write_bytes(made)
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def save_text(path: Path, text: str) -> None:
-    """Write a text that the user named a file for; UnusableData where that cannot be."""
-    save(path, text if text.endswith("\n") else text + "\n")
-
-
-def save(path: Path, made: str | bytes) -> None:
-    """Write a file that the user named; UnusableData where that cannot be."""
-    try:
-        write_whole(path, made)
-    except OSError as error:
-        raise UnusableData(f"cannot write {str(path)!r}: {error.strerror}; name another file.") from error
+    return Path(os.environ.get("COGBENCH_HOME") or user_cache_path("cogbench"))

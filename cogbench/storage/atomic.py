@@ -1,0 +1,59 @@
+"""Files written whole or not at all, and checked before the work."""
+
+import os
+import uuid
+from pathlib import Path
+
+from ..errors import MissingData, UnusableData
+
+
+def writable(folder: Path) -> None:
+    """Raise UnusableData unless files can be written into this folder; made if it is not there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".probe-{uuid.uuid4().hex[:8]}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise UnusableData(f"cannot write to folder {str(folder)!r}: {error.strerror}; name another.") from error
+
+
+def readable(path: Path) -> None:
+    """Raise MissingData unless there is a file to read."""
+    if path.is_dir():
+        raise MissingData(f"{str(path)!r} is a folder; name a file in it.")
+    if not path.is_file():
+        raise MissingData(f"no file {str(path)!r}.")
+
+
+def write_whole(path: Path, made: str | bytes) -> None:
+    """Write a file so that no reader ever sees a part of it.
+
+    A link stays, and the file that it names is written. What is there and is no file, such as a pipe or /dev/stdout,
+    gets it as it is: put in its place, a file would end it.
+    """
+    made = made.encode() if isinstance(made, str) else made
+    if path.exists() and not path.is_file():
+        path.write_bytes(made)
+        return
+    path = Path(os.path.realpath(path))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}-{uuid.uuid4().hex[:8]}")
+    try:
+        draft.write_bytes(made)
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def save_text(path: Path, text: str) -> None:
+    """Write a text that the user named a file for; UnusableData where that cannot be."""
+    save(path, text if text.endswith("\n") else text + "\n")
+
+
+def save(path: Path, made: str | bytes) -> None:
+    """Write a file that the user named; UnusableData where that cannot be."""
+    try:
+        write_whole(path, made)
+    except OSError as error:
+        raise UnusableData(f"cannot write {str(path)!r}: {error.strerror}; name another file.") from error
