@@ -19,10 +19,11 @@ from scipy.stats import spearmanr
 
 from cogbench import Files, Store, load_parts, rank
 from cogbench.cells import Workspace
+from cogbench.data.oracle_files import write_oracle
 from cogbench.measuring import measure_transfers, resolve_transfers
-from cogbench.oracles import oracle_rows, write_oracle
 from cogbench.report import grid, render_tables
 from cogbench.storage.store import home
+from cogbench.views_rows import oracle_rows
 
 SHIPPED = Path(__file__).parents[1] / "tasks" / "cogbench_tasks" / "oracles"
 NOTES = {  # what a reader of the figures must know, by suite

@@ -19,9 +19,9 @@ from cogbench_tasks.taskweb import COMMIT, FIGURES, SETTINGS, register_oracles
 
 from cogbench import Oracle, TaskMatrix, rank
 from cogbench.baselines import popularity_baseline
+from cogbench.data.dataset import Array
 from cogbench.evaluation import Scores, bootstrap_interval, resampled, score_ranking
 from cogbench.ranking import Ranking
-from cogbench.records import Array
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "taskweb.md"

@@ -7,35 +7,26 @@ if TYPE_CHECKING:
     from .baselines import popularity_baseline, size_baseline
     from .comparing import compare
     from .contracts import check_backbone, check_estimator, check_signal, check_task
+    from .data.dataset import Array, Card, Dataset, Origin
+    from .data.files import Files
+    from .data.kinds import TASK_KINDS
+    from .data.oracle import Oracle, Suite, TaskMatrix
+    from .data.oracle_files import read_oracle
+    from .data.recording import Recording, Responses
+    from .data.tables import read_table
     from .errors import BrokenPlugin, CogbenchError, FailedCells, MissingData, UnknownName, UnusableData
     from .evidence import NEEDS, Evidence
-    from .files import Files
     from .guesses import rescore, score
     from .hookspecs import hookimpl
-    from .kinds import TASK_KINDS
     from .loading import Parts, load_parts
     from .metrics import METRICS
-    from .oracles import read_oracle
     from .parts import Backbone, Estimator, Signal, Task
+    from .parts_interfaces import Checkpoint, Recipe, Settings
     from .protocol import run
     from .ranking import rank
     from .recommendation import recommend
-    from .recordings import Recording, Responses
-    from .records import (
-        Array,
-        Card,
-        Checkpoint,
-        Dataset,
-        Oracle,
-        Origin,
-        Recipe,
-        Settings,
-        Suite,
-        TaskMatrix,
-    )
     from .reliability import Ceiling, noise_ceiling, spearman_brown
     from .result import Result
-    from .rows import read_table
     from .storage.store import Store
     from .table import TableTask
     from .taxonomy import task_tree

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from .data.dataset import Array
+from .data.oracle import Oracle, TaskMatrix
 from .ranking import rank
-from .records import Array, Oracle, TaskMatrix
 
 
 def popularity_baseline(oracle: Oracle) -> TaskMatrix:

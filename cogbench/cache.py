@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from .files import READING, Files
+from .data.files import READING, Files
 from .identity import code, harness_version
 from .storage.store import RECORD, Store
 from .text import in_words

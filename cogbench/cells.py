@@ -12,13 +12,14 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
+from .data.dataset import Array, Dataset, Split
+from .data.files import Files
+from .data.recording import Recording
 from .errors import CogbenchError, UnusableData, together
-from .files import Files
 from .identity import harness_version, identity
 from .metrics import TaskScore, check_metric, score_outputs
 from .parts import Backbone, Signal, Task, encode, teacher_of
-from .recordings import Recording
-from .records import Array, Checkpoint, Dataset, Recipe, Split
+from .parts_interfaces import Checkpoint, Recipe
 from .storage.store import Store, digest
 from .text import slug
 

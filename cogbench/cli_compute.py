@@ -10,7 +10,7 @@ from .cli_options import COMPUTES, Site, at_site, complete, formats, print_json,
 from .errors import FailedCells
 
 if TYPE_CHECKING:
-    from .records import Oracle
+    from .data.oracle import Oracle
 
 
 @click.command("run")
@@ -142,7 +142,7 @@ def oracle_list(as_json: bool) -> None:
 def oracle_show(name: str, form: str) -> None:
     """Show a table of transfers with its ranks and what its noise leaves open."""
     from .loading import load_parts
-    from .oracles import find_oracle
+    from .parts_find_oracle import find_oracle
 
     _print_oracle(find_oracle(load_parts(), name), form)
 
@@ -152,8 +152,9 @@ def oracle_show(name: str, form: str) -> None:
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The file, csv or json.")
 def oracle_export(name: str, out: Path) -> None:
     """Write a table of transfers into a file: csv for its figures, json with an npz for all that is known."""
+    from .data.oracle_files import write_oracle, write_table
     from .loading import load_parts
-    from .oracles import find_oracle, write_oracle, write_table
+    from .parts_find_oracle import find_oracle
 
     say_wrote(*(write_oracle if out.suffix == ".json" else write_table)(find_oracle(load_parts(), name), out))
 
@@ -196,8 +197,8 @@ def oracle_measure(backbone: str, site: Site, dry_run: bool, form: str, **how: A
 
 
 def _print_oracle(found: "Oracle", form: str) -> None:
-    from .oracles import oracle_in_full, oracle_notes, oracle_rows
     from .report import render_tables
+    from .views_rows import oracle_in_full, oracle_notes, oracle_rows
 
     if form == "json":
         print_json(oracle_in_full(found))

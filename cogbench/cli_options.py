@@ -17,8 +17,8 @@ from .errors import MissingData, UnknownName
 
 if TYPE_CHECKING:
     from .cells import Workspace
+    from .data.files import Files
     from .engine import Step, Tell
-    from .files import Files
 
 FORMATS = ("table", "json", "markdown", "latex", "csv")
 
@@ -179,7 +179,7 @@ class Site:
 
     def files(self, tasks: Sequence[str] | None = None) -> "Files":
         """Return the door to the data; `--task-data` may name none but the tasks given."""
-        from .files import Files
+        from .data.files import Files
 
         for task, _ in self.task_data:
             if tasks is not None and task not in tasks:

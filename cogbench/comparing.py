@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from .data.dataset import Array
+from .data.oracle import Oracle, TaskMatrix
 from .errors import UnusableData
 from .evaluation import KS, TOP_M, score_ranking
 from .ranking import rank
-from .records import Array, Oracle, TaskMatrix
 from .result import Result
 from .text import in_digits
 

@@ -12,14 +12,15 @@ from typing import Any
 import numpy as np
 
 from .cells import Workspace
+from .data.dataset import TASK_KINDS, Dataset
+from .data.files import Files
+from .data.recording import Recording
 from .errors import UnusableData
 from .evidence import NEEDS, Evidence, Similarity
-from .files import Files
 from .identity import identity
 from .metrics import METRICS
 from .parts import Backbone, Estimator, Signal, Task, decode, encode, teacher_of
-from .recordings import Recording
-from .records import TASK_KINDS, Dataset, Recipe, Settings
+from .parts_interfaces import Recipe, Settings
 from .storage.store import Store
 from .table import TableTask
 from .toys import ORACLES, TASKS, ToyBackbone, ToySignal

@@ -9,8 +9,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .data.hub import reachable
 from .errors import CogbenchError, UnusableData
-from .hub import reachable
 from .identity import distribution_of
 from .loading import load_parts
 from .storage.atomic import writable

@@ -7,9 +7,10 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from .data.dataset import Array
+from .data.oracle import Oracle
 from .errors import UnusableData
 from .ranking import Ranking, rank
-from .records import Array, Oracle
 
 Gain = Literal["rank", "linear", "linear_minmax", "exp_fraction", "exp_percent"]
 KS = (3, 4, 5)  # of the paper's Table 3, with its M

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .cells import Cell, Encoding, Training, Workspace
+from .data.dataset import Array, Card, Dataset, Split
+from .data.oracle import Oracle, TaskMatrix
+from .data.recording import Responses
 from .errors import MissingData, UnusableData
 from .identity import identity
 from .parts import Backbone, Estimator, Signal, Task, encode, members_of
-from .recordings import Responses
-from .records import Array, Card, Dataset, Oracle, Recipe, Split, TaskMatrix
+from .parts_interfaces import Recipe
 from .storage.store import digest
 from .text import slug
 from .transfer import TransferPlan

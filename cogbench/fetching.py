@@ -7,12 +7,12 @@ from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from .data.dataset import Origin
+from .data.files import Arrival, Files
+from .data.hub import CARD, licence
 from .errors import CogbenchError
-from .files import Arrival, Files
-from .hub import CARD, licence
 from .loading import Parts
 from .parts import Backbone
-from .records import Origin
 from .setting import check_targets, varied
 from .text import first_line, in_words
 

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from .data.dataset import Array
+from .data.oracle import TaskMatrix
 from .drawing import (
     ACCENT,
     INK,
@@ -24,7 +26,6 @@ from .drawing import (
 )
 from .evaluation import chance_law
 from .ranking import Ranking, rank
-from .records import Array, TaskMatrix
 from .result import Result
 from .taxonomy import Node
 

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from .baselines import baselines
+from .data.oracle import Oracle, TaskMatrix
+from .data.oracle_files import read_oracle, table_rows
 from .errors import UnusableData
 from .evaluation import KS, TOP_M, Gain, Scores, score_ranking
-from .oracles import find_oracle, read_oracle, table_rows
+from .parts_find_oracle import find_oracle
 from .ranking import Ranking, rank
-from .records import Oracle, TaskMatrix
 from .result import Result, against, plain
 
 OF_RANKINGS = ("rank_of_best", "ndcg", "ndcg_gain", "spearman", "kendall")  # scores that a selection does not have

@@ -5,12 +5,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from .data.files import Files
+from .data.oracle_files import read_oracle
+from .data.recording import Recording
 from .errors import CogbenchError, MissingData
-from .files import Files
 from .loading import Parts
-from .oracles import measured_oracles, read_oracle
 from .parts import Opener, options_of
-from .recordings import Recording
+from .parts_find_oracle import measured_oracles
 from .reliability import noise_ceiling
 
 BROKEN = "BROKEN"

@@ -16,10 +16,10 @@ from typing import Any
 import pluggy
 
 from . import hookspecs
+from .data.oracle import Oracle, Suite
 from .errors import BrokenPlugin, UnknownName
 from .identity import distribution_of
 from .parts import Backbone, Estimator, Opener, Signal, Task, options_of
-from .records import Oracle, Suite
 
 GROUP = "cogbench"
 PART_KINDS: dict[str, Any] = {

@@ -8,12 +8,13 @@ from filelock import FileLock
 
 from . import engine
 from .cells import Workspace
+from .data.oracle import Oracle, check_alike, merged
+from .data.oracle_files import FILES, read_oracle, write_oracle
 from .errors import FailedCells, UnusableData
 from .loading import Parts
-from .oracles import FILES, check_alike, merged, oracle_folder, read_oracle, write_oracle
 from .parts import Backbone, Task
+from .parts_find_oracle import oracle_folder
 from .questions import MEASURED, check_suite, single
-from .records import Oracle
 from .setting import check_targets
 from .storage.atomic import writable
 from .text import slug

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from .data.dataset import Array, Dataset
+from .data.kinds import TASK_KINDS, squad
 from .errors import UnknownName, UnusableData
-from .kinds import TASK_KINDS, squad
-from .records import Array, Dataset
 
 
 def accuracy(predicted: Array, true: Array) -> Array:

@@ -10,16 +10,18 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from .data.dataset import Array, Card, Dataset, Origin, Split
+from .data.oracle import TaskMatrix
+from .data.recording import Recording
 from .errors import UnusableData
-from .recordings import Recording
-from .records import Array, Card, Checkpoint, Dataset, Origin, Recipe, Settings, Split, TaskMatrix
+from .parts_interfaces import Checkpoint, Recipe, Settings
 
 if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
 
+    from .data.files import Files
     from .evidence import Evidence
-    from .files import Files
 
 
 @runtime_checkable

@@ -11,16 +11,17 @@ import numpy as np
 
 from . import engine
 from .cells import Cell, Encoding, Workspace
+from .data.dataset import Origin
+from .data.files import Files
+from .data.oracle import TaskMatrix
+from .data.recording import Recording
 from .errors import CogbenchError, FailedCells, UnusableData
 from .evidence import ORACLES_DATA
-from .files import Files
 from .identity import harness_version
 from .loading import Parts, load_parts
 from .parts import Backbone, Estimator, Task, encode, options_of
 from .questions import RunRequest, resolve_requests
 from .ranking import rank
-from .recordings import Recording
-from .records import Origin, TaskMatrix
 from .reliability import noise_ceiling
 from .result import SCHEMA_VERSION, CellCounts, DataUsed, Provenance, Result, SignalReport, TaskReport, against, rows
 from .storage.remote_store import open_store

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .cells import Cell, Training
+from .data.oracle import Oracle, Suite
 from .errors import UnknownName, UnusableData
 from .evidence import STIMULI, Similarity
 from .loading import Parts
-from .oracles import find_oracle
 from .parts import Backbone, Estimator, Signal, Task
-from .records import Oracle, Suite
+from .parts_find_oracle import find_oracle
 from .setting import check_targets, varied
 from .transfer import TransferPlan
 

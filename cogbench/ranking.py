@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .records import Array, TaskMatrix
+from .data.dataset import Array
+from .data.oracle import TaskMatrix
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,16 +10,17 @@ import numpy as np
 
 from . import engine
 from .cells import Cell, Training, Workspace
+from .data.files import Files
+from .data.oracle import TaskMatrix
 from .engine import Tell
 from .errors import FailedCells, MissingData, UnknownName, UnusableData
 from .evidence import ORACLES_DATA, STIMULI, Similarity
-from .files import Files
 from .loading import Parts, load_parts
 from .metrics import gap_error
 from .parts import Backbone, Estimator, Signal, Task
+from .parts_interfaces import Recipe
 from .questions import named_members, single, with_members
 from .ranking import rank
-from .records import Recipe, TaskMatrix
 from .setting import check_targets
 from .storage.remote_store import open_store
 from .storage.store import Store

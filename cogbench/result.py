@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from .baselines import baselines
+from .data.dataset import Array
+from .data.oracle import Oracle, TaskMatrix
 from .errors import UnusableData
 from .evaluation import Scores, score_ranking
 from .ranking import Ranking, rank
-from .records import Array, Oracle, TaskMatrix
 from .reliability import Reliability
 from .storage.atomic import readable, write_whole
 from .storage.store import digest

@@ -4,14 +4,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .data.dataset import Card, Dataset, Origin, Split
+from .data.kinds import TASK_KINDS
+from .data.tables import read_table
 from .errors import MissingData, UnknownName, UnusableData
-from .kinds import TASK_KINDS
 from .metrics import METRICS
-from .records import Card, Dataset, Origin, Split
-from .rows import read_table
 
 if TYPE_CHECKING:
-    from .files import Files
+    from .data.files import Files
 
 EVERY = 5  # one row of so many is held out
 

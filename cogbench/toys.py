@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .recordings import Recording, Responses
-from .records import Array, Card, Checkpoint, Dataset, Oracle, Origin, Recipe, Settings, Split, TaskMatrix
+from .data.dataset import Array, Card, Dataset, Origin, Split
+from .data.oracle import Oracle, TaskMatrix
+from .data.recording import Recording, Responses
+from .parts_interfaces import Checkpoint, Recipe, Settings
 
 if TYPE_CHECKING:
-    from .files import Files
+    from .data.files import Files
 
 WORDS = ("red", "blue", "warm", "cold", "fast", "slow", "old", "new", "big", "small", "near", "far")
 NOUNS = ("dog", "cat", "house", "river", "train", "garden", "clock", "letter")

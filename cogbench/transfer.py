@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from .cells import Training, Workspace, trained_as
+from .data.oracle import Oracle, TaskMatrix, of_seeds
 from .identity import harness_version
-from .oracles import of_seeds
 from .parts import Backbone, Task, encode
-from .records import Oracle, Recipe, TaskMatrix
+from .parts_interfaces import Recipe
 
 
 def trainings(

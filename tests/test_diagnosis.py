@@ -10,7 +10,7 @@ from hub import Closing, Hub
 
 from cogbench import BrokenPlugin, diagnosis, loading
 from cogbench.cli import cli
-from cogbench.hub import reachable
+from cogbench.data.hub import reachable
 
 
 @pytest.fixture

@@ -24,8 +24,8 @@ from repositories import (
 )
 
 from cogbench import Files, MissingData, UnusableData, load_parts
-from cogbench.hub import reachable
-from cogbench.rows import read_table
+from cogbench.data.hub import reachable
+from cogbench.data.tables import read_table
 
 OTHER = "0" * 40
 

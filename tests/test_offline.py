@@ -35,7 +35,7 @@ from repositories import (
     squad_columns,
 )
 
-from cogbench.hub import remembered
+from cogbench.data.hub import remembered
 
 COGBENCH = str(Path(sys.executable).with_name("cogbench"))
 LATER = "6" * 40  # a second commit of the repository that nobody pins

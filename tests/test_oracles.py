@@ -11,20 +11,14 @@ from command import line
 from cogbench import Files, Oracle, Store, TaskMatrix, UnknownName, UnusableData, load_parts, loading, read_oracle, run
 from cogbench.cells import Workspace
 from cogbench.cli import cli
+from cogbench.data.oracle import merged, of_seeds, told_apart
+from cogbench.data.oracle_files import write_oracle, write_table
 from cogbench.measuring import resolve_transfers
-from cogbench.oracles import (
-    find_oracle,
-    merged,
-    of_seeds,
-    oracle_folder,
-    oracle_rows,
-    told_apart,
-    write_oracle,
-    write_table,
-)
 from cogbench.outlook import describe_plan
+from cogbench.parts_find_oracle import find_oracle, oracle_folder
 from cogbench.toys import TASKS, ToyBackbone
 from cogbench.transfer import TransferPlan
+from cogbench.views_rows import oracle_rows
 
 NAMES = ("a", "b", "c", "d")
 MEASURE = "oracle measure --suite toy --backbone toy --jobs 0 --offline".split()

@@ -5,7 +5,7 @@ import pytest
 
 from cogbench import Files, MissingData, Oracle, Store, TaskMatrix, UnusableData, load_parts, read_oracle
 from cogbench.cells import Workspace
-from cogbench.oracles import write_oracle
+from cogbench.data.oracle_files import write_oracle
 from cogbench.toys import TASKS, ToyBackbone
 from cogbench.transfer import TransferPlan, trainings
 

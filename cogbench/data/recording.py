@@ -8,8 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
-from .errors import UnusableData
-from .records import Array, Origin
+from ..errors import UnusableData
+from .dataset import Array, Origin
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,11 +9,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .errors import MissingData
+from ..errors import MissingData
 
 if TYPE_CHECKING:
     from datasets import Dataset as HubDataset
-from .text import first_line
+from ..text import first_line
 
 WEIGHTS = ("*.safetensors", "pytorch_model*.bin")  # the second only where there are none of the first
 TOKENIZERS = ("tokenizer_config.json", "tokenizer.json", "vocab.txt", "vocab.json", "*.model")

@@ -9,13 +9,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from .errors import Absent, CogbenchError, MissingData, UnusableData
+from ..errors import Absent, CogbenchError, MissingData, UnusableData
+from ..storage.atomic import write_whole
+from ..storage.store import Store, digest, home
+from ..text import first_line
+from .dataset import Origin
 from .hub import COMMIT, WEIGHTS, commit_of, lacking_in, occupied, prepared, reachable, remembered, snapshot
-from .records import Origin
-from .rows import Rows, joined, split_files
-from .storage.atomic import write_whole
-from .storage.store import Store, digest, home
-from .text import first_line
+from .tables import Rows, joined, split_files
 
 NO_ROWS = "BatchSize must be greater than 0"  # what `datasets` says of a split without rows
 READING = "reading"  # what the store calls files that were read once, by `Files.made`

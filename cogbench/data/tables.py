@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .errors import MissingData, UnusableData
-from .records import Origin
-from .storage.atomic import readable
-from .text import first_line
+from ..errors import MissingData, UnusableData
+from ..storage.atomic import readable
+from ..text import first_line
+from .dataset import Origin
 
 TABLES = (".parquet", ".csv", ".tsv", ".jsonl")
 SHARD = re.compile(r".*-\d+-of-(\d+)")

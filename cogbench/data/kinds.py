@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 if TYPE_CHECKING:
-    from .records import Array, Dataset
+    from .dataset import Array, Dataset
 
 Columns = Mapping[str, Sequence[Any]]
 

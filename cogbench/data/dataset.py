@@ -1,0 +1,137 @@
+"""What flows through a run: frozen dataclasses that check themselves once, when made.
+
+Arrays are numpy arrays; a record that holds one compares by identity.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from ..errors import UnusableData
+from .kinds import TASK_KINDS
+
+if TYPE_CHECKING:
+    pass
+
+Array = np.ndarray
+Split = Literal["train", "evaluation"]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where something came from: `id` (a hub id or a file) at `revision` (a commit, or None for local files)."""
+
+    id: str
+    revision: str | None = None
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a reader should know of a task: official training rows, licence, one paragraph, citation, language."""
+
+    rows: int
+    licence: str
+    description: str
+    citation: str = ""
+    language: str = "en"
+    synthetic: bool = False  # made by a generator: said wherever a result on it appears
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Labelled examples of one task and split.
+
+    Parameters
+    ----------
+    kind : str
+        One of `TASK_KINDS`; it says which columns there are.
+    columns : mapping of str to sequence
+        Equally long columns. `label` holds the true answers, as the kind has them.
+    labels : tuple of str
+        The names of the classes or tags in the order of their numbers; empty where there are none.
+    origin : Origin
+        Where the rows came from.
+
+    Raises
+    ------
+    UnusableData
+        If a column is missing or empty, lengths differ, or a row is not what its kind has.
+    """
+
+    kind: str
+    columns: Mapping[str, Sequence[Any]]
+    labels: tuple[str, ...]
+    origin: Origin
+
+    def __post_init__(self) -> None:
+        where = f"dataset {self.origin.id!r}"
+        if self.kind not in TASK_KINDS:
+            raise UnusableData(f"{where}: unknown kind {self.kind!r}; known: {', '.join(TASK_KINDS)}.")
+        missing = [c for c in TASK_KINDS[self.kind].columns if not c.endswith("?") and c not in self.columns]
+        if missing:
+            raise UnusableData(f"{where} lacks column {', '.join(missing)}; it has {', '.join(self.columns)}.")
+        if len({len(column) for column in self.columns.values()}) != 1:
+            raise UnusableData(f"{where}: its columns differ in length.")
+        if not len(self):
+            raise UnusableData(f"{where} has no rows.")
+        for name in ("text", "text_pair"):
+            row = next((i for i, text in enumerate(self.columns.get(name, ())) if not isinstance(text, str)), None)
+            if row is not None:
+                raise UnusableData(f"{where}: row {row} has no text in column {name}.")
+        try:
+            refusal = TASK_KINDS[self.kind].refusal(self.columns, self.labels)
+        except (TypeError, ValueError, KeyError) as error:  # such as None, where there should be a list
+            raise UnusableData(f"{where}: a label or text is not of the kind {self.kind}: {error}.") from error
+        if refusal:
+            raise UnusableData(f"{where}: {refusal}.")
+
+    def __len__(self) -> int:
+        return len(self.columns["label"])
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of all rows and label names: the same content has the same hash, wherever it came from."""
+        digest = hashlib.sha256(json.dumps([self.kind, self.labels]).encode())
+        for name in sorted(self.columns):
+            digest.update(json.dumps([name, list(self.columns[name])]).encode())
+        return digest.hexdigest()
+
+    @cached_property
+    def size(self) -> tuple[int, float]:
+        """About how many rows a model reads, and how many pieces of text each has in the mean: four letters are one.
+
+        An example is one row, but a query is one with each of its passages.
+        """
+        columns = [self.columns[name] for name in ("text", "text_pair", "tokens") if name in self.columns]
+        lists = self.columns.get("passages", [("",)] * len(self))
+        pairs = zip(lists, *columns, strict=True)
+        letters = sum(len(of) * sum(map(_letters, texts)) + sum(map(_letters, of)) for of, *texts in pairs)
+        n_rows = sum(map(len, lists))
+        return n_rows, letters / n_rows / 4
+
+    def take(self, rows: Iterable[int]) -> "Dataset":
+        """Return the examples at these row numbers, in this order."""
+        rows = list(rows)
+        return replace(self, columns={name: [column[i] for i in rows] for name, column in self.columns.items()})
+
+    def sample(self, n: int | None, seed: int = 0) -> "Dataset":
+        """Return at most `n` examples drawn without replacement, each class in its share; all of them for None."""
+        if n is None or n >= len(self):
+            return self
+        rng = np.random.default_rng(seed)
+        order = rng.permutation(len(self))
+        if not TASK_KINDS[self.kind].classes:
+            return self.take(sorted(order[:n]))
+        # Shuffled, then sorted by class: every (len / n)-th row of that order holds each class in its share.
+        by_class = order[np.argsort(np.asarray(self.columns["label"])[order], kind="stable")]
+        start = rng.random()
+        return self.take(sorted(by_class[int((start + i) * len(self) / n)] for i in range(n)))
+
+
+def _letters(text: Any) -> int:
+    return len(text) if isinstance(text, str) else sum(len(word) + 1 for word in text)

@@ -1,0 +1,252 @@
+"""An oracle: true transfers between tasks, from one or several seeds; and what of them noise tells apart."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from ..errors import UnusableData
+
+if TYPE_CHECKING:
+    pass
+
+from typing import TYPE_CHECKING
+
+from .dataset import Array
+
+if TYPE_CHECKING:
+    pass
+
+
+@dataclass(frozen=True, eq=False)
+class TaskMatrix:
+    """Scores between tasks: rows are sources, columns targets, larger is better; a task with itself is NaN.
+
+    `values` is (n_sources, n_targets); NaN off the diagonal means "no estimate".
+    """
+
+    sources: tuple[str, ...]
+    targets: tuple[str, ...]
+    values: Array
+
+    def __post_init__(self) -> None:
+        values = np.array(self.values, np.float64)  # a copy: a record shares no array with its maker
+        if values.shape != (len(self.sources), len(self.targets)):
+            raise UnusableData(
+                f"a matrix of shape {values.shape} does not fit "
+                f"{len(self.sources)} sources × {len(self.targets)} targets."
+            )
+        for names in (self.sources, self.targets):
+            if len(set(names)) != len(names):
+                raise UnusableData(f"a task stands twice in a matrix: {', '.join(names)}.")
+        if np.isinf(values).any():
+            raise UnusableData("a matrix of task scores holds an infinite value.")
+        values[self.same] = np.nan
+        values.flags.writeable = False
+        object.__setattr__(self, "values", values)
+
+    @classmethod
+    def square(cls, tasks: Iterable[str], values: Array) -> "TaskMatrix":
+        """Return the matrix whose sources and targets are the same tasks; its diagonal becomes NaN."""
+        tasks = tuple(tasks)
+        return cls(tasks, tasks, values)
+
+    @property
+    def same(self) -> Array:
+        """Where source and target are one task: (n_sources, n_targets) of bool."""
+        return np.array([[s == t for t in self.targets] for s in self.sources], bool).reshape(
+            len(self.sources), len(self.targets)
+        )
+
+    def part(self, sources: Sequence[str], targets: Sequence[str]) -> "TaskMatrix":
+        """Return the matrix of these sources and targets, in this order; UnusableData names what is missing."""
+        missing = sorted({*sources} - {*self.sources} | {*targets} - {*self.targets})
+        if missing:
+            raise UnusableData(f"no scores for {', '.join(missing)}; there are {', '.join(self.sources)}.")
+        rows, columns = [self.sources.index(s) for s in sources], [self.targets.index(t) for t in targets]
+        return TaskMatrix(tuple(sources), tuple(targets), self.values[np.ix_(rows, columns)])
+
+
+@dataclass(frozen=True, eq=False)
+class Oracle:
+    """True transfers: each target's score after training on each source first.
+
+    Parameters
+    ----------
+    name, backbone, suite : str
+        What it is called, and the backbone and suite it was measured on.
+    transfers : TaskMatrix
+        The target's metric after each source, in the unit of that metric.
+    no_transfer : array of shape (n_targets,), optional
+        The target's metric without a source.
+    standard_error : array of shape (n_sources, n_targets), optional
+        Of each transfer.
+    evaluation_error : array of shape (n_sources, n_targets), optional
+        The share of it that the choice of evaluation examples has, mean over seeds.
+    by_seed : array of shape (n_seeds, n_sources, n_targets), optional
+        The transfers of each training seed, whose mean `transfers` holds; a measured one has a task without a source
+        where source and target are one task.
+    seeds : tuple of int
+        Those seeds.
+    per_example : mapping of (source, target) to array of shape (n_seeds, n_examples), optional
+        Each evaluation example's own score, larger is better; NaN for a seed of which they were not kept.
+    metrics : mapping of str to str
+        The metric of each target.
+    basis : {"published", "measured"}
+    tuning, sharing : str
+        Which weights moved, and how the tasks were combined: as in `Recipe`.
+    origin, licence, note : str
+        Citation or command, licence, and what a reader must know.
+    provenance : mapping of str to plain values
+        Of a measured oracle: versions, model, data, settings, number of examples.
+    """
+
+    name: str
+    backbone: str
+    suite: str
+    transfers: TaskMatrix
+    no_transfer: Array | None = None
+    standard_error: Array | None = None
+    evaluation_error: Array | None = None
+    by_seed: Array | None = None
+    seeds: tuple[int, ...] = ()
+    per_example: Mapping[tuple[str, str], Array] | None = None
+    metrics: Mapping[str, str] = field(default_factory=dict)
+    basis: Literal["published", "measured"] = "published"
+    tuning: str = "full"
+    sharing: str = "sequential"
+    origin: str = ""
+    licence: str = ""
+    note: str = ""
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def part(self, sources: Sequence[str], targets: Sequence[str] | None = None) -> "Oracle":
+        """Return the oracle of these tasks, in this order; without `targets` they are sources and targets alike."""
+        targets = sources if targets is None else targets
+        transfers = self.transfers.part(sources, targets)
+        rows = [self.transfers.sources.index(t) for t in sources]
+        columns = [self.transfers.targets.index(t) for t in targets]
+        return replace(
+            self,
+            transfers=transfers,
+            no_transfer=None if self.no_transfer is None else self.no_transfer[columns],
+            standard_error=None if self.standard_error is None else self.standard_error[np.ix_(rows, columns)],
+            evaluation_error=None if self.evaluation_error is None else self.evaluation_error[np.ix_(rows, columns)],
+            by_seed=None if self.by_seed is None else self.by_seed[:, rows][:, :, columns],
+        )
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A named set of tasks with its usual signal and, for each backbone, its usual oracle."""
+
+    name: str
+    tasks: tuple[str, ...]
+    signal: str
+    oracles: tuple[tuple[str, str], ...] = ()  # (backbone, oracle) pairs
+    description: str = ""
+
+
+# What is alike in the provenance of oracles whose seeds may be merged.
+ALIKE = ("cogbench", "backbone", "model", "max_train", "settings", "data")
+
+
+def of_seeds(oracle: Oracle, seeds: Sequence[int], values: Array, errors: Array) -> Oracle:
+    """Return an oracle whose figures are those of these seeds, in their order.
+
+    Parameters
+    ----------
+    oracle : Oracle
+        Whose sources and targets are the same tasks; its figures are replaced, and its per-example scores ordered.
+    seeds : sequence of int
+    values, errors : arrays of shape (n_seeds, n_tasks, n_tasks)
+        The transfers of each seed, a task with itself being that task without a source; and the standard error of the
+        evaluation of each.
+    """
+    order = np.argsort(seeds)
+    values, errors = np.asarray(values, np.float64)[order], np.asarray(errors, np.float64)[order]
+    mean = values.mean(axis=0)
+    error = errors[0] if len(seeds) == 1 else values.std(axis=0, ddof=1) / np.sqrt(len(seeds))
+    of, most = tuple(int(seeds[i]) for i in order), oracle.provenance.get("max_train")
+    few = f" and at most {most} training examples" if most else ""
+    return replace(
+        oracle,
+        transfers=TaskMatrix(oracle.transfers.sources, oracle.transfers.targets, mean),
+        no_transfer=mean.diagonal().copy(),
+        standard_error=error,
+        evaluation_error=errors.mean(axis=0),
+        by_seed=values,
+        seeds=of,
+        per_example=oracle.per_example and {pair: scores[order] for pair, scores in oracle.per_example.items()},
+        origin=f"measured by cogbench with seeds {', '.join(map(str, of))}{few}",
+    )
+
+
+def check_alike(one: Oracle, sources: Sequence[str], metrics: Mapping[str, str], provenance: Mapping[str, Any]) -> None:
+    """Raise UnusableData if an oracle has other tasks or metrics, or was measured with something else."""
+    apart = [k for k in ALIKE if one.provenance.get(k) != provenance.get(k)]
+    if one.transfers.sources != tuple(sources):
+        apart.append("set of tasks")
+    elif one.metrics != metrics:
+        apart.append("metric")
+    if apart:
+        raise UnusableData(
+            f"oracle {one.name!r} was measured with another {' and another '.join(apart)}: "
+            "give this one another name, with --name."
+        )
+
+
+def merged(one: Oracle, other: Oracle) -> Oracle:
+    """Return the oracle of the seeds of both; those of `other` count where both have one.
+
+    Raises
+    ------
+    UnusableData
+        If they are not of the same tasks, metrics, model, data and settings: the message names what differs.
+    """
+    check_alike(one, other.transfers.sources, other.metrics, other.provenance)
+    held: dict[int, tuple[Array, Array]] = {}
+    for oracle in (one, other):
+        if oracle.by_seed is None or oracle.evaluation_error is None:
+            raise UnusableData(f"oracle {oracle.name!r} does not tell its seeds apart: it cannot be merged.")
+        for seed, values in zip(oracle.seeds, oracle.by_seed, strict=True):
+            held[seed] = values, oracle.evaluation_error
+    values, errors = (np.array([pair[i] for pair in held.values()]) for i in (0, 1))
+    torch = dict.fromkeys(v for o in (one, other) for v in str(o.provenance.get("torch", "?")).split(", "))
+    both = replace(
+        other,
+        per_example=_of_both(one, other, [*held]),
+        provenance={**other.provenance, "torch": ", ".join(torch)},
+    )
+    return of_seeds(both, [*held], values, errors)
+
+
+def _of_both(one: Oracle, other: Oracle, seeds: Sequence[int]) -> Mapping[tuple[str, str], Array] | None:
+    """Return the per-example scores of these seeds, of `other` where both have one; NaN for a seed without any."""
+    having = [oracle for oracle in (one, other) if oracle.per_example is not None]
+    if not having:
+        return None
+    made = {}
+    for pair, scores in having[0].per_example.items():  # type: ignore[union-attr]
+        made[pair] = np.full((len(seeds), scores.shape[1]), np.nan, np.float32)
+        for oracle in having:
+            made[pair][[seeds.index(s) for s in oracle.seeds]] = oracle.per_example[pair]  # type: ignore[index]
+    return made
+
+
+def told_apart(oracle: Oracle) -> Array:
+    """Return which two sources of a target the evaluation tells apart.
+
+    Returns
+    -------
+    array of shape (n_sources, n_sources, n_targets)
+        Whether their scores differ by more than two standard errors of the difference, taken as of two samples: as the
+        examples are the same, that errs on the side of caution. False where the oracle knows no error.
+    """
+    values = oracle.transfers.values
+    error = oracle.evaluation_error if oracle.evaluation_error is not None else oracle.standard_error
+    if error is None:
+        return np.zeros((len(values), *values.shape), bool)
+    gap = np.abs(values[:, None] - values[None])
+    return gap > 2 * np.sqrt(np.square(error)[:, None] + np.square(error)[None])

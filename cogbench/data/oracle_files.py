@@ -1,0 +1,192 @@
+"""Tables of transfers: found by name, read, written, merged over seeds, and shown with what noise can tell apart."""
+
+import csv
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import UnusableData
+from ..storage.atomic import readable, save, save_text
+from .dataset import Array
+from .oracle import Oracle, TaskMatrix
+
+if TYPE_CHECKING:
+    pass
+
+SEEDS = "seeds"  # the array that says whose the rows of the per-example scores are
+FILES = (".csv", ".tsv", ".json")  # what names of such endings are taken for
+NO_TRANSFER = "no-transfer"  # the row of a table that holds the targets trained without a source
+SCHEMA_VERSION = 2  # of an oracle's json
+FORMER = {"kind": "basis", "source": "origin"}  # what fields were called in version 1, that of cogbench 0.1.0
+
+
+def write_table(oracle: Oracle, path: Path) -> list[Path]:
+    """Write an oracle as csv, as `read_oracle` reads it: a column `source`, a row `no-transfer` where known.
+
+    Raises
+    ------
+    UnusableData
+        If the file is called something else, or cannot be written.
+    """
+    if path.suffix != ".csv":
+        raise UnusableData(
+            f"cannot write an oracle as {path.name!r}: name a file .csv, or .json for all that is known."
+        )
+    matrix = oracle.transfers
+    lines = [["source", *matrix.targets]]
+    named = dict(zip(matrix.sources, matrix.values, strict=True))
+    if oracle.no_transfer is not None:
+        named[NO_TRANSFER] = oracle.no_transfer
+    lines += [[name, *("" if np.isnan(v) else repr(float(v)) for v in row)] for name, row in named.items()]
+    save_text(path, "".join(",".join(line) + "\n" for line in lines))
+    return [path]
+
+
+def read_oracle(path: Path, *, name: str | None = None, **known: Any) -> Oracle:
+    """Read an oracle from a table (csv, tsv) or from what `write_oracle` wrote (json).
+
+    A table has a first column `source`, a column for each target, a row for each source and, if known, a row
+    `no-transfer`. A task with itself is left out.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    name : str, optional
+        What to call the oracle; the file's stem by default.
+    **known
+        Further fields of Oracle.
+    """
+    if path.suffix == ".json":
+        return _from_json(path)
+    head, body = table_rows(path)
+    if head[:1] != ["source"]:
+        raise UnusableData(f"{str(path)!r} has no first column 'source'; it has {', '.join(head) or 'nothing'}.")
+    rows, targets = [row[0] for row in body], tuple(head[1:])
+    try:
+        values = np.array([[float(v) if v.strip() else np.nan for v in row[1:]] for row in body])  # (row, target)
+    except ValueError as error:
+        raise UnusableData(f"{str(path)!r} holds something that is no number: {error}.") from None
+    alone = values[rows.index(NO_TRANSFER)] if NO_TRANSFER in rows else None
+    kept = [i for i, row in enumerate(rows) if row != NO_TRANSFER]
+    return Oracle(
+        **{"name": name or path.stem, "backbone": "?", "suite": "?", "origin": str(path), **known},
+        transfers=TaskMatrix(tuple(rows[i] for i in kept), targets, values[kept]),
+        no_transfer=alone,
+    )
+
+
+def table_rows(path: Path) -> tuple[list[str], list[list[str]]]:
+    """Return the first line of a csv or tsv, and its other lines: as long, empty ones left out."""
+    readable(path)
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:  # -sig: spreadsheets write a byte order mark
+            lines = csv.reader(file, delimiter="\t" if path.suffix == ".tsv" else ",")
+            head, *body = [line for line in lines if any(line)] or [[]]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UnusableData(f"{str(path)!r} is no table in UTF-8: {error}.") from error
+    if ragged := next((row[0] for row in body if len(row) != len(head)), None):
+        raise UnusableData(f"{str(path)!r}: row {ragged!r} has another number of cells than the first line.")
+    return head, body
+
+
+def plain_oracle(oracle: Oracle) -> dict[str, Any]:
+    """Return an oracle's figures and provenance as plain values, its per-example scores left out."""
+
+    def rounded(values: Any) -> Any:
+        return None if values is None else [[_number(v) for v in row] for row in np.atleast_2d(values)]
+
+    texts = ("name", "backbone", "suite", "basis", "tuning", "sharing", "origin", "licence", "note")
+    return {
+        "schema_version": SCHEMA_VERSION,
+        **{field: getattr(oracle, field) for field in texts},
+        "metrics": dict(oracle.metrics),
+        "sources": oracle.transfers.sources,
+        "targets": oracle.transfers.targets,
+        "transfers": rounded(oracle.transfers.values),
+        "no_transfer": None if oracle.no_transfer is None else rounded(oracle.no_transfer)[0],
+        "standard_error": rounded(oracle.standard_error),
+        "evaluation_error": rounded(oracle.evaluation_error),
+        "seeds": oracle.seeds,
+        "provenance": dict(oracle.provenance),
+        "by_seed": None if oracle.by_seed is None else [rounded(values) for values in oracle.by_seed],
+    }
+
+
+def write_oracle(oracle: Oracle, path: Path) -> list[Path]:
+    """Write an oracle's figures and provenance as json, and its per-example scores beside it; return the files."""
+    body = ",\n".join(
+        f" {json.dumps(k)}: "
+        + (
+            "[\n  " + ",\n  ".join(map(json.dumps, v)) + "\n ]"
+            if k in ("transfers", "standard_error", "evaluation_error", "by_seed") and v
+            else json.dumps(v)
+        )
+        for k, v in plain_oracle(oracle).items()
+    )
+    beside = _scores_file(path)
+    if oracle.per_example is not None:
+        arrays: dict[str, Any] = {"\t".join(pair): np.asarray(v, np.float32) for pair, v in oracle.per_example.items()}
+        held = io.BytesIO()
+        np.savez_compressed(held, **arrays | {SEEDS: np.array(oracle.seeds)})
+        save(beside, held.getvalue())
+    save_text(path, "{\n" + body + "\n}\n")
+    return [path] if oracle.per_example is None else [path, beside]
+
+
+def _scores_file(path: Path) -> Path:
+    return path.with_suffix(".per-example.npz")
+
+
+def _scores(path: Path, seeds: tuple[int, ...]) -> Mapping[tuple[str, str], Array] | None:
+    """Return the per-example scores beside an oracle's file, NaN for seeds that are not in there; None without it."""
+    if not path.is_file():
+        return None
+    try:
+        with np.load(path) as held:
+            rows = {int(seed): i for i, seed in enumerate(held[SEEDS])}
+            known, kept = [s in rows for s in seeds], [rows[s] for s in seeds if s in rows]
+            made = {}
+            for name in held.files:
+                if name != SEEDS:
+                    source, target = name.split("\t")
+                    made[source, target] = np.full((len(seeds), held[name].shape[1]), np.nan, np.float32)
+                    made[source, target][known] = held[name][kept]
+            return made
+    except (zipfile.BadZipFile, OSError, ValueError, KeyError, IndexError) as error:
+        raise UnusableData(
+            f"{str(path)!r} holds no per-example scores: {error}; without it the table is read."
+        ) from error
+
+
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else round(float(value), 6)
+
+
+def _from_json(path: Path) -> Oracle:
+    readable(path)
+    try:
+        held = json.loads(path.read_text())
+        version = held.pop("schema_version", 1)
+        if version > SCHEMA_VERSION:
+            raise UnusableData(
+                f"{str(path)!r} has schema version {version}; this cogbench reads up to {SCHEMA_VERSION}: upgrade it."
+            )
+        if version == 1:
+            held = {FORMER.get(name, name): value for name, value in held.items()}
+        matrix = TaskMatrix(
+            tuple(held.pop("sources")), tuple(held.pop("targets")), np.array(held.pop("transfers"), np.float64)
+        )
+        arrays: dict[str, Any] = {
+            k: None if (v := held.pop(k, None)) is None else np.array(v, np.float64)
+            for k in ("no_transfer", "standard_error", "evaluation_error", "by_seed")
+        }
+        held["seeds"] = tuple(held.get("seeds", ()))
+        return Oracle(transfers=matrix, **arrays, **held, per_example=_scores(_scores_file(path), held["seeds"]))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UnusableData(f"{str(path)!r} is no oracle that cogbench wrote: {error!r}.") from error

@@ -1,0 +1,77 @@
+"""Rows for people: what results, oracles, guesses and recommendations say, as tables and notes."""
+
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .data.dataset import Array
+from .data.oracle import Oracle
+from .ranking import rank
+
+if TYPE_CHECKING:
+    pass
+
+from .data.oracle import told_apart
+from .data.oracle_files import _number, plain_oracle
+
+
+def oracle_rows(oracle: Oracle) -> list[dict[str, Any]]:
+    """Return an oracle as rows for people: scores with ranks, `=` where the evaluation tells no difference to the best.
+
+    Below stand the targets without a source, the spread of the sources, the evaluation's standard error, and the share
+    of pairs of sources that it tells apart.
+    """
+    matrix, ranks, apart = oracle.transfers, rank(oracle.transfers).ranks, told_apart(oracle)
+    noisy = oracle.evaluation_error is not None or oracle.standard_error is not None
+    digits = 2 if np.nanmax(np.abs(matrix.values)) > 1 else 3
+
+    alike = np.zeros(matrix.values.shape, bool)  # with the best source: those that noise does not tell from it
+    for j in range(len(matrix.targets)) if noisy else ():
+        best = int(np.nanargmin(ranks[:, j]))
+        alike[:, j] = ~apart[best, :, j] & ~matrix.same[:, j]
+        alike[best, j] = alike[:, j].sum() > 1
+
+    def cell(i: int, j: int) -> str:
+        value = matrix.values[i, j]
+        if np.isnan(value):
+            return ""
+        return f"{value:.{digits}f} ({ranks[i, j]:g}){' =' if alike[i, j] else ''}"
+
+    def line(name: str, values: Array) -> dict[str, Any]:
+        return {"source": name, **{t: f"{v:.{digits}f}" for t, v in zip(matrix.targets, values, strict=True)}}
+
+    columns = range(len(matrix.targets))
+    rows = [{"source": s, **{matrix.targets[j]: cell(i, j) for j in columns}} for i, s in enumerate(matrix.sources)]
+    if oracle.no_transfer is not None:
+        rows.append(line("no transfer", oracle.no_transfer))
+    rows.append(line("spread (sd)", np.nanstd(matrix.values, axis=0, ddof=1)))
+    if oracle.evaluation_error is not None:
+        rows.append(
+            line("evaluation error", np.nanmean(np.where(matrix.same, np.nan, oracle.evaluation_error), axis=0))
+        )
+    if noisy:
+        one, other = np.triu_indices(len(matrix.sources), 1)
+        both = ~matrix.same[one] & ~matrix.same[other]  # (n_pairs, n_targets)
+        rows.append(line("pairs told apart", (apart[one, other] & both).sum(axis=0) / both.sum(axis=0)))
+    return rows
+
+
+def oracle_notes(oracle: Oracle) -> list[str]:
+    """Return what a reader of the table must know: where it is from, and what its signs mean."""
+    seeds = f"; seeds {', '.join(map(str, oracle.seeds))}" if oracle.seeds else ""
+    lines = [f"{oracle.basis}, backbone {oracle.backbone}, suite {oracle.suite}{seeds}: {oracle.origin}"]
+    lines += [oracle.note] if oracle.note else []
+    if oracle.evaluation_error is None and oracle.standard_error is None:
+        return [*lines, "nothing is known of its noise"]
+    return [*lines, "= the noise tells no difference to the best source; pairs told apart: by two standard errors"]
+
+
+def oracle_in_full(oracle: Oracle) -> dict[str, Any]:
+    """Return an oracle as plain values for machines, with its ranks and the sources that noise does not tell apart."""
+    matrix, ranks, apart = oracle.transfers, rank(oracle.transfers).ranks, told_apart(oracle)
+    names, alike = matrix.sources, dict[str, list[tuple[str, str]]]()
+    for j, target in enumerate(matrix.targets):
+        there = np.flatnonzero(np.isfinite(matrix.values[:, j]))
+        alike[target] = [(names[a], names[b]) for a, b in combinations(there, 2) if not apart[a, b, j]]
+    return {**plain_oracle(oracle), "ranks": [[_number(v) for v in row] for row in ranks], "not_told_apart": alike}
