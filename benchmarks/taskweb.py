@@ -18,10 +18,11 @@ import numpy as np
 from cogbench_tasks.taskweb import COMMIT, FIGURES, SETTINGS, register_oracles
 
 from cogbench import Oracle, TaskMatrix, rank
-from cogbench.baselines import popularity_baseline
 from cogbench.data.dataset import Array
-from cogbench.evaluation import Scores, bootstrap_interval, resampled, score_ranking
-from cogbench.ranking import Ranking
+from cogbench.scoring.baselines import popularity_baseline
+from cogbench.scoring.chance import bootstrap_interval
+from cogbench.scoring.evaluation import Scores, resampled, score_ranking
+from cogbench.scoring.ranking import Ranking
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "taskweb.md"

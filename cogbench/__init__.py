@@ -4,7 +4,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .baselines import popularity_baseline, size_baseline
     from .comparing import compare
     from .contracts import check_backbone, check_estimator, check_signal, check_task
     from .data.dataset import Array, Card, Dataset, Origin
@@ -19,17 +18,18 @@ if TYPE_CHECKING:
     from .guesses import rescore, score
     from .hookspecs import hookimpl
     from .loading import Parts, load_parts
-    from .metrics import METRICS
     from .parts import Backbone, Estimator, Signal, Task
     from .parts_interfaces import Checkpoint, Recipe, Settings
     from .protocol import run
-    from .ranking import rank
     from .recommendation import recommend
-    from .reliability import Ceiling, noise_ceiling, spearman_brown
     from .result import Result
+    from .scoring.baselines import popularity_baseline, size_baseline
+    from .scoring.metrics import METRICS
+    from .scoring.noise_ceiling import Ceiling, noise_ceiling, spearman_brown
+    from .scoring.ranking import rank
+    from .scoring.task_tree import task_tree
     from .storage.store import Store
     from .table import TableTask
-    from .taxonomy import task_tree
 
 _HOME = {
     "baselines": "popularity_baseline size_baseline",

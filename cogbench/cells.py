@@ -17,9 +17,9 @@ from .data.files import Files
 from .data.recording import Recording
 from .errors import CogbenchError, UnusableData, together
 from .identity import harness_version, identity
-from .metrics import TaskScore, check_metric, score_outputs
 from .parts import Backbone, Signal, Task, encode, teacher_of
 from .parts_interfaces import Checkpoint, Recipe
+from .scoring.metrics import TaskScore, check_metric, score_outputs
 from .storage.store import Store, digest
 from .text import slug
 

@@ -148,7 +148,7 @@ def tree(file: Path, linkage: Any, as_json: bool) -> None:
     from .guesses import read_matrix
     from .report import render_tree
     from .result import plain
-    from .taxonomy import task_tree
+    from .scoring.task_tree import task_tree
 
     found = task_tree(read_matrix(file), linkage)
     for note in found.notes:

@@ -1,18 +1,18 @@
 """How alike results are: across backbones, signals and estimators, across seeds, and under each other's oracle."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 
-from .data.dataset import Array
 from .data.oracle import Oracle, TaskMatrix
 from .errors import UnusableData
-from .evaluation import KS, TOP_M, score_ranking
-from .ranking import rank
 from .result import Result
+from .scoring.agreement import agreement, steadiness
+from .scoring.evaluation import KS, TOP_M, score_ranking
+from .scoring.ranking import rank
 from .text import in_digits
 
 
@@ -154,45 +154,6 @@ def _check_tasks(first_name: str, first: Result, name: str, result: Result) -> N
             raise UnusableData(f"the results are of different {role}: {'; '.join(told)}.")
 
 
-def agreement(a: TaskMatrix, b: TaskMatrix) -> tuple[int, float | None, float | None, float | None]:
-    """Return the number of cells, Pearson's and Spearman's correlation over them, and the mean one over targets.
-
-    Both matrices (n_sources, n_targets) are of the same tasks in the same order.
-    """
-    known = np.isfinite(a.values) & np.isfinite(b.values)
-    if a.sources == a.targets and all(np.allclose(m.values, m.values.T, equal_nan=True) for m in (a, b)):
-        known = np.triu(known)
-    x, y = a.values[known], b.values[known]
-    columns = zip(rank(a).ranks.T, rank(b).ranks.T, strict=True)
-    by_target = (_pearson(p[np.isfinite(p)], q[np.isfinite(p)]) for p, q in columns)
-    return len(x), _known(_pearson(x, y)), _known(_pearson(_ranks(x), _ranks(y))), _over(by_target)
-
-
-def steadiness(matrices: Sequence[TaskMatrix]) -> tuple[float | None, float | None, float | None, float]:
-    """Return the mean correlation of two matrices, and of two rankings, Kendall's W, and the agreement on the best."""
-    alike = _over(p for a, b in combinations(matrices, 2) if (p := agreement(a, b)[1]) is not None)
-    rankings = [rank(m) for m in matrices]
-    columns = [c[:, np.isfinite(c[0])] for c in np.stack([r.ranks for r in rankings]).transpose(2, 0, 1)]  # (q, c)
-    first = np.stack([r.picks(1) for r in rankings])  # (q, s, t)
-    same = [(first[i] * first[j]).sum(axis=0).mean() for i, j in combinations(range(len(first)), 2)]
-    return alike, _over(map(mean_spearman, columns)), _over(map(kendalls_w, columns)), float(np.mean(same))
-
-
-def mean_spearman(ranks: Array) -> float:
-    """Return the mean over pairs of rows of Spearman's correlation; `ranks` is (n_seeds, n_candidates)."""
-    found = [_pearson(a, b) for a, b in combinations(ranks, 2)]
-    return float(np.mean(found))
-
-
-def kendalls_w(ranks: Array) -> float:
-    """Return Kendall's coefficient of concordance of rows, corrected for ties; `ranks` is (n_seeds, n_candidates)."""
-    q, c = ranks.shape
-    counts = [np.unique(row, return_counts=True)[1] for row in ranks]
-    ties = sum(int((n**3 - n).sum()) for n in counts)
-    most = q**2 * (c**3 - c) - q * ties
-    return float(12 * np.square(ranks.sum(axis=0) - ranks.sum() / c).sum() / most) if most else float("nan")
-
-
 def _against(
     results: dict[str, Result], matrices: dict[str, TaskMatrix], ks: Sequence[int], top_m: int
 ) -> Iterator[Against]:
@@ -279,25 +240,3 @@ def comparison_tables(found: Comparison) -> dict[str, list[dict[str, Any]]]:
 
 def _shown(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
-
-
-def _pearson(x: Array, y: Array) -> float:
-    """Return the correlation; NaN where one is constant or alone."""
-    if len(x) < 2 or np.ptp(x) == 0 or np.ptp(y) == 0:
-        return float("nan")
-    return float(np.corrcoef(x, y)[0, 1])
-
-
-def _ranks(values: Array) -> Array:
-    """Return ranks from 1, ties sharing their mean: (n,)."""
-    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
-    return (np.cumsum(count) - (count - 1) / 2)[place]
-
-
-def _over(values: Iterable[float]) -> float | None:
-    known = [v for v in values if not np.isnan(v)]
-    return float(np.mean(known)) if known else None
-
-
-def _known(value: float) -> float | None:
-    return None if np.isnan(value) else value

@@ -18,9 +18,9 @@ from .data.recording import Recording
 from .errors import UnusableData
 from .evidence import NEEDS, Evidence, Similarity
 from .identity import identity
-from .metrics import METRICS
 from .parts import Backbone, Estimator, Signal, Task, decode, encode, teacher_of
 from .parts_interfaces import Recipe, Settings
+from .scoring.metrics import METRICS
 from .storage.store import Store
 from .table import TableTask
 from .toys import ORACLES, TASKS, ToyBackbone, ToySignal

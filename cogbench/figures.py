@@ -24,10 +24,10 @@ from .drawing import (
     short,
     shown,
 )
-from .evaluation import chance_law
-from .ranking import Ranking, rank
 from .result import Result
-from .taxonomy import Node
+from .scoring.chance import chance_law
+from .scoring.ranking import Ranking, rank
+from .scoring.task_tree import Node
 
 LABELLED = 16  # with more tasks the cells are too many to be read one by one
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from .baselines import baselines
 from .data.oracle import Oracle, TaskMatrix
 from .data.oracle_files import read_oracle, table_rows
 from .errors import UnusableData
-from .evaluation import KS, TOP_M, Gain, Scores, score_ranking
 from .parts_find_oracle import find_oracle
-from .ranking import Ranking, rank
 from .result import Result, against, plain
+from .scoring.baselines import baselines
+from .scoring.evaluation import KS, TOP_M, Gain, Scores, score_ranking
+from .scoring.ranking import Ranking, rank
 
 OF_RANKINGS = ("rank_of_best", "ndcg", "ndcg_gain", "spearman", "kendall")  # scores that a selection does not have
 

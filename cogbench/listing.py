@@ -12,7 +12,7 @@ from .errors import CogbenchError, MissingData
 from .loading import Parts
 from .parts import Opener, options_of
 from .parts_find_oracle import measured_oracles
-from .reliability import noise_ceiling
+from .scoring.noise_ceiling import noise_ceiling
 
 BROKEN = "BROKEN"
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from .drawing import Figure, csv_rows, inline, standalone
-from .evaluation import TOP_M
 from .leaderboard import LOWER_IS_BETTER, Board, Entry, board_notes, score_names, score_text
 from .result import Result
+from .scoring.evaluation import TOP_M
 from .sections import headline, sections
 from .storage.atomic import save_text, writable
 

@@ -21,9 +21,9 @@ from .identity import harness_version
 from .loading import Parts, load_parts
 from .parts import Backbone, Estimator, Task, encode, options_of
 from .questions import RunRequest, resolve_requests
-from .ranking import rank
-from .reliability import noise_ceiling
 from .result import SCHEMA_VERSION, CellCounts, DataUsed, Provenance, Result, SignalReport, TaskReport, against, rows
+from .scoring.noise_ceiling import noise_ceiling
+from .scoring.ranking import rank
 from .storage.remote_store import open_store
 from .storage.store import Store
 from .transfer import TransferPlan

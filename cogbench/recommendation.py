@@ -16,11 +16,11 @@ from .engine import Tell
 from .errors import FailedCells, MissingData, UnknownName, UnusableData
 from .evidence import ORACLES_DATA, STIMULI, Similarity
 from .loading import Parts, load_parts
-from .metrics import gap_error
 from .parts import Backbone, Estimator, Signal, Task
 from .parts_interfaces import Recipe
 from .questions import named_members, single, with_members
-from .ranking import rank
+from .scoring.metrics import gap_error
+from .scoring.ranking import rank
 from .setting import check_targets
 from .storage.remote_store import open_store
 from .storage.store import Store

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .errors import UnusableData
-from .evaluation import Scores
 from .leaderboard import Board, Entry, board_notes, board_tables
 from .result import Result
-from .taxonomy import Node, task_tree
+from .scoring.evaluation import Scores
+from .scoring.task_tree import Node, task_tree
 from .terminal import Bar, HeatMap, columns, escaped, printed, table, table_within
 from .text import in_digits
 

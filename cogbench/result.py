@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from .baselines import baselines
 from .data.dataset import Array
 from .data.oracle import Oracle, TaskMatrix
 from .errors import UnusableData
-from .evaluation import Scores, score_ranking
-from .ranking import Ranking, rank
-from .reliability import Reliability
+from .scoring.baselines import baselines
+from .scoring.evaluation import Scores, score_ranking
+from .scoring.noise_ceiling import Reliability
+from .scoring.ranking import Ranking, rank
 from .storage.atomic import readable, write_whole
 from .storage.store import digest
 

@@ -6,15 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from .comparing import agreement, kept_apart, steadiness
+from .comparing import kept_apart
 from .drawing import Figure
 from .errors import UnusableData
 from .figures import against_chance, agreement_map, fingerprint_map, prediction_dots, similarity_map, strips
 from .guesses import Scored
-from .ranking import rank
 from .result import Result
 from .scorecard import score_tables
-from .taxonomy import task_tree
+from .scoring.agreement import agreement, steadiness
+from .scoring.ranking import rank
+from .scoring.task_tree import task_tree
 from .text import in_digits
 
 CHANCE = 0.05  # of a channel lying above its null

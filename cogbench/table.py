@@ -8,7 +8,7 @@ from .data.dataset import Card, Dataset, Origin, Split
 from .data.kinds import TASK_KINDS
 from .data.tables import read_table
 from .errors import MissingData, UnknownName, UnusableData
-from .metrics import METRICS
+from .scoring.metrics import METRICS
 
 if TYPE_CHECKING:
     from .data.files import Files

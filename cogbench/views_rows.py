@@ -7,7 +7,7 @@ import numpy as np
 
 from .data.dataset import Array
 from .data.oracle import Oracle
-from .ranking import rank
+from .scoring.ranking import rank
 
 if TYPE_CHECKING:
     pass

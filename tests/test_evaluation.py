@@ -12,8 +12,9 @@ from scipy.stats import kendalltau, spearmanr
 from sklearn.metrics import ndcg_score
 
 from cogbench import Oracle, TaskMatrix, UnusableData, load_parts, popularity_baseline, rank
-from cogbench.baselines import baselines
-from cogbench.evaluation import chance_law, resampled, resolution, score_ranking
+from cogbench.scoring.baselines import baselines
+from cogbench.scoring.chance import chance_law, resolution
+from cogbench.scoring.evaluation import resampled, score_ranking
 
 NAMES = tuple("abcdefgh")
 SMALL = st.integers(-4, 4)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from seqeval.metrics import f1_score
 
 from cogbench import METRICS, TASK_KINDS, Dataset, Origin, UnusableData
-from cogbench.metrics import check_metric, score_outputs
+from cogbench.scoring.metrics import check_metric, score_outputs
 
 TAGS = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
 RELATIONS = ("Cause(e1,e2)", "Cause(e2,e1)", "Part(e1,e2)", "Part(e2,e1)", "Other")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from cogbench import METRICS, TASK_KINDS, Dataset, Origin
-from cogbench.metrics import accuracy, f1, matthews, pearson, score_outputs, spearman
+from cogbench.scoring.metrics import accuracy, f1, matthews, pearson, score_outputs, spearman
 
 RNG = np.random.default_rng(0)
 CLASSES = RNG.integers(0, 2, (2, 5, 30))  # (predicted and true, draws, examples)

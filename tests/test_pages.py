@@ -20,9 +20,9 @@ from cogbench.drawing import LETTERS, inline, short, standalone
 from cogbench.figures import against_chance, similarity_map, strips
 from cogbench.leaderboard import leaderboard
 from cogbench.pages import board_page, report_page
+from cogbench.scoring.task_tree import task_tree
 from cogbench.sections import sections
 from cogbench.storage.atomic import save_text
-from cogbench.taxonomy import task_tree
 
 DOCS = Path(__file__).parents[1] / "docs"
 NASTY = "<script>alert('$x$')</script>"

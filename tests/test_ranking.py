@@ -11,7 +11,8 @@ from numpy.testing import assert_allclose
 from scipy.stats import rankdata
 
 from cogbench import Oracle, TaskMatrix, UnusableData, load_parts, rank
-from cogbench.evaluation import chance_p, score_ranking
+from cogbench.scoring.chance import chance_p
+from cogbench.scoring.evaluation import score_ranking
 
 NAMES = tuple("abcdefgh")
 

@@ -22,8 +22,8 @@ from cogbench import (
     recommend,
     run,
 )
-from cogbench.metrics import gap_error, score_outputs
 from cogbench.recommendation import recommendation_rows
+from cogbench.scoring.metrics import gap_error, score_outputs
 from cogbench.toys import TASKS, ToyBackbone
 
 NAMES = tuple(t.name for t in TASKS)

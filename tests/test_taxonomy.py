@@ -10,7 +10,7 @@ from made_results import TASKS, made
 from scipy.cluster import hierarchy
 
 from cogbench import TaskMatrix, UnusableData, task_tree
-from cogbench.taxonomy import cluster, condensed
+from cogbench.scoring.task_tree import cluster, condensed
 
 GOLDEN = np.array([0.106981, 0.177245, 0.150535])
 SYMMETRIC = np.array([[1, 0.9, 0.2, 0.1], [0.9, 1, 0.3, 0.2], [0.2, 0.3, 1, 0.8], [0.1, 0.2, 0.8, 1]])

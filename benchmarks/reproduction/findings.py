@@ -7,7 +7,7 @@ import numpy as np
 
 import cogbench
 from cogbench import TaskMatrix
-from cogbench.evaluation import chance_p
+from cogbench.scoring.chance import chance_p
 
 from .markdown import chance, listed, num, page, paragraph, share, table
 from .published import METHODS, NAMES, PLMS, PRINTED, ROUNDED, SHOWN, TIE, Published, row, rows

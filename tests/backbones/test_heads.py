@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cogbench import TASK_KINDS, Dataset, Files, Origin, load_parts
-from cogbench.metrics import score_outputs
+from cogbench.scoring.metrics import score_outputs
 
 TAGS = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
 WORDS = "the old dog of Anna Smith ran unbelievably fast from Madrid to the antediluvian river bank".split()

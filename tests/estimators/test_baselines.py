@@ -5,7 +5,7 @@ import pytest
 from cogbench_estimators.baselines import OtherPLM, Popularity, Random, Size
 
 from cogbench import UnknownName, UnusableData, check_estimator, load_parts, rank
-from cogbench.evaluation import score_ranking
+from cogbench.scoring.evaluation import score_ranking
 
 PARTS = load_parts()
 BERT, TINYBERT = (PARTS.oracles[f"cogtaskonomy-{name}"] for name in ("bert", "tinybert"))

@@ -16,8 +16,8 @@ from cogbench_tasks import taskweb
 from numpy.testing import assert_allclose
 
 from cogbench import Oracle, TaskMatrix, rank
-from cogbench.baselines import popularity_baseline
-from cogbench.evaluation import score_ranking
+from cogbench.scoring.baselines import popularity_baseline
+from cogbench.scoring.evaluation import score_ranking
 
 ROOT = Path(__file__).parents[2]
 ORACLES = {o.name.removeprefix("taskweb-"): o for o in taskweb.register_oracles()}

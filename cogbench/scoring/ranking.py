@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .data.dataset import Array
-from .data.oracle import TaskMatrix
+from ..data.dataset import Array
+from ..data.oracle import TaskMatrix
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from .data.dataset import Array
-from .data.oracle import Oracle, TaskMatrix
+from ..data.dataset import Array
+from ..data.oracle import Oracle, TaskMatrix
 from .ranking import rank
 
 

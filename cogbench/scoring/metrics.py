@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from .data.dataset import Array, Dataset
-from .data.kinds import TASK_KINDS, squad
-from .errors import UnknownName, UnusableData
+from ..data.dataset import Array, Dataset
+from ..data.kinds import TASK_KINDS, squad
+from ..errors import UnknownName, UnusableData
 
 
 def accuracy(predicted: Array, true: Array) -> Array:

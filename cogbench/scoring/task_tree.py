@@ -6,9 +6,9 @@ from typing import Literal
 
 import numpy as np
 
-from .data.dataset import Array
-from .data.oracle import TaskMatrix
-from .errors import UnusableData
+from ..data.dataset import Array
+from ..data.oracle import TaskMatrix
+from ..errors import UnusableData
 
 Linkage = Literal["ward", "average"]
 

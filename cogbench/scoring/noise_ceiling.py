@@ -6,8 +6,8 @@ from typing import Literal
 
 import numpy as np
 
-from .data.dataset import Array
-from .data.recording import Recording
+from ..data.dataset import Array
+from ..data.recording import Recording
 
 LEAST = 20  # repeated stimuli of a subject: fewer tell too little of a channel
 

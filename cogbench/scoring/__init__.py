@@ -1,0 +1,1 @@
+"""How good a ranking is: metrics, ranks, scores against an oracle, chance, noise."""
