@@ -18,8 +18,8 @@ from cogbench_backbones.training import fit
 
 from cogbench import Checkpoint, Files, Recipe, Store, load_parts
 from cogbench.cells import Training, Workspace
+from cogbench.parts.options import varied
 from cogbench.scoring.metrics import score_outputs
-from cogbench.setting import varied
 from cogbench.storage.store import home
 
 

@@ -24,8 +24,8 @@ import numpy as np
 
 from cogbench import Card, Dataset, Files, Recipe, Store, engine, load_parts
 from cogbench.cells import Training, Workspace
+from cogbench.parts.options import varied
 from cogbench.scoring.metrics import score_outputs
-from cogbench.setting import varied
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 RECIPES = ("cogbench", "dynamic", "padded")

@@ -15,7 +15,7 @@ import numpy as np
 
 from cogbench import Files, Recipe, Store, engine, load_parts
 from cogbench.cells import Training, Workspace
-from cogbench.setting import varied
+from cogbench.parts.options import varied
 from cogbench.storage.store import home
 
 

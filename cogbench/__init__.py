@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from .errors import BrokenPlugin, CogbenchError, FailedCells, MissingData, UnknownName, UnusableData
     from .evidence import NEEDS, Evidence
     from .guesses import rescore, score
-    from .hookspecs import hookimpl
-    from .loading import Parts, load_parts
-    from .parts import Backbone, Estimator, Signal, Task
-    from .parts_interfaces import Checkpoint, Recipe, Settings
+    from .parts.hookspecs import hookimpl
+    from .parts.interfaces import Backbone, Checkpoint, Estimator, Recipe, Settings, Signal, Task
+    from .parts.registry import Parts, load_parts
+    from .parts.table_task import TableTask
     from .protocol import run
     from .recommendation import recommend
     from .result import Result
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from .scoring.ranking import rank
     from .scoring.task_tree import task_tree
     from .storage.store import Store
-    from .table import TableTask
 
 _HOME = {
     "baselines": "popularity_baseline size_baseline",

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .data.files import READING, Files
-from .identity import code, harness_version
+from .parts.fingerprint import code, harness_version
 from .storage.store import RECORD, Store
 from .text import in_words
 

@@ -16,9 +16,9 @@ from .data.dataset import Array, Dataset, Split
 from .data.files import Files
 from .data.recording import Recording
 from .errors import CogbenchError, UnusableData, together
-from .identity import harness_version, identity
-from .parts import Backbone, Signal, Task, encode, teacher_of
-from .parts_interfaces import Checkpoint, Recipe
+from .parts.codec import encode
+from .parts.fingerprint import harness_version, identity
+from .parts.interfaces import Backbone, Checkpoint, Recipe, Signal, Task, teacher_of
 from .scoring.metrics import TaskScore, check_metric, score_outputs
 from .storage.store import Store, digest
 from .text import slug

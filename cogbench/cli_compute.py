@@ -57,8 +57,8 @@ def run(
     estimators: tuple[str, ...], backbones: tuple[str, ...], site: Site, dry_run: bool, out: Path, form: str, **how: Any
 ) -> None:
     """Rank source tasks with estimators and score the rankings."""
-    from .loading import load_parts
     from .outlook import describe_plan
+    from .parts.registry import load_parts
     from .protocol import answer_requests, check_request
     from .questions import resolve_requests
     from .report import render_results
@@ -105,7 +105,7 @@ def run(
 @option.as_json
 def recommend(target: str, columns: str, site: Site, as_json: bool, **how: Any) -> None:
     """Say which source tasks to train before a target of your own, from the tasks that are trained already."""
-    from .loading import load_parts
+    from .parts.registry import load_parts
     from .recommendation import recommend, recommendation_rows, recommendation_title
     from .report import render_tables
     from .result import plain
@@ -131,7 +131,7 @@ def oracle() -> None:
 def oracle_list(as_json: bool) -> None:
     """List the oracles that are installed, and those measured here."""
     from .listing import describe_parts, part_rows
-    from .loading import load_parts
+    from .parts.registry import load_parts
 
     print_rows(describe_parts(load_parts(), "oracle"), as_json, part_rows)
 
@@ -141,8 +141,7 @@ def oracle_list(as_json: bool) -> None:
 @formats("ORACLE_SHOW")
 def oracle_show(name: str, form: str) -> None:
     """Show a table of transfers with its ranks and what its noise leaves open."""
-    from .loading import load_parts
-    from .parts_find_oracle import find_oracle
+    from .parts.registry import find_oracle, load_parts
 
     _print_oracle(find_oracle(load_parts(), name), form)
 
@@ -153,8 +152,7 @@ def oracle_show(name: str, form: str) -> None:
 def oracle_export(name: str, out: Path) -> None:
     """Write a table of transfers into a file: csv for its figures, json with an npz for all that is known."""
     from .data.oracle_files import write_oracle, write_table
-    from .loading import load_parts
-    from .parts_find_oracle import find_oracle
+    from .parts.registry import find_oracle, load_parts
 
     say_wrote(*(write_oracle if out.suffix == ".json" else write_table)(find_oracle(load_parts(), name), out))
 
@@ -178,9 +176,9 @@ def oracle_measure(backbone: str, site: Site, dry_run: bool, form: str, **how: A
 
     Seeds that were measured before stay in the table.
     """
-    from .loading import load_parts
     from .measuring import check_transfers, measure_transfers, resolve_transfers
     from .outlook import describe_plan
+    from .parts.registry import load_parts
     from .storage.atomic import writable
 
     transfers, name = resolve_transfers(load_parts(), backbone, **how)

@@ -18,7 +18,7 @@ KINDS = ("tasks", "backbones", "signals", "estimators", "oracles", "suites")
 def list_(kind: str, data_dir: Path | None, as_json: bool) -> None:
     """List the installed parts of a kind, and where they come from."""
     from .listing import describe_parts, part_rows
-    from .loading import load_parts
+    from .parts.registry import load_parts
 
     print_rows(describe_parts(load_parts(), kind.removesuffix("s"), data_dir), as_json, part_rows)
 
@@ -29,7 +29,7 @@ def list_(kind: str, data_dir: Path | None, as_json: bool) -> None:
 def plugins(check: bool, as_json: bool) -> None:
     """List the plugins, their parts, and why one failed to load."""
     from .listing import BROKEN, check_parts, plugin_rows
-    from .loading import load_parts
+    from .parts.registry import load_parts
 
     parts = load_parts()
     rows = check_parts(parts) if check else plugin_rows(parts)
@@ -57,7 +57,7 @@ def fetch(
 ) -> None:
     """Download what a run needs, so that `cogbench run --offline` works."""
     from .fetching import fetch_rows, fetch_wanted, resolve_wanted
-    from .loading import load_parts
+    from .parts.registry import load_parts
 
     asked = resolve_wanted(load_parts(), suite=suite, tasks=tasks, backbones=backbones, signals=signals, sets=sets)
     files = site.files([part.name for kind, part in asked if kind == "task"])

@@ -27,7 +27,7 @@ def complete(kind: str) -> Callable[..., list[CompletionItem]]:
     """Return the completion of a list, by commas, of installed parts of a kind."""
 
     def names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        from .loading import load_parts
+        from .parts.registry import load_parts
 
         done, _, last = incomplete.rpartition(",")
         return [CompletionItem(f"{done},{n}" if done else n) for n in load_parts().of(kind) if n.startswith(last)]

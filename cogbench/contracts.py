@@ -17,12 +17,12 @@ from .data.files import Files
 from .data.recording import Recording
 from .errors import UnusableData
 from .evidence import NEEDS, Evidence, Similarity
-from .identity import identity
-from .parts import Backbone, Estimator, Signal, Task, decode, encode, teacher_of
-from .parts_interfaces import Recipe, Settings
+from .parts.codec import decode, encode
+from .parts.fingerprint import identity
+from .parts.interfaces import Backbone, Estimator, Recipe, Settings, Signal, Task, teacher_of
+from .parts.table_task import TableTask
 from .scoring.metrics import METRICS
 from .storage.store import Store
-from .table import TableTask
 from .toys import ORACLES, TASKS, ToyBackbone, ToySignal
 
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from .data.hub import reachable
 from .errors import CogbenchError, UnusableData
-from .identity import distribution_of
-from .loading import load_parts
+from .parts.fingerprint import distribution_of
+from .parts.registry import load_parts
 from .storage.atomic import writable
 from .storage.store import home
 from .text import first_line, in_words

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from .cells import Cell, Training, Workspace
 from .errors import CogbenchError, FullDisk, MissingData, UnusableData
-from .parts import Backbone
+from .parts.interfaces import Backbone
 from .remote import Refusal, in_worker, request
 from .workers import client_of, fitting
 

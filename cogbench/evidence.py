@@ -18,9 +18,9 @@ from .data.dataset import Array, Card, Dataset, Split
 from .data.oracle import Oracle, TaskMatrix
 from .data.recording import Responses
 from .errors import MissingData, UnusableData
-from .identity import identity
-from .parts import Backbone, Estimator, Signal, Task, encode, members_of
-from .parts_interfaces import Recipe
+from .parts.codec import encode
+from .parts.fingerprint import identity
+from .parts.interfaces import Backbone, Estimator, Recipe, Signal, Task, members_of
 from .storage.store import digest
 from .text import slug
 from .transfer import TransferPlan

@@ -11,9 +11,9 @@ from .data.dataset import Origin
 from .data.files import Arrival, Files
 from .data.hub import CARD, licence
 from .errors import CogbenchError
-from .loading import Parts
-from .parts import Backbone
-from .setting import check_targets, varied
+from .parts.interfaces import Backbone
+from .parts.options import check_targets, varied
+from .parts.registry import Parts
 from .text import first_line, in_words
 
 log = logging.getLogger("cogbench")

@@ -9,9 +9,9 @@ from .data.files import Files
 from .data.oracle_files import read_oracle
 from .data.recording import Recording
 from .errors import CogbenchError, MissingData
-from .loading import Parts
-from .parts import Opener, options_of
-from .parts_find_oracle import measured_oracles
+from .parts.interfaces import Opener
+from .parts.options import options_of
+from .parts.registry import Parts, measured_oracles
 from .scoring.noise_ceiling import noise_ceiling
 
 BROKEN = "BROKEN"

@@ -11,11 +11,10 @@ from .cells import Workspace
 from .data.oracle import Oracle, check_alike, merged
 from .data.oracle_files import FILES, read_oracle, write_oracle
 from .errors import FailedCells, UnusableData
-from .loading import Parts
-from .parts import Backbone, Task
-from .parts_find_oracle import oracle_folder
+from .parts.interfaces import Backbone, Task
+from .parts.options import check_targets
+from .parts.registry import Parts, oracle_folder
 from .questions import MEASURED, check_suite, single
-from .setting import check_targets
 from .storage.atomic import writable
 from .text import slug
 from .transfer import TransferPlan

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from . import engine, workers
 from .cells import Cell, Training, Workspace
-from .parts import Backbone
+from .parts.interfaces import Backbone
 
 
 def describe_plan(

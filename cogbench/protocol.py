@@ -17,9 +17,11 @@ from .data.oracle import TaskMatrix
 from .data.recording import Recording
 from .errors import CogbenchError, FailedCells, UnusableData
 from .evidence import ORACLES_DATA
-from .identity import harness_version
-from .loading import Parts, load_parts
-from .parts import Backbone, Estimator, Task, encode, options_of
+from .parts.codec import encode
+from .parts.fingerprint import harness_version
+from .parts.interfaces import Backbone, Estimator, Task
+from .parts.options import options_of
+from .parts.registry import Parts, load_parts
 from .questions import RunRequest, resolve_requests
 from .result import SCHEMA_VERSION, CellCounts, DataUsed, Provenance, Result, SignalReport, TaskReport, against, rows
 from .scoring.noise_ceiling import noise_ceiling

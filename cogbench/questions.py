@@ -8,10 +8,9 @@ from .cells import Cell, Training
 from .data.oracle import Oracle, Suite
 from .errors import UnknownName, UnusableData
 from .evidence import STIMULI, Similarity
-from .loading import Parts
-from .parts import Backbone, Estimator, Signal, Task
-from .parts_find_oracle import find_oracle
-from .setting import check_targets, varied
+from .parts.interfaces import Backbone, Estimator, Signal, Task
+from .parts.options import check_targets, varied
+from .parts.registry import Parts, find_oracle
 from .transfer import TransferPlan
 
 MEASURED = "measured"

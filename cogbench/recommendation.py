@@ -15,16 +15,15 @@ from .data.oracle import TaskMatrix
 from .engine import Tell
 from .errors import FailedCells, MissingData, UnknownName, UnusableData
 from .evidence import ORACLES_DATA, STIMULI, Similarity
-from .loading import Parts, load_parts
-from .parts import Backbone, Estimator, Signal, Task
-from .parts_interfaces import Recipe
+from .parts.interfaces import Backbone, Estimator, Recipe, Signal, Task
+from .parts.options import check_targets
+from .parts.registry import Parts, load_parts
+from .parts.table_task import TableTask
 from .questions import named_members, single, with_members
 from .scoring.metrics import gap_error
 from .scoring.ranking import rank
-from .setting import check_targets
 from .storage.remote_store import open_store
 from .storage.store import Store
-from .table import TableTask
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-from . import identity
 from .cells import Cell, Workspace
 from .errors import CogbenchError, UnusableData
-from .parts import decode, encode
+from .parts import fingerprint
+from .parts.codec import decode, encode
 from .storage.remote_store import open_store
 
 AS_HERE = (  # what to do about a worker that is not as this process is
@@ -68,7 +68,7 @@ def _worker() -> str:
         address: str = get_worker().address  # type: ignore[no-untyped-call]
     except ValueError:  # in no worker
         return "here"
-    identity.code = cache(identity.code)
+    fingerprint.code = cache(fingerprint.code)
     return address
 
 

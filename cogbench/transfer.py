@@ -10,9 +10,9 @@ import numpy as np
 
 from .cells import Training, Workspace, trained_as
 from .data.oracle import Oracle, TaskMatrix, of_seeds
-from .identity import harness_version
-from .parts import Backbone, Task, encode
-from .parts_interfaces import Recipe
+from .parts.codec import encode
+from .parts.fingerprint import harness_version
+from .parts.interfaces import Backbone, Recipe, Task
 
 
 def trainings(

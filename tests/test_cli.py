@@ -13,7 +13,8 @@ from types import ModuleType
 import pytest
 from command import cogbench, line
 
-from cogbench import Result, Suite, hookimpl, loading
+from cogbench import Result, Suite, hookimpl
+from cogbench.parts import registry
 from cogbench.toys import ToyBackbone, ToySignal
 
 RUN = "run --suite toy --backbone toy --jobs 0 --offline".split()
@@ -49,8 +50,8 @@ def invoke(toy_plugin, tmp_path, monkeypatch):
     extra.register_estimators = hookimpl(lambda: [Broken()], specname="register_estimators")
     lonely = Suite("lonely", ("toy-a", "toy-b", "toy-c"), "nowhere")
     extra.register_suites = hookimpl(lambda: [lonely], specname="register_suites")
-    load = loading.load_parts
-    monkeypatch.setattr(loading, "load_parts", lambda: load_parts(toy_plugin, extra))
+    load = registry.load_parts
+    monkeypatch.setattr(registry, "load_parts", lambda: load_parts(toy_plugin, extra))
     monkeypatch.chdir(tmp_path)
     return cogbench
 

@@ -8,9 +8,10 @@ import pytest
 from click.testing import CliRunner
 from hub import Closing, Hub
 
-from cogbench import BrokenPlugin, diagnosis, loading
+from cogbench import BrokenPlugin, diagnosis
 from cogbench.cli import cli
 from cogbench.data.hub import reachable
+from cogbench.parts import registry
 
 
 @pytest.fixture
@@ -90,8 +91,8 @@ def test_whatever_breaks_leaves_the_other_rows(doctor, monkeypatch):
 
 def test_a_plugin_that_fails_is_told_and_stops_nothing_unless_strict(doctor, monkeypatch):
     broken = ModuleType("broken_plugin")
-    broken.register_tasks = loading.hookspecs.hookimpl(lambda: [1], specname="register_tasks")
-    load = loading.load_parts
+    broken.register_tasks = registry.hookspecs.hookimpl(lambda: [1], specname="register_tasks")
+    load = registry.load_parts
     monkeypatch.setattr(diagnosis, "load_parts", lambda: load_parts(broken))
     found = doctor("--json")
     assert found.exit_code == 0 and "'broken_plugin' of - - does not load: " in rows_of(found)["plugins"]["found"]

@@ -10,7 +10,8 @@ from types import ModuleType
 import pytest
 
 import cogbench
-from cogbench import contracts, hookspecs
+from cogbench import contracts
+from cogbench.parts import hookspecs
 from cogbench.result import schema
 
 ROOT = Path(__file__).parents[1]

@@ -19,10 +19,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from cogbench import Files, MissingData, Recipe, Settings, Store, UnusableData, engine, identity, remote, workers
+from cogbench import Files, MissingData, Recipe, Settings, Store, UnusableData, engine, remote, workers
 from cogbench.cells import Encoding, Training, Workspace
 from cogbench.errors import FullDisk
-from cogbench.parts import encode
+from cogbench.parts import fingerprint
+from cogbench.parts.codec import encode
 from cogbench.toys import TASKS, ToyBackbone, ToySignal
 from cogbench.transfer import trainings
 
@@ -246,8 +247,8 @@ def test_where_one_finds_the_disk_full_the_others_end_what_they_have_begun(tmp_p
 
 
 def test_the_code_of_a_part_is_read_once_for_a_plan_and_little_is_kept_of_a_cell(tmp_path, monkeypatch, versions):
-    read, whole = [], identity.code
-    monkeypatch.setattr(identity, "code", lambda module: read.append(module) or whole(module))
+    read, whole = [], fingerprint.code
+    monkeypatch.setattr(fingerprint, "code", lambda module: read.append(module) or whole(module))
     own, here = versions[0].backbone, workspace(tmp_path)
     cells = [Training(own, Recipe((t,), seed=s)) for s in range(250) for t in TASKS]
     tracemalloc.start()

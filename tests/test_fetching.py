@@ -9,9 +9,10 @@ import pytest
 from click.testing import CliRunner
 from repositories import TAGS, bert_files, conll_columns, parquet_bytes, semeval_columns, squad_columns
 
-from cogbench import Files, MissingData, Origin, Suite, hookimpl, load_parts, loading
+from cogbench import Files, MissingData, Origin, Suite, hookimpl, load_parts
 from cogbench.cli import cli
 from cogbench.fetching import fetch_rows, fetch_wanted, resolve_wanted
+from cogbench.parts import registry
 from cogbench.text import in_words
 from cogbench.toys import ToyBackbone, ToySignal
 
@@ -50,8 +51,8 @@ def invoke(toy_plugin, tmp_path, monkeypatch):
     extra.register_backbones = hookimpl(lambda: [Taught()], specname="register_backbones")
     extra.register_signals = hookimpl(lambda: [Absent(), Bug()], specname="register_signals")
     extra.register_suites = hookimpl(lambda: [Suite("lonely", ("toy-a",), "nowhere")], specname="register_suites")
-    load = loading.load_parts
-    monkeypatch.setattr(loading, "load_parts", lambda: load_parts(toy_plugin, extra))
+    load = registry.load_parts
+    monkeypatch.setattr(registry, "load_parts", lambda: load_parts(toy_plugin, extra))
     monkeypatch.chdir(tmp_path)
     return lambda *words, **env: CliRunner().invoke(cli, ["fetch", *map(str, words)], env=env)
 

@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 
 from cogbench import BrokenPlugin, Suite, UnknownName, hookimpl, load_parts
-from cogbench.loading import Parts
+from cogbench.parts.registry import Parts
 from cogbench.toys import ToyBackbone, ToyTask
 
 COGBENCH = str(Path(sys.executable).with_name("cogbench"))

@@ -20,7 +20,8 @@ from cogbench import (
     run,
 )
 from cogbench.listing import describe_parts
-from cogbench.parts import decode, encode, members_of
+from cogbench.parts.codec import decode, encode
+from cogbench.parts.interfaces import members_of
 from cogbench.questions import with_members
 
 

@@ -8,14 +8,15 @@ import pytest
 from click.testing import CliRunner
 from command import line
 
-from cogbench import Files, Oracle, Store, TaskMatrix, UnknownName, UnusableData, load_parts, loading, read_oracle, run
+from cogbench import Files, Oracle, Store, TaskMatrix, UnknownName, UnusableData, load_parts, read_oracle, run
 from cogbench.cells import Workspace
 from cogbench.cli import cli
 from cogbench.data.oracle import merged, of_seeds, told_apart
 from cogbench.data.oracle_files import write_oracle, write_table
 from cogbench.measuring import resolve_transfers
 from cogbench.outlook import describe_plan
-from cogbench.parts_find_oracle import find_oracle, oracle_folder
+from cogbench.parts import registry
+from cogbench.parts.registry import find_oracle, oracle_folder
 from cogbench.toys import TASKS, ToyBackbone
 from cogbench.transfer import TransferPlan
 from cogbench.views_rows import oracle_rows
@@ -33,8 +34,8 @@ def oracle(seeds=(0, 1), data="x", error=0.1):
 
 @pytest.fixture
 def invoke(toy_plugin, tmp_path, monkeypatch):
-    installed = loading.load_parts
-    monkeypatch.setattr(loading, "load_parts", lambda: installed(toy_plugin))
+    installed = registry.load_parts
+    monkeypatch.setattr(registry, "load_parts", lambda: installed(toy_plugin))
     monkeypatch.chdir(tmp_path)
     return lambda *words: CliRunner().invoke(cli, [*map(str, words)])
 

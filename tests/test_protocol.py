@@ -154,7 +154,7 @@ def test_one_changed_line_of_the_defining_module_recomputes_what_depends_on_it(a
 
 
 def test_the_code_of_a_part_is_its_module_and_what_that_imports_of_its_package(tmp_path, monkeypatch):
-    from cogbench.identity import code
+    from cogbench.parts.fingerprint import code
 
     package = tmp_path / "layered"
     package.mkdir()
@@ -351,7 +351,7 @@ def test_the_suites_oracle_is_left_out_where_it_does_not_know_a_task(ask):
 
 
 def test_a_part_that_has_no_source_is_never_taken_from_the_store():
-    from cogbench.identity import identity
+    from cogbench.parts.fingerprint import identity
 
     seen = []
     for source in (SOURCE, SOURCE.replace("FACTOR = 1", "FACTOR = 3")):

@@ -197,12 +197,12 @@ def test_what_cannot_be_ranked_is_one_clear_line(world, tmp_path):
 def test_the_command_prints_a_table_or_json(world, monkeypatch, toy_plugin):
     from click.testing import CliRunner
 
-    from cogbench import loading
     from cogbench.cli import cli
+    from cogbench.parts import registry
 
     path, common = world
-    installed = loading.load_parts
-    monkeypatch.setattr(loading, "load_parts", lambda: installed(toy_plugin))
+    installed = registry.load_parts
+    monkeypatch.setattr(registry, "load_parts", lambda: installed(toy_plugin))
     monkeypatch.setenv("COGBENCH_HOME", str(common["store"].root))
     words = f"recommend --target {path} --kind classification --columns text=sentence --estimator dse --backbone toy"
     words += " --suite toy --jobs 0 --offline"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cogbench import Files, Origin, Recording, Responses, UnusableData, noise_ceiling, spearman_brown
 from cogbench.listing import describe_parts
-from cogbench.loading import load_parts
+from cogbench.parts.registry import load_parts
 
 CHANNELS = ("a", "b", "c")
 

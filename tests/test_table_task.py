@@ -19,7 +19,7 @@ from cogbench import (
     run,
 )
 from cogbench.listing import describe_parts
-from cogbench.parts import decode, encode
+from cogbench.parts.codec import decode, encode
 from cogbench.toys import TASKS, ToyBackbone, ToySignal
 
 FILES = Files(offline=True)

@@ -19,7 +19,7 @@ from transformers import DistilBertModel as DistilBert
 
 from cogbench import Dataset, Files, Origin, Recipe, Settings, Store, UnusableData, check_backbone, load_parts
 from cogbench.cells import Training, Workspace
-from cogbench.setting import varied
+from cogbench.parts.options import varied
 from cogbench.toys import NOUNS, TASKS, WORDS
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))

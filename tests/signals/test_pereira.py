@@ -22,7 +22,7 @@ from cogbench import (
     load_parts,
     noise_ceiling,
 )
-from cogbench.setting import varied
+from cogbench.parts.options import varied
 
 TWO = Pereira(subjects=("P01", "M02"))
 ONE = Pereira(subjects=("P01",))

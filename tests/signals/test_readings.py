@@ -11,8 +11,9 @@ from cogbench_estimators.cnm import CNM
 from cogbench_signals.readings import READINGS, ReadingSignal, register_signals
 
 from cogbench import Files, MissingData, UnusableData, check_signal, load_parts, noise_ceiling
-from cogbench.parts import Signal, decode, encode
-from cogbench.setting import varied
+from cogbench.parts.codec import decode, encode
+from cogbench.parts.interfaces import Signal
+from cogbench.parts.options import varied
 
 # Name, sentences, channels.
 REAL = [

@@ -5,23 +5,28 @@ picklable and `dataclasses.replace`-able, and crosses processes as JSON (`encode
 """
 
 import dataclasses
-import importlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from .data.dataset import Array, Card, Dataset, Origin, Split
-from .data.oracle import TaskMatrix
-from .data.recording import Recording
-from .errors import UnusableData
-from .parts_interfaces import Checkpoint, Recipe, Settings
+from ..data.dataset import Array, Card, Dataset, Origin, Split
+from ..data.oracle import TaskMatrix
+from ..data.recording import Recording
+from ..errors import UnusableData
 
 if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
 
-    from .data.files import Files
-    from .evidence import Evidence
+    from ..data.files import Files
+    from ..evidence import Evidence
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    pass
 
 
 @runtime_checkable
@@ -122,57 +127,80 @@ def members_of(estimator: Estimator) -> list[Estimator]:
     return [value for value in each if isinstance(value, Estimator)]
 
 
-def options_of(part: Any) -> dict[str, Any]:
-    """Return a part's options by the names that users type: its fields, but those that say what it is.
+@dataclass(frozen=True)
+class Settings:
+    """How one training is done.
 
-    An option named like the part's verb needs an underscore as a field (`similarity_`); users do not type it.
+    `learning_rate` is the peak of a linear schedule with `warmup` (a share of the steps); `min_steps` raises the
+    number of epochs until the optimiser has made so many steps; texts are cut at `max_length` tokens; `precision` is
+    the arithmetic of the matrix products, while weights and their updates are single precision.
     """
-    return {f.name.removesuffix("_"): getattr(part, f.name) for f in dataclasses.fields(part) if f.name not in FIXED}
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    max_length: int = 128
+    warmup: float = 0.0
+    min_steps: int = 0
+    precision: Literal["fp32", "bf16"] = "fp32"
+
+    def steps(self, n_examples: int) -> int:
+        """Return the number of optimiser steps on so many examples: whole epochs, at least `min_steps`."""
+        per_epoch = math.ceil(n_examples / self.batch_size)
+        return per_epoch * max(self.epochs, math.ceil(self.min_steps / per_epoch))
 
 
-def with_option(part: Any, option: str, value: Any) -> Any:
-    """Return the part with one option replaced; `option` as users type it."""
-    names = {f.name.removesuffix("_"): f.name for f in dataclasses.fields(part)}
-    return dataclasses.replace(part, **{names[option]: value})
+# The two axes of a training: which weights move, and how tasks are combined. A backbone says which of them it can.
+TUNINGS = {"full": "all weights move"}
+SHARINGS = {"sequential": "the source task is trained first, then the target task from its encoder"}
 
 
-# Fields that say what a part is, not how it works.
-FIXED = frozenset({"name", "needs", "suite", "kind", "metric", "further", "card"})
+@dataclass(frozen=True)
+class Recipe:
+    """One training asked for: its canonical JSON is a part of the training's key.
+
+    With `start` it is a transfer: the encoder that `start` gives, and a fresh head. `max_train` draws a stratified
+    sample of the training examples, always with the same seed, so that training seeds share their data. `tuning` says
+    which weights move, one of `TUNINGS`; `sharing` how tasks are combined, one of `SHARINGS`.
+
+    Raises
+    ------
+    UnusableData
+        If there is not exactly one task, or `tuning` or `sharing` is unknown.
+    """
+
+    tasks: tuple["Task", ...]
+    start: "Recipe | None" = None
+    seed: int = 0
+    max_train: int | None = None
+    settings: Settings | None = None  # None: the backbone's own for this kind and number of examples
+    tuning: str = "full"
+    sharing: str = "sequential"
+
+    def __post_init__(self) -> None:
+        if len(self.tasks) != 1:
+            names = ", ".join(task.name for task in self.tasks) or "none"
+            raise UnusableData(f"a recipe trains one task, not {len(self.tasks)} ({names}).")
+        for word, known, what in ((self.tuning, TUNINGS, "tuning"), (self.sharing, SHARINGS, "sharing")):
+            if word not in known:
+                raise UnusableData(f"a recipe cannot have {what} {word!r}; known: {', '.join(known)}.")
+
+    @property
+    def task(self) -> "Task":
+        """The task that is trained and scored."""
+        return self.tasks[0]
 
 
-def encode(value: Any) -> Any:
-    """Return plain JSON values for a part, a recipe, a cell or any frozen dataclass of plain values."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        cls = type(value)
-        held = {f.name: encode(getattr(value, f.name)) for f in dataclasses.fields(value) if f.init}
-        return {"is": f"{cls.__module__}:{cls.__qualname__}", **held}
-    if isinstance(value, tuple | list):
-        return [encode(v) for v in value]
-    if isinstance(value, frozenset):
-        return {"set": sorted(value)}
-    if isinstance(value, Path):
-        return {"path": str(value)}
-    if isinstance(value, Mapping):
-        return {"map": [[k, encode(v)] for k, v in value.items()]}
-    if value is None or isinstance(value, str | bool | int | float):
-        return value
-    raise UnusableData(f"{value!r} is no plain value: the fields of a part must be numbers, texts, tuples or parts.")
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """A trained model: `folder` holds its weights with the head.
 
+    `outputs` are the head's outputs on the evaluation split, in the shape that the kind of task has them in: such as
+    logits (n_examples, n_labels) of a classification. `steps` is the number of optimiser steps made; `notes` are what
+    a reader of its result should know, such as texts longer than the model.
+    """
 
-def decode(value: Any) -> Any:
-    """Return what `encode` was given; modules are imported as named."""
-    if isinstance(value, list):
-        return tuple(decode(v) for v in value)
-    if not isinstance(value, dict):
-        return value
-    if "set" in value:
-        return frozenset(value["set"])
-    if "path" in value:
-        return Path(value["path"])
-    if "map" in value:
-        return {k: decode(v) for k, v in value["map"]}
-    module, _, qualname = value["is"].partition(":")
-    cls: Any = importlib.import_module(module)
-    for name in qualname.split("."):
-        cls = getattr(cls, name)
-    return cls(**{k: decode(v) for k, v in value.items() if k != "is"})
+    folder: Path
+    outputs: Array | None = None
+    steps: int = 0
+    notes: tuple[str, ...] = ()

@@ -3,10 +3,12 @@
 import dataclasses
 from collections.abc import Iterable, Sequence
 from itertools import product
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
-from .errors import UnknownName, UnusableData
-from .parts import options_of, with_option
+from ..errors import UnknownName, UnusableData
+
+if TYPE_CHECKING:
+    pass
 
 
 def varied(part: Any, sets: Iterable[str]) -> list[Any]:
@@ -90,3 +92,21 @@ def _typed(part: Any, path: str, name: str, text: str) -> Any:
         except ValidationError as error:
             problem = error.errors()[0]["msg"]
     raise UnusableData(f"{path}.{name}={text}: {problem[0].lower()}{problem[1:]}.")
+
+
+def options_of(part: Any) -> dict[str, Any]:
+    """Return a part's options by the names that users type: its fields, but those that say what it is.
+
+    An option named like the part's verb needs an underscore as a field (`similarity_`); users do not type it.
+    """
+    return {f.name.removesuffix("_"): getattr(part, f.name) for f in dataclasses.fields(part) if f.name not in FIXED}
+
+
+def with_option(part: Any, option: str, value: Any) -> Any:
+    """Return the part with one option replaced; `option` as users type it."""
+    names = {f.name.removesuffix("_"): f.name for f in dataclasses.fields(part)}
+    return dataclasses.replace(part, **{names[option]: value})
+
+
+# Fields that say what a part is, not how it works.
+FIXED = frozenset({"name", "needs", "suite", "kind", "metric", "further", "card"})

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 import pluggy
 
-from .data.oracle import Oracle, Suite
-from .parts import Backbone, Estimator, Signal, Task
+from ..data.oracle import Oracle, Suite
+from .interfaces import Backbone, Estimator, Signal, Task
 
 hookspec = pluggy.HookspecMarker("cogbench")
 hookimpl = pluggy.HookimplMarker("cogbench")

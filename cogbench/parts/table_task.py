@@ -4,14 +4,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .data.dataset import Card, Dataset, Origin, Split
-from .data.kinds import TASK_KINDS
-from .data.tables import read_table
-from .errors import MissingData, UnknownName, UnusableData
-from .scoring.metrics import METRICS
+from ..data.dataset import Card, Dataset, Origin, Split
+from ..data.kinds import TASK_KINDS
+from ..data.tables import read_table
+from ..errors import MissingData, UnknownName, UnusableData
+from ..scoring.metrics import METRICS
 
 if TYPE_CHECKING:
-    from .data.files import Files
+    from ..data.files import Files
 
 EVERY = 5  # one row of so many is held out
 

@@ -10,16 +10,24 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, is_dataclass, replace
 from importlib import metadata
+from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
+from ..data.oracle import Oracle, Suite
+from ..errors import BrokenPlugin, UnknownName
+from ..storage.store import home
 from . import hookspecs
-from .data.oracle import Oracle, Suite
-from .errors import BrokenPlugin, UnknownName
-from .identity import distribution_of
-from .parts import Backbone, Estimator, Opener, Signal, Task, options_of
+from .fingerprint import distribution_of
+from .interfaces import Backbone, Estimator, Opener, Signal, Task
+from .options import options_of
+
+if TYPE_CHECKING:
+    pass
+
+from ..data.oracle_files import FILES, read_oracle
 
 GROUP = "cogbench"
 PART_KINDS: dict[str, Any] = {
@@ -211,3 +219,27 @@ def _collect(manager: pluggy.PluginManager, plugin: Plugin, module: ModuleType) 
 
 def _where(plugin: Plugin) -> str:
     return f"{plugin.key!r} of {plugin.distribution} {plugin.version}"
+
+
+def oracle_folder() -> Path:
+    """Return where measured oracles are kept, wherever the store is."""
+    return home() / "oracles"
+
+
+def measured_oracles() -> dict[str, Path]:
+    """Return the files of the oracles that were measured here, by their names."""
+    return {path.stem: path for path in sorted(oracle_folder().glob("*.json"))}
+
+
+def find_oracle(parts: "Parts", asked: str | Oracle) -> Oracle:
+    """Return an oracle by its name, installed or measured here, or by its file; one that is given stays as it is."""
+    if isinstance(asked, Oracle):
+        return asked
+    if asked in parts.oracles:
+        return parts.oracles[asked]
+    if Path(asked).suffix in FILES:
+        return read_oracle(Path(asked))
+    own = measured_oracles()
+    if asked not in own:
+        raise UnknownName.of("oracle", asked, [*parts.oracles, *own])
+    return read_oracle(own[asked])

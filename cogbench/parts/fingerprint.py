@@ -12,7 +12,7 @@ from importlib.util import find_spec, resolve_name
 from pathlib import Path
 from typing import Any
 
-from .parts import encode
+from .codec import encode
 
 
 def identity(part: Any, *, without: frozenset[str] = frozenset()) -> dict[str, Any]:

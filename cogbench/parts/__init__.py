@@ -1,0 +1,1 @@
+"""What plugins supply, and how parts are found, named, varied and told apart."""
