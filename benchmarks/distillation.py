@@ -17,7 +17,8 @@ from cogbench_backbones.heads import encoded
 from cogbench_backbones.training import fit
 
 from cogbench import Checkpoint, Files, Recipe, Store, load_parts
-from cogbench.cells import Training, Workspace
+from cogbench.compute.cells import Training
+from cogbench.compute.workspace import Workspace
 from cogbench.parts.options import varied
 from cogbench.scoring.metrics import score_outputs
 from cogbench.storage.store import home

@@ -18,8 +18,10 @@ from pathlib import Path
 from time import process_time
 
 import cogbench
-from cogbench import CogbenchError, Files, Recipe, Store, engine, load_parts
-from cogbench.cells import Training, Workspace
+from cogbench import CogbenchError, Files, Recipe, Store, load_parts
+from cogbench.compute import engine
+from cogbench.compute.cells import Training
+from cogbench.compute.workspace import Workspace
 from cogbench.storage.store import home
 
 

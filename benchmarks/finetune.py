@@ -22,8 +22,10 @@ from typing import Literal
 
 import numpy as np
 
-from cogbench import Card, Dataset, Files, Recipe, Store, engine, load_parts
-from cogbench.cells import Training, Workspace
+from cogbench import Card, Dataset, Files, Recipe, Store, load_parts
+from cogbench.compute import engine
+from cogbench.compute.cells import Training
+from cogbench.compute.workspace import Workspace
 from cogbench.parts.options import varied
 from cogbench.scoring.metrics import score_outputs
 

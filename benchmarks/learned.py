@@ -13,8 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from cogbench import Files, Recipe, Store, engine, load_parts
-from cogbench.cells import Training, Workspace
+from cogbench import Files, Recipe, Store, load_parts
+from cogbench.compute import engine
+from cogbench.compute.cells import Training
+from cogbench.compute.workspace import Workspace
 from cogbench.parts.options import varied
 from cogbench.storage.store import home
 

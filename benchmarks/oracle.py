@@ -22,8 +22,10 @@ from pathlib import Path
 
 from finetune import THREADS, by_trainer
 
-from cogbench import Checkpoint, Files, Recipe, Store, engine, load_parts
-from cogbench.cells import Training, Workspace
+from cogbench import Checkpoint, Files, Recipe, Store, load_parts
+from cogbench.compute import engine
+from cogbench.compute.cells import Training
+from cogbench.compute.workspace import Workspace
 from cogbench.measuring import resolve_transfers
 from cogbench.outlook import describe_plan
 from cogbench.toys import TASKS, ToyBackbone

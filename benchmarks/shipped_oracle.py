@@ -18,7 +18,7 @@ from cogbench_tasks.mini import SKILLS
 from scipy.stats import spearmanr
 
 from cogbench import Files, Store, load_parts, rank
-from cogbench.cells import Workspace
+from cogbench.compute.workspace import Workspace
 from cogbench.data.oracle_files import write_oracle
 from cogbench.measuring import measure_transfers, resolve_transfers
 from cogbench.report import grid, render_tables

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .comparing import compare
+    from .compute.evidence import NEEDS, Evidence
     from .contracts import check_backbone, check_estimator, check_signal, check_task
     from .data.dataset import Array, Card, Dataset, Origin
     from .data.files import Files
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from .data.recording import Recording, Responses
     from .data.tables import read_table
     from .errors import BrokenPlugin, CogbenchError, FailedCells, MissingData, UnknownName, UnusableData
-    from .evidence import NEEDS, Evidence
     from .guesses import rescore, score
     from .parts.hookspecs import hookimpl
     from .parts.interfaces import Backbone, Checkpoint, Estimator, Recipe, Settings, Signal, Task

@@ -92,7 +92,7 @@ def cache() -> None:
 @option.as_json
 def cache_info(as_json: bool) -> None:
     """Say how much of each kind of thing the store holds, and how much of it is out of reach."""
-    from .cache import info, inventory_rows
+    from .compute.inventory import info, inventory_rows
     from .storage.remote_store import open_store
 
     store = open_store()
@@ -106,7 +106,7 @@ def cache_info(as_json: bool) -> None:
 @option.as_json
 def cache_prune(dry_run: bool, as_json: bool) -> None:
     """Remove cells made by other versions or changed code, damaged ones, and what killed processes left."""
-    from .cache import prune
+    from .compute.inventory import prune
     from .storage.remote_store import open_store
     from .text import in_words
 

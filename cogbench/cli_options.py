@@ -16,9 +16,9 @@ from click.shell_completion import CompletionItem
 from .errors import MissingData, UnknownName
 
 if TYPE_CHECKING:
-    from .cells import Workspace
+    from .compute.engine import Step, Tell
+    from .compute.workspace import Workspace
     from .data.files import Files
-    from .engine import Step, Tell
 
 FORMATS = ("table", "json", "markdown", "latex", "csv")
 
@@ -188,7 +188,7 @@ class Site:
 
     def workspace(self, tasks: Sequence[str]) -> "Workspace":
         """Return these files with the user's store."""
-        from .cells import Workspace
+        from .compute.workspace import Workspace
         from .storage.remote_store import open_store
 
         return Workspace(self.files(tasks), open_store())

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from .cells import Workspace
+from .compute.evidence import NEEDS, Evidence, Similarity
+from .compute.workspace import Workspace
 from .data.dataset import TASK_KINDS, Dataset
 from .data.files import Files
 from .data.recording import Recording
 from .errors import UnusableData
-from .evidence import NEEDS, Evidence, Similarity
 from .parts.codec import decode, encode
 from .parts.fingerprint import identity
 from .parts.interfaces import Backbone, Estimator, Recipe, Settings, Signal, Task, teacher_of

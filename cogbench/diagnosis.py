@@ -97,7 +97,7 @@ def _device() -> str:
 def _processors() -> str:
     from dask.system import CPU_COUNT
 
-    from .workers import fitting
+    from .compute.cluster import fitting
 
     return f"{CPU_COUNT}; a run uses {fitting()} worker(s) unless told otherwise"
 

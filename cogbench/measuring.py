@@ -6,8 +6,9 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from . import engine
-from .cells import Workspace
+from .compute import engine
+from .compute.transfers import TransferPlan
+from .compute.workspace import Workspace
 from .data.oracle import Oracle, check_alike, merged
 from .data.oracle_files import FILES, read_oracle, write_oracle
 from .errors import FailedCells, UnusableData
@@ -17,7 +18,6 @@ from .parts.registry import Parts, oracle_folder
 from .questions import MEASURED, check_suite, single
 from .storage.atomic import writable
 from .text import slug
-from .transfer import TransferPlan
 
 
 def resolve_transfers(

@@ -3,8 +3,9 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from . import engine, workers
-from .cells import Cell, Training, Workspace
+from .compute import cluster, engine
+from .compute.cells import Training
+from .compute.workspace import Cell, Workspace
 from .parts.interfaces import Backbone
 
 
@@ -18,7 +19,7 @@ def describe_plan(
     lines += [f"  {n} × {kind.lower()}" for kind, n in Counter(type(c).__name__ for c in missing).items()]
     if trainings_left:
         if scheduler:
-            n = workers.count(scheduler)
+            n = cluster.count(scheduler)
             whose = f" (the scheduler has {n} now), if as fast as this machine"
         else:
             n, whose = engine.workers_for(trainings_left, workspace) if jobs is None else jobs, ""

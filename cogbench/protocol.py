@@ -9,14 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from . import engine
-from .cells import Cell, Encoding, Workspace
+from .compute import engine
+from .compute.cells import Encoding
+from .compute.evidence import ORACLES_DATA
+from .compute.transfers import TransferPlan
+from .compute.workspace import Cell, Workspace
 from .data.dataset import Origin
 from .data.files import Files
 from .data.oracle import TaskMatrix
 from .data.recording import Recording
 from .errors import CogbenchError, FailedCells, UnusableData
-from .evidence import ORACLES_DATA
 from .parts.codec import encode
 from .parts.fingerprint import harness_version
 from .parts.interfaces import Backbone, Estimator, Task
@@ -28,7 +30,6 @@ from .scoring.noise_ceiling import noise_ceiling
 from .scoring.ranking import rank
 from .storage.remote_store import open_store
 from .storage.store import Store
-from .transfer import TransferPlan
 
 NAMED = 1000  # a result names the channels of a subject, but not the voxels of a whole brain
 

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from . import engine
-from .cells import Cell, Training, Workspace
+from .compute import engine
+from .compute.cells import Training
+from .compute.engine import Tell
+from .compute.evidence import ORACLES_DATA, STIMULI, Similarity
+from .compute.workspace import Cell, Workspace
 from .data.files import Files
 from .data.oracle import TaskMatrix
-from .engine import Tell
 from .errors import FailedCells, MissingData, UnknownName, UnusableData
-from .evidence import ORACLES_DATA, STIMULI, Similarity
 from .parts.interfaces import Backbone, Estimator, Recipe, Signal, Task
 from .parts.options import check_targets
 from .parts.registry import Parts, load_parts

@@ -9,9 +9,10 @@ import pytest
 from click.testing import CliRunner
 
 from cogbench import Files, Recipe, Store
-from cogbench.cache import info, inventory, prune
-from cogbench.cells import Encoding, Training, Workspace
 from cogbench.cli import cli
+from cogbench.compute.cells import Encoding, Training
+from cogbench.compute.inventory import info, inventory, prune
+from cogbench.compute.workspace import Workspace
 from cogbench.toys import TASKS, ToyBackbone, ToySignal
 
 OWN = """

@@ -19,13 +19,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from cogbench import Files, MissingData, Recipe, Settings, Store, UnusableData, engine, remote, workers
-from cogbench.cells import Encoding, Training, Workspace
+from cogbench import Files, MissingData, Recipe, Settings, Store, UnusableData
+from cogbench.compute import cluster, engine, worker
+from cogbench.compute.cells import Encoding, Training
+from cogbench.compute.transfers import trainings
+from cogbench.compute.workspace import Workspace
 from cogbench.errors import FullDisk
 from cogbench.parts import fingerprint
 from cogbench.parts.codec import encode
 from cogbench.toys import TASKS, ToyBackbone, ToySignal
-from cogbench.transfer import trainings
 
 
 def workspace(folder):
@@ -71,15 +73,15 @@ def test_a_worker_that_would_compute_another_cell_refuses_by_name(tmp_path):
         "cwd": ".",
     }
     with pytest.raises(UnusableData, match="cogbench is .* here, '0.0.9' where it was asked for"):
-        remote.in_worker(json.dumps(request))
+        worker.in_worker(json.dumps(request))
 
 
 @pytest.fixture
 def cluster():
-    """A scheduler without workers."""
+    """A scheduler without cluster."""
     from distributed import LocalCluster
 
-    local = {"n_workers": 0, "host": workers.HOST, "scheduler_port": 0, "dashboard_address": None}
+    local = {"n_workers": 0, "host": cluster.HOST, "scheduler_port": 0, "dashboard_address": None}
     with LocalCluster(**local, threads_per_worker=1, silence_logs=logging.CRITICAL) as made:
         yield made
 
@@ -93,7 +95,7 @@ def worker(tmp_path, cluster):
         path = os.pathsep.join([str(tmp_path / modules), os.environ.get("PYTHONPATH", "")])
         command = [sys.executable, "-m", "distributed.cli.dask_worker", cluster.scheduler_address, "--nthreads", "1"]
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        env = {**os.environ, **workers.ENVIRONMENT, "PYTHONPATH": path, **env}
+        env = {**os.environ, **cluster.ENVIRONMENT, "PYTHONPATH": path, **env}
         started.append(subprocess.Popen([*command, "--no-nanny", "--no-dashboard"], env=env, cwd=tmp_path, **quiet))
         return started[-1]
 
@@ -488,28 +490,28 @@ def test_a_worker_that_cannot_read_what_is_asked_for_refuses(tmp_path, monkeypat
     here, cell = workspace(tmp_path), Training(ToyBackbone(), Recipe(TASKS[:1]))
     broken = ({"is": f"{module}:Backbone"} for module in ("not_installed_here", "broken_plugin_here"))
     for change in (*broken, {"fields_of_another_version": 1}):
-        asked = json.loads(remote.request(cell, here))
+        asked = json.loads(worker.request(cell, here))
         asked["cell"]["backbone"] |= change
-        with pytest.raises(remote.Refusal, match="it cannot read what is asked for .*; install the same versions"):
-            remote.in_worker(json.dumps(asked))
+        with pytest.raises(worker.Refusal, match="it cannot read what is asked for .*; install the same versions"):
+            worker.in_worker(json.dumps(asked))
 
 
 def test_paths_are_relative_to_where_the_run_was_begun(tmp_path, monkeypatch):
     (tmp_path / "run" / "data").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "run")
     here, cell = Workspace(Files(Path("data"), offline=True), Store(Path("store"))), encodings()[0].training
-    request = remote.request(cell, here)
+    request = worker.request(cell, here)
     asking = "import sys; from cogbench.remote import in_worker; print(in_worker(sys.argv[1]))"
     said = subprocess.run([sys.executable, "-c", asking, request], cwd="/", capture_output=True, text=True, check=True)
     assert said.stdout == "True\n" and here.has(cell)
 
 
 def test_workers_of_another_store_and_a_scheduler_without_workers_are_told(tmp_path, monkeypatch, caplog, cluster):
-    asked = remote.request
+    asked = worker.request
     elsewhere = lambda cell, here: json.dumps(json.loads(asked(cell, here)) | {"store": str(tmp_path / "else")})  # noqa: E731
     monkeypatch.setattr(engine, "request", elsewhere)
     monkeypatch.setattr(engine, "ARRIVAL", 0)
-    assert workers.count(cluster.scheduler_address) == 0
+    assert cluster.count(cluster.scheduler_address) == 0
     timer = threading.Timer(2, cluster.scale, [1])
     timer.start()
     with pytest.raises(MissingData, match="a worker has finished toy/toy-[a-d]/seed-0, but it is not in the store"):
@@ -579,21 +581,21 @@ def test_what_another_run_computes_is_left_to_it_while_there_is_other_work(tmp_p
             "print(Store(Path(sys.argv[1])).busy(sys.argv[2]))"
         )
         said = subprocess.run([sys.executable, "-c", holder, tmp_path, key], capture_output=True, text=True, check=True)
-        request = remote.request(cells[0], here)
+        request = worker.request(cells[0], here)
         assert said.stdout.strip() == "True"
     assert not here.store.busy(key)
     with here.store._lock(key):
         asking = "import sys; from cogbench.remote import in_worker; print(in_worker(sys.argv[1], False))"
         said = subprocess.run([sys.executable, "-c", asking, request], capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "False" and not here.has(cells[0])
-    assert remote.in_worker(request, False) and here.has(cells[0])
+    assert worker.in_worker(request, False) and here.has(cells[0])
 
 
 def test_each_worker_sees_one_gpu_in_turn(tmp_path, monkeypatch):
     from distributed import Client
 
-    monkeypatch.setattr(workers, "gpus", lambda: ["4", "7"])
-    with workers.local_cluster(3) as cluster:
+    monkeypatch.setattr(cluster, "gpus", lambda: ["4", "7"])
+    with cluster.local_cluster(3) as cluster:
         options = [spec["options"] for spec in cluster.worker_spec.values()]
     assert [o["env"]["CUDA_VISIBLE_DEVICES"] for o in options] == ["4", "7", "4"]
     assert all(o["resources"] == {"GPU": 1} for o in options)
@@ -604,7 +606,7 @@ def test_each_worker_sees_one_gpu_in_turn(tmp_path, monkeypatch):
 
 
 def test_workers_do_not_spend_their_time_on_watching_themselves():
-    with workers.client_of(1, None) as (client, _):
+    with cluster.client_of(1, None) as (client, _):
         (found,) = client.run(
             lambda dask_worker: {k: c.callback_time for k, c in dask_worker.periodic_callbacks.items()}
         ).values()
@@ -614,7 +616,7 @@ def test_workers_do_not_spend_their_time_on_watching_themselves():
 def test_trainings_in_large_batches_get_fewer_workers(tmp_path, monkeypatch):
     import psutil
 
-    monkeypatch.setattr(workers, "gpus", list)
+    monkeypatch.setattr(cluster, "gpus", list)
     monkeypatch.setattr("dask.system.CPU_COUNT", 64)
     monkeypatch.setattr("distributed.system.MEMORY_LIMIT", 64 * 2**30)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=32 * 2**30))
@@ -632,9 +634,9 @@ def test_the_gpus_are_those_that_may_be_used(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    assert workers.gpus() == ["0", "1"] and workers.fitting() == 2
+    assert cluster.gpus() == ["0", "1"] and cluster.fitting() == 2
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,3")
-    assert workers.gpus() == ["5", "3"]
+    assert cluster.gpus() == ["5", "3"]
 
 
 def test_what_is_said_of_a_worker_that_died_is_told(tmp_path):

@@ -7,8 +7,8 @@ import pytest
 from evidence_plugin import Fisher, LayerProbe, Leep, leep
 
 from cogbench import Files, Store, TaskMatrix, UnusableData, check_estimator, load_parts
-from cogbench.cells import Workspace
-from cogbench.evidence import Evidence, Similarity
+from cogbench.compute.evidence import Evidence, Similarity
+from cogbench.compute.workspace import Workspace
 from cogbench.toys import TASKS, ToyBackbone, ToySignal
 
 

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from command import cogbench, line
 
-from cogbench import Files, MissingData, Recipe, Store, UnusableData, engine
-from cogbench.cells import Encoding, Training, Workspace
+from cogbench import Files, MissingData, Recipe, Store, UnusableData
+from cogbench.compute import engine
+from cogbench.compute.cells import Encoding, Training
+from cogbench.compute.workspace import Workspace
 from cogbench.storage.remote_store import RemoteStore, open_store
 from cogbench.toys import TASKS, ToyBackbone, ToySignal
 

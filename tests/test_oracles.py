@@ -9,8 +9,9 @@ from click.testing import CliRunner
 from command import line
 
 from cogbench import Files, Oracle, Store, TaskMatrix, UnknownName, UnusableData, load_parts, read_oracle, run
-from cogbench.cells import Workspace
 from cogbench.cli import cli
+from cogbench.compute.transfers import TransferPlan
+from cogbench.compute.workspace import Workspace
 from cogbench.data.oracle import merged, of_seeds, told_apart
 from cogbench.data.oracle_files import write_oracle, write_table
 from cogbench.measuring import resolve_transfers
@@ -18,7 +19,6 @@ from cogbench.outlook import describe_plan
 from cogbench.parts import registry
 from cogbench.parts.registry import find_oracle, oracle_folder
 from cogbench.toys import TASKS, ToyBackbone
-from cogbench.transfer import TransferPlan
 from cogbench.views_rows import oracle_rows
 
 NAMES = ("a", "b", "c", "d")

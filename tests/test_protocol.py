@@ -194,8 +194,9 @@ def test_seeds_give_a_matrix_each_and_the_mean_is_scored(ask):
 def test_seed_floor_is_the_correlation_of_rdms_between_seeds(ask, tmp_path):
     from scipy.spatial.distance import pdist
 
-    from cogbench.cells import Encoding, Workspace
-    from cogbench.evidence import Similarity
+    from cogbench.compute.cells import Encoding
+    from cogbench.compute.evidence import Similarity
+    from cogbench.compute.workspace import Workspace
 
     (found,) = ask(seeds=(0, 1, 2))
     workspace = Workspace(Files(offline=True), Store(tmp_path / "store"))

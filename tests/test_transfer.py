@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from cogbench import Files, MissingData, Oracle, Store, TaskMatrix, UnusableData, load_parts, read_oracle
-from cogbench.cells import Workspace
+from cogbench.compute.transfers import TransferPlan, trainings
+from cogbench.compute.workspace import Workspace
 from cogbench.data.oracle_files import write_oracle
 from cogbench.toys import TASKS, ToyBackbone
-from cogbench.transfer import TransferPlan, trainings
 
 TABLE = "source,a,b,c\na,,2,3\nb,4,,6\nc,7,8,\nno-transfer,1,1.5,2\n"
 

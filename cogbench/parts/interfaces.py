@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
 
+    from ..compute.evidence import Evidence
     from ..data.files import Files
-    from ..evidence import Evidence
 
 import math
 from dataclasses import dataclass

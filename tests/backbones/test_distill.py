@@ -18,7 +18,8 @@ from transformers import AutoModel, BertConfig, BertForMaskedLM, BertModel, Bert
 from transformers import DistilBertModel as DistilBert
 
 from cogbench import Dataset, Files, Origin, Recipe, Settings, Store, UnusableData, check_backbone, load_parts
-from cogbench.cells import Training, Workspace
+from cogbench.compute.cells import Training
+from cogbench.compute.workspace import Workspace
 from cogbench.parts.options import varied
 from cogbench.toys import NOUNS, TASKS, WORDS
 

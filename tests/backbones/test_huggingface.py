@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from cogbench import Files, MissingData, Recipe, Settings, Store, UnusableData, load_parts
-from cogbench.cells import Training, Workspace
+from cogbench.compute.cells import Training
+from cogbench.compute.workspace import Workspace
 from cogbench.toys import TASKS
 
 MINI = load_parts().find("backbone", "minilm-2l")

@@ -7,7 +7,8 @@ import pytest
 from cogbench_tasks.mini import SKILLS
 
 from cogbench import Files, Recipe, Store, load_parts, rank
-from cogbench.cells import Training, Workspace
+from cogbench.compute.cells import Training
+from cogbench.compute.workspace import Workspace
 
 SOURCE, TARGET = "mini-sts-b", "mini-mnli"  # which gains .10 from it
 

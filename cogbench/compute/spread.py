@@ -1,128 +1,23 @@
-"""Run cells: inline, on this machine's processes, or on a cluster. Scheduling and retries are dask.distributed's."""
+"""Run cells inline, on this machine's processes, or on a cluster."""
 
-import logging
 import time
-import traceback
 import uuid
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from contextlib import suppress
 from itertools import islice
-from pathlib import Path
 from typing import Any, TypeVar
 
-from .cells import Cell, Training, Workspace
-from .errors import CogbenchError, FullDisk, MissingData, UnusableData
-from .parts.interfaces import Backbone
-from .remote import Refusal, in_worker, request
-from .workers import client_of, fitting
+from ..errors import FullDisk, MissingData, UnusableData
+from ..parts.interfaces import Backbone
+from .cells import Training
+from .cluster import client_of, fitting
+from .engine import log
+from .worker import Refusal, in_worker, request
+from .workspace import Cell, Workspace
 
-log = logging.getLogger("cogbench")
 T = TypeVar("T")
 WATCH = 2  # seconds after which it is looked whether there still are workers
 ARRIVAL = 10  # seconds: shared file systems show what another machine has written with some delay
-
-
-@dataclass(frozen=True)
-class Step:
-    """How far a computation is: what has just ended, the cells done (of them failed), running and in all."""
-
-    place: str
-    done: int
-    failed: int
-    running: int
-    total: int
-    share: float  # of the work, by what trainings are expected to take: from 0 to 1
-
-
-Tell = Callable[[Step], None]
-
-
-@dataclass
-class Outcome:
-    """What became of the cells of a run."""
-
-    cached: set[Cell] = field(default_factory=set)
-    computed: set[Cell] = field(default_factory=set)
-    failed: dict[Cell, Exception] = field(default_factory=dict)
-    logs: dict[Cell, Path] = field(default_factory=dict)  # of what is no mistake of the user's
-
-    def reason(self, cell: Cell) -> str:
-        """Return in a line without a full stop why a cell failed, and where the whole story is."""
-        error = self.failed[cell]
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        if isinstance(error, CogbenchError):
-            return lines[0].rstrip(".")
-        return lines[-1] + (f" (its log: {self.logs[cell]})" if cell in self.logs else "")
-
-
-def plan(cells: Iterable[Cell], workspace: Workspace) -> tuple[list[Cell], set[Cell]]:
-    """Return the missing cells, inputs first, and those already in the store; what only they need is left out."""
-    missing: dict[Cell, None] = {}
-    there: set[Cell] = set()
-
-    def visit(cell: Cell) -> None:
-        if cell in missing or cell in there:
-            return
-        if workspace.has(cell):
-            there.add(cell)
-            return
-        for needed in cell.inputs():
-            visit(needed)
-        missing[cell] = None
-
-    for cell in cells:
-        visit(cell)
-    return list(missing), there
-
-
-def compute(
-    cells: Iterable[Cell],
-    workspace: Workspace,
-    *,
-    jobs: int | None = None,
-    scheduler: str | None = None,
-    tell: Tell | None = None,
-) -> Outcome:
-    """Compute what is missing of these cells; a failed cell fails what builds on it, and the others go on.
-
-    Parameters
-    ----------
-    cells : iterable of Cell
-        What is asked for; inputs are found from them.
-    workspace : Workspace
-        Where they are keyed and kept.
-    jobs : int, optional
-        Worker processes on this machine; 0 computes in this process; None chooses by cores and free memory.
-    scheduler : str, optional
-        Address of a dask scheduler whose workers compute instead.
-    tell : callable, optional
-        Called with a `Step` at the start and after each cell.
-    """
-    missing, there = plan(cells, workspace)
-    outcome = Outcome(cached=there)
-    if not missing:
-        return outcome
-    work = _work(missing, workspace)
-    whole, spent = sum(work.values()), 0.0
-    by_workers = scheduler or (jobs != 0 and not all(getattr(cell, "here", False) for cell in missing))
-    told = tell or (lambda step: None)
-    told(Step("", 0, 0, 0, len(missing), 0.0))
-    room = _Room(workspace, there)
-    run = _by_workers(missing, work, room, jobs, scheduler) if by_workers else _inline(missing, room)
-    with closing(run):  # ends the workers, whatever happens
-        for done, (cell, error, left) in enumerate(run, start=1):
-            spent += work[cell]
-            if error is None:
-                outcome.computed.add(cell)
-            else:
-                outcome.failed[cell] = error
-                if not isinstance(error, CogbenchError):
-                    text = "".join(traceback.format_exception(error))
-                    if log := workspace.store.log(cell.place, workspace.key(cell), text):
-                        outcome.logs[cell] = log
-            told(Step(cell.place, done, len(outcome.failed), left, len(missing), spent / whole))
-    return outcome
 
 
 def _work(missing: list[Cell], workspace: Workspace) -> dict[Cell, float]:

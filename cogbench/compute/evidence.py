@@ -13,17 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .cells import Cell, Encoding, Training, Workspace
-from .data.dataset import Array, Card, Dataset, Split
-from .data.oracle import Oracle, TaskMatrix
-from .data.recording import Responses
-from .errors import MissingData, UnusableData
-from .parts.codec import encode
-from .parts.fingerprint import identity
-from .parts.interfaces import Backbone, Estimator, Recipe, Signal, Task, members_of
-from .storage.store import digest
-from .text import slug
-from .transfer import TransferPlan
+from ..data.dataset import Array, Card, Dataset, Split
+from ..data.oracle import Oracle, TaskMatrix
+from ..data.recording import Responses
+from ..errors import MissingData, UnusableData
+from ..parts.codec import encode
+from ..parts.fingerprint import identity
+from ..parts.interfaces import Backbone, Estimator, Recipe, Signal, Task, members_of
+from ..storage.store import digest
+from ..text import slug
+from .cells import Encoding, Training
+from .transfers import TransferPlan
+from .workspace import Cell, Workspace
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -10,10 +10,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from .data.files import READING, Files
-from .parts.fingerprint import code, harness_version
-from .storage.store import RECORD, Store
-from .text import in_words
+from ..data.files import READING, Files
+from ..parts.fingerprint import code, harness_version
+from ..storage.store import RECORD, Store
+from ..text import in_words
 
 BROKEN: dict[str, str | None] = {}  # the code of a module that cannot be imported
 DRAFT_AGE = 3600  # seconds: a draft that nobody has touched for so long is what a killed process left

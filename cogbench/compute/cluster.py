@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from .errors import MissingData, UnusableData
-from .text import first_line
+from ..errors import MissingData, UnusableData
+from ..text import first_line
 
 HOST = "127.0.0.1"  # what one machine's processes say to each other does not leave it
 

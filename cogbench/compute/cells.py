@@ -5,113 +5,21 @@ result is a folder in the store. `Workspace` keys cells, finds them, and compute
 """
 
 import json
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 
-from .data.dataset import Array, Dataset, Split
-from .data.files import Files
-from .data.recording import Recording
-from .errors import CogbenchError, UnusableData, together
-from .parts.codec import encode
-from .parts.fingerprint import harness_version, identity
-from .parts.interfaces import Backbone, Checkpoint, Recipe, Signal, Task, teacher_of
-from .scoring.metrics import TaskScore, check_metric, score_outputs
-from .storage.store import Store, digest
-from .text import slug
-
-
-class Cell(Protocol):
-    """One unit of work."""
-
-    @property
-    def place(self) -> str:
-        """The readable part of its folder's name."""
-
-    def inputs(self) -> tuple["Cell", ...]:
-        """The cells whose results it reads."""
-
-    def ingredients(self, workspace: "Workspace") -> dict[str, Any]:
-        """What changes its answer, beside its inputs' keys and the harness's version."""
-
-    def compute(self, workspace: "Workspace", out: Path) -> None:
-        """Do the work and write the result into an empty folder."""
-
-
-class Workspace:
-    """Files and store together: where cells are keyed, found and computed. It remembers what it has read.
-
-    Parameters
-    ----------
-    files : Files
-        The door to data and models.
-    store : Store
-        Where results are kept.
-    """
-
-    def __init__(self, files: Files, store: Store) -> None:
-        self.files = files
-        self.store = store
-        self._seen: dict[Any, Any] = {}
-
-    def once(self, key: Any, make: Callable[[], Any]) -> Any:
-        """Return what was made under a key, made the first time that it is asked for."""
-        if key not in self._seen:
-            self._seen[key] = make()
-        return self._seen[key]
-
-    def dataset(self, task: Task, split: Split) -> Dataset:
-        """Return a split of a task, read once."""
-        return self.once((task, split), lambda: task.load(split, self.files))
-
-    def recording(self, signal: Signal) -> Recording:
-        """Return a signal's recording, read once."""
-        return self.once(signal, lambda: signal.read(self.files))
-
-    def check(self, tasks: Iterable[Task]) -> None:
-        """Refuse tasks whose data cannot be read or do not suit their metrics, all of them at once."""
-        faults: list[CogbenchError] = []
-        for task in tasks:
-            try:
-                for split in ("train", "evaluation"):
-                    dataset = self.dataset(task, split)  # type: ignore[arg-type]
-                for metric in (task.metric, *getattr(task, "further", ())):
-                    check_metric(metric, dataset)
-            except CogbenchError as error:
-                faults.append(error)
-        if faults:
-            raise together(faults)
-
-    def identity(self, part: Any) -> dict[str, Any]:
-        """Return all that changes a part's answers; its code is read once."""
-        return self.once(("identity", part), lambda: identity(part))
-
-    def ingredients(self, cell: Cell) -> dict[str, Any]:
-        """Return all that changes a cell's answer, as plain values."""
-        return {  # made anew for who asks: those of thousands of cells would fill the memory
-            "cell": type(cell).__name__,
-            "cogbench": self.once("version", harness_version),
-            "inputs": sorted(self.key(c) for c in cell.inputs()),
-            # The keys are hashed as JSON writes them, so they are compared as JSON reads them.
-            **json.loads(json.dumps(cell.ingredients(self))),
-        }
-
-    def key(self, cell: Cell) -> str:
-        """Return the cell's key: 64 hexadecimal digits."""
-        return self.once(("key", cell), lambda: digest(self.ingredients(cell)))
-
-    def has(self, cell: Cell) -> bool:
-        """Whether the cell's result is in the store."""
-        return self.store.has(cell.place, self.key(cell))
-
-    def folder(self, cell: Cell) -> Path:
-        """Return the folder of the cell's result; what is missing or damaged is computed here and now."""
-        key = self.key(cell)
-        found = self.store.read(cell.place, key)
-        return found or self.store.write(cell.place, key, self.ingredients(cell), lambda out: cell.compute(self, out))
+from ..data.dataset import Array
+from ..errors import UnusableData
+from ..parts.codec import encode
+from ..parts.fingerprint import identity
+from ..parts.interfaces import Backbone, Checkpoint, Recipe, Signal, teacher_of
+from ..scoring.metrics import TaskScore, score_outputs
+from ..storage.store import digest
+from ..text import slug
+from .workspace import Cell, Workspace
 
 
 @dataclass(frozen=True)

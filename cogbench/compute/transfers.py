@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from .cells import Training, Workspace, trained_as
-from .data.oracle import Oracle, TaskMatrix, of_seeds
-from .parts.codec import encode
-from .parts.fingerprint import harness_version
-from .parts.interfaces import Backbone, Recipe, Task
+from ..data.oracle import Oracle, TaskMatrix, of_seeds
+from ..parts.codec import encode
+from ..parts.fingerprint import harness_version
+from ..parts.interfaces import Backbone, Recipe, Task
+from .cells import Training, trained_as
+from .workspace import Workspace
 
 
 def trainings(
