@@ -4,7 +4,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .comparing import compare
     from .compute.evidence import NEEDS, Evidence
     from .contracts import check_backbone, check_estimator, check_signal, check_task
     from .data.dataset import Array, Card, Dataset, Origin
@@ -15,14 +14,15 @@ if TYPE_CHECKING:
     from .data.recording import Recording, Responses
     from .data.tables import read_table
     from .errors import BrokenPlugin, CogbenchError, FailedCells, MissingData, UnknownName, UnusableData
-    from .guesses import rescore, score
     from .parts.hookspecs import hookimpl
     from .parts.interfaces import Backbone, Checkpoint, Estimator, Recipe, Settings, Signal, Task
     from .parts.registry import Parts, load_parts
     from .parts.table_task import TableTask
     from .protocol import run
     from .recommendation import recommend
-    from .result import Result
+    from .results.comparison import compare
+    from .results.guess import rescore, score
+    from .results.result import Result
     from .scoring.baselines import popularity_baseline, size_baseline
     from .scoring.metrics import METRICS
     from .scoring.noise_ceiling import Ceiling, noise_ceiling, spearman_brown

@@ -108,7 +108,7 @@ def recommend(target: str, columns: str, site: Site, as_json: bool, **how: Any) 
     from .parts.registry import load_parts
     from .recommendation import recommend, recommendation_rows, recommendation_title
     from .report import render_tables
-    from .result import plain
+    from .results.result import plain
 
     pairs = [pair.partition("=")[::2] for pair in columns.split(",") if pair]
     with progress() as tell:

@@ -40,9 +40,9 @@ def score(context: click.Context, file: Path, oracle: str, out: Path | None, for
     (columns `target,source`), or a result of cogbench. With --out a result is written as a run against this oracle
     would write it, for a leaderboard; nothing is computed anew.
     """
-    from .guesses import plain_score, rescore, score
     from .report import render_results, render_tables
-    from .result import Result
+    from .results.guess import plain_score, rescore, score
+    from .results.result import Result
     from .scorecard import score_notes, score_tables
     from .storage.atomic import writable
 
@@ -69,9 +69,10 @@ def score(context: click.Context, file: Path, oracle: str, out: Path | None, for
 @formats("COMPARE")
 def compare(results: tuple[Path, ...], form: str, **how: Any) -> None:
     """Say how alike results are: their matrices, their seeds, their rankings under each other's oracle."""
-    from .comparing import compare, comparison_tables
     from .report import render_tables
-    from .result import Result, plain
+    from .results.comparison import compare
+    from .results.result import Result, plain
+    from .views_rows import comparison_tables
 
     found = compare([Result.load(file) for file in results], **how)
     if form == "json":
@@ -87,11 +88,12 @@ def compare(results: tuple[Path, ...], form: str, **how: Any) -> None:
 @click.option("--out", type=click.Path(path_type=Path), default=None, help="Write a file instead.")
 def leaderboard(places: tuple[Path, ...], sort: str, form: str, out: Path | None) -> None:
     """Rank the results in folders (by default `results`); what may not be compared stands in separate tables."""
-    from .leaderboard import board_notes, board_tables, leaderboard, read_results
     from .pages import board_page
     from .report import render_leaderboard, render_tables
-    from .result import plain
+    from .results.leaderboard import leaderboard, read_results
+    from .results.result import plain
     from .storage.atomic import save_text
+    from .views_leaderboard import board_notes, board_tables
 
     results, skipped = read_results(places or (Path("results"),))
     found = leaderboard(results, sort)
@@ -122,7 +124,7 @@ def report(file: Path, out: Path | None, figures: Path | None) -> None:
     """Show a result: its scores, where the ranking is right, the similarities and their tree."""
     from .pages import report_page, save_figures
     from .report import render_card
-    from .result import Result
+    from .results.result import Result
     from .storage.atomic import save_text
 
     if out is not None and out.suffix.lower() not in ("", *PAGE):
@@ -145,9 +147,9 @@ def report(file: Path, out: Path | None, figures: Path | None) -> None:
 @option.as_json
 def tree(file: Path, linkage: Any, as_json: bool) -> None:
     """Draw the taxonomy of tasks that a matrix of similarities implies, by hierarchical clustering."""
-    from .guesses import read_matrix
     from .report import render_tree
-    from .result import plain
+    from .results.guess import read_matrix
+    from .results.result import plain
     from .scoring.task_tree import task_tree
 
     found = task_tree(read_matrix(file), linkage)

@@ -24,7 +24,7 @@ from .drawing import (
     short,
     shown,
 )
-from .result import Result
+from .results.result import Result
 from .scoring.chance import chance_law
 from .scoring.ranking import Ranking, rank
 from .scoring.task_tree import Node

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from .drawing import Figure, csv_rows, inline, standalone
-from .leaderboard import LOWER_IS_BETTER, Board, Entry, board_notes, score_names, score_text
-from .result import Result
+from .results.leaderboard import LOWER_IS_BETTER, Board, Entry, score_names
+from .results.result import Result
 from .scoring.evaluation import TOP_M
 from .sections import headline, sections
 from .storage.atomic import save_text, writable
+from .views_leaderboard import board_notes, score_text
 
 TEMPLATES = Path(__file__).with_name("templates")
 HELP = {

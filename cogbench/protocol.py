@@ -25,7 +25,17 @@ from .parts.interfaces import Backbone, Estimator, Task
 from .parts.options import options_of
 from .parts.registry import Parts, load_parts
 from .questions import RunRequest, resolve_requests
-from .result import SCHEMA_VERSION, CellCounts, DataUsed, Provenance, Result, SignalReport, TaskReport, against, rows
+from .results.result import (
+    SCHEMA_VERSION,
+    CellCounts,
+    DataUsed,
+    Provenance,
+    Result,
+    SignalReport,
+    TaskReport,
+    against,
+    rows,
+)
 from .scoring.noise_ceiling import noise_ceiling
 from .scoring.ranking import rank
 from .storage.remote_store import open_store

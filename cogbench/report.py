@@ -8,12 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .errors import UnusableData
-from .leaderboard import Board, Entry, board_notes, board_tables
-from .result import Result
+from .results.leaderboard import Board, Entry
+from .results.result import Result
 from .scoring.evaluation import Scores
 from .scoring.task_tree import Node, task_tree
 from .terminal import Bar, HeatMap, columns, escaped, printed, table, table_within
 from .text import in_digits
+from .views_leaderboard import board_notes, board_tables
 
 FORMATS = ("table", "json", "markdown", "latex", "csv")
 SCALE = "1 to worst"

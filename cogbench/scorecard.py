@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from .guesses import Scored
+from .results.guess import Scored
 from .text import in_digits
 
 UNDEFINED = "–"

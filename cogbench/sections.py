@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from .comparing import kept_apart
 from .drawing import Figure
 from .errors import UnusableData
 from .figures import against_chance, agreement_map, fingerprint_map, prediction_dots, similarity_map, strips
-from .guesses import Scored
-from .result import Result
+from .results.comparison import kept_apart
+from .results.guess import Scored
+from .results.result import Result
 from .scorecard import score_tables
 from .scoring.agreement import agreement, steadiness
 from .scoring.ranking import rank

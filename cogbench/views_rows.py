@@ -12,8 +12,12 @@ from .scoring.ranking import rank
 if TYPE_CHECKING:
     pass
 
+
 from .data.oracle import told_apart
 from .data.oracle_files import _number, plain_oracle
+from .results.comparison import Comparison
+from .scoring.evaluation import TOP_M
+from .text import in_digits
 
 
 def oracle_rows(oracle: Oracle) -> list[dict[str, Any]]:
@@ -75,3 +79,52 @@ def oracle_in_full(oracle: Oracle) -> dict[str, Any]:
         there = np.flatnonzero(np.isfinite(matrix.values[:, j]))
         alike[target] = [(names[a], names[b]) for a, b in combinations(there, 2) if not apart[a, b, j]]
     return {**plain_oracle(oracle), "ranks": [[_number(v) for v in row] for row in ranks], "not_told_apart": alike}
+
+
+def comparison_tables(found: Comparison) -> dict[str, list[dict[str, Any]]]:
+    """Return the comparison as titled tables for people; empty ones are left out."""
+    pairs: list[dict[str, Any]] = [
+        {
+            "first": a.first,
+            "second": a.second,
+            "cells": a.cells,
+            "Pearson": _shown(a.pearson),
+            "Spearman": _shown(a.spearman),
+            "Spearman by target": _shown(a.by_target),
+        }
+        for a in found.agreements
+    ]
+    seeds: list[dict[str, Any]] = [
+        {
+            "result": s.result,
+            "over": f"{s.count} {s.over}",
+            "Pearson of matrices": _shown(s.pearson),
+            "Spearman": _shown(s.spearman),
+            "Kendall's W": _shown(s.kendall_w),
+            "same best": _shown(s.same_best),
+        }
+        for s in found.steadiness
+    ]
+    oracles = [
+        {
+            "ranking": a.ranking,
+            "oracle": f"{a.oracle} (own)" if a.own else a.oracle,
+            "TRS": _shown(a.trs),
+            "TRS chance": _shown(a.trs_chance),
+            "p": in_digits(a.trs_p),
+            **{f"top-{k}": _shown(v) for k, v in a.top_k.items()},
+            "top-k chance": _shown(a.top_k_chance),
+        }
+        for a in found.against
+    ]
+    top_m = found.against[0].top_m if found.against else TOP_M
+    named = {
+        "Similarity matrices off the diagonal": pairs,
+        "Within each result": seeds,
+        f"Rankings against each oracle, top-k in its top {top_m}": oracles,
+    }
+    return {title: rows for title, rows in named.items() if rows}
+
+
+def _shown(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"

@@ -3,7 +3,16 @@
 import numpy as np
 
 from cogbench import Oracle, Result, TaskMatrix, rank
-from cogbench.result import SCHEMA_VERSION, CellCounts, DataUsed, Provenance, SignalReport, TaskReport, against, rows
+from cogbench.results.result import (
+    SCHEMA_VERSION,
+    CellCounts,
+    DataUsed,
+    Provenance,
+    SignalReport,
+    TaskReport,
+    against,
+    rows,
+)
 
 TASKS = ("p", "q", "r", "s")
 TRUE = np.array([[0, 0.6, 0.5, 0.9], [0.8, 0, 0.7, 0.2], [0.7, 0.9, 0, 0.1], [0.6, 0.5, 0.9, 0]])

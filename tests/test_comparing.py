@@ -14,8 +14,9 @@ from made_results import TASKS, TRUE, made
 from scipy.stats import friedmanchisquare, pearsonr, spearmanr
 
 from cogbench import TaskMatrix, UnusableData, compare, load_parts
-from cogbench.comparing import comparison_tables, short_labels
+from cogbench.results.comparison import short_labels
 from cogbench.scoring.agreement import agreement, kendalls_w, mean_spearman
+from cogbench.views_rows import comparison_tables
 
 RANDOM = np.random.default_rng(0).normal(size=(3, 4, 4))
 OFF = ~np.eye(4, dtype=bool)

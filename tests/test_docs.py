@@ -12,7 +12,7 @@ import pytest
 import cogbench
 from cogbench import contracts
 from cogbench.parts import hookspecs
-from cogbench.result import schema
+from cogbench.results.result import schema
 
 ROOT = Path(__file__).parents[1]
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()

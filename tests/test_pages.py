@@ -18,8 +18,8 @@ from made_results import TASKS, TRUE, made
 from cogbench import TaskMatrix, UnusableData
 from cogbench.drawing import LETTERS, inline, short, standalone
 from cogbench.figures import against_chance, similarity_map, strips
-from cogbench.leaderboard import leaderboard
 from cogbench.pages import board_page, report_page
+from cogbench.results.leaderboard import leaderboard
 from cogbench.scoring.task_tree import task_tree
 from cogbench.sections import sections
 from cogbench.storage.atomic import save_text

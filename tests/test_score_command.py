@@ -17,7 +17,7 @@ from made_results import TASKS, TRUE, made
 import cogbench
 from cogbench import Oracle, Result, TaskMatrix, UnusableData, load_parts, rescore, score
 from cogbench.cli_results import GAINS
-from cogbench.result import rows
+from cogbench.results.result import rows
 from cogbench.scoring.evaluation import Gain
 
 ORACLE = "source,p,q,r,s\np,,.6,.5,.9\nq,.8,,.7,.2\nr,.7,.9,,.1\ns,.6,.5,.9,\nno-transfer,.5,.5,.5,.5\n"

@@ -7,8 +7,8 @@ from made_results import TRUE, made
 from rich.console import Console
 
 from cogbench import terminal
-from cogbench.leaderboard import leaderboard
 from cogbench.report import render_card, render_leaderboard, render_results
+from cogbench.results.leaderboard import leaderboard
 from cogbench.terminal import COLOURS, Bar, HeatMap, printed, table_within
 
 GUESSES = np.random.default_rng(1).random((5, 4, 4))

@@ -10,7 +10,7 @@ import numpy as np
 
 import cogbench
 from cogbench import Oracle
-from cogbench.guesses import Scored
+from cogbench.results.guess import Scored
 
 PAPER = Path(__file__).parents[1] / "paper"
 PLMS = {"bert": "BERT", "tinybert": "TinyBERT"}

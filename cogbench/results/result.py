@@ -11,15 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from .data.dataset import Array
-from .data.oracle import Oracle, TaskMatrix
-from .errors import UnusableData
-from .scoring.baselines import baselines
-from .scoring.evaluation import Scores, score_ranking
-from .scoring.noise_ceiling import Reliability
-from .scoring.ranking import Ranking, rank
-from .storage.atomic import readable, write_whole
-from .storage.store import digest
+from ..data.dataset import Array
+from ..data.oracle import Oracle, TaskMatrix
+from ..errors import UnusableData
+from ..scoring.baselines import baselines
+from ..scoring.evaluation import Scores, score_ranking
+from ..scoring.noise_ceiling import Reliability
+from ..scoring.ranking import Ranking, rank
+from ..storage.atomic import readable, write_whole
+from ..storage.store import digest
 
 SCHEMA_VERSION = 1
 
@@ -155,7 +155,7 @@ class Result:
     @property
     def file_name(self) -> str:
         """The name of the result's file: what it is of, and 8 digits of all that sets it apart."""
-        from .text import slug
+        from ..text import slug
 
         parts = (
             self.estimator,

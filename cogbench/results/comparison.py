@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from .data.oracle import Oracle, TaskMatrix
-from .errors import UnusableData
+from ..data.oracle import Oracle, TaskMatrix
+from ..errors import UnusableData
+from ..scoring.agreement import agreement, steadiness
+from ..scoring.evaluation import KS, TOP_M, score_ranking
+from ..scoring.ranking import rank
 from .result import Result
-from .scoring.agreement import agreement, steadiness
-from .scoring.evaluation import KS, TOP_M, score_ranking
-from .scoring.ranking import rank
-from .text import in_digits
 
 
 @dataclass(frozen=True)
@@ -191,52 +190,3 @@ def _notes(names: Sequence[str], results: Sequence[Result]) -> Iterator[str]:
             yield f"{name} used the data of its own oracle"
         if result.synthetic:
             yield f"{name}: synthetic {' and '.join(result.synthetic)}, made by a generator"
-
-
-def comparison_tables(found: Comparison) -> dict[str, list[dict[str, Any]]]:
-    """Return the comparison as titled tables for people; empty ones are left out."""
-    pairs: list[dict[str, Any]] = [
-        {
-            "first": a.first,
-            "second": a.second,
-            "cells": a.cells,
-            "Pearson": _shown(a.pearson),
-            "Spearman": _shown(a.spearman),
-            "Spearman by target": _shown(a.by_target),
-        }
-        for a in found.agreements
-    ]
-    seeds: list[dict[str, Any]] = [
-        {
-            "result": s.result,
-            "over": f"{s.count} {s.over}",
-            "Pearson of matrices": _shown(s.pearson),
-            "Spearman": _shown(s.spearman),
-            "Kendall's W": _shown(s.kendall_w),
-            "same best": _shown(s.same_best),
-        }
-        for s in found.steadiness
-    ]
-    oracles = [
-        {
-            "ranking": a.ranking,
-            "oracle": f"{a.oracle} (own)" if a.own else a.oracle,
-            "TRS": _shown(a.trs),
-            "TRS chance": _shown(a.trs_chance),
-            "p": in_digits(a.trs_p),
-            **{f"top-{k}": _shown(v) for k, v in a.top_k.items()},
-            "top-k chance": _shown(a.top_k_chance),
-        }
-        for a in found.against
-    ]
-    top_m = found.against[0].top_m if found.against else TOP_M
-    named = {
-        "Similarity matrices off the diagonal": pairs,
-        "Within each result": seeds,
-        f"Rankings against each oracle, top-k in its top {top_m}": oracles,
-    }
-    return {title: rows for title, rows in named.items() if rows}
-
-
-def _shown(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"

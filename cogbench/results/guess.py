@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from .data.oracle import Oracle, TaskMatrix
-from .data.oracle_files import read_oracle, table_rows
-from .errors import UnusableData
-from .parts.registry import find_oracle
+from ..data.oracle import Oracle, TaskMatrix
+from ..data.oracle_files import read_oracle, table_rows
+from ..errors import UnusableData
+from ..parts.registry import find_oracle
+from ..scoring.baselines import baselines
+from ..scoring.evaluation import KS, TOP_M, Gain, Scores, score_ranking
+from ..scoring.ranking import Ranking, rank
 from .result import Result, against, plain
-from .scoring.baselines import baselines
-from .scoring.evaluation import KS, TOP_M, Gain, Scores, score_ranking
-from .scoring.ranking import Ranking, rank
 
 OF_RANKINGS = ("rank_of_best", "ndcg", "ndcg_gain", "spearman", "kendall")  # scores that a selection does not have
 
@@ -75,7 +75,7 @@ def score(
     ...                tasks=["cola", "rte", "mnli"]).scores.trs
     1.0
     """
-    from .parts.registry import load_parts
+    from ..parts.registry import load_parts
 
     notes: list[str] = []
     if isinstance(guess, str | Path):
@@ -117,7 +117,7 @@ def rescore(result: Result, oracle: str | Oracle) -> Result:
     UnknownName, MissingData
         If the oracle is not there.
     """
-    from .parts.registry import load_parts
+    from ..parts.registry import load_parts
 
     if result.uses_oracle:
         raise UnusableData(f"{result.estimator} looks at an oracle's data: run it against the other oracle.")

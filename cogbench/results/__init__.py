@@ -1,0 +1,1 @@
+"""Result files, anybody's guesses, comparisons and leaderboards."""
