@@ -20,8 +20,8 @@ from scipy.stats import spearmanr
 from cogbench import Files, Store, load_parts, rank
 from cogbench.compute.workspace import Workspace
 from cogbench.data.oracle_files import write_oracle
-from cogbench.measuring import measure_transfers, resolve_transfers
 from cogbench.report import grid, render_tables
+from cogbench.runs.measure_oracle import measure_transfers, resolve_transfers
 from cogbench.storage.store import home
 from cogbench.views_rows import oracle_rows
 

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from .parts.interfaces import Backbone, Checkpoint, Estimator, Recipe, Settings, Signal, Task
     from .parts.registry import Parts, load_parts
     from .parts.table_task import TableTask
-    from .protocol import run
-    from .recommendation import recommend
     from .results.comparison import compare
     from .results.guess import rescore, score
     from .results.result import Result
+    from .runs.recommend import recommend
+    from .runs.run import run
     from .scoring.baselines import popularity_baseline, size_baseline
     from .scoring.metrics import METRICS
     from .scoring.noise_ceiling import Ceiling, noise_ceiling, spearman_brown

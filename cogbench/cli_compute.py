@@ -57,11 +57,11 @@ def run(
     estimators: tuple[str, ...], backbones: tuple[str, ...], site: Site, dry_run: bool, out: Path, form: str, **how: Any
 ) -> None:
     """Rank source tasks with estimators and score the rankings."""
-    from .outlook import describe_plan
     from .parts.registry import load_parts
-    from .protocol import answer_requests, check_request
-    from .questions import resolve_requests
     from .report import render_results
+    from .runs.dry_run import describe_plan
+    from .runs.requests import resolve_requests
+    from .runs.run import answer_requests, check_request
     from .storage.atomic import writable
 
     parts = load_parts()
@@ -106,9 +106,10 @@ def run(
 def recommend(target: str, columns: str, site: Site, as_json: bool, **how: Any) -> None:
     """Say which source tasks to train before a target of your own, from the tasks that are trained already."""
     from .parts.registry import load_parts
-    from .recommendation import recommend, recommendation_rows, recommendation_title
     from .report import render_tables
     from .results.result import plain
+    from .runs.recommend import recommend
+    from .views_rows import recommendation_rows, recommendation_title
 
     pairs = [pair.partition("=")[::2] for pair in columns.split(",") if pair]
     with progress() as tell:
@@ -176,9 +177,9 @@ def oracle_measure(backbone: str, site: Site, dry_run: bool, form: str, **how: A
 
     Seeds that were measured before stay in the table.
     """
-    from .measuring import check_transfers, measure_transfers, resolve_transfers
-    from .outlook import describe_plan
     from .parts.registry import load_parts
+    from .runs.dry_run import describe_plan
+    from .runs.measure_oracle import check_transfers, measure_transfers, resolve_transfers
     from .storage.atomic import writable
 
     transfers, name = resolve_transfers(load_parts(), backbone, **how)

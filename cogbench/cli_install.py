@@ -56,8 +56,9 @@ def fetch(
     as_json: bool,
 ) -> None:
     """Download what a run needs, so that `cogbench run --offline` works."""
-    from .fetching import fetch_rows, fetch_wanted, resolve_wanted
     from .parts.registry import load_parts
+    from .runs.fetch import fetch_wanted, resolve_wanted
+    from .views_listing import fetch_rows
 
     asked = resolve_wanted(load_parts(), suite=suite, tasks=tasks, backbones=backbones, signals=signals, sets=sets)
     files = site.files([part.name for kind, part in asked if kind == "task"])

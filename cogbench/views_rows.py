@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 from .data.oracle import told_apart
 from .data.oracle_files import _number, plain_oracle
 from .results.comparison import Comparison
+from .runs.recommend import Recommendation
 from .scoring.evaluation import TOP_M
 from .text import in_digits
 
@@ -128,3 +129,28 @@ def comparison_tables(found: Comparison) -> dict[str, list[dict[str, Any]]]:
 
 def _shown(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
+
+
+def recommendation_title(found: Recommendation) -> str:
+    """Return what a recommendation is of, in a line."""
+    ranked = f"what to train first for {found.target} ({found.kind}), by {found.estimator} on {found.backbone}"
+    rest = f"; not trained, so not ranked: {', '.join(found.untrained)}" if found.untrained else ""
+    return ranked + (f", stimuli of {found.signal}" if found.signal else "") + rest
+
+
+def recommendation_rows(found: Recommendation) -> list[dict[str, Any]]:
+    """Return a recommendation as rows for people."""
+    rows: list[dict[str, Any]] = [
+        {"": "–", "source": name, "similarity": "no estimate"}
+        if (s := found.similarity[name]) is None
+        else {"": i, "source": name, "similarity": f"{s:.4f}"}
+        for i, name in enumerate(found.ranking, 1)
+    ]
+    for row, gain in zip(rows, found.gains, strict=False):
+        sure = "" if abs(gain.gain) > 2 * gain.standard_error else ", within noise"
+        row |= {
+            gain.metric: f"{gain.value:.3f}",
+            "no transfer": f"{gain.no_transfer:.3f}",
+            "gain": f"{gain.gain:+.3f} ± {gain.standard_error:.3f}{sure}",
+        }
+    return rows

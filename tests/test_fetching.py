@@ -11,10 +11,11 @@ from repositories import TAGS, bert_files, conll_columns, parquet_bytes, semeval
 
 from cogbench import Files, MissingData, Origin, Suite, hookimpl, load_parts
 from cogbench.cli import cli
-from cogbench.fetching import fetch_rows, fetch_wanted, resolve_wanted
 from cogbench.parts import registry
+from cogbench.runs.fetch import fetch_wanted, resolve_wanted
 from cogbench.text import in_words
 from cogbench.toys import ToyBackbone, ToySignal
+from cogbench.views_listing import fetch_rows
 
 
 @dataclass(frozen=True)

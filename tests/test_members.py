@@ -22,7 +22,7 @@ from cogbench import (
 from cogbench.listing import describe_parts
 from cogbench.parts.codec import decode, encode
 from cogbench.parts.interfaces import members_of
-from cogbench.questions import with_members
+from cogbench.runs.requests import with_members
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ from cogbench.compute.transfers import TransferPlan
 from cogbench.compute.workspace import Workspace
 from cogbench.data.oracle import merged, of_seeds, told_apart
 from cogbench.data.oracle_files import write_oracle, write_table
-from cogbench.measuring import resolve_transfers
-from cogbench.outlook import describe_plan
 from cogbench.parts import registry
 from cogbench.parts.registry import find_oracle, oracle_folder
+from cogbench.runs.dry_run import describe_plan
+from cogbench.runs.measure_oracle import resolve_transfers
 from cogbench.toys import TASKS, ToyBackbone
 from cogbench.views_rows import oracle_rows
 

@@ -22,9 +22,9 @@ from cogbench import (
     recommend,
     run,
 )
-from cogbench.recommendation import recommendation_rows
 from cogbench.scoring.metrics import gap_error, score_outputs
 from cogbench.toys import TASKS, ToyBackbone
+from cogbench.views_rows import recommendation_rows
 
 NAMES = tuple(t.name for t in TASKS)
 

@@ -6,18 +6,18 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from .compute import engine
-from .compute.transfers import TransferPlan
-from .compute.workspace import Workspace
-from .data.oracle import Oracle, check_alike, merged
-from .data.oracle_files import FILES, read_oracle, write_oracle
-from .errors import FailedCells, UnusableData
-from .parts.interfaces import Backbone, Task
-from .parts.options import check_targets
-from .parts.registry import Parts, oracle_folder
-from .questions import MEASURED, check_suite, single
-from .storage.atomic import writable
-from .text import slug
+from ..compute import engine
+from ..compute.transfers import TransferPlan
+from ..compute.workspace import Workspace
+from ..data.oracle import Oracle, check_alike, merged
+from ..data.oracle_files import FILES, read_oracle, write_oracle
+from ..errors import FailedCells, UnusableData
+from ..parts.interfaces import Backbone, Task
+from ..parts.options import check_targets
+from ..parts.registry import Parts, oracle_folder
+from ..storage.atomic import writable
+from ..text import slug
+from .requests import MEASURED, check_suite, single
 
 
 def resolve_transfers(

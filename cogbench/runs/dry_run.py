@@ -3,10 +3,10 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from .compute import cluster, engine
-from .compute.cells import Training
-from .compute.workspace import Cell, Workspace
-from .parts.interfaces import Backbone
+from ..compute import cluster, engine
+from ..compute.cells import Training
+from ..compute.workspace import Cell, Workspace
+from ..parts.interfaces import Backbone
 
 
 def describe_plan(

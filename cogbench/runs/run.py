@@ -9,23 +9,22 @@ from typing import Any
 
 import numpy as np
 
-from .compute import engine
-from .compute.cells import Encoding
-from .compute.evidence import ORACLES_DATA
-from .compute.transfers import TransferPlan
-from .compute.workspace import Cell, Workspace
-from .data.dataset import Origin
-from .data.files import Files
-from .data.oracle import TaskMatrix
-from .data.recording import Recording
-from .errors import CogbenchError, FailedCells, UnusableData
-from .parts.codec import encode
-from .parts.fingerprint import harness_version
-from .parts.interfaces import Backbone, Estimator, Task
-from .parts.options import options_of
-from .parts.registry import Parts, load_parts
-from .questions import RunRequest, resolve_requests
-from .results.result import (
+from ..compute import engine
+from ..compute.cells import Encoding
+from ..compute.evidence import ORACLES_DATA
+from ..compute.transfers import TransferPlan
+from ..compute.workspace import Cell, Workspace
+from ..data.dataset import Origin
+from ..data.files import Files
+from ..data.oracle import TaskMatrix
+from ..data.recording import Recording
+from ..errors import CogbenchError, FailedCells, UnusableData
+from ..parts.codec import encode
+from ..parts.fingerprint import harness_version
+from ..parts.interfaces import Backbone, Estimator, Task
+from ..parts.options import options_of
+from ..parts.registry import Parts, load_parts
+from ..results.result import (
     SCHEMA_VERSION,
     CellCounts,
     DataUsed,
@@ -36,10 +35,11 @@ from .results.result import (
     against,
     rows,
 )
-from .scoring.noise_ceiling import noise_ceiling
-from .scoring.ranking import rank
-from .storage.remote_store import open_store
-from .storage.store import Store
+from ..scoring.noise_ceiling import noise_ceiling
+from ..scoring.ranking import rank
+from ..storage.remote_store import open_store
+from ..storage.store import Store
+from .requests import RunRequest, resolve_requests
 
 NAMED = 1000  # a result names the channels of a subject, but not the voxels of a whole brain
 

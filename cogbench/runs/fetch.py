@@ -7,14 +7,14 @@ from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from .data.dataset import Origin
-from .data.files import Arrival, Files
-from .data.hub import CARD, licence
-from .errors import CogbenchError
-from .parts.interfaces import Backbone
-from .parts.options import check_targets, varied
-from .parts.registry import Parts
-from .text import first_line, in_words
+from ..data.dataset import Origin
+from ..data.files import Arrival, Files
+from ..data.hub import CARD, licence
+from ..errors import CogbenchError
+from ..parts.interfaces import Backbone
+from ..parts.options import check_targets, varied
+from ..parts.registry import Parts
+from ..text import first_line
 
 log = logging.getLogger("cogbench")
 STATES = {"hub": "fetched", "cache": "there", "local": "local"}
@@ -88,26 +88,6 @@ def fetch_wanted(asked: Wanted, files: Files, tell: Callable[[str, int, int], No
                 before.setdefault(path, arrival.place)  # what came once in this command is there the second time
         rows += _rows(what, part, origin, arrivals, before, apart=kind == "backbone")
     return rows
-
-
-def fetch_rows(rows: Iterable[Row]) -> list[Row]:
-    """Return the same rows for a terminal: sizes in words, the first digits of a revision."""
-    return [
-        {
-            "what": row["what"],
-            "id": row["id"],
-            "revision": _short_revision(row["revision"]),
-            "size": in_words(row["bytes"]) if row["bytes"] else "",
-            "licence": row["licence"],
-            "state": row["state"],
-        }
-        for row in rows
-    ]
-
-
-def _short_revision(revision: str | None) -> str:
-    kind, colon, digits = (revision or "").rpartition(":")
-    return f"{kind}{colon}{digits[:8]}"
 
 
 def _brought(kind: str, part: Any, door: Files, arrivals: list[Arrival]) -> Origin:

@@ -8,23 +8,23 @@ from typing import Any
 
 import numpy as np
 
-from .compute import engine
-from .compute.cells import Training
-from .compute.engine import Tell
-from .compute.evidence import ORACLES_DATA, STIMULI, Similarity
-from .compute.workspace import Cell, Workspace
-from .data.files import Files
-from .data.oracle import TaskMatrix
-from .errors import FailedCells, MissingData, UnknownName, UnusableData
-from .parts.interfaces import Backbone, Estimator, Recipe, Signal, Task
-from .parts.options import check_targets
-from .parts.registry import Parts, load_parts
-from .parts.table_task import TableTask
-from .questions import named_members, single, with_members
-from .scoring.metrics import gap_error
-from .scoring.ranking import rank
-from .storage.remote_store import open_store
-from .storage.store import Store
+from ..compute import engine
+from ..compute.cells import Training
+from ..compute.engine import Tell
+from ..compute.evidence import ORACLES_DATA, STIMULI, Similarity
+from ..compute.workspace import Cell, Workspace
+from ..data.files import Files
+from ..data.oracle import TaskMatrix
+from ..errors import FailedCells, MissingData, UnknownName, UnusableData
+from ..parts.interfaces import Backbone, Estimator, Recipe, Signal, Task
+from ..parts.options import check_targets
+from ..parts.registry import Parts, load_parts
+from ..parts.table_task import TableTask
+from ..scoring.metrics import gap_error
+from ..scoring.ranking import rank
+from ..storage.remote_store import open_store
+from ..storage.store import Store
+from .requests import named_members, single, with_members
 
 
 @dataclass(frozen=True)
@@ -217,28 +217,3 @@ def _tried(
 def _number(matrix: TaskMatrix, source: str) -> float | None:
     value = float(matrix.values[matrix.sources.index(source), 0])
     return None if np.isnan(value) else value
-
-
-def recommendation_title(found: Recommendation) -> str:
-    """Return what a recommendation is of, in a line."""
-    ranked = f"what to train first for {found.target} ({found.kind}), by {found.estimator} on {found.backbone}"
-    rest = f"; not trained, so not ranked: {', '.join(found.untrained)}" if found.untrained else ""
-    return ranked + (f", stimuli of {found.signal}" if found.signal else "") + rest
-
-
-def recommendation_rows(found: Recommendation) -> list[dict[str, Any]]:
-    """Return a recommendation as rows for people."""
-    rows: list[dict[str, Any]] = [
-        {"": "–", "source": name, "similarity": "no estimate"}
-        if (s := found.similarity[name]) is None
-        else {"": i, "source": name, "similarity": f"{s:.4f}"}
-        for i, name in enumerate(found.ranking, 1)
-    ]
-    for row, gain in zip(rows, found.gains, strict=False):
-        sure = "" if abs(gain.gain) > 2 * gain.standard_error else ", within noise"
-        row |= {
-            gain.metric: f"{gain.value:.3f}",
-            "no transfer": f"{gain.no_transfer:.3f}",
-            "gain": f"{gain.gain:+.3f} ± {gain.standard_error:.3f}{sure}",
-        }
-    return rows
