@@ -28,7 +28,7 @@ from cogbench.compute.cells import Training
 from cogbench.compute.workspace import Workspace
 from cogbench.runs.dry_run import describe_plan
 from cogbench.runs.measure_oracle import resolve_transfers
-from cogbench.toys import TASKS, ToyBackbone
+from cogbench.testing.toys import TASKS, ToyBackbone
 
 PARTS = ("workers", "loop", "overhead", "planning")
 

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .compute.evidence import NEEDS, Evidence
-    from .contracts import check_backbone, check_estimator, check_signal, check_task
     from .data.dataset import Array, Card, Dataset, Origin
     from .data.files import Files
     from .data.kinds import TASK_KINDS
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from .scoring.ranking import rank
     from .scoring.task_tree import task_tree
     from .storage.store import Store
+    from .testing.contracts import check_backbone, check_estimator, check_signal, check_task
 
 _HOME = {
     "baselines": "popularity_baseline size_baseline",

@@ -146,7 +146,7 @@ def plugin_rows(parts: Parts) -> list[dict[str, Any]]:
 
 def check_parts(parts: Parts) -> list[dict[str, Any]]:
     """Return a row for each part with what its contract check says: ok, skipped and why, or what is broken."""
-    from . import contracts
+    from .testing import contracts
 
     rows = []
     for (kind, name), plugin in parts.providers.items():

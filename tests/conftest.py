@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from cogbench import Oracle, Suite, TaskMatrix, hookimpl
-from cogbench.toys import TASKS, ToyBackbone, ToySignal
+from cogbench.testing.toys import TASKS, ToyBackbone, ToySignal
 
 # A busy machine is slow, which is no fault of a test.
 settings.register_profile("cogbench", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -13,7 +13,7 @@ from cogbench.cli import cli
 from cogbench.compute.cells import Encoding, Training
 from cogbench.compute.inventory import info, inventory, prune
 from cogbench.compute.workspace import Workspace
-from cogbench.toys import TASKS, ToyBackbone, ToySignal
+from cogbench.testing.toys import TASKS, ToyBackbone, ToySignal
 
 OWN = """
 from dataclasses import dataclass

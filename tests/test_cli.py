@@ -15,7 +15,7 @@ from command import cogbench, line
 
 from cogbench import Result, Suite, hookimpl
 from cogbench.parts import registry
-from cogbench.toys import ToyBackbone, ToySignal
+from cogbench.testing.toys import ToyBackbone, ToySignal
 
 RUN = "run --suite toy --backbone toy --jobs 0 --offline".split()
 

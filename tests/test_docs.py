@@ -10,9 +10,9 @@ from types import ModuleType
 import pytest
 
 import cogbench
-from cogbench import contracts
 from cogbench.parts import hookspecs
 from cogbench.results.result import schema
+from cogbench.testing import contracts
 
 ROOT = Path(__file__).parents[1]
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()

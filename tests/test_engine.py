@@ -27,7 +27,7 @@ from cogbench.compute.workspace import Workspace
 from cogbench.errors import FullDisk
 from cogbench.parts import fingerprint
 from cogbench.parts.codec import encode
-from cogbench.toys import TASKS, ToyBackbone, ToySignal
+from cogbench.testing.toys import TASKS, ToyBackbone, ToySignal
 
 
 def workspace(folder):

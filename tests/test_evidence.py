@@ -9,7 +9,7 @@ from evidence_plugin import Fisher, LayerProbe, Leep, leep
 from cogbench import Files, Store, TaskMatrix, UnusableData, check_estimator, load_parts
 from cogbench.compute.evidence import Evidence, Similarity
 from cogbench.compute.workspace import Workspace
-from cogbench.toys import TASKS, ToyBackbone, ToySignal
+from cogbench.testing.toys import TASKS, ToyBackbone, ToySignal
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from cogbench import Files, MissingData, Origin, Suite, hookimpl, load_parts
 from cogbench.cli import cli
 from cogbench.parts import registry
 from cogbench.runs.fetch import fetch_wanted, resolve_wanted
+from cogbench.testing.toys import ToyBackbone, ToySignal
 from cogbench.text import in_words
-from cogbench.toys import ToyBackbone, ToySignal
 from cogbench.views_listing import fetch_rows
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from cogbench import BrokenPlugin, Suite, UnknownName, hookimpl, load_parts
 from cogbench.parts.registry import Parts
-from cogbench.toys import ToyBackbone, ToyTask
+from cogbench.testing.toys import ToyBackbone, ToyTask
 
 COGBENCH = str(Path(sys.executable).with_name("cogbench"))
 GOOD = """

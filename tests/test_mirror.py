@@ -14,7 +14,7 @@ from cogbench.compute import engine
 from cogbench.compute.cells import Encoding, Training
 from cogbench.compute.workspace import Workspace
 from cogbench.storage.remote_store import RemoteStore, open_store
-from cogbench.toys import TASKS, ToyBackbone, ToySignal
+from cogbench.testing.toys import TASKS, ToyBackbone, ToySignal
 
 
 @pytest.fixture

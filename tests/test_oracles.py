@@ -18,7 +18,7 @@ from cogbench.parts import registry
 from cogbench.parts.registry import find_oracle, oracle_folder
 from cogbench.runs.dry_run import describe_plan
 from cogbench.runs.measure_oracle import resolve_transfers
-from cogbench.toys import TASKS, ToyBackbone
+from cogbench.testing.toys import TASKS, ToyBackbone
 from cogbench.views_rows import oracle_rows
 
 NAMES = ("a", "b", "c", "d")

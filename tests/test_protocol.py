@@ -11,21 +11,10 @@ from cogbench_estimators.baselines import Popularity, Random, Size
 from cogbench_estimators.cnm import CNM
 from cogbench_estimators.combined import CRAandCNM
 
-from cogbench import (
-    Files,
-    MissingData,
-    Result,
-    Store,
-    Suite,
-    UnknownName,
-    UnusableData,
-    hookimpl,
-    load_parts,
-    run,
-    toys,
-)
+from cogbench import Files, MissingData, Result, Store, Suite, UnknownName, UnusableData, hookimpl, load_parts, run
 from cogbench.errors import FailedCells
-from cogbench.toys import TASKS, ToyBackbone, ToySignal
+from cogbench.testing import toys
+from cogbench.testing.toys import TASKS, ToyBackbone, ToySignal
 
 NAMES = tuple(t.name for t in TASKS)
 

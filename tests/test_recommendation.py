@@ -23,7 +23,7 @@ from cogbench import (
     run,
 )
 from cogbench.scoring.metrics import gap_error, score_outputs
-from cogbench.toys import TASKS, ToyBackbone
+from cogbench.testing.toys import TASKS, ToyBackbone
 from cogbench.views_rows import recommendation_rows
 
 NAMES = tuple(t.name for t in TASKS)

@@ -21,7 +21,7 @@ from cogbench import (
     TaskMatrix,
     UnusableData,
 )
-from cogbench.toys import TASKS
+from cogbench.testing.toys import TASKS
 
 
 def _dataset(kind="classification", labels=("no", "yes"), source="here", **columns):

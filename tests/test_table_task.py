@@ -20,7 +20,7 @@ from cogbench import (
 )
 from cogbench.listing import describe_parts
 from cogbench.parts.codec import decode, encode
-from cogbench.toys import TASKS, ToyBackbone, ToySignal
+from cogbench.testing.toys import TASKS, ToyBackbone, ToySignal
 
 FILES = Files(offline=True)
 

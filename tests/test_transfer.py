@@ -7,7 +7,7 @@ from cogbench import Files, MissingData, Oracle, Store, TaskMatrix, UnusableData
 from cogbench.compute.transfers import TransferPlan, trainings
 from cogbench.compute.workspace import Workspace
 from cogbench.data.oracle_files import write_oracle
-from cogbench.toys import TASKS, ToyBackbone
+from cogbench.testing.toys import TASKS, ToyBackbone
 
 TABLE = "source,a,b,c\na,,2,3\nb,4,,6\nc,7,8,\nno-transfer,1,1.5,2\n"
 

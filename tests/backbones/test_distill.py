@@ -21,7 +21,7 @@ from cogbench import Dataset, Files, Origin, Recipe, Settings, Store, UnusableDa
 from cogbench.compute.cells import Training
 from cogbench.compute.workspace import Workspace
 from cogbench.parts.options import varied
-from cogbench.toys import NOUNS, TASKS, WORDS
+from cogbench.testing.toys import NOUNS, TASKS, WORDS
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 from distillation import measured

@@ -8,7 +8,7 @@ import pytest
 from cogbench import Files, MissingData, Recipe, Settings, Store, UnusableData, load_parts
 from cogbench.compute.cells import Training
 from cogbench.compute.workspace import Workspace
-from cogbench.toys import TASKS
+from cogbench.testing.toys import TASKS
 
 MINI = load_parts().find("backbone", "minilm-2l")
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .data.dataset import Array, Card, Dataset, Origin, Split
-from .data.oracle import Oracle, TaskMatrix
-from .data.recording import Recording, Responses
-from .parts.interfaces import Checkpoint, Recipe, Settings
+from ..data.dataset import Array, Card, Dataset, Origin, Split
+from ..data.oracle import Oracle, TaskMatrix
+from ..data.recording import Recording, Responses
+from ..parts.interfaces import Checkpoint, Recipe, Settings
 
 if TYPE_CHECKING:
-    from .data.files import Files
+    from ..data.files import Files
 
 WORDS = ("red", "blue", "warm", "cold", "fast", "slow", "old", "new", "big", "small", "near", "far")
 NOUNS = ("dog", "cat", "house", "river", "train", "garden", "clock", "letter")

@@ -11,18 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from .compute.evidence import NEEDS, Evidence, Similarity
-from .compute.workspace import Workspace
-from .data.dataset import TASK_KINDS, Dataset
-from .data.files import Files
-from .data.recording import Recording
-from .errors import UnusableData
-from .parts.codec import decode, encode
-from .parts.fingerprint import identity
-from .parts.interfaces import Backbone, Estimator, Recipe, Settings, Signal, Task, teacher_of
-from .parts.table_task import TableTask
-from .scoring.metrics import METRICS
-from .storage.store import Store
+from ..compute.evidence import NEEDS, Evidence, Similarity
+from ..compute.workspace import Workspace
+from ..data.dataset import TASK_KINDS, Dataset
+from ..data.files import Files
+from ..data.recording import Recording
+from ..errors import UnusableData
+from ..parts.codec import decode, encode
+from ..parts.fingerprint import identity
+from ..parts.interfaces import Backbone, Estimator, Recipe, Settings, Signal, Task, teacher_of
+from ..parts.table_task import TableTask
+from ..scoring.metrics import METRICS
+from ..storage.store import Store
 from .toys import ORACLES, TASKS, ToyBackbone, ToySignal
 
 
