@@ -13,8 +13,8 @@ from time import perf_counter
 import numpy as np
 
 from cogbench import Result
-from cogbench.pages import board_page, report_page
 from cogbench.results.leaderboard import leaderboard, read_results
+from cogbench.views.pages import board_page, report_page
 
 HERE = Path(__file__).parents[1] / "docs" / "results"
 

@@ -20,10 +20,10 @@ from scipy.stats import spearmanr
 from cogbench import Files, Store, load_parts, rank
 from cogbench.compute.workspace import Workspace
 from cogbench.data.oracle_files import write_oracle
-from cogbench.report import grid, render_tables
 from cogbench.runs.measure_oracle import measure_transfers, resolve_transfers
 from cogbench.storage.store import home
-from cogbench.views_rows import oracle_rows
+from cogbench.views.formats import grid, render_tables
+from cogbench.views.rows import oracle_rows
 
 SHIPPED = Path(__file__).parents[1] / "tasks" / "cogbench_tasks" / "oracles"
 NOTES = {  # what a reader of the figures must know, by suite

@@ -58,11 +58,11 @@ def run(
 ) -> None:
     """Rank source tasks with estimators and score the rankings."""
     from .parts.registry import load_parts
-    from .report import render_results
     from .runs.dry_run import describe_plan
     from .runs.requests import resolve_requests
     from .runs.run import answer_requests, check_request
     from .storage.atomic import writable
+    from .views.card import render_results
 
     parts = load_parts()
     asked = resolve_requests(parts, parts.estimators if "all" in estimators else estimators, backbones, **how)
@@ -106,10 +106,10 @@ def run(
 def recommend(target: str, columns: str, site: Site, as_json: bool, **how: Any) -> None:
     """Say which source tasks to train before a target of your own, from the tasks that are trained already."""
     from .parts.registry import load_parts
-    from .report import render_tables
     from .results.result import plain
     from .runs.recommend import recommend
-    from .views_rows import recommendation_rows, recommendation_title
+    from .views.formats import render_tables
+    from .views.rows import recommendation_rows, recommendation_title
 
     pairs = [pair.partition("=")[::2] for pair in columns.split(",") if pair]
     with progress() as tell:
@@ -131,8 +131,8 @@ def oracle() -> None:
 @option.as_json
 def oracle_list(as_json: bool) -> None:
     """List the oracles that are installed, and those measured here."""
-    from .listing import describe_parts, part_rows
     from .parts.registry import load_parts
+    from .views.listing import describe_parts, part_rows
 
     print_rows(describe_parts(load_parts(), "oracle"), as_json, part_rows)
 
@@ -196,8 +196,8 @@ def oracle_measure(backbone: str, site: Site, dry_run: bool, form: str, **how: A
 
 
 def _print_oracle(found: "Oracle", form: str) -> None:
-    from .report import render_tables
-    from .views_rows import oracle_in_full, oracle_notes, oracle_rows
+    from .views.formats import render_tables
+    from .views.rows import oracle_in_full, oracle_notes, oracle_rows
 
     if form == "json":
         print_json(oracle_in_full(found))

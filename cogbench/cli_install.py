@@ -17,8 +17,8 @@ KINDS = ("tasks", "backbones", "signals", "estimators", "oracles", "suites")
 @option.as_json
 def list_(kind: str, data_dir: Path | None, as_json: bool) -> None:
     """List the installed parts of a kind, and where they come from."""
-    from .listing import describe_parts, part_rows
     from .parts.registry import load_parts
+    from .views.listing import describe_parts, part_rows
 
     print_rows(describe_parts(load_parts(), kind.removesuffix("s"), data_dir), as_json, part_rows)
 
@@ -28,8 +28,8 @@ def list_(kind: str, data_dir: Path | None, as_json: bool) -> None:
 @option.as_json
 def plugins(check: bool, as_json: bool) -> None:
     """List the plugins, their parts, and why one failed to load."""
-    from .listing import BROKEN, check_parts, plugin_rows
     from .parts.registry import load_parts
+    from .views.listing import BROKEN, check_parts, plugin_rows
 
     parts = load_parts()
     rows = check_parts(parts) if check else plugin_rows(parts)
@@ -58,7 +58,7 @@ def fetch(
     """Download what a run needs, so that `cogbench run --offline` works."""
     from .parts.registry import load_parts
     from .runs.fetch import fetch_wanted, resolve_wanted
-    from .views_listing import fetch_rows
+    from .views.listing import fetch_rows
 
     asked = resolve_wanted(load_parts(), suite=suite, tasks=tasks, backbones=backbones, signals=signals, sets=sets)
     files = site.files([part.name for kind, part in asked if kind == "task"])
@@ -93,8 +93,9 @@ def cache() -> None:
 @option.as_json
 def cache_info(as_json: bool) -> None:
     """Say how much of each kind of thing the store holds, and how much of it is out of reach."""
-    from .compute.inventory import info, inventory_rows
+    from .compute.inventory import info
     from .storage.remote_store import open_store
+    from .views_listing import inventory_rows
 
     store = open_store()
     print_rows(info(store), as_json, inventory_rows)

@@ -261,7 +261,7 @@ def print_rows(
     brief: Callable[[list[dict[str, Any]]], list[dict[str, Any]]] = lambda rows: rows,
 ) -> None:
     """Print rows for machines as they are, for people in brief."""
-    from .report import grid
+    from .views.formats import grid
 
     click.echo(grid(rows, "json") if as_json else grid(brief(rows), "table"))
 

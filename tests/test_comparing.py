@@ -16,7 +16,7 @@ from scipy.stats import friedmanchisquare, pearsonr, spearmanr
 from cogbench import TaskMatrix, UnusableData, compare, load_parts
 from cogbench.results.comparison import short_labels
 from cogbench.scoring.agreement import agreement, kendalls_w, mean_spearman
-from cogbench.views_rows import comparison_tables
+from cogbench.views.rows import comparison_tables
 
 RANDOM = np.random.default_rng(0).normal(size=(3, 4, 4))
 OFF = ~np.eye(4, dtype=bool)

@@ -15,7 +15,7 @@ from cogbench.parts import registry
 from cogbench.runs.fetch import fetch_wanted, resolve_wanted
 from cogbench.testing.toys import ToyBackbone, ToySignal
 from cogbench.text import in_words
-from cogbench.views_listing import fetch_rows
+from cogbench.views.listing import fetch_rows
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from command import line
 from made_results import TRUE, made, recorded
 
 from cogbench import MissingData, UnknownName
-from cogbench.report import render_results
 from cogbench.results.leaderboard import leaderboard, read_results
-from cogbench.views_leaderboard import board_notes, board_tables
+from cogbench.views.card import render_results
+from cogbench.views.leaderboard import board_notes, board_tables
 
 RANDOM = np.random.default_rng(1).random((6, 4, 4))
 

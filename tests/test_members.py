@@ -19,10 +19,10 @@ from cogbench import (
     recommend,
     run,
 )
-from cogbench.listing import describe_parts
 from cogbench.parts.codec import decode, encode
 from cogbench.parts.interfaces import members_of
 from cogbench.runs.requests import with_members
+from cogbench.views.listing import describe_parts
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from cogbench.parts.registry import find_oracle, oracle_folder
 from cogbench.runs.dry_run import describe_plan
 from cogbench.runs.measure_oracle import resolve_transfers
 from cogbench.testing.toys import TASKS, ToyBackbone
-from cogbench.views_rows import oracle_rows
+from cogbench.views.rows import oracle_rows
 
 NAMES = ("a", "b", "c", "d")
 MEASURE = "oracle measure --suite toy --backbone toy --jobs 0 --offline".split()

@@ -16,13 +16,13 @@ from command import line
 from made_results import TASKS, TRUE, made
 
 from cogbench import TaskMatrix, UnusableData
-from cogbench.drawing import LETTERS, inline, short, standalone
-from cogbench.figures import against_chance, similarity_map, strips
-from cogbench.pages import board_page, report_page
 from cogbench.results.leaderboard import leaderboard
 from cogbench.scoring.task_tree import task_tree
-from cogbench.sections import sections
 from cogbench.storage.atomic import save_text
+from cogbench.views.canvas import LETTERS, inline, short, standalone
+from cogbench.views.figures import against_chance, similarity_map, strips
+from cogbench.views.pages import board_page, report_page
+from cogbench.views.sections import sections
 
 DOCS = Path(__file__).parents[1] / "docs"
 NASTY = "<script>alert('$x$')</script>"

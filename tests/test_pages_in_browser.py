@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from made_results import made
 
-from cogbench.pages import board_page, report_page
 from cogbench.results.leaderboard import leaderboard
 from cogbench.results.result import SignalReport
+from cogbench.views.pages import board_page, report_page
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install -e '.[dev]'")
 

@@ -24,7 +24,7 @@ from cogbench import (
 )
 from cogbench.scoring.metrics import gap_error, score_outputs
 from cogbench.testing.toys import TASKS, ToyBackbone
-from cogbench.views_rows import recommendation_rows
+from cogbench.views.rows import recommendation_rows
 
 NAMES = tuple(t.name for t in TASKS)
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cogbench import Files, Origin, Recording, Responses, UnusableData, noise_ceiling, spearman_brown
-from cogbench.listing import describe_parts
 from cogbench.parts.registry import load_parts
+from cogbench.views.listing import describe_parts
 
 CHANNELS = ("a", "b", "c")
 

@@ -121,7 +121,7 @@ def test_a_selection_against_an_oracle_of_seeds():
     found = score({"p": "q", "q": "r", "r": "s", "s": "p"}, oracle)
     plain = cogbench.guesses.plain_score(found)
     assert "trs" in plain["scores"]["resampled"] and "spearman" not in plain["scores"]["resampled"]
-    from cogbench.scorecard import score_tables
+    from cogbench.views.rows import score_tables
 
     first, *_ = next(iter(score_tables(score(TaskMatrix.square(TASKS, TRUE), oracle)).values()))
     assert float(first["sd"]) > 0 and first["resampled oracles"]

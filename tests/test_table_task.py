@@ -18,9 +18,9 @@ from cogbench import (
     load_parts,
     run,
 )
-from cogbench.listing import describe_parts
 from cogbench.parts.codec import decode, encode
 from cogbench.testing.toys import TASKS, ToyBackbone, ToySignal
+from cogbench.views.listing import describe_parts
 
 FILES = Files(offline=True)
 

@@ -2,14 +2,15 @@
 
 import numpy as np
 import pytest
+from cogbench.views_leaderboard import render_leaderboard
 from command import cogbench as ask
 from made_results import TRUE, made
 from rich.console import Console
 
-from cogbench import terminal
-from cogbench.report import render_card, render_leaderboard, render_results
 from cogbench.results.leaderboard import leaderboard
-from cogbench.terminal import COLOURS, Bar, HeatMap, printed, table_within
+from cogbench.views import terminal
+from cogbench.views.card import render_card, render_results
+from cogbench.views.terminal import COLOURS, Bar, HeatMap, printed, table_within
 
 GUESSES = np.random.default_rng(1).random((5, 4, 4))
 

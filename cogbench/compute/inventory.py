@@ -13,7 +13,6 @@ from typing import Any
 from ..data.files import READING, Files
 from ..parts.fingerprint import code, harness_version
 from ..storage.store import RECORD, Store
-from ..text import in_words
 
 BROKEN: dict[str, str | None] = {}  # the code of a module that cannot be imported
 DRAFT_AGE = 3600  # seconds: a draft that nobody has touched for so long is what a killed process left
@@ -104,12 +103,6 @@ def prune(store: Store, *, dry_run: bool = False) -> list[Held]:
                     parent.rmdir()
                     parent = parent.parent
     return found
-
-
-def inventory_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the rows of `info` for people."""
-    total = {"kind": "all", **{k: sum(r[k] for r in rows) for k in ("folders", "bytes", "out of reach", "their bytes")}}
-    return [{k: in_words(v) if "bytes" in k else v for k, v in row.items()} for row in [*rows, total]]
 
 
 def _outdated(ingredients: Any, known: dict[str, Any]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .data.dataset import Array
+from ..data.dataset import Array
 
 # A page gives these colours its own values, light and dark; a file keeps them, on white.
 INK, MUTED, ACCENT, SOFT, CARD = "#1b1c21", "#5d616c", "#0b5cad", "#c9ced8", "#f6f7f9"

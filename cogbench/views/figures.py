@@ -5,9 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from .data.dataset import Array
-from .data.oracle import TaskMatrix
-from .drawing import (
+from ..data.dataset import Array
+from ..data.oracle import TaskMatrix
+from ..results.result import Result
+from ..scoring.chance import chance_law
+from ..scoring.ranking import Ranking, rank
+from ..scoring.task_tree import Node
+from .canvas import (
     ACCENT,
     INK,
     MUTED,
@@ -24,10 +28,6 @@ from .drawing import (
     short,
     shown,
 )
-from .results.result import Result
-from .scoring.chance import chance_law
-from .scoring.ranking import Ranking, rank
-from .scoring.task_tree import Node
 
 LABELLED = 16  # with more tasks the cells are too many to be read one by one
 

@@ -1,18 +1,21 @@
 """What is installed: rows for `cogbench list` and `cogbench plugins`."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from .data.files import Files
-from .data.oracle_files import read_oracle
-from .data.recording import Recording
-from .errors import CogbenchError, MissingData
-from .parts.interfaces import Opener
-from .parts.options import options_of
-from .parts.registry import Parts, measured_oracles
-from .scoring.noise_ceiling import noise_ceiling
+from ..data.files import Files
+from ..data.oracle_files import read_oracle
+from ..data.recording import Recording
+from ..errors import CogbenchError, MissingData
+from ..parts.interfaces import Opener
+from ..parts.options import options_of
+from ..parts.registry import Parts, measured_oracles
+from ..runs.fetch import Row
+from ..scoring.noise_ceiling import noise_ceiling
+from ..text import in_words
 
 BROKEN = "BROKEN"
 
@@ -146,7 +149,7 @@ def plugin_rows(parts: Parts) -> list[dict[str, Any]]:
 
 def check_parts(parts: Parts) -> list[dict[str, Any]]:
     """Return a row for each part with what its contract check says: ok, skipped and why, or what is broken."""
-    from .testing import contracts
+    from ..testing import contracts
 
     rows = []
     for (kind, name), plugin in parts.providers.items():
@@ -162,3 +165,29 @@ def check_parts(parts: Parts) -> list[dict[str, Any]]:
             verdict = f"{BROKEN}: {type(error).__name__}: {error}"
         rows.append({"part": f"{kind} {name}", "distribution": plugin.distribution, "check": verdict})
     return rows
+
+
+def fetch_rows(rows: Iterable[Row]) -> list[Row]:
+    """Return the same rows for a terminal: sizes in words, the first digits of a revision."""
+    return [
+        {
+            "what": row["what"],
+            "id": row["id"],
+            "revision": _short_revision(row["revision"]),
+            "size": in_words(row["bytes"]) if row["bytes"] else "",
+            "licence": row["licence"],
+            "state": row["state"],
+        }
+        for row in rows
+    ]
+
+
+def _short_revision(revision: str | None) -> str:
+    kind, colon, digits = (revision or "").rpartition(":")
+    return f"{kind}{colon}{digits[:8]}"
+
+
+def inventory_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows of `info` for people."""
+    total = {"kind": "all", **{k: sum(r[k] for r in rows) for k in ("folders", "bytes", "out of reach", "their bytes")}}
+    return [{k: in_words(v) if "bytes" in k else v for k, v in row.items()} for row in [*rows, total]]

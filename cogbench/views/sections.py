@@ -6,17 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from .drawing import Figure
-from .errors import UnusableData
+from ..errors import UnusableData
+from ..results.comparison import kept_apart
+from ..results.guess import Scored
+from ..results.result import Result
+from ..scoring.agreement import agreement, steadiness
+from ..scoring.ranking import rank
+from ..scoring.task_tree import task_tree
+from ..text import in_digits
+from .canvas import Figure
 from .figures import against_chance, agreement_map, fingerprint_map, prediction_dots, similarity_map, strips
-from .results.comparison import kept_apart
-from .results.guess import Scored
-from .results.result import Result
-from .scorecard import score_tables
-from .scoring.agreement import agreement, steadiness
-from .scoring.ranking import rank
-from .scoring.task_tree import task_tree
-from .text import in_digits
+from .rows import score_tables
 
 CHANCE = 0.05  # of a channel lying above its null
 # What the figure calls what the estimator tells of each task and subject.

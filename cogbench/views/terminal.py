@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .data.dataset import Array
+from ..data.dataset import Array
 
 # Columns that may wrap; all others are names and numbers, which one wants whole.
 PROSE = frozenset(

@@ -1,10 +1,13 @@
 """Leaderboards as tables for people, and in a terminal."""
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
-from .results.leaderboard import Board, Entry, score_names
-from .text import in_digits
+from ..results.leaderboard import Board, Entry, score_names
+from ..text import in_digits
+from ..views_leaderboard import SCALE, SPARE, WHOSE, _with_bar
+from .terminal import Bar, columns, escaped, printed, table_within
 
 
 def board_tables(found: Sequence[Board]) -> dict[str, list[dict[str, Any]]]:
@@ -72,3 +75,49 @@ def board_notes(found: Sequence[Board]) -> list[str]:
     if any(entry.synthetic for board in found for entry in board.entries):
         told.append("synthetic: made by a generator")
     return told
+
+
+SCALE = "1 to worst"
+# Columns of a leaderboard that a narrow terminal goes without, the first ones first.
+SPARE = (
+    *("synthetic", "examples", "seeds", "seconds", "trainings", "spearman", "ndcg", "regret@1", "top-5", "top-4"),
+    *("learned", "top-3", "p", "interval", "signal", "backbone", SCALE),
+)
+WHOSE = ("signal", "backbone", "seeds", "examples", "synthetic")  # with the estimator, what a row is of
+
+
+def render_leaderboard(found: Sequence[Board], width: int | None = None) -> str:
+    """Return a leaderboard for the terminal: each row's TRS with its interval as a bar, chance marked.
+
+    A narrow terminal gets fewer columns, and a line that names those left out: none by which rows are told apart.
+    """
+    parts: list[Any] = []
+    scale = ""
+    for board, (title, rows) in zip(found, board_tables(found).items(), strict=True):
+        results = [row for row, entry in zip(rows, board.entries, strict=True) if entry.kind == "result"]
+        apart = {name for name in WHOSE if len({row.get(name) for row in results}) > 1}
+        same = [name for name in ("seeds", "examples") if name not in apart]
+        same += [name for name in rows[0] if not any(row[name] for row in rows)]
+        drawn = [
+            _with_bar(board, entry, {name: value for name, value in row.items() if name not in same}, columns(width))
+            for row, entry in zip(rows, board.entries, strict=True)
+        ]
+        shown, gone = table_within(drawn, width, [name for name in SPARE if name not in apart])
+        parts += [f"[bold]{escaped(title)}[/]", shown]
+        parts += [f"left out for want of width: {', '.join(gone)}; --format csv has all"] * bool(gone)
+        if board.chance is not None and SCALE not in gone:
+            scale = f"{SCALE}: ● the TRS, ━ its 95 % interval, ┆ chance"
+    wide = width is None and not sys.stdout.isatty()
+    return printed(*parts, *map(escaped, filter(None, [*board_notes(found), scale])), width=width, wide=wide)
+
+
+def _with_bar(board: Board, entry: Entry, row: dict[str, Any], room: int) -> dict[str, Any]:
+    """Return a row of a leaderboard with a bar after its TRS."""
+    trs = entry.scores.get("trs")
+    if trs is None:
+        return row
+    ends = (1.0, float(board.worst))
+    bar = Bar(trs, *(entry.interval or (trs, trs)), ends, board.chance, 22 if room > 80 else len(SCALE))
+    items = [*row.items()]
+    after = [*row].index("trs") + 1
+    return dict([*items[:after], (SCALE, bar), *items[after:]])

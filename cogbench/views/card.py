@@ -1,29 +1,16 @@
 """Results as people and machines read them: tables for a terminal, markdown, LaTeX, csv, JSON."""
 
-import csv
-import io
 import json
-import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from .errors import UnusableData
-from .results.leaderboard import Board, Entry
-from .results.result import Result
-from .scoring.evaluation import Scores
-from .scoring.task_tree import Node, task_tree
-from .terminal import Bar, HeatMap, columns, escaped, printed, table, table_within
-from .text import in_digits
-from .views_leaderboard import board_notes, board_tables
-
-FORMATS = ("table", "json", "markdown", "latex", "csv")
-SCALE = "1 to worst"
-# Columns of a leaderboard that a narrow terminal goes without, the first ones first.
-SPARE = (
-    *("synthetic", "examples", "seeds", "seconds", "trainings", "spearman", "ndcg", "regret@1", "top-5", "top-4"),
-    *("learned", "top-3", "p", "interval", "signal", "backbone", SCALE),
-)
-WHOSE = ("signal", "backbone", "seeds", "examples", "synthetic")  # with the estimator, what a row is of
+from ..errors import UnusableData
+from ..results.result import Result
+from ..scoring.evaluation import Scores
+from ..scoring.task_tree import Node, task_tree
+from ..text import in_digits
+from .formats import grid
+from .terminal import Bar, HeatMap, escaped, printed, table_within
 
 
 def render_results(results: Sequence[Result], form: str) -> str:
@@ -33,94 +20,6 @@ def render_results(results: Sequence[Result], form: str) -> str:
     if form == "table":
         return "\n".join(printed(*_card(r)) for r in results)
     return grid(_summary(results), form)
-
-
-def grid(rows: Sequence[dict[str, Any]], form: str) -> str:
-    """Return rows of like keys as a table in one of `FORMATS`."""
-    if form == "json":
-        return json.dumps(rows, indent=1)
-    if form == "csv":
-        out = io.StringIO()
-        names = list(dict.fromkeys(name for row in rows for name in row))
-        writer = csv.DictWriter(out, fieldnames=names, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        return out.getvalue().rstrip("\n")
-    if form == "table":
-        return printed(table([*rows[0]] if rows else [], ([_text(v) for v in row.values()] for row in rows)))
-    from tabulate import tabulate
-
-    write, style = (_in_markdown, "github") if form == "markdown" else (str, "latex_booktabs")
-    shown = [{write(k): write(_text(v)) for k, v in row.items()} for row in rows]
-    return tabulate(shown, headers="keys", tablefmt=style, disable_numparse=True)
-
-
-def _in_markdown(text: str) -> str:
-    """Return a text of which markdown takes nothing for a tag, an entity or the end of a cell."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
-
-
-def render_tables(named: Mapping[str, Sequence[dict[str, Any]]], form: str, told: Sequence[str]) -> str:
-    """Return titled tables and the notes under them; csv is one table whose first column has the titles.
-
-    For a terminal they are as wide as they need to be: a figure that is cut misleads. In a paper they go without
-    columns in which nothing stands.
-    """
-    if form == "csv":
-        return grid([{"table": title, **row} for title, rows in named.items() for row in rows], form)
-    if form == "table":
-        blocks = [part for title, rows in named.items() for part in (f"[bold]{escaped(title)}[/]", _dense(rows))]
-        return printed(*blocks, *map(escaped, told), wide=True)
-    write, title_of, note_of = (_in_markdown, "**{}**\n", "- {}") if form == "markdown" else (str, "% {}", "% {}")
-    parts = [f"{title_of.format(write(title))}\n{grid(_without_empty(rows), form)}" for title, rows in named.items()]
-    under = ["\n".join(note_of.format(write(note)) for note in told)] if told else []
-    return "\n\n".join([*parts, *under])
-
-
-def _without_empty(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    used = {name for row in rows for name, value in row.items() if _text(value)}
-    return [{name: value for name, value in row.items() if name in used} for row in rows]
-
-
-def _dense(rows: Sequence[dict[str, Any]]) -> Any:
-    return table([*rows[0]] if rows else [], ([_text(v) for v in row.values()] for row in rows), dense=True)
-
-
-def render_leaderboard(found: Sequence[Board], width: int | None = None) -> str:
-    """Return a leaderboard for the terminal: each row's TRS with its interval as a bar, chance marked.
-
-    A narrow terminal gets fewer columns, and a line that names those left out: none by which rows are told apart.
-    """
-    parts: list[Any] = []
-    scale = ""
-    for board, (title, rows) in zip(found, board_tables(found).items(), strict=True):
-        results = [row for row, entry in zip(rows, board.entries, strict=True) if entry.kind == "result"]
-        apart = {name for name in WHOSE if len({row.get(name) for row in results}) > 1}
-        same = [name for name in ("seeds", "examples") if name not in apart]
-        same += [name for name in rows[0] if not any(row[name] for row in rows)]
-        drawn = [
-            _with_bar(board, entry, {name: value for name, value in row.items() if name not in same}, columns(width))
-            for row, entry in zip(rows, board.entries, strict=True)
-        ]
-        shown, gone = table_within(drawn, width, [name for name in SPARE if name not in apart])
-        parts += [f"[bold]{escaped(title)}[/]", shown]
-        parts += [f"left out for want of width: {', '.join(gone)}; --format csv has all"] * bool(gone)
-        if board.chance is not None and SCALE not in gone:
-            scale = f"{SCALE}: ● the TRS, ━ its 95 % interval, ┆ chance"
-    wide = width is None and not sys.stdout.isatty()
-    return printed(*parts, *map(escaped, filter(None, [*board_notes(found), scale])), width=width, wide=wide)
-
-
-def _with_bar(board: Board, entry: Entry, row: dict[str, Any], room: int) -> dict[str, Any]:
-    """Return a row of a leaderboard with a bar after its TRS."""
-    trs = entry.scores.get("trs")
-    if trs is None:
-        return row
-    ends = (1.0, float(board.worst))
-    bar = Bar(trs, *(entry.interval or (trs, trs)), ends, board.chance, 22 if room > 80 else len(SCALE))
-    items = [*row.items()]
-    after = [*row].index("trs") + 1
-    return dict([*items[:after], (SCALE, bar), *items[after:]])
 
 
 def render_card(result: Result, width: int | None = None) -> str:
@@ -268,7 +167,3 @@ def _footer(result: Result) -> list[str]:
 
 def _round(value: float, digits: int = 2) -> float:
     return round(value, digits)
-
-
-def _text(value: Any) -> str:
-    return "" if value is None else str(value)

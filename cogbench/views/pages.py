@@ -9,13 +9,13 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-from .drawing import Figure, csv_rows, inline, standalone
-from .results.leaderboard import LOWER_IS_BETTER, Board, Entry, score_names
-from .results.result import Result
-from .scoring.evaluation import TOP_M
+from ..results.leaderboard import LOWER_IS_BETTER, Board, Entry, score_names
+from ..results.result import Result
+from ..scoring.evaluation import TOP_M
+from ..storage.atomic import save_text, writable
+from .canvas import Figure, csv_rows, inline, standalone
+from .leaderboard import board_notes, score_text
 from .sections import headline, sections
-from .storage.atomic import save_text, writable
-from .views_leaderboard import board_notes, score_text
 
 TEMPLATES = Path(__file__).with_name("templates")
 HELP = {

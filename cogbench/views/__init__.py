@@ -1,0 +1,1 @@
+"""What people see: tables, cards, trees, pages and figures."""

@@ -1,0 +1,66 @@
+"""Tables in the formats of the command line: terminal, JSON, markdown, LaTeX, csv."""
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .terminal import escaped, printed, table
+
+FORMATS = ("table", "json", "markdown", "latex", "csv")
+
+
+def grid(rows: Sequence[dict[str, Any]], form: str) -> str:
+    """Return rows of like keys as a table in one of `FORMATS`."""
+    if form == "json":
+        return json.dumps(rows, indent=1)
+    if form == "csv":
+        out = io.StringIO()
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        writer = csv.DictWriter(out, fieldnames=names, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        return out.getvalue().rstrip("\n")
+    if form == "table":
+        return printed(table([*rows[0]] if rows else [], ([_text(v) for v in row.values()] for row in rows)))
+    from tabulate import tabulate
+
+    write, style = (_in_markdown, "github") if form == "markdown" else (str, "latex_booktabs")
+    shown = [{write(k): write(_text(v)) for k, v in row.items()} for row in rows]
+    return tabulate(shown, headers="keys", tablefmt=style, disable_numparse=True)
+
+
+def _in_markdown(text: str) -> str:
+    """Return a text of which markdown takes nothing for a tag, an entity or the end of a cell."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
+
+
+def render_tables(named: Mapping[str, Sequence[dict[str, Any]]], form: str, told: Sequence[str]) -> str:
+    """Return titled tables and the notes under them; csv is one table whose first column has the titles.
+
+    For a terminal they are as wide as they need to be: a figure that is cut misleads. In a paper they go without
+    columns in which nothing stands.
+    """
+    if form == "csv":
+        return grid([{"table": title, **row} for title, rows in named.items() for row in rows], form)
+    if form == "table":
+        blocks = [part for title, rows in named.items() for part in (f"[bold]{escaped(title)}[/]", _dense(rows))]
+        return printed(*blocks, *map(escaped, told), wide=True)
+    write, title_of, note_of = (_in_markdown, "**{}**\n", "- {}") if form == "markdown" else (str, "% {}", "% {}")
+    parts = [f"{title_of.format(write(title))}\n{grid(_without_empty(rows), form)}" for title, rows in named.items()]
+    under = ["\n".join(note_of.format(write(note)) for note in told)] if told else []
+    return "\n\n".join([*parts, *under])
+
+
+def _without_empty(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    used = {name for row in rows for name, value in row.items() if _text(value)}
+    return [{name: value for name, value in row.items() if name in used} for row in rows]
+
+
+def _dense(rows: Sequence[dict[str, Any]]) -> Any:
+    return table([*rows[0]] if rows else [], ([_text(v) for v in row.values()] for row in rows), dense=True)
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)
