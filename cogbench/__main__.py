@@ -1,5 +1,5 @@
 """`python -m cogbench` is `cogbench`."""
 
-from .cli import cli
+from .cli.main import cli
 
 cli(prog_name="cogbench")

@@ -2,7 +2,7 @@
 
 from click.testing import CliRunner
 
-from cogbench.cli import cli
+from cogbench.cli.main import cli
 
 
 def cogbench(*words, **env):

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from cogbench import Files, Recipe, Store
-from cogbench.cli import cli
+from cogbench.cli.main import cli
 from cogbench.compute.cells import Encoding, Training
 from cogbench.compute.inventory import info, inventory, prune
 from cogbench.compute.workspace import Workspace

@@ -8,15 +8,16 @@ import pytest
 from click.testing import CliRunner
 from hub import Closing, Hub
 
-from cogbench import BrokenPlugin, diagnosis
-from cogbench.cli import cli
+from cogbench import BrokenPlugin
+from cogbench.cli import doctor
+from cogbench.cli.main import cli
 from cogbench.data.hub import reachable
 from cogbench.parts import registry
 
 
 @pytest.fixture
 def doctor(monkeypatch):
-    for name in diagnosis.OFFLINE:  # conftest.py sets some
+    for name in doctor.OFFLINE:  # conftest.py sets some
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("cogbench.diagnosis.reachable", lambda endpoint: True)
 
@@ -93,7 +94,7 @@ def test_a_plugin_that_fails_is_told_and_stops_nothing_unless_strict(doctor, mon
     broken = ModuleType("broken_plugin")
     broken.register_tasks = registry.hookspecs.hookimpl(lambda: [1], specname="register_tasks")
     load = registry.load_parts
-    monkeypatch.setattr(diagnosis, "load_parts", lambda: load_parts(broken))
+    monkeypatch.setattr(doctor, "load_parts", lambda: load_parts(broken))
     found = doctor("--json")
     assert found.exit_code == 0 and "'broken_plugin' of - - does not load: " in rows_of(found)["plugins"]["found"]
     found = doctor("--json", COGBENCH_STRICT_PLUGINS="1")

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from repositories import TAGS, bert_files, conll_columns, parquet_bytes, semeval_columns, squad_columns
 
 from cogbench import Files, MissingData, Origin, Suite, hookimpl, load_parts
-from cogbench.cli import cli
+from cogbench.cli.main import cli
 from cogbench.parts import registry
 from cogbench.runs.fetch import fetch_wanted, resolve_wanted
 from cogbench.testing.toys import ToyBackbone, ToySignal

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from command import line
 
 from cogbench import Files, Oracle, Store, TaskMatrix, UnknownName, UnusableData, load_parts, read_oracle, run
-from cogbench.cli import cli
+from cogbench.cli.main import cli
 from cogbench.compute.transfers import TransferPlan
 from cogbench.compute.workspace import Workspace
 from cogbench.data.oracle import merged, of_seeds, told_apart

@@ -197,7 +197,7 @@ def test_what_cannot_be_ranked_is_one_clear_line(world, tmp_path):
 def test_the_command_prints_a_table_or_json(world, monkeypatch, toy_plugin):
     from click.testing import CliRunner
 
-    from cogbench.cli import cli
+    from cogbench.cli.main import cli
     from cogbench.parts import registry
 
     path, common = world

@@ -16,7 +16,7 @@ from made_results import TASKS, TRUE, made
 
 import cogbench
 from cogbench import Oracle, Result, TaskMatrix, UnusableData, load_parts, rescore, score
-from cogbench.cli_results import GAINS
+from cogbench.cli.results import GAINS
 from cogbench.results.result import rows
 from cogbench.scoring.evaluation import Gain
 

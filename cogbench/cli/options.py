@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
-from .errors import MissingData, UnknownName
+from ..errors import MissingData, UnknownName
 
 if TYPE_CHECKING:
-    from .compute.engine import Step, Tell
-    from .compute.workspace import Workspace
-    from .data.files import Files
+    from ..compute.engine import Step, Tell
+    from ..compute.workspace import Workspace
+    from ..data.files import Files
 
 FORMATS = ("table", "json", "markdown", "latex", "csv")
 
@@ -27,7 +27,7 @@ def complete(kind: str) -> Callable[..., list[CompletionItem]]:
     """Return the completion of a list, by commas, of installed parts of a kind."""
 
     def names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        from .parts.registry import load_parts
+        from ..parts.registry import load_parts
 
         done, _, last = incomplete.rpartition(",")
         return [CompletionItem(f"{done},{n}" if done else n) for n in load_parts().of(kind) if n.startswith(last)]
@@ -179,7 +179,7 @@ class Site:
 
     def files(self, tasks: Sequence[str] | None = None) -> "Files":
         """Return the door to the data; `--task-data` may name none but the tasks given."""
-        from .data.files import Files
+        from ..data.files import Files
 
         for task, _ in self.task_data:
             if tasks is not None and task not in tasks:
@@ -188,8 +188,8 @@ class Site:
 
     def workspace(self, tasks: Sequence[str]) -> "Workspace":
         """Return these files with the user's store."""
-        from .compute.workspace import Workspace
-        from .storage.remote_store import open_store
+        from ..compute.workspace import Workspace
+        from ..storage.remote_store import open_store
 
         return Workspace(self.files(tasks), open_store())
 
@@ -261,7 +261,7 @@ def print_rows(
     brief: Callable[[list[dict[str, Any]]], list[dict[str, Any]]] = lambda rows: rows,
 ) -> None:
     """Print rows for machines as they are, for people in brief."""
-    from .views.formats import grid
+    from ..views.formats import grid
 
     click.echo(grid(rows, "json") if as_json else grid(brief(rows), "table"))
 

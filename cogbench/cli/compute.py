@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import cli_options as option
-from .cli_options import COMPUTES, Site, at_site, complete, formats, print_json, print_rows, progress, say_wrote
-from .errors import FailedCells
+from ..errors import FailedCells
+from . import options as option
+from .options import COMPUTES, Site, at_site, complete, formats, print_json, print_rows, progress, say_wrote
 
 if TYPE_CHECKING:
-    from .data.oracle import Oracle
+    from ..data.oracle import Oracle
 
 
 @click.command("run")
@@ -57,12 +57,12 @@ def run(
     estimators: tuple[str, ...], backbones: tuple[str, ...], site: Site, dry_run: bool, out: Path, form: str, **how: Any
 ) -> None:
     """Rank source tasks with estimators and score the rankings."""
-    from .parts.registry import load_parts
-    from .runs.dry_run import describe_plan
-    from .runs.requests import resolve_requests
-    from .runs.run import answer_requests, check_request
-    from .storage.atomic import writable
-    from .views.card import render_results
+    from ..parts.registry import load_parts
+    from ..runs.dry_run import describe_plan
+    from ..runs.requests import resolve_requests
+    from ..runs.run import answer_requests, check_request
+    from ..storage.atomic import writable
+    from ..views.card import render_results
 
     parts = load_parts()
     asked = resolve_requests(parts, parts.estimators if "all" in estimators else estimators, backbones, **how)
@@ -105,11 +105,11 @@ def run(
 @option.as_json
 def recommend(target: str, columns: str, site: Site, as_json: bool, **how: Any) -> None:
     """Say which source tasks to train before a target of your own, from the tasks that are trained already."""
-    from .parts.registry import load_parts
-    from .results.result import plain
-    from .runs.recommend import recommend
-    from .views.formats import render_tables
-    from .views.rows import recommendation_rows, recommendation_title
+    from ..parts.registry import load_parts
+    from ..results.result import plain
+    from ..runs.recommend import recommend
+    from ..views.formats import render_tables
+    from ..views.rows import recommendation_rows, recommendation_title
 
     pairs = [pair.partition("=")[::2] for pair in columns.split(",") if pair]
     with progress() as tell:
@@ -131,8 +131,8 @@ def oracle() -> None:
 @option.as_json
 def oracle_list(as_json: bool) -> None:
     """List the oracles that are installed, and those measured here."""
-    from .parts.registry import load_parts
-    from .views.listing import describe_parts, part_rows
+    from ..parts.registry import load_parts
+    from ..views.listing import describe_parts, part_rows
 
     print_rows(describe_parts(load_parts(), "oracle"), as_json, part_rows)
 
@@ -142,7 +142,7 @@ def oracle_list(as_json: bool) -> None:
 @formats("ORACLE_SHOW")
 def oracle_show(name: str, form: str) -> None:
     """Show a table of transfers with its ranks and what its noise leaves open."""
-    from .parts.registry import find_oracle, load_parts
+    from ..parts.registry import find_oracle, load_parts
 
     _print_oracle(find_oracle(load_parts(), name), form)
 
@@ -152,8 +152,8 @@ def oracle_show(name: str, form: str) -> None:
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The file, csv or json.")
 def oracle_export(name: str, out: Path) -> None:
     """Write a table of transfers into a file: csv for its figures, json with an npz for all that is known."""
-    from .data.oracle_files import write_oracle, write_table
-    from .parts.registry import find_oracle, load_parts
+    from ..data.oracle_files import write_oracle, write_table
+    from ..parts.registry import find_oracle, load_parts
 
     say_wrote(*(write_oracle if out.suffix == ".json" else write_table)(find_oracle(load_parts(), name), out))
 
@@ -177,10 +177,10 @@ def oracle_measure(backbone: str, site: Site, dry_run: bool, form: str, **how: A
 
     Seeds that were measured before stay in the table.
     """
-    from .parts.registry import load_parts
-    from .runs.dry_run import describe_plan
-    from .runs.measure_oracle import check_transfers, measure_transfers, resolve_transfers
-    from .storage.atomic import writable
+    from ..parts.registry import load_parts
+    from ..runs.dry_run import describe_plan
+    from ..runs.measure_oracle import check_transfers, measure_transfers, resolve_transfers
+    from ..storage.atomic import writable
 
     transfers, name = resolve_transfers(load_parts(), backbone, **how)
     workspace = site.workspace([t.name for t in transfers.tasks])
@@ -196,8 +196,8 @@ def oracle_measure(backbone: str, site: Site, dry_run: bool, form: str, **how: A
 
 
 def _print_oracle(found: "Oracle", form: str) -> None:
-    from .views.formats import render_tables
-    from .views.rows import oracle_in_full, oracle_notes, oracle_rows
+    from ..views.formats import render_tables
+    from ..views.rows import oracle_in_full, oracle_notes, oracle_rows
 
     if form == "json":
         print_json(oracle_in_full(found))

@@ -9,13 +9,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .data.hub import reachable
-from .errors import CogbenchError, UnusableData
-from .parts.fingerprint import distribution_of
-from .parts.registry import load_parts
-from .storage.atomic import writable
-from .storage.store import home
-from .text import first_line, in_words
+from ..data.hub import reachable
+from ..errors import CogbenchError, UnusableData
+from ..parts.fingerprint import distribution_of
+from ..parts.registry import load_parts
+from ..storage.atomic import writable
+from ..storage.store import home
+from ..text import first_line, in_words
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -97,7 +97,7 @@ def _device() -> str:
 def _processors() -> str:
     from dask.system import CPU_COUNT
 
-    from .compute.cluster import fitting
+    from ..compute.cluster import fitting
 
     return f"{CPU_COUNT}; a run uses {fitting()} worker(s) unless told otherwise"
 

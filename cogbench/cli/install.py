@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
-from . import cli_options as option
-from .cli_options import Site, at_site, print_rows, say
-from .errors import FailedCells, MissingData, UnusableData
+from ..errors import FailedCells, MissingData, UnusableData
+from . import options as option
+from .options import Site, at_site, print_rows, say
 
 KINDS = ("tasks", "backbones", "signals", "estimators", "oracles", "suites")
 
@@ -17,8 +17,8 @@ KINDS = ("tasks", "backbones", "signals", "estimators", "oracles", "suites")
 @option.as_json
 def list_(kind: str, data_dir: Path | None, as_json: bool) -> None:
     """List the installed parts of a kind, and where they come from."""
-    from .parts.registry import load_parts
-    from .views.listing import describe_parts, part_rows
+    from ..parts.registry import load_parts
+    from ..views.listing import describe_parts, part_rows
 
     print_rows(describe_parts(load_parts(), kind.removesuffix("s"), data_dir), as_json, part_rows)
 
@@ -28,8 +28,8 @@ def list_(kind: str, data_dir: Path | None, as_json: bool) -> None:
 @option.as_json
 def plugins(check: bool, as_json: bool) -> None:
     """List the plugins, their parts, and why one failed to load."""
-    from .parts.registry import load_parts
-    from .views.listing import BROKEN, check_parts, plugin_rows
+    from ..parts.registry import load_parts
+    from ..views.listing import BROKEN, check_parts, plugin_rows
 
     parts = load_parts()
     rows = check_parts(parts) if check else plugin_rows(parts)
@@ -56,9 +56,9 @@ def fetch(
     as_json: bool,
 ) -> None:
     """Download what a run needs, so that `cogbench run --offline` works."""
-    from .parts.registry import load_parts
-    from .runs.fetch import fetch_wanted, resolve_wanted
-    from .views.listing import fetch_rows
+    from ..parts.registry import load_parts
+    from ..runs.fetch import fetch_wanted, resolve_wanted
+    from ..views.listing import fetch_rows
 
     asked = resolve_wanted(load_parts(), suite=suite, tasks=tasks, backbones=backbones, signals=signals, sets=sets)
     files = site.files([part.name for kind, part in asked if kind == "task"])
@@ -76,7 +76,7 @@ def fetch(
 @option.as_json
 def doctor(as_json: bool) -> None:
     """Say what is installed, where things are kept, whether the hub answers, and what would stop a run."""
-    from .diagnosis import examine
+    from .doctor import examine
 
     rows = examine()
     print_rows(rows, as_json)
@@ -93,9 +93,9 @@ def cache() -> None:
 @option.as_json
 def cache_info(as_json: bool) -> None:
     """Say how much of each kind of thing the store holds, and how much of it is out of reach."""
-    from .compute.inventory import info
-    from .storage.remote_store import open_store
-    from .views_listing import inventory_rows
+    from ..compute.inventory import info
+    from ..storage.remote_store import open_store
+    from ..views_listing import inventory_rows
 
     store = open_store()
     print_rows(info(store), as_json, inventory_rows)
@@ -108,9 +108,9 @@ def cache_info(as_json: bool) -> None:
 @option.as_json
 def cache_prune(dry_run: bool, as_json: bool) -> None:
     """Remove cells made by other versions or changed code, damaged ones, and what killed processes left."""
-    from .compute.inventory import prune
-    from .storage.remote_store import open_store
-    from .text import in_words
+    from ..compute.inventory import prune
+    from ..storage.remote_store import open_store
+    from ..text import in_words
 
     found = prune(open_store(), dry_run=dry_run)
     rows = [

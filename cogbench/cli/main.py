@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from . import cli_compute, cli_install, cli_results
-from .cli_options import say
-from .errors import CogbenchError
+from ..errors import CogbenchError
+from . import compute, install, results
+from .options import say
 
 
 class _Group(click.Group):
@@ -44,5 +44,5 @@ def cli() -> None:
     """Which source task should a model learn before a target task? Rank, and score the ranking."""
 
 
-for command in (*cli_compute.COMMANDS, *cli_results.COMMANDS, *cli_install.COMMANDS):
+for command in (*compute.COMMANDS, *results.COMMANDS, *install.COMMANDS):
     cli.add_command(command)

@@ -5,9 +5,9 @@ from typing import Any
 
 import click
 
-from . import cli_options as option
-from .cli_options import as_text, complete, formats, print_json, say, say_wrote
-from .errors import UnknownName
+from ..errors import UnknownName
+from . import options as option
+from .options import as_text, complete, formats, print_json, say, say_wrote
 
 PAGE = (".html", ".htm")
 GAINS = ("rank", "linear", "linear_minmax", "exp_fraction", "exp_percent")
@@ -40,12 +40,12 @@ def score(context: click.Context, file: Path, oracle: str, out: Path | None, for
     (columns `target,source`), or a result of cogbench. With --out a result is written as a run against this oracle
     would write it, for a leaderboard; nothing is computed anew.
     """
-    from .results.guess import plain_score, rescore, score
-    from .results.result import Result
-    from .storage.atomic import writable
-    from .views.card import render_results
-    from .views.formats import render_tables
-    from .views.rows import score_notes, score_tables
+    from ..results.guess import plain_score, rescore, score
+    from ..results.result import Result
+    from ..storage.atomic import writable
+    from ..views.card import render_results
+    from ..views.formats import render_tables
+    from ..views.rows import score_notes, score_tables
 
     if out is not None:
         usual = click.core.ParameterSource.DEFAULT
@@ -70,10 +70,10 @@ def score(context: click.Context, file: Path, oracle: str, out: Path | None, for
 @formats("COMPARE")
 def compare(results: tuple[Path, ...], form: str, **how: Any) -> None:
     """Say how alike results are: their matrices, their seeds, their rankings under each other's oracle."""
-    from .results.comparison import compare
-    from .results.result import Result, plain
-    from .views.formats import render_tables
-    from .views.rows import comparison_tables
+    from ..results.comparison import compare
+    from ..results.result import Result, plain
+    from ..views.formats import render_tables
+    from ..views.rows import comparison_tables
 
     found = compare([Result.load(file) for file in results], **how)
     if form == "json":
@@ -89,13 +89,13 @@ def compare(results: tuple[Path, ...], form: str, **how: Any) -> None:
 @click.option("--out", type=click.Path(path_type=Path), default=None, help="Write a file instead.")
 def leaderboard(places: tuple[Path, ...], sort: str, form: str, out: Path | None) -> None:
     """Rank the results in folders (by default `results`); what may not be compared stands in separate tables."""
-    from .results.leaderboard import leaderboard, read_results
-    from .results.result import plain
-    from .storage.atomic import save_text
-    from .views.formats import render_tables
-    from .views.leaderboard import board_notes, board_tables
-    from .views.pages import board_page
-    from .views_leaderboard import render_leaderboard
+    from ..results.leaderboard import leaderboard, read_results
+    from ..results.result import plain
+    from ..storage.atomic import save_text
+    from ..views.formats import render_tables
+    from ..views.leaderboard import board_notes, board_tables
+    from ..views.pages import board_page
+    from ..views_leaderboard import render_leaderboard
 
     results, skipped = read_results(places or (Path("results"),))
     found = leaderboard(results, sort)
@@ -124,10 +124,10 @@ def leaderboard(places: tuple[Path, ...], sort: str, form: str, out: Path | None
 @click.option("--figures", type=click.Path(path_type=Path), default=None, help="Write the figures here: svg and csv.")
 def report(file: Path, out: Path | None, figures: Path | None) -> None:
     """Show a result: its scores, where the ranking is right, the similarities and their tree."""
-    from .results.result import Result
-    from .storage.atomic import save_text
-    from .views.card import render_card
-    from .views.pages import report_page, save_figures
+    from ..results.result import Result
+    from ..storage.atomic import save_text
+    from ..views.card import render_card
+    from ..views.pages import report_page, save_figures
 
     if out is not None and out.suffix.lower() not in ("", *PAGE):
         raise UnknownName(f"{str(out)!r}: a report is a page; name a file that ends in {' or '.join(PAGE)}.")
@@ -149,10 +149,10 @@ def report(file: Path, out: Path | None, figures: Path | None) -> None:
 @option.as_json
 def tree(file: Path, linkage: Any, as_json: bool) -> None:
     """Draw the taxonomy of tasks that a matrix of similarities implies, by hierarchical clustering."""
-    from .results.guess import read_matrix
-    from .results.result import plain
-    from .scoring.task_tree import task_tree
-    from .views.card import render_tree
+    from ..results.guess import read_matrix
+    from ..results.result import plain
+    from ..scoring.task_tree import task_tree
+    from ..views.card import render_tree
 
     found = task_tree(read_matrix(file), linkage)
     for note in found.notes:
