@@ -1,17 +1,20 @@
 """The design's picture, kept true: who imports whom, what is installed, imported early, and shipped."""
 
 import ast
+import graphlib
 import re
 import subprocess
 import sys
 import tomllib
 import zipfile
-from importlib import metadata
+from collections import Counter
+from importlib import import_module, metadata
 from pathlib import Path
 
 import pytest
 
 import cogbench
+import cogbench.testing
 
 ROOT = Path(__file__).parents[1]
 OTHERS = sorted(p.parent for p in ROOT.glob("plugins/*-*/cogbench_*/__init__.py"))  # distributions of their own
@@ -20,28 +23,21 @@ PLUGINS = sorted(
     p.parent for kind in ("tasks", "signals", "plugins") for p in ROOT.glob(f"{kind}/cogbench_*/__init__.py")
 )
 
-# A module imports from the rows above its own only; what is imported for type checkers alone does not count.
+# A folder imports from the rows before its own; folders of one row do not know each other. Imports for type checkers count.
 LAYERS = (
-    "errors kinds",
-    "hub records store",  # what the hub has · what flows · results as files
-    "recordings rows workers",  # what was measured of readers · tables as read · processes that compute
-    "files metrics parts ranking reliability",  # the door to disk and hub · scores · what plugins supply · ranks
-    "baselines evaluation hookspecs identity mirror setting table toys",  # what a guess must beat · how good it is
-    "cells loading oracles",  # units of work · the installed parts · tables of transfers
-    "remote result transfer",  # a cell as a worker gets it
-    "engine evidence",
-    "contracts guesses questions",
-    "comparing leaderboard measuring recommendation scorecard taxonomy",  # what is made of guesses and results
-    "drawing terminal",  # figures · tables, bars
-    "figures",
-    "report sections",
-    "pages",
-    "cache diagnosis fetching listing outlook protocol",
-    "cli_options",
-    "cli_compute cli_install cli_results",
+    "errors text",
+    "storage",
+    "data",
+    "scoring",
+    "parts",
+    "compute results",
+    "runs testing",
+    "views",
     "cli",
     "__main__",
 )
+N_MODULES = 58
+DOORS = ("__init__", "testing/__init__")  # what exports; the other folders' __init__ are docstrings
 HEAVY = {
     "torch",
     "transformers",
@@ -77,26 +73,67 @@ def _imports(file, *, typing):
             yield f"{file.relative_to(ROOT)}:{node.lineno}", module, tuple(alias.name for alias in node.names)
 
 
-def test_a_module_imports_only_from_the_rows_above_it():
+def _modules():
+    """Return the modules of the harness by their names, such as `data/files`."""
+    core = ROOT / "cogbench"
+    return {str(file.relative_to(core).with_suffix("")): file for file in sorted(core.rglob("*.py"))}
+
+
+def _imported(name, file, modules):
+    """Return the names of the modules that a module imports, for type checkers or not."""
+    folder = name.split("/")[:-1]
+    found = set()
+    for _, module, names in _imports(file, typing=True):
+        if not module.startswith("."):
+            continue
+        level = len(module) - len(module.lstrip("."))
+        base = "/".join([*folder[: len(folder) + 1 - level], *filter(None, module.lstrip(".").split("."))])
+        found |= {base} if base in modules else {f"{base}/{n}".lstrip("/") for n in names}
+    return found
+
+
+def test_a_folder_imports_from_the_rows_before_it_and_there_is_no_circle():
+    modules = _modules()
+    graph = {name: _imported(name, file, modules) for name, file in modules.items() if name not in DOORS}
+    assert len(modules) == N_MODULES, "a module came or went: say so here"
     row = {name: i for i, names in enumerate(LAYERS) for name in names.split()}
-    modules = {f.stem: f for f in (ROOT / "cogbench").glob("*.py") if f.stem != "__init__"}
-    assert {*modules} == {*row}, "give each module of cogbench its row in LAYERS"
-    wrong = []
-    for name, file in modules.items():
-        for place, module, names in _imports(file, typing=False):
-            if module.startswith("."):
-                inner = [module.lstrip(".").partition(".")[0]] if module != "." else names
-                wrong += [f"{place} imports {i}" for i in inner if row.get(i, len(LAYERS)) >= row[name]]
+    top = {name: name.partition("/")[0] for name in graph}
+    assert {*top.values()} == {*row}, "give each folder of cogbench its row in LAYERS"
+    unknown = [f"{name} imports {other}" for name, others in graph.items() for other in others if other not in graph]
+    assert not unknown
+    wrong = [
+        f"{name} imports {other}"
+        for name, others in graph.items()
+        for other in others
+        if top[name] != top[other] and row[top[other]] >= row[top[name]]
+    ]
     assert not wrong
+    graphlib.TopologicalSorter(graph).prepare()  # CycleError names the circle
+
+
+def test_a_folder_holds_at_most_twelve_files_of_at_most_four_hundred_lines():
+    folders = Counter(file.parent for file in _modules().values())
+    assert max(folders.values()) <= 12 + 1  # with its __init__
+    assert not [name for name, file in _modules().items() if len(file.read_text().splitlines()) > 400]
+
+
+def test_only_the_doors_export():
+    for name, file in _modules().items():
+        if name.endswith("__init__") and name not in DOORS:
+            (only,) = ast.parse(file.read_text()).body
+            assert isinstance(only, ast.Expr) and isinstance(only.value, ast.Constant), (
+                f"{name} is more than a docstring"
+            )
 
 
 def test_importing_cogbench_imports_nothing_of_it():
-    for place, module, _ in _imports(ROOT / "cogbench" / "__init__.py", typing=False):
-        assert module in ("importlib", "typing"), place
+    outside = "\nimport sys, cogbench\nprint(*(name for name in sys.modules if name.startswith('cogbench')))"
+    done = subprocess.run([sys.executable, "-c", outside], capture_output=True, text=True, timeout=60)
+    assert done.stdout.split() == ["cogbench"], done.stdout + done.stderr
 
 
 def test_the_harness_names_no_plugin():
-    for file in (ROOT / "cogbench").glob("*.py"):
+    for name, file in _modules().items():
         for place, module, _ in _imports(file, typing=True):
             assert not module.startswith("cogbench"), (
                 f"{place}: within cogbench imports are relative, plugins are met by name"
@@ -109,7 +146,8 @@ def test_a_plugin_imports_cogbench_and_itself(package):
     for file in package.rglob("*.py"):
         for place, module, names in _imports(file, typing=True):
             top = module.partition(".")[0]
-            assert module == "cogbench" or not module.startswith("cogbench.") or top == package.name, place
+            doors = ("cogbench", "cogbench.testing")
+            assert module in doors or not module.startswith("cogbench.") or top == package.name, place
             assert not top.startswith("cogbench_") or top == package.name, f"{place}: another plugin's package"
             if module == "cogbench":
                 assert {*names} <= {*cogbench.__all__}, f"{place}: only public names"
@@ -135,22 +173,30 @@ def test_what_is_installed_is_what_pyproject_says():
         )
 
 
-def test_public_names_are_sorted_and_there():
-    assert list(cogbench.__all__) == sorted(cogbench.__all__) == dir(cogbench)
-    for name in cogbench.__all__:
-        assert getattr(cogbench, name) is not None
-    with pytest.raises(AttributeError, match="module 'cogbench' has no attribute 'nothing'"):
-        cogbench.nothing  # noqa: B018
+@pytest.mark.parametrize("door", [cogbench, cogbench.testing], ids=lambda m: m.__name__)
+def test_public_names_are_there_each_once(door):
+    stub = Path(door.__file__).with_suffix(".pyi").read_text()
+    named = [a for node in ast.parse(stub).body if isinstance(node, ast.ImportFrom) for a in node.names]
+    assert all(a.asname == a.name for a in named), "a stub exports what it renames to itself"
+    assert sorted(a.name for a in named) == sorted(door.__all__) == sorted(dir(door))
+    assert len({a.name for a in named}) == len(named)
+    for name in door.__all__:
+        assert getattr(door, name) is not None
+    with pytest.raises(AttributeError, match="has no attribute"):
+        door.nothing  # noqa: B018
 
 
-def test_type_checkers_see_the_same_public_names():
-    seen = {
-        name: module.lstrip(".")
-        for _, module, names in _imports(ROOT / "cogbench" / "__init__.py", typing=True)
-        if module.startswith(".")
-        for name in names
-    }
-    assert seen == cogbench._MODULE
+def test_the_version_is_that_of_pyproject():
+    assert cogbench.__version__ == PROJECT["project"]["version"]
+
+
+@pytest.mark.parametrize("name", cogbench._FORMER)
+def test_an_old_public_name_says_the_new_one(name):
+    new = cogbench._FORMER[name]
+    with pytest.raises(ImportError, match=rf"cogbench\.{name} is called cogbench\.{new} since"):
+        exec(f"from cogbench import {name}")
+    door, _, short = f"cogbench.{new}".rpartition(".")
+    assert getattr(import_module(door), short) is not None
 
 
 @pytest.mark.parametrize(
@@ -159,7 +205,7 @@ def test_type_checkers_see_the_same_public_names():
 def test_help_and_lists_import_nothing_heavy(words):
     code = f"""
 import sys
-from cogbench.cli import cli
+from cogbench.cli.main import cli
 try:
     cli({words!r})
 except SystemExit as end:
@@ -170,7 +216,7 @@ print(*sorted(sys.modules), file=sys.stderr)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
     loaded = {*done.stderr.splitlines()[-1].split()}
-    assert "cogbench.cli" in loaded
+    assert "cogbench.cli.main" in loaded
     assert not loaded & HEAVY
 
 

@@ -56,7 +56,7 @@ def test_its_parts_keep_their_promises(site):
     """`cogbench plugins --check`, but for the minute that the checks of the built-in parts take."""
     code = """
 from cogbench import contracts
-from cogbench.cli import cli
+from cogbench.cli.main import cli
 
 for kind in ("task", "backbone", "signal", "estimator"):
     def check(part, *files, check=getattr(contracts, f"check_{kind}")):

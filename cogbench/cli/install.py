@@ -95,7 +95,7 @@ def cache_info(as_json: bool) -> None:
     """Say how much of each kind of thing the store holds, and how much of it is out of reach."""
     from ..compute.inventory import info
     from ..storage.remote_store import open_store
-    from ..views_listing import inventory_rows
+    from ..views.listing import inventory_rows
 
     store = open_store()
     print_rows(info(store), as_json, inventory_rows)

@@ -93,9 +93,8 @@ def leaderboard(places: tuple[Path, ...], sort: str, form: str, out: Path | None
     from ..results.result import plain
     from ..storage.atomic import save_text
     from ..views.formats import render_tables
-    from ..views.leaderboard import board_notes, board_tables
+    from ..views.leaderboard import board_notes, board_tables, render_leaderboard
     from ..views.pages import board_page
-    from ..views_leaderboard import render_leaderboard
 
     results, skipped = read_results(places or (Path("results"),))
     found = leaderboard(results, sort)

@@ -19,7 +19,7 @@ from ..data.recording import Responses
 from ..errors import MissingData, UnusableData
 from ..parts.codec import encode
 from ..parts.fingerprint import identity
-from ..parts.interfaces import Backbone, Estimator, Recipe, Signal, Task, members_of
+from ..parts.interfaces import STIMULI, Backbone, Estimator, Recipe, Signal, Task, members_of
 from ..storage.store import digest
 from ..text import slug
 from .cells import Encoding, Training
@@ -29,21 +29,6 @@ from .workspace import Cell, Workspace
 if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
-
-# What an estimator may say in `needs`.
-NEEDS = {
-    "representations": "the stimuli encoded by each task's trained model",
-    "responses": "the recorded responses to the stimuli",
-    "models": "each task's trained model with its head",
-    "backbone": "the pre-trained model as it is before any training",
-    "batches": "encoded examples of each task",
-    "texts": "the words of each task's examples",
-    "transfers": "per-example scores of all transfers: the oracle's own data",
-    "oracle": "the table of transfers that the ranking is scored against, and others of the same tasks",
-    "cards": "what is published of each task, such as its official number of examples",
-}
-STIMULI = frozenset({"representations", "responses"})  # what needs a signal
-ORACLES_DATA = frozenset({"transfers", "oracle"})  # an estimator that asks for it knows what it is scored against
 
 
 class _Lazy(Mapping[str, Any]):
@@ -66,18 +51,15 @@ class _Lazy(Mapping[str, Any]):
         return len(self._names)
 
 
-class Evidence:
-    """What an estimator may ask for, of one backbone, one signal and one training seed.
+class StoredEvidence:
+    """Evidence from the store: what a planned run needs is there already, anything missing is computed in place.
 
-    Attributes
+    Parameters
     ----------
-    tasks : tuple of str
-        The names of the tasks to compare.
-    targets : tuple of str
-        Those of them that are asked for as targets: all of them, but for one in `recommend`. An answer for all is right
-        too; one for these alone is cheaper where each pair costs something.
-    seed : int
-        The seed of the trainings.
+    cell : Similarity
+        The matrix that is to be made.
+    workspace : Workspace
+        Where its inputs are kept.
     """
 
     def __init__(self, cell: "Similarity", workspace: Workspace) -> None:
@@ -155,11 +137,7 @@ class Evidence:
         return cell.matrix(self._workspace).part(self.tasks, self.targets)
 
     def model(self, task: str, *, tuned: bool = True) -> "Module":
-        """Return a task's trained torch module with its head, or the bare backbone's encoder if not `tuned`.
-
-        `model(**batch)` gives `.loss` and `.logits`; hidden states are the module's own to give
-        (`output_hidden_states=True` for models of the hub).
-        """
+        """Return a task's trained torch module with its head, or the bare backbone's encoder if not `tuned`."""
         self._ask(*(["models"] if tuned else ["backbone", "models"]))
         checkpoint = self._cell.training(self._tasks[task]).checkpoint(self._workspace) if tuned else None
         return self._cell.backbone.model(checkpoint, self._workspace.files)
@@ -185,15 +163,7 @@ class Evidence:
     def batches(
         self, task: str, split: Split, *, n: int | None = None, seed: int = 0
     ) -> Iterator[Mapping[str, "Tensor"]]:
-        """Yield encoded examples of a task, with `labels`, in batches that `model(**batch)` takes.
-
-        Parameters
-        ----------
-        task, split : str
-            Which examples; of "train", those that the training saw.
-        n, seed : int
-            At most `n` of them, a stratified sample drawn by `seed`.
-        """
+        """Yield encoded examples of a task, with `labels`, in batches that `model(**batch)` takes."""
         self._ask("batches")
         return self._cell.backbone.batches(self._examples(task, split, n, seed), self._workspace.files)
 
@@ -202,25 +172,11 @@ class Evidence:
         return (dataset.sample(self._cell.max_train) if split == "train" else dataset).sample(n, seed)
 
     def keep(
-        self, name: str, compute: Callable[[], Mapping[str, Array]], *, of: Any = None, **key: Any
+        self, name: str, compute: Callable[[], Mapping[str, Array]], *, owner: Any = None, **key: Any
     ) -> Mapping[str, Array]:
-        """Return an estimator's own intermediate arrays from the store, computing them the first time.
-
-        Parameters
-        ----------
-        name : str
-            What the arrays are called.
-        compute : callable
-            Makes them: a mapping of names to arrays.
-        of : frozen dataclass, optional
-            A part that says how they are made, such as a field that several estimators have: the arrays are its own
-            and serve them all. Without one they are the estimator's.
-        **key : plain values
-            What else changes them. A value that names a task stands for that task's training and data, so that the
-            arrays serve any run with this task; without one they hold for exactly these tasks.
-        """
+        """Return an estimator's own intermediate arrays from the store, computing them the first time."""
         named = [t for t in self.tasks if t in key.values()]
-        cell = Kept(self._cell, name, tuple(sorted(key.items())), tuple(self._tasks[t] for t in named), of)
+        cell = Kept(self._cell, name, tuple(sorted(key.items())), tuple(self._tasks[t] for t in named), owner)
         keyed = self._workspace
 
         def fill(out: Path) -> None:
@@ -325,7 +281,7 @@ class Similarity:
         return made
 
     def compute(self, workspace: Workspace, out: Path) -> None:
-        evidence = Evidence(self, workspace)
+        evidence = StoredEvidence(self, workspace)
         matrix = self.estimator.similarity(evidence)
         others = {*matrix.targets} - {*evidence.tasks} or {*evidence.targets} - {*matrix.targets}
         if others or {*evidence.tasks} != {*matrix.sources}:
@@ -364,29 +320,29 @@ class Kept:
 
     similarity: Similarity
     name: str
-    named: tuple[tuple[str, Any], ...]
-    of: tuple[Task, ...]
-    part: Any = None  # whose arrays they are, if not the estimator's
+    key: tuple[tuple[str, Any], ...]
+    tasks: tuple[Task, ...]  # whose trainings and data they are made of; empty for all of the run
+    owner: Any = None  # whose arrays they are, if not the estimator's
 
     @property
     def maker(self) -> Any:
         """What says how the arrays are made."""
-        return self.similarity.estimator if self.part is None else self.part
+        return self.similarity.estimator if self.owner is None else self.owner
 
     @property
     def place(self) -> str:
-        tasks = "+".join(slug(t.name) for t in self.of) or "all"
+        tasks = "+".join(slug(t.name) for t in self.tasks) or "all"
         maker = getattr(self.maker, "name", type(self.maker).__name__.lower())
         return f"{slug(self.similarity.backbone.name)}/{slug(maker)}/{slug(self.name)}-{tasks}"
 
     def inputs(self) -> tuple[Cell, ...]:
-        return tuple(self.similarity.training(t) for t in self.of) if self.of else (self.similarity,)
+        return tuple(self.similarity.training(t) for t in self.tasks) if self.tasks else (self.similarity,)
 
     def ingredients(self, workspace: Workspace) -> dict[str, Any]:
         return {
             "estimator": identity(self.maker),
             "name": self.name,
-            "key": digest(encode(self.named)),
+            "key": digest(encode(self.key)),
             "stimuli": workspace.recording(s).sha256 if (s := self.similarity.signal) else None,
             "seed": self.similarity.seed,
         }

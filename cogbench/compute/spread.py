@@ -1,5 +1,6 @@
 """Run cells inline, on this machine's processes, or on a cluster."""
 
+import logging
 import time
 import uuid
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -11,10 +12,10 @@ from ..errors import FullDisk, MissingData, UnusableData
 from ..parts.interfaces import Backbone
 from .cells import Training
 from .cluster import client_of, fitting
-from .engine import log
 from .worker import Refusal, in_worker, request
 from .workspace import Cell, Workspace
 
+log = logging.getLogger("cogbench")
 T = TypeVar("T")
 WATCH = 2  # seconds after which it is looked whether there still are workers
 ARRIVAL = 10  # seconds: shared file systems show what another machine has written with some delay

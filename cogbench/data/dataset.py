@@ -8,15 +8,12 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from ..errors import UnusableData
 from .kinds import TASK_KINDS
-
-if TYPE_CHECKING:
-    pass
 
 Array = np.ndarray
 Split = Literal["train", "evaluation"]

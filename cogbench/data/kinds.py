@@ -6,12 +6,9 @@ A kind is a head and a loss too, but those are the backbone's: it knows a kind b
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from .dataset import Array, Dataset
 
 Columns = Mapping[str, Sequence[Any]]
 
@@ -30,13 +27,13 @@ class Kind(Protocol):
     def refusal(self, columns: Columns, labels: tuple[str, ...]) -> str | None:
         """Say what is wrong with the first row that is not well-formed, or None."""
 
-    def answers(self, outputs: "Array", dataset: "Dataset") -> Any:
+    def answers(self, outputs: np.ndarray, columns: Columns) -> Any:
         """Return one answer for each example, as a head with these outputs gives it."""
 
-    def constant(self, train: "Dataset", dataset: "Dataset") -> Any:
+    def constant(self, train: Columns, columns: Columns) -> Any:
         """Return the answers of somebody who has seen the training labels and looks at no text."""
 
-    def per_example(self, outputs: "Array", dataset: "Dataset") -> "Array":
+    def per_example(self, outputs: np.ndarray, columns: Columns) -> np.ndarray:
         """Return the log-likelihood of each true answer: (n_examples,)."""
 
 
@@ -49,14 +46,14 @@ class Classification:
     def refusal(self, columns: Columns, labels: tuple[str, ...]) -> str | None:
         return _unseen(columns["label"], labels)
 
-    def answers(self, outputs: "Array", dataset: "Dataset") -> "Array":
+    def answers(self, outputs: np.ndarray, columns: Columns) -> np.ndarray:
         return outputs.argmax(axis=1)
 
-    def constant(self, train: "Dataset", dataset: "Dataset") -> "Array":
-        return np.full(len(dataset), np.bincount(train.columns["label"]).argmax())
+    def constant(self, train: Columns, columns: Columns) -> np.ndarray:
+        return np.full(len(columns["label"]), np.bincount(train["label"]).argmax())
 
-    def per_example(self, outputs: "Array", dataset: "Dataset") -> "Array":
-        return _log_softmax(outputs)[np.arange(len(dataset)), np.asarray(dataset.columns["label"])]
+    def per_example(self, outputs: np.ndarray, columns: Columns) -> np.ndarray:
+        return _log_softmax(outputs)[np.arange(len(columns["label"])), np.asarray(columns["label"])]
 
 
 class Relation(Classification):
@@ -88,15 +85,15 @@ class Regression:
             return None
         return "a label is not a finite number"
 
-    def answers(self, outputs: "Array", dataset: "Dataset") -> "Array":
+    def answers(self, outputs: np.ndarray, columns: Columns) -> np.ndarray:
         return outputs[:, 0]
 
-    def constant(self, train: "Dataset", dataset: "Dataset") -> "Array":
-        return np.full(len(dataset), np.mean(train.columns["label"]))
+    def constant(self, train: Columns, columns: Columns) -> np.ndarray:
+        return np.full(len(columns["label"]), np.mean(train["label"]))
 
-    def per_example(self, outputs: "Array", dataset: "Dataset") -> "Array":
+    def per_example(self, outputs: np.ndarray, columns: Columns) -> np.ndarray:
         """Return the log-likelihoods under a normal distribution with the residuals' spread."""
-        error = outputs[:, 0] - np.asarray(dataset.columns["label"])
+        error = outputs[:, 0] - np.asarray(columns["label"])
         variance = max(float(np.mean(error**2)), 1e-12)
         return -0.5 * (error**2 / variance + np.log(2 * np.pi * variance))
 
@@ -121,16 +118,16 @@ class ExtractiveQA:
                     return f"row {i}: the answer {text!r} does not stand at character {start} of its context: {found!r}"
         return None
 
-    def answers(self, outputs: "Array", dataset: "Dataset") -> list[str]:
-        found = zip(outputs, dataset.columns["text_pair"], strict=True)
+    def answers(self, outputs: np.ndarray, columns: Columns) -> list[str]:
+        found = zip(outputs, columns["text_pair"], strict=True)
         return [context[int(start) : int(end)] if margin > 0 else "" for (start, end, margin), context in found]
 
-    def constant(self, train: "Dataset", dataset: "Dataset") -> list[str]:
-        return [""] * len(dataset)
+    def constant(self, train: Columns, columns: Columns) -> list[str]:
+        return [""] * len(columns["label"])
 
-    def per_example(self, outputs: "Array", dataset: "Dataset") -> "Array":
+    def per_example(self, outputs: np.ndarray, columns: Columns) -> np.ndarray:
         """Return the F1 of each answer: the likelihood of a passage among those of several windows is undefined."""
-        return squad(self.answers(outputs, dataset), dataset)[:, 1]
+        return squad(self.answers(outputs, columns), columns)[:, 1]
 
 
 class Tagging:
@@ -153,17 +150,17 @@ class Tagging:
                 return f"word {empty[0]} of row {i} is empty"
         return _unseen([tag for tags in columns["label"] for tag in tags], labels)
 
-    def answers(self, outputs: "Array", dataset: "Dataset") -> "list[Array]":
-        return _parts(outputs.argmax(axis=1), dataset.columns["label"])
+    def answers(self, outputs: np.ndarray, columns: Columns) -> list[np.ndarray]:
+        return _parts(outputs.argmax(axis=1), columns["label"])
 
-    def constant(self, train: "Dataset", dataset: "Dataset") -> "list[Array]":
-        return [np.zeros(len(tags), int) for tags in dataset.columns["label"]]
+    def constant(self, train: Columns, columns: Columns) -> list[np.ndarray]:
+        return [np.zeros(len(tags), int) for tags in columns["label"]]
 
-    def per_example(self, outputs: "Array", dataset: "Dataset") -> "Array":
+    def per_example(self, outputs: np.ndarray, columns: Columns) -> np.ndarray:
         """Return the sum of a sentence's words' log-likelihoods."""
-        true = np.concatenate([np.asarray(tags) for tags in dataset.columns["label"]])
+        true = np.concatenate([np.asarray(tags) for tags in columns["label"]])
         each = _log_softmax(outputs)[np.arange(len(true)), true]
-        return np.array([part.sum() for part in _parts(each, dataset.columns["label"])])
+        return np.array([part.sum() for part in _parts(each, columns["label"])])
 
 
 class Reranking:
@@ -186,17 +183,17 @@ class Reranking:
                 return f"row {i} has the label {unseen[0]!r}; expected 0 or 1 for each passage"
         return None
 
-    def answers(self, outputs: "Array", dataset: "Dataset") -> "list[Array]":
-        return _parts(outputs[:, 0], dataset.columns["label"])
+    def answers(self, outputs: np.ndarray, columns: Columns) -> list[np.ndarray]:
+        return _parts(outputs[:, 0], columns["label"])
 
-    def constant(self, train: "Dataset", dataset: "Dataset") -> "list[Array]":
-        return [np.zeros(len(relevant)) for relevant in dataset.columns["label"]]
+    def constant(self, train: Columns, columns: Columns) -> list[np.ndarray]:
+        return [np.zeros(len(relevant)) for relevant in columns["label"]]
 
-    def per_example(self, outputs: "Array", dataset: "Dataset") -> "Array":
+    def per_example(self, outputs: np.ndarray, columns: Columns) -> np.ndarray:
         """Return the sum of the log-likelihoods of a query's passages, each relevant or not by itself."""
-        true = np.concatenate([np.asarray(relevant) for relevant in dataset.columns["label"]])
+        true = np.concatenate([np.asarray(relevant) for relevant in columns["label"]])
         each = -np.logaddexp(0, np.where(true == 1, -outputs[:, 0], outputs[:, 0]))
-        return np.array([part.sum() for part in _parts(each, dataset.columns["label"])])
+        return np.array([part.sum() for part in _parts(each, columns["label"])])
 
 
 TASK_KINDS: dict[str, Kind] = {
@@ -209,7 +206,7 @@ TASK_KINDS: dict[str, Kind] = {
 }
 
 
-def squad(answers: Sequence[str], dataset: "Dataset") -> "Array":
+def squad(answers: Sequence[str], columns: Columns) -> np.ndarray:
     """Return exact match and token F1 with the best of the right answers: (n_examples, 2).
 
     Without an answer both are 1 for no answer and 0 for any other, as the evaluation script of SQuAD 2.0 has it.
@@ -219,7 +216,7 @@ def squad(answers: Sequence[str], dataset: "Dataset") -> "Array":
     Rajpurkar, Jia & Liang (2018), Know what you don't know, ACL.
     """
     found = []
-    for answer, right in zip(answers, dataset.columns["label"], strict=True):
+    for answer, right in zip(answers, columns["label"], strict=True):
         wanted = [w for w in (_plain_words(text) for text in right["text"]) if w] or [[]]
         given = _plain_words(answer)
         found.append((max(float(given == w) for w in wanted), max(_overlap(given, w) for w in wanted)))
@@ -252,11 +249,11 @@ def _unseen(values: Sequence[Any], labels: tuple[str, ...]) -> str | None:
     return f"unseen label {shown}; expected 0 to {len(labels) - 1} ({', '.join(labels)})"
 
 
-def _parts(values: "Array", like: Sequence[Sequence[Any]]) -> "list[Array]":
+def _parts(values: np.ndarray, like: Sequence[Sequence[Any]]) -> list[np.ndarray]:
     """Cut an array into consecutive parts as long as these sequences."""
     return np.split(values, np.cumsum([len(part) for part in like])[:-1])
 
 
-def _log_softmax(logits: "Array") -> "Array":
+def _log_softmax(logits: np.ndarray) -> np.ndarray:
     shifted = logits - logits.max(axis=1, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))

@@ -6,7 +6,7 @@ import json
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,9 +14,6 @@ from ..errors import UnusableData
 from ..storage.atomic import readable, save, save_text
 from .dataset import Array
 from .oracle import Oracle, TaskMatrix
-
-if TYPE_CHECKING:
-    pass
 
 SEEDS = "seeds"  # the array that says whose the rows of the per-example scores are
 FILES = (".csv", ".tsv", ".json")  # what names of such endings are taken for

@@ -4,12 +4,9 @@ import dataclasses
 import importlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import UnusableData
-
-if TYPE_CHECKING:
-    pass
 
 
 def encode(value: Any) -> Any:

@@ -1,130 +1,25 @@
-"""What plugins supply: four kinds of part. A part is a name plus a few verbs; nobody inherits.
+"""What plugins supply: the kinds of part, what an estimator may ask for, and how a training is asked for.
 
-A part is a frozen dataclass: its fields are its options, all plain values (or further parts), so it is hashable,
-picklable and `dataclasses.replace`-able, and crosses processes as JSON (`encode`, `decode`).
+A part is a frozen dataclass with a name plus a few verbs; nobody inherits. Its fields are its options, all plain values
+(or further parts), so it is hashable, picklable and `dataclasses.replace`-able, and crosses processes as JSON.
 """
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from ..data.dataset import Array, Card, Dataset, Origin, Split
-from ..data.oracle import TaskMatrix
-from ..data.recording import Recording
+from ..data.files import Files
+from ..data.oracle import Oracle, TaskMatrix
+from ..data.recording import Recording, Responses
 from ..errors import UnusableData
 
 if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
-
-    from ..compute.evidence import Evidence
-    from ..data.files import Files
-
-import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
-
-if TYPE_CHECKING:
-    pass
-
-
-@runtime_checkable
-class Task(Protocol):
-    """A labelled data set of a known kind, with the metric that scores it; `further` may name more metrics."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def suite(self) -> str: ...
-    @property
-    def kind(self) -> str:
-        """One of `cogbench.TASK_KINDS`: head, loss and columns follow from it."""
-
-    @property
-    def metric(self) -> str:
-        """One of `cogbench.METRICS`."""
-
-    @property
-    def card(self) -> Card: ...
-    def load(self, split: Split, files: "Files") -> Dataset:
-        """Read one split; raise MissingData if it is not there, UnusableData if it is not what was promised."""
-
-
-@runtime_checkable
-class Backbone(Protocol):
-    """A pre-trained model (PLM) that can be trained on a task and encode sentences.
-
-    One that has another backbone in a field `teacher` learns from it: that backbone is trained first, on the same task
-    with the same seed and examples and without a source, and `train` is given its checkpoint as the keyword `teacher`.
-
-    A backbone that can do more than move all its weights for one task after another says so in the class attributes
-    `tunings` and `sharings`, frozensets of words of `TUNINGS` and `SHARINGS`. One that states the class attribute
-    `answers`, a whole number, promises to raise it whenever its numbers change: it then stands in keys in place of the
-    hash of its code, so that other changes of the code make no training stale.
-    """
-
-    @property
-    def name(self) -> str: ...
-    def origin(self, files: "Files") -> Origin:
-        """Return the model's id and a revision that changes when its weights do."""
-
-    def settings(self, kind: str, n_examples: int) -> Settings:
-        """Return how this backbone is trained on so many examples of a kind of task."""
-
-    def train(self, recipe: Recipe, files: "Files", out: Path, start: Checkpoint | None = None) -> Checkpoint:
-        """Train into the empty folder `out`, from the encoder of `start` if given; `recipe.settings` is filled in."""
-
-    def represent(self, checkpoint: Checkpoint | None, sentences: tuple[str, ...], files: "Files") -> Array:
-        """Return (n_sentences, n_dims) float32; None stands for the bare backbone."""
-
-    def model(self, checkpoint: Checkpoint | None, files: "Files") -> "Module":
-        """Return the torch module with its head, or the bare encoder for None, in evaluation mode."""
-
-    def batches(self, dataset: Dataset, files: "Files") -> Iterator[Mapping[str, "Tensor"]]:
-        """Yield encoded batches in the order of the rows; `model(**batch)` gives `.loss` and `.logits`."""
-
-
-@runtime_checkable
-class Signal(Protocol):
-    """A cognitive signal: sentences with recorded responses."""
-
-    @property
-    def name(self) -> str: ...
-    def read(self, files: "Files") -> Recording: ...
-
-
-@runtime_checkable
-class Estimator(Protocol):
-    """Evidence to task similarity."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def needs(self) -> frozenset[str]:
-        """What it will ask of Evidence (some of `cogbench.NEEDS`), so that the cost is known before the run."""
-
-    def similarity(self, evidence: "Evidence") -> TaskMatrix: ...
-
-
-@runtime_checkable
-class Opener(Protocol):
-    """A part that also stands for things without a name of their own: a file, a folder, a hub id."""
-
-    def open(self, address: str) -> "Any | None":
-        """Return a part that reads this address, or None if it is none of its addresses."""
-
-
-def teacher_of(backbone: Backbone) -> Backbone | None:
-    """Return the backbone that this one learns from, if it names one."""
-    return getattr(backbone, "teacher", None)
-
-
-def members_of(estimator: Estimator) -> list[Estimator]:
-    """Return the estimators among an estimator's fields, alone or in a tuple: those that it combines."""
-    held = [getattr(estimator, f.name) for f in dataclasses.fields(estimator)]  # type: ignore[arg-type]
-    each = [v for value in held for v in (value if isinstance(value, tuple) else (value,))]
-    return [value for value in each if isinstance(value, Estimator)]
 
 
 @dataclass(frozen=True)
@@ -204,3 +99,238 @@ class Checkpoint:
     outputs: Array | None = None
     steps: int = 0
     notes: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Task(Protocol):
+    """A labelled data set of a known kind, with the metric that scores it; `further` may name more metrics."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def suite(self) -> str: ...
+    @property
+    def kind(self) -> str:
+        """One of `cogbench.TASK_KINDS`: head, loss and columns follow from it."""
+
+    @property
+    def metric(self) -> str:
+        """One of `cogbench.METRICS`."""
+
+    @property
+    def card(self) -> Card: ...
+    def load(self, split: Split, files: "Files") -> Dataset:
+        """Read one split; raise MissingData if it is not there, UnusableData if it is not what was promised."""
+
+
+@runtime_checkable
+class Backbone(Protocol):
+    """A pre-trained model (PLM) that can be trained on a task and encode sentences.
+
+    One that has another backbone in a field `teacher` learns from it: that backbone is trained first, on the same task
+    with the same seed and examples and without a source, and `train` is given its checkpoint as the keyword `teacher`.
+
+    A backbone that can do more than move all its weights for one task after another says so in the class attributes
+    `tunings` and `sharings`, frozensets of words of `TUNINGS` and `SHARINGS`. One that states the class attribute
+    `answers`, a whole number, promises to raise it whenever its numbers change: it then stands in keys in place of the
+    hash of its code, so that other changes of the code make no training stale.
+    """
+
+    @property
+    def name(self) -> str: ...
+    def origin(self, files: "Files") -> Origin:
+        """Return the model's id and a revision that changes when its weights do."""
+
+    def settings(self, kind: str, n_examples: int) -> Settings:
+        """Return how this backbone is trained on so many examples of a kind of task."""
+
+    def train(self, recipe: Recipe, files: "Files", out: Path, start: Checkpoint | None = None) -> Checkpoint:
+        """Train into the empty folder `out`, from the encoder of `start` if given; `recipe.settings` is filled in."""
+
+    def represent(self, checkpoint: Checkpoint | None, sentences: tuple[str, ...], files: "Files") -> Array:
+        """Return (n_sentences, n_dims) float32; None stands for the bare backbone."""
+
+    def model(self, checkpoint: Checkpoint | None, files: "Files") -> "Module":
+        """Return the torch module with its head, or the bare encoder for None, in evaluation mode."""
+
+    def batches(self, dataset: Dataset, files: "Files") -> Iterator[Mapping[str, "Tensor"]]:
+        """Yield encoded batches in the order of the rows; `model(**batch)` gives `.loss` and `.logits`."""
+
+
+@runtime_checkable
+class Signal(Protocol):
+    """A cognitive signal: sentences with recorded responses."""
+
+    @property
+    def name(self) -> str: ...
+    def read(self, files: "Files") -> Recording: ...
+
+
+# What an estimator may say in `needs`.
+NEEDS = {
+    "representations": "the stimuli encoded by each task's trained model",
+    "responses": "the recorded responses to the stimuli",
+    "models": "each task's trained model with its head",
+    "backbone": "the pre-trained model as it is before any training",
+    "batches": "encoded examples of each task",
+    "texts": "the words of each task's examples",
+    "transfers": "per-example scores of all transfers: the oracle's own data",
+    "oracle": "the table of transfers that the ranking is scored against, and others of the same tasks",
+    "cards": "what is published of each task, such as its official number of examples",
+}
+STIMULI = frozenset({"representations", "responses"})  # what needs a signal
+ORACLES_DATA = frozenset({"transfers", "oracle"})  # an estimator that asks for it knows what it is scored against
+
+
+class Evidence(Protocol):
+    """What an estimator may ask for, of one backbone, one signal and one training seed, once its `needs` says so.
+
+    Nothing is opened or computed before it is asked for. Each member raises UnusableData if `needs` does not name what
+    it takes, and MissingData if the run has no signal or no oracle.
+    """
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The names of the tasks to compare."""
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The tasks that are asked for as targets: all of them, but for one alone in `recommend`.
+
+        An answer for all tasks is right too; an answer for the targets alone is cheaper where each pair costs something.
+        """
+
+    @property
+    def seed(self) -> int:
+        """The seed of the trainings."""
+
+    @property
+    def stimuli(self) -> tuple[str, ...]:
+        """The signal's sentences (n_stimuli,)."""
+
+    @property
+    def representations(self) -> Mapping[str, Array]:
+        """For each task the stimuli as its trained model represents them: (n_stimuli, n_dims) float32.
+
+        Needs `representations`.
+        """
+
+    @property
+    def responses(self) -> Mapping[str, Responses]:
+        """For each subject the recorded responses to the stimuli, in their order. Needs `responses`."""
+
+    @property
+    def transfers(self) -> Mapping[tuple[str, str], Array]:
+        """For each (source, target) the per-example scores on the target's evaluation split: (n_examples,).
+
+        Needs `transfers`.
+        """
+
+    @property
+    def oracle(self) -> Oracle:
+        """The transfers that the ranking is scored against. Needs `oracle`.
+
+        A baseline may look at those of the other targets.
+        """
+
+    @property
+    def oracles(self) -> Mapping[str, Oracle]:
+        """Other installed oracles of the same tasks by their names, the suite's own first. Needs `oracle`."""
+
+    @property
+    def cards(self) -> Mapping[str, Card]:
+        """For each task what is published of it. Needs `cards`."""
+
+    @property
+    def labels(self) -> Mapping[str, tuple[str, ...]]:
+        """For each task the names of its classes or tags, in the order of their numbers; empty where it has none.
+
+        Needs `batches`.
+        """
+
+    def similarity(self, member: "Estimator") -> TaskMatrix:
+        """Return the matrix of an estimator among the fields of this one; its notes become notes here."""
+
+    def model(self, task: str, *, tuned: bool = True) -> "Module":
+        """Return a task's trained torch module with its head, or the bare backbone's encoder if not `tuned`.
+
+        `model(**batch)` gives `.loss` and `.logits`; hidden states are the module's own to give
+        (`output_hidden_states=True` for models of the hub). Needs `models`, or `backbone` for the bare one.
+        """
+
+    def represent(self, sentences: Sequence[str]) -> Array:
+        """Return any sentences as the bare backbone represents them: (n_sentences, n_dims) float32. Needs `backbone`."""
+
+    def texts(self, task: str, split: Split, *, n: int | None = None, seed: int = 0) -> tuple[str, ...]:
+        """Return what is read of each example, as one text; `n` and `seed` as in `batches`. Needs `texts`."""
+
+    def batches(
+        self, task: str, split: Split, *, n: int | None = None, seed: int = 0
+    ) -> Iterator[Mapping[str, "Tensor"]]:
+        """Yield encoded examples of a task, with `labels`, in batches that `model(**batch)` takes. Needs `batches`.
+
+        Parameters
+        ----------
+        task, split : str
+            Which examples; of "train", those that the training saw.
+        n, seed : int
+            At most `n` of them, a stratified sample drawn by `seed`.
+        """
+
+    def keep(
+        self, name: str, compute: Callable[[], Mapping[str, Array]], *, owner: Any = None, **key: Any
+    ) -> Mapping[str, Array]:
+        """Return an estimator's own intermediate arrays from the store, computing them the first time.
+
+        Parameters
+        ----------
+        name : str
+            What the arrays are called.
+        compute : callable
+            Makes them: a mapping of names to arrays.
+        owner : frozen dataclass, optional
+            A part that says how they are made, such as a field that several estimators have: the arrays are its own
+            and serve them all. Without one they are the estimator's.
+        **key : plain values
+            What else changes them. A value that names a task stands for that task's training and data, so that the
+            arrays serve any run with this task; without one they hold for exactly these tasks.
+        """
+
+    def note(self, text: str) -> None:
+        """Add a line for the reader of the result: what was dropped, counted or set to 0."""
+
+    def detail(self, name: str, value: Any) -> None:
+        """Add something that machines should find in the result beside the matrix: numbers, texts, lists, mappings."""
+
+
+@runtime_checkable
+class Estimator(Protocol):
+    """Evidence to task similarity."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def needs(self) -> frozenset[str]:
+        """What it will ask of Evidence (some of `cogbench.NEEDS`), so that the cost is known before the run."""
+
+    def similarity(self, evidence: "Evidence") -> TaskMatrix: ...
+
+
+@runtime_checkable
+class Opener(Protocol):
+    """A part that also stands for things without a name of their own: a file, a folder, a hub id."""
+
+    def open(self, address: str) -> "Any | None":
+        """Return a part that reads this address, or None if it is none of its addresses."""
+
+
+def teacher_of(backbone: Backbone) -> Backbone | None:
+    """Return the backbone that this one learns from, if it names one."""
+    return getattr(backbone, "teacher", None)
+
+
+def members_of(estimator: Estimator) -> list[Estimator]:
+    """Return the estimators among an estimator's fields, alone or in a tuple: those that it combines."""
+    held = [getattr(estimator, f.name) for f in dataclasses.fields(estimator)]  # type: ignore[arg-type]
+    each = [v for value in held for v in (value if isinstance(value, tuple) else (value,))]
+    return [value for value in each if isinstance(value, Estimator)]

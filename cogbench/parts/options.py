@@ -3,12 +3,9 @@
 import dataclasses
 from collections.abc import Iterable, Sequence
 from itertools import product
-from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from ..errors import UnknownName, UnusableData
-
-if TYPE_CHECKING:
-    pass
 
 
 def varied(part: Any, sets: Iterable[str]) -> list[Any]:

@@ -12,22 +12,18 @@ from dataclasses import dataclass, field, is_dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pluggy
 
 from ..data.oracle import Oracle, Suite
+from ..data.oracle_files import FILES, read_oracle
 from ..errors import BrokenPlugin, UnknownName
 from ..storage.store import home
 from . import hookspecs
 from .fingerprint import distribution_of
 from .interfaces import Backbone, Estimator, Opener, Signal, Task
 from .options import options_of
-
-if TYPE_CHECKING:
-    pass
-
-from ..data.oracle_files import FILES, read_oracle
 
 GROUP = "cogbench"
 PART_KINDS: dict[str, Any] = {

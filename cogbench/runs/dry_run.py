@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from ..compute import cluster, engine
+from ..compute import cluster, engine, spread
 from ..compute.cells import Training
 from ..compute.workspace import Cell, Workspace
 from ..parts.interfaces import Backbone
@@ -22,7 +22,7 @@ def describe_plan(
             n = cluster.count(scheduler)
             whose = f" (the scheduler has {n} now), if as fast as this machine"
         else:
-            n, whose = engine.workers_for(trainings_left, workspace) if jobs is None else jobs, ""
+            n, whose = spread.workers_for(trainings_left, workspace) if jobs is None else jobs, ""
         lines.append(_cost(trainings_left, workspace, min(max(1, n), len(trainings_left)), whose))
     return "\n".join(lines)
 

@@ -11,12 +11,12 @@ import numpy as np
 from ..compute import engine
 from ..compute.cells import Training
 from ..compute.engine import Tell
-from ..compute.evidence import ORACLES_DATA, STIMULI, Similarity
+from ..compute.evidence import Similarity
 from ..compute.workspace import Cell, Workspace
 from ..data.files import Files
 from ..data.oracle import TaskMatrix
 from ..errors import FailedCells, MissingData, UnknownName, UnusableData
-from ..parts.interfaces import Backbone, Estimator, Recipe, Signal, Task
+from ..parts.interfaces import ORACLES_DATA, STIMULI, Backbone, Estimator, Recipe, Signal, Task
 from ..parts.options import check_targets
 from ..parts.registry import Parts, load_parts
 from ..parts.table_task import TableTask

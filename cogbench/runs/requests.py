@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..compute.cells import Training
-from ..compute.evidence import STIMULI, Similarity
+from ..compute.evidence import Similarity
 from ..compute.transfers import TransferPlan
 from ..compute.workspace import Cell
 from ..data.oracle import Oracle, Suite
 from ..errors import UnknownName, UnusableData
-from ..parts.interfaces import Backbone, Estimator, Signal, Task
+from ..parts.interfaces import STIMULI, Backbone, Estimator, Signal, Task
 from ..parts.options import check_targets, varied
 from ..parts.registry import Parts, find_oracle
 

@@ -11,7 +11,6 @@ import numpy as np
 
 from ..compute import engine
 from ..compute.cells import Encoding
-from ..compute.evidence import ORACLES_DATA
 from ..compute.transfers import TransferPlan
 from ..compute.workspace import Cell, Workspace
 from ..data.dataset import Origin
@@ -21,7 +20,7 @@ from ..data.recording import Recording
 from ..errors import CogbenchError, FailedCells, UnusableData
 from ..parts.codec import encode
 from ..parts.fingerprint import harness_version
-from ..parts.interfaces import Backbone, Estimator, Task
+from ..parts.interfaces import ORACLES_DATA, Backbone, Estimator, Task
 from ..parts.options import options_of
 from ..parts.registry import Parts, load_parts
 from ..results.result import (

@@ -150,8 +150,8 @@ METRICS: dict[str, Metric] = {  # the first that is for a kind is its usual one
     "f1": Metric(("classification",), _beside_truth, _of_pairs(f1), classes=2),
     "spearman": Metric(("regression",), _beside_truth, _of_pairs(spearman)),
     "pearson": Metric(("regression",), _beside_truth, _of_pairs(pearson)),
-    "token-f1": Metric(("extractive-qa",), lambda answers, dataset: squad(answers, dataset)[:, 1:], _mean),
-    "exact-match": Metric(("extractive-qa",), lambda answers, dataset: squad(answers, dataset)[:, :1], _mean),
+    "token-f1": Metric(("extractive-qa",), lambda answers, dataset: squad(answers, dataset.columns)[:, 1:], _mean),
+    "exact-match": Metric(("extractive-qa",), lambda answers, dataset: squad(answers, dataset.columns)[:, :1], _mean),
     "entity-f1": Metric(("tagging",), _entities, lambda c: _f1(c[..., 0], c[..., 1], c[..., 2])),
     "ndcg@10": Metric(("reranking",), _ndcg, _mean),
     "mrr@10": Metric(("reranking",), _reciprocal_rank, _mean),
@@ -218,18 +218,18 @@ def score_outputs(
         Bootstrap samples of the examples for the standard error, drawn with seed 0.
     """
     kind, outputs = TASK_KINDS[evaluation.kind], np.asarray(outputs, np.float64)
-    answers, measure = kind.answers(outputs, evaluation), METRICS[metric]
+    answers, measure = kind.answers(outputs, evaluation.columns), METRICS[metric]
     each = measure.contributions(answers, evaluation)  # (n_examples, n_numbers)
     drawn = _drawn(len(each), draws)
     value, error = float(measure.value(each)), float(np.std(measure.value(each[drawn]), ddof=1))
-    trivial = float(measure.value(measure.contributions(kind.constant(train, evaluation), evaluation)))
+    trivial = float(measure.value(measure.contributions(kind.constant(train.columns, evaluation.columns), evaluation)))
     return TaskScore(
         metric,
         value,
         error,
         trivial,
         value - trivial > 2 * error,
-        kind.per_example(outputs, evaluation),
+        kind.per_example(outputs, evaluation.columns),
         {name: float(METRICS[name].value(METRICS[name].contributions(answers, evaluation))) for name in further},
         int(np.isnan(each).any(axis=1).sum()),
     )
@@ -239,7 +239,7 @@ def gap_error(metric: str, one: Array, other: Array, evaluation: Dataset, *, dra
     """Return the standard error of the difference of two models' scores on the same examples: a paired bootstrap."""
     kind, measure = TASK_KINDS[evaluation.kind], METRICS[metric]
     first, second = (
-        measure.contributions(kind.answers(np.asarray(outputs, np.float64), evaluation), evaluation)
+        measure.contributions(kind.answers(np.asarray(outputs, np.float64), evaluation.columns), evaluation)
         for outputs in (one, other)
     )
     drawn = _drawn(len(evaluation), draws)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..compute.evidence import NEEDS, Evidence, Similarity
+from ..compute.evidence import Similarity, StoredEvidence
 from ..compute.workspace import Workspace
 from ..data.dataset import TASK_KINDS, Dataset
 from ..data.files import Files
@@ -19,7 +19,7 @@ from ..data.recording import Recording
 from ..errors import UnusableData
 from ..parts.codec import decode, encode
 from ..parts.fingerprint import identity
-from ..parts.interfaces import Backbone, Estimator, Recipe, Settings, Signal, Task, teacher_of
+from ..parts.interfaces import NEEDS, Backbone, Estimator, Recipe, Settings, Signal, Task, teacher_of
 from ..parts.table_task import TableTask
 from ..scoring.metrics import METRICS
 from ..storage.store import Store
@@ -160,12 +160,12 @@ def check_estimator(estimator: Estimator) -> None:
         cell = Similarity(estimator, ToyBackbone(), TASKS, ToySignal(), oracle=ORACLES[0], others=ORACLES[1:])
         names = tuple(t.name for t in TASKS)
         before = _fingerprint(cell, workspace)
-        evidence = Evidence(cell, workspace)
+        evidence = StoredEvidence(cell, workspace)
         first = estimator.similarity(evidence).part(names, names)
-        again = estimator.similarity(Evidence(cell, workspace)).part(names, names)
+        again = estimator.similarity(StoredEvidence(cell, workspace)).part(names, names)
         turned = replace(cell, tasks=TASKS[::-1])
-        reordered = estimator.similarity(Evidence(turned, workspace))
-        one = estimator.similarity(Evidence(replace(cell, targets=TASKS[:1]), workspace)).part(names, names[:1])
+        reordered = estimator.similarity(StoredEvidence(turned, workspace))
+        one = estimator.similarity(StoredEvidence(replace(cell, targets=TASKS[:1]), workspace)).part(names, names[:1])
         _expect(reordered.sources == names[::-1], f"{estimator.name}: its matrix is not in the order of evidence.tasks")
         _expect(
             np.array_equal(first.values, again.values, equal_nan=True),
@@ -186,7 +186,7 @@ def check_estimator(estimator: Estimator) -> None:
 
 def _fingerprint(cell: Similarity, workspace: Workspace) -> list[Any]:
     every = replace(cell, estimator=_All())  # type: ignore[arg-type]
-    evidence = Evidence(every, workspace)
+    evidence = StoredEvidence(every, workspace)
     return [
         workspace.recording(ToySignal()).sha256,
         *(evidence.representations[t].tobytes() for t in evidence.tasks),

@@ -6,8 +6,15 @@ from typing import Any
 
 from ..results.leaderboard import Board, Entry, score_names
 from ..text import in_digits
-from ..views_leaderboard import SCALE, SPARE, WHOSE, _with_bar
 from .terminal import Bar, columns, escaped, printed, table_within
+
+SCALE = "1 to worst"
+# Columns of a leaderboard that a narrow terminal goes without, the first ones first.
+SPARE = (
+    *("synthetic", "examples", "seeds", "seconds", "trainings", "spearman", "ndcg", "regret@1", "top-5", "top-4"),
+    *("learned", "top-3", "p", "interval", "signal", "backbone", SCALE),
+)
+WHOSE = ("signal", "backbone", "seeds", "examples", "synthetic")  # with the estimator, what a row is of
 
 
 def board_tables(found: Sequence[Board]) -> dict[str, list[dict[str, Any]]]:
@@ -75,15 +82,6 @@ def board_notes(found: Sequence[Board]) -> list[str]:
     if any(entry.synthetic for board in found for entry in board.entries):
         told.append("synthetic: made by a generator")
     return told
-
-
-SCALE = "1 to worst"
-# Columns of a leaderboard that a narrow terminal goes without, the first ones first.
-SPARE = (
-    *("synthetic", "examples", "seeds", "seconds", "trainings", "spearman", "ndcg", "regret@1", "top-5", "top-4"),
-    *("learned", "top-3", "p", "interval", "signal", "backbone", SCALE),
-)
-WHOSE = ("signal", "backbone", "seeds", "examples", "synthetic")  # with the estimator, what a row is of
 
 
 def render_leaderboard(found: Sequence[Board], width: int | None = None) -> str:

@@ -1,26 +1,19 @@
 """Rows for people: what results, oracles, guesses and recommendations say, as tables and notes."""
 
+from collections.abc import Iterator
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..data.dataset import Array
-from ..data.oracle import Oracle
-from ..scoring.ranking import rank
-
-if TYPE_CHECKING:
-    pass
-
-
-from collections.abc import Iterator
-
-from ..data.oracle import told_apart
+from ..data.oracle import Oracle, told_apart
 from ..data.oracle_files import _number, plain_oracle
 from ..results.comparison import Comparison
 from ..results.guess import Scored
 from ..runs.recommend import Recommendation
 from ..scoring.evaluation import TOP_M
+from ..scoring.ranking import rank
 from ..text import in_digits
 
 

@@ -181,7 +181,7 @@ class Features:
             batches = evidence.batches(target, "train", n=self.examples, seed=self.seed)
             return self.of(model, batches)
 
-        return evidence.keep("seen", compute, of=self, source=source, target=target)
+        return evidence.keep("seen", compute, owner=self, source=source, target=target)
 
     def of(self, model: Any, batches: Iterable[Mapping[str, "Tensor"]]) -> dict[str, Array]:
         """Run batches through a model: `features`, `answers`, `of`, `theta` as in `Seen`, and `sizes` of the layers."""

@@ -61,7 +61,7 @@ class Prompt:
             batches = list(evidence.batches(task, "train", n=self.examples, seed=self.seed))
             return {"prompt": self.trained(evidence.model(task, tuned=False), batches, len(evidence.labels[task]))}
 
-        return evidence.keep("prompt", compute, of=self, task=task)["prompt"]
+        return evidence.keep("prompt", compute, owner=self, task=task)["prompt"]
 
     def trained(self, model: Any, batches: list[Batch], n_labels: int = 0) -> Array:
         """Train a prompt on a frozen encoder.

@@ -130,7 +130,7 @@ class TSNS:
 
         # What importance does not hang on is left out of its key: all comparisons share the forests.
         own = replace(self, similarity_="fingerprint", neurons=None, share=1.0)
-        kept = evidence.keep("importance", compute, of=own, task=task, n=n if self.pairs else None)
+        kept = evidence.keep("importance", compute, owner=own, task=task, n=n if self.pairs else None)
         return kept["importance"]
 
     def of(self, features: Array, answers: Array, classes: bool, n: int) -> Array:

@@ -49,8 +49,8 @@ class Small:
     def represent(self, sentences):
         return torch.tensor([[float(len(s)), float(s.count("a"))] for s in sentences]).numpy()
 
-    def keep(self, name, compute, *, of=None, **key):
-        place = (name, of, tuple(sorted(key.items(), key=str)))
+    def keep(self, name, compute, *, owner=None, **key):
+        place = (name, owner, tuple(sorted(key.items(), key=str)))
         if place not in self.kept:
             self.kept[place] = compute()
         return self.kept[place]

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from hub import Closing, Hub
 
 from cogbench import BrokenPlugin
-from cogbench.cli import doctor
+from cogbench.cli import doctor as module
 from cogbench.cli.main import cli
 from cogbench.data.hub import reachable
 from cogbench.parts import registry
@@ -17,9 +17,9 @@ from cogbench.parts import registry
 
 @pytest.fixture
 def doctor(monkeypatch):
-    for name in doctor.OFFLINE:  # conftest.py sets some
+    for name in module.OFFLINE:  # conftest.py sets some
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr("cogbench.diagnosis.reachable", lambda endpoint: True)
+    monkeypatch.setattr("cogbench.cli.doctor.reachable", lambda endpoint: True)
 
     def invoked(*words, **env):
         return CliRunner().invoke(cli, ["doctor", *words], env=env)
@@ -93,8 +93,8 @@ def test_whatever_breaks_leaves_the_other_rows(doctor, monkeypatch):
 def test_a_plugin_that_fails_is_told_and_stops_nothing_unless_strict(doctor, monkeypatch):
     broken = ModuleType("broken_plugin")
     broken.register_tasks = registry.hookspecs.hookimpl(lambda: [1], specname="register_tasks")
-    load = registry.load_parts
-    monkeypatch.setattr(doctor, "load_parts", lambda: load_parts(broken))
+    load_parts = registry.load_parts
+    monkeypatch.setattr(module, "load_parts", lambda: load_parts(broken))
     found = doctor("--json")
     assert found.exit_code == 0 and "'broken_plugin' of - - does not load: " in rows_of(found)["plugins"]["found"]
     found = doctor("--json", COGBENCH_STRICT_PLUGINS="1")
@@ -105,7 +105,7 @@ def test_a_plugin_that_fails_is_told_and_stops_nothing_unless_strict(doctor, mon
 
 
 def test_the_hub_is_asked_once_and_not_at_all_offline(doctor, monkeypatch, tmp_path):
-    monkeypatch.setattr("cogbench.diagnosis.reachable", reachable)
+    monkeypatch.setattr("cogbench.cli.doctor.reachable", reachable)
     with Hub(tmp_path / "hub") as hub:
         monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub.url)
         assert rows_of(doctor("--json"))["hub"]["found"] == f"{hub.url} answers"

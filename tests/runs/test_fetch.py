@@ -52,7 +52,7 @@ def invoke(toy_plugin, tmp_path, monkeypatch):
     extra.register_backbones = hookimpl(lambda: [Taught()], specname="register_backbones")
     extra.register_signals = hookimpl(lambda: [Absent(), Bug()], specname="register_signals")
     extra.register_suites = hookimpl(lambda: [Suite("lonely", ("toy-a",), "nowhere")], specname="register_suites")
-    load = registry.load_parts
+    load_parts = registry.load_parts
     monkeypatch.setattr(registry, "load_parts", lambda: load_parts(toy_plugin, extra))
     monkeypatch.chdir(tmp_path)
     return lambda *words, **env: CliRunner().invoke(cli, ["fetch", *map(str, words)], env=env)

@@ -116,7 +116,7 @@ def test_squad_scores_as_the_official_evaluation_does(answer, right, exact, f1):
 def test_answers_are_passages_of_the_context_or_none():
     dataset = _qa(("a dog barks", [(2, "dog")]), ("a dog barks", []))
     outputs = np.array([[2, 5, 0.5], [2, 5, -0.5]])
-    assert TASK_KINDS["extractive-qa"].answers(outputs, dataset) == ["dog", ""]
+    assert TASK_KINDS["extractive-qa"].answers(outputs, dataset.columns) == ["dog", ""]
     found = score_outputs("token-f1", outputs, dataset, dataset, further=("exact-match",))
     assert (found.value, found.trivial, found.further) == (1, 0.5, {"exact-match": 1})
     assert found.per_example.tolist() == [1, 1]
@@ -141,8 +141,8 @@ def test_a_sentence_is_as_likely_as_all_its_tags():
     dataset, logits = _tagging([0, 1], [3]), np.random.default_rng(0).normal(size=(3, 5))
     p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     expected = [np.log(p[0, 0]) + np.log(p[1, 1]), np.log(p[2, 3])]
-    assert TASK_KINDS["tagging"].per_example(logits, dataset) == pytest.approx(expected)
-    assert [t.tolist() for t in TASK_KINDS["tagging"].answers(np.eye(5)[[0, 1, 4]], dataset)] == [[0, 1], [4]]
+    assert TASK_KINDS["tagging"].per_example(logits, dataset.columns) == pytest.approx(expected)
+    assert [t.tolist() for t in TASK_KINDS["tagging"].answers(np.eye(5)[[0, 1, 4]], dataset.columns)] == [[0, 1], [4]]
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=30))
@@ -204,7 +204,7 @@ def test_queries_without_a_relevant_passage_are_counted_and_left_out():
 def test_someone_who_looks_at_no_text_learns_nothing(dataset):
     metric = next(m for m, of in METRICS.items() if dataset.kind in of.kinds)
     kind = TASK_KINDS[dataset.kind]
-    each = METRICS[metric].contributions(kind.constant(dataset, dataset), dataset)
+    each = METRICS[metric].contributions(kind.constant(dataset.columns, dataset.columns), dataset)
     assert len(each) == len(dataset)
     assert not kind.classes or dataset.sample(1).columns["label"] == [0]
 

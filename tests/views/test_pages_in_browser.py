@@ -15,7 +15,7 @@ from cogbench.views.pages import board_page, report_page
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install -e '.[dev]'")
 
-AXE = Path(os.environ.get("AXE_CORE", Path(__file__).parents[1] / "build" / "axe" / "axe.min.js"))
+AXE = Path(os.environ.get("AXE_CORE", Path(__file__).parents[2] / "build" / "axe" / "axe.min.js"))
 QUIET = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync")
 NASTY = "<script>alert('x')</script>"
 PREDICTED = {"score": 0.1, "error_to_shuffled": 0.98, "share_above_shuffled": 0.2}

@@ -50,7 +50,7 @@ def invoke(toy_plugin, tmp_path, monkeypatch):
     extra.register_estimators = hookimpl(lambda: [Broken()], specname="register_estimators")
     lonely = Suite("lonely", ("toy-a", "toy-b", "toy-c"), "nowhere")
     extra.register_suites = hookimpl(lambda: [lonely], specname="register_suites")
-    load = registry.load_parts
+    load_parts = registry.load_parts
     monkeypatch.setattr(registry, "load_parts", lambda: load_parts(toy_plugin, extra))
     monkeypatch.chdir(tmp_path)
     return cogbench

@@ -7,7 +7,7 @@ import pytest
 from evidence_plugin import Fisher, LayerProbe, Leep, leep
 
 from cogbench import Files, Store, TaskMatrix, UnusableData, check_estimator, load_parts
-from cogbench.compute.evidence import Evidence, Similarity
+from cogbench.compute.evidence import Similarity, StoredEvidence
 from cogbench.compute.workspace import Workspace
 from cogbench.testing.toys import TASKS, ToyBackbone, ToySignal
 
@@ -40,7 +40,7 @@ def test_fisher_of_a_toy_is_the_mean_squared_gradient(workspace):
     import torch
 
     cell = Similarity(Fisher(examples=4), ToyBackbone(), TASKS[:3])
-    evidence = Evidence(cell, workspace)
+    evidence = StoredEvidence(cell, workspace)
     model = evidence.model("toy-a")
     batch = next(iter(evidence.batches("toy-a", "train", n=4)))
     expected = []
@@ -54,13 +54,13 @@ def test_fisher_of_a_toy_is_the_mean_squared_gradient(workspace):
 
 
 def test_what_needs_does_not_name_is_refused(workspace):
-    evidence = Evidence(Similarity(Fisher(), ToyBackbone(), TASKS, ToySignal()), workspace)
+    evidence = StoredEvidence(Similarity(Fisher(), ToyBackbone(), TASKS, ToySignal()), workspace)
     with pytest.raises(UnusableData, match="asks for 'representations', which its `needs` does not name"):
         evidence.representations["toy-a"]
 
 
 def test_nothing_is_opened_before_it_is_asked_for(workspace):
-    evidence = Evidence(Similarity(Fisher(), ToyBackbone(), TASKS, ToySignal()), workspace)
+    evidence = StoredEvidence(Similarity(Fisher(), ToyBackbone(), TASKS, ToySignal()), workspace)
     assert evidence.tasks == ("toy-a", "toy-b", "toy-c", "toy-d")
     assert not workspace.store.root.exists()
 
@@ -69,7 +69,7 @@ def test_kept_arrays_of_a_task_serve_other_sets_of_tasks(workspace):
     made = []
 
     def kept(tasks, **key):
-        evidence = Evidence(Similarity(Fisher(), ToyBackbone(), tasks), workspace)
+        evidence = StoredEvidence(Similarity(Fisher(), ToyBackbone(), tasks), workspace)
         return evidence.keep("x", lambda: made.append(1) or {"x": np.ones(2)}, **key)
 
     kept(TASKS, task="toy-a")
@@ -83,7 +83,7 @@ def test_kept_arrays_of_a_task_serve_other_sets_of_tasks(workspace):
 
 
 def test_batches_hold_what_the_training_saw(workspace):
-    evidence = Evidence(Similarity(Fisher(), ToyBackbone(), TASKS, max_train=20), workspace)
+    evidence = StoredEvidence(Similarity(Fisher(), ToyBackbone(), TASKS, max_train=20), workspace)
     assert sum(len(b["labels"]) for b in evidence.batches("toy-a", "train")) == 20
     assert sum(len(b["labels"]) for b in evidence.batches("toy-a", "evaluation")) == 60
     assert sum(len(b["labels"]) for b in evidence.batches("toy-a", "evaluation", n=7)) == 7
@@ -109,7 +109,7 @@ class Asking:
 
 def test_the_bare_backbone_is_there_without_a_training(workspace):
     cell = Similarity(Asking(), ToyBackbone(), TASKS)
-    evidence = Evidence(cell, workspace)
+    evidence = StoredEvidence(cell, workspace)
     assert cell.inputs() == ()
     bare = evidence.model("toy-a", tuned=False)
     (batch,) = evidence.batches("toy-a", "train", n=3)
@@ -118,7 +118,7 @@ def test_the_bare_backbone_is_there_without_a_training(workspace):
     with pytest.raises(UnusableData, match="asks for 'models'"):
         evidence.model("toy-a")
     assert not list(workspace.store.root.rglob("training.json"))
-    tuned = Evidence(replace(cell, estimator=Asking(frozenset({"models"}))), workspace)
+    tuned = StoredEvidence(replace(cell, estimator=Asking(frozenset({"models"}))), workspace)
     assert tuned.model("toy-a", tuned=False) is not None  # whoever has the trained ones may see what they began as
     with pytest.raises(UnusableData, match="asks for 'backbone'"):
         tuned.represent(["a"])
@@ -135,7 +135,7 @@ def test_the_bare_backbone_stands_in_the_key(workspace):
 
 def test_texts_and_labels_are_those_of_the_examples(workspace):
     cell = Similarity(Asking(), ToyBackbone(), TASKS, max_train=20)
-    evidence = Evidence(cell, workspace)
+    evidence = StoredEvidence(cell, workspace)
     texts = evidence.texts("toy-a", "train")
     assert len(texts) == 20 and {*texts} < {*workspace.dataset(TASKS[0], "train").columns["text"]}
     assert len(evidence.texts("toy-a", "evaluation")) == 60
@@ -144,13 +144,13 @@ def test_texts_and_labels_are_those_of_the_examples(workspace):
     assert data["data"][0][0] == workspace.dataset(TASKS[0], "train").sha256 and data["max_train"] == 20
     for need, ask in {"texts": lambda e: e.texts("toy-a", "train"), "batches": lambda e: e.labels}.items():
         with pytest.raises(UnusableData, match=f"asks for '{need}'"):
-            ask(Evidence(replace(cell, estimator=Asking(frozenset())), workspace))
+            ask(StoredEvidence(replace(cell, estimator=Asking(frozenset())), workspace))
 
 
 def test_all_columns_of_an_example_are_read(workspace):
     rows = {"tokens": [["red", "dog"]], "passages": [["one", "two"]], "text": ["why"], "label": [0]}
 
-    class Given(Evidence):
+    class Given(StoredEvidence):
         def _examples(self, *args):
             return type("Rows", (), {"columns": rows})
 
@@ -163,8 +163,8 @@ def test_arrays_of_a_part_serve_all_estimators_that_hold_it(workspace):
     made = []
 
     def kept(estimator, part):
-        evidence = Evidence(Similarity(estimator, ToyBackbone(), TASKS), workspace)
-        return evidence.keep("x", lambda: made.append(1) or {"x": np.ones(2)}, of=part, task="toy-a")
+        evidence = StoredEvidence(Similarity(estimator, ToyBackbone(), TASKS), workspace)
+        return evidence.keep("x", lambda: made.append(1) or {"x": np.ones(2)}, owner=part, task="toy-a")
 
     for estimator in (Fisher(), Leep()):
         kept(estimator, TASKS[1])
@@ -177,7 +177,7 @@ def test_arrays_of_a_part_serve_all_estimators_that_hold_it(workspace):
 def test_the_toys_hidden_states_are_what_its_answers_are_made_of(workspace):
     import torch
 
-    evidence = Evidence(Similarity(Fisher(), ToyBackbone(), TASKS), workspace)
+    evidence = StoredEvidence(Similarity(Fisher(), ToyBackbone(), TASKS), workspace)
     out = evidence.model("toy-a")(**next(iter(evidence.batches("toy-a", "train"))), output_hidden_states=True)
     (gradient,) = torch.autograd.grad(out.loss, out.hidden_states[-1])
     assert gradient.abs().sum() > 0

@@ -49,14 +49,14 @@ def test_each_word_has_one_tag_and_gets_one_answer(tokenizer, limit):
     assert max(map(len, rows["input_ids"])) <= limit
     assert [t for row in rows["labels"] for t in row if t != IGNORED] == [*tags, 3, *tags[::-1]]
     outputs = HEADS["tagging"].outputs(_knowing(made.rows), dataset, made.places)
-    assert [a.tolist() for a in TASK_KINDS["tagging"].answers(outputs, dataset)] == [tags, [3], tags[::-1]]
+    assert [a.tolist() for a in TASK_KINDS["tagging"].answers(outputs, dataset.columns)] == [tags, [3], tags[::-1]]
 
 
 def test_a_word_without_a_piece_is_no_entity(tokenizer):
     dataset = _dataset("tagging", TAGS, tokens=[["Anna", "\x00\u200b", "ran"]], label=[[1, 2, 0]])
     made = encoded(tokenizer, dataset, 128)
     outputs = HEADS["tagging"].outputs(_knowing(made.rows), dataset, made.places)
-    (answer,) = TASK_KINDS["tagging"].answers(outputs, dataset)
+    (answer,) = TASK_KINDS["tagging"].answers(outputs, dataset.columns)
     assert answer[0] == 1 and answer[2] == 0 and len(answer) == 3
 
 
@@ -69,7 +69,7 @@ def test_an_answer_comes_back_from_whichever_window_holds_it(tokenizer, limit, a
     rows = made.rows
     assert max(map(len, rows["input_ids"])) <= limit and (len(rows["input_ids"]) > 1) == (limit < 100)
     outputs = HEADS["extractive-qa"].outputs(_knowing(made.rows), dataset, made.places)
-    assert TASK_KINDS["extractive-qa"].answers(outputs, dataset) == [answer]
+    assert TASK_KINDS["extractive-qa"].answers(outputs, dataset.columns) == [answer]
     assert score_outputs("token-f1", outputs, dataset, dataset).value == 1
 
 
@@ -79,7 +79,7 @@ def test_no_answer_comes_back_as_none(tokenizer):
     rows = made.rows
     assert {*rows["start_positions"], *rows["end_positions"]} == {0}
     outputs = HEADS["extractive-qa"].outputs(_knowing(made.rows), dataset, made.places)
-    assert TASK_KINDS["extractive-qa"].answers(outputs, dataset) == [""]
+    assert TASK_KINDS["extractive-qa"].answers(outputs, dataset.columns) == [""]
 
 
 def test_neither_long_questions_nor_empty_contexts_stop_the_reading(tokenizer):
@@ -89,7 +89,7 @@ def test_neither_long_questions_nor_empty_contexts_stop_the_reading(tokenizer):
     empty = _qa(" ")
     none = encoded(tokenizer, empty, 32)
     outputs = HEADS["extractive-qa"].outputs(_knowing(none.rows), empty, none.places)
-    assert np.isfinite(outputs).all() and TASK_KINDS["extractive-qa"].answers(outputs, empty) == [""]
+    assert np.isfinite(outputs).all() and TASK_KINDS["extractive-qa"].answers(outputs, empty.columns) == [""]
 
 
 def test_an_answer_is_within_one_window_and_its_end_after_its_start(tokenizer):
@@ -112,7 +112,7 @@ def test_each_passage_is_a_row_and_comes_back_to_its_query(tokenizer):
     assert rows["labels"] == [[0.0], [1.0], [1.0]]
     assert [tokenizer.decode(ids) for ids in rows["input_ids"]][2] == "[CLS] b [SEP] z [SEP]"
     outputs = HEADS["reranking"].outputs([np.array([v]) for v in (1.0, 2.0, 3.0)], dataset, None)
-    assert [a.tolist() for a in TASK_KINDS["reranking"].answers(outputs, dataset)] == [[1, 2], [3]]
+    assert [a.tolist() for a in TASK_KINDS["reranking"].answers(outputs, dataset.columns)] == [[1, 2], [3]]
 
 
 def test_entities_are_marked_with_signs_of_the_vocabulary(tokenizer):

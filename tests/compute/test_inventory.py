@@ -17,7 +17,7 @@ from cogbench.testing.toys import TASKS, ToyBackbone, ToySignal
 
 OWN = """
 from dataclasses import dataclass
-from cogbench.toys import ToyBackbone
+from cogbench.testing.toys import ToyBackbone
 
 @dataclass(frozen=True)
 class Own(ToyBackbone):

@@ -360,7 +360,7 @@ def test_a_part_of_a_script_is_known_by_the_scripts_source(tmp_path):
     for factor in (1, 3):
         (tmp_path / "script.py").write_text(
             SOURCE.replace("FACTOR = 1", f"FACTOR = {factor}")
-            + "\nfrom cogbench.identity import identity\nprint(identity(Counting())['code']['sha256'])"
+            + "\nfrom cogbench.parts.fingerprint import identity\nprint(identity(Counting())['code']['sha256'])"
         )
         seen.append(subprocess.run([sys.executable, tmp_path / "script.py"], capture_output=True, text=True).stdout)
     assert len({*seen}) == 2 and all(len(s.strip()) == 16 for s in seen)

@@ -22,9 +22,9 @@ PART = ("mini-sst-2", "mini-qqp", "mini-sts-b", "mini-conll-2003")
 MEASURE = """
     import os
     from cogbench import Files, load_parts
-    from cogbench.cells import Workspace
-    from cogbench.measuring import measure_transfers, resolve_transfers
-    from cogbench.mirror import open_store
+    from cogbench.compute.workspace import Workspace
+    from cogbench.runs.measure_oracle import measure_transfers, resolve_transfers
+    from cogbench.storage.remote_store import open_store
     from logged import logged
 
     if __name__ == "__main__":

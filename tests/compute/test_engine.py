@@ -77,7 +77,7 @@ def test_a_worker_that_would_compute_another_cell_refuses_by_name(tmp_path):
 
 
 @pytest.fixture
-def cluster():
+def dask_cluster():
     """A scheduler without cluster."""
     from distributed import LocalCluster
 
@@ -87,13 +87,20 @@ def cluster():
 
 
 @pytest.fixture
-def worker(tmp_path, cluster):
+def start_worker(tmp_path, dask_cluster):
     """Start worker processes of a scheduler by hand, with a folder of modules of their own."""
     started = []
 
     def start(modules, **env):
         path = os.pathsep.join([str(tmp_path / modules), os.environ.get("PYTHONPATH", "")])
-        command = [sys.executable, "-m", "distributed.cli.dask_worker", cluster.scheduler_address, "--nthreads", "1"]
+        command = [
+            sys.executable,
+            "-m",
+            "distributed.cli.dask_worker",
+            dask_cluster.scheduler_address,
+            "--nthreads",
+            "1",
+        ]
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         env = {**os.environ, **cluster.ENVIRONMENT, "PYTHONPATH": path, **env}
         started.append(subprocess.Popen([*command, "--no-nanny", "--no-dashboard"], env=env, cwd=tmp_path, **quiet))
@@ -110,7 +117,7 @@ def versions(tmp_path, monkeypatch):
     """Two versions of a backbone, of which the new one is here; it logs what it trains, and takes its time."""
     source = textwrap.dedent("""
         import os, time
-        from cogbench.toys import ToyBackbone
+        from cogbench.testing.toys import ToyBackbone
 
         class Own(ToyBackbone):
             def train(self, recipe, files, out, start=None):
@@ -130,13 +137,13 @@ def versions(tmp_path, monkeypatch):
     sys.modules.pop("own_versioned_backbone", None)
 
 
-def test_workers_with_another_version_are_left_out_by_name(tmp_path, caplog, cluster, worker, versions):
-    address = cluster.scheduler_address
-    worker("old")
+def test_workers_with_another_version_are_left_out_by_name(tmp_path, caplog, dask_cluster, start_worker, versions):
+    address = dask_cluster.scheduler_address
+    start_worker("old")
     with pytest.raises(UnusableData, match="no worker is left: it would compute another cell: backbone.code.s"):
         engine.compute(versions, workspace(tmp_path / "a"), scheduler=address)
-    worker("new")
-    cluster.wait_for_workers(2)
+    start_worker("new")
+    dask_cluster.wait_for_workers(2)
     outcome = engine.compute(versions, workspace(tmp_path / "b"), scheduler=address)
     # The newer worker runs what it has loaded, whatever stands on disk by now.
     with open(tmp_path / "new" / "own_versioned_backbone.py", "a") as file:
@@ -147,25 +154,25 @@ def test_workers_with_another_version_are_left_out_by_name(tmp_path, caplog, clu
     assert sum("is left out: it would compute another cell" in r.message for r in caplog.records) == 4
 
 
-def test_a_worker_may_die_and_come_back_where_another_was_left_out(tmp_path, cluster, worker, versions):
+def test_a_worker_may_die_and_come_back_where_another_was_left_out(tmp_path, dask_cluster, start_worker, versions):
     log, done = tmp_path / "log", []
-    worker("old")
-    good = worker("new", SLEEP="60")
-    cluster.wait_for_workers(2)
-    here, address = workspace(tmp_path / "store"), cluster.scheduler_address
+    start_worker("old")
+    good = start_worker("new", SLEEP="60")
+    dask_cluster.wait_for_workers(2)
+    here, address = workspace(tmp_path / "store"), dask_cluster.scheduler_address
     run = threading.Thread(target=lambda: done.append(engine.compute(versions, here, scheduler=address)), daemon=True)
     run.start()
     _until(log.is_file)
     good.kill()
     time.sleep(2)  # there is none but the one that was left out
-    worker("new")
+    start_worker("new")
     run.join(60)
     assert done and done[0].computed == {*versions} and not done[0].failed
 
 
-def test_two_runs_on_one_scheduler_do_not_meet(tmp_path, cluster, worker, versions):
-    worker("new", SLEEP="0.5")
-    done, address = [], cluster.scheduler_address
+def test_two_runs_on_one_scheduler_do_not_meet(tmp_path, dask_cluster, start_worker, versions):
+    start_worker("new", SLEEP="0.5")
+    done, address = [], dask_cluster.scheduler_address
     both = [
         threading.Thread(
             target=lambda of: done.append(engine.compute(versions, of, scheduler=address)),
@@ -182,11 +189,11 @@ def test_two_runs_on_one_scheduler_do_not_meet(tmp_path, cluster, worker, versio
 
 
 def test_a_scheduler_that_loses_its_workers_is_told_and_waited_for(
-    tmp_path, monkeypatch, caplog, cluster, worker, versions
+    tmp_path, monkeypatch, caplog, dask_cluster, start_worker, versions
 ):
     monkeypatch.setattr(engine, "WATCH", 0.2)
-    first, done, address = worker("new", SLEEP="60"), [], cluster.scheduler_address
-    cluster.wait_for_workers(1)
+    first, done, address = start_worker("new", SLEEP="60"), [], dask_cluster.scheduler_address
+    dask_cluster.wait_for_workers(1)
     here = workspace(tmp_path / "store")
     run = threading.Thread(target=lambda: done.append(engine.compute(versions, here, scheduler=address)), daemon=True)
     run.start()
@@ -194,7 +201,7 @@ def test_a_scheduler_that_loses_its_workers_is_told_and_waited_for(
     assert "has no workers" not in caplog.text
     first.kill()
     _until(lambda: "has no workers: waiting for one" in caplog.text)
-    worker("new")
+    start_worker("new")
     run.join(60)
     assert done and done[0].computed == {*versions}
 
@@ -213,7 +220,7 @@ def test_a_training_that_will_not_fit_on_the_disk_is_not_begun(tmp_path, monkeyp
     here, asked, told = workspace(tmp_path), [Training(Large(), Recipe((t,))) for t in TASKS], []
     used = lambda self: sum(p.stat().st_size for p in tmp_path.rglob("weights"))  # noqa: E731
     monkeypatch.setattr(Store, "free", lambda self: 3.5 * 2**20 - used(self))
-    monkeypatch.setattr("cogbench.store.LEAST_FREE", 0)
+    monkeypatch.setattr("cogbench.storage.store.LEAST_FREE", 0)
     with pytest.raises(FullDisk, match="is full: make room"):
         engine.compute(asked, here, jobs=jobs, tell=told.append)
     assert told[-1].done == 3 and [here.has(cell) for cell in asked].count(True) == 3
@@ -315,8 +322,9 @@ def test_two_at_once_train_once(tmp_path):
         import sys, time
         from pathlib import Path
         from cogbench import Files, Recipe, Store
-        from cogbench.cells import Training, Workspace
-        from cogbench.toys import TASKS, ToyBackbone
+        from cogbench.compute.cells import Training
+        from cogbench.compute.workspace import Workspace
+        from cogbench.testing.toys import TASKS, ToyBackbone
         train = ToyBackbone.train
         def slow(self, *a, **k):
             print("trained", flush=True)
@@ -335,10 +343,11 @@ def test_two_at_once_train_once(tmp_path):
 SLOW = """
     import signal, sys
     from pathlib import Path
-    import cogbench.engine as engine
+    import cogbench.compute.engine as engine
     from cogbench import Files, Recipe, Store
-    from cogbench.cells import Training, Workspace
-    from cogbench.toys import TASKS, ToyBackbone
+    from cogbench.compute.cells import Training
+        from cogbench.compute.workspace import Workspace
+    from cogbench.testing.toys import TASKS, ToyBackbone
     from slow_toy import Slow
 
     if __name__ == "__main__":
@@ -351,7 +360,7 @@ SLOW_TOY = """
     import os, time
     from dataclasses import dataclass
     from pathlib import Path
-    from cogbench.toys import ToyBackbone
+    from cogbench.testing.toys import ToyBackbone
 
     @dataclass(frozen=True)
     class Slow(ToyBackbone):
@@ -447,7 +456,7 @@ def test_workers_end_when_their_parent_is_killed(slow):
 
 def test_keys_are_the_same_in_every_process(tmp_path):
     script = (
-        "from cogbench import Files, Recipe, Store; from cogbench.cells import *; from cogbench.toys import *;"
+        "from cogbench import Files, Recipe, Store; from cogbench.compute.cells import *; from cogbench.compute.workspace import *; from cogbench.testing.toys import *;"
         "cell = Encoding(Training(ToyBackbone(), Recipe(TASKS[:1])), ToySignal());"
         "print(Workspace(Files(offline=True), Store('x')).key(cell))"
     )
@@ -501,21 +510,21 @@ def test_paths_are_relative_to_where_the_run_was_begun(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path / "run")
     here, cell = Workspace(Files(Path("data"), offline=True), Store(Path("store"))), encodings()[0].training
     request = worker.request(cell, here)
-    asking = "import sys; from cogbench.remote import in_worker; print(in_worker(sys.argv[1]))"
+    asking = "import sys; from cogbench.compute.worker import in_worker; print(in_worker(sys.argv[1]))"
     said = subprocess.run([sys.executable, "-c", asking, request], cwd="/", capture_output=True, text=True, check=True)
     assert said.stdout == "True\n" and here.has(cell)
 
 
-def test_workers_of_another_store_and_a_scheduler_without_workers_are_told(tmp_path, monkeypatch, caplog, cluster):
+def test_workers_of_another_store_and_a_scheduler_without_workers_are_told(tmp_path, monkeypatch, caplog, dask_cluster):
     asked = worker.request
     elsewhere = lambda cell, here: json.dumps(json.loads(asked(cell, here)) | {"store": str(tmp_path / "else")})  # noqa: E731
     monkeypatch.setattr(engine, "request", elsewhere)
     monkeypatch.setattr(engine, "ARRIVAL", 0)
-    assert cluster.count(cluster.scheduler_address) == 0
-    timer = threading.Timer(2, cluster.scale, [1])
+    assert cluster.count(dask_cluster.scheduler_address) == 0
+    timer = threading.Timer(2, dask_cluster.scale, [1])
     timer.start()
     with pytest.raises(MissingData, match="a worker has finished toy/toy-[a-d]/seed-0, but it is not in the store"):
-        engine.compute([e.training for e in encodings()], workspace(tmp_path), scheduler=cluster.scheduler_address)
+        engine.compute([e.training for e in encodings()], workspace(tmp_path), scheduler=dask_cluster.scheduler_address)
     assert "has no workers: waiting for one" in caplog.text
 
 
@@ -585,7 +594,7 @@ def test_what_another_run_computes_is_left_to_it_while_there_is_other_work(tmp_p
         assert said.stdout.strip() == "True"
     assert not here.store.busy(key)
     with here.store._lock(key):
-        asking = "import sys; from cogbench.remote import in_worker; print(in_worker(sys.argv[1], False))"
+        asking = "import sys; from cogbench.compute.worker import in_worker; print(in_worker(sys.argv[1], False))"
         said = subprocess.run([sys.executable, "-c", asking, request], capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "False" and not here.has(cells[0])
     assert worker.in_worker(request, False) and here.has(cells[0])
@@ -595,8 +604,8 @@ def test_each_worker_sees_one_gpu_in_turn(tmp_path, monkeypatch):
     from distributed import Client
 
     monkeypatch.setattr(cluster, "gpus", lambda: ["4", "7"])
-    with cluster.local_cluster(3) as cluster:
-        options = [spec["options"] for spec in cluster.worker_spec.values()]
+    with cluster.local_cluster(3) as made:
+        options = [spec["options"] for spec in made.worker_spec.values()]
     assert [o["env"]["CUDA_VISIBLE_DEVICES"] for o in options] == ["4", "7", "4"]
     assert all(o["resources"] == {"GPU": 1} for o in options)
     asked, submit = [], Client.submit
@@ -642,5 +651,5 @@ def test_the_gpus_are_those_that_may_be_used(monkeypatch):
 def test_what_is_said_of_a_worker_that_died_is_told(tmp_path):
     from distributed import KilledWorker
 
-    error = engine._told(KilledWorker("toy", None, 1), ["Worker process 7 was killed by signal 9", "Restarting worker"])
+    error = spread._told(KilledWorker("toy", None, 1), ["Worker process 7 was killed by signal 9", "Restarting worker"])
     assert "2 worker processes died" in str(error) and "killed by signal 9" in str(error)

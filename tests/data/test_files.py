@@ -182,7 +182,7 @@ def test_without_a_hub_the_command_says_in_one_line_which_one_works(tmp_path):
 
 def test_a_silent_hub_is_asked_again_after_a_minute(monkeypatch):
     now = [1000.0]
-    monkeypatch.setattr("cogbench.hub.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("cogbench.data.hub.time.monotonic", lambda: now[0])
     with Closing() as dead:
         assert not reachable(dead.url) and not reachable(dead.url)
         assert dead.connections == 1
@@ -202,7 +202,7 @@ def test_a_connection_lost_midway_is_one_line(monkeypatch):
         raise Lost("peer closed connection\n  while reading")
 
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
-    monkeypatch.setattr("cogbench.files.reachable", lambda _: True)
+    monkeypatch.setattr("cogbench.data.files.reachable", lambda _: True)
     monkeypatch.setattr("huggingface_hub.snapshot_download", lose)
     monkeypatch.setattr("datasets.load_dataset", lose)
     with pytest.raises(
@@ -256,7 +256,7 @@ def test_tables_in_the_hubs_layout(tmp_path, ending, name):
 
 
 def test_local_files_come_before_the_cache_and_the_hub(tmp_path, monkeypatch):
-    monkeypatch.setattr("cogbench.files.prepared", lambda *_: pytest.fail("it looked at the cache"))
+    monkeypatch.setattr("cogbench.data.files.prepared", lambda *_: pytest.fail("it looked at the cache"))
     _write(tmp_path / "glue/rte/train.csv")
     assert len(_rte(tmp_path)) == 3
 

@@ -24,7 +24,7 @@ from cogbench.views.figures import against_chance, similarity_map, strips
 from cogbench.views.pages import board_page, report_page
 from cogbench.views.sections import sections
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 NASTY = "<script>alert('$x$')</script>"
 GUESSES = np.random.default_rng(1).random((8, 4, 4))
 

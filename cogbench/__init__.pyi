@@ -1,0 +1,59 @@
+# The public names, each once.
+# ruff: noqa: I001
+
+# Using cogbench: what the commands do.
+from .runs.run import run as run
+from .runs.recommend import recommend as recommend
+from .runs.measure_oracle import measure_oracle as measure_oracle
+from .runs.fetch import fetch as fetch
+from .results.guess import rescore as rescore, score as score
+from .results.comparison import compare as compare
+from .results.leaderboard import leaderboard as leaderboard, read_results as read_results
+from .results.result import Result as Result
+from .scoring.task_tree import task_tree as task_tree
+from .parts.registry import Parts as Parts, load_parts as load_parts
+from .data.files import Files as Files
+from .storage.store import Store as Store
+
+# Writing parts: the kinds of part, what they are given, and what they return.
+from .parts.hookspecs import hookimpl as hookimpl
+from .parts.interfaces import (
+    NEEDS as NEEDS,
+    SHARINGS as SHARINGS,
+    TUNINGS as TUNINGS,
+    Backbone as Backbone,
+    Checkpoint as Checkpoint,
+    Estimator as Estimator,
+    Evidence as Evidence,
+    Recipe as Recipe,
+    Settings as Settings,
+    Signal as Signal,
+    Task as Task,
+)
+from .parts.table_task import TableTask as TableTask
+from .data.kinds import TASK_KINDS as TASK_KINDS
+from .data.dataset import Array as Array, Card as Card, Dataset as Dataset, Origin as Origin
+from .data.recording import Recording as Recording, Responses as Responses
+from .data.oracle import Oracle as Oracle, Suite as Suite, TaskMatrix as TaskMatrix
+from .data.oracle_files import read_oracle as read_oracle
+from .data.tables import read_table as read_table
+from .scoring.metrics import METRICS as METRICS
+from .scoring.ranking import rank as rank
+from .scoring.baselines import popularity_baseline as popularity_baseline, size_baseline as size_baseline
+from .scoring.noise_ceiling import (
+    Ceiling as Ceiling,
+    noise_ceiling as noise_ceiling,
+    spearman_brown as spearman_brown,
+)
+
+# Errors: all that cogbench raises for a user's mistake.
+from .errors import (
+    BrokenPlugin as BrokenPlugin,
+    CogbenchError as CogbenchError,
+    FailedCells as FailedCells,
+    MissingData as MissingData,
+    UnknownName as UnknownName,
+    UnusableData as UnusableData,
+)
+
+__version__: str

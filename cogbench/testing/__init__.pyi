@@ -1,0 +1,18 @@
+# The public names, each once.
+from .contracts import (
+    check_backbone as check_backbone,
+)
+from .contracts import (
+    check_estimator as check_estimator,
+)
+from .contracts import (
+    check_signal as check_signal,
+)
+from .contracts import (
+    check_task as check_task,
+)
+from .toys import ORACLES as ORACLES
+from .toys import TASKS as TASKS
+from .toys import ToyBackbone as ToyBackbone
+from .toys import ToySignal as ToySignal
+from .toys import ToyTask as ToyTask
