@@ -40,10 +40,14 @@ class MissingData(CogbenchError):
 
 
 class Absent(MissingData):
-    """Absent(what, why): what the hub has and this machine has not; what is absent for one reason is told together."""
+    """Something that the hub has and this machine has not; things that are absent for one reason share a line."""
+
+    def __init__(self, what: str, reason: str) -> None:
+        super().__init__(what, reason)  # which pickle hands to a new one
+        self.what, self.reason = what, reason
 
     def __str__(self) -> str:
-        return ": ".join(self.args)
+        return f"{self.what}: {self.reason}"
 
 
 class UnusableData(CogbenchError):
@@ -74,11 +78,14 @@ class BrokenPlugin(CogbenchError):
 
 def together(faults: Iterable[CogbenchError]) -> CogbenchError:
     """Return one error that tells of several, a line each; what is absent for the same reason shares one."""
-    kinds, lines = set(), dict[str, list[str]]()
+    kinds, things = set[type[CogbenchError]](), dict[str, list[str]]()  # what is absent, by the reason
     for fault in faults:
-        kinds.add(type(fault))
-        *what, why = fault.args if isinstance(fault, Absent) else [str(fault)]
-        lines.setdefault(why, []).extend(what)
-    told = "\n".join(": ".join(filter(None, ["; ".join(what), why])) for why, what in lines.items())
+        if isinstance(fault, Absent):
+            kinds.add(MissingData)
+            things.setdefault(fault.reason, []).append(fault.what)
+        else:
+            kinds.add(type(fault))
+            things.setdefault(str(fault), [])
+    text = "\n".join(f"{'; '.join(absent)}: {reason}" if absent else reason for reason, absent in things.items())
     kind = kinds.pop() if len(kinds) == 1 else CogbenchError
-    return kind(told)
+    return kind(text)

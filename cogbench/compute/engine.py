@@ -1,6 +1,5 @@
 """Run cells: inline, on this machine's processes, or on a cluster. Scheduling and retries are dask.distributed's."""
 
-import logging
 import traceback
 from collections.abc import Callable, Iterable
 from contextlib import closing
@@ -8,10 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import CogbenchError
-from .spread import _by_workers, _inline, _Room, _work
+from .spread import Room, expected_work, inline
 from .workspace import Cell, Workspace
-
-log = logging.getLogger("cogbench")
 
 
 @dataclass(frozen=True)
@@ -94,15 +91,15 @@ def compute(
     outcome = Outcome(cached=there)
     if not missing:
         return outcome
-    work = _work(missing, workspace)
+    work = expected_work(missing, workspace)
     whole, spent = sum(work.values()), 0.0
     by_workers = scheduler or (jobs != 0 and not all(getattr(cell, "here", False) for cell in missing))
-    told = tell or (lambda step: None)
-    told(Step("", 0, 0, 0, len(missing), 0.0))
-    room = _Room(workspace, there)
-    run = _by_workers(missing, work, room, jobs, scheduler) if by_workers else _inline(missing, room)
+    report = tell or (lambda step: None)
+    report(Step("", 0, 0, 0, len(missing), 0.0))
+    room = Room(workspace, there)
+    run = by_workers(missing, work, room, jobs, scheduler) if by_workers else inline(missing, room)
     with closing(run):  # ends the workers, whatever happens
-        for done, (cell, error, left) in enumerate(run, start=1):
+        for done, (cell, error, running) in enumerate(run, start=1):
             spent += work[cell]
             if error is None:
                 outcome.computed.add(cell)
@@ -112,5 +109,5 @@ def compute(
                     text = "".join(traceback.format_exception(error))
                     if log := workspace.store.log(cell.place, workspace.key(cell), text):
                         outcome.logs[cell] = log
-            told(Step(cell.place, done, len(outcome.failed), left, len(missing), spent / whole))
+            report(Step(cell.place, done, len(outcome.failed), running, len(missing), spent / whole))
     return outcome

@@ -1,10 +1,11 @@
-"""Run cells inline, on this machine's processes, or on a cluster."""
+"""Hand the cells of a run to the workers of a scheduler, or compute them inline; retries are dask.distributed's."""
 
 import logging
 import time
 import uuid
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
+from enum import Enum
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -16,40 +17,41 @@ from .worker import Refusal, in_worker, request
 from .workspace import Cell, Workspace
 
 log = logging.getLogger("cogbench")
-T = TypeVar("T")
-WATCH = 2  # seconds after which it is looked whether there still are workers
+WATCH = 2  # seconds between two looks at whether the scheduler still has workers
 ARRIVAL = 10  # seconds: shared file systems show what another machine has written with some delay
+T = TypeVar("T")
+Ended = tuple[Cell, Exception | None, int]  # a cell that has ended, its error, and how many cells are running
 
 
-def _work(missing: list[Cell], workspace: Workspace) -> dict[Cell, float]:
+def expected_work(missing: list[Cell], workspace: Workspace) -> dict[Cell, float]:
     """Return how long the cells take, in a unit of their own; what is no training, as long as the least of them."""
-    known = _of_trainings(Training.work, missing, workspace)
-    least = min(known.values(), default=1.0)
-    return {cell: known.get(cell, least) for cell in missing}
+    work = _ask_trainings(Training.work, missing, workspace)
+    least = min(work.values(), default=1.0)
+    return {cell: work.get(cell, least) for cell in missing}
 
 
 def workers_for(missing: Iterable[Cell], workspace: Workspace) -> int:
     """Return how many workers fit this machine, by the largest batch of these trainings."""
-    return fitting(max(_of_trainings(Training.tokens, missing, workspace).values(), default=0))
+    return fitting(max(_ask_trainings(Training.tokens, missing, workspace).values(), default=0))
 
 
-def _of_trainings(
-    ask: Callable[[Training, Workspace], T], cells: Iterable[Cell], workspace: Workspace
+def _ask_trainings(
+    question: Callable[[Training, Workspace], T], cells: Iterable[Cell], workspace: Workspace
 ) -> dict[Cell, T]:
-    """Return what the trainings among some cells answer; of those that cannot it is told when their turn comes."""
-    known: dict[Cell, T] = {}
+    """Return what the trainings among some cells answer; one that raises an error does so again when it is computed."""
+    answers: dict[Cell, T] = {}
     for cell in cells:
         if isinstance(cell, Training):
             with suppress(Exception):
-                known[cell] = ask(cell, workspace)
-    return known
+                answers[cell] = question(cell, workspace)
+    return answers
 
 
-class _Room:
+class Room:
     """Whether what is to be computed will fit on the disk, judged by trainings of the same backbones.
 
-    A training that finds the disk full is lost, so it is better not begun. Of a backbone that no training is known of,
-    nothing is known; it is for the store to see then.
+    A training that fills the disk is lost, so it is better not begun. Where no training of a backbone is finished, its
+    size is not known; then the store finds out.
     """
 
     def __init__(self, workspace: Workspace, there: Iterable[Cell]) -> None:
@@ -65,187 +67,231 @@ class _Room:
 
     def lacks(self, cell: Cell, running: Iterable[Cell] = ()) -> bool:
         """Whether there is too little room to begin a cell beside those that are running."""
-        wanted = [self._sizes.get(c.backbone, 0) for c in (cell, *running) if isinstance(c, Training)]
-        return sum(wanted) > 0 and self.workspace.store.free() < sum(wanted)
+        sizes = [self._sizes.get(c.backbone, 0) for c in (cell, *running) if isinstance(c, Training)]
+        return sum(sizes) > 0 and self.workspace.store.free() < sum(sizes)
 
 
-def _inline(missing: list[Cell], room: _Room) -> Generator[tuple[Cell, Exception | None, int]]:
-    failed: dict[Cell, Exception] = {}
+def inline(missing: list[Cell], room: Room) -> Generator[Ended]:
+    """Compute cells in this process, one after the other."""
+    failures: dict[Cell, Exception] = {}
     for cell in missing:
-        broken = next((c for c in cell.inputs() if c in failed), None)
+        broken = next((c for c in cell.inputs() if c in failures), None)
         try:
             if broken is not None:
-                raise failed[broken]
+                raise failures[broken]
             if room.lacks(cell):
                 raise room.workspace.store.full()
             room.workspace.folder(cell)
         except FullDisk:
             raise
         except Exception as error:  # one cell's failure, whatever it is, must not lose the others
-            failed[cell] = error
+            failures[cell] = error
             yield cell, error, 1
         else:
             room.learn(cell)
             yield cell, None, 1
 
 
-def _by_workers(
-    missing: list[Cell], work: dict[Cell, float], room: _Room, jobs: int | None, scheduler: str | None
-) -> Generator[tuple[Cell, Exception | None, int]]:
+def by_workers(
+    missing: list[Cell], work: dict[Cell, float], room: Room, jobs: int | None, scheduler: str | None
+) -> Generator[Ended]:
+    """Compute cells in worker processes."""
     n_workers = 0 if scheduler else min(jobs or workers_for(missing, room.workspace), len(missing))
     with client_of(n_workers, scheduler) as (client, deaths):
         # The longest first, or the last one runs alone while the other workers have nothing left to do.
-        yield from _Spread(client, deaths, scheduler, room, sorted(missing, key=lambda cell: -work[cell])).run()
+        cells = sorted(missing, key=lambda cell: -work[cell])
+        yield from _Spread(_Workers(client, scheduler), deaths, room, cells).run()
+
+
+class _Ending(Enum):
+    """How a cell has ended on a worker; it is done, or failed, or waits again."""
+
+    DONE = "its result is in the store"
+    FAILED = "it raised an error, or its workers died"
+    REFUSED = "the worker would compute another cell"
+    ELSEWHERE = "another run computes it"
+    DISK_FULL = "there is no room for its result"
+    LOST = "the scheduler is gone"
 
 
 class _Spread:
-    """The cells of a run among the workers of a dask scheduler, of this machine or of the address that is given."""
+    """The cells of a run among its workers: those that wait, those that run, and those that failed."""
 
-    def __init__(
-        self, client: Any, deaths: list[str], scheduler: str | None, room: _Room, missing: Iterable[Cell]
-    ) -> None:
+    def __init__(self, workers: "_Workers", deaths: list[str], room: Room, missing: Iterable[Cell]) -> None:
         from distributed import as_completed
 
-        self.client, self.deaths, self.scheduler, self.room = client, deaths, scheduler, room
-        self.workspace = room.workspace
+        self.workers, self.deaths, self.room, self.workspace = workers, deaths, room, room.workspace
         self.waiting = dict.fromkeys(missing)
-        self.of: dict[str, Cell] = {}  # what runs, by the names of its futures
-        self.running = as_completed()
-        self.failed: dict[Cell, Exception] = {}
-        self.elsewhere: set[Cell] = set()  # that a worker has found another run to compute
-        self.refusing: dict[str, str] = {}  # workers of other versions, and how they differ
-        self.seen: set[str] = set()  # all workers there ever were
-        self.empty = False  # whether there were no workers when last looked
-        self.full: FullDisk | None = None
+        self.running: dict[str, Cell] = {}  # by the keys of their futures
+        self.futures = as_completed()
+        self.failures: dict[Cell, Exception] = {}
+        self.elsewhere: set[Cell] = set()  # cells that workers left to another run
+        self.full_disk: FullDisk | None = None
 
-    def run(self) -> Generator[tuple[Cell, Exception | None, int]]:
-        """Yield each cell that has ended, with its error, and how many are running."""
-        while self.waiting or self.of:
-            yield from self.feed()
-            if not self.of:
-                if self.full is not None:
-                    raise self.full
-                if self.waiting and self.refusing:
-                    if self.seen <= self.refusing.keys():
-                        raise UnusableData(f"no worker is left: {[*self.refusing.values()][-1]}")
-                    time.sleep(1)  # until one comes that is as it should be
+    def run(self) -> Generator[Ended]:
+        """Yield each cell that is done or failed."""
+        while self.waiting or self.running:
+            yield from self.begin()
+            if not self.running:
+                self.rest()
                 continue
-            future = self.ended()
-            cell = self.of.pop(future.key)
-            if future.status == "cancelled":
-                raise MissingData(
-                    "the connection to the dask scheduler was lost; what was finished is kept, the same command goes "
-                    "on from there."
-                )
-            if future.status == "finished" and not future.result():
-                self.waiting[cell] = None
-                self.elsewhere.add(cell)
-                continue
-            error = None if future.status == "finished" else _told(future.exception(), self.deaths)
-            if isinstance(error, Refusal):
-                address, why = error.args
-                if address not in self.refusing:
-                    log.warning(f"worker {address} is left out: {why}")
-                self.refusing[address] = why
-                self.waiting[cell] = None
-                continue
-            if isinstance(error, FullDisk):  # the others may yet end well
-                self.full = error
-                self.waiting[cell] = None
-                continue
-            if error is None:
-                if self.scheduler:
-                    _await(cell, self.workspace)
-                self.room.learn(cell)
-            else:
-                self.failed[cell] = error
-            after = [*self.feed()]  # its worker has the next cell before anybody is told
-            yield cell, error, len(self.of)
-            yield from after
+            future = self.next_future()
+            cell = self.running.pop(future.key)
+            match self.settle(cell, future):
+                case _Ending.DONE | _Ending.FAILED:
+                    following = [*self.begin()]  # the worker has its next cell before anybody hears of this one
+                    yield cell, self.failures.get(cell), len(self.running)
+                    yield from following
+                case _Ending.REFUSED | _Ending.ELSEWHERE | _Ending.DISK_FULL:
+                    self.waiting[cell] = None
+                case _Ending.LOST:
+                    raise MissingData(
+                        "the connection to the dask scheduler was lost; what was finished is kept, the same command "
+                        "goes on from there."
+                    )
 
-    def feed(self) -> Iterator[tuple[Cell, Exception | None, int]]:
-        """Submit what can begin now; yield what was done on the way."""
-        known = self.workers()
-        fit = [address for address in known if address not in self.refusing]
-        while self.failed and (lost := [c for c in self.waiting if any(i in self.failed for i in c.inputs())]):
-            for cell in lost:
-                del self.waiting[cell]
-                self.failed[cell] = next(self.failed[i] for i in cell.inputs() if i in self.failed)
-                yield cell, self.failed[cell], len(self.of)
-        # As many cells as there are workers: dask blames all that is queued on a worker for that worker's death, and
-        # would fail cells that never began.
-        most = len(fit) if self.refusing else max(1, len(fit))
-        for cell, wait in [*islice(self.chosen(), max(0, most - len(self.of)))]:
-            lacking = not self.scheduler and self.room.lacks(
-                cell, self.of.values()
-            )  # another machine's disk is its own
-            if lacking and not self.of:
-                self.full = self.workspace.store.full()
-            if lacking or self.full is not None:
+    def settle(self, cell: Cell, future: Any) -> _Ending:
+        """Return how a cell has ended, and note what that means for the others."""
+        if future.status == "cancelled":
+            return _Ending.LOST
+        if future.status == "finished" and not future.result():
+            self.elsewhere.add(cell)
+            return _Ending.ELSEWHERE
+        if future.status == "finished":
+            if self.workers.scheduler:
+                _await(cell, self.workspace)
+            self.room.learn(cell)
+            return _Ending.DONE
+        error = _explain(future.exception(), self.deaths)
+        if isinstance(error, Refusal):
+            self.workers.leave_out(error)
+            return _Ending.REFUSED
+        if isinstance(error, FullDisk):
+            self.full_disk = error  # nothing more begins; what runs may yet end well
+            return _Ending.DISK_FULL
+        self.failures[cell] = error
+        return _Ending.FAILED
+
+    def begin(self) -> Iterator[Ended]:
+        """Begin what can begin now; yield the cells that end at once: computed here, or without an input."""
+        self.workers.look()
+        yield from self.fail_dependents()
+        for cell, wait in [*islice(self.candidates(), max(0, self.workers.slots() - len(self.running)))]:
+            # A scheduler's workers may write to another disk: there the store alone looks.
+            lacking = not self.workers.scheduler and self.room.lacks(cell, self.running.values())
+            if lacking and not self.running:
+                self.full_disk = self.workspace.store.full()
+            if lacking or self.full_disk is not None:
                 return
             del self.waiting[cell]
-            if not getattr(cell, "here", False):
-                self.submit(cell, wait, known, fit)
+            if getattr(cell, "here", False):
+                yield from self.compute_here(cell)
                 continue
-            try:
-                for here in _inline([cell], self.room):
-                    if here[1] is not None:
-                        self.failed[cell] = here[1]
-                    yield here
-            except FullDisk as error:
-                self.full, self.waiting[cell] = error, None
+            key = f"{cell.place}-{self.workspace.key(cell)}-{uuid.uuid4().hex[:8]}"  # two runs may share a scheduler
+            self.running[key] = cell
+            self.futures.add(self.workers.submit(key, request(cell, self.workspace), wait))
 
-    def submit(self, cell: Cell, wait: bool, known: dict[str, Any], fit: list[str]) -> None:
-        """Have a worker compute a cell."""
-        key = f"{cell.place}-{self.workspace.key(cell)}-{uuid.uuid4().hex[:8]}"  # two runs may share a scheduler
-        needs = {"GPU": 1} if any(state["resources"].get("GPU") for state in known.values()) else None
-        # Should all that are fit go, dask asks the others, who refuse again: else it would wait for ever for addresses
-        # that nobody has any more.
-        where = {"workers": fit, "allow_other_workers": True} if self.refusing else {}
-        asked = request(cell, self.workspace)
-        self.of[key] = cell
-        self.running.add(self.client.submit(in_worker, asked, wait, key=key, pure=False, resources=needs, **where))
+    def fail_dependents(self) -> Iterator[Ended]:
+        """Fail the cells that have a failed input, and those that build on them."""
+        while self.failures and (broken := [c for c in self.waiting if any(i in self.failures for i in c.inputs())]):
+            for cell in broken:
+                del self.waiting[cell]
+                self.failures[cell] = next(self.failures[i] for i in cell.inputs() if i in self.failures)
+                yield cell, self.failures[cell], len(self.running)
 
-    def chosen(self) -> Iterator[tuple[Cell, bool]]:
-        """Yield what can begin; what another run computes is waited for only when there is nothing else to do."""
-        busy, some = [], bool(self.of)
+    def candidates(self) -> Iterator[tuple[Cell, bool]]:
+        """Yield what can begin, and whether to wait for another run that computes it: only if nothing else is left."""
+        foreign, idle = list[Cell](), not self.running
         for cell in self.waiting:
-            if any(c in self.of.values() or c in self.waiting for c in cell.inputs()):
+            if any(c in self.running.values() or c in self.waiting for c in cell.inputs()):
                 continue
             if cell in self.elsewhere or self.workspace.store.busy(self.workspace.key(cell)):
-                busy.append(cell)
+                foreign.append(cell)
             else:
-                some = True
+                idle = False
                 yield cell, False
-        if not some:
-            yield from ((cell, True) for cell in busy)
+        if idle:
+            yield from ((cell, True) for cell in foreign)
 
-    def ended(self) -> Any:
-        """Return the next future that has ended."""
-        looked = time.monotonic()
-        while not self.running.has_ready():
-            with self.running.thread_condition:
-                self.running.thread_condition.wait(timeout=0.1)  # as it does itself
-            if time.monotonic() - looked > WATCH:
-                self.workers()
-                looked = time.monotonic()
-        return next(self.running)
+    def compute_here(self, cell: Cell) -> Iterator[Ended]:
+        """Compute in this process a cell that cannot cross to another."""
+        try:
+            for _, error, running in inline([cell], self.room):
+                if error is not None:
+                    self.failures[cell] = error
+                yield cell, error, running
+        except FullDisk as error:
+            self.full_disk, self.waiting[cell] = error, None
 
-    def workers(self) -> dict[str, Any]:
-        """Return the workers that there are; that a scheduler has none is said once."""
-        known: dict[str, Any] = self.client.scheduler_info(n_workers=-1)["workers"]
-        if self.scheduler and not known and not self.empty:
+    def rest(self) -> None:
+        """While no cell runs, end on a full disk, or wait for a worker that does not refuse."""
+        if self.full_disk is not None:
+            raise self.full_disk
+        if self.waiting and self.workers.refusals:
+            if self.workers.seen <= self.workers.refusals.keys():
+                raise UnusableData(f"no worker is left: {[*self.workers.refusals.values()][-1]}")
+            time.sleep(1)
+
+    def next_future(self) -> Any:
+        """Return the next future that has ended, and look at times whether there still are workers."""
+        last_look = time.monotonic()
+        while not self.futures.has_ready():
+            with self.futures.thread_condition:
+                self.futures.thread_condition.wait(timeout=0.1)  # as it does itself
+            if time.monotonic() - last_look > WATCH:
+                self.workers.look()
+                last_look = time.monotonic()
+        return next(self.futures)
+
+
+class _Workers:
+    """The workers of a dask scheduler, of this machine or of the address that is given."""
+
+    def __init__(self, client: Any, scheduler: str | None) -> None:
+        self.client, self.scheduler = client, scheduler
+        self.present: dict[str, Any] = {}  # what the scheduler says of each worker, by address
+        self.fit: list[str] = []  # addresses of those present that have not refused
+        self.seen: set[str] = set()  # addresses of all workers there ever were
+        self.refusals: dict[str, str] = {}  # by address, how workers of other versions differ
+        self.warned = False
+
+    def look(self) -> None:
+        """Ask which workers there are; warn once when a scheduler has none."""
+        self.present = self.client.scheduler_info(n_workers=-1)["workers"]
+        self.fit = [address for address in self.present if address not in self.refusals]
+        self.seen |= self.present.keys()
+        if self.scheduler and not self.present and not self.warned:
             log.warning(
                 f"the dask scheduler at {self.scheduler!r} has no workers: waiting for one (where cogbench is not "
                 "installed they end at once)."
             )
-        self.empty = not known
-        self.seen |= known.keys()
-        return known
+        self.warned = not self.present
+
+    def slots(self) -> int:
+        """Return how many cells may run: one for each worker that fits, or one that waits for the first worker.
+
+        dask blames all that is queued on a worker for that worker's death, and would fail cells that never began.
+        """
+        # Where some refuse, dask would give them the cell that waits.
+        return len(self.fit) if self.refusals else max(1, len(self.fit))
+
+    def submit(self, key: str, job: str, wait: bool) -> Any:
+        """Return the future of a cell that a worker computes."""
+        resources = {"GPU": 1} if any(state["resources"].get("GPU") for state in self.present.values()) else None
+        # If all that are fit die, dask asks the others, who refuse again; else it would wait for ever for addresses
+        # that nobody has any more.
+        where: dict[str, Any] = {"workers": self.fit, "allow_other_workers": True} if self.refusals else {}
+        return self.client.submit(in_worker, job, wait, key=key, pure=False, resources=resources, **where)
+
+    def leave_out(self, refusal: Refusal) -> None:
+        """Give a worker that has refused a cell no other one while there are workers that fit."""
+        if refusal.worker not in self.refusals:
+            log.warning(f"worker {refusal.worker} is left out: {refusal.reason}")
+        self.refusals[refusal.worker] = refusal.reason
 
 
 def _await(cell: Cell, workspace: Workspace) -> None:
-    """Return when what a worker has finished is to be seen from here."""
+    """Return when a result that a worker has written is visible from here."""
     end = time.monotonic() + ARRIVAL
     while not workspace.store.arrived(cell.place, workspace.key(cell)):
         if time.monotonic() > end:
@@ -256,12 +302,12 @@ def _await(cell: Cell, workspace: Workspace) -> None:
         time.sleep(0.2)
 
 
-def _told(error: Exception, deaths: list[str]) -> Exception:
-    """Return why a cell failed; of a worker's death, what its keeper says of it."""
+def _explain(error: Exception, deaths: list[str]) -> Exception:
+    """Return why a cell failed; if its workers died, with the last message about a death."""
     from distributed import KilledWorker
 
     if not isinstance(error, KilledWorker):
         return error
-    last = next((f" (last: {said})" for said in reversed(deaths) if said.startswith("Worker process ")), "")
+    last = next((f" (last: {message})" for message in reversed(deaths) if message.startswith("Worker process ")), "")
     times = getattr(error, "allowed_failures", 1) + 1
     return RuntimeError(f"{times} worker processes died while they computed it{last}; was the memory full?")

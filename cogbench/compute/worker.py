@@ -21,7 +21,14 @@ AS_HERE = (  # what to do about a worker that is not as this process is
 
 
 class Refusal(UnusableData):
-    """Refusal(worker, why): a worker with other versions would compute another cell."""
+    """A worker with other versions, which would compute another cell, and the reason in words."""
+
+    def __init__(self, worker: str, reason: str) -> None:
+        super().__init__(worker, reason)  # which pickle hands to a new one
+        self.worker, self.reason = worker, reason
+
+    def __str__(self) -> str:
+        return f"worker {self.worker} refuses: {self.reason}"
 
 
 def request(cell: Cell, workspace: Workspace) -> str:

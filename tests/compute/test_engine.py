@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 from cogbench import Files, MissingData, Recipe, Settings, Store, UnusableData
-from cogbench.compute import cluster, engine, worker
+from cogbench.compute import cluster, engine, spread, worker
 from cogbench.compute.cells import Encoding, Training
 from cogbench.compute.transfers import trainings
 from cogbench.compute.workspace import Workspace
@@ -191,7 +191,7 @@ def test_two_runs_on_one_scheduler_do_not_meet(tmp_path, dask_cluster, start_wor
 def test_a_scheduler_that_loses_its_workers_is_told_and_waited_for(
     tmp_path, monkeypatch, caplog, dask_cluster, start_worker, versions
 ):
-    monkeypatch.setattr(engine, "WATCH", 0.2)
+    monkeypatch.setattr(spread, "WATCH", 0.2)
     first, done, address = start_worker("new", SLEEP="60"), [], dask_cluster.scheduler_address
     dask_cluster.wait_for_workers(1)
     here = workspace(tmp_path / "store")
@@ -229,7 +229,7 @@ def test_a_training_that_will_not_fit_on_the_disk_is_not_begun(tmp_path, monkeyp
 def test_little_room_makes_workers_fewer_before_the_run_ends(tmp_path):
     here, asked = workspace(tmp_path), [Training(ToyBackbone(), Recipe((t,))) for t in TASKS]
     here.folder(asked[0])
-    room = engine._Room(here, asked[:1])
+    room = spread.Room(here, asked[:1])
     size = here.store.size(asked[0].place, here.key(asked[0]))
     assert size == sum(p.stat().st_size for p in here.folder(asked[0]).rglob("*.*") if p.name != "cell.json")
     here.store.free = lambda: 2 * size
@@ -456,7 +456,8 @@ def test_workers_end_when_their_parent_is_killed(slow):
 
 def test_keys_are_the_same_in_every_process(tmp_path):
     script = (
-        "from cogbench import Files, Recipe, Store; from cogbench.compute.cells import *; from cogbench.compute.workspace import *; from cogbench.testing.toys import *;"
+        "from cogbench import Files, Recipe, Store; from cogbench.compute.cells import *;"
+        "from cogbench.compute.workspace import *; from cogbench.testing.toys import *;"
         "cell = Encoding(Training(ToyBackbone(), Recipe(TASKS[:1])), ToySignal());"
         "print(Workspace(Files(offline=True), Store('x')).key(cell))"
     )
@@ -518,8 +519,8 @@ def test_paths_are_relative_to_where_the_run_was_begun(tmp_path, monkeypatch):
 def test_workers_of_another_store_and_a_scheduler_without_workers_are_told(tmp_path, monkeypatch, caplog, dask_cluster):
     asked = worker.request
     elsewhere = lambda cell, here: json.dumps(json.loads(asked(cell, here)) | {"store": str(tmp_path / "else")})  # noqa: E731
-    monkeypatch.setattr(engine, "request", elsewhere)
-    monkeypatch.setattr(engine, "ARRIVAL", 0)
+    monkeypatch.setattr(spread, "request", elsewhere)
+    monkeypatch.setattr(spread, "ARRIVAL", 0)
     assert cluster.count(dask_cluster.scheduler_address) == 0
     timer = threading.Timer(2, dask_cluster.scale, [1])
     timer.start()
@@ -634,7 +635,7 @@ def test_trainings_in_large_batches_get_fewer_workers(tmp_path, monkeypatch):
         Training(ToyBackbone(), Recipe((TASKS[0],), settings=s)) for s in (small, replace(small, batch_size=999))
     )
     assert many.tokens(here) > 900 * few.tokens(here)
-    assert engine.workers_for([few], here) == 15 and 1 <= engine.workers_for([few, many], here) < 8
+    assert spread.workers_for([few], here) == 15 and 1 <= spread.workers_for([few, many], here) < 8
 
 
 def test_the_gpus_are_those_that_may_be_used(monkeypatch):
@@ -651,5 +652,7 @@ def test_the_gpus_are_those_that_may_be_used(monkeypatch):
 def test_what_is_said_of_a_worker_that_died_is_told(tmp_path):
     from distributed import KilledWorker
 
-    error = spread._told(KilledWorker("toy", None, 1), ["Worker process 7 was killed by signal 9", "Restarting worker"])
+    error = spread._explain(
+        KilledWorker("toy", None, 1), ["Worker process 7 was killed by signal 9", "Restarting worker"]
+    )
     assert "2 worker processes died" in str(error) and "killed by signal 9" in str(error)
