@@ -8,7 +8,8 @@ import numpy as np
 
 from cogbench import Array, Recording, Responses, TaskMatrix, UnusableData, hookimpl
 
-from .dse import representations, unit_rows
+from .device import to_device
+from .dse import blocks, representations, unit_rows
 from .mapping import Score, above_null, channel_scores, compressed, fit, moments, z_scored
 from .ridge import chosen, predicted
 
@@ -154,8 +155,10 @@ class CNM:
     def kept(self, subject: str, responses: Responses, note: Callable[[str], object] = lambda text: None) -> Array:
         """Return the positions of the channels that are mapped: those that vary, and a draw if they are too many."""
         rows, n_channels = np.flatnonzero(responses.present), responses.values.shape[1]
-        some = (slice(i, i + BLOCK) for i in range(0, max(1, n_channels), BLOCK))
-        vary = np.flatnonzero(np.concatenate([varying(responses.values[rows, columns]) for columns in some]))
+        varies = np.zeros(n_channels, bool)
+        for columns in blocks(n_channels, BLOCK):
+            varies[columns] = varying(responses.values[rows, columns])
+        vary = np.flatnonzero(varies)
         n = min(len(vary), self.channels)
         if n < 3:
             raise UnusableData(
@@ -212,10 +215,9 @@ class CNM:
         """
         import torch
 
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-        inputs, targets = torch.from_numpy(x).to(device), torch.from_numpy(y).to(device)
+        inputs, targets = to_device(x), to_device(y)
         folds = np.array_split(np.random.default_rng(seed).permutation(len(y)), self.folds)
-        sums = torch.zeros(6, len(x), y.shape[1], dtype=torch.float64, device=device)
+        sums = torch.zeros(6, len(x), y.shape[1], dtype=torch.float64, device=inputs.device)
         products = targets.double() @ targets.double().T if self.solver == "ridge" else None
         scaled = targets
         for k, test in enumerate(folds):
@@ -230,7 +232,7 @@ class CNM:
             else:
                 choice = self.choose(inputs, scaled, train, (seed, k))
             for i in np.unique(choice):
-                tasks = torch.from_numpy(np.flatnonzero(choice == i)).to(device)
+                tasks = to_device(np.flatnonzero(choice == i))
                 if products is not None:
                     made = predicted(inputs[tasks], scaled, train, test, self.penalties[i])
                 else:

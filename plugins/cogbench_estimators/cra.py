@@ -9,6 +9,7 @@ import numpy as np
 
 from cogbench import Array, TaskMatrix, UnusableData, hookimpl
 
+from .device import device, to_device
 from .dse import Comparison, blocks, representations, unit_rows
 
 if TYPE_CHECKING:
@@ -191,21 +192,20 @@ def _moments(patterns: Sequence[Array], known: Array) -> tuple[Array, Array]:
     """Return Σ D D' (n_tasks, n_tasks) and Σ D (n_tasks,) over pairs i < j of the known stimuli."""
     import torch
 
-    device = "cuda" if torch.cuda.is_available() else "cpu"
     rows, widths = np.flatnonzero(known), [p.shape[1] for p in patterns]
     n = len(rows)
 
     def unit(t: int, some: slice) -> "Tensor":  # (n_some, n_dims), float64: `unit_rows` on the device and in place
-        found = torch.from_numpy(np.asarray(patterns[t][rows[some]], np.float64)).to(device)
-        found -= found.mean(dim=1, keepdim=True)
-        found /= torch.linalg.vector_norm(found, dim=1, keepdim=True)
-        return found
+        vectors = to_device(np.asarray(patterns[t][rows[some]], np.float64))
+        vectors -= vectors.mean(dim=1, keepdim=True)
+        vectors /= torch.linalg.vector_norm(vectors, dim=1, keepdim=True)
+        return vectors
 
     def about(u: "list[Tensor]", means: "list[Tensor]") -> "list[Tensor]":
         return [v.sub_(mean) for v, mean in zip(u, means, strict=True)]
 
     if 2 * n > sum(widths):
-        none = [torch.zeros(w, dtype=torch.float64, device=device) for w in widths]
+        none = [torch.zeros(w, dtype=torch.float64, device=device()) for w in widths]
         means = [sum((unit(t, some).sum(dim=0) for some in blocks(n)), none[t]) / n for t in range(len(patterns))]
         parts = (about([unit(t, some) for t in range(len(patterns))], means) for some in blocks(n))
         half, inner = _over_features(parts, widths)
@@ -291,22 +291,19 @@ def by_blocks(patterns: Sequence[Array], dissimilarity: Dissimilarity) -> tuple[
     """
     import torch
 
-    n, m = len(patterns[0]), len(patterns)
+    m = len(patterns)
     rows = [torch.from_numpy(np.asarray(p, np.float64)) for p in patterns]
     if dissimilarity == "euclidean":
         rows = [r - r.mean(dim=0) for r in rows]
     squares = [r.square().sum(dim=1) for r in rows]
     products, sums = torch.zeros(m, m, dtype=torch.float64), torch.zeros(m, dtype=torch.float64)
-    step = 1024
-    for top in range(0, n, step):
-        for left in range(top, n, step):
-            a, b = slice(top, min(top + step, n)), slice(left, min(left + step, n))
-            block = torch.stack([_block(r, s, a, b, dissimilarity) for r, s in zip(rows, squares, strict=True)])
-            if left == top:
-                block = block.triu(1)  # each pair once
-            flat = block.reshape(m, -1)  # (n_tasks, n_pairs of the block)
-            products += flat @ flat.T
-            sums += flat.sum(dim=1)
+    for a, b in combinations_with_replacement(blocks(len(patterns[0])), 2):
+        block = torch.stack([_block(r, s, a, b, dissimilarity) for r, s in zip(rows, squares, strict=True)])
+        if a == b:
+            block = block.triu(1)  # each pair once
+        flat = block.reshape(m, -1)  # (n_tasks, n_pairs of the block)
+        products += flat @ flat.T
+        sums += flat.sum(dim=1)
     return products.numpy(), sums.numpy()
 
 

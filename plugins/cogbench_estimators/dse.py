@@ -71,7 +71,7 @@ def representations(evidence: "Evidence") -> list[Array]:
 
 
 def blocks(n: int, step: int = 1024) -> Iterator[slice]:
-    """Yield the slices of n rows that are held at once."""
+    """Yield the slices of n rows, or of n columns, that are copied at once; none where n is 0."""
     return (slice(start, min(start + step, n)) for start in range(0, n, step))
 
 
