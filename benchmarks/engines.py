@@ -147,7 +147,7 @@ def published() -> Callable[[], Any]:
     from cogbench_estimators.cnm import CNM
 
     x, y = normal(TASKS, N, D), normal(N, VOXELS, seed=1)
-    return lambda: CNM().mapped(x, y, 5)
+    return lambda: CNM().cross_validate(x, y, 5)
 
 
 def fit_flop(voxels: int) -> float:
@@ -167,16 +167,15 @@ def mlp() -> Callable[[], Any]:
 def ridge() -> Callable[[], Any]:
     """One outer fold of `cnm-ridge`: choose each task's penalty by three inner folds, and predict."""
     import torch
-    from cogbench_estimators.ridge import chosen, predicted
+    from cogbench_estimators.ridge import choose_penalties, predict_responses, stimulus_products
 
     x, y = torch.from_numpy(normal(TASKS, N, D)), torch.from_numpy(normal(N, VOXELS, seed=1))
     train, test = np.arange(TRAIN), np.arange(TRAIN, N)
 
     def work() -> None:
-        products = y.double() @ y.double().T
-        choice = chosen(x, products, np.array_split(train, 3), PENALTIES)
+        choice = choose_penalties(x, stimulus_products(y), np.array_split(train, 3), PENALTIES)
         for i in np.unique(choice):
-            predicted(x[torch.from_numpy(choice == i)], y, train, test, PENALTIES[i])
+            predict_responses(x[torch.from_numpy(choice == i)], y, train, test, PENALTIES[i])
 
     return work
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import CogbenchError
-from .spread import Room, expected_work, inline
+from .spread import Room, by_workers, expected_work, inline
 from .workspace import Cell, Workspace
 
 
@@ -93,11 +93,11 @@ def compute(
         return outcome
     work = expected_work(missing, workspace)
     whole, spent = sum(work.values()), 0.0
-    by_workers = scheduler or (jobs != 0 and not all(getattr(cell, "here", False) for cell in missing))
+    workers = scheduler or (jobs != 0 and not all(getattr(cell, "here", False) for cell in missing))
     report = tell or (lambda step: None)
     report(Step("", 0, 0, 0, len(missing), 0.0))
     room = Room(workspace, there)
-    run = by_workers(missing, work, room, jobs, scheduler) if by_workers else inline(missing, room)
+    run = by_workers(missing, work, room, jobs, scheduler) if workers else inline(missing, room)
     with closing(run):  # ends the workers, whatever happens
         for done, (cell, error, running) in enumerate(run, start=1):
             spent += work[cell]

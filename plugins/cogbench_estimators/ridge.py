@@ -1,13 +1,96 @@
-"""Ridge regression in place of the network of cognitive-neural mapping: one decomposition for all penalties."""
+"""Cognitive-neural mapping by ridge regression in place of the network: one decomposition for all penalties."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cogbench import Array
+from cogbench import Array, Recording, TaskMatrix
+
+from .channels import MAX_CHANNELS, Average, Scaling, mappable_channels
+from .device import to_device
+from .mapping import Score
+from .prediction import SEEDS, Fold, cross_validate, similarity_by_channels
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from cogbench import Evidence
+
+
+@dataclass(frozen=True)
+class RidgeCNM:
+    """`cnm` with a linear map in place of the network: the same vectors and similarities, in closed form.
+
+    Parameters
+    ----------
+    penalties : tuple of float
+        In units of the mean square of a representation; each task takes one in each outer fold, by inner
+        cross-validation.
+    seeds : tuple of int
+        One run for each: the folds are drawn from it, and nothing else.
+    score, channels, folds, inner_folds, zscore, average
+        Those of `CNM`. The scale of a channel does not change a linear prediction: with "train", `zscore` changes no
+        more than the channels' weights in the choice of a penalty.
+
+    References
+    ----------
+    Hoerl & Kennard (1970), Technometrics 12:55-67. Luo, Xu & Xiong (2022), CogTaskonomy, section 3.3, has the rest.
+    """
+
+    score: Score = "r2"
+    penalties: tuple[float, ...] = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0, 1000.0)
+    channels: int = MAX_CHANNELS
+    seeds: tuple[int, ...] = SEEDS
+    folds: int = 5
+    inner_folds: int = 3
+    zscore: Scaling = "all"
+    average: Average = "matrices"
+    name: str = "cnm-ridge"
+    needs: frozenset[str] = frozenset({"representations", "responses"})
+
+    @property
+    def candidates(self) -> tuple[float, ...]:
+        """The penalties that a task chooses from."""
+        return self.penalties
+
+    def similarity(self, evidence: "Evidence") -> TaskMatrix:
+        """Return the symmetric (n_tasks, n_tasks) cosine of the tasks' vectors; see `similarity_by_channels`."""
+        return similarity_by_channels(self, evidence)
+
+    def refuse(self, recording: Recording) -> None:
+        """Raise UnusableData for a signal with too few channels or stimuli, before anything is trained for it."""
+        mappable_channels(self, recording.subjects)
+
+    def cross_validate(self, x: Array, y: Array, seed: int) -> Array:
+        """Return (6, n_tasks, n_channels) `moments` of one subject's responses and their predictions.
+
+        Parameters
+        ----------
+        x : array of shape (n_tasks, n_stimuli, n_dims)
+        y : array of shape (n_stimuli, n_channels)
+            Responses to the same stimuli, z-scored.
+        seed : int
+        """
+        inputs, responses = to_device(x), to_device(y)
+        overall = stimulus_products(responses) if self.zscore == "all" else None  # then they are those of each fold
+
+        def choose(x: "Tensor", fold: Fold) -> Array:
+            products = stimulus_products(fold.responses) if overall is None else overall
+            return choose_penalties(x, products, np.array_split(fold.train, self.inner_folds), self.penalties)
+
+        def predict(x: "Tensor", fold: Fold, i: int) -> "Tensor":
+            return predict_responses(x, fold.responses, fold.train, fold.test, self.penalties[i])
+
+        return cross_validate(
+            inputs, responses, seed, folds=self.folds, zscore=self.zscore, choose=choose, predict=predict
+        )
+
+
+def stimulus_products(y: "Tensor") -> "Tensor":
+    """Return the products of the stimuli's responses (n_stimuli, n_channels): (n_stimuli, n_stimuli) in float64."""
+    wide = y.double()
+    return wide @ wide.T
 
 
 def shares(x: "Tensor", train: Array, test: Array, penalties: tuple[float, ...]) -> "Tensor":
@@ -43,11 +126,10 @@ def shares(x: "Tensor", train: Array, test: Array, penalties: tuple[float, ...])
     else:
         strength, u = torch.linalg.eigh(rows @ rows.mT)  # (n_tasks, n_train)
         seen, basis = others @ rows.mT @ u, u.mT  # (n_tasks, n_test, n_train), (n_tasks, n_train, n_train)
-    found = [(seen / (strength.clamp(min=0) + p * size)[:, None]) @ basis for p in penalties]
-    return torch.stack(found)
+    return torch.stack([(seen / (strength.clamp(min=0) + p * size)[:, None]) @ basis for p in penalties])
 
 
-def chosen(x: "Tensor", products: "Tensor", folds: "list[Array]", penalties: tuple[float, ...]) -> Array:
+def choose_penalties(x: "Tensor", products: "Tensor", folds: "list[Array]", penalties: tuple[float, ...]) -> Array:
     """Return for each task the number of the penalty with the least squared error over inner folds.
 
     The error summed over channels needs no channel, but the products G = Y Y' of the stimuli's responses: with the
@@ -81,7 +163,7 @@ def chosen(x: "Tensor", products: "Tensor", folds: "list[Array]", penalties: tup
     return errors.argmin(axis=0)
 
 
-def predicted(x: "Tensor", y: "Tensor", train: Array, test: Array, penalty: float) -> "Tensor":
+def predict_responses(x: "Tensor", y: "Tensor", train: Array, test: Array, penalty: float) -> "Tensor":
     """Return (n_tasks, n_test, n_channels) of y (n_stimuli, n_channels) for the rows `test`, learned on `train`."""
     h = shares(x, train, test, (penalty,))[0].to(y.dtype)  # (n_tasks, n_test, n_train)
     mean = y[train].mean(dim=0)

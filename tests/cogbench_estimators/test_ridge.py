@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from cogbench_estimators.cnm import CNM
 from cogbench_estimators.mapping import z_scored
-from cogbench_estimators.ridge import chosen, predicted, shares
+from cogbench_estimators.prediction import describe_subject
+from cogbench_estimators.ridge import RidgeCNM, choose_penalties, predict_responses, shares, stimulus_products
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import Ridge
@@ -19,7 +19,7 @@ X = RNG.normal(size=(2, 40, 7)) * [[[3.0]], [[0.01]]] + 5  # two tasks in units 
 Y = z_scored(X[0] @ RNG.normal(size=(7, 6)) + RNG.normal(0, 2, size=(40, 6)))
 TRAIN, TEST = np.arange(30), np.arange(30, 40)
 PENALTIES = (1e-3, 1e-1, 1.0, 10.0)
-RIDGE = CNM(name="cnm-ridge", solver="ridge", penalties=PENALTIES, seeds=(1,))
+RIDGE = RidgeCNM(penalties=PENALTIES, seeds=(1,))
 
 
 def size(x):
@@ -28,7 +28,7 @@ def size(x):
 
 @pytest.mark.parametrize("penalty", PENALTIES)
 def test_predictions_are_those_of_scikit_learn(penalty):
-    found = predicted(torch.tensor(X), torch.tensor(Y), TRAIN, TEST, penalty).numpy()
+    found = predict_responses(torch.tensor(X), torch.tensor(Y), TRAIN, TEST, penalty).numpy()
     for x, p in zip(X, found, strict=True):
         peer = Ridge(alpha=penalty * size(x[TRAIN])).fit(x[TRAIN], Y[TRAIN])
         assert_allclose(p, peer.predict(x[TEST]), atol=1e-4)
@@ -36,7 +36,7 @@ def test_predictions_are_those_of_scikit_learn(penalty):
 
 def test_more_dimensions_than_stimuli():
     x = RNG.normal(size=(1, 40, 90))
-    found = predicted(torch.tensor(x), torch.tensor(Y), TRAIN, TEST, 0.1).numpy()[0]
+    found = predict_responses(torch.tensor(x), torch.tensor(Y), TRAIN, TEST, 0.1).numpy()[0]
     centred, mean = x[0] - x[0][TRAIN].mean(axis=0), Y[TRAIN].mean(axis=0)
     peer = KernelRidge(alpha=0.1 * size(x[0][TRAIN])).fit(centred[TRAIN], Y[TRAIN] - mean)
     assert_allclose(found, peer.predict(centred[TEST]) + mean, atol=1e-4)
@@ -48,9 +48,8 @@ def test_the_penalty_chosen_without_channels_is_the_one_with_the_least_error_ove
     for k, test in enumerate(folds):
         train = np.concatenate(folds[:k] + folds[k + 1 :])
         for i, penalty in enumerate(PENALTIES):
-            errors[i] += (predicted(x, y, train, test, penalty) - y[test]).square().sum(dim=(1, 2)).numpy()
-    products = y.double() @ y.double().T
-    assert_array_equal(chosen(x, products, folds, PENALTIES), errors.argmin(axis=0))
+            errors[i] += (predict_responses(x, y, train, test, penalty) - y[test]).square().sum(dim=(1, 2)).numpy()
+    assert_array_equal(choose_penalties(x, stimulus_products(y), folds, PENALTIES), errors.argmin(axis=0))
     assert len(set(errors.argmin(axis=0))) == 2  # the task that the responses come from takes another penalty
 
 
@@ -62,11 +61,32 @@ def test_one_decomposition_serves_all_penalties():
 
 def test_the_estimator_predicts_what_a_task_carries_and_knows_no_unit():
     x = X.astype(np.float32)
-    found = RIDGE.describe(x, Y, 1)
+    found = describe_subject(RIDGE, x, Y, 1).vectors
     assert found[0].mean() > 0.2 > found[1].mean()
-    assert_allclose(RIDGE.describe(x * np.float32(8), Y, 1), found, atol=1e-4)
+    assert_allclose(describe_subject(RIDGE, x * np.float32(8), Y, 1).vectors, found, atol=1e-4)
 
 
 def test_it_keeps_the_promises_of_an_estimator():
+<<<<<<< HEAD:tests/cogbench_estimators/test_ridge.py
     assert load_parts().find("estimator", "cnm-ridge").solver == "ridge"
+=======
+    assert load().find("estimator", "cnm-ridge") == RidgeCNM()
+>>>>>>> 147f3b3 (cnm and cnm-ridge are two estimators, each with its own options; what they share stands in plain functions):tests/estimators/test_ridge.py
     check_estimator(replace(RIDGE, penalties=(0.1, 1.0)))
+
+
+def test_the_folds_take_the_products_of_their_own_scale(monkeypatch):
+    spreads = []
+
+    def watched(y):
+        spreads.append(y.std(dim=0, correction=0))
+        return stimulus_products(y)
+
+    monkeypatch.setattr("cogbench_estimators.ridge.stimulus_products", watched)
+    x = X.astype(np.float32)
+    describe_subject(RIDGE, x, Y, 1)
+    assert len(spreads) == 1  # one scale for all folds, one product
+    assert_allclose(spreads[0], np.ones(6), atol=1e-6)
+    describe_subject(replace(RIDGE, zscore="train"), x, Y, 1)
+    assert len(spreads) == 1 + RIDGE.folds
+    assert all(np.abs(np.array(spread) - 1).max() > 1e-3 for spread in spreads[1:])
