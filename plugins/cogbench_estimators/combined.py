@@ -10,6 +10,7 @@ from cogbench import Array, Recording, TaskMatrix, hookimpl, rank
 
 from .cnm import CNM
 from .cra import CRA
+from .ridge import RidgeCNM
 
 if TYPE_CHECKING:
     from cogbench import Estimator, Evidence
@@ -36,7 +37,7 @@ class CRAandCNM:
     """
 
     cra: CRA = field(default_factory=CRA)
-    cnm: CNM = field(default_factory=CNM)
+    cnm: CNM | RidgeCNM = field(default_factory=CNM)
     normalise: Scale = "none"
     name: str = "cra+cnm"
 

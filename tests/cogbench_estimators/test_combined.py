@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from cogbench_estimators.cnm import CNM
 from cogbench_estimators.combined import CRAandCNM, scaled
+from cogbench_estimators.ridge import RidgeCNM
 from numpy.testing import assert_allclose
 from scipy.stats import rankdata, zscore
 
@@ -77,3 +78,7 @@ def test_equal_similarities_and_missing_ones_have_a_scale_too(scale):
 @pytest.mark.parametrize("scale", ["none", "rank"])
 def test_it_keeps_the_promises_of_an_estimator(scale):
     check_estimator(replace(QUICK, normalise=scale))
+
+
+def test_the_ridge_may_be_its_member():
+    check_estimator(CRAandCNM(cnm=RidgeCNM(penalties=(1.0,), seeds=(5,))))
