@@ -1,7 +1,7 @@
 """Which source task should a model learn before a target task?
 
-All that users and plugins may import stands in `cogbench/__init__.pyi`, once, and is imported when it is first used; for
-authors of plugins `cogbench.testing` has the contract checks. Everything else in the folders may change at any time.
+All that users and plugins may import stands in `cogbench/__init__.pyi`, once, and is imported when it is first used.
+For authors of plugins `cogbench.testing` has the contract checks. Everything else in the folders may change any time.
 """
 
 from typing import Any

@@ -2,7 +2,8 @@
 
 import pytest
 
-from cogbench import MissingData, check_backbone, check_estimator, check_signal, check_task, load_parts
+from cogbench import MissingData, load_parts
+from cogbench.testing import check_backbone, check_estimator, check_signal, check_task
 
 PARTS = load_parts()
 

@@ -3,9 +3,9 @@
 import pickle
 
 import pytest
-from cogbench.remote import Refusal
 
 from cogbench import errors
+from cogbench.compute.worker import Refusal
 from cogbench.errors import Absent, CogbenchError, MissingData, UnusableData, together
 
 KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, CogbenchError)]

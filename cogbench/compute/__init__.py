@@ -1,1 +1,1 @@
-"""Cells: the units of work, of caching and of spreading; what estimators read from them; and the engine that runs them."""
+"""Cells, the units of work and of caching: their keys, the engine that runs them, and what estimators read from them."""

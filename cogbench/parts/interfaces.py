@@ -197,7 +197,7 @@ class Evidence(Protocol):
     def targets(self) -> tuple[str, ...]:
         """The tasks that are asked for as targets: all of them, but for one alone in `recommend`.
 
-        An answer for all tasks is right too; an answer for the targets alone is cheaper where each pair costs something.
+        An answer for all tasks is right too; one for the targets alone is cheaper where each pair costs something.
         """
 
     @property
@@ -259,7 +259,7 @@ class Evidence(Protocol):
         """
 
     def represent(self, sentences: Sequence[str]) -> Array:
-        """Return any sentences as the bare backbone represents them: (n_sentences, n_dims) float32. Needs `backbone`."""
+        """Return sentences as the bare backbone represents them: (n_sentences, n_dims) float32. Needs `backbone`."""
 
     def texts(self, task: str, split: Split, *, n: int | None = None, seed: int = 0) -> tuple[str, ...]:
         """Return what is read of each example, as one text; `n` and `seed` as in `batches`. Needs `texts`."""

@@ -64,8 +64,8 @@ def run(
     jobs : int, optional
         Worker processes; 0 computes in this process.
     **asked
-        `suite`, `tasks`, `signals`, `oracle`, `oracle_backbone`, `sets`, `seeds`, `max_train`, as `resolve_requests` takes
-        them; see `cogbench run --help`.
+        `suite`, `tasks`, `signals`, `oracle`, `oracle_backbone`, `sets`, `seeds`, `max_train`, as `resolve_requests`
+        takes them; see `cogbench run --help`.
 
     Returns
     -------

@@ -230,7 +230,9 @@ def test_the_python_function_takes_matrices_and_mappings():
 
 
 def test_scoring_imports_nothing_heavy():
-    code = "import sys; from cogbench.cli.main import cli; cli(standalone_mode=False); print(*sys.modules, file=sys.stderr)"
+    code = (
+        "import sys; from cogbench.cli.main import cli; cli(standalone_mode=False);print(*sys.modules, file=sys.stderr)"
+    )
     words = ["score", "oracle.csv", "--oracle", "oracle.csv"]
     done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0 and "TRS" in done.stdout, done.stderr

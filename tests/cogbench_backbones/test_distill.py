@@ -17,10 +17,11 @@ from scipy.special import expit, log_softmax, softmax
 from transformers import AutoModel, BertConfig, BertForMaskedLM, BertModel, BertTokenizer, DistilBertConfig
 from transformers import DistilBertModel as DistilBert
 
-from cogbench import Dataset, Files, Origin, Recipe, Settings, Store, UnusableData, check_backbone, load_parts
+from cogbench import Dataset, Files, Origin, Recipe, Settings, Store, UnusableData, load_parts
 from cogbench.compute.cells import Training
 from cogbench.compute.workspace import Workspace
 from cogbench.parts.options import varied
+from cogbench.testing import check_backbone
 from cogbench.testing.toys import NOUNS, TASKS, WORDS
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))

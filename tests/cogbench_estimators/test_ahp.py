@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose
 
-from cogbench import UnusableData, check_estimator
+from cogbench import UnusableData
+from cogbench.testing import check_estimator
 
 EACH = np.array([[0.9, 0.8, 0.7], [0.6, 0.7, 0.5], [0.8, 0.6, 0.9], [0.5, 0.4, 0.3], [0.7, 0.6, 0.6]]).T
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from cogbench_estimators.baselines import OtherPLM, Popularity, Random, Size
 
-from cogbench import UnknownName, UnusableData, check_estimator, load_parts, rank
+from cogbench import UnknownName, UnusableData, load_parts, rank
 from cogbench.scoring.evaluation import score_ranking
+from cogbench.testing import check_estimator
 
 PARTS = load_parts()
 BERT, TINYBERT = (PARTS.oracles[f"cogtaskonomy-{name}"] for name in ("bert", "tinybert"))

@@ -12,7 +12,7 @@ from fake_evidence import OFF, FakeEvidence
 from mapping_evidence import BOTH, RIDGE, SMALL, evidence, responses, vectors
 from numpy.testing import assert_array_equal
 
-from cogbench import CogbenchError, Files, Store, UnusableData, load, run
+from cogbench import CogbenchError, Files, Store, UnusableData, run
 
 # Training.
 

@@ -10,7 +10,8 @@ from cogbench_estimators.ridge import RidgeCNM
 from numpy.testing import assert_allclose
 from scipy.stats import rankdata, zscore
 
-from cogbench import TaskMatrix, check_estimator
+from cogbench import TaskMatrix
+from cogbench.testing import check_estimator
 
 GOLDEN = {  # of the tasks A, B, C: the cells AB, AC, BC
     "cra": [0.893019, 0.822755, 0.849465],

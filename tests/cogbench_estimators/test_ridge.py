@@ -12,7 +12,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import Ridge
 
-from cogbench import check_estimator, load_parts
+from cogbench import load_parts
+from cogbench.testing import check_estimator
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(2, 40, 7)) * [[[3.0]], [[0.01]]] + 5  # two tasks in units of their own
@@ -67,11 +68,7 @@ def test_the_estimator_predicts_what_a_task_carries_and_knows_no_unit():
 
 
 def test_it_keeps_the_promises_of_an_estimator():
-<<<<<<< HEAD:tests/cogbench_estimators/test_ridge.py
-    assert load_parts().find("estimator", "cnm-ridge").solver == "ridge"
-=======
-    assert load().find("estimator", "cnm-ridge") == RidgeCNM()
->>>>>>> 147f3b3 (cnm and cnm-ridge are two estimators, each with its own options; what they share stands in plain functions):tests/estimators/test_ridge.py
+    assert load_parts().find("estimator", "cnm-ridge") == RidgeCNM()
     check_estimator(replace(RIDGE, penalties=(0.1, 1.0)))
 
 

@@ -12,17 +12,9 @@ from cogbench_estimators.cnm import CNM
 from cogbench_signals import matlab, pereira
 from cogbench_signals.pereira import Pereira
 
-from cogbench import (
-    CogbenchError,
-    Files,
-    MissingData,
-    UnknownName,
-    UnusableData,
-    check_signal,
-    load_parts,
-    noise_ceiling,
-)
+from cogbench import CogbenchError, Files, MissingData, UnknownName, UnusableData, load_parts, noise_ceiling
 from cogbench.parts.options import varied
+from cogbench.testing import check_signal
 
 TWO = Pereira(subjects=("P01", "M02"))
 ONE = Pereira(subjects=("P01",))

@@ -10,10 +10,11 @@ import pytest
 from cogbench_estimators.cnm import CNM
 from cogbench_signals.readings import READINGS, ReadingSignal, register_signals
 
-from cogbench import Files, MissingData, UnusableData, check_signal, load_parts, noise_ceiling
+from cogbench import Files, MissingData, UnusableData, load_parts, noise_ceiling
 from cogbench.parts.codec import decode, encode
 from cogbench.parts.interfaces import Signal
 from cogbench.parts.options import varied
+from cogbench.testing import check_signal
 
 # Name, sentences, channels.
 REAL = [

@@ -15,7 +15,8 @@ from cogbench_tasks import mini, mini_words
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cogbench import METRICS, TASK_KINDS, Files, check_task
+from cogbench import METRICS, TASK_KINDS, Files
+from cogbench.testing import check_task
 
 EVERY = {task.name: task for task in mini.register_tasks()}
 TASKS = {

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from evidence_plugin import Fisher, LayerProbe, Leep, leep
 
-from cogbench import Files, Store, TaskMatrix, UnusableData, check_estimator, load_parts
+from cogbench import Files, Store, TaskMatrix, UnusableData, load_parts
 from cogbench.compute.evidence import Similarity, StoredEvidence
 from cogbench.compute.workspace import Workspace
+from cogbench.testing import check_estimator
 from cogbench.testing.toys import TASKS, ToyBackbone, ToySignal
 
 

@@ -42,7 +42,8 @@ LATER = "6" * 40  # a second commit of the repository that nobody pins
 
 PREAMBLE = """
 from dataclasses import replace
-from cogbench import CogbenchError, Files, check_backbone, check_task, load_parts
+from cogbench import CogbenchError, Files, load_parts
+from cogbench.testing import check_backbone, check_task
 
 parts = load_parts()
 paper = [parts.tasks[name] for name in parts.suites["cogtaskonomy"].tasks]

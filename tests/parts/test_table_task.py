@@ -6,19 +6,9 @@ from types import ModuleType
 
 import pytest
 
-from cogbench import (
-    CogbenchError,
-    Files,
-    MissingData,
-    TableTask,
-    UnknownName,
-    UnusableData,
-    check_task,
-    hookimpl,
-    load_parts,
-    run,
-)
+from cogbench import CogbenchError, Files, MissingData, TableTask, UnknownName, UnusableData, hookimpl, load_parts, run
 from cogbench.parts.codec import decode, encode
+from cogbench.testing import check_task
 from cogbench.testing.toys import TASKS, ToyBackbone, ToySignal
 from cogbench.views.listing import describe_parts
 

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from cogbench.views_leaderboard import render_leaderboard
 from command import cogbench as ask
 from made_results import TRUE, made
 from rich.console import Console
@@ -10,6 +9,7 @@ from rich.console import Console
 from cogbench.results.leaderboard import leaderboard
 from cogbench.views import terminal
 from cogbench.views.card import render_card, render_results
+from cogbench.views.leaderboard import render_leaderboard
 from cogbench.views.terminal import COLOURS, Bar, HeatMap, printed, table_within
 
 GUESSES = np.random.default_rng(1).random((5, 4, 4))

@@ -24,7 +24,8 @@ from numpy.testing import assert_allclose
 from sklearn.linear_model import LinearRegression
 from small import Small, square
 
-from cogbench import UnusableData, check_estimator, load_parts
+from cogbench import UnusableData, load_parts
+from cogbench.testing import check_estimator
 
 MEAN = Features(pooling="mean", examples=20)
 QUICK = TSNS(draws=2, trees=5)
