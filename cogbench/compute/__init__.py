@@ -1,1 +1,1 @@
-"""Cells, the units of work and of caching: their keys, the engine that runs them, and what estimators read from them."""
+"""Cells, the units of work and of caching: their keys, their engine, and what estimators read of them."""

@@ -122,13 +122,13 @@ def test_a_solver_that_is_none_of_the_network_is_refused_and_the_ridge_is_named(
 )
 def test_each_takes_its_own_options_only(setting, says, toy_plugin):
     with pytest.raises(CogbenchError) as refusal:
-        run(setting.partition(".")[0], "toy", suite="toy", sets=[setting], parts=load(toy_plugin), jobs=0)
+        run(setting.partition(".")[0], "toy", suite="toy", sets=[setting], parts=load_parts(toy_plugin), jobs=0)
     assert str(refusal.value).startswith(says)
 
 
 def test_users_set_the_options_by_the_names_they_have_always_had(toy_plugin, tmp_path):
     sets = ["cnm.hidden=4", "cnm.seeds=5", "cnm.epochs=2", "cnm.solver=plain", "cnm-ridge.penalties=0.1:1"]
-    how = {"parts": load(toy_plugin), "jobs": 0, "files": Files(offline=True), "store": Store(tmp_path / "store")}
+    how = {"parts": load_parts(toy_plugin), "jobs": 0, "files": Files(offline=True), "store": Store(tmp_path / "store")}
     labels = [r.estimator for r in run(["cnm", "cnm-ridge"], "toy", suite="toy", sets=sets, **how)]
     assert labels == ["cnm[hidden=4,seeds=5,epochs=2,solver=plain]", "cnm-ridge[penalties=0.1:1.0]"]
 
