@@ -13,7 +13,7 @@ import os
 import sys
 import tempfile
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import process_time
 
@@ -46,7 +46,8 @@ def main() -> None:
         Training(backbone, Recipe((task,), seed=s, max_train=args.max_train)) for task in tasks for s in args.seeds
     ]
     engine.compute(
-        trainings, workspace, tell=lambda step: print(f"{step.done}/{step.total} {step.place}", file=sys.stderr)
+        trainings,
+        replace(workspace, tell=lambda step: print(f"{step.done}/{step.total} {step.place}", file=sys.stderr)),
     )
     print("| estimator | trainings | forward | backward | CPU seconds | TRS | p |\n|---|---|---|---|---|---|---|")
     for together in [args.estimators] if args.together else [[name] for name in args.estimators]:
@@ -92,9 +93,9 @@ def line(name, args, tasks, files, store) -> str:
                 args.backbone,
                 suite=args.suite,
                 tasks=tasks,
-                signals=[args.signal] if args.signal else [],
+                signal=[args.signal] if args.signal else [],
                 oracle=args.oracle,
-                sets=ours,
+                set=ours,
                 seeds=args.seeds,
                 max_train=args.max_train,
                 files=files,

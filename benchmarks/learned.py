@@ -9,6 +9,7 @@ and that of the mean over seeds.
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,9 +35,11 @@ def main() -> None:
     }
     engine.compute(
         [c for of in cells.values() for c in of],
-        workspace,
-        jobs=args.jobs,
-        tell=lambda step: print(f"{step.done}/{step.total} {step.place}", file=sys.stderr),
+        replace(
+            workspace,
+            jobs=args.jobs,
+            tell=lambda step: print(f"{step.done}/{step.total} {step.place}", file=sys.stderr),
+        ),
     )
     print(
         "| task | metric | train, eval. | epochs, rate, steps | trivial | "

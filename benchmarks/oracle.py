@@ -74,13 +74,13 @@ def one(args: argparse.Namespace) -> None:
         )
         began = time.perf_counter()
         if args.one == "plan":
-            found = re.search(r"about ([\d.]+) minutes", describe_plan(transfers.cells(), workspace, 1))
+            found = re.search(r"about ([\d.]+) minutes", describe_plan(transfers.cells(), replace(workspace, jobs=1)))
             assert found
             return print(f"the plan expects {60 * float(found[1]):.0f} s of training on one worker")
         if args.one == "loop":
             done = loop(transfers.cells(), workspace, Path(folder))
             return print(f"{time.perf_counter() - began:.1f} s for {done} trainings, one after the other")
-        outcome = engine.compute(transfers.cells(), workspace, jobs=int(args.one))
+        outcome = engine.compute(transfers.cells(), replace(workspace, jobs=int(args.one)))
         for cell in transfers.cells():
             cell.score(workspace)
         assert not outcome.failed
@@ -116,10 +116,10 @@ def overhead(workspace: Workspace, n: int = 200) -> str:
     """Return the milliseconds of a cell that does next to nothing, its training and files included."""
     cells = [Training(Idle(), Recipe((TASKS[0],), seed=seed)) for seed in range(2 * n)]
     began = time.perf_counter()
-    engine.compute(cells[:n], workspace, jobs=0)
+    engine.compute(cells[:n], replace(workspace, jobs=0))
     inline = time.perf_counter() - began
     ends: list[float] = []
-    engine.compute(cells[n:], workspace, jobs=2, tell=lambda step: ends.append(time.perf_counter()))
+    engine.compute(cells[n:], replace(workspace, jobs=2, tell=lambda step: ends.append(time.perf_counter())))
     spread = ends[-1] - ends[n // 4]  # the first of them wait for the workers to start
     each = 1000 * spread / (len(ends) - 1 - n // 4)
     return f"{1000 * inline / n:.1f} ms a cell in one process; with two workers one is done each {each:.1f} ms"

@@ -25,6 +25,7 @@ from .parts.interfaces import (
     Checkpoint as Checkpoint,
     Estimator as Estimator,
     Evidence as Evidence,
+    OraclePart as OraclePart,
     Recipe as Recipe,
     Settings as Settings,
     Signal as Signal,
@@ -34,8 +35,8 @@ from .parts.table_task import TableTask as TableTask
 from .data.kinds import TASK_KINDS as TASK_KINDS
 from .data.dataset import Array as Array, Card as Card, Dataset as Dataset, Origin as Origin
 from .data.recording import Recording as Recording, Responses as Responses
-from .data.oracle import Oracle as Oracle, Suite as Suite, TaskMatrix as TaskMatrix
-from .data.oracle_files import read_oracle as read_oracle
+from .data.oracle import Oracle as Oracle, OracleCard as OracleCard, Suite as Suite, TaskMatrix as TaskMatrix
+from .data.oracle_files import OracleFile as OracleFile, read_oracle as read_oracle
 from .data.tables import read_table as read_table
 from .scoring.metrics import METRICS as METRICS
 from .scoring.ranking import rank as rank

@@ -10,6 +10,7 @@ import numpy as np
 
 import cogbench
 from cogbench import Oracle
+from cogbench.parts.registry import find_oracle
 from cogbench.results.guess import Scored
 
 PAPER = Path(__file__).parents[1] / "paper"
@@ -87,7 +88,7 @@ class Published:
     def load(cls) -> "Published":
         """Read the oracles of the installed package, in the paper's order of tasks."""
         parts, tasks = cogbench.load_parts(), tuple(NAMES.values())
-        oracles = {plm: parts.find("oracle", f"cogtaskonomy-{plm}").part(tasks) for plm in PLMS}
+        oracles = {plm: find_oracle(parts, f"cogtaskonomy-{plm}").part(tasks) for plm in PLMS}
         return cls(oracles, {t: parts.tasks[t].card.rows for t in tasks})
 
     def possible(self, plm: str, method: str, target: str) -> tuple[set[str], set[str]]:

@@ -7,7 +7,7 @@ import click
 
 from ..errors import FailedCells
 from . import options as option
-from .options import COMPUTES, Site, at_site, complete, formats, print_json, print_rows, progress, say_wrote
+from .options import COMPUTES, Site, at_site, complete, print_json, print_rows, progress, say_wrote
 
 if TYPE_CHECKING:
     from ..data.oracle import Oracle
@@ -16,17 +16,15 @@ if TYPE_CHECKING:
 @click.command("run")
 @click.option(
     "--estimator",
-    "estimators",
-    envvar="COGBENCH_RUN_ESTIMATOR",
     multiple=True,
     required=True,
     shell_complete=complete("estimator"),
     help="A name from `cogbench list estimators`, or `all`; may be given several times.",
 )
-@option.backbones("RUN", required=True)
+@option.backbone(required=True)
 @option.suite
 @option.tasks
-@option.signals("RUN")
+@option.signal
 @click.option(
     "--oracle",
     default=None,
@@ -40,7 +38,7 @@ if TYPE_CHECKING:
     shell_complete=complete("backbone"),
     help="Cross-PLM: score against this backbone's oracle.",
 )
-@option.sets("RUN", "An option of a part; several values give one result each, a:b:c is a list.")
+@option.set_("An option of a part; several values give one result each, a:b:c is a list.")
 @option.seeds
 @option.max_train
 @at_site(*COMPUTES)
@@ -52,32 +50,32 @@ if TYPE_CHECKING:
     show_default=True,
     help="The folder for result files.",
 )
-@formats("RUN")
+@option.format_()
 def run(
-    estimators: tuple[str, ...], backbones: tuple[str, ...], site: Site, dry_run: bool, out: Path, form: str, **how: Any
+    estimator: tuple[str, ...], backbone: tuple[str, ...], site: Site, dry_run: bool, out: Path, format: str, **how: Any
 ) -> None:
     """Rank source tasks with estimators and score the rankings."""
-    from ..parts.registry import load_parts
     from ..runs.dry_run import describe_plan
     from ..runs.requests import resolve_requests
     from ..runs.run import answer_requests, check_request
     from ..storage.atomic import writable
     from ..views.card import render_results
 
-    parts = load_parts()
-    asked = resolve_requests(parts, parts.estimators if "all" in estimators else estimators, backbones, **how)
-    workspace = site.workspace([t.name for t in asked[0].tasks])
-    if dry_run:
-        for question in asked:
-            check_request(question, workspace)
-        click.echo(describe_plan([c for q in asked for c in q.cells()], workspace, **site.engine()))
-        return
-    writable(out)
-    writable(workspace.store.root)
     with progress() as tell:
-        results, failures = answer_requests(asked, workspace, parts, tell=tell, **site.engine())
-    saved = [r.save(out) for r in results]
-    click.echo(render_results(results, form))
+        workspace = site.workspace(tell)
+        estimators = [*workspace.parts.estimators] if "all" in estimator else estimator
+        requests = resolve_requests(workspace, estimators, backbone, **how)
+        site.check_tasks([task.name for task in requests[0].tasks])
+        if dry_run:
+            for request in requests:
+                check_request(request, workspace)
+            click.echo(describe_plan([cell for request in requests for cell in request.cells()], workspace))
+            return
+        writable(out)
+        writable(workspace.store.root)
+        results, failures = answer_requests(requests, workspace)
+    saved = [result.save(out) for result in results]
+    click.echo(render_results(results, format))
     say_wrote(*saved)
     if failures:
         saved_too = f"; {len(saved)} other results are saved" if saved else ""
@@ -96,30 +94,27 @@ def run(
 @option.suite
 @option.tasks
 @click.option("--signal", default=None, shell_complete=complete("signal"), help="Stimuli.  [default: the suite's]")
-@option.sets("RECOMMEND", "An option of a part, as `run` takes it.")
+@option.set_("An option of a part, as `run` takes it.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the trainings.")
 @option.max_train
 @click.option("-k", type=click.IntRange(min=1), default=3, show_default=True, help="How many sources to name.")
 @click.option("--apply", is_flag=True, help="Train the target after each of them and without any; report the gains.")
 @at_site(*COMPUTES)
 @option.as_json
-def recommend(target: str, columns: str, site: Site, as_json: bool, **how: Any) -> None:
+def recommend(target: str, site: Site, as_json: bool, **how: Any) -> None:
     """Say which source tasks to train before a target of your own, from the tasks that are trained already."""
-    from ..parts.registry import load_parts
     from ..results.result import plain
     from ..runs.recommend import recommend
     from ..views.formats import render_tables
     from ..views.rows import recommendation_rows, recommendation_title
 
-    pairs = [pair.partition("=")[::2] for pair in columns.split(",") if pair]
     with progress() as tell:
-        found = recommend(
-            target, columns=pairs, files=site.files(), parts=load_parts(), tell=tell, **site.engine(), **how
-        )
+        recommendation = recommend(target, files=site.files(), tell=tell, **site.processes(), **how)
     if as_json:
-        print_json(plain(found))
+        print_json(plain(recommendation))
     else:
-        click.echo(render_tables({recommendation_title(found): recommendation_rows(found)}, "table", found.notes))
+        table = {recommendation_title(recommendation): recommendation_rows(recommendation)}
+        click.echo(render_tables(table, "table", recommendation.notes))
 
 
 @click.group("oracle")
@@ -139,12 +134,12 @@ def oracle_list(as_json: bool) -> None:
 
 @oracle.command("show")
 @click.argument("name", shell_complete=complete("oracle"))
-@formats("ORACLE_SHOW")
-def oracle_show(name: str, form: str) -> None:
+@option.format_()
+def oracle_show(name: str, format: str) -> None:
     """Show a table of transfers with its ranks and what its noise leaves open."""
     from ..parts.registry import find_oracle, load_parts
 
-    _print_oracle(find_oracle(load_parts(), name), form)
+    _print_oracle(find_oracle(load_parts(), name), format)
 
 
 @oracle.command("export")
@@ -162,47 +157,47 @@ def oracle_export(name: str, out: Path) -> None:
 @click.option("--backbone", required=True, shell_complete=complete("backbone"), help="What is trained.")
 @option.suite
 @option.tasks
-@option.sets("ORACLE_MEASURE", "An option of a part, as `run` takes it; one value each.")
+@option.set_("An option of a part, as `run` takes it; one value each.")
 @option.seeds
 @option.max_train
 @at_site(*COMPUTES)
 @option.dry_run
 @click.option("--name", default=None, help="What to call it.  [default: suite, backbone and number of examples]")
 @click.option(
-    "--keep-models", "keep", is_flag=True, help="Keep the weights of the transfers that are trained; else scores only."
+    "--keep-models", is_flag=True, help="Keep the weights of the transfers that are trained; else scores only."
 )
-@formats("ORACLE_MEASURE")
-def oracle_measure(backbone: str, site: Site, dry_run: bool, form: str, **how: Any) -> None:
+@option.format_()
+def oracle_measure(backbone: str, site: Site, dry_run: bool, format: str, **how: Any) -> None:
     """Train each task, and each target after each source; `--oracle NAME` finds the table in the store.
 
     Seeds that were measured before stay in the table.
     """
-    from ..parts.registry import load_parts
     from ..runs.dry_run import describe_plan
     from ..runs.measure_oracle import check_transfers, measure_transfers, resolve_transfers
     from ..storage.atomic import writable
 
-    transfers, name = resolve_transfers(load_parts(), backbone, **how)
-    workspace = site.workspace([t.name for t in transfers.tasks])
-    if dry_run:
-        check_transfers(transfers, name, workspace)
-        click.echo(describe_plan(transfers.cells(), workspace, **site.engine()))
-        return
-    writable(workspace.store.root)
     with progress() as tell:
-        found, path = measure_transfers(transfers, name, workspace, tell=tell, **site.engine())
-    _print_oracle(found, form)
+        workspace = site.workspace(tell)
+        transfers, name = resolve_transfers(workspace.parts, backbone, **how)
+        site.check_tasks([task.name for task in transfers.tasks])
+        if dry_run:
+            check_transfers(transfers, name, workspace)
+            click.echo(describe_plan(transfers.cells(), workspace))
+            return
+        writable(workspace.store.root)
+        measured, path = measure_transfers(transfers, name, workspace)
+    _print_oracle(measured, format)
     say_wrote(path)
 
 
-def _print_oracle(found: "Oracle", form: str) -> None:
+def _print_oracle(oracle: "Oracle", format: str) -> None:
     from ..views.formats import render_tables
     from ..views.rows import oracle_in_full, oracle_notes, oracle_rows
 
-    if form == "json":
-        print_json(oracle_in_full(found))
+    if format == "json":
+        print_json(oracle_in_full(oracle))
     else:
-        click.echo(render_tables({found.name: oracle_rows(found)}, form, oracle_notes(found)))
+        click.echo(render_tables({oracle.name: oracle_rows(oracle)}, format, oracle_notes(oracle)))
 
 
 COMMANDS = (run, recommend, oracle)

@@ -1,6 +1,7 @@
 """The commands about what is installed and stored: list, plugins, fetch, doctor, cache."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -39,37 +40,29 @@ def plugins(check: bool, as_json: bool) -> None:
 
 
 @click.command("fetch")
-@option.backbones("FETCH")
+@option.backbone()
 @option.suite
 @option.tasks
-@option.signals("FETCH")
-@option.sets("FETCH", "An option of a part, as `run` takes it.")
+@option.signal
+@option.set_("An option of a part, as `run` takes it.")
 @at_site(option.data_dir, option.task_data)
 @option.as_json
-def fetch(
-    backbones: tuple[str, ...],
-    suite: str,
-    tasks: list[str] | None,
-    signals: tuple[str, ...],
-    sets: tuple[str, ...],
-    site: Site,
-    as_json: bool,
-) -> None:
+def fetch(site: Site, as_json: bool, **how: Any) -> None:
     """Download what a run needs, so that `cogbench run --offline` works."""
     from ..parts.registry import load_parts
     from ..runs.fetch import fetch_wanted, resolve_wanted
     from ..views.listing import fetch_rows
 
-    asked = resolve_wanted(load_parts(), suite=suite, tasks=tasks, backbones=backbones, signals=signals, sets=sets)
-    files = site.files([part.name for kind, part in asked if kind == "task"])
-    rows = fetch_wanted(asked, files, lambda what, i, n: say(f"{what} ({i} of {n}) …"))
+    wanted = resolve_wanted(load_parts(), **how)
+    site.check_tasks([part.name for kind, part in wanted if kind == "task"])
+    rows = fetch_wanted(wanted, site.files(), lambda what, i, n: say(f"{what} ({i} of {n}) …"))
     print_rows(rows, as_json, fetch_rows)
     failed = [row for row in rows if row["error"]]
     for row in failed:
         say(f"{row['what']}: {row['error']}")
     if failed:
-        told = f"{len(failed)} of {len(rows)} could not be had; the same command tries them again."
-        raise MissingData(told) if len(failed) == len(rows) else FailedCells(told)
+        message = f"{len(failed)} of {len(rows)} could not be had; the same command tries them again."
+        raise MissingData(message) if len(failed) == len(rows) else FailedCells(message)
 
 
 @click.command("doctor")
@@ -94,33 +87,44 @@ def cache() -> None:
 def cache_info(as_json: bool) -> None:
     """Say how much of each kind of thing the store holds, and how much of it is out of reach."""
     from ..compute.inventory import info
+    from ..parts.registry import load_parts
     from ..storage.remote_store import open_store
     from ..views.listing import inventory_rows
 
     store = open_store()
-    print_rows(info(store), as_json, inventory_rows)
+    print_rows(info(store, load_parts()), as_json, inventory_rows)
     if not as_json:
-        say(f"the store is {store.root}; `cogbench cache prune` removes what is out of reach.")
+        say(
+            f"the store is {store.root}; `cogbench cache prune` removes what is out of reach, with --other-versions "
+            "the cells of other versions of cogbench too."
+        )
 
 
 @cache.command("prune")
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+@click.option("--other-versions", is_flag=True, help="Remove the cells of other versions of cogbench too.")
 @option.as_json
-def cache_prune(dry_run: bool, as_json: bool) -> None:
-    """Remove cells made by other versions or changed code, damaged ones, and what killed processes left."""
+def cache_prune(dry_run: bool, other_versions: bool, as_json: bool) -> None:
+    """Remove cells of changed code, damaged cells, and what killed processes left."""
     from ..compute.inventory import prune
+    from ..parts.registry import load_parts
     from ..storage.remote_store import open_store
     from ..text import in_words
 
-    found = prune(open_store(), dry_run=dry_run)
+    removed = prune(open_store(), load_parts(), other_versions=other_versions, dry_run=dry_run)
     rows = [
-        {"folder": str(f.folder), "kind": f.kind, "bytes": f.size if as_json else in_words(f.size), "fault": f.fault}
-        for f in found
+        {
+            "folder": str(one.folder),
+            "kind": one.kind,
+            "bytes": one.size if as_json else in_words(one.size),
+            "fault": one.fault or f"made by cogbench {one.version}",
+        }
+        for one in removed
     ]
     if rows or as_json:
         print_rows(rows, as_json)
-    total = in_words(sum(one.size for one in found))
-    say(f"{len(found)} folders, {total}" + (" would be removed" if dry_run else " removed"))
+    total = in_words(sum(one.size for one in removed))
+    say(f"{len(removed)} folders, {total}" + (" would be removed" if dry_run else " removed"))
 
 
 COMMANDS = (list_, plugins, fetch, doctor, cache)

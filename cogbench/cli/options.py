@@ -16,8 +16,7 @@ from click.shell_completion import CompletionItem
 from ..errors import MissingData, UnknownName
 
 if TYPE_CHECKING:
-    from ..compute.engine import Step, Tell
-    from ..compute.workspace import Workspace
+    from ..compute.workspace import Step, Tell, Workspace
     from ..data.files import Files
 
 FORMATS = ("table", "json", "markdown", "latex", "csv")
@@ -61,12 +60,10 @@ def _pairs(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
     return tuple((v.partition("=")[0], Path(v.partition("=")[2])) for v in values)
 
 
-def backbones(command: str, **more: Any) -> Callable[..., Any]:
+def backbone(**more: Any) -> Callable[..., Any]:
     """Return the option of several backbones."""
     return click.option(
         "--backbone",
-        "backbones",
-        envvar=f"COGBENCH_{command}_BACKBONE",
         multiple=True,
         shell_complete=complete("backbone"),
         help="A name from `cogbench list backbones`, a hub id, or a folder; may be given several times.",
@@ -74,44 +71,24 @@ def backbones(command: str, **more: Any) -> Callable[..., Any]:
     )
 
 
-def signals(command: str) -> Callable[..., Any]:
-    """Return the option of several signals."""
-    return click.option(
-        "--signal",
-        "signals",
-        envvar=f"COGBENCH_{command}_SIGNAL",
-        multiple=True,
-        shell_complete=complete("signal"),
-        help="A name, or a table of sentences and responses FILE[:channel,…]; may be given several times."
-        "  [default: the suite's]",
-    )
-
-
-def sets(command: str, help: str) -> Callable[..., Any]:
+def set_(help: str) -> Callable[..., Any]:
     """Return the option that sets the options of parts."""
-    return click.option(
-        "--set",
-        "sets",
-        envvar=f"COGBENCH_{command}_SET",
-        multiple=True,
-        metavar="PART.OPTION=VALUE[,VALUE…]",
-        help=help,
-    )
+    return click.option("--set", multiple=True, metavar="PART.OPTION=VALUE[,VALUE…]", help=help)
 
 
-def formats(command: str, *more: str) -> Callable[..., Any]:
+def format_(*more: str) -> Callable[..., Any]:
     """Return the option of what stdout gets."""
-    return click.option(
-        "--format",
-        "form",
-        envvar=f"COGBENCH_{command}_FORMAT",
-        type=click.Choice((*FORMATS, *more)),
-        default="table",
-        show_default=True,
-        help="What stdout gets.",
-    )
+    choices = click.Choice((*FORMATS, *more))
+    return click.option("--format", type=choices, default="table", show_default=True, help="What stdout gets.")
 
 
+signal = click.option(
+    "--signal",
+    multiple=True,
+    shell_complete=complete("signal"),
+    help="A name, or a table of sentences and responses FILE[:channel,…]; may be given several times."
+    "  [default: the suite's]",
+)
 suite = click.option(
     "--suite",
     default="cogtaskonomy",
@@ -177,24 +154,26 @@ class Site:
     jobs: int | None = None
     scheduler: str | None = None
 
-    def files(self, tasks: Sequence[str] | None = None) -> "Files":
-        """Return the door to the data; `--task-data` may name none but the tasks given."""
+    def files(self) -> "Files":
+        """Return the door to the data."""
         from ..data.files import Files
 
-        for task, _ in self.task_data:
-            if tasks is not None and task not in tasks:
-                raise UnknownName.of("task in --task-data", task, tasks, there="In this run")
         return Files(self.data_dir, self.task_data, self.offline)
 
-    def workspace(self, tasks: Sequence[str]) -> "Workspace":
-        """Return these files with the user's store."""
-        from ..compute.workspace import Workspace
-        from ..storage.remote_store import open_store
+    def check_tasks(self, tasks: Sequence[str]) -> None:
+        """Raise UnknownName if `--task-data` names a task that the command does not use."""
+        for task, _ in self.task_data:
+            if task not in tasks:
+                raise UnknownName.of("task in --task-data", task, tasks, there="In this run")
 
-        return Workspace(self.files(tasks), open_store())
+    def workspace(self, tell: "Tell | None" = None) -> "Workspace":
+        """Return the surroundings of a run as the options say, with the user's store and the installed parts."""
+        from ..compute.workspace import workspace_of
 
-    def engine(self) -> dict[str, Any]:
-        """Return what the engine is told."""
+        return workspace_of(files=self.files(), tell=tell, **self.processes())
+
+    def processes(self) -> dict[str, Any]:
+        """Return which processes compute."""
         if self.scheduler and self.jobs is not None:
             raise click.UsageError("--jobs is for processes of this machine, --scheduler has its own: give one.")
         return {"jobs": self.jobs, "scheduler": self.scheduler}

@@ -7,7 +7,7 @@ import click
 
 from ..errors import UnknownName
 from . import options as option
-from .options import as_text, complete, formats, print_json, say, say_wrote
+from .options import as_text, complete, print_json, say, say_wrote
 
 PAGE = (".html", ".htm")
 GAINS = ("rank", "linear", "linear_minmax", "exp_fraction", "exp_percent")
@@ -31,9 +31,9 @@ GAINS = ("rank", "linear", "linear_minmax", "exp_fraction", "exp_percent")
     default=None,
     help="Of a result: write it, scored by this oracle, into this folder.",
 )
-@formats("SCORE")
+@option.format_()
 @click.pass_context
-def score(context: click.Context, file: Path, oracle: str, out: Path | None, form: str, **how: Any) -> None:
+def score(context: click.Context, file: Path, oracle: str, out: Path | None, format: str, **how: Any) -> None:
     """Score anybody's guess by an oracle.
 
     FILE is a matrix of similarities (csv or tsv: first column `source`, a column for each target), a selection
@@ -53,22 +53,22 @@ def score(context: click.Context, file: Path, oracle: str, out: Path | None, for
             raise click.UsageError("--out writes a result as `run` does: leave out --tasks, -k, --top-m and --gain.")
         again = rescore(Result.load(file), oracle)
         writable(out)
-        click.echo(render_results([again], form))
+        click.echo(render_results([again], format))
         say_wrote(again.save(out))
         return
     found = score(file, oracle, **how)
-    if form == "json":
+    if format == "json":
         print_json(plain_score(found))
     else:
-        click.echo(render_tables(score_tables(found), form, score_notes(found)))
+        click.echo(render_tables(score_tables(found), format, score_notes(found)))
 
 
 @click.command("compare")
 @click.argument("results", metavar="RESULT…", nargs=-1, required=True, type=click.Path(path_type=Path))
 @option.ks
 @option.top_m
-@formats("COMPARE")
-def compare(results: tuple[Path, ...], form: str, **how: Any) -> None:
+@option.format_()
+def compare(results: tuple[Path, ...], format: str, **how: Any) -> None:
     """Say how alike results are: their matrices, their seeds, their rankings under each other's oracle."""
     from ..results.comparison import compare
     from ..results.result import Result, plain
@@ -76,18 +76,18 @@ def compare(results: tuple[Path, ...], form: str, **how: Any) -> None:
     from ..views.rows import comparison_tables
 
     found = compare([Result.load(file) for file in results], **how)
-    if form == "json":
+    if format == "json":
         print_json(plain(found))
     else:
-        click.echo(render_tables(comparison_tables(found), form, found.notes))
+        click.echo(render_tables(comparison_tables(found), format, found.notes))
 
 
 @click.command("leaderboard")
 @click.argument("places", metavar="[DIR|RESULT]…", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--sort", default="trs", show_default=True, help="A score that the table shows, such as p or top-3.")
-@formats("LEADERBOARD", "html")
+@option.format_("html")
 @click.option("--out", type=click.Path(path_type=Path), default=None, help="Write a file instead.")
-def leaderboard(places: tuple[Path, ...], sort: str, form: str, out: Path | None) -> None:
+def leaderboard(places: tuple[Path, ...], sort: str, format: str, out: Path | None) -> None:
     """Rank the results in folders (by default `results`); what may not be compared stands in separate tables."""
     from ..results.leaderboard import leaderboard, read_results
     from ..results.result import plain
@@ -100,15 +100,15 @@ def leaderboard(places: tuple[Path, ...], sort: str, form: str, out: Path | None
     found = leaderboard(results, sort)
     for line in skipped:
         say(line)
-    if form == "html" or (form == "table" and out is not None and out.suffix.lower() in PAGE):
+    if format == "html" or (format == "table" and out is not None and out.suffix.lower() in PAGE):
         text = board_page(found, sort)
-    elif form == "json":
+    elif format == "json":
         text = as_text([plain(board) for board in found])
     else:
         text = (
             render_leaderboard(found)
-            if form == "table"
-            else render_tables(board_tables(found), form, board_notes(found))
+            if format == "table"
+            else render_tables(board_tables(found), format, board_notes(found))
         )
     if out is None:
         click.echo(text)

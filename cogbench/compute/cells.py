@@ -13,8 +13,6 @@ import numpy as np
 
 from ..data.dataset import Array
 from ..errors import UnusableData
-from ..parts.codec import encode
-from ..parts.fingerprint import identity
 from ..parts.interfaces import Backbone, Checkpoint, Recipe, Signal, teacher_of
 from ..scoring.metrics import TaskScore, score_outputs
 from ..storage.store import digest
@@ -59,9 +57,9 @@ class Training:
         recipe = self.filled(workspace)
         rows = len(workspace.dataset(recipe.task, "train"))
         return {
-            "backbone": workspace.once(("trained as", self.backbone), lambda: trained_as(self.backbone)),
-            "model": workspace.once(("origin", self.backbone), lambda: encode(self.backbone.origin(workspace.files))),
-            "settings": encode(recipe.settings),
+            "backbone": trained_as(self.backbone, workspace),
+            "model": workspace.once(("origin", self.backbone), lambda: self._origin(workspace)),
+            "settings": workspace.identity(recipe.settings),
             **({} if recipe.tuning == "full" else {"tuning": recipe.tuning}),
             **({} if recipe.sharing == "sequential" else {"sharing": recipe.sharing}),
             "seed": recipe.seed,
@@ -69,6 +67,9 @@ class Training:
             "tasks": [workspace.identity(t) for t in recipe.tasks],
             "data": [[workspace.dataset(t, s).sha256 for s in ("train", "evaluation")] for t in recipe.tasks],
         }
+
+    def _origin(self, workspace: Workspace) -> dict[str, Any]:
+        return workspace.identity(self.backbone.origin(workspace.files))
 
     def filled(self, workspace: Workspace) -> Recipe:
         """Return the recipe with its settings: those asked for, or the backbone's own for so many examples."""
@@ -97,6 +98,7 @@ class Training:
     def compute(self, workspace: Workspace, out: Path) -> None:
         import shutil
 
+        self._check_axes()
         start = self.start.checkpoint(workspace) if self.start else None
         taught: dict[str, Any] = {"teacher": self.teacher.checkpoint(workspace)} if self.teacher else {}
         model = out / self.MODEL
@@ -110,6 +112,16 @@ class Training:
         (out / "training.json").write_text(json.dumps({"steps": made.steps, "notes": made.notes}))
         if self.recipe.start and not self.keep:
             shutil.rmtree(model)
+
+    def _check_axes(self) -> None:
+        """Raise UnusableData if the backbone cannot train as the recipe asks."""
+        for axis, usual in (("tuning", "full"), ("sharing", "sequential")):
+            can = getattr(self.backbone, f"{axis}s", frozenset({usual}))
+            if (word := getattr(self.recipe, axis)) not in can:
+                known = ", ".join(sorted(can))
+                raise UnusableData(
+                    f"backbone {self.backbone.name!r} cannot train with {axis} {word!r}; it can: {known}."
+                )
 
     def checkpoint(self, workspace: Workspace) -> Checkpoint:
         """Return the trained model, training it if need be."""
@@ -177,8 +189,13 @@ def _told(folder: Path) -> dict[str, Any]:
     return {"notes": (), **found}
 
 
-def trained_as(part: Any) -> dict[str, Any]:
+def trained_as(part: Any, workspace: Workspace) -> dict[str, Any]:
     """Return the identity of a part and its members, without fields that change `represent` only (metadata `only`)."""
+    return workspace.once(("trained as", part), lambda: _trained_as(part, workspace))
+
+
+def _trained_as(part: Any, workspace: Workspace) -> dict[str, Any]:
     only = frozenset(f.name for f in fields(part) if f.metadata.get("only") == "represent")
     members = {f.name: m for f in fields(part) if f.name not in only and is_dataclass(m := getattr(part, f.name))}
-    return identity(part, without=only) | {name: trained_as(member) for name, member in members.items()}
+    own = workspace.fingerprints.identity(part, without=only)
+    return own | {name: trained_as(member, workspace) for name, member in members.items()}

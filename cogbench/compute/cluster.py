@@ -2,8 +2,10 @@
 
 import logging
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import ModuleType
 from typing import Any
 
 from ..errors import MissingData, UnusableData
@@ -63,7 +65,12 @@ def client_of(n_workers: int, scheduler: str | None) -> Iterator[tuple[Any, list
             with client:
                 yield client, deaths
             return
-        with local_cluster(n_workers) as cluster, Client(cluster) as client, _heard("distributed.nanny", deaths):
+        with (
+            _without_script(),
+            local_cluster(n_workers) as cluster,
+            Client(cluster) as client,
+            _heard("distributed.nanny", deaths),
+        ):
             yield client, deaths
 
 
@@ -101,9 +108,23 @@ def local_cluster(n_workers: int) -> Any:
         )
     except RuntimeError as error:
         raise UnusableData(
-            f"no worker process could be started ({first_line(error.__cause__ or error)}); a script needs "
-            '`if __name__ == "__main__":` around what it does, or jobs=0.'
+            f"no worker process could be started ({first_line(error.__cause__ or error)}); jobs=0 computes in this one."
         ) from error
+
+
+@contextmanager
+def _without_script() -> Iterator[None]:
+    """Start processes that do not run the script of this one, however often workers die and come back.
+
+    multiprocessing has each new process import the file of the module `__main__`: a script without a guard around its
+    statements would begin again in every worker. A module without a file in its place is not imported.
+    """
+    script = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = script
 
 
 @contextmanager

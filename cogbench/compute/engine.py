@@ -1,29 +1,14 @@
 """Run cells: inline, on this machine's processes, or on a cluster. Scheduling and retries are dask.distributed's."""
 
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import CogbenchError
-from .spread import Room, by_workers, expected_work, inline
-from .workspace import Cell, Workspace
-
-
-@dataclass(frozen=True)
-class Step:
-    """How far a computation is: what has just ended, the cells done (of them failed), running and in all."""
-
-    place: str
-    done: int
-    failed: int
-    running: int
-    total: int
-    share: float  # of the work, by what trainings are expected to take: from 0 to 1
-
-
-Tell = Callable[[Step], None]
+from .spread import Room, by_workers, computed_here, expected_work, inline
+from .workspace import Cell, Step, Workspace
 
 
 @dataclass
@@ -64,14 +49,7 @@ def plan(cells: Iterable[Cell], workspace: Workspace) -> tuple[list[Cell], set[C
     return list(missing), there
 
 
-def compute(
-    cells: Iterable[Cell],
-    workspace: Workspace,
-    *,
-    jobs: int | None = None,
-    scheduler: str | None = None,
-    tell: Tell | None = None,
-) -> Outcome:
+def compute(cells: Iterable[Cell], workspace: Workspace) -> Outcome:
     """Compute what is missing of these cells; a failed cell fails what builds on it, and the others go on.
 
     Parameters
@@ -79,13 +57,7 @@ def compute(
     cells : iterable of Cell
         What is asked for; inputs are found from them.
     workspace : Workspace
-        Where they are keyed and kept.
-    jobs : int, optional
-        Worker processes on this machine; 0 computes in this process; None chooses by cores and free memory.
-    scheduler : str, optional
-        Address of a dask scheduler whose workers compute instead.
-    tell : callable, optional
-        Called with a `Step` at the start and after each cell.
+        Where they are keyed and kept, and by which processes they are computed.
     """
     missing, there = plan(cells, workspace)
     outcome = Outcome(cached=there)
@@ -93,11 +65,11 @@ def compute(
         return outcome
     work = expected_work(missing, workspace)
     whole, spent = sum(work.values()), 0.0
-    workers = scheduler or (jobs != 0 and not all(getattr(cell, "here", False) for cell in missing))
-    report = tell or (lambda step: None)
+    in_workers = workspace.scheduler or (workspace.jobs != 0 and not all(computed_here(cell) for cell in missing))
+    report = workspace.tell or (lambda step: None)
     report(Step("", 0, 0, 0, len(missing), 0.0))
     room = Room(workspace, there)
-    run = by_workers(missing, work, room, jobs, scheduler) if workers else inline(missing, room)
+    run = by_workers(missing, work, room) if in_workers else inline(missing, room)
     with closing(run):  # ends the workers, whatever happens
         for done, (cell, error, running) in enumerate(run, start=1):
             spent += work[cell]

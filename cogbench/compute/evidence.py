@@ -18,7 +18,6 @@ from ..data.oracle import Oracle, TaskMatrix
 from ..data.recording import Responses
 from ..errors import MissingData, UnusableData
 from ..parts.codec import encode
-from ..parts.fingerprint import identity
 from ..parts.interfaces import STIMULI, Backbone, Estimator, Recipe, Signal, Task, members_of
 from ..storage.store import digest
 from ..text import slug
@@ -262,17 +261,19 @@ class Similarity:
 
     def ingredients(self, workspace: Workspace) -> dict[str, Any]:
         needs = self.estimator.needs
-        made: dict[str, Any] = {"estimator": identity(self.estimator), "tasks": [t.name for t in self.tasks]}
+        made: dict[str, Any] = {"estimator": workspace.identity(self.estimator), "tasks": [t.name for t in self.tasks]}
         if self.targets:
             made["targets"] = [t.name for t in self.targets]
         if not {"representations", "models", "transfers"} & needs:
             made["seed"] = self.seed  # otherwise it stands in the keys of the trainings, as the backbone does
             if {"batches", "backbone"} & needs:
-                made["backbone"] = [identity(self.backbone), encode(self.backbone.origin(workspace.files))]
+                made["backbone"] = [
+                    workspace.identity(p) for p in (self.backbone, self.backbone.origin(workspace.files))
+                ]
         if isinstance(self.oracle, Oracle):
             made["oracle"] = [_content(o) for o in (self.oracle, *self.others)]
         if "cards" in needs:
-            made["cards"] = [encode(t.card) for t in self.tasks]
+            made["cards"] = [workspace.identity(t.card) for t in self.tasks]
         if "responses" in needs and self.signal:
             made["responses"] = workspace.recording(self.signal).sha256
         if {"batches", "texts"} & needs:
@@ -340,7 +341,7 @@ class Kept:
 
     def ingredients(self, workspace: Workspace) -> dict[str, Any]:
         return {
-            "estimator": identity(self.maker),
+            "estimator": workspace.identity(self.maker),
             "name": self.name,
             "key": digest(encode(self.key)),
             "stimuli": workspace.recording(s).sha256 if (s := self.similarity.signal) else None,

@@ -6,33 +6,40 @@ import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from importlib import import_module
+from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
 
 from ..data.files import READING, Files
-from ..parts.fingerprint import code, harness_version
+from ..parts.fingerprint import Fingerprints, harness_version
+from ..parts.registry import Parts
 from ..storage.store import RECORD, Store
 
-BROKEN: dict[str, str | None] = {}  # the code of a module that cannot be imported
+UNKNOWN = "unknown"  # what the code of a class is now, where that cannot be told
+COLUMNS = ("folders", "bytes", "out of reach", "bytes out of reach", "other versions", "bytes of other versions")
 DRAFT_AGE = 3600  # seconds: a draft that nobody has touched for so long is what a killed process left
 
 
 @dataclass(frozen=True)
 class Held:
-    """A folder of the store: what it is, its bytes, and why no run can ask for it (empty if one can)."""
+    """A folder of the store: what it is, its bytes, and why no run can ask for it (empty if one can).
+
+    `version` is the version of cogbench that made a cell, or a cell that this one was made from, if it is another one:
+    no run of this version asks for it, and a run of that version may.
+    """
 
     folder: Path
     kind: str
     size: int
     fault: str = ""
+    version: str = ""
 
 
-def inventory(store: Store) -> Iterator[Held]:
+def inventory(store: Store, parts: Parts) -> Iterator[Held]:
     """Yield every cell, draft and damaged folder of a store; a cell is out of reach if one that it was made from is."""
     if not store.root.is_dir():
         return
-    cells, known = dict[str, tuple[Held, list[str]]](), {"cogbench": harness_version()}
+    cells, known = dict[str, tuple[Held, list[str]]](), _codes(parts)
     for record in sorted(store.root.rglob(RECORD)):
         folder = record.parent
         if any(part.startswith(".") for part in folder.relative_to(store.root).parts):
@@ -44,7 +51,9 @@ def inventory(store: Store) -> Iterator[Held]:
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             yield Held(folder, "damaged", _size(folder), "its record cannot be read")
             continue
-        cells[key] = Held(folder, kind, _size(folder), next(_outdated(ingredients, known), "")), inputs
+        version = _other_version(ingredients)
+        fault = "" if version else next(_outdated(ingredients, known), "")
+        cells[key] = Held(folder, kind, _size(folder), fault, version), inputs
     for key in cells:
         yield _with_inputs(key, cells)
     for folder in sorted((store.root / ".damaged").glob("*")):
@@ -59,39 +68,44 @@ def inventory(store: Store) -> Iterator[Held]:
 
 
 def _with_inputs(key: str, cells: dict[str, tuple[Held, list[str]]]) -> Held:
+    """Return a cell with the fault or the version of a cell that it was made from, if it has none itself."""
     one, inputs = cells[key]
-    if one.fault:
+    if one.fault or one.version:
         return one
-    fault = next(
-        (f"{of.folder.name}: {of.fault}" for i in inputs if i in cells and (of := _with_inputs(i, cells)).fault), ""
-    )
-    cells[key] = replace(one, fault=fault), [] if not fault else inputs  # what is in reach is not looked at again
+    made_from = [_with_inputs(i, cells) for i in inputs if i in cells]
+    fault = next((f"{of.folder.name}: {of.fault}" for of in made_from if of.fault), "")
+    version = next((of.version for of in made_from if of.version), "")
+    cells[key] = replace(one, fault=fault, version=version), []  # its inputs are not looked at again
     return cells[key][0]
 
 
-def info(store: Store) -> list[dict[str, Any]]:
-    """Return a row for each kind of thing in a store: how many, how large, and how much of it is out of reach."""
+def info(store: Store, parts: Parts) -> list[dict[str, Any]]:
+    """Return a row for each kind of thing in a store: how many, how large, and how much of it no run can ask for.
+
+    Cells of other versions of cogbench are counted apart from those that are out of reach.
+    """
     rows: dict[str, dict[str, Any]] = {}
-    for one in inventory(store):
-        row = rows.setdefault(
-            one.kind, {"kind": one.kind, "folders": 0, "bytes": 0, "out of reach": 0, "their bytes": 0}
-        )
+    for one in inventory(store, parts):
+        row = rows.setdefault(one.kind, {"kind": one.kind, **dict.fromkeys(COLUMNS, 0)})
         row["folders"] += 1
         row["bytes"] += one.size
         if one.fault:
             row["out of reach"] += 1
-            row["their bytes"] += one.size
+            row["bytes out of reach"] += one.size
+        elif one.version:
+            row["other versions"] += 1
+            row["bytes of other versions"] += one.size
     return list(rows.values())
 
 
-def prune(store: Store, *, dry_run: bool = False) -> list[Held]:
+def prune(store: Store, parts: Parts, *, other_versions: bool = False, dry_run: bool = False) -> list[Held]:
     """Remove what is out of reach; return it. A cell that is out of reach is computed anew by whoever asks for it.
 
-    Out of reach are cells of another version of cogbench or of a plugin, or of code that has changed since; what was
-    read from local files that are others now, or gone; what was set aside as damaged; logs of failures; and drafts that
-    nobody has touched for an hour.
+    Out of reach are cells of code that has changed since; what was read from local files that are others now, or gone;
+    what was set aside as damaged; logs of failures; and drafts that nobody has touched for an hour. Cells of other
+    versions of cogbench stay, unless `other_versions` asks for them.
     """
-    found = [one for one in inventory(store) if one.fault]
+    found = [one for one in inventory(store, parts) if one.fault or (other_versions and one.version)]
     if not dry_run:
         for one in found:
             if one.folder.is_file():
@@ -105,28 +119,43 @@ def prune(store: Store, *, dry_run: bool = False) -> list[Held]:
     return found
 
 
+def _other_version(ingredients: Any) -> str:
+    """Return the version of cogbench that a cell was made by, if it is another one."""
+    if "cogbench" not in ingredients or ingredients["cogbench"] == harness_version():
+        return ""
+    return str(ingredients["cogbench"])
+
+
+def _codes(parts: Parts) -> dict[str, Any]:
+    """Return what the code of each installed part is, by the names of their classes."""
+    fingerprints, codes = Fingerprints(), dict[str, Any]()
+
+    def learn(identity: Any) -> None:
+        for value in identity.values() if isinstance(identity, dict) else identity:
+            if isinstance(value, dict | list):
+                learn(value)
+        if isinstance(identity, dict) and "code" in identity:
+            codes[identity["is"]] = identity["code"]
+
+    for kind in ("task", "backbone", "signal", "estimator"):
+        for part in parts.of(kind).values():
+            learn(fingerprints.identity(part))
+    return codes
+
+
 def _outdated(ingredients: Any, known: dict[str, Any]) -> Iterator[str]:
     """Yield in what the code that made a cell is not the installed code; `known` remembers what was looked up."""
     if isinstance(ingredients, dict):
-        version = ingredients.get("cogbench")
         if ingredients.get("cell") == READING:
             yield from _changed(ingredients, known)
-        elif "cell" in ingredients and version != known["cogbench"]:
-            yield f"made by cogbench {version}"
         if "is" in ingredients and "code" in ingredients:
-            module, _, name = str(ingredients["is"]).partition(":")
-            if module == "__main__":  # a script, which only its own run can tell
-                return
-            if module not in known:
-                known[module] = _code(module)
-            if known[module] is None:
-                yield f"{module}, which made it, is not installed"
-            elif known[module] == BROKEN:  # what made it may be mended tomorrow
-                return
-            elif known[module] != ingredients["code"]:
-                yield f"{module} has changed since"
-            elif not _there(module, name):
-                yield f"{name} is no longer in {module}"
+            name, code = str(ingredients["is"]), ingredients["code"]
+            if name not in known:
+                known[name] = _code(name, code)
+            if known[name] is None:
+                yield f"{name.partition(':')[0]}, which made it, is not installed"
+            elif known[name] != UNKNOWN and known[name] != code:
+                yield f"{name.partition(':')[0]} has changed since"
         for value in ingredients.values():
             yield from _outdated(value, known)
     elif isinstance(ingredients, list):
@@ -144,18 +173,23 @@ def _changed(ingredients: Any, known: dict[str, Any]) -> Iterator[str]:
             yield f"{path}, which was read, {'is gone' if known[path] is None else 'has changed since'}"
 
 
-def _code(module: str) -> dict[str, str | None] | None:
+def _code(name: str, code: Any) -> Any:
+    """Return today's code of a class that no installed part has: None if it is gone, UNKNOWN if nobody can tell."""
+    owner, _, cls = name.partition(":")
+    if owner == "__main__":  # a script, which only its own run can tell
+        return UNKNOWN
+    if isinstance(code, dict) and code.get("distribution") == owner:  # a class of a distribution, but no part of it
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            metadata.distribution(owner)
+            return UNKNOWN
+        return None
     try:
-        import_module(module)
+        found = getattr(import_module(owner), cls.partition(".")[0], None)
     except ModuleNotFoundError as error:
-        return None if error.name and f"{module}.".startswith(f"{error.name}.") else BROKEN
-    except Exception:  # another's code, whatever it raises
-        return BROKEN
-    return code(module)
-
-
-def _there(module: str, name: str) -> bool:
-    return hasattr(import_module(module), name.partition(".")[0])
+        return None if error.name and f"{owner}.".startswith(f"{error.name}.") else UNKNOWN
+    except Exception:  # another's code, whatever it raises; it may be mended tomorrow
+        return UNKNOWN
+    return {} if found is None else Fingerprints().code(found)
 
 
 def _size(folder: Path) -> int:

@@ -5,6 +5,7 @@ import time
 import uuid
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import fields, is_dataclass
 from enum import Enum
 from itertools import islice
 from typing import Any, TypeVar
@@ -92,11 +93,31 @@ def inline(missing: list[Cell], room: Room) -> Generator[Ended]:
             yield cell, None, 1
 
 
-def by_workers(
-    missing: list[Cell], work: dict[Cell, float], room: Room, jobs: int | None, scheduler: str | None
-) -> Generator[Ended]:
+def computed_here(cell: Cell) -> bool:
+    """Whether a cell is computed in this process: it says so, or a part of it is a class that no worker can import."""
+    return getattr(cell, "here", False) or class_of_script(cell) is not None
+
+
+def class_of_script(value: Any) -> str | None:
+    """Return the name of a class among a cell's parts that stands in the script that runs, or None."""
+    if isinstance(value, tuple):
+        return next(filter(None, map(class_of_script, value)), None)
+    if not is_dataclass(value):
+        return None
+    if type(value).__module__ == "__main__":
+        return type(value).__qualname__
+    return next(filter(None, (class_of_script(getattr(value, f.name)) for f in fields(value))), None)
+
+
+def by_workers(missing: list[Cell], work: dict[Cell, float], room: Room) -> Generator[Ended]:
     """Compute cells in worker processes."""
+    jobs, scheduler = room.workspace.jobs, room.workspace.scheduler
     n_workers = 0 if scheduler else min(jobs or workers_for(missing, room.workspace), len(missing))
+    if name := next(filter(None, map(class_of_script, missing)), None):
+        log.warning(
+            f"class {name} stands in a script, which workers do not run: its cells are computed in this process; "
+            "workers compute those of a class in a module of its own."
+        )
     with client_of(n_workers, scheduler) as (client, deaths):
         # The longest first, or the last one runs alone while the other workers have nothing left to do.
         cells = sorted(missing, key=lambda cell: -work[cell])
@@ -184,7 +205,7 @@ class _Spread:
             if lacking or self.full_disk is not None:
                 return
             del self.waiting[cell]
-            if getattr(cell, "here", False):
+            if computed_here(cell):
                 yield from self.compute_here(cell)
                 continue
             key = f"{cell.place}-{self.workspace.key(cell)}-{uuid.uuid4().hex[:8]}"  # two runs may share a scheduler

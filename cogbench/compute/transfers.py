@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..data.oracle import Oracle, TaskMatrix, of_seeds
-from ..parts.codec import encode
-from ..parts.fingerprint import harness_version
+from ..parts.codec import decode, encode
+from ..parts.fingerprint import harness_version, upgraded
 from ..parts.interfaces import Backbone, Recipe, Task
 from .cells import Training, trained_as
 from .workspace import Workspace
@@ -50,7 +50,7 @@ class TransferPlan:
         return {
             "cogbench": harness_version() or "",
             "torch": metadata.version("torch"),
-            "backbone": json.loads(json.dumps(trained_as(self.backbone))),
+            "backbone": json.loads(json.dumps(trained_as(self.backbone, workspace))),
             "model": encode(self.backbone.origin(workspace.files)),
             "max_train": self.max_train,
             "settings": {c.recipe.task.name: encode(c.filled(workspace).settings) for c in alone},
@@ -84,3 +84,19 @@ class TransferPlan:
             values,
             errors,
         )
+
+
+def in_todays_form(oracle: Oracle) -> Oracle:
+    """Return a measured oracle whose provenance is written as this version of cogbench writes it.
+
+    So that seeds can be merged: cogbench 0.1.0 wrote modules and all fields of a backbone, and settings may have got
+    new fields since.
+    """
+    provenance = dict(oracle.provenance)
+    if "backbone" in provenance:
+        provenance["backbone"] = upgraded(provenance["backbone"])
+    if "model" in provenance:
+        provenance["model"] = encode(decode(provenance["model"]))
+    if "settings" in provenance:
+        provenance["settings"] = {task: encode(decode(value)) for task, value in provenance["settings"].items()}
+    return replace(oracle, provenance=provenance)

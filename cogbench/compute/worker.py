@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CogbenchError, UnusableData
-from ..parts import fingerprint
 from ..parts.codec import decode, encode
+from ..parts.fingerprint import Fingerprints
+from ..parts.registry import Parts, load_parts
 from ..storage.remote_store import open_store
 from .workspace import Cell, Workspace
 
@@ -35,7 +36,7 @@ def request(cell: Cell, workspace: Workspace) -> str:
     """Return all that a worker needs to compute a cell, as JSON."""
     return json.dumps(
         {
-            "cell": encode(cell),
+            "cell": workspace.parts.encode(cell),
             "ingredients": workspace.ingredients(cell),
             "files": encode(workspace.files),
             "store": workspace.store.address,
@@ -49,7 +50,7 @@ def in_worker(request: str, wait: bool = True) -> bool:
     asked, worker = json.loads(request), _worker()
     with chdir(asked["cwd"] if Path(asked["cwd"]).is_dir() else "."):
         try:
-            cell = decode(asked["cell"])
+            cell = _parts().decode(asked["cell"])
         except Exception as error:  # whatever its plugins raise
             raise Refusal(worker, f"it cannot read what is asked for ({error}); {AS_HERE}") from None
         workspace = _workspace(json.dumps(asked["files"]), asked["store"], os.getcwd())
@@ -68,21 +69,32 @@ def in_worker(request: str, wait: bool = True) -> bool:
 
 @cache
 def _worker() -> str:
-    """Return this worker's address; from now on it is the code that it has loaded, whatever changes on disk."""
+    """Return this worker's address."""
     from distributed import get_worker
 
     try:
         address: str = get_worker().address  # type: ignore[no-untyped-call]
     except ValueError:  # in no worker
         return "here"
-    fingerprint.code = cache(fingerprint.code)
     return address
+
+
+@cache
+def _parts() -> Parts:
+    """Return the parts that are installed where this worker runs."""
+    return load_parts()
+
+
+@cache
+def _fingerprints() -> Fingerprints:
+    """Return the fingerprints of this worker: it stays the code that it has loaded, whatever changes on disk."""
+    return Fingerprints()
 
 
 @lru_cache(maxsize=1)
 def _workspace(files: str, store: str, cwd: str) -> Workspace:
     """Return this worker process's workspace, kept between cells because it remembers the data it has read."""
-    return Workspace(decode(json.loads(files)), open_store(store))
+    return Workspace(decode(json.loads(files)), open_store(store), _parts(), fingerprints=_fingerprints())
 
 
 def _difference(asked: Any, here: Any, path: str = "") -> str | None:

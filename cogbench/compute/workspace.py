@@ -1,17 +1,20 @@
-"""Files and store together: where cells are keyed, found and computed."""
+"""The surroundings of a run: where cells are keyed, found and computed."""
 
 import json
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from ..data.dataset import Dataset, Split
 from ..data.files import Files
 from ..data.recording import Recording
-from ..errors import CogbenchError, together
-from ..parts.fingerprint import harness_version, identity
+from ..errors import CogbenchError, UnusableData, together
+from ..parts.fingerprint import Fingerprints, harness_version
 from ..parts.interfaces import Signal, Task
+from ..parts.registry import Parts, load_parts
 from ..scoring.metrics import check_metric
+from ..storage.remote_store import open_store
 from ..storage.store import Store, digest
 
 
@@ -32,8 +35,24 @@ class Cell(Protocol):
         """Do the work and write the result into an empty folder."""
 
 
+@dataclass(frozen=True)
+class Step:
+    """How far a computation is: what has just ended, the cells done (of them failed), running and in all."""
+
+    place: str
+    done: int
+    failed: int
+    running: int
+    total: int
+    share: float  # of the work, by what trainings are expected to take: from 0 to 1
+
+
+Tell = Callable[[Step], None]
+
+
+@dataclass(eq=False)
 class Workspace:
-    """Files and store together: where cells are keyed, found and computed. It remembers what it has read.
+    """The surroundings of a run: where cells are keyed, found and computed. It remembers what it has read.
 
     Parameters
     ----------
@@ -41,12 +60,26 @@ class Workspace:
         The door to data and models.
     store : Store
         Where results are kept.
+    parts : Parts
+        The installed parts, which cross to other processes by their names.
+    jobs : int, optional
+        Worker processes on this machine; 0 computes in this process; None chooses by cores and free memory.
+    scheduler : str, optional
+        Address of a dask scheduler whose workers compute instead.
+    tell : callable, optional
+        Called with a `Step` at the start of a computation and after each of its cells.
+    fingerprints : Fingerprints
+        What makes parts the same.
     """
 
-    def __init__(self, files: Files, store: Store) -> None:
-        self.files = files
-        self.store = store
-        self._seen: dict[Any, Any] = {}
+    files: Files
+    store: Store
+    parts: Parts = field(default_factory=Parts)
+    jobs: int | None = None
+    scheduler: str | None = None
+    tell: Tell | None = None
+    fingerprints: Fingerprints = field(default_factory=Fingerprints, repr=False)
+    _seen: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
     def once(self, key: Any, make: Callable[[], Any]) -> Any:
         """Return what was made under a key, made the first time that it is asked for."""
@@ -78,11 +111,11 @@ class Workspace:
 
     def identity(self, part: Any) -> dict[str, Any]:
         """Return all that changes a part's answers; its code is read once."""
-        return self.once(("identity", part), lambda: identity(part))
+        return self.once(("identity", part), lambda: self.fingerprints.identity(part))
 
     def ingredients(self, cell: Cell) -> dict[str, Any]:
         """Return all that changes a cell's answer, as plain values."""
-        return {  # made anew for who asks: those of thousands of cells would fill the memory
+        return {  # not remembered: the ingredients of thousands of cells would fill the memory
             "cell": type(cell).__name__,
             "cogbench": self.once("version", harness_version),
             "inputs": sorted(self.key(c) for c in cell.inputs()),
@@ -103,3 +136,24 @@ class Workspace:
         key = self.key(cell)
         found = self.store.read(cell.place, key)
         return found or self.store.write(cell.place, key, self.ingredients(cell), lambda out: cell.compute(self, out))
+
+
+def workspace_of(
+    *,
+    files: Files | None = None,
+    store: Store | None = None,
+    parts: Parts | None = None,
+    jobs: int | None = None,
+    scheduler: str | None = None,
+    tell: Tell | None = None,
+) -> Workspace:
+    """Return the surroundings of a run, what is not given as usual: the installed parts, the user's store.
+
+    Raises
+    ------
+    UnusableData
+        If both processes of this machine and a scheduler's are asked for.
+    """
+    if scheduler and jobs is not None:
+        raise UnusableData("jobs are processes of this machine, and a scheduler has its own: give one of the two.")
+    return Workspace(files or Files(), store or open_store(), parts or load_parts(), jobs, scheduler, tell)

@@ -59,6 +59,47 @@ class TaskMatrix:
         return TaskMatrix(tuple(sources), tuple(targets), self.values[np.ix_(rows, columns)])
 
 
+@dataclass(frozen=True)
+class OracleCard:
+    """What a reader should know of an oracle before its table is read.
+
+    Parameters
+    ----------
+    description : str
+        What was transferred, in a line.
+    origin, licence : str
+        Who measured it: a citation or a command; and the licence of the figures.
+    backbone, suite : str
+        What was trained, and the suite of the tasks.
+    sources, targets : tuple of str
+        The names of the tasks; they say the table's size.
+    metrics : tuple of (target, metric) pairs
+        The metric of each target, as far as it is known.
+    direction : {"higher", "lower"}
+        Which figures of the published table are better. An `Oracle` that was read always holds larger for better.
+    basis, tuning, sharing, note : str
+        As in `Oracle`.
+    """
+
+    description: str
+    origin: str
+    licence: str
+    backbone: str
+    suite: str
+    sources: tuple[str, ...]
+    targets: tuple[str, ...]
+    metrics: tuple[tuple[str, str], ...] = ()
+    direction: Literal["higher", "lower"] = "higher"
+    basis: Literal["published", "measured"] = "published"
+    tuning: str = "full"
+    sharing: str = "sequential"
+    note: str = ""
+
+    def knows(self, tasks: Iterable[str]) -> bool:
+        """Whether all these tasks are sources and targets."""
+        return {*self.sources} & {*self.targets} >= {*tasks}
+
+
 @dataclass(frozen=True, eq=False)
 class Oracle:
     """True transfers: each target's score after training on each source first.
@@ -112,6 +153,28 @@ class Oracle:
     note: str = ""
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def card(self) -> OracleCard:
+        """What a reader should know of the oracle."""
+        return OracleCard(
+            description=f"transfers between the tasks of {self.suite} on {self.backbone}",
+            origin=self.origin,
+            licence=self.licence,
+            backbone=self.backbone,
+            suite=self.suite,
+            sources=self.transfers.sources,
+            targets=self.transfers.targets,
+            metrics=tuple(self.metrics.items()),
+            basis=self.basis,
+            tuning=self.tuning,
+            sharing=self.sharing,
+            note=self.note,
+        )
+
+    def read(self, files: Any) -> "Oracle":
+        """Return the oracle itself: so a plugin may give a table that it holds in memory."""
+        return self
+
     def part(self, sources: Sequence[str], targets: Sequence[str] | None = None) -> "Oracle":
         """Return the oracle of these tasks, in this order; without `targets` they are sources and targets alike."""
         targets = sources if targets is None else targets
@@ -140,7 +203,7 @@ class Suite:
 
 
 # What is alike in the provenance of oracles whose seeds may be merged.
-ALIKE = ("cogbench", "backbone", "model", "max_train", "settings", "data")
+ALIKE = ("backbone", "model", "max_train", "settings", "data")
 
 
 def of_seeds(oracle: Oracle, seeds: Sequence[int], values: Array, errors: Array) -> Oracle:
@@ -175,8 +238,11 @@ def of_seeds(oracle: Oracle, seeds: Sequence[int], values: Array, errors: Array)
 
 
 def check_alike(one: Oracle, sources: Sequence[str], metrics: Mapping[str, str], provenance: Mapping[str, Any]) -> None:
-    """Raise UnusableData if an oracle has other tasks or metrics, or was measured with something else."""
-    apart = [k for k in ALIKE if one.provenance.get(k) != provenance.get(k)]
+    """Raise UnusableData if an oracle has other tasks or metrics, or was measured with something else.
+
+    The versions of cogbench and of plugins are recorded, not compared: the code, or its `answers`, stands beside them.
+    """
+    apart = [k for k in ALIKE if _without_versions(one.provenance.get(k)) != _without_versions(provenance.get(k))]
     if one.transfers.sources != tuple(sources):
         apart.append("set of tasks")
     elif one.metrics != metrics:
@@ -186,6 +252,14 @@ def check_alike(one: Oracle, sources: Sequence[str], metrics: Mapping[str, str],
             f"oracle {one.name!r} was measured with another {' and another '.join(apart)}: "
             "give this one another name, with --name."
         )
+
+
+def _without_versions(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_versions(v) for v in value]
+    if not isinstance(value, Mapping):
+        return value
+    return {k: _without_versions(v) for k, v in value.items() if not (k == "version" and "distribution" in value)}
 
 
 def merged(one: Oracle, other: Oracle) -> Oracle:
@@ -204,13 +278,18 @@ def merged(one: Oracle, other: Oracle) -> Oracle:
         for seed, values in zip(oracle.seeds, oracle.by_seed, strict=True):
             held[seed] = values, oracle.evaluation_error
     values, errors = (np.array([pair[i] for pair in held.values()]) for i in (0, 1))
-    torch = dict.fromkeys(v for o in (one, other) for v in str(o.provenance.get("torch", "?")).split(", "))
+    versions = {name: _all_versions(name, one, other) for name in ("cogbench", "torch")}
     both = replace(
         other,
         per_example=_of_both(one, other, [*held]),
-        provenance={**other.provenance, "torch": ", ".join(torch)},
+        provenance={**other.provenance, **versions},
     )
     return of_seeds(both, [*held], values, errors)
+
+
+def _all_versions(name: str, one: Oracle, other: Oracle) -> str:
+    """Return the versions of a package that either was measured with, by commas."""
+    return ", ".join(dict.fromkeys(v for o in (one, other) for v in str(o.provenance.get(name, "?")).split(", ")))
 
 
 def _of_both(one: Oracle, other: Oracle, seeds: Sequence[int]) -> Mapping[tuple[str, str], Array] | None:

@@ -1,10 +1,11 @@
-"""Tables of transfers: found by name, read, written, merged over seeds, and shown with what noise can tell apart."""
+"""Files of oracles: tables that anybody may write, and the json that holds all that was measured."""
 
 import csv
 import io
 import json
 import zipfile
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ import numpy as np
 from ..errors import UnusableData
 from ..storage.atomic import readable, save, save_text
 from .dataset import Array
-from .oracle import Oracle, TaskMatrix
+from .files import Files
+from .oracle import Oracle, OracleCard, TaskMatrix
 
 SEEDS = "seeds"  # the array that says whose the rows of the per-example scores are
 FILES = (".csv", ".tsv", ".json")  # what names of such endings are taken for
@@ -44,7 +46,34 @@ def write_table(oracle: Oracle, path: Path) -> list[Path]:
     return [path]
 
 
-def read_oracle(path: Path, *, name: str | None = None, **known: Any) -> Oracle:
+@dataclass(frozen=True)
+class OracleFile:
+    """An oracle that stands in a file: its card is known at once, its table is read when it is asked for.
+
+    Parameters
+    ----------
+    name : str
+        What it is called.
+    file : str
+        A table (csv, tsv) or what `write_oracle` wrote (json), as `read_oracle` reads it.
+    card : OracleCard
+        Who measured what; a table's figures are turned where its direction is "lower".
+    """
+
+    name: str
+    file: str
+    card: OracleCard
+
+    def read(self, files: Files) -> Oracle:
+        """Read the table; UnusableData if it is not of the tasks that the card names."""
+        oracle = read_oracle(Path(self.file), name=self.name, card=self.card)
+        matrix = oracle.transfers
+        if (matrix.sources, matrix.targets) != (self.card.sources, self.card.targets):
+            raise UnusableData(f"oracle {self.name!r}: its card names other tasks than its table {self.file!r} has.")
+        return oracle
+
+
+def read_oracle(path: Path, *, name: str | None = None, card: OracleCard | None = None) -> Oracle:
     """Read an oracle from a table (csv, tsv) or from what `write_oracle` wrote (json).
 
     A table has a first column `source`, a column for each target, a row for each source and, if known, a row
@@ -55,12 +84,20 @@ def read_oracle(path: Path, *, name: str | None = None, **known: Any) -> Oracle:
     path : Path
         The file.
     name : str, optional
-        What to call the oracle; the file's stem by default.
-    **known
-        Further fields of Oracle.
+        What to call the oracle; by default what the json says, or the table's file name without its ending.
+    card : OracleCard, optional
+        What is known of a table beside its figures. Where its direction is "lower", their sign is turned.
+
+    Raises
+    ------
+    MissingData
+        If there is no such file.
+    UnusableData
+        If it is no such table, or of a newer schema version.
     """
     if path.suffix == ".json":
-        return _from_json(path)
+        oracle = _from_json(path)
+        return oracle if name is None else replace(oracle, name=name)
     head, body = table_rows(path)
     if head[:1] != ["source"]:
         raise UnusableData(f"{str(path)!r} has no first column 'source'; it has {', '.join(head) or 'nothing'}.")
@@ -69,13 +106,41 @@ def read_oracle(path: Path, *, name: str | None = None, **known: Any) -> Oracle:
         values = np.array([[float(v) if v.strip() else np.nan for v in row[1:]] for row in body])  # (row, target)
     except ValueError as error:
         raise UnusableData(f"{str(path)!r} holds something that is no number: {error}.") from None
+    if card is not None and card.direction == "lower":
+        values = -values
     alone = values[rows.index(NO_TRANSFER)] if NO_TRANSFER in rows else None
     kept = [i for i, row in enumerate(rows) if row != NO_TRANSFER]
-    return Oracle(
-        **{"name": name or path.stem, "backbone": "?", "suite": "?", "origin": str(path), **known},
-        transfers=TaskMatrix(tuple(rows[i] for i in kept), targets, values[kept]),
-        no_transfer=alone,
-    )
+    known: dict[str, Any] = {"backbone": "?", "suite": "?", "origin": str(path)}
+    if card is not None:
+        shared = ("backbone", "suite", "origin", "licence", "note", "basis", "tuning", "sharing")
+        known = {field: getattr(card, field) for field in shared} | {"metrics": dict(card.metrics)}
+    matrix = TaskMatrix(tuple(rows[i] for i in kept), targets, values[kept])
+    return Oracle(name=name or path.stem, transfers=matrix, no_transfer=alone, **known)
+
+
+def read_card(path: Path) -> OracleCard:
+    """Return the card of what `write_oracle` wrote, from the head of the file alone; the table is not read."""
+    readable(path)
+    lines = []
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            if line.lstrip().startswith('"transfers"'):
+                break
+            lines.append(line)
+    try:
+        head = _renamed(json.loads("".join(lines).rstrip().rstrip(",") + "}"))
+        fields = {f: head[f] for f in ("origin", "licence", "backbone", "suite", "basis", "note") if f in head}
+        axes = {axis: head[axis] for axis in ("tuning", "sharing") if axis in head}
+        return OracleCard(
+            description=f"transfers between the tasks of {head['suite']} on {head['backbone']}",
+            sources=tuple(head["sources"]),
+            targets=tuple(head["targets"]),
+            metrics=tuple(head["metrics"].items()),
+            **fields,
+            **axes,
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UnusableData(f"{str(path)!r} is no oracle that cogbench wrote: {error!r}.") from error
 
 
 def table_rows(path: Path) -> tuple[list[str], list[list[str]]]:
@@ -136,6 +201,12 @@ def write_oracle(oracle: Oracle, path: Path) -> list[Path]:
     return [path] if oracle.per_example is None else [path, beside]
 
 
+def _renamed(head: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of an oracle's json by their names of today, without the schema version."""
+    former = FORMER if head.pop("schema_version", 1) == 1 else {}
+    return {former.get(name, name): value for name, value in head.items()}
+
+
 def _scores_file(path: Path) -> Path:
     return path.with_suffix(".per-example.npz")
 
@@ -169,13 +240,11 @@ def _from_json(path: Path) -> Oracle:
     readable(path)
     try:
         held = json.loads(path.read_text())
-        version = held.pop("schema_version", 1)
-        if version > SCHEMA_VERSION:
+        if (version := held.get("schema_version", 1)) > SCHEMA_VERSION:
             raise UnusableData(
                 f"{str(path)!r} has schema version {version}; this cogbench reads up to {SCHEMA_VERSION}: upgrade it."
             )
-        if version == 1:
-            held = {FORMER.get(name, name): value for name, value in held.items()}
+        held = _renamed(held)
         matrix = TaskMatrix(
             tuple(held.pop("sources")), tuple(held.pop("targets")), np.array(held.pop("transfers"), np.float64)
         )

@@ -1,4 +1,8 @@
-"""What makes two parts the same: fields, distribution and code. Keys of cells are made of it."""
+"""What makes two parts the same: their changed options and their code. Keys of cells are made of it.
+
+The code of a part is the hash of a syntax tree: comments, docstrings and layout change nothing, a changed expression
+does. A class that states `answers`, a whole number, is told apart by that number instead.
+"""
 
 import ast
 import dataclasses
@@ -7,64 +11,199 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
-from importlib import metadata
+from importlib import import_module, metadata
 from importlib.util import find_spec, resolve_name
 from pathlib import Path
 from typing import Any
 
-from .codec import encode
+from .codec import FORMER_CODE, HARNESS, encode, with_public_names
 
 
-def identity(part: Any, *, without: frozenset[str] = frozenset()) -> dict[str, Any]:
-    """Return all that changes a part's answers: its fields, its distribution's version, the hash of its code.
+class Fingerprints:
+    """Identities of parts. The code of a class is read once, so that a process stays the code that it has loaded."""
 
-    Parts among the fields are identified in the same way; fields named in `without` are left out. The
-    code of the harness, such as a card's, is not hashed: its version stands in each key.
-    """
-    held = {
-        f.name: identity(value) if dataclasses.is_dataclass(value := getattr(part, f.name)) else encode(value)
-        for f in dataclasses.fields(part)
-        if f.init and f.name not in without
-    }
-    module = type(part).__module__.replace("__mp_main__", "__main__")  # as a script's own workers call the script
-    made = {"is": f"{module}:{type(part).__qualname__}", **held}
-    if module.startswith(f"{__package__}."):
-        return made
-    known = code(type(part).__module__)
-    if known["sha256"] is None:  # typed in by hand: no source says whether it is still the same, so it is never reused
-        known["sha256"] = f"process {os.getpid()}, class {id(type(part))}"
-    return {**made, "code": known}
+    def __init__(self) -> None:
+        self._codes: dict[type, dict[str, Any]] = {}
+
+    def identity(self, part: Any, *, without: frozenset[str] = frozenset()) -> dict[str, Any]:
+        """Return all that changes a part's answers: its class, the fields that are not at their default, its code.
+
+        Parts among the fields are identified in the same way; fields named in `without` are left out. The code of the
+        harness, such as a card's, is not hashed: the harness's version stands in each key.
+        """
+        fields = {
+            field.name: self._plain(value)
+            for field in dataclasses.fields(part)
+            if field.init and field.name not in without and not _is_default(field, value := getattr(part, field.name))
+        }
+        code = {} if is_of_harness(type(part)) else {"code": self.code(type(part))}
+        return {"is": class_name(type(part)), **fields, **code}
+
+    def code(self, cls: type) -> dict[str, Any]:
+        """Return a class's distribution, and what its code is: `answers`, or the distribution's version and a hash.
+
+        The hash covers the module of the class, the modules of the same package that it imports, and those that they
+        import: a change of a helper changes the answer as much as a change of the part.
+        """
+        if cls not in self._codes:
+            self._codes[cls] = _code(cls)
+        return self._codes[cls]
+
+    def _plain(self, value: Any) -> Any:
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            return self.identity(value)
+        return [self._plain(v) for v in value] if isinstance(value, tuple) else encode(value)
+
+
+def identity(part: Any) -> dict[str, Any]:
+    """Return all that changes a part's answers, its code read anew."""
+    return Fingerprints().identity(part)
+
+
+def class_name(cls: type) -> str:
+    """Return a class's name in keys: its distribution's name, not its module's, so that it survives a move."""
+    module = cls.__module__.replace("__mp_main__", "__main__")  # as a script's own workers call the script
+    owner = HARNESS if is_of_harness(cls) else distribution_of(module) or module
+    return f"{owner}:{cls.__qualname__}"
+
+
+def is_of_harness(cls: type) -> bool:
+    """Whether a class is cogbench's own, whose code stands in no key."""
+    return cls.__module__.partition(".")[0] == HARNESS
 
 
 def harness_version() -> str | None:
     """Return the version of cogbench, None where it is not installed."""
-    distribution = distribution_of(__name__)
+    distribution = distribution_of(HARNESS)
     return metadata.version(distribution) if distribution else None
 
 
-def code(module: str) -> dict[str, str | None]:
-    """Return a module's distribution, that distribution's version, and the hash of the module's source.
+def distribution_of(module: str) -> str | None:
+    """Return the name of the installed distribution that a module's package belongs to, or None."""
+    return _distributions().get(module.partition(".")[0])
 
-    The hash covers the modules of the same package that it imports, and those that they import: a change of a helper
-    changes the answer as much as a change of the part. It is None where there is no file.
+
+def upgraded(identity: Any) -> Any:
+    """Return an identity that cogbench 0.1.0 wrote in today's form; one of today as it is.
+
+    0.1.0 wrote modules, all fields, and a hash of the bytes of the code. That hash stands for today's code if the table
+    of former code has it, or if the bytes have not changed since. Only modules of installed plugins are imported.
     """
-    distribution = distribution_of(module)
+    if isinstance(identity, list):
+        return [upgraded(value) for value in identity]
+    if not isinstance(identity, dict) or "is" not in identity:
+        return identity
+    module, _, name = str(identity["is"]).partition(":")
+    if "." not in module or distribution_of(module) is None or module.startswith(f"{HARNESS}."):
+        return with_public_names(identity)
+    try:
+        cls = getattr(import_module(module), name)
+        defaults = {field.name: field for field in dataclasses.fields(cls)}
+    except (ImportError, AttributeError, TypeError):  # the plugin has no such class any more
+        return identity
+    fields = {
+        key: upgraded(value)
+        for key, value in identity.items()
+        if key in defaults and not _is_encoded_default(defaults[key], value)
+    }
+    return {"is": class_name(cls), **fields, "code": _upgraded_code(cls, identity.get("code", {}))}
+
+
+def syntax_sha256(source: bytes) -> str:
+    """Return the hash of a module's syntax tree, without positions, empty fields and docstrings.
+
+    `ast.unparse` and `ast.dump` differ between versions of Python; this dump is the same on 3.11, 3.12 and 3.13.
+    """
+    return hashlib.sha256(_dump(ast.parse(source)).encode()).hexdigest()
+
+
+def _dump(node: Any) -> str:
+    if isinstance(node, list):
+        return f"[{','.join(map(_dump, node))}]"
+    if isinstance(node, ast.Constant):
+        return f"Constant({type(node.value).__name__}:{node.value!r})"
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    fields = dict(ast.iter_fields(node))
+    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(node):
+        fields["body"] = fields["body"][1:]
+    if isinstance(node, ast.JoinedStr):
+        fields["values"] = _joined(fields["values"])
+    filled = [f"{name}={_dump(value)}" for name, value in fields.items() if value is not None and value != []]
+    return f"{type(node).__name__}({','.join(filled)})"
+
+
+def _joined(values: list[ast.expr]) -> list[ast.expr]:
+    """Return the pieces of an f-string with adjacent texts as one: versions of Python cut them in other places."""
+    pieces: list[ast.expr] = []
+    for value in values:
+        last = pieces[-1] if pieces else None
+        if isinstance(value, ast.Constant) and isinstance(last, ast.Constant):
+            pieces[-1] = ast.Constant(str(last.value) + str(value.value))
+        else:
+            pieces.append(value)
+    return [p for p in pieces if not (isinstance(p, ast.Constant) and p.value == "")]
+
+
+def _code(cls: type) -> dict[str, Any]:
+    distribution = distribution_of(cls.__module__)
+    answers = vars(cls).get("answers")  # stated by the class itself: what a subclass changes must not hide behind it
+    if isinstance(answers, int):
+        return {"distribution": distribution, "answers": answers}
+    hashes = sorted(syntax_sha256(path.read_bytes()) for path in _sources(cls.__module__))
+    # A class typed in by hand has no source that says whether it is still the same, so its cells are never reused.
+    unknown = f"process {os.getpid()}, class {id(cls)}"
     version = metadata.version(distribution) if distribution else None
-    sources = [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(_sources(module))]
-    held = hashlib.sha256("".join(sources).encode()).hexdigest()[:16] if sources else None
-    return {"distribution": distribution, "version": version, "sha256": held}
+    return {"distribution": distribution, "version": version, "sha256": _short_hash(hashes) if hashes else unknown}
+
+
+def _short_hash(hashes: list[str]) -> str:
+    return hashlib.sha256("".join(hashes).encode()).hexdigest()[:16]
+
+
+def _upgraded_code(cls: type, code: Mapping[str, Any]) -> dict[str, Any]:
+    known = code.get("sha256")
+    if known in FORMER_CODE:
+        return {"distribution": code.get("distribution"), "answers": FORMER_CODE[known]}
+    paths = sorted(_sources(cls.__module__))
+    of_bytes = _short_hash([hashlib.sha256(path.read_bytes()).hexdigest() for path in paths])
+    return _code(cls) if known == of_bytes else dict(code)
+
+
+def _is_default(field: dataclasses.Field[Any], value: Any) -> bool:
+    """Whether a field is at its default; a part among the fields never counts as such, for its code may change."""
+    if _holds_parts(value):
+        return False
+    default = _default(field)
+    return type(value) is type(default) and bool(value == default)
+
+
+def _is_encoded_default(field: dataclasses.Field[Any], value: Any) -> bool:
+    default = _default(field)
+    return default is not dataclasses.MISSING and not _holds_parts(default) and bool(encode(default) == value)
+
+
+def _default(field: dataclasses.Field[Any]) -> Any:
+    return field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+
+
+def _holds_parts(value: Any) -> bool:
+    if isinstance(value, tuple):
+        return any(map(_holds_parts, value))
+    return dataclasses.is_dataclass(value) and not isinstance(value, type)
 
 
 def _sources(module: str) -> set[Path]:
-    found: dict[str, Path] = {}
+    """Return the files of a module and of the modules of its own package that it stands on."""
+    files: dict[str, Path] = {}
     waiting = [module]
     while waiting:
         name = waiting.pop()
         path = _file(name)
-        if path is not None and name not in found:
-            found[name] = path
+        if path is not None and name not in files:
+            files[name] = path
             waiting += _imports(name, path, path.stat().st_mtime_ns)
-    return set(found.values())
+    return set(files.values())
 
 
 def _file(module: str) -> Path | None:
@@ -80,9 +219,8 @@ def _file(module: str) -> Path | None:
 def _imports(module: str, path: Path, changed: int) -> tuple[str, ...]:
     """Return the modules of its own package that a module imports; `changed` is its file's time, for the cache."""
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    return tuple(
-        n for n in _named(ast.parse(path.read_bytes()), package) if n.startswith(f"{module.partition('.')[0]}.")
-    )
+    own = f"{module.partition('.')[0]}."
+    return tuple(name for name in _named(ast.parse(path.read_bytes()), package) if name.startswith(own))
 
 
 def _named(tree: ast.AST, package: str) -> Iterator[str]:
@@ -98,10 +236,5 @@ def _named(tree: ast.AST, package: str) -> Iterator[str]:
 @cache
 def _distributions() -> Mapping[str, str]:
     # By entry points: metadata.packages_distributions() does not see the packages of an editable install.
-    found = (*metadata.entry_points(group="console_scripts"), *metadata.entry_points(group="cogbench"))
-    return {e.module.partition(".")[0]: e.dist.metadata["Name"] for e in found if e.dist}
-
-
-def distribution_of(module: str) -> str | None:
-    """Return the name of the installed distribution that a module's package belongs to, or None."""
-    return _distributions().get(module.partition(".")[0])
+    points = (*metadata.entry_points(group="console_scripts"), *metadata.entry_points(group="cogbench"))
+    return {e.module.partition(".")[0]: e.dist.metadata["Name"] for e in points if e.dist}

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 import pluggy
 
-from ..data.oracle import Oracle, Suite
-from .interfaces import Backbone, Estimator, Signal, Task
+from ..data.oracle import Suite
+from .interfaces import Backbone, Estimator, OraclePart, Signal, Task
 
 hookspec = pluggy.HookspecMarker("cogbench")
 hookimpl = pluggy.HookimplMarker("cogbench")
@@ -35,8 +35,8 @@ def register_estimators() -> Iterable[Estimator]:  # type: ignore[empty-body]
 
 
 @hookspec
-def register_oracles() -> Iterable[Oracle]:  # type: ignore[empty-body]
-    """Return the tables of true transfers this plugin adds, each with its source."""
+def register_oracles() -> Iterable[OraclePart]:  # type: ignore[empty-body]
+    """Return the oracles this plugin adds: tables of true transfers, each with a card, read when they are asked for."""
 
 
 @hookspec

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from ..data.dataset import Array, Card, Dataset, Origin, Split
 from ..data.files import Files
-from ..data.oracle import Oracle, TaskMatrix
+from ..data.oracle import Oracle, OracleCard, TaskMatrix
 from ..data.recording import Recording, Responses
 from ..errors import UnusableData
 
@@ -314,6 +314,21 @@ class Estimator(Protocol):
         """What it will ask of Evidence (some of `cogbench.NEEDS`), so that the cost is known before the run."""
 
     def similarity(self, evidence: "Evidence") -> TaskMatrix: ...
+
+
+@runtime_checkable
+class OraclePart(Protocol):
+    """An oracle as a plugin gives it: a name, a card, and the table of true transfers when it is asked for.
+
+    An `Oracle` is such a part itself; `OracleFile` is one whose table stands in a file.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def card(self) -> OracleCard: ...
+    def read(self, files: Files) -> Oracle:
+        """Read the table; raise MissingData if it is not there, UnusableData if it is not what the card promises."""
 
 
 @runtime_checkable

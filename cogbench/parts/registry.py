@@ -1,7 +1,7 @@
 """Load the installed parts; find one by name.
 
-`load` walks the entry points itself: pluggy's own loader stops at the first broken plugin, and drops a second one of
-the same name in silence. A plugin's identity is (distribution, key).
+`load_parts` walks the entry points itself: pluggy's own loader stops at the first broken plugin, and drops a second one
+of the same name in silence. A plugin's identity is (distribution, key).
 """
 
 import logging
@@ -16,22 +16,25 @@ from typing import Any
 
 import pluggy
 
+from ..data.files import Files
 from ..data.oracle import Oracle, Suite
 from ..data.oracle_files import FILES, read_oracle
 from ..errors import BrokenPlugin, UnknownName
 from ..storage.store import home
 from . import hookspecs
+from .codec import decode, encode
 from .fingerprint import distribution_of
-from .interfaces import Backbone, Estimator, Opener, Signal, Task
-from .options import options_of
+from .interfaces import Backbone, Estimator, Opener, OraclePart, Signal, Task
+from .options import options_of, with_option
 
 GROUP = "cogbench"
+GIVEN = "-"  # the distribution of plugins that are modules given to `load_parts`
 PART_KINDS: dict[str, Any] = {
     "task": Task,
     "backbone": Backbone,
     "signal": Signal,
     "estimator": Estimator,
-    "oracle": Oracle,
+    "oracle": OraclePart,
     "suite": Suite,
 }
 log = logging.getLogger("cogbench")
@@ -57,7 +60,7 @@ class Parts:
     backbones: Mapping[str, Backbone] = field(default_factory=dict)
     signals: Mapping[str, Signal] = field(default_factory=dict)
     estimators: Mapping[str, Estimator] = field(default_factory=dict)
-    oracles: Mapping[str, Oracle] = field(default_factory=dict)
+    oracles: Mapping[str, OraclePart] = field(default_factory=dict)
     suites: Mapping[str, Suite] = field(default_factory=dict)
     plugins: tuple[Plugin, ...] = ()
     providers: Mapping[tuple[str, str], Plugin] = field(default_factory=dict)
@@ -94,6 +97,39 @@ class Parts:
         now, usual = self._flat(part), self._flat(installed)
         changed = [f"{k}={v}" for k, v in now.items() if usual.get(k) != v]
         return f"{part.name}[{','.join(changed)}]" if changed else part.name
+
+    def encode(self, value: Any) -> Any:
+        """Return plain JSON values of a part, a recipe or a cell; installed parts by kind, name and changed options."""
+        return encode(value, self._named)
+
+    def decode(self, value: Any) -> Any:
+        """Return what `encode` was given, here or in another process with the same plugins."""
+        return decode(value, self._meant)
+
+    def _named(self, part: Any) -> dict[str, Any] | None:
+        """Return the kind, name and changed options of an installed part; None for anything else."""
+        for kind in ("task", "backbone", "signal", "estimator"):
+            installed = self.of(kind).get(getattr(part, "name", ""))
+            provider = self.providers.get((kind, getattr(part, "name", "")))
+            if installed is None or type(installed) is not type(part):
+                continue
+            if provider is None or provider.distribution == GIVEN:
+                continue
+            usual, now = options_of(installed), options_of(part)
+            changed = {name: value for name, value in now.items() if value != usual[name]}
+            alike = installed
+            for name, value in changed.items():
+                alike = with_option(alike, name, value)
+            if alike == part:
+                written = {"options": {name: self.encode(value) for name, value in changed.items()}} if changed else {}
+                return {"kind": kind, "name": part.name, **written}
+        return None
+
+    def _meant(self, kind: str, name: str, options: Mapping[str, Any]) -> Any:
+        part = self.find(kind, name)
+        for option, value in options.items():
+            part = with_option(part, option, value)
+        return part
 
     def _flat(self, part: Any, prefix: str = "") -> dict[str, str]:
         """Return a part's options as texts, those of its members under `member.option`."""
@@ -185,7 +221,7 @@ def _plain(distribution: str) -> str:
 
 
 def _of_module(module: ModuleType) -> Plugin:
-    return Plugin("-", "-", module.__name__.rpartition(".")[2], module.__name__)
+    return Plugin(GIVEN, GIVEN, module.__name__.rpartition(".")[2], module.__name__)
 
 
 def _check_hooks(manager: pluggy.PluginManager, plugin: Plugin, module: ModuleType) -> None:
@@ -227,12 +263,13 @@ def measured_oracles() -> dict[str, Path]:
     return {path.stem: path for path in sorted(oracle_folder().glob("*.json"))}
 
 
-def find_oracle(parts: "Parts", asked: str | Oracle) -> Oracle:
-    """Return an oracle by its name, installed or measured here, or by its file; one that is given stays as it is."""
-    if isinstance(asked, Oracle):
-        return asked
+def find_oracle(parts: Parts, asked: str | OraclePart, files: Files | None = None) -> Oracle:
+    """Return an oracle by its name, installed or measured here, or by its file; a part that is given is read."""
+    files = files or Files(offline=True)
+    if not isinstance(asked, str):
+        return asked.read(files)
     if asked in parts.oracles:
-        return parts.oracles[asked]
+        return parts.oracles[asked].read(files)
     if Path(asked).suffix in FILES:
         return read_oracle(Path(asked))
     own = measured_oracles()

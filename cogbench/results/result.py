@@ -52,7 +52,7 @@ class TaskReport:
     left_out: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SignalReport:
     """What the signal was: how many sentences, subjects and channels, and what its reading left out.
 
@@ -108,7 +108,7 @@ class Provenance:
     cells: CellCounts
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Result:
     """One (estimator, backbone, signal, oracle): the ranking of source tasks and its scores.
 
@@ -129,6 +129,8 @@ class Result:
     backbone: str
     signal: str | None
     suite: str
+    tuning: str = "full"
+    sharing: str = "sequential"
     sources: list[str]
     targets: list[str]
     oracle: OracleUsed | None

@@ -9,15 +9,14 @@ from ..compute.workspace import Cell, Workspace
 from ..parts.interfaces import Backbone
 
 
-def describe_plan(
-    cells: Sequence[Cell], workspace: Workspace, jobs: int | None = None, scheduler: str | None = None
-) -> str:
+def describe_plan(cells: Sequence[Cell], workspace: Workspace) -> str:
     """Return the plan of a run in words: cells done and to do, the time and the disk that they will take."""
-    missing, there = engine.plan(cells, workspace)
+    missing, done = engine.plan(cells, workspace)
     trainings_left = [c for c in missing if isinstance(c, Training)]
-    lines = [f"{len(there)} cells are in the store {workspace.store.address}, {len(missing)} are to be computed:"]
+    lines = [f"{len(done)} cells are in the store {workspace.store.address}, {len(missing)} are to be computed:"]
     lines += [f"  {n} × {kind.lower()}" for kind, n in Counter(type(c).__name__ for c in missing).items()]
     if trainings_left:
+        jobs, scheduler = workspace.jobs, workspace.scheduler
         if scheduler:
             n = cluster.count(scheduler)
             whose = f" (the scheduler has {n} now), if as fast as this machine"

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,10 @@ from ..data.dataset import Origin
 from ..data.files import Arrival, Files
 from ..data.hub import CARD, licence
 from ..errors import CogbenchError
-from ..parts.interfaces import Backbone
-from ..parts.options import check_targets, varied
-from ..parts.registry import Parts
+from ..parts.interfaces import Backbone, Signal, Task
+from ..parts.registry import Parts, load_parts
 from ..text import first_line
+from .requests import Several, as_list, resolve
 
 log = logging.getLogger("cogbench")
 STATES = {"hub": "fetched", "cache": "there", "local": "local"}
@@ -24,45 +24,25 @@ Wanted = list[tuple[str, Any]]  # (kind, part)
 Row = dict[str, Any]
 
 
-def resolve_wanted(
-    parts: Parts,
+def fetch(
     *,
     suite: str = "cogtaskonomy",
-    tasks: Sequence[str] | None = None,
-    backbones: Sequence[str] = (),
-    signals: Sequence[str] = (),
-    sets: Sequence[str] = (),
-) -> Wanted:
-    """Resolve the names of a run into the parts that read something.
-
-    Without `signals` it is the suite's usual one; if that is not installed, a warning says so.
-
-    Raises
-    ------
-    UnknownName, UnusableData
-        If a name or an option is unknown.
-    """
-    of_suite = parts.find("suite", suite)
-    usual = [of_suite.signal] if of_suite.signal in parts.signals else []
-    if not (signals or usual):
-        log.warning(
-            f"no installed plugin gives {of_suite.signal!r}, the usual signal of suite {suite!r}: none is fetched."
-        )
-    names = {"task": tasks or of_suite.tasks, "backbone": backbones, "signal": signals or usual}
-    found = [(kind, v) for kind, of in names.items() for n in of for v in varied(parts.find(kind, n), sets)]
-    check_targets(sets, [part for _, part in found])
-    return found
-
-
-def fetch_wanted(asked: Wanted, files: Files, tell: Callable[[str, int, int], None] | None = None) -> list[Row]:
-    """Have each part read all that it reads; what fails is told in its row, and the others go on.
+    tasks: Several[Task] | None = None,
+    backbone: Several[Backbone] = (),
+    signal: Several[Signal] = (),
+    set: Several[str] = (),
+    files: Files | None = None,
+    parts: Parts | None = None,
+    tell: Callable[[str, int, int], None] | None = None,
+) -> list[Row]:
+    """Have each part read all that it reads, so that a run needs no hub; the parameters are those of `cogbench fetch`.
 
     Parameters
     ----------
-    asked : list of (kind, part)
-        From `wanted`.
-    files : Files
-        The door to disk and hub.
+    suite, tasks, backbone, signal, set
+        As `run` takes them. Without `signal` it is the suite's usual one; if that is not installed, a warning says so.
+    files, parts : Files, Parts, optional
+        The door to disk and hub, and the installed parts.
     tell : callable, optional
         Called before each with what it is, its number and how many there are.
 
@@ -70,18 +50,51 @@ def fetch_wanted(asked: Wanted, files: Files, tell: Callable[[str, int, int], No
     -------
     list of dict
         For each thing `what`, `id`, `revision`, `bytes` on disk, `licence`, `state` ("fetched" just now, "there"
-        already, "local", "built in", "failed"), `folder` and `error`. A backbone has a row for each of its models.
+        already, "local", "built in", "failed"), `folder` and `error`: what fails is told in its row, and the others go
+        on. A backbone has a row for each of its models.
+
+    Raises
+    ------
+    UnknownName, UnusableData
+        If a name or an option is unknown.
     """
+    parts, files = parts or load_parts(), files or Files()
+    wanted = resolve_wanted(parts, suite=suite, tasks=tasks, backbone=backbone, signal=signal, set=set)
+    return fetch_wanted(wanted, files, tell)
+
+
+def resolve_wanted(
+    parts: Parts,
+    *,
+    suite: str = "cogtaskonomy",
+    tasks: Several[Task] | None = None,
+    backbone: Several[Backbone] = (),
+    signal: Several[Signal] = (),
+    set: Several[str] = (),
+) -> Wanted:
+    """Resolve the names of a run into the parts that read something; warn of a usual signal that is not installed."""
+    usual = parts.find("suite", suite).signal
+    missing = not as_list(signal) and usual not in parts.signals
+    if missing:
+        log.warning(f"no installed plugin gives {usual!r}, the usual signal of suite {suite!r}: none is fetched.")
+    stimuli = None if missing else signal
+    selection = resolve(parts, suite=suite, tasks=tasks, backbone=backbone, signal=stimuli, set=set)
+    by_kind = {"task": selection.tasks, "backbone": selection.backbones, "signal": selection.signals}
+    return [(kind, part) for kind, found in by_kind.items() for part in found]
+
+
+def fetch_wanted(wanted: Wanted, files: Files, tell: Callable[[str, int, int], None] | None = None) -> list[Row]:
+    """Have each of these parts read all that it reads; return the rows of `fetch`."""
     rows, before = [], dict[Path, str]()
-    for number, (kind, part) in enumerate(asked, start=1):
+    for number, (kind, part) in enumerate(wanted, start=1):
         what, arrivals = f"{kind} {part.name}", list[Arrival]()
         if tell:
-            tell(what, number, len(asked))
+            tell(what, number, len(wanted))
         try:
             origin = _brought(kind, part, replace(files, tell=arrivals.append), arrivals)
         except Exception as error:  # one thing's failure, whatever it is, must not lose the others
-            kept = str(error) if isinstance(error, CogbenchError) else f"{type(error).__name__}: {first_line(error)}"
-            rows.append(_row(what, Origin(""), {}, "", "failed", kept))
+            reason = str(error) if isinstance(error, CogbenchError) else f"{type(error).__name__}: {first_line(error)}"
+            rows.append(_row(what, Origin(""), {}, "", "failed", reason))
             continue
         for arrival in arrivals:
             for path in arrival.held:

@@ -7,17 +7,77 @@ from pathlib import Path
 from filelock import FileLock
 
 from ..compute import engine
-from ..compute.transfers import TransferPlan
-from ..compute.workspace import Workspace
+from ..compute.transfers import TransferPlan, in_todays_form
+from ..compute.workspace import Tell, Workspace, workspace_of
+from ..data.files import Files
 from ..data.oracle import Oracle, check_alike, merged
 from ..data.oracle_files import FILES, read_oracle, write_oracle
 from ..errors import FailedCells, UnusableData
 from ..parts.interfaces import Backbone, Task
-from ..parts.options import check_targets
 from ..parts.registry import Parts, oracle_folder
 from ..storage.atomic import writable
+from ..storage.store import Store
 from ..text import slug
-from .requests import MEASURED, check_suite, single
+from .requests import MEASURED, Several, as_list, as_seeds, each_once, only, resolve
+
+
+def measure_oracle(
+    backbone: str | Backbone,
+    *,
+    suite: str = "cogtaskonomy",
+    tasks: Several[Task] | None = None,
+    set: Several[str] = (),
+    seeds: str | int | Sequence[int] = (0,),
+    max_train: int | None = None,
+    name: str | None = None,
+    keep_models: bool = False,
+    files: Files | None = None,
+    store: Store | None = None,
+    parts: Parts | None = None,
+    jobs: int | None = None,
+    scheduler: str | None = None,
+    tell: Tell | None = None,
+) -> Oracle:
+    """Train each task, and each target after each source; the parameters are the options of `cogbench oracle measure`.
+
+    The oracle is kept in the store, where `run(oracle=NAME)` finds it; seeds that were measured before stay in it.
+
+    Parameters
+    ----------
+    backbone : str or Backbone
+        What is trained.
+    suite, tasks, set, seeds, max_train
+        As `run` takes them; each option has one value.
+    name : str, optional
+        What to call the oracle; by default suite, backbone and number of examples.
+    keep_models : bool
+        Keep the weights of the transfers; otherwise only scores.
+    files, store, parts, jobs, scheduler, tell
+        As `run` takes them.
+
+    Returns
+    -------
+    Oracle
+        Of all seeds that were measured under its name.
+
+    Raises
+    ------
+    CogbenchError
+        As the command line would print it; FailedCells if trainings failed (the others are kept).
+    """
+    workspace = workspace_of(files=files, store=store, parts=parts, jobs=jobs, scheduler=scheduler, tell=tell)
+    transfers, called = resolve_transfers(
+        workspace.parts,
+        backbone,
+        suite=suite,
+        tasks=tasks,
+        set=set,
+        seeds=seeds,
+        max_train=max_train,
+        keep_models=keep_models,
+        name=name,
+    )
+    return measure_transfers(transfers, called, workspace)[0]
 
 
 def resolve_transfers(
@@ -25,11 +85,11 @@ def resolve_transfers(
     backbone: str | Backbone,
     *,
     suite: str = "cogtaskonomy",
-    tasks: Sequence[str | Task] | None = None,
-    sets: Sequence[str] = (),
-    seeds: Sequence[int] = (0,),
+    tasks: Several[Task] | None = None,
+    set: Several[str] = (),
+    seeds: str | int | Sequence[int] = (0,),
     max_train: int | None = None,
-    keep: bool = False,
+    keep_models: bool = False,
     name: str | None = None,
 ) -> tuple[TransferPlan, str]:
     """Resolve names into the transfers to measure, and the name of their oracle: `name`, or what it is of.
@@ -40,26 +100,22 @@ def resolve_transfers(
         If a name or an option is unknown or given several values, there are fewer than three tasks, or an installed
         oracle has that name.
     """
-
-    of = parts.find("suite", suite)
-    if not tasks:
-        check_suite(parts, of)
-    place = {task: i for i, task in enumerate(of.tasks)}  # in the suite's order, whatever order they are named in
-    found = [single(parts, "task", t, sets) for t in tasks or of.tasks]
-    chosen = tuple(sorted(found, key=lambda t: place.get(t.name, len(place))))
-    bone = single(parts, "backbone", backbone, sets)
-    check_targets(sets, [*chosen, bone])
+    selection = resolve(parts, suite=suite, tasks=tasks, backbone=backbone, set=set)
+    trained, of_suite = only("backbone", selection.backbones), selection.suite
+    each_once(selection.tasks, as_list(set))
+    place = {task: i for i, task in enumerate(of_suite.tasks)}  # in the suite's order, whatever order they are named in
+    chosen = tuple(sorted(selection.tasks, key=lambda t: place.get(t.name, len(place))))
     if len({t.name for t in chosen}) < max(3, len(chosen)):
         raise UnusableData("an oracle needs at least three tasks, each named once.")
-    part = f"-{len(chosen)}-tasks" if {t.name for t in chosen} != {*of.tasks} else ""
+    part = f"-{len(chosen)}-tasks" if {t.name for t in chosen} != {*of_suite.tasks} else ""
     size = f"-max-{max_train}" if max_train else ""
-    usual = slug(f"{suite}-{parts.label('backbone', bone)}{part}{size}")
+    usual = slug(f"{suite}-{parts.label('backbone', trained)}{part}{size}")
     if name and slug(name) in parts.oracles:  # which would be found in its place
         raise UnusableData(f"an installed oracle is called {name!r}: give this one another name, with --name.")
     if name and (name == MEASURED or Path(name).suffix in FILES):
         raise UnusableData(f"no oracle can be called {name!r}, which `--oracle` takes for something else.")
     called = slug(name) if name else f"measured-{usual}" if usual in parts.oracles else usual
-    return TransferPlan(bone, chosen, suite, tuple(seeds), max_train, keep), called
+    return TransferPlan(trained, chosen, suite, as_seeds(seeds), max_train, keep_models), called
 
 
 def check_transfers(transfers: TransferPlan, name: str, workspace: Workspace) -> Path:
@@ -71,22 +127,14 @@ def check_transfers(transfers: TransferPlan, name: str, workspace: Workspace) ->
         If data or a model cannot be used, or an oracle of that name was measured with something else.
     """
     workspace.check(transfers.tasks)
-    made, path = transfers.provenance(workspace), oracle_folder() / f"{name}.json"
+    provenance, path = transfers.provenance(workspace), oracle_folder() / f"{name}.json"
     if path.is_file():
         metrics = {t.name: t.metric for t in transfers.tasks}
-        check_alike(read_oracle(path), [*metrics], metrics, made)
+        check_alike(in_todays_form(read_oracle(path)), [*metrics], metrics, provenance)
     return path
 
 
-def measure_transfers(
-    transfers: TransferPlan,
-    name: str,
-    workspace: Workspace,
-    *,
-    jobs: int | None = None,
-    scheduler: str | None = None,
-    tell: engine.Tell | None = None,
-) -> tuple[Oracle, Path]:
+def measure_transfers(transfers: TransferPlan, name: str, workspace: Workspace) -> tuple[Oracle, Path]:
     """Compute what is missing, and keep the oracle under its name; seeds that it had before stay.
 
     Returns
@@ -98,20 +146,20 @@ def measure_transfers(
     Raises
     ------
     MissingData, UnusableData
-        As `check` refuses it, or nothing can be written where oracles are kept.
+        As `check_transfers` refuses it, or nothing can be written where oracles are kept.
     FailedCells
         If trainings failed; the others are kept.
     """
     path = check_transfers(transfers, name, workspace)
     writable(path.parent)
-    outcome = engine.compute(transfers.cells(), workspace, jobs=jobs, scheduler=scheduler, tell=tell)
+    outcome = engine.compute(transfers.cells(), workspace)
     if outcome.failed:
         first = next(iter(outcome.failed))
         told = f"{len(outcome.failed)} trainings failed, first {first.place}: {outcome.reason(first)}"
         raise FailedCells.of(told, outcome.failed.values())
-    made = replace(transfers.oracle(workspace), name=name)
-    with FileLock(path.with_suffix(".lock")):  # somebody else may add seeds just now
+    oracle = replace(transfers.oracle(workspace), name=name)
+    with FileLock(path.with_suffix(".lock")):  # another process may add seeds just now
         if path.is_file():
-            made = merged(read_oracle(path), made)
-        write_oracle(made, path)
-    return made, path
+            oracle = merged(in_todays_form(read_oracle(path)), oracle)
+        write_oracle(oracle, path)
+    return oracle, path

@@ -1,30 +1,25 @@
 """Which source tasks to train first for a target of one's own: represent it, rank what is trained, try the best."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ..compute import engine
 from ..compute.cells import Training
-from ..compute.engine import Tell
 from ..compute.evidence import Similarity
-from ..compute.workspace import Cell, Workspace
+from ..compute.workspace import Cell, Tell, Workspace, workspace_of
 from ..data.files import Files
 from ..data.oracle import TaskMatrix
 from ..errors import FailedCells, MissingData, UnknownName, UnusableData
-from ..parts.interfaces import ORACLES_DATA, STIMULI, Backbone, Estimator, Recipe, Signal, Task
-from ..parts.options import check_targets
-from ..parts.registry import Parts, load_parts
+from ..parts.interfaces import ORACLES_DATA, Backbone, Estimator, Recipe, Signal, Task
+from ..parts.registry import Parts
 from ..parts.table_task import TableTask
 from ..scoring.metrics import gap_error
 from ..scoring.ranking import rank
-from ..storage.remote_store import open_store
 from ..storage.store import Store
-from .requests import named_members, single, with_members
+from .requests import Several, as_list, each_once, only, resolve
 
 
 @dataclass(frozen=True)
@@ -42,7 +37,7 @@ class Gain:
     standard_error: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Recommendation:
     """The tasks to train first for a target, best first.
 
@@ -68,12 +63,12 @@ def recommend(
     backbone: str | Backbone,
     *,
     kind: str | None = None,
-    columns: Sequence[tuple[str, str]] = (),
+    columns: str | Sequence[tuple[str, str]] = (),
     description: str = "",
     suite: str = "cogtaskonomy",
-    tasks: Sequence[str | Task] | None = None,
+    tasks: Several[Task] | None = None,
     signal: str | Signal | None = None,
-    sets: Sequence[str] = (),
+    set: Several[str] = (),
     seed: int = 0,
     max_train: int | None = None,
     k: int = 3,
@@ -87,7 +82,8 @@ def recommend(
 ) -> Recommendation:
     """Rank the tasks that the store has trainings of as sources for a target, and try the best ones if asked to.
 
-    The three steps of task embedding (Vu et al. 2020, section 4): represent the target, rank the sources, transfer.
+    The three steps of task embedding (Vu et al. 2020, section 4): represent the target, rank the sources, transfer. The
+    parameters are the options of `cogbench recommend`.
 
     Parameters
     ----------
@@ -96,8 +92,8 @@ def recommend(
     estimator, backbone : str or part
         What ranks, and on which model; an estimator that knows transfers cannot rank for a target without any.
     kind, columns, description
-        Of a table, as `TableTask` takes them.
-    suite, tasks, signal, sets, seed, max_train
+        Of a table, as `TableTask` takes them; `columns` also as a text, `text=COLUMN,label=COLUMN`.
+    suite, tasks, signal, set, seed, max_train
         Which sources are asked for and how they were trained, as `run` takes them.
     k : int
         How many sources to name, and with `apply` to try.
@@ -105,7 +101,7 @@ def recommend(
         Train the target after each of the best `k` sources and without any, and report the gains; not after those
         without an estimate.
     files, store, parts, jobs, scheduler, tell
-        As `run` and `engine.compute` take them.
+        As `run` takes them.
 
     Raises
     ------
@@ -116,51 +112,68 @@ def recommend(
     FailedCells
         If a training failed.
     """
-    parts, store = parts or load_parts(), store or open_store()
-    workspace = Workspace(files or Files(), store)
-    wanted = _target(parts, target, kind, columns, description)
-    ranker = with_members(parts, single(parts, "estimator", estimator, sets), sets)
-    bone = single(parts, "backbone", backbone, sets)
+    workspace = workspace_of(files=files, store=store, parts=parts, jobs=jobs, scheduler=scheduler, tell=tell)
+    wanted = _target(workspace.parts, target, kind, _pairs(columns), description)
+    selection = resolve(
+        workspace.parts,
+        suite=suite,
+        tasks=tasks,
+        backbone=backbone,
+        estimator=estimator,
+        signal=() if signal is None else signal,
+        set=set,
+    )
+    ranker, trained_on = only("estimator", selection.estimators), only("backbone", selection.backbones)
+    stimuli = only("signal", selection.signals) if selection.signals else None
+    each_once(selection.tasks, as_list(set))
     if ORACLES_DATA & ranker.needs:
         raise UnusableData(f"estimator {ranker.name!r} knows transfers, and of a target of one's own there are none.")
-    of_suite = parts.find("suite", suite)
-    stimuli = single(parts, "signal", signal or of_suite.signal, sets) if STIMULI & ranker.needs else None
-    known = [single(parts, "task", t, sets) for t in tasks or of_suite.tasks]
-    check_targets(sets, [*known, ranker, *named_members([ranker]), bone, *([stimuli] if stimuli else [])])
-    others = [t for t in known if t.name != wanted.name]
-    asked = {t.name: Training(bone, Recipe((t,), seed=seed, max_train=max_train)) for t in others}
-    there = {name: cell for name, cell in asked.items() if _has(workspace, cell)}
-    if len(there) < 2:
-        raise MissingData(
-            f"the store {store.address} has {len(there)} of these tasks trained on {bone.name!r} with seed {seed}"
-            f"{f' and at most {max_train} examples' if max_train else ''}; `cogbench run` with the same options trains "
-            "them."
-        )
-    sources = tuple(sorted((cell.recipe.task for cell in there.values()), key=lambda t: t.name))
-    cell = Similarity(ranker, bone, (*sources, wanted), stimuli, seed, max_train, targets=(wanted,))
-    compute = partial(_compute, workspace=workspace, jobs=jobs, scheduler=scheduler, tell=tell)
-    compute([cell, cell.training(wanted)])
-    names = tuple(t.name for t in sources)
-    matrix = cell.matrix(workspace).part(names, (wanted.name,))  # (n_sources, 1)
+    candidates = [task for task in selection.tasks if task.name != wanted.name]
+    trainings = {t.name: Training(trained_on, Recipe((t,), seed=seed, max_train=max_train)) for t in candidates}
+    sources = _trained(trainings, workspace)
+    cell = Similarity(ranker, trained_on, (*sources, wanted), stimuli, seed, max_train, targets=(wanted,))
+    _compute([cell, cell.training(wanted)], workspace)
+    matrix = cell.matrix(workspace).part([t.name for t in sources], [wanted.name])  # (n_sources, 1)
     order = rank(matrix).order(wanted.name)
-    known = [name for name in order if _number(matrix, name) is not None]
-    if not known:
-        told = f"no source has an estimate by {ranker.name} for {wanted.name!r}, so none is ranked."
-        raise UnusableData("\n".join([told, *cell.notes(workspace)]))
-    best = [t for name in known[:k] for t in sources if t.name == name]
-    gains = _tried(cell, wanted, best, workspace, compute) if apply else []
+    with_estimate = [name for name in order if _number(matrix, name) is not None]
+    if not with_estimate:
+        message = f"no source has an estimate by {ranker.name} for {wanted.name!r}, so none is ranked."
+        raise UnusableData("\n".join([message, *cell.notes(workspace)]))
+    best = [t for name in with_estimate[:k] for t in sources if t.name == name]
+    label = workspace.parts.label
     return Recommendation(
-        wanted.name,
-        wanted.kind,
-        parts.label("estimator", ranker),
-        parts.label("backbone", bone),
-        parts.label("signal", stimuli) if stimuli else None,
-        tuple(order[:k]),
-        {n: _number(matrix, n) for n in order[:k]},
-        tuple(n for n in asked if n not in there),
-        tuple(gains),
-        cell.notes(workspace),
+        target=wanted.name,
+        kind=wanted.kind,
+        estimator=label("estimator", ranker),
+        backbone=label("backbone", trained_on),
+        signal=label("signal", stimuli) if stimuli else None,
+        ranking=tuple(order[:k]),
+        similarity={name: _number(matrix, name) for name in order[:k]},
+        untrained=tuple(name for name in trainings if name not in {t.name for t in sources}),
+        gains=tuple(_tried(cell, wanted, best, workspace)) if apply else (),
+        notes=cell.notes(workspace),
     )
+
+
+def _pairs(columns: str | Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:
+    """Return the columns of a table as pairs, from `text=COLUMN,label=COLUMN` too."""
+    if not isinstance(columns, str):
+        return columns
+    pairs = [pair.partition("=") for pair in columns.split(",") if pair]
+    return [(role.strip(), column.strip()) for role, _, column in pairs]
+
+
+def _trained(trainings: Mapping[str, Training], workspace: Workspace) -> tuple[Task, ...]:
+    """Return the tasks that the store has a training of, by name; MissingData says what trains them if they are few."""
+    tasks = [cell.recipe.task for cell in trainings.values() if _has(workspace, cell)]
+    if len(tasks) < 2:
+        cell = next(iter(trainings.values()))
+        most = f" and at most {cell.recipe.max_train} examples" if cell.recipe.max_train else ""
+        raise MissingData(
+            f"the store {workspace.store.address} has {len(tasks)} of these tasks trained on {cell.backbone.name!r} "
+            f"with seed {cell.recipe.seed}{most}; `cogbench run` with the same options trains them."
+        )
+    return tuple(sorted(tasks, key=lambda t: t.name))
 
 
 def _target(
@@ -190,28 +203,23 @@ def _has(workspace: Workspace, cell: Training) -> bool:
         return False
 
 
-def _compute(cells: Sequence[Cell], workspace: Workspace, **how: Any) -> None:
-    outcome = engine.compute(cells, workspace, **how)
+def _compute(cells: Sequence[Cell], workspace: Workspace) -> None:
+    outcome = engine.compute(cells, workspace)
     for cell, error in outcome.failed.items():
         raise FailedCells.of(outcome.reason(cell), [error])
 
 
-def _tried(
-    cell: Similarity,
-    target: Task,
-    best: Sequence[Task],
-    workspace: Workspace,
-    compute: Callable[[Sequence[Cell]], None],
-) -> list[Gain]:
+def _tried(cell: Similarity, target: Task, best: Sequence[Task], workspace: Workspace) -> list[Gain]:
+    """Return what each of the best sources brings: the target is trained after it."""
     alone, after = cell.training(target), [cell.transfer(source, target) for source in best]
-    compute(after)
+    _compute(after, workspace)
     evaluation = workspace.dataset(target, "evaluation")
-    found = []
+    gains = []
     for source, transfer in zip(best, after, strict=True):
         value, base = transfer.score(workspace).value, alone.score(workspace).value
         error = gap_error(target.metric, transfer.outputs(workspace), alone.outputs(workspace), evaluation)
-        found.append(Gain(source.name, target.metric, value, base, value - base, error))
-    return found
+        gains.append(Gain(source.name, target.metric, value, base, value - base, error))
+    return gains
 
 
 def _number(matrix: TaskMatrix, source: str) -> float | None:

@@ -1,32 +1,35 @@
-"""What a run asks: names resolved into one question for each estimator, backbone and signal."""
+"""What a command asks for: names resolved into parts, and these into a request for each ranking that is to be made."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 from ..compute.cells import Training
 from ..compute.evidence import Similarity
 from ..compute.transfers import TransferPlan
-from ..compute.workspace import Cell
+from ..compute.workspace import Cell, Workspace
 from ..data.oracle import Oracle, Suite
 from ..errors import UnknownName, UnusableData
-from ..parts.interfaces import STIMULI, Backbone, Estimator, Signal, Task
+from ..parts.interfaces import STIMULI, Backbone, Estimator, OraclePart, Signal, Task
 from ..parts.options import check_targets, varied
 from ..parts.registry import Parts, find_oracle
 
 MEASURED = "measured"
+MODELS = frozenset({"representations", "models", "transfers"})  # needs that ask for trained models
+T = TypeVar("T")
+Several: TypeAlias = str | T | Sequence[str | T]  # a name or a part, or several of them
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class RunRequest:
-    """One thing to find out: how well an estimator ranks the source tasks of a suite, on a backbone."""
+    """One ranking asked for: how well does an estimator rank the source tasks of a suite, on a backbone?"""
 
     estimator: Estimator
     backbone: Backbone
     tasks: tuple[Task, ...]
     signal: Signal | None
     oracle: Oracle | TransferPlan | None
-    oracle_backbone: Backbone  # another than `backbone` in a cross-PLM evaluation
     suite: str
     seeds: tuple[int, ...] = (0,)
     max_train: int | None = None
@@ -36,92 +39,208 @@ class RunRequest:
         """Return the cells of the estimator's matrices, one a seed."""
         # The order of the tasks changes no matrix, so it must change no key.
         tasks = tuple(sorted(self.tasks, key=lambda t: t.name))
-        known = (self.oracle, self.others) if "oracle" in self.estimator.needs else (None, ())
-        of = (self.estimator, self.backbone, tasks, self.signal)
-        return [Similarity(*of, s, self.max_train, *known) for s in self.seeds]
+        knows_oracle = "oracle" in self.estimator.needs
+        return [
+            Similarity(
+                estimator=self.estimator,
+                backbone=self.backbone,
+                tasks=tasks,
+                signal=self.signal,
+                seed=seed,
+                max_train=self.max_train,
+                oracle=self.oracle if knows_oracle else None,
+                others=self.others if knows_oracle else (),
+            )
+            for seed in self.seeds
+        ]
 
     def trained(self) -> list[Training]:
         """Return the trainings whose scores tell whether the tasks were learned; none if no model is asked for."""
-        if not {"representations", "models", "transfers"} & self.estimator.needs:
+        if not MODELS & self.estimator.needs:
             return []
         return [cell.training(t) for cell in self.similarities() for t in cell.tasks]
 
     @property
     def looks(self) -> bool:
         """Whether anything is asked of the tasks' data or the backbone; a baseline looks at neither."""
-        asked = {"representations", "models", "backbone", "batches", "texts", "transfers"} & self.estimator.needs
-        return bool(asked) or isinstance(self.oracle, TransferPlan)
+        needs = MODELS | {"backbone", "batches", "texts"}
+        return bool(needs & self.estimator.needs) or isinstance(self.oracle, TransferPlan)
 
     def transfers(self) -> list[Training]:
         """Return the trainings of the oracle, if it is to be measured."""
         return self.oracle.cells() if isinstance(self.oracle, TransferPlan) else []
 
     def cells(self) -> list[Cell]:
-        """Return all cells whose results this question reads."""
+        """Return all cells whose results this request reads."""
         return [*self.similarities(), *self.trained(), *self.transfers()]
 
 
-def resolve_requests(
+@dataclass(frozen=True)
+class Selection:
+    """The parts that the names of a command mean, each with its options."""
+
+    suite: Suite
+    tasks: tuple[Task, ...]
+    backbones: tuple[Backbone, ...]
+    estimators: tuple[Estimator, ...]
+    signals: tuple[Signal, ...]
+
+
+def resolve(
     parts: Parts,
-    estimators: Iterable[str | Estimator],
-    backbones: Iterable[str | Backbone],
+    *,
+    suite: str,
+    tasks: Several[Task] | None = None,
+    backbone: Several[Backbone] = (),
+    estimator: Several[Estimator] = (),
+    signal: Several[Signal] | None = None,
+    set: Several[str] = (),
+    further: Iterable[Any] = (),
+) -> Selection:
+    """Resolve the names of a command into parts, with their options varied by `set`.
+
+    Parameters
+    ----------
+    parts : Parts
+        The installed ones.
+    suite : str
+        Its tasks and its usual signal stand in for those that are not named.
+    tasks, backbone, estimator, signal
+        Names, or parts of one's own; tasks may be one text, by commas. No signal is resolved for None, nor if there are
+        estimators and none of them needs stimuli; without a name it is the usual signal of the suite.
+    set : several str
+        PART.OPTION=VALUE[,VALUE…].
+    further : iterable of parts
+        Other parts that `set` may name.
+
+    Raises
+    ------
+    UnknownName, UnusableData
+        If a name or an option is unknown, or a task of the suite is not installed.
+    """
+    sets = as_list(set)
+
+    def find(kind: str, names: Any) -> tuple[Any, ...]:
+        found = (parts.find(kind, name) if isinstance(name, str) else name for name in as_list(names))
+        return tuple(part for one in found for part in varied(one, sets))
+
+    of_suite: Suite = parts.find("suite", suite)
+    if not tasks:
+        _check_suite(parts, of_suite)
+    rankers = tuple(with_members(parts, ranker, sets) for ranker in find("estimator", estimator))
+    needed = not rankers or any(STIMULI & ranker.needs for ranker in rankers)
+    selection = Selection(
+        of_suite,
+        find("task", by_commas(tasks or of_suite.tasks)),
+        find("backbone", backbone),
+        rankers,
+        find("signal", _signals(parts, of_suite, signal)) if needed and signal is not None else (),
+    )
+    used = (*selection.tasks, *rankers, *_members(rankers), *selection.backbones, *selection.signals, *further)
+    check_targets(sets, used)
+    return selection
+
+
+def only(kind: str, found: Sequence[T]) -> T:
+    """Return the one part that a name and its options mean; several settings of an option are refused."""
+    if len(found) > 1:
+        name = found[0].name  # type: ignore[attr-defined]
+        raise UnusableData(f"{kind} {name!r} has {len(found)} settings; here it takes one value an option.")
+    return found[0]
+
+
+def each_once(tasks: Sequence[Task], sets: Sequence[str]) -> None:
+    """Raise UnusableData if `sets` give a task several settings, where each task is trained in one way."""
+    for name, count in Counter(task.name for task in tasks).items():
+        if count > 1 and any(text.startswith(f"{name}.") for text in sets):
+            raise UnusableData(f"task {name!r} has {count} settings; here it takes one value an option.")
+
+
+def as_list(names: Any) -> list[Any]:
+    """Return the names and parts that are given alone or as a sequence."""
+    return [*names] if isinstance(names, Iterable) and not isinstance(names, str) else [names]
+
+
+def by_commas(names: Any) -> list[Any]:
+    """Return the same, where a text may hold several names by commas."""
+    if isinstance(names, str):
+        return [name.strip() for name in names.split(",") if name.strip()]
+    return as_list(names)
+
+
+def as_seeds(seeds: str | int | Sequence[int]) -> tuple[int, ...]:
+    """Return seeds that are given alone, as a sequence, or as a text by commas; UnusableData if they are no numbers."""
+    try:
+        numbers = tuple(dict.fromkeys(int(seed) for seed in by_commas(seeds)))
+    except (TypeError, ValueError):
+        numbers = ()
+    if not numbers or not all(0 <= seed < 2**32 for seed in numbers):
+        raise UnusableData(f"seeds {seeds!r} are no whole numbers from 0, such as 0,1.")
+    return numbers
+
+
+def resolve_requests(
+    workspace: Workspace,
+    estimator: Several[Estimator],
+    backbone: Several[Backbone],
     *,
     suite: str = "cogtaskonomy",
-    tasks: Sequence[str | Task] | None = None,
-    signals: Sequence[str | Signal] = (),
-    oracle: str | Oracle | None = None,
+    tasks: Several[Task] | None = None,
+    signal: Several[Signal] = (),
+    oracle: str | OraclePart | None = None,
     oracle_backbone: str | Backbone | None = None,
-    sets: Sequence[str] = (),
-    seeds: Sequence[int] = (0,),
+    set: Several[str] = (),
+    seeds: str | int | Sequence[int] = (0,),
     max_train: int | None = None,
 ) -> list[RunRequest]:
-    """Resolve names into one question for each estimator, backbone and signal, with their options varied by `sets`.
+    """Resolve names into one request for each estimator, backbone and signal, with their options varied by `set`.
 
     Raises
     ------
     UnknownName, UnusableData
         If a name or an option is unknown, or too few tasks are asked for.
     """
-
-    def found(kind: str, asked: Iterable[Any]) -> list[Any]:
-        return [v for a in asked for v in varied(parts.find(kind, a) if isinstance(a, str) else a, sets)]
-
-    rankers = [with_members(parts, e, sets) for e in found("estimator", estimators)]
-    bones = found("backbone", backbones)
-    of_suite = parts.find("suite", suite)
-    if not tasks:
-        check_suite(parts, of_suite)
-    task_parts = tuple(found("task", tasks or of_suite.tasks))
-    if len(task_parts) < 3 or len({t.name for t in task_parts}) < len(task_parts):
+    parts = workspace.parts
+    truths = as_list(oracle_backbone) if oracle_backbone else []
+    others = [varied(parts.find("backbone", b) if isinstance(b, str) else b, as_list(set))[0] for b in truths]
+    selection = resolve(
+        parts,
+        suite=suite,
+        tasks=tasks,
+        backbone=backbone,
+        estimator=estimator,
+        signal=signal,
+        set=set,
+        further=others,
+    )
+    names = [task.name for task in selection.tasks]
+    if len(names) < 3 or len({*names}) < len(names):
         raise UnusableData("a ranking of sources needs at least three tasks, each named once.")
-    needed = any(STIMULI & e.needs for e in rankers)
-    if needed and not signals and of_suite.signal not in parts.signals:
-        raise UnknownName(
-            f"no installed plugin gives {of_suite.signal!r}, the usual signal of suite {suite!r}: "
-            "name one with --signal."
-        )
-    stimuli = found("signal", signals or [of_suite.signal]) if needed else []
-    check_targets(sets, [*task_parts, *rankers, *named_members(rankers), *bones, *stimuli])
-    common = (of_suite.name, tuple(seeds), max_train)
-    asked = []
-    for backbone in bones:
-        truth = found("backbone", [oracle_backbone])[0] if oracle_backbone else backbone
-        usual = dict(of_suite.oracles).get(truth.name) if truth == parts.backbones.get(truth.name) else None
-        names = [t.name for t in task_parts]
-        if oracle == MEASURED:
-            table: Oracle | TransferPlan | None = TransferPlan(truth, task_parts, *common)
-        else:
-            table = _oracle(parts, oracle, usual, names)
-        others = _others(parts, of_suite, table, names)
-        for ranker in rankers:
-            for signal in stimuli if STIMULI & ranker.needs else [None]:
-                if "oracle" in ranker.needs and table is None:
-                    raise UnusableData(
-                        f"estimator {ranker.name!r} ranks by an oracle, and none is known for backbone {truth.name!r}: "
-                        "name one with --oracle."
-                    )
-                asked.append(RunRequest(ranker, backbone, task_parts, signal, table, truth, *common, others))
-    return asked
+    requests, numbers = [], as_seeds(seeds)
+    for trained in selection.backbones:
+        truth = others[0] if others else trained
+        table = _oracle(workspace, selection, truth, oracle, numbers, max_train)
+        for ranker in selection.estimators:
+            knows_oracle = "oracle" in ranker.needs
+            if knows_oracle and table is None:
+                raise UnusableData(
+                    f"estimator {ranker.name!r} ranks by an oracle, and none is known for backbone {truth.name!r}: "
+                    "name one with --oracle."
+                )
+            for stimuli in selection.signals if STIMULI & ranker.needs else [None]:
+                request = RunRequest(
+                    estimator=ranker,
+                    backbone=trained,
+                    tasks=selection.tasks,
+                    signal=stimuli,
+                    oracle=table,
+                    suite=selection.suite.name,
+                    seeds=numbers,
+                    max_train=max_train,
+                    others=_others(workspace, selection.suite, table, names) if knows_oracle else (),
+                )
+                requests.append(request)
+    return requests
 
 
 def with_members(
@@ -144,28 +263,21 @@ def with_members(
     if estimator in above:
         raise UnusableData(f"estimator {estimator.name!r} is a member of itself: name others in its members.")
     above = (*above, estimator)
-    named = (
-        with_members(parts, single(parts, "estimator", m, sets), sets, above) if isinstance(m, str) else m
-        for m in members
-    )
-    return replace(estimator, members=tuple(named))  # type: ignore[type-var]
+
+    def installed(name: str) -> Estimator:
+        return with_members(parts, only("estimator", varied(parts.find("estimator", name), sets)), sets, above)
+
+    named = tuple(installed(m) if isinstance(m, str) else m for m in members)
+    return replace(estimator, members=named)  # type: ignore[type-var]
 
 
-def named_members(estimators: Iterable[Estimator]) -> list[Estimator]:
+def _members(estimators: Iterable[Estimator]) -> list[Estimator]:
     """Return the members of estimators' tuples `members`, and theirs: those that `--set` means by their own names."""
-    found = [m for e in estimators for m in getattr(e, "members", ()) if isinstance(m, Estimator)]
-    return [*found, *named_members(found)] if found else []
+    members = [m for e in estimators for m in getattr(e, "members", ()) if isinstance(m, Estimator)]
+    return [*members, *_members(members)] if members else []
 
 
-def single(parts: Parts, kind: str, asked: Any, sets: Sequence[str]) -> Any:
-    """Return the one part that is meant, by its name or as it is, with its options; several values are refused."""
-    found = varied(parts.find(kind, asked) if isinstance(asked, str) else asked, sets)
-    if len(found) > 1:
-        raise UnusableData(f"{kind} {found[0].name!r} has {len(found)} settings; here it takes one value an option.")
-    return found[0]
-
-
-def check_suite(parts: Parts, suite: Suite) -> None:
+def _check_suite(parts: Parts, suite: Suite) -> None:
     """Raise UnknownName if a task of a suite is not installed; the message says which others can be run."""
     absent = [t for t in suite.tasks if t not in parts.tasks]
     if absent:
@@ -176,21 +288,42 @@ def check_suite(parts: Parts, suite: Suite) -> None:
         )
 
 
-def _oracle(parts: Parts, asked: str | Oracle | None, usual: str | None, tasks: list[str]) -> Oracle | None:
+def _signals(parts: Parts, suite: Suite, signal: Several[Signal]) -> list[Any]:
+    """Return the signals that are named, else the suite's usual one."""
+    named = as_list(signal)
+    if not named and suite.signal not in parts.signals:
+        raise UnknownName(
+            f"no installed plugin gives {suite.signal!r}, the usual signal of suite {suite.name!r}: "
+            "name one with --signal."
+        )
+    return named or [suite.signal]
+
+
+def _oracle(
+    workspace: Workspace,
+    selection: Selection,
+    truth: Backbone,
+    oracle: str | OraclePart | None,
+    seeds: tuple[int, ...],
+    max_train: int | None,
+) -> Oracle | TransferPlan | None:
     """Return the oracle of these tasks that is asked for, else the usual one if it knows them all, else None."""
-    if asked is None:
-        table = parts.oracles.get(usual or "")
-        return table.part(tasks) if table and _knows(table, tasks) else None
-    return find_oracle(parts, asked).part(tasks)
+    parts, names = workspace.parts, [task.name for task in selection.tasks]
+    if oracle == MEASURED:
+        return TransferPlan(truth, selection.tasks, selection.suite.name, seeds, max_train)
+    if oracle is not None:
+        return find_oracle(parts, oracle, workspace.files).part(names)
+    usual = dict(selection.suite.oracles).get(truth.name) if truth == parts.backbones.get(truth.name) else None
+    part = parts.oracles.get(usual or "")
+    return part.read(workspace.files).part(names) if part and part.card.knows(names) else None
 
 
-def _others(parts: Parts, suite: Suite, table: Oracle | TransferPlan | None, tasks: list[str]) -> tuple[Oracle, ...]:
+def _others(
+    workspace: Workspace, suite: Suite, table: Oracle | TransferPlan | None, names: list[str]
+) -> tuple[Oracle, ...]:
     """Return the installed oracles that know all these tasks, but the one that is scored against; the suite's first."""
-    first = [name for _, name in suite.oracles if name in parts.oracles]
-    known = [parts.oracles[name] for name in dict.fromkeys([*first, *parts.oracles])]
+    oracles = workspace.parts.oracles
+    first = [name for _, name in suite.oracles if name in oracles]
     scored = table.name if isinstance(table, Oracle) else None
-    return tuple(o.part(tasks) for o in known if o.name != scored and _knows(o, tasks))
-
-
-def _knows(oracle: Oracle, tasks: list[str]) -> bool:
-    return {*oracle.transfers.sources} & {*oracle.transfers.targets} >= {*tasks}
+    known = [oracles[name] for name in dict.fromkeys([*first, *oracles])]
+    return tuple(o.read(workspace.files).part(names) for o in known if o.name != scored and o.card.knows(names))

@@ -1,4 +1,4 @@
-"""One run, read from top to bottom: question, cells, matrix, ranking, scores, result."""
+"""One run, read from top to bottom: request, cells, matrix, ranking, scores, result."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ import numpy as np
 from ..compute import engine
 from ..compute.cells import Encoding
 from ..compute.transfers import TransferPlan
-from ..compute.workspace import Cell, Workspace
+from ..compute.workspace import Cell, Tell, Workspace, workspace_of
 from ..data.dataset import Origin
 from ..data.files import Files
 from ..data.oracle import TaskMatrix
@@ -20,9 +20,9 @@ from ..data.recording import Recording
 from ..errors import CogbenchError, FailedCells, UnusableData
 from ..parts.codec import encode
 from ..parts.fingerprint import harness_version
-from ..parts.interfaces import ORACLES_DATA, Backbone, Estimator, Task
+from ..parts.interfaces import ORACLES_DATA, Backbone, Estimator, OraclePart, Signal, Task
 from ..parts.options import options_of
-from ..parts.registry import Parts, load_parts
+from ..parts.registry import Parts
 from ..results.result import (
     SCHEMA_VERSION,
     CellCounts,
@@ -36,36 +36,62 @@ from ..results.result import (
 )
 from ..scoring.noise_ceiling import noise_ceiling
 from ..scoring.ranking import rank
-from ..storage.remote_store import open_store
 from ..storage.store import Store
-from .requests import RunRequest, resolve_requests
+from .requests import RunRequest, Several, resolve_requests
 
 NAMED = 1000  # a result names the channels of a subject, but not the voxels of a whole brain
 
 
 def run(
-    estimator: str | Estimator | Sequence[str | Estimator],
-    backbone: str | Backbone | Sequence[str | Backbone],
+    estimator: Several[Estimator],
+    backbone: Several[Backbone],
     *,
+    suite: str = "cogtaskonomy",
+    tasks: Several[Task] | None = None,
+    signal: Several[Signal] = (),
+    oracle: str | OraclePart | None = None,
+    oracle_backbone: str | Backbone | None = None,
+    set: Several[str] = (),
+    seeds: str | int | Sequence[int] = (0,),
+    max_train: int | None = None,
     files: Files | None = None,
     store: Store | None = None,
     parts: Parts | None = None,
     jobs: int | None = None,
-    **asked: Any,
+    scheduler: str | None = None,
+    tell: Tell | None = None,
 ) -> list[Result]:
-    """Rank source tasks with estimators and score the rankings.
+    """Rank source tasks with estimators and score the rankings; the parameters are the options of `cogbench run`.
 
     Parameters
     ----------
     estimator, backbone : str, part, or several
         Names, or parts of one's own.
+    suite : str
+        The tasks and the usual signal.
+    tasks : str, Task, or several, optional
+        A part of the suite, or other tasks; one text may hold several names, by commas.
+    signal : str, Signal, or several
+        Stimuli with responses; by default the suite's.
+    oracle : str or OraclePart, optional
+        What the rankings are scored against: a name, a file, or "measured", which runs all transfers; by default the
+        suite's for the backbone. Without one a ranking is not scored.
+    oracle_backbone : str or Backbone, optional
+        Score against this backbone's oracle (cross-PLM).
+    set : str or several
+        Options of parts, `PART.OPTION=VALUE[,VALUE…]`; several values give one result each.
+    seeds : int, several, or a text by commas
+        Of the trainings.
+    max_train : int, optional
+        At most so many training examples a task, a stratified sample.
     files, store, parts : Files, Store, Parts, optional
         Where data, results of cells and parts come from; the usual places by default.
     jobs : int, optional
-        Worker processes; 0 computes in this process.
-    **asked
-        `suite`, `tasks`, `signals`, `oracle`, `oracle_backbone`, `sets`, `seeds`, `max_train`, as `resolve_requests`
-        takes them; see `cogbench run --help`.
+        Worker processes; 0 computes in this process; by default as many as this machine carries.
+    scheduler : str, optional
+        Address of a dask scheduler whose workers compute instead.
+    tell : callable, optional
+        Called with a `Step` after each cell.
 
     Returns
     -------
@@ -81,126 +107,123 @@ def run(
     --------
     >>> cogbench.run("cra", "minilm-2l", suite="mini")[0].scores.trs  # doctest: +SKIP
     """
-    parts = parts or load_parts()
-    found = resolve_requests(parts, _several(estimator), _several(backbone), **asked)
-    workspace = Workspace(files or Files(), store or open_store())
-    results, failures = answer_requests(found, workspace, parts, jobs=jobs)
+    workspace = workspace_of(files=files, store=store, parts=parts, jobs=jobs, scheduler=scheduler, tell=tell)
+    requests = resolve_requests(
+        workspace,
+        estimator,
+        backbone,
+        suite=suite,
+        tasks=tasks,
+        signal=signal,
+        oracle=oracle,
+        oracle_backbone=oracle_backbone,
+        set=set,
+        seeds=seeds,
+        max_train=max_train,
+    )
+    results, failures = answer_requests(requests, workspace)
     if failures:
         raise FailedCells(f"{'; '.join(failures)}.")
     return results
 
 
-def _several(asked: Any) -> Sequence[Any]:
-    return asked if isinstance(asked, Sequence) and not isinstance(asked, str) else [asked]
-
-
-def answer_requests(
-    asked: Sequence[RunRequest],
-    workspace: Workspace,
-    parts: Parts,
-    *,
-    jobs: int | None = None,
-    scheduler: str | None = None,
-    tell: engine.Tell | None = None,
-) -> tuple[list[Result], dict[str, Exception]]:
-    """Compute what is missing for these questions and answer each; return results, and a line for each failure.
+def answer_requests(requests: Sequence[RunRequest], workspace: Workspace) -> tuple[list[Result], dict[str, Exception]]:
+    """Compute what is missing for these requests and answer each; return results, and a line for each failure.
 
     Raises
     ------
     CogbenchError
-        If the only question is refused before any work.
+        If the only request is refused before any work.
     """
     started, clock = datetime.now(UTC).isoformat(timespec="seconds"), perf_counter()
     failures, good = dict[str, Exception](), list[RunRequest]()
-    for question in asked:
+    for request in requests:
         try:
-            check_request(question, workspace)
+            check_request(request, workspace)
         except CogbenchError as error:
-            several = len({q.signal for q in asked}) > 1  # one that is not there does not stop the others
-            if len(asked) == 1 or not (several or isinstance(error, UnusableData)):
+            several = len({r.signal for r in requests}) > 1  # one that is not there does not stop the others
+            if len(requests) == 1 or not (several or isinstance(error, UnusableData)):
                 raise
             failures |= {line.rstrip("."): error for line in str(error).splitlines()}
         else:
-            good.append(question)
+            good.append(request)
     if not good:
         raise UnusableData("\n".join(f"{line}." for line in failures))
-    cells = [c for q in good for c in q.cells()]
-    outcome = engine.compute(cells, workspace, jobs=jobs, scheduler=scheduler, tell=tell)
+    outcome = engine.compute([c for r in good for c in r.cells()], workspace)
     results = []
-    for question in good:
-        broken = [c for c in question.cells() if c in outcome.failed]
+    for request in good:
+        broken = [c for c in request.cells() if c in outcome.failed]
         if broken:
-            label = f"{question.estimator.name} on {question.backbone.name}"
+            label = f"{request.estimator.name} on {request.backbone.name}"
             failures[f"{label}: {outcome.reason(broken[0])}"] = outcome.failed[broken[0]]
             continue
         seconds = round(perf_counter() - clock, 3)
-        results.append(_result(question, workspace, parts, outcome, started, seconds))
+        results.append(_result(request, workspace, outcome, started, seconds))
     return results, failures
 
 
-def check_request(question: RunRequest, workspace: Workspace) -> None:
+def check_request(request: RunRequest, workspace: Workspace) -> None:
     """Refuse what cannot work before any work is done: unreadable data or models, a signal the estimator rejects."""
-    if question.signal is not None:  # before the tasks, which may have to come from the hub first
-        recording = workspace.recording(question.signal)
-        refuse = getattr(question.estimator, "refuse", None)
+    if request.signal is not None:  # before the tasks, which may have to come from the hub first
+        recording = workspace.recording(request.signal)
+        refuse = getattr(request.estimator, "refuse", None)
         if refuse is not None:
             try:
                 refuse(recording)
             except UnusableData as error:
-                raise UnusableData(f"signal {question.signal.name!r}: {error}") from None
-    if not question.looks:
+                raise UnusableData(f"signal {request.signal.name!r}: {error}") from None
+    if not request.looks:
         return
-    workspace.check(question.tasks)
-    question.backbone.origin(workspace.files)
+    workspace.check(request.tasks)
+    request.backbone.origin(workspace.files)
 
 
-def _result(
-    question: RunRequest, workspace: Workspace, parts: Parts, outcome: engine.Outcome, started: str, seconds: float
-) -> Result:
-    names = tuple(t.name for t in question.tasks)
-    cells = question.similarities()
+def _result(request: RunRequest, workspace: Workspace, outcome: engine.Outcome, started: str, seconds: float) -> Result:
+    parts = workspace.parts
+    names = tuple(t.name for t in request.tasks)
+    cells = request.similarities()
     matrices = [c.matrix(workspace).part(names, names).values for c in cells]
     mean = TaskMatrix.square(names, np.mean(matrices, axis=0))
     predicted = rank(mean)
-    oracle = question.oracle.oracle(workspace) if isinstance(question.oracle, TransferPlan) else question.oracle
-    recording = workspace.recording(question.signal) if question.signal else None
-    touched = _closure(question.cells())
+    oracle = request.oracle.oracle(workspace) if isinstance(request.oracle, TransferPlan) else request.oracle
+    recording = workspace.recording(request.signal) if request.signal else None
+    touched = _closure(request.cells())
     return Result(
         schema_version=SCHEMA_VERSION,
-        estimator=parts.label("estimator", question.estimator),
-        options=_plain(options_of(question.estimator)),
-        backbone=parts.label("backbone", question.backbone),
-        signal=parts.label("signal", question.signal) if question.signal else None,
-        suite=question.suite,
+        estimator=parts.label("estimator", request.estimator),
+        options=_encoded(options_of(request.estimator), parts),
+        backbone=parts.label("backbone", request.backbone),
+        signal=parts.label("signal", request.signal) if request.signal else None,
+        suite=request.suite,
         sources=list(names),
         targets=list(names),
         similarity=rows(mean.values),
         by_seed=[rows(m) for m in matrices],
         ranking={t: predicted.order(t) for t in names},
-        **against(predicted, oracle, {t.name: t.card.rows for t in question.tasks}),
-        uses_oracle=bool(ORACLES_DATA & question.estimator.needs),
-        tasks=_task_reports(question, workspace),
-        seed_floor=_seed_floor(question, workspace),
+        **against(predicted, oracle, {t.name: t.card.rows for t in request.tasks}),
+        uses_oracle=bool(ORACLES_DATA & request.estimator.needs),
+        tasks=_task_reports(request, workspace),
+        seed_floor=_seed_floor(request, workspace),
         signal_quality=_signal_report(recording) if recording else None,
-        notes=[*dict.fromkeys(_notes(question, workspace))],
+        notes=[*dict.fromkeys(_notes(request, workspace))],
         details=[c.details(workspace) for c in cells],
         synthetic=[
-            *(["tasks"] if any(t.card.synthetic for t in question.tasks) else []),
+            *(["tasks"] if any(t.card.synthetic for t in request.tasks) else []),
             *(["signal"] if recording and recording.synthetic else []),
         ],
         provenance=Provenance(
             cogbench=harness_version() or "",
             plugins={p.distribution: p.version for p in parts.plugins if not p.error},
-            data={t.name: _data_used(t, workspace) for t in question.tasks} if question.looks else {},
+            data={t.name: _data_used(t, workspace) for t in request.tasks} if request.looks else {},
             model={
-                **(_origin(question.backbone.origin(workspace.files)) if question.looks else {}),
-                **_plain(options_of(question.backbone)),
+                **(_origin(request.backbone.origin(workspace.files)) if request.looks else {}),
+                **_encoded(options_of(request.backbone), parts),
             },
-            settings={t.recipe.task.name: encode(t.filled(workspace).settings) for t in question.trained()},
-            seeds=list(question.seeds),
-            max_train=question.max_train,
+            settings={t.recipe.task.name: encode(t.filled(workspace).settings) for t in request.trained()},
+            seeds=list(request.seeds),
+            max_train=request.max_train,
             torch=metadata.version("torch"),
-            device=_device() if question.looks else "none",
+            device=_device() if request.looks else "none",
             started=started,
             seconds=seconds,
             cells=CellCounts(len(touched & outcome.computed), len(touched & outcome.cached)),
@@ -211,26 +234,26 @@ def _result(
 @lru_cache(maxsize=4)  # the same for each estimator and backbone
 def _signal_report(recording: Recording) -> SignalReport:
     ceiling = noise_ceiling(recording)
-    channels = {s: r.channels for s, r in recording.subjects.items()}
+    channels = {subject: responses.channels for subject, responses in recording.subjects.items()}
     return SignalReport(
-        len(recording.sentences),
-        len(recording.subjects),
-        {s: list(names) if len(names) <= NAMED else [] for s, names in channels.items()},
-        recording.unit,
-        recording.origin.id,
-        recording.sha256,
-        list(recording.notes),
-        {s: len(names) for s, names in channels.items()},
-        ceiling.summary if ceiling else None,
+        sentences=len(recording.sentences),
+        subjects=len(recording.subjects),
+        channels={subject: list(names) if len(names) <= NAMED else [] for subject, names in channels.items()},
+        unit=recording.unit,
+        origin=recording.origin.id,
+        sha256=recording.sha256,
+        notes=list(recording.notes),
+        n_channels={subject: len(names) for subject, names in channels.items()},
+        reliability=ceiling.summary if ceiling else None,
     )
 
 
-def _task_reports(question: RunRequest, workspace: Workspace) -> dict[str, TaskReport]:
+def _task_reports(request: RunRequest, workspace: Workspace) -> dict[str, TaskReport]:
     found: dict[str, list] = {}
-    for cell in question.trained():
+    for cell in request.trained():
         found.setdefault(cell.recipe.task.name, []).append(cell.score(workspace))
     reports = {}
-    for task in question.tasks:
+    for task in request.tasks:
         if task.name in found:
             of = found[task.name]
             value, error = (float(np.mean([getattr(s, f) for s in of])) for f in ("value", "standard_error"))
@@ -241,24 +264,24 @@ def _task_reports(question: RunRequest, workspace: Workspace) -> dict[str, TaskR
     return reports
 
 
-def _notes(question: RunRequest, workspace: Workspace) -> Iterator[str]:
+def _notes(request: RunRequest, workspace: Workspace) -> Iterator[str]:
     """Yield what a reader should know, of the trainings and of the estimates."""
-    for cell in question.trained():
+    for cell in request.trained():
         name, score = cell.recipe.task.name, cell.score(workspace)
         yield from (f"{name}: {note}" for note in cell.notes(workspace))
         if score.left_out:
             yield f"{name}: {score.left_out} examples are left out of {score.metric}, which is not defined for them"
-    for similarity in question.similarities():
+    for similarity in request.similarities():
         yield from similarity.notes(workspace)
 
 
-def _seed_floor(question: RunRequest, workspace: Workspace) -> float | None:
+def _seed_floor(request: RunRequest, workspace: Workspace) -> float | None:
     """Return the mean correlation of one task's stimulus RDM between seeds."""
-    if len(question.seeds) < 2 or "representations" not in question.estimator.needs or question.signal is None:
+    if len(request.seeds) < 2 or "representations" not in request.estimator.needs or request.signal is None:
         return None
     found = []
-    for task in question.tasks:
-        encodings = [Encoding(c.training(task), question.signal) for c in question.similarities()]
+    for task in request.tasks:
+        encodings = [Encoding(c.training(task), request.signal) for c in request.similarities()]
         upper = [_rdm(e.representations(workspace)) for e in encodings]
         correlations = np.corrcoef(upper)
         found.append(correlations[np.triu_indices(len(upper), 1)].mean())
@@ -290,8 +313,8 @@ def _origin(origin: Origin) -> dict[str, str | None]:
     return {"id": origin.id, "revision": origin.revision}
 
 
-def _plain(held: dict[str, Any]) -> dict[str, Any]:
-    return {k: encode(v) for k, v in held.items()}
+def _encoded(options: dict[str, Any], parts: Parts) -> dict[str, Any]:
+    return {name: parts.encode(value) for name, value in options.items()}
 
 
 def _device() -> str:

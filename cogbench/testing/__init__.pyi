@@ -6,6 +6,9 @@ from .contracts import (
     check_estimator as check_estimator,
 )
 from .contracts import (
+    check_oracle as check_oracle,
+)
+from .contracts import (
     check_signal as check_signal,
 )
 from .contracts import (

@@ -19,7 +19,17 @@ from ..data.recording import Recording
 from ..errors import UnusableData
 from ..parts.codec import decode, encode
 from ..parts.fingerprint import identity
-from ..parts.interfaces import NEEDS, Backbone, Estimator, Recipe, Settings, Signal, Task, teacher_of
+from ..parts.interfaces import (
+    NEEDS,
+    Backbone,
+    Estimator,
+    OraclePart,
+    Recipe,
+    Settings,
+    Signal,
+    Task,
+    teacher_of,
+)
 from ..parts.table_task import TableTask
 from ..scoring.metrics import METRICS
 from ..storage.store import Store
@@ -139,6 +149,34 @@ def check_signal(signal: Signal, files: Files | None = None) -> None:
     _expect(len(recording.sentences) > 0, f"{signal.name}: it has no stimuli")
     _expect(bool(recording.unit), f"{signal.name}: it names no unit")
     _expect(signal.read(files).sha256 == recording.sha256, f"{signal.name}: it reads differently the second time")
+
+
+def check_oracle(oracle: OraclePart, files: Files | None = None) -> None:
+    """Check that an oracle's card is true of its table: same tasks, and read twice the same.
+
+    Raises
+    ------
+    MissingData
+        If its table is not there.
+    UnusableData
+        If it breaks the contract.
+    """
+    card, files = oracle.card, files or Files()
+    _expect(bool(card.description and card.origin and card.licence), f"{oracle.name}: its card lacks a text")
+    table = oracle.read(files)
+    _expect(table.name == oracle.name, f"{oracle.name}: its table is called {table.name}")
+    _expect(
+        (table.transfers.sources, table.transfers.targets) == (card.sources, card.targets),
+        f"{oracle.name}: its table has other tasks than its card",
+    )
+    for field in ("backbone", "suite", "basis", "tuning", "sharing"):
+        _expect(getattr(table, field) == getattr(card, field), f"{oracle.name}: its table has another {field}")
+    _expect(dict(card.metrics) == {**table.metrics}, f"{oracle.name}: its table has other metrics than its card")
+    again = oracle.read(files).transfers.values
+    _expect(
+        np.array_equal(table.transfers.values, again, equal_nan=True),
+        f"{oracle.name}: it reads differently the second time",
+    )
 
 
 def check_estimator(estimator: Estimator) -> None:

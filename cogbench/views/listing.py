@@ -6,8 +6,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ..compute.inventory import COLUMNS
 from ..data.files import Files
-from ..data.oracle_files import read_oracle
+from ..data.oracle import OracleCard
+from ..data.oracle_files import read_card
 from ..data.recording import Recording
 from ..errors import CogbenchError, MissingData
 from ..parts.interfaces import Opener
@@ -38,7 +40,7 @@ def describe_parts(parts: Parts, kind: str, data_dir: Path | None = None) -> lis
             if name in parts.oracles:  # which is found in its place
                 continue
             try:
-                about = _about(kind, read_oracle(path))
+                about = _of_card(read_card(path))
             except CogbenchError as error:
                 about = {"about": f"{BROKEN}: {error}"}
             rows.append({"name": name, **about, "distribution": "measured here"})
@@ -81,16 +83,19 @@ def _about(kind: str, part: Any) -> dict[str, Any]:
     if kind == "estimator":
         return {"about": line, "needs": ", ".join(sorted(part.needs)), "options": _options(part)}
     if kind == "oracle":
-        m = part.transfers
-        return {
-            "about": part.origin,
-            "basis": part.basis,
-            "backbone": part.backbone,
-            "suite": part.suite,
-            "size": f"{len(m.sources)} × {len(m.targets)}",
-            "licence": part.licence,
-        }
+        return _of_card(part.card)
     return {"about": part.description, "tasks": ", ".join(part.tasks), "signal": part.signal}
+
+
+def _of_card(card: OracleCard) -> dict[str, Any]:
+    return {
+        "about": card.origin,
+        "basis": card.basis,
+        "backbone": card.backbone,
+        "suite": card.suite,
+        "size": f"{len(card.sources)} × {len(card.targets)}",
+        "licence": card.licence,
+    }
 
 
 def _options(part: Any) -> str:
@@ -189,5 +194,5 @@ def _short_revision(revision: str | None) -> str:
 
 def inventory_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the rows of `info` for people."""
-    total = {"kind": "all", **{k: sum(r[k] for r in rows) for k in ("folders", "bytes", "out of reach", "their bytes")}}
+    total = {"kind": "all", **{column: sum(row[column] for row in rows) for column in COLUMNS}}
     return [{k: in_words(v) if "bytes" in k else v for k, v in row.items()} for row in [*rows, total]]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from cogbench import Card, Dataset, Files, Oracle, Origin, Suite, hookimpl, read_oracle
+from cogbench import Card, Dataset, Files, OracleCard, OracleFile, Origin, Suite, hookimpl
 
 from . import mini_forms as forms
 from .mini_words import PLANTED, Lexicon, shuffled
@@ -195,9 +195,26 @@ def register_tasks() -> list[MiniTask]:
 
 
 @hookimpl
-def register_oracles() -> list[Oracle]:
+def register_oracles() -> list[OracleFile]:
     """Return the transfers measured on both suites; `make mini-oracle` measures them again."""
-    return [read_oracle(path) for path in sorted(Path(__file__).parent.glob("oracles/mini-*.json"))]
+    return [_oracle("mini"), _oracle("mini-shuffled")]
+
+
+def _oracle(suite: str) -> OracleFile:
+    tasks = tuple(name.replace("mini", suite, 1) for name in FORMS)
+    card = OracleCard(
+        description=f"transfers between the twelve synthetic tasks of {suite}",
+        origin="measured by cogbench: `make mini-oracle`",
+        licence="MIT",
+        backbone="minilm-2l",
+        suite=suite,
+        sources=tasks,
+        targets=tasks,
+        metrics=tuple((task, form.metric) for task, form in zip(tasks, FORMS.values(), strict=True)),
+        basis="measured",
+        note="synthetic tasks",
+    )
+    return OracleFile(f"{suite}-minilm-2l", str(Path(__file__).parent / "oracles" / f"{suite}-minilm-2l.json"), card)
 
 
 @hookimpl

@@ -17,6 +17,7 @@ from made_results import TASKS, TRUE, made
 import cogbench
 from cogbench import Oracle, Result, TaskMatrix, UnusableData, load_parts, rescore, score
 from cogbench.cli.results import GAINS
+from cogbench.parts.registry import find_oracle
 from cogbench.results.result import rows
 from cogbench.scoring.evaluation import Gain
 
@@ -39,7 +40,7 @@ def write(name, text):
 
 def other_plms_oracle():
     """The published oracle of TinyBERT as a guess."""
-    true = load_parts().find("oracle", "cogtaskonomy-tinybert").transfers
+    true = find_oracle(load_parts(), "cogtaskonomy-tinybert").transfers
     rows = [[s, *("" if np.isnan(v) else v for v in row)] for s, row in zip(true.sources, true.values, strict=True)]
     return write("tb.csv", "\n".join(",".join(map(str, row)) for row in [["source", *true.targets], *rows]))
 

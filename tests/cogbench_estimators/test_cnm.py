@@ -12,7 +12,7 @@ from fake_evidence import OFF, FakeEvidence
 from mapping_evidence import BOTH, RIDGE, SMALL, evidence, responses, vectors
 from numpy.testing import assert_array_equal
 
-from cogbench import CogbenchError, Files, Store, UnusableData, run
+from cogbench import CogbenchError, Files, Store, UnusableData, load_parts, run
 
 # Training.
 
@@ -122,14 +122,14 @@ def test_a_solver_that_is_none_of_the_network_is_refused_and_the_ridge_is_named(
 )
 def test_each_takes_its_own_options_only(setting, says, toy_plugin):
     with pytest.raises(CogbenchError) as refusal:
-        run(setting.partition(".")[0], "toy", suite="toy", sets=[setting], parts=load_parts(toy_plugin), jobs=0)
+        run(setting.partition(".")[0], "toy", suite="toy", set=[setting], parts=load_parts(toy_plugin), jobs=0)
     assert str(refusal.value).startswith(says)
 
 
 def test_users_set_the_options_by_the_names_they_have_always_had(toy_plugin, tmp_path):
     sets = ["cnm.hidden=4", "cnm.seeds=5", "cnm.epochs=2", "cnm.solver=plain", "cnm-ridge.penalties=0.1:1"]
     how = {"parts": load_parts(toy_plugin), "jobs": 0, "files": Files(offline=True), "store": Store(tmp_path / "store")}
-    labels = [r.estimator for r in run(["cnm", "cnm-ridge"], "toy", suite="toy", sets=sets, **how)]
+    labels = [r.estimator for r in run(["cnm", "cnm-ridge"], "toy", suite="toy", set=sets, **how)]
     assert labels == ["cnm[hidden=4,seeds=5,epochs=2,solver=plain]", "cnm-ridge[penalties=0.1:1.0]"]
 
 

@@ -9,13 +9,14 @@ from cogbench_tasks.mini import SKILLS
 from cogbench import Files, Recipe, Store, load_parts, rank
 from cogbench.compute.cells import Training
 from cogbench.compute.workspace import Workspace
+from cogbench.parts.registry import find_oracle
 
 SOURCE, TARGET = "mini-sts-b", "mini-mnli"  # which gains .10 from it
 
 
 def test_two_cells_measured_again(tmp_path):
     parts, here = load_parts(), Workspace(Files(offline=True), Store(tmp_path))
-    oracle = parts.find("oracle", "mini-minilm-2l")
+    oracle = find_oracle(parts, "mini-minilm-2l")
     backbone, source, target = parts.find("backbone", "minilm-2l"), *(parts.find("task", t) for t in (SOURCE, TARGET))
     (seed,) = oracle.seeds
     alone = Training(backbone, Recipe((source,), seed=seed))
@@ -28,7 +29,7 @@ def test_two_cells_measured_again(tmp_path):
 
 def test_sources_that_share_a_skill_rank_better_and_on_the_control_they_do_not():
     def gap(suite):
-        matrix = load_parts().find("oracle", f"{suite}-minilm-2l").transfers
+        matrix = find_oracle(load_parts(), f"{suite}-minilm-2l").transfers
         skills = [SKILLS[name.replace(suite, "mini")] for name in matrix.sources]
         ranks, shared = rank(matrix).ranks, np.array([[bool(s & t) for t in skills] for s in skills])
         there = np.isfinite(ranks)

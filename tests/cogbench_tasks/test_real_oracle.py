@@ -9,13 +9,14 @@ import pytest
 from cogbench_tasks.paper import ORACLES, OWN
 
 from cogbench import Files, Result, load_parts, rescore
+from cogbench.parts.registry import find_oracle
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results"
 
 
 def test_it_is_the_usual_one_of_its_backbone_and_says_what_it_was_measured_with():
     parts = load_parts()
-    oracle, suite = parts.find("oracle", OWN), parts.find("suite", "cogtaskonomy")
+    oracle, suite = find_oracle(parts, OWN), parts.find("suite", "cogtaskonomy")
     assert dict(suite.oracles)["minilm"] == OWN and oracle.basis == "measured"
     assert oracle.transfers.sources == oracle.transfers.targets == suite.tasks
     assert np.isfinite(oracle.transfers.values).sum() == 132 and np.isfinite(oracle.no_transfer).all()
@@ -40,7 +41,7 @@ def test_it_holds_figures_and_no_texts():
 def test_it_is_of_the_data_that_it_names(shared_data):
     parts = load_parts()
     files = Files(shared_data, (("ms-marco", shared_data / "ms_marco_pairs_random_negatives"),), offline=True)
-    for name, known in parts.find("oracle", OWN).provenance["data"].items():
+    for name, known in find_oracle(parts, OWN).provenance["data"].items():
         assert [parts.find("task", name).load(split, files).sha256 for split in ("train", "evaluation")] == known
 
 
@@ -52,7 +53,7 @@ def test_it_is_of_the_data_that_it_names(shared_data):
     ],
 )
 def test_what_the_documents_say_of_estimators_against_one_of_its_seeds(seed, told):
-    oracle = load_parts().find("oracle", OWN)
+    oracle = find_oracle(load_parts(), OWN)
     assert oracle.seeds == (0, 1)
     values = np.where(oracle.transfers.same, np.nan, oracle.by_seed[seed])
     alone = replace(oracle, transfers=replace(oracle.transfers, values=values), seeds=(seed,), by_seed=None)

@@ -51,14 +51,14 @@ def test_the_plan_lists_inputs_first_and_leaves_out_what_only_finished_cells_nee
 def test_workers_give_what_inline_gives(tmp_path):
     told = []
     inline, spread = workspace(tmp_path / "a"), workspace(tmp_path / "b")
-    engine.compute(encodings(), inline, jobs=0)
-    outcome = engine.compute(encodings(), spread, jobs=2, tell=told.append)
+    engine.compute(encodings(), replace(inline, jobs=0))
+    outcome = engine.compute(encodings(), replace(spread, jobs=2, tell=told.append))
     assert len(outcome.computed) == 8 and not outcome.failed
     assert [step.done for step in told] == list(range(9))
     assert [step.running for step in told[1:5]] == [2, 2, 2, 2]  # the worker that has just ended one has the next
     for cell in encodings():
         assert np.allclose(cell.representations(inline), cell.representations(spread))
-    assert engine.compute(encodings(), spread, jobs=2).computed == set()
+    assert engine.compute(encodings(), replace(spread, jobs=2)).computed == set()
 
 
 def test_a_worker_that_would_compute_another_cell_refuses_by_name(tmp_path):
@@ -141,15 +141,15 @@ def test_workers_with_another_version_are_left_out_by_name(tmp_path, caplog, das
     address = dask_cluster.scheduler_address
     start_worker("old")
     with pytest.raises(UnusableData, match="no worker is left: it would compute another cell: backbone.code.s"):
-        engine.compute(versions, workspace(tmp_path / "a"), scheduler=address)
+        engine.compute(versions, replace(workspace(tmp_path / "a"), scheduler=address))
     start_worker("new")
     dask_cluster.wait_for_workers(2)
-    outcome = engine.compute(versions, workspace(tmp_path / "b"), scheduler=address)
+    outcome = engine.compute(versions, replace(workspace(tmp_path / "b"), scheduler=address))
     # The newer worker runs what it has loaded, whatever stands on disk by now.
     with open(tmp_path / "new" / "own_versioned_backbone.py", "a") as file:
         file.write("# newer")
     with pytest.raises(UnusableData, match="no worker is left"):
-        engine.compute(versions, workspace(tmp_path / "c"), scheduler=address)
+        engine.compute(versions, replace(workspace(tmp_path / "c"), scheduler=address))
     assert outcome.computed == {*versions} and not outcome.failed
     assert sum("is left out: it would compute another cell" in r.message for r in caplog.records) == 4
 
@@ -160,7 +160,9 @@ def test_a_worker_may_die_and_come_back_where_another_was_left_out(tmp_path, das
     good = start_worker("new", SLEEP="60")
     dask_cluster.wait_for_workers(2)
     here, address = workspace(tmp_path / "store"), dask_cluster.scheduler_address
-    run = threading.Thread(target=lambda: done.append(engine.compute(versions, here, scheduler=address)), daemon=True)
+    run = threading.Thread(
+        target=lambda: done.append(engine.compute(versions, replace(here, scheduler=address))), daemon=True
+    )
     run.start()
     _until(log.is_file)
     good.kill()
@@ -175,7 +177,7 @@ def test_two_runs_on_one_scheduler_do_not_meet(tmp_path, dask_cluster, start_wor
     done, address = [], dask_cluster.scheduler_address
     both = [
         threading.Thread(
-            target=lambda of: done.append(engine.compute(versions, of, scheduler=address)),
+            target=lambda of: done.append(engine.compute(versions, replace(of, scheduler=address))),
             args=[workspace(tmp_path / name)],
             daemon=True,
         )
@@ -195,7 +197,9 @@ def test_a_scheduler_that_loses_its_workers_is_told_and_waited_for(
     first, done, address = start_worker("new", SLEEP="60"), [], dask_cluster.scheduler_address
     dask_cluster.wait_for_workers(1)
     here = workspace(tmp_path / "store")
-    run = threading.Thread(target=lambda: done.append(engine.compute(versions, here, scheduler=address)), daemon=True)
+    run = threading.Thread(
+        target=lambda: done.append(engine.compute(versions, replace(here, scheduler=address))), daemon=True
+    )
     run.start()
     _until((tmp_path / "log").is_file)
     assert "has no workers" not in caplog.text
@@ -222,7 +226,7 @@ def test_a_training_that_will_not_fit_on_the_disk_is_not_begun(tmp_path, monkeyp
     monkeypatch.setattr(Store, "free", lambda self: 3.5 * 2**20 - used(self))
     monkeypatch.setattr("cogbench.storage.store.LEAST_FREE", 0)
     with pytest.raises(FullDisk, match="is full: make room"):
-        engine.compute(asked, here, jobs=jobs, tell=told.append)
+        engine.compute(asked, replace(here, jobs=jobs, tell=told.append))
     assert told[-1].done == 3 and [here.has(cell) for cell in asked].count(True) == 3
 
 
@@ -251,7 +255,7 @@ class Filling(ToyBackbone):
 def test_where_one_finds_the_disk_full_the_others_end_what_they_have_begun(tmp_path):
     here, asked = workspace(tmp_path), [Training(Filling(), Recipe((t,))) for t in TASKS[:2]]
     with pytest.raises(FullDisk, match="is full: make room"):
-        engine.compute(asked, here, jobs=2)
+        engine.compute(asked, replace(here, jobs=2))
     assert [here.has(cell) for cell in asked] == [False, True]
 
 
@@ -312,7 +316,7 @@ def test_a_cell_that_fails_leaves_nothing_behind(tmp_path):
 
     here, told = workspace(tmp_path), []
     with pytest.raises(FullDisk, match="is full: make room"):
-        engine.compute(encodings(TASKS, Full()), here, jobs=0, tell=told.append)
+        engine.compute(encodings(TASKS, Full()), replace(here, jobs=0, tell=told.append))
     assert len(told) == 1  # the first one is the last that was begun
     assert not [p for p in tmp_path.rglob("*") if p.is_file() and ".locks" not in p.parts]
 
@@ -481,7 +485,7 @@ def test_a_transfer_that_is_asked_to_keeps_its_weights_and_is_the_same_cell(tmp_
     here, there = workspace(tmp_path / "kept"), workspace(tmp_path / "dropped")
     dropped = trainings(ToyBackbone(), TASKS, 0, None)["toy-a", "toy-b"]
     kept = trainings(ToyBackbone(), TASKS, 0, None, keep=True)["toy-a", "toy-b"]
-    assert not engine.compute([kept], here, jobs=1).failed  # the wish crosses to workers
+    assert not engine.compute([kept], replace(here, jobs=1)).failed  # the wish crosses to workers
     assert (here.folder(kept) / "model").is_dir() and here.key(kept) == there.key(dropped) and here.has(dropped)
 
 
@@ -525,7 +529,9 @@ def test_workers_of_another_store_and_a_scheduler_without_workers_are_told(tmp_p
     timer = threading.Timer(2, dask_cluster.scale, [1])
     timer.start()
     with pytest.raises(MissingData, match="a worker has finished toy/toy-[a-d]/seed-0, but it is not in the store"):
-        engine.compute([e.training for e in encodings()], workspace(tmp_path), scheduler=dask_cluster.scheduler_address)
+        engine.compute(
+            [e.training for e in encodings()], replace(workspace(tmp_path), scheduler=dask_cluster.scheduler_address)
+        )
     assert "has no workers: waiting for one" in caplog.text
 
 
@@ -550,7 +556,7 @@ def test_a_teacher_is_trained_first_and_once_for_all_transfers_to_a_task(tmp_pat
     masters = [Training(taught.teacher, r) for r in (a, b, c, d)]
     assert {*missing} == {*cells, *masters, *(Training(taught, r) for r in (a, b, d))} and len(missing) == 10
     assert all(missing.index(needed) < i for i, cell in enumerate(missing) for needed in cell.inputs())
-    outcome = engine.compute(cells, here, jobs=0)
+    outcome = engine.compute(cells, replace(here, jobs=0))
     assert {*outcome.failed} == {Training(taught, d), cells[2]}
     of_teacher = masters[2].checkpoint(here).outputs
     for cell in cells[:2]:
@@ -566,7 +572,7 @@ def test_a_cell_that_fails_leaves_its_log_and_the_run_goes_on(tmp_path):
             return super().train(recipe, files, out, start)
 
     here, told = workspace(tmp_path), []
-    outcome = engine.compute(encodings(backbone=Odd()), here, jobs=0, tell=told.append)
+    outcome = engine.compute(encodings(backbone=Odd()), replace(here, jobs=0, tell=told.append))
     (cell,) = (c for c in outcome.failed if isinstance(c, Training))
     assert "Traceback" in outcome.logs[cell].read_text() and "ZeroDivisionError" in outcome.logs[cell].read_text()
     assert outcome.reason(cell) == f"in two lines (its log: {outcome.logs[cell]})"
@@ -575,7 +581,7 @@ def test_a_cell_that_fails_leaves_its_log_and_the_run_goes_on(tmp_path):
 
 def test_what_a_failed_cell_fails_is_told_with_workers_too(tmp_path):
     told, missing = [], encodings(backbone=Taught())
-    outcome = engine.compute(missing, workspace(tmp_path), jobs=2, tell=told.append)
+    outcome = engine.compute(missing, replace(workspace(tmp_path), jobs=2, tell=told.append))
     assert {c.place for c in outcome.failed} == {"taught/toy-d/seed-0", "taught/toy-d/seed-0/stimuli-toy"}
     assert len({*outcome.failed.values()}) == 1  # the encoding was not tried by itself
     assert (told[-1].done, told[-1].failed, told[-1].total) == (12, 2, 12)  # with the four teachers
@@ -611,7 +617,9 @@ def test_each_worker_sees_one_gpu_in_turn(tmp_path, monkeypatch):
     assert all(o["resources"] == {"GPU": 1} for o in options)
     asked, submit = [], Client.submit
     monkeypatch.setattr(Client, "submit", lambda *a, **k: asked.append(k["resources"]) or submit(*a, **k))
-    outcome = engine.compute([Training(ToyBackbone(), Recipe((t,))) for t in TASKS], workspace(tmp_path), jobs=2)
+    outcome = engine.compute(
+        [Training(ToyBackbone(), Recipe((t,))) for t in TASKS], replace(workspace(tmp_path), jobs=2)
+    )
     assert len(outcome.computed) == 4 and asked == [{"GPU": 1}] * 4
 
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from cogbench import Files, Recipe, Store
+from cogbench import Files, Parts, Recipe, Store
 from cogbench.cli.main import cli
 from cogbench.compute.cells import Encoding, Training
 from cogbench.compute.inventory import info, inventory, prune
@@ -40,63 +40,70 @@ def store(tmp_path, monkeypatch):
 
 
 def test_what_can_be_asked_for_is_in_reach(store):
-    rows = {row["kind"]: row for row in info(store)}
+    rows = {row["kind"]: row for row in info(store, Parts())}
     assert (rows["training"]["folders"], rows["encoding"]["folders"]) == (2, 2)
     assert all(row["out of reach"] == 0 and row["bytes"] > 0 for row in rows.values())
-    assert prune(store) == []
+    assert prune(store, Parts()) == []
 
 
 def test_a_record_that_is_no_mapping_is_damage_and_stops_nothing(store):
     (record, *_) = store.root.rglob("cell.json")
     record.write_text(json.dumps(json.loads(record.read_text()) | {"ingredients": ["x"]}))
-    assert {row["kind"]: row["folders"] for row in info(store)}["damaged"] == 1
+    assert {row["kind"]: row["folders"] for row in info(store, Parts())}["damaged"] == 1
 
 
 def test_changed_code_puts_a_cell_and_what_is_made_from_it_out_of_reach(store, tmp_path):
     file = tmp_path / "own_backbone.py"
     file.write_text(file.read_text() + "# changed\n")
-    found = [one for one in inventory(store) if one.fault]
+    found = [one for one in inventory(store, Parts()) if one.fault]
     assert {one.kind for one in found} == {"training", "encoding"} and len(found) == 2
     assert any(one.fault == "own_backbone has changed since" for one in found)
-    assert prune(store, dry_run=True) == found and all(one.folder.is_dir() for one in found)
-    prune(store)
+    assert prune(store, Parts(), dry_run=True) == found and all(one.folder.is_dir() for one in found)
+    prune(store, Parts())
     assert not any(one.folder.exists() for one in found)
-    assert {row["kind"]: row["folders"] for row in info(store)} == {"training": 1, "encoding": 1}
+    assert {row["kind"]: row["folders"] for row in info(store, Parts())} == {"training": 1, "encoding": 1}
 
 
 def test_a_plugin_that_is_gone_and_another_version(store, tmp_path):
     (tmp_path / "own_backbone.py").unlink()
     sys.modules.pop("own_backbone")
-    assert any("own_backbone, which made it, is not installed" in one.fault for one in inventory(store))
+    assert any("own_backbone, which made it, is not installed" in one.fault for one in inventory(store, Parts()))
     record = next(p for p in store.root.rglob("cell.json") if "toy/" in str(p) and "stimuli" not in str(p))
     read = json.loads(record.read_text())
     read["ingredients"]["cogbench"] = "0.0.1"
     record.write_text(json.dumps(read))
-    assert sum("made by cogbench 0.0.1" in one.fault for one in inventory(store)) == 2  # the training and its encoding
+    others = [one for one in inventory(store, Parts()) if one.version]
+    assert [one.version for one in others] == ["0.0.1"] * 2 and not any(one.fault for one in others)  # and its encoding
+    rows = {row["kind"]: row for row in info(store, Parts())}
+    assert all(rows[kind]["other versions"] == 1 for kind in ("training", "encoding"))
+    assert not [one for one in prune(store, Parts()) if one.version] and all(one.folder.is_dir() for one in others)
+    removed = prune(store, Parts(), other_versions=True)
+    assert [one.folder for one in removed] == [one.folder for one in others]
+    assert not any(one.folder.exists() for one in removed)
 
 
 @pytest.mark.parametrize("broken", ["def (", "raise OSError", "import not_installed_here"])
 def test_cells_of_a_plugin_that_cannot_be_imported_just_now_stay(store, tmp_path, broken):
     (tmp_path / "own_backbone.py").write_text(broken)
     sys.modules.pop("own_backbone")
-    assert not [one for one in inventory(store) if one.fault] and prune(store) == []
+    assert not [one for one in inventory(store, Parts()) if one.fault] and prune(store, Parts()) == []
 
 
 def test_drafts_are_left_alone_until_they_are_old(store):
     draft = store.root / ".tmp" / "abc"
     draft.mkdir(parents=True)
     (draft / "x").write_text("half")
-    assert {one.kind: one.fault for one in inventory(store)}["draft"] == ""
+    assert {one.kind: one.fault for one in inventory(store, Parts())}["draft"] == ""
     for path in (draft, draft / "x"):
         os.utime(path, (1, 1))
     with store._lock("abc"):  # a long training is under way
-        assert prune(store) == []
-    assert [one.kind for one in prune(store)] == ["draft"] and not draft.exists()
+        assert prune(store, Parts()) == []
+    assert [one.kind for one in prune(store, Parts())] == ["draft"] and not draft.exists()
 
 
 def test_a_record_that_cannot_be_read_is_damaged(store):
     next(store.root.rglob("cell.json")).write_text("{")
-    assert [one.fault for one in inventory(store) if one.kind == "damaged"] == ["its record cannot be read"]
+    assert [one.fault for one in inventory(store, Parts()) if one.kind == "damaged"] == ["its record cannot be read"]
 
 
 def test_the_commands(store, monkeypatch, tmp_path):
@@ -118,10 +125,10 @@ def test_what_was_read_from_files_that_have_changed_or_gone_is_out_of_reach(stor
     for path in paths:
         path.write_text("as it was")
         files.made(f"signals/{path.stem}", [path], lambda out: (out / "read.npy").write_text("numbers"))
-    assert [one.kind for one in inventory(store)].count("reading") == 2 and prune(store) == []
+    assert [one.kind for one in inventory(store, Parts())].count("reading") == 2 and prune(store, Parts()) == []
     paths[0].write_text("as it is")
     paths[1].unlink()
-    faults = {one.folder.name[0]: one.fault for one in prune(store)}
+    faults = {one.folder.name[0]: one.fault for one in prune(store, Parts())}
     assert faults["a"] == f"{paths[0]}, which was read, has changed since"
     assert faults["b"] == f"{paths[1]}, which was read, is gone"
-    assert not [one for one in inventory(store) if one.kind == "reading"]
+    assert not [one for one in inventory(store, Parts()) if one.kind == "reading"]

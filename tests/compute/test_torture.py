@@ -32,7 +32,7 @@ MEASURE = """
         n = int(os.environ["EXAMPLES"]) or None
         transfers, name = resolve_transfers(load_parts(), logged(), suite="mini", tasks=tasks, max_train=n)
         how = {"scheduler": os.environ["SCHEDULER"]} if "SCHEDULER" in os.environ else {"jobs": 2}
-        measure_transfers(transfers, "tortured", Workspace(Files(offline=True), open_store()), **how)
+        measure_transfers(transfers, "tortured", Workspace(Files(offline=True), open_store(), **how))
 """
 LOGGED = """
     import os

@@ -7,6 +7,7 @@ from cogbench import Files, MissingData, Oracle, Store, TaskMatrix, UnusableData
 from cogbench.compute.transfers import TransferPlan, trainings
 from cogbench.compute.workspace import Workspace
 from cogbench.data.oracle_files import write_oracle
+from cogbench.parts.registry import find_oracle
 from cogbench.testing.toys import TASKS, ToyBackbone
 
 TABLE = "source,a,b,c\na,,2,3\nb,4,,6\nc,7,8,\nno-transfer,1,1.5,2\n"
@@ -38,7 +39,7 @@ def test_a_spreadsheets_table_with_byte_order_mark_and_blank_lines(tmp_path):
 
 
 def test_the_shipped_mini_oracle_is_a_control_that_can_tell_sources_apart():
-    oracle = load_parts().find("oracle", "mini-minilm-2l")
+    oracle = find_oracle(load_parts(), "mini-minilm-2l")
     values, errors = oracle.transfers.values, oracle.standard_error
     spread = np.nanstd(values, axis=0, ddof=1)
     assert (
@@ -96,6 +97,6 @@ def test_a_measured_oracle_holds_the_scores_of_its_trainings(tmp_path):
 
 def test_published_oracles_carry_their_source():
     for name in ("cogtaskonomy-bert", "cogtaskonomy-tinybert"):
-        oracle = load_parts().find("oracle", name)
+        oracle = find_oracle(load_parts(), name)
         assert "Luo, Xu & Xiong (2022)" in oracle.origin and oracle.basis == "published"
         assert np.isfinite(oracle.transfers.values).sum() == 132 and len(oracle.no_transfer) == 12

@@ -61,14 +61,14 @@ def test_pairs_numbers_and_a_file_of_its_own_for_evaluation(tmp_path):
 
 def test_it_runs_among_others_unregistered(reviews, tmp_path):
     task = TableTask("reviews", reviews, columns=COLUMNS)
-    (found,) = run("dse", ToyBackbone(), tasks=[task, *TASKS[:2]], signals=[ToySignal()], files=FILES, jobs=0)
+    (found,) = run("dse", ToyBackbone(), tasks=[task, *TASKS[:2]], signal=[ToySignal()], files=FILES, jobs=0)
     assert found.targets[0] == "reviews" and found.tasks["reviews"].metric == "accuracy"
     assert found.synthetic == ["tasks", "signal"]
 
 
 def test_and_in_worker_processes(reviews):
     task = TableTask("reviews", reviews, columns=COLUMNS)
-    (found,) = run("dse", ToyBackbone(), tasks=[task, *TASKS[:2]], signals=[ToySignal()], files=FILES, jobs=1)
+    (found,) = run("dse", ToyBackbone(), tasks=[task, *TASKS[:2]], signal=[ToySignal()], files=FILES, jobs=1)
     assert found.provenance.cells.computed == 7
 
 
@@ -98,7 +98,7 @@ def test_a_missing_label_and_a_metric_that_is_not_defined(tmp_path):
     }.items():
         task = TableTask("t", three, columns=COLUMNS, metric=metric)
         with pytest.raises(CogbenchError, match=message):
-            run("dse", ToyBackbone(), tasks=[task, *TASKS[:2]], signals=[ToySignal()], files=FILES, jobs=0)
+            run("dse", ToyBackbone(), tasks=[task, *TASKS[:2]], signal=[ToySignal()], files=FILES, jobs=0)
 
 
 def test_an_unseen_label_and_a_missing_file(tmp_path):

@@ -14,6 +14,7 @@ from made_results import TASKS, TRUE, made
 from scipy.stats import friedmanchisquare, pearsonr, spearmanr
 
 from cogbench import TaskMatrix, UnusableData, compare, load_parts
+from cogbench.parts.registry import find_oracle
 from cogbench.results.comparison import short_labels
 from cogbench.scoring.agreement import agreement, kendalls_w, mean_spearman
 from cogbench.views.rows import comparison_tables
@@ -89,8 +90,8 @@ def test_the_papers_table_3_way_of_looking():
     """The other PLM's oracle as the guess: figures that stand in no paper, but follow from its Tables 6 and 7."""
     parts, results = load_parts(), []
     for plm in ("bert", "tinybert"):
-        tasks = parts.find("oracle", "cogtaskonomy-bert").transfers.sources
-        true = parts.find("oracle", f"cogtaskonomy-{plm}").transfers.part(tasks, tasks).values
+        tasks = find_oracle(parts, "cogtaskonomy-bert").transfers.sources
+        true = find_oracle(parts, f"cogtaskonomy-{plm}").transfers.part(tasks, tasks).values
         results.append(made(true, tasks=tasks, true=true, backbone=plm, oracle=plm))
     own_b, cross_b, own_t, cross_t = compare(results).against
     assert (own_b.own, cross_b.own, own_t.own, cross_t.own) == (True, False, True, False)

@@ -184,7 +184,7 @@ def test_nothing_at_all_is_3_and_an_unknown_name_2(invoke):
 
 
 def test_an_option_changes_what_is_fetched(toy_plugin):
-    found, _ = resolve_wanted(load_parts(), tasks=["ms-marco"], sets=["ms-marco.version=v2.1"])
+    found, _ = resolve_wanted(load_parts(), tasks=["ms-marco"], set=["ms-marco.version=v2.1"])
     assert found[1].version == "v2.1"
 
 

@@ -163,15 +163,15 @@ def test_a_plan_tells_the_disk_and_what_it_lacks(tmp_path, monkeypatch):
     here, tasks = Workspace(Files(offline=True), Store(tmp_path)), TASKS[:3]
     dropped, kept = (TransferPlan(ToyBackbone(), tasks, "toy", keep=k).cells() for k in (False, True))
     assert "9.0 minutes" in describe_plan(
-        dropped, here, 1
-    ) and "disk: about 3 MiB of weights, those of" in describe_plan(dropped, here, 1)
-    assert describe_plan(kept, here, 1).endswith("disk: about 9 MiB of weights")
-    assert "1.0 minutes of training on 9 worker(s)" in describe_plan(kept, here, 64)
+        dropped, replace(here, jobs=1)
+    ) and "disk: about 3 MiB of weights, those of" in describe_plan(dropped, replace(here, jobs=1))
+    assert describe_plan(kept, replace(here, jobs=1)).endswith("disk: about 9 MiB of weights")
+    assert "1.0 minutes of training on 9 worker(s)" in describe_plan(kept, replace(here, jobs=64))
     uneven = lambda self, recipe, files: (60.0 * (1 + 9 * (recipe.task.name == "toy-a")), 2**20)  # noqa: E731
     monkeypatch.setattr(ToyBackbone, "cost", uneven)
-    assert "10.0 minutes" in describe_plan(kept, here, 9)  # as long as the longest
+    assert "10.0 minutes" in describe_plan(kept, replace(here, jobs=9))  # as long as the longest
     monkeypatch.setattr(Store, "free", lambda self: 2**21)
-    assert describe_plan(kept, here, 1).endswith("MORE THAN THE 2 MiB that are free")
+    assert describe_plan(kept, replace(here, jobs=1)).endswith("MORE THAN THE 2 MiB that are free")
 
 
 def test_a_measured_oracle_never_takes_an_installed_ones_name(toy_plugin):

@@ -191,7 +191,7 @@ def test_what_cannot_be_ranked_is_one_clear_line(world, tmp_path):
     with pytest.raises(MissingData, match=r"has 0 of these tasks trained on 'toy' with seed 5; `cogbench run`"):
         recommend(path, "dse", "toy", seed=5, **common)
     with pytest.raises(UnusableData, match="'cra' has 2 settings; here it takes one value an option"):
-        recommend(path, "cra", "toy", sets=("cra.similarity=cosine,pearson",), **common)
+        recommend(path, "cra", "toy", set=("cra.similarity=cosine,pearson",), **common)
 
 
 def test_the_command_prints_a_table_or_json(world, monkeypatch, toy_plugin):

@@ -51,7 +51,7 @@ def parts(toy_plugin):
 def test_names_become_estimators_and_their_matrices_are_cells_of_their_own(parts, tmp_path):
     def ask(estimators, *sets):
         store, files = Store(tmp_path / "store"), Files(offline=True)
-        return run(estimators, "toy", suite="toy", jobs=0, parts=parts, files=files, store=store, sets=sets)
+        return run(estimators, "toy", suite="toy", jobs=0, parts=parts, files=files, store=store, set=sets)
 
     cra, dse = ask(["cra", "dse"])
     (both,) = ask("sum", "sum.members=cra:dse")
@@ -70,7 +70,7 @@ def test_names_become_estimators_and_their_matrices_are_cells_of_their_own(parts
 def test_a_members_options_are_set_by_its_name(parts, tmp_path):
     def ask(*sets):
         store, files = Store(tmp_path / "store"), Files(offline=True)
-        return run("sum", "toy", suite="toy", jobs=0, parts=parts, files=files, store=store, sets=sets)
+        return run("sum", "toy", suite="toy", jobs=0, parts=parts, files=files, store=store, set=sets)
 
     plain, set_apart = (ask("sum.members=cra:dse", *sets)[0] for sets in ((), ("cra.similarity=pearson",)))
     assert set_apart.estimator == "sum[members=cra[similarity=pearson]:dse]"
@@ -119,5 +119,5 @@ def test_they_are_listed_by_their_names(toy_plugin):
 def test_a_recommendation_takes_them_too(parts, tmp_path):
     how = {"suite": "toy", "parts": parts, "jobs": 0, "files": Files(offline=True), "store": Store(tmp_path / "store")}
     run("dse", "toy", tasks=["toy-a", "toy-b", "toy-c"], **how)
-    found = recommend("toy-d", "sum", "toy", sets=["sum.members=dse:cra"], **how)
+    found = recommend("toy-d", "sum", "toy", set=["sum.members=dse:cra"], **how)
     assert found.estimator == "sum[members=dse:cra]" and len(found.ranking) == 3

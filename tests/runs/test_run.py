@@ -52,7 +52,7 @@ def test_a_run_ranks_and_scores(ask):
 
 
 def test_the_second_run_computes_nothing_even_where_training_would_raise(ask, monkeypatch):
-    first = ask(["dse", "cra", "cnm"], sets=("cnm.epochs=2", "cnm.seeds=5", "cnm.hidden=4"))
+    first = ask(["dse", "cra", "cnm"], set=("cnm.epochs=2", "cnm.seeds=5", "cnm.hidden=4"))
 
     def boom(*args, **kwargs):
         raise AssertionError("computed again")
@@ -61,7 +61,7 @@ def test_the_second_run_computes_nothing_even_where_training_would_raise(ask, mo
         monkeypatch.setattr(ToyBackbone, verb, boom)
     for estimator in load_parts().estimators.values():
         monkeypatch.setattr(type(estimator), "similarity", boom)
-    second = ask(["dse", "cra", "cnm"], sets=("cnm.epochs=2", "cnm.seeds=5", "cnm.hidden=4"))
+    second = ask(["dse", "cra", "cnm"], set=("cnm.epochs=2", "cnm.seeds=5", "cnm.hidden=4"))
     assert [r.similarity for r in second] == [r.similarity for r in first]
     assert all(r.provenance.cells.computed == 0 for r in second)
 
@@ -85,14 +85,14 @@ def test_one_changed_training_row_recomputes_what_depends_on_it(ask, monkeypatch
 
 def test_one_changed_option_recomputes_what_depends_on_it(ask):
     ask(["cra", "dse"])
-    first, second = ask(["cra", "dse"], sets=("cra.similarity=spearman",))
+    first, second = ask(["cra", "dse"], set=("cra.similarity=spearman",))
     assert first.estimator == "cra[similarity=spearman]" and cells(first) == (1, 8)
     assert second.estimator == "dse" and cells(second) == (0, 9)
 
 
 def test_other_responses_to_the_same_sentences_recompute_no_representation(ask, monkeypatch):
     few = ("cnm.epochs=2", "cnm.seeds=5", "cnm.hidden=4")
-    ask("cnm", sets=few)
+    ask("cnm", set=few)
     read = ToySignal.read
 
     def louder(self, files):
@@ -101,7 +101,7 @@ def test_other_responses_to_the_same_sentences_recompute_no_representation(ask, 
         return replace(recording, subjects=subjects)
 
     monkeypatch.setattr(ToySignal, "read", louder)
-    assert cells(ask("cnm", sets=few)[0]) == (1, 8)
+    assert cells(ask("cnm", set=few)[0]) == (1, 8)
 
 
 SOURCE = """
@@ -140,27 +140,6 @@ def test_one_changed_line_of_the_defining_module_recomputes_what_depends_on_it(a
     changed = counted(SOURCE.replace("FACTOR = 1", "FACTOR = 3"))
     assert cells(changed) == (1, 8)
     assert changed.similarity[0][1] == 3
-
-
-def test_the_code_of_a_part_is_its_module_and_what_that_imports_of_its_package(tmp_path, monkeypatch):
-    from cogbench.parts.fingerprint import code
-
-    package = tmp_path / "layered"
-    package.mkdir()
-    for name, text in {
-        "__init__": "",
-        "part": "from .maths import f\nimport json",
-        "maths": "from layered.deep import g",
-        "deep": "g = 1",
-        "other": "h = 1",
-    }.items():
-        (package / f"{name}.py").write_text(text)
-    monkeypatch.syspath_prepend(tmp_path)
-    before = code("layered.part")
-    (package / "other.py").write_text("h = 2")
-    assert code("layered.part") == before
-    (package / "deep.py").write_text("g = 2")
-    assert code("layered.part") != before
 
 
 def test_another_order_of_the_tasks_changes_no_key_but_the_order_of_the_result(ask):
@@ -369,7 +348,7 @@ def test_a_part_of_a_script_is_known_by_the_scripts_source(tmp_path):
 def test_results_of_other_signals_backbones_and_oracles_have_other_files(ask):
     (found,) = ask()
     others = [
-        ask(signals=[replace(ToySignal(), sentences=30)])[0],
+        ask(signal=[replace(ToySignal(), sentences=30)])[0],
         ask(backbone=replace(ToyBackbone(), rate=0.04), oracle="toy-oracle")[0],
         ask(oracle="measured")[0],
     ]

@@ -12,6 +12,7 @@ from scipy.stats import kendalltau, spearmanr
 from sklearn.metrics import ndcg_score
 
 from cogbench import Oracle, TaskMatrix, UnusableData, load_parts, popularity_baseline, rank
+from cogbench.parts.registry import find_oracle
 from cogbench.scoring.baselines import baselines
 from cogbench.scoring.chance import chance_law, resolution
 from cogbench.scoring.evaluation import resampled, score_ranking
@@ -131,7 +132,7 @@ def test_rankings_know_no_unit(both, shift, scale):
 
 
 def test_random_choice_has_the_exact_expectation():
-    oracle = load_parts().find("oracle", "cogtaskonomy-bert")
+    oracle = find_oracle(load_parts(), "cogtaskonomy-bert")
     rng, true = np.random.default_rng(0), rank(oracle.transfers)
     drawn = [rank(TaskMatrix.square(true.sources, rng.uniform(size=(12, 12)))) for _ in range(1000)]
     found = np.array([np.nansum(d.picks(1) * np.nan_to_num(true.ranks)) / 12 for d in drawn])
@@ -235,7 +236,7 @@ def test_baselines_of_the_papers_tables():
     parts = load_parts()
     rows = {name: task.card.rows for name, task in parts.tasks.items()}
     for plm, expected in {"bert": (6, 7.875, 4.458333), "tinybert": (6, 1.833333, 3.333333)}.items():
-        found = baselines(parts.find("oracle", f"cogtaskonomy-{plm}"), rows)
+        found = baselines(find_oracle(parts, f"cogtaskonomy-{plm}"), rows)
         assert found == pytest.approx(dict(zip(("random", "popularity", "size"), expected, strict=True)), abs=1e-6)
 
 

@@ -11,6 +11,7 @@ from numpy.testing import assert_allclose
 from scipy.stats import rankdata
 
 from cogbench import Oracle, TaskMatrix, UnusableData, load_parts, rank
+from cogbench.parts.registry import find_oracle
 from cogbench.scoring.chance import chance_p
 from cogbench.scoring.evaluation import score_ranking
 
@@ -126,7 +127,7 @@ TABLE_8 = {
 @pytest.mark.parametrize("plm, method", TABLE_8)
 def test_the_papers_trs_follow_from_its_tables(plm, method):
     trs, cells = TABLE_8[plm, method]
-    oracle = load_parts().find("oracle", f"cogtaskonomy-{plm}")
+    oracle = find_oracle(load_parts(), f"cogtaskonomy-{plm}")
     guess = np.zeros_like(oracle.transfers.values)
     for target, printed in zip(TARGETS, cells.split(), strict=True):
         column = oracle.transfers.targets.index(target)
@@ -138,7 +139,7 @@ def test_the_papers_trs_follow_from_its_tables(plm, method):
 
 
 def test_the_papers_means():
-    oracle = load_parts().find("oracle", "cogtaskonomy-tinybert")
+    oracle = find_oracle(load_parts(), "cogtaskonomy-tinybert")
     found = score_ranking(rank(oracle.transfers), rank(oracle.transfers), oracle)
     assert found.oracle_best_mean == pytest.approx(77.56, abs=0.005)
     assert found.no_transfer_mean == pytest.approx(79.38, abs=0.005)
@@ -147,7 +148,7 @@ def test_the_papers_means():
 
 
 def test_a_part_of_an_oracle_is_ranked_anew():
-    part = load_parts().find("oracle", "cogtaskonomy-bert").part(["rte", "cola", "mnli"])
+    part = find_oracle(load_parts(), "cogtaskonomy-bert").part(["rte", "cola", "mnli"])
     assert part.transfers.targets == ("rte", "cola", "mnli")
     assert np.nanmax(rank(part.transfers).ranks) == 2
     assert part.no_transfer[:2].tolist() == [61.01, 54.96]

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -29,10 +30,10 @@ def cells():
 
 def test_what_one_machine_has_computed_another_takes(machine, tmp_path, monkeypatch):
     a = machine("a")
-    assert len(engine.compute(cells(), a, jobs=0).computed) == 8
+    assert len(engine.compute(cells(), replace(a, jobs=0)).computed) == 8
     monkeypatch.setattr(ToyBackbone, "train", None)
     b = machine("b")
-    assert not engine.compute(cells(), b, jobs=0).computed
+    assert not engine.compute(cells(), replace(b, jobs=0)).computed
     for cell in cells():
         assert np.array_equal(cell.representations(a), cell.representations(b))
         assert (tmp_path / "b") in b.folder(cell).parents
@@ -41,10 +42,10 @@ def test_what_one_machine_has_computed_another_takes(machine, tmp_path, monkeypa
 
 def test_what_was_computed_before_there_was_a_url_is_shared_when_it_is_asked_for(machine, tmp_path, monkeypatch):
     alone = Workspace(Files(offline=True), Store(tmp_path / "a"))
-    engine.compute(cells(), alone, jobs=0)
+    engine.compute(cells(), replace(alone, jobs=0))
     monkeypatch.setattr(ToyBackbone, "train", None)
-    engine.compute(cells(), machine("a"), jobs=0)
-    assert not engine.compute(cells(), machine("b"), jobs=0).computed
+    engine.compute(cells(), replace(machine("a"), jobs=0))
+    assert not engine.compute(cells(), replace(machine("b"), jobs=0)).computed
 
 
 def test_the_first_complete_copy_is_everybodys(machine, tmp_path):
@@ -136,7 +137,7 @@ def test_what_workers_have_shared_is_known_to_who_asked_for_it(tmp_path):
     a = Workspace(Files(offline=True), open_store(f"file://{tmp_path}/shared"))
     training = [c.training for c in cells()]
     assert not engine.plan(training, a)[1]  # the cells there are listed now
-    engine.compute(training, a, jobs=2)
+    engine.compute(training, replace(a, jobs=2))
     assert not engine.plan(training, a)[0]
 
 

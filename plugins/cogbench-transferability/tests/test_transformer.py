@@ -35,7 +35,7 @@ def ask(tmp_path_factory):
     def ask(estimators, *sets):
         tasks = ["mini-rte", "mini-sts-b", "mini-sst-2"]
         how = {"suite": "mini", "tasks": tasks, "max_train": 32, "jobs": 0, "parts": parts, "store": store}
-        return run(estimators, backbone, sets=sets, files=Files(offline=True), **how)
+        return run(estimators, backbone, set=sets, files=Files(offline=True), **how)
 
     return ask
 
