@@ -22,6 +22,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from outputs import output_file
+
+from cogbench.storage.atomic import save_text
 
 N, D, H, TASKS, VOXELS = 627, 768, 400, 12, 30_000  # the paper's: stimuli, dimensions, hidden, tasks, voxels
 TRAIN = N - N // 5
@@ -34,7 +37,7 @@ def main() -> None:
     """Run what is asked for, print a table and write it."""
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("names", nargs="*", help=", ".join(LINES))
-    asked.add_argument("--out", type=Path)
+    asked.add_argument("--out", type=output_file)
     asked.add_argument("--one", choices=[*LINES, "peak"], help=argparse.SUPPRESS)
     args = asked.parse_args()
     if args.one:
@@ -60,7 +63,7 @@ def main() -> None:
             f"{name:28} {found['seconds']:9.3f} s {found['times']:8.2f} x {share:>8} {found['peak'] / 2**20:8.0f} MiB"
         )
     if args.out:
-        args.out.write_text(json.dumps({"rates": rates, "lines": rows}, indent=1) + "\n")
+        save_text(args.out, json.dumps({"rates": rates, "lines": rows}, indent=1))
 
 
 def run(name: str) -> dict[str, Any] | None:

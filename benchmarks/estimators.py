@@ -17,6 +17,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from time import process_time
 
+from outputs import output_folder
+
 import cogbench
 from cogbench import CogbenchError, Files, Recipe, Store, load_parts
 from cogbench.compute import engine
@@ -73,7 +75,7 @@ def arguments() -> argparse.Namespace:
     asked.add_argument("--task-data", nargs="+", default=[], metavar="TASK=FOLDER")
     asked.add_argument("--max-train", type=int)
     asked.add_argument("--seeds", type=int, nargs="+", default=[0])
-    asked.add_argument("--out", type=Path, help="a folder for the results")
+    asked.add_argument("--out", type=output_folder, help="a folder for the results")
     return asked.parse_args()
 
 

@@ -18,6 +18,8 @@ from reproduction.tables import (
     table_1,
 )
 
+from cogbench.storage.atomic import writable
+
 PAGE = Path(__file__).parents[1] / "docs" / "reproduction.md"
 
 
@@ -89,6 +91,8 @@ def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--check", action="store_true", help="Write nothing; fail if the page is not current.")
     args = asked.parse_args()
+    if not args.check:
+        writable(PAGE.parent)
     text = reproduction(Published.load())
     if args.check:
         if not PAGE.is_file() or PAGE.read_text() != text:

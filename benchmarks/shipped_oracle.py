@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from cogbench_tasks.mini import SKILLS
+from outputs import output_folder
 from scipy.stats import spearmanr
 
 from cogbench import Files, Store, load_parts, rank
@@ -44,7 +45,7 @@ def main() -> None:
     options.add_argument("--data-dir", type=Path)
     options.add_argument("--task-data", nargs="+", default=[], metavar="TASK=FOLDER")
     options.add_argument("--jobs", type=int)
-    options.add_argument("--out", type=Path, default=SHIPPED)
+    options.add_argument("--out", type=output_folder, default=str(SHIPPED))
     args = options.parse_args()
     transfers, name = resolve_transfers(
         load_parts(), args.backbone, suite=args.suite, seeds=args.seeds, max_train=args.max_train

@@ -23,6 +23,7 @@ from cogbench.scoring.baselines import popularity_baseline
 from cogbench.scoring.chance import bootstrap_interval
 from cogbench.scoring.evaluation import Scores, resampled, score_ranking
 from cogbench.scoring.ranking import Ranking
+from cogbench.storage.atomic import writable
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "taskweb.md"
@@ -76,6 +77,8 @@ def runs(path: Path) -> dict[str, dict[tuple[str, str, str], float]]:
 
 def write_figures(folder: Path) -> None:
     """Write the two tables of figures, from the authors' files in a folder."""
+    for path in (FIGURES, ESTIMATES):
+        writable(path.parent)
     found = runs(folder / "runs.csv.gz")
     sources, seeds, targets = (sorted({cell[i] for of in found.values() for cell in of}) for i in range(3))
     lines = [",".join(["setting", "source", "seed", *targets])]
@@ -474,6 +477,7 @@ def main() -> None:
     if args.figures:
         write_figures(args.figures)
     elif args.write:
+        writable(PAGE.parent)
         PAGE.write_text(page())
     else:
         print(page(), end="")
