@@ -37,6 +37,12 @@ PART_KINDS: dict[str, Any] = {
     "oracle": OraclePart,
     "suite": Suite,
 }
+# The parts of this repository's other distributions by kind, so that a message can name the distribution of a part.
+DISTRIBUTIONS = {
+    "cogbench-transferability": {
+        "estimator": "description esm-logme fuse hscore knn leep logme mips nce taskemb textemb tsns vocabulary"
+    },
+}
 log = logging.getLogger("cogbench")
 
 
@@ -75,7 +81,7 @@ class Parts:
         Raises
         ------
         UnknownName
-            If nothing bears or opens the name; the message lists the near ones.
+            If nothing bears or opens the name; the message lists the near ones, or names the distribution to install.
         BrokenPlugin
             If several parts open the address.
         """
@@ -86,7 +92,7 @@ class Parts:
         if len(opened) > 1:
             raise BrokenPlugin(f"{kind} {name!r} is opened by {' and '.join(n for n, _ in opened)}: name one.")
         if not opened:
-            raise UnknownName.of(kind, name, known)
+            raise _unknown(kind, name, known)
         return opened[0][1]
 
     def label(self, kind: str, part: Any) -> str:
@@ -144,6 +150,17 @@ class Parts:
     def _word(self, value: Any) -> str:
         """Return how a value is written among several: an estimator by its label."""
         return self.label("estimator", value) if is_dataclass(value) else str(value)
+
+
+def _unknown(kind: str, name: str, known: Iterable[str]) -> UnknownName:
+    """Return the error for a part that is not installed; the message names the distribution of a known part."""
+    for distribution, parts in DISTRIBUTIONS.items():
+        if name in parts.get(kind, "").split():
+            return UnknownName(
+                f"unknown {kind} {name!r}: it comes with the distribution {distribution}, which is not loaded; "
+                f"install it in a checkout of cogbench: `pip install -e . -e plugins/{distribution}`."
+            )
+    return UnknownName.of(kind, name, known)
 
 
 def load_parts(*modules: ModuleType) -> Parts:

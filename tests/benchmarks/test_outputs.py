@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from cogbench import UnusableData, engine
+from cogbench import UnusableData
+from cogbench.compute import engine
 
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 sys.path.append(str(BENCHMARKS))  # where the scripts find each other, as they do when python runs one of them
 
 SOURCES = {path.name: path.read_text() for path in BENCHMARKS.glob("*.py")}

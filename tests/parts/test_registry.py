@@ -5,16 +5,20 @@ import logging
 import os
 import subprocess
 import sys
+import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from click.testing import CliRunner
 
 from cogbench import BrokenPlugin, Suite, UnknownName, hookimpl, load_parts
-from cogbench.parts.registry import Parts
+from cogbench.cli.main import cli
+from cogbench.parts.registry import DISTRIBUTIONS, Parts
 from cogbench.testing.toys import ToyBackbone, ToyTask
 
+ROOT = Path(__file__).parents[2]
 COGBENCH = str(Path(sys.executable).with_name("cogbench"))
 GOOD = """
 from cogbench import Suite, hookimpl
@@ -199,6 +203,40 @@ def test_an_unknown_name_lists_the_near_ones():
         load_parts().find("estimator", "zzzzzz")
     with pytest.raises(UnknownName, match=r"unknown suite 'x'\. Installed: none\."):
         Parts().find("suite", "x")
+
+
+def test_all_distributions_of_the_repository_are_known():
+    assert {*DISTRIBUTIONS} == {p.parent.name for p in ROOT.glob("plugins/*-*/pyproject.toml")}
+
+
+@pytest.mark.parametrize("distribution", DISTRIBUTIONS)
+def test_the_known_parts_of_a_distribution_are_those_that_it_registers(distribution):
+    known = {(kind, name) for kind, names in DISTRIBUTIONS[distribution].items() for name in names.split()}
+    assert known == {part for part, plugin in load_parts().providers.items() if plugin.distribution == distribution}
+    project = tomllib.loads((ROOT / "plugins" / distribution / "pyproject.toml").read_text())["project"]
+    assert project["name"] == distribution  # the folder that the message names is the distribution's
+
+
+def test_a_part_of_a_distribution_that_is_not_installed_is_answered_with_its_distribution(monkeypatch):
+    monkeypatch.setenv("COGBENCH_LOAD_PLUGINS", "")
+    for distribution, parts in DISTRIBUTIONS.items():
+        for kind, names in parts.items():
+            for name in names.split():
+                with pytest.raises(UnknownName) as caught:
+                    load_parts().find(kind, name)
+                assert str(caught.value) == (
+                    f"unknown {kind} {name!r}: it comes with the distribution {distribution}, which is not loaded; "
+                    f"install it in a checkout of cogbench: `pip install -e . -e plugins/{distribution}`."
+                )
+    with pytest.raises(UnknownName, match="unknown task 'logme'. Installed: "):
+        load_parts().find("task", "logme")
+
+
+def test_a_run_names_the_distribution_in_one_line(monkeypatch):
+    monkeypatch.setenv("COGBENCH_LOAD_PLUGINS", "")
+    done = CliRunner().invoke(cli, ["run", "--suite", "mini", "--estimator", "logme", "--backbone", "minilm-2l"])
+    (line,) = done.stderr.splitlines()
+    assert done.exit_code == 2 and "comes with the distribution cogbench-transferability" in line
 
 
 def test_a_hub_id_a_folder_and_a_table_are_opened(tmp_path):
