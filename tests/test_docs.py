@@ -4,6 +4,7 @@ import inspect
 import json
 import re
 import sys
+import tomllib
 from pathlib import Path
 from types import ModuleType
 
@@ -56,3 +57,40 @@ def test_the_schema_of_results_is_the_records():
 def test_all_that_contributing_names_of_cogbench_is_public():
     for name in re.findall(r"`cogbench\.([A-Za-z_]+)", CONTRIBUTING):
         assert name in cogbench.__all__, name
+
+
+def pip_installs():
+    """Yield the file and the arguments of each `pip install …` in documents, messages and the Makefile."""
+    folders = ("benchmarks", "cogbench", "docs", "plugins", "signals", "tasks", "tests")
+    files = [p for f in folders for kind in ("md", "py", "toml") for p in (ROOT / f).rglob(f"*.{kind}")]
+    for file in [*files, *ROOT.glob("*.md"), ROOT / "pyproject.toml", ROOT / "Makefile"]:
+        if file != Path(__file__):
+            for words in re.findall(r"\bpip install ([^`\n]*)", file.read_text()):
+                yield file, [word.strip("'\",;:") for word in words.split()]
+
+
+def test_nobody_is_told_to_fetch_a_distribution_of_ours_from_an_index():
+    projects = [tomllib.loads(p.read_text()) for p in (ROOT / "pyproject.toml", *ROOT.glob("plugins/*/pyproject.toml"))]
+    own = "|".join(re.escape(made["project"]["name"]) for made in projects)
+    commands = list(pip_installs())
+    assert len(commands) > 10 and len(projects) == 2
+    for file, words in commands:
+        assert not [w for w in words if re.match(rf"({own})\b", w)], f"{file}: {words}"
+        if "cogbench" in words:
+            assert (file.name, words) == ("README.md", ["cogbench"])
+    assert "`pip install cogbench` installs another project" in (ROOT / "README.md").read_text()
+
+
+def test_a_plugin_is_installed_together_with_the_harness_in_one_command():
+    plugins = {p.parent for p in (*ROOT.glob("plugins/*/pyproject.toml"), ROOT / "tests/example_plugin/pyproject.toml")}
+    told = set()
+    for file, words in pip_installs():
+        folders = [w.partition("[")[0] for w in words if w != "-e"]
+        if any("plugins/" in w or w == "$(COMPETITORS)" for w in folders):
+            assert "." in folders, f"{file}: {words}"
+            told.add(file.relative_to(ROOT).as_posix())
+        elif file.parent in plugins and file.suffix == ".md":
+            assert words == ["-e", "CHECKOUT", "."], f"{file}: {words}"
+    assert told >= {"README.md", "Makefile", "plugins/cogbench-transferability/README.md"}
+    competitors = re.search(r"^COMPETITORS = (.*)$", (ROOT / "Makefile").read_text(), re.M)
+    assert competitors and (ROOT / competitors[1]) in plugins

