@@ -33,7 +33,7 @@ format: .venv/dev
 	$(BIN)/ruff format .
 
 schema: .venv/dev  ## Write docs/result.schema.json anew after a change of the result record.
-	$(BIN)/python -c "import json; from cogbench.result import schema; print(json.dumps(schema(), indent=1))" > docs/result.schema.json
+	$(BIN)/python -c "import json; from cogbench.results.result import schema; print(json.dumps(schema(), indent=1))" > docs/result.schema.json
 
 mini-oracle: .venv/demo  ## Measure the shipped oracles of the mini suite and its negative control again.
 	$(BIN)/python benchmarks/shipped_oracle.py --seeds 0

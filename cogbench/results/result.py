@@ -14,14 +14,17 @@ import numpy as np
 from ..data.dataset import Array
 from ..data.oracle import Oracle, TaskMatrix
 from ..errors import UnusableData
+from ..parts.codec import with_public_names
 from ..scoring.baselines import baselines
 from ..scoring.evaluation import Scores, score_ranking
 from ..scoring.noise_ceiling import Reliability
 from ..scoring.ranking import Ranking, rank
 from ..storage.atomic import readable, write_whole
 from ..storage.store import digest
+from ..text import slug
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+FORMER = {"kind": "basis", "source": "origin"}  # what fields were called in version 1, that of cogbench 0.1.0
 
 
 @dataclass(frozen=True)
@@ -157,8 +160,6 @@ class Result:
     @property
     def file_name(self) -> str:
         """The name of the result's file: what it is of, and 8 digits of all that sets it apart."""
-        from ..text import slug
-
         parts = (
             self.estimator,
             self.backbone,
@@ -204,7 +205,7 @@ class Result:
                     f"{str(path)!r} has schema version {version}; this cogbench reads up to {SCHEMA_VERSION}: "
                     "upgrade it."
                 )
-            found: Result = _adapter(Result).validate_python(held)
+            found: Result = _adapter(Result).validate_python(_upgraded(held) if version == 1 else held)
             fault = next(_faults(found), None)
         except ValidationError as error:
             fault = _in_words(error.errors()[0])
@@ -252,6 +253,17 @@ def plain(record: Any) -> Any:
     """Return any record as JSON values: null for what is undefined."""
     kind: Any = type(record)
     return json.loads(_adapter(kind).dump_json(record))
+
+
+def _upgraded(held: dict[str, Any]) -> dict[str, Any]:
+    """Return what a file of version 1 holds as version 2 writes it."""
+    renamed = {
+        name: {FORMER.get(key, key): value for key, value in record.items()}
+        for name in ("oracle", "signal_quality")
+        if isinstance(record := held.get(name), dict)
+    }
+    encoded = {name: with_public_names(held[name]) for name in ("options", "provenance") if name in held}
+    return {**held, **renamed, **encoded, "schema_version": SCHEMA_VERSION}
 
 
 def _held(path: Path) -> dict[str, Any]:
