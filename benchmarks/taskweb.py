@@ -17,7 +17,7 @@ from typing import Literal
 import numpy as np
 from cogbench_tasks.taskweb import COMMIT, FIGURES, SETTINGS, register_oracles
 
-from cogbench import Oracle, TaskMatrix, rank
+from cogbench import Files, Oracle, TaskMatrix, rank
 from cogbench.data.dataset import Array
 from cogbench.scoring.baselines import popularity_baseline
 from cogbench.scoring.chance import bootstrap_interval
@@ -243,7 +243,7 @@ Found = Mapping[str, Mapping[str, Scored]]  # of each setting and guess
 
 def page() -> str:
     """Return docs/taskweb.md."""
-    oracles = {o.name.removeprefix("taskweb-"): o for o in register_oracles()}
+    oracles = {o.setting: o.read(Files(offline=True)) for o in register_oracles()}
     found = {setting: scored(oracle, guesses(oracle)) for setting, oracle in oracles.items()}
     return "\n".join([*_oracles(oracles), *_overview(found), *_verdict(found), *_details(found)]) + "\n"
 

@@ -82,4 +82,12 @@ def made(
 
 def recorded(sha256):
     """Return what a signal was, known by its hash."""
-    return SignalReport(20, 1, {"S1": ["first"]}, "ms", "a stand-in", sha256 * 64, [])
+    return SignalReport(
+        sentences=20,
+        subjects=1,
+        channels={"S1": ["first"]},
+        unit="ms",
+        origin="a stand-in",
+        sha256=sha256 * 64,
+        notes=[],
+    )

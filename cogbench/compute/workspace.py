@@ -10,9 +10,10 @@ from ..data.dataset import Dataset, Split
 from ..data.files import Files
 from ..data.recording import Recording
 from ..errors import CogbenchError, UnusableData, together
+from ..parts import registry
 from ..parts.fingerprint import Fingerprints, harness_version
 from ..parts.interfaces import Signal, Task
-from ..parts.registry import Parts, load_parts
+from ..parts.registry import Parts
 from ..scoring.metrics import check_metric
 from ..storage.remote_store import open_store
 from ..storage.store import Store, digest
@@ -156,4 +157,4 @@ def workspace_of(
     """
     if scheduler and jobs is not None:
         raise UnusableData("jobs are processes of this machine, and a scheduler has its own: give one of the two.")
-    return Workspace(files or Files(), store or open_store(), parts or load_parts(), jobs, scheduler, tell)
+    return Workspace(files or Files(), store or open_store(), parts or registry.load_parts(), jobs, scheduler, tell)

@@ -262,7 +262,9 @@ def _upgraded(held: dict[str, Any]) -> dict[str, Any]:
         for name in ("oracle", "signal_quality")
         if isinstance(record := held.get(name), dict)
     }
-    encoded = {name: with_public_names(held[name]) for name in ("options", "provenance") if name in held}
+    encoded: dict[str, Any] = {
+        name: with_public_names(held[name]) for name in ("options", "provenance") if name in held
+    }
     return {**held, **renamed, **encoded, "schema_version": SCHEMA_VERSION}
 
 

@@ -14,10 +14,10 @@ from command import cogbench as ask
 from command import line
 from made_results import TASKS, TRUE, made
 
-import cogbench
 from cogbench import Oracle, Result, TaskMatrix, UnusableData, load_parts, rescore, score
 from cogbench.cli.results import GAINS
 from cogbench.parts.registry import find_oracle
+from cogbench.results.guess import plain_score
 from cogbench.results.result import rows
 from cogbench.scoring.evaluation import Gain
 
@@ -120,7 +120,7 @@ def test_a_selection_against_an_oracle_of_seeds():
     by_seed = np.stack([TRUE, TRUE[::-1, ::-1]])
     oracle = Oracle("seeds", "b", "s", TaskMatrix.square(TASKS, by_seed.mean(axis=0)), by_seed=by_seed)
     found = score({"p": "q", "q": "r", "r": "s", "s": "p"}, oracle)
-    plain = cogbench.guesses.plain_score(found)
+    plain = plain_score(found)
     assert "trs" in plain["scores"]["resampled"] and "spearman" not in plain["scores"]["resampled"]
     from cogbench.views.rows import score_tables
 

@@ -15,12 +15,12 @@ import pytest
 from cogbench_tasks import taskweb
 from numpy.testing import assert_allclose
 
-from cogbench import Oracle, TaskMatrix, rank
+from cogbench import Files, Oracle, TaskMatrix, rank
 from cogbench.scoring.baselines import popularity_baseline
 from cogbench.scoring.evaluation import score_ranking
 
 ROOT = Path(__file__).parents[2]
-ORACLES = {o.name.removeprefix("taskweb-"): o for o in taskweb.register_oracles()}
+ORACLES = {o.setting: o.read(Files(offline=True)) for o in taskweb.register_oracles()}
 SHARED_TASKS = ["mrpc", "qnli", "qqp", "rte", "sts-b"]  # sources and targets in CogTaskonomy, too
 BLANKS = {"gpt2m": 1, "t5s": 1, "t5b-pfeiffer": 1, "t5l-pfeiffer": 5}
 # TRS on roberta, t5l and t5s as first computed from the published files, apart from this code.
@@ -118,7 +118,8 @@ def test_a_training_without_a_score_counts_as_zero_and_is_told():
 def test_equal_means_are_equal_numbers():
     drawn = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.9])[:, None] * 100  # in another order another last digit
     printed = np.concatenate([drawn, drawn[::-1], drawn], axis=1)[:, :, None].repeat(2, axis=2)
-    oracle = taskweb._oracle("t5s", ("a", "b", "c"), ("d", "e"), printed)
+    card = taskweb.TaskWebOracle("t5s").card
+    oracle = taskweb._oracle(card, ("a", "b", "c"), ("d", "e"), printed)
     assert (rank(oracle.transfers).ranks == 2).all()
 
 
@@ -128,20 +129,24 @@ def test_a_part_keeps_its_seeds():
     assert_allclose(part.transfers.values, part.by_seed.mean(axis=0), atol=1e-7)
 
 
-def test_importing_the_plugin_reads_nothing_and_its_hook_one_small_file():
+def test_importing_the_plugin_reads_nothing_nor_does_its_hook_and_a_table_is_one_small_file():
     command = """
 import sys
 opened = []
 sys.addaudithook(lambda event, args: opened.append(str(args[0])) if event == "open" else None)
 from cogbench_tasks import taskweb
 early = [f for f in opened if "oracles" in f]
+oracles = taskweb.register_oracles()
+assert all(oracle.card.sources for oracle in oracles)
+hook = [f for f in opened if "oracles" in f]
+from cogbench import Files
 del opened[:]
-taskweb.register_oracles()
+oracles[0].read(Files(offline=True))
 heavy = {"torch", "transformers", "datasets", "scipy", "sklearn", "pandas"} & {*sys.modules}
-print(len(early), *{f.rpartition("/")[2] for f in opened if f.endswith(".csv")}, len(heavy))
+print(len(early), len(hook), *{f.rpartition("/")[2] for f in opened if f.endswith(".csv")}, len(heavy))
 """
     done = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["0", "taskweb.csv", "0"]
+    assert done.stdout.split() == ["0", "0", "taskweb.csv", "0"]
     assert taskweb.FIGURES.stat().st_size < 400_000
 
 

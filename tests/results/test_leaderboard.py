@@ -101,7 +101,7 @@ def test_estimators_that_used_the_oracle_are_marked():
         ({"true": TRUE.T}, "an oracle of the same name with other transfers"),
         ({"hashes": "0923"}, "data of q (99999999 instead of 11111111)"),
         ({"hashes": "012"}, "data of s (unknown instead of 33333333)"),
-        ({"schema_version": 0}, "schema version 0 instead of 1"),
+        ({"schema_version": 0}, "schema version 0 instead of 2"),
         ({"similarity": TRUE[:3, :3], "true": TRUE[:3, :3], "tasks": ("p", "q", "z")}, "without r, s, with z"),
     ],
 )

@@ -247,7 +247,7 @@ def test_bad_input_gets_one_line_each(tmp_path):
     assert "no result in" in line(ask("leaderboard", tmp_path / "empty", "--format", "html"), 3)
     file = made().save(tmp_path / "results")
     newer = tmp_path / "results" / "newer.json"
-    newer.write_text(file.read_text().replace('"schema_version": 1', '"schema_version": 99'))
+    newer.write_text(file.read_text().replace('"schema_version": 2', '"schema_version": 99'))
     (tmp_path / "results" / "x.json").write_text("{")
     found = ask("leaderboard", tmp_path / "results", "--format", "html")
     assert found.exit_code == 0 and "</html>" in found.stdout

@@ -49,7 +49,15 @@ def pages(tmp_path_factory):
     results += [made(estimator="odd", suite="words"), made(estimator="bare", oracle=None, synthetic=["signal"])]
     results += [made(m, oracle="measured", backbone="tinybert", estimator=f"m{i}") for i, m in enumerate(guesses[:3])]
     channels = {"S1": ["first", "second"], "S2": ["first", "second"]}
-    signal = SignalReport(20, 2, channels, "ms", "a stand-in", "0" * 64, ["two sentences had no reading times"])
+    signal = SignalReport(
+        sentences=20,
+        subjects=2,
+        channels=channels,
+        unit="ms",
+        origin="a stand-in",
+        sha256="0" * 64,
+        notes=["two sentences had no reading times"],
+    )
     told = {
         "by_subject": {s: m.tolist() for s, m in zip(("S1", "S2", "S3"), guesses[:3], strict=True)},
         "prediction": {s: {t: PREDICTED for t in "pqrs"} for s in ("S1", "S2", "S3")},
