@@ -1,5 +1,6 @@
 """Run cells: inline, on this machine's processes, or on a cluster. Scheduling and retries are dask.distributed's."""
 
+import logging
 import traceback
 from collections.abc import Iterable
 from contextlib import closing
@@ -7,8 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import CogbenchError
-from .spread import Room, by_workers, computed_here, expected_work, inline
+from .spread import Room, by_workers, class_of_script, computed_here, expected_work, inline
 from .workspace import Cell, Step, Workspace
+
+log = logging.getLogger("cogbench")
 
 
 @dataclass
@@ -65,7 +68,13 @@ def compute(cells: Iterable[Cell], workspace: Workspace) -> Outcome:
         return outcome
     work = expected_work(missing, workspace)
     whole, spent = sum(work.values()), 0.0
-    in_workers = workspace.scheduler or (workspace.jobs != 0 and not all(computed_here(cell) for cell in missing))
+    asked = workspace.scheduler or workspace.jobs != 0
+    if asked and (name := next(filter(None, map(class_of_script, missing)), None)):
+        log.warning(
+            f"class {name} stands in a script, which workers do not run: its cells are computed in this process; "
+            "workers compute those of a class in a module of its own."
+        )
+    in_workers = asked and not all(map(computed_here, missing))
     report = workspace.tell or (lambda step: None)
     report(Step("", 0, 0, 0, len(missing), 0.0))
     room = Room(workspace, there)
@@ -79,7 +88,7 @@ def compute(cells: Iterable[Cell], workspace: Workspace) -> Outcome:
                 outcome.failed[cell] = error
                 if not isinstance(error, CogbenchError):
                     text = "".join(traceback.format_exception(error))
-                    if log := workspace.store.log(cell.place, workspace.key(cell), text):
-                        outcome.logs[cell] = log
+                    if file := workspace.store.log(cell.place, workspace.key(cell), text):
+                        outcome.logs[cell] = file
             report(Step(cell.place, done, len(outcome.failed), running, len(missing), spent / whole))
     return outcome

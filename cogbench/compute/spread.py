@@ -113,11 +113,6 @@ def by_workers(missing: list[Cell], work: dict[Cell, float], room: Room) -> Gene
     """Compute cells in worker processes."""
     jobs, scheduler = room.workspace.jobs, room.workspace.scheduler
     n_workers = 0 if scheduler else min(jobs or workers_for(missing, room.workspace), len(missing))
-    if name := next(filter(None, map(class_of_script, missing)), None):
-        log.warning(
-            f"class {name} stands in a script, which workers do not run: its cells are computed in this process; "
-            "workers compute those of a class in a module of its own."
-        )
     with client_of(n_workers, scheduler) as (client, deaths):
         # The longest first, or the last one runs alone while the other workers have nothing left to do.
         cells = sorted(missing, key=lambda cell: -work[cell])
