@@ -18,7 +18,7 @@ from .hub import COMMIT, WEIGHTS, commit_of, lacking_in, occupied, prepared, rea
 from .tables import Rows, joined, split_files
 
 NO_ROWS = "BatchSize must be greater than 0"  # what `datasets` says of a split without rows
-READING = "reading"  # what the store calls files that were read once, by `Files.made`
+READING = "reading"  # what the store calls files that were read once, by `Files.derived`
 Place = Literal["local", "cache", "hub"]
 
 
@@ -146,8 +146,8 @@ class Files:
                 write_whole(note, hashlib.file_digest(file, "sha256").hexdigest())
         return note.read_text()
 
-    def made(self, place: str, sources: Sequence[Path], fill: Callable[[Path], None], **key: Any) -> Path:
-        """Return a folder of what was made of local files: read in its own way, once, then kept in the store.
+    def derived(self, place: str, sources: Sequence[Path], fill: Callable[[Path], None], **key: Any) -> Path:
+        """Return a folder of arrays derived from local files: read in its own way, once, then kept in the store.
 
         Parameters
         ----------

@@ -21,7 +21,8 @@ SEEDS = "seeds"  # the array that says whose the rows of the per-example scores 
 FILES = (".csv", ".tsv", ".json")  # what names of such endings are taken for
 NO_TRANSFER = "no-transfer"  # the row of a table that holds the targets trained without a source
 SCHEMA_VERSION = 2  # of an oracle's json
-FORMER = {"kind": "basis", "source": "origin"}  # what fields were called in version 1, that of cogbench 0.1.0
+# What fields of oracles and results were called in schema version 1, that of cogbench 0.1.0.
+FORMER_FIELDS = {"kind": "basis", "source": "origin"}
 
 
 def write_table(oracle: Oracle, path: Path) -> list[Path]:
@@ -203,7 +204,7 @@ def write_oracle(oracle: Oracle, path: Path) -> list[Path]:
 
 def _renamed(head: dict[str, Any]) -> dict[str, Any]:
     """Return the fields of an oracle's json by their names of today, without the schema version."""
-    former = FORMER if head.pop("schema_version", 1) == 1 else {}
+    former = FORMER_FIELDS if head.pop("schema_version", 1) == 1 else {}
     return {former.get(name, name): value for name, value in head.items()}
 
 

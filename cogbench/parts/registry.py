@@ -23,7 +23,7 @@ from ..errors import BrokenPlugin, UnknownName
 from ..storage.store import home
 from . import hookspecs
 from .codec import decode, encode
-from .fingerprint import distribution_of
+from .fingerprint import distribution_of, harness_version
 from .interfaces import Backbone, Estimator, Opener, OraclePart, Signal, Task
 from .options import options_of, with_option
 
@@ -229,7 +229,14 @@ def _installed() -> Iterable[tuple[Plugin, ModuleType | None]]:
 
 
 def _reason(error: BaseException) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+    """Return why a plugin does not load, with a hint where it may be written for another version of cogbench."""
+    message = " ".join(str(error).split())
+    hint = ""
+    if isinstance(error, ImportError | TypeError | AttributeError):
+        hint = (
+            f" (is it written for another version of cogbench than {harness_version()}? CHANGELOG.md says what changed)"
+        )
+    return f"{type(error).__name__}: {message}{hint}"
 
 
 def _plain(distribution: str) -> str:
@@ -261,9 +268,18 @@ def _collect(manager: pluggy.PluginManager, plugin: Plugin, module: ModuleType) 
                 continue
             for part in impl.function():
                 if not isinstance(part, protocol):
-                    raise TypeError(f"register_{kind}s returned {part!r}, which is no {protocol.__name__}")
+                    raise TypeError(
+                        f"register_{kind}s returned {part!r}, which is no {protocol.__name__}{_lack(part, protocol)}"
+                    )
                 added.append((kind, part))
     return added
+
+
+def _lack(part: Any, protocol: type) -> str:
+    """Return in words which members of its protocol a part lacks."""
+    members = [name for name in dir(protocol) if not name.startswith("_")]
+    lacking = [name for name in members if not hasattr(part, name)]
+    return f": it lacks {', '.join(lacking)}" if lacking and getattr(protocol, "_is_protocol", False) else ""
 
 
 def _where(plugin: Plugin) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..data.dataset import Array
 from ..data.oracle import Oracle, TaskMatrix
+from ..data.oracle_files import FORMER_FIELDS
 from ..errors import UnusableData
 from ..parts.codec import with_public_names
 from ..scoring.baselines import baselines
@@ -24,7 +25,6 @@ from ..storage.store import digest
 from ..text import slug
 
 SCHEMA_VERSION = 2
-FORMER = {"kind": "basis", "source": "origin"}  # what fields were called in version 1, that of cogbench 0.1.0
 
 
 @dataclass(frozen=True)
@@ -258,7 +258,7 @@ def plain(record: Any) -> Any:
 def _upgraded(held: dict[str, Any]) -> dict[str, Any]:
     """Return what a file of version 1 holds as version 2 writes it."""
     renamed = {
-        name: {FORMER.get(key, key): value for key, value in record.items()}
+        name: {FORMER_FIELDS.get(key, key): value for key, value in record.items()}
         for name in ("oracle", "signal_quality")
         if isinstance(record := held.get(name), dict)
     }

@@ -118,7 +118,7 @@ class Pereira:
         if absent := [n for n, path in found.items() if path is None]:
             raise MissingData(f"{_folder(files, self.name, subject)} has no {' and no '.join(map(_called, absent))}.")
         paths = {n: path for n, path in found.items() if path is not None}
-        folder = files.made(
+        folder = files.derived(
             f"signals/{self.name}/{subject}",
             list(paths.values()),
             lambda out: _make(out, paths, self.regions, self.zscore),

@@ -124,7 +124,7 @@ def test_what_was_read_from_files_that_have_changed_or_gone_is_out_of_reach(stor
     files, paths = Files(offline=True), [tmp_path / "a.mat", tmp_path / "b.mat"]
     for path in paths:
         path.write_text("as it was")
-        files.made(f"signals/{path.stem}", [path], lambda out: (out / "read.npy").write_text("numbers"))
+        files.derived(f"signals/{path.stem}", [path], lambda out: (out / "read.npy").write_text("numbers"))
     assert [one.kind for one in inventory(store, Parts())].count("reading") == 2 and prune(store, Parts()) == []
     paths[0].write_text("as it is")
     paths[1].unlink()

@@ -481,14 +481,14 @@ def test_what_is_made_of_files_is_made_once_and_anew_for_other_contents(tmp_path
         made.append(out)
         (out / "length.txt").write_text(str(len(source.read_bytes())))
 
-    folders = [Files().made("lengths/a", [source], fill, option=o) for o in (1, 1, 2)]
+    folders = [Files().derived("lengths/a", [source], fill, option=o) for o in (1, 1, 2)]
     assert folders[0] == folders[1] != folders[2] and len(made) == 2
     assert folders[0].parent == tmp_path / "home/lengths" and (folders[0] / "length.txt").read_text() == "3"
     source.write_bytes(b"other")
-    assert (Files().made("lengths/a", [source], fill, option=1) / "length.txt").read_text() == "5"
+    assert (Files().derived("lengths/a", [source], fill, option=1) / "length.txt").read_text() == "5"
     (folders[0] / "length.txt").write_text("")
     source.write_bytes(b"one")
-    assert (Files().made("lengths/a", [source], fill, option=1) / "length.txt").read_text() == "3"
+    assert (Files().derived("lengths/a", [source], fill, option=1) / "length.txt").read_text() == "3"
 
 
 def test_what_cannot_be_made_leaves_nothing(tmp_path):
@@ -497,7 +497,7 @@ def test_what_cannot_be_made_leaves_nothing(tmp_path):
         raise UnusableData("it is cut short.")
 
     with pytest.raises(UnusableData):
-        Files().made("a", [], fill)
+        Files().derived("a", [], fill)
     assert not list((tmp_path / "home").rglob("half"))
 
 

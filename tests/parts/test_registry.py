@@ -13,9 +13,9 @@ from types import ModuleType
 import pytest
 from click.testing import CliRunner
 
-from cogbench import BrokenPlugin, Suite, UnknownName, hookimpl, load_parts
+from cogbench import BrokenPlugin, Recipe, Suite, UnknownName, hookimpl, load_parts
 from cogbench.cli.main import cli
-from cogbench.parts.registry import DISTRIBUTIONS, Parts
+from cogbench.parts.registry import DISTRIBUTIONS, Parts, find_oracle
 from cogbench.testing.toys import ToyBackbone, ToyTask
 
 ROOT = Path(__file__).parents[2]
@@ -286,3 +286,85 @@ def test_a_label_names_the_options_that_differ():
     assert parts.label("estimator", changed) == "pair[member.rows=7,similarity=pearson,weights=1:3]"
     assert parts.label("backbone", ToyBackbone("other", rate=0.5)) == "other"  # nothing to compare it with
     assert parts.label("backbone", _Opener("toy", rate=0.5)) == "toy"  # another type: its options mean something else
+
+
+FORMER_BACKBONE = """
+from dataclasses import dataclass
+from cogbench import Origin, Settings, hookimpl
+
+@dataclass(frozen=True)
+class Own:
+    name: str = "own-model"
+    def source(self, files): return Origin("x", "1")
+    def settings(self, kind, n_examples): return Settings(1, 1, 0.1)
+    def train(self, recipe, files, out, start=None): ...
+    def represent(self, checkpoint, sentences, files): ...
+    def model(self, checkpoint, files): ...
+    def batches(self, dataset, files): ...
+
+@hookimpl
+def register_backbones():
+    return [Own()]
+"""
+FORMER_ORACLE = """
+import numpy as np
+from cogbench import Oracle, TaskMatrix, hookimpl
+
+@hookimpl
+def register_oracles():
+    matrix = TaskMatrix.square(("a", "b", "c"), np.arange(9.0).reshape(3, 3))
+    return [Oracle("theirs", "bert", "theirs", matrix{more})]
+"""
+
+
+@pytest.mark.parametrize(
+    "source, says",
+    [
+        ("from cogbench import Source", "cogbench.Source is called cogbench.Origin since cogbench 0.2.0"),
+        (FORMER_BACKBONE, "which is no Backbone: it lacks origin"),
+        (FORMER_ORACLE.format(more=", kind='measured'"), "unexpected keyword argument 'kind'"),
+    ],
+    ids=["old name", "old verb", "old field"],
+)
+def test_a_plugin_of_0_1_0_that_does_not_work_says_what_to_do(install, source, says):
+    install("former-plugin", source)
+    error = _errors(load_parts())["own"]
+    assert says in error and "CHANGELOG.md says what changed" in error and "\n" not in error
+
+
+def test_an_oracle_in_memory_that_a_plugin_of_0_1_0_gives_still_works(install):
+    install("former-plugin", FORMER_ORACLE.format(more=""))
+    parts = load_parts()
+    assert parts.oracles["theirs"].card.sources == ("a", "b", "c")
+    assert find_oracle(parts, "theirs").transfers.values[0, 1] == 1
+
+
+def test_the_list_of_oracles_reads_no_table():
+    command = """
+import sys
+opened = []
+sys.addaudithook(lambda event, args: opened.append(str(args[0])) if event == "open" else None)
+from cogbench.cli.main import cli
+cli(["list", "oracles", "--json"], standalone_mode=False)
+print(*[name for name in opened if name.endswith((".csv", ".json")) and "oracles" in name], file=sys.stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True)
+    assert "cogtaskonomy-bert" in done.stdout and not done.stderr.strip()
+
+
+def test_parts_cross_to_other_processes_by_kind_name_and_changed_options():
+    parts = load_parts()
+    minilm, cnm = parts.backbones["minilm"], parts.estimators["cnm"]
+    assert parts.encode(minilm) == {"kind": "backbone", "name": "minilm"}
+    changed = replace(minilm, epochs=2)
+    assert parts.encode(changed) == {"kind": "backbone", "name": "minilm", "options": {"epochs": 2}}
+    combined = replace(parts.estimators["cra+cnm"], cnm=replace(cnm, seeds=(5,)))
+    inner = {"kind": "estimator", "name": "cnm", "options": {"seeds": [5]}}
+    assert parts.encode(combined) == {"kind": "estimator", "name": "cra+cnm", "options": {"cnm": inner}}
+    opened = parts.find("backbone", "someone/model")
+    for part in (minilm, changed, combined, opened, Recipe((parts.tasks["cola"],), seed=3)):
+        assert parts.decode(json.loads(json.dumps(parts.encode(part)))) == part
+    # A part of a module that was given by hand is installed nowhere else: it crosses by its class.
+    given = load_parts(_module(register_backbones=[ToyBackbone()]))
+    assert given.encode(ToyBackbone())["is"] == "cogbench.testing.toys:ToyBackbone"
+    assert given.decode(given.encode(ToyBackbone())) == ToyBackbone()

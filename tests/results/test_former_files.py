@@ -1,7 +1,7 @@
 """Results and oracles that cogbench 0.1.0 wrote are read, scored, compared, and get further seeds.
 
-The files in `of_0_1_0` were written by that version, from the synthetic suite: `oracle measure` of three tasks on minilm-2l
-with one epoch in single precision, and two estimators run against it.
+The files in `of_0_1_0` were written by that version, from the synthetic suite: `oracle measure` of three tasks on
+minilm-2l with one epoch in single precision, and two estimators run against it.
 """
 
 import json
@@ -21,7 +21,18 @@ FORMER = Path(__file__).parent / "of_0_1_0"
 TASKS = ("mini-rte", "mini-cola", "mini-sst-2")
 SET = ("minilm-2l.epochs=1", "minilm-2l.min_steps=0", "minilm-2l.precision=fp32")
 MEASURE = (
-    *("oracle", "measure", "--backbone", "minilm-2l", "--suite", "mini", "--tasks", ",".join(TASKS), "--max-train", "8"),
+    *(
+        "oracle",
+        "measure",
+        "--backbone",
+        "minilm-2l",
+        "--suite",
+        "mini",
+        "--tasks",
+        ",".join(TASKS),
+        "--max-train",
+        "8",
+    ),
     *("--seeds", "1", "--jobs", "0", "--offline", "--name", "tiny"),
     *(word for setting in SET for word in ("--set", setting)),
 )
