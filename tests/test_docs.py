@@ -5,6 +5,7 @@ import json
 import re
 import sys
 import tomllib
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
@@ -17,6 +18,9 @@ from cogbench.testing import check_estimator, contracts
 
 ROOT = Path(__file__).parents[1]
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
+GENERATED = ("leaderboard.md", "reproduction.md", "taskweb.md")
+PAGES = [*ROOT.glob("*.md"), *(p for p in sorted((ROOT / "docs").glob("*.md")) if p.name not in GENERATED)]
+HISTORY = ("CHANGELOG.md", "decisions.md")  # they name what is no more
 
 
 def signature(function):
@@ -54,9 +58,59 @@ def test_the_schema_of_results_is_the_records():
     assert json.loads((ROOT / "docs" / "result.schema.json").read_text()) == schema()
 
 
-def test_all_that_contributing_names_of_cogbench_is_public():
-    for name in re.findall(r"`cogbench\.([A-Za-z_]+)", CONTRIBUTING):
-        assert name in cogbench.__all__, name
+@pytest.mark.parametrize("file", [p for p in PAGES if p.name not in HISTORY], ids=lambda path: path.name)
+def test_all_that_documents_name_of_cogbench_is_public(file):
+    for name in re.findall(r"(?<![\w/.-])cogbench\.([A-Za-z_.]+)(?<!\.)", file.read_text()):
+        door, _, short = f"cogbench.{name}".rpartition(".")
+        assert door in ("cogbench", "cogbench.testing"), name
+        assert short in (*import_module(door).__all__, "testing"), name
+
+
+def entries(file):
+    """Return the entries of a document, each a list item, in one line."""
+    items = re.findall(r"^- (.*?)(?=\n- |\n\n|\Z)", file.read_text(), re.S | re.M)
+    return [" ".join(item.split()) for item in items]
+
+
+def test_the_glossary_has_at_most_forty_words_each_in_one_sentence_and_eight_for_users():
+    words = dict[str, str]()
+    for entry in entries(ROOT / "docs/glossary.md"):
+        match = re.fullmatch(r"(★ )?\*\*([\w -]+)\*\*: (An? |The )?([^.]+\.)", entry)
+        assert match, f"not a word and one sentence: {entry}"
+        assert match[4].lower().startswith(match[2].lower()), f"its sentence begins with the word: {entry}"
+        assert match[2] not in words, f"explained twice: {match[2]}"
+        words[match[2]] = match[1] or ""
+    assert 8 < len(words) <= 40
+    for_users = {word for word, star in words.items() if star}
+    assert for_users == {"task", "backbone", "estimator", "ranking", "score", "oracle", "signal", "plugin"}
+
+
+def test_each_decision_has_a_reason_and_names_files_that_exist():
+    text = (ROOT / "docs/decisions.md").read_text()
+    assert re.findall(r"^## (.*)$", text, re.M) == [
+        "Plugins",
+        "Keys and store",
+        "Workers",
+        "Training",
+        "Estimators and evidence",
+        "Scores, results and pages",
+    ]
+    for entry in entries(ROOT / "docs/decisions.md"):
+        match = re.fullmatch(r"\*[^*]+\*.* [^ ]+[.)] \(((?:`[^`]+`(?:, )?)+)\)", entry)
+        assert match, f"not a decision, a reason and its files: {entry}"
+        for name in re.findall(r"`([^`]+)`", match[1]):
+            assert (ROOT / name).is_file(), f"no such file: {name}"
+
+
+@pytest.mark.parametrize("file", [p for p in PAGES if p.name != "CHANGELOG.md"], ids=lambda path: path.name)
+def test_documents_name_and_link_files_that_exist(file):
+    text = file.read_text()
+    folders = "benchmarks|cogbench|docs|plugins|signals|tasks|tests"
+    named = re.findall(rf"(?<![\w/.])((?:{folders})/[\w/.-]+\.(?:py|pyi|md|json|html))\b", text)
+    for name in named:
+        assert (ROOT / name).exists() or "RESULT" in name, f"no such file: {name}"
+    for link in re.findall(r"\]\((?!https?:)([^)#]+)", text):
+        assert (file.parent / link).exists(), f"a link to nothing: {link}"
 
 
 def pip_installs():
