@@ -1,5 +1,4 @@
 # The public names, each once.
-# ruff: noqa: I001
 
 # Using cogbench: what the commands do.
 from .runs.run import run as run

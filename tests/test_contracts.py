@@ -3,7 +3,7 @@
 import pytest
 
 from cogbench import MissingData, load_parts
-from cogbench.testing import check_backbone, check_estimator, check_signal, check_task
+from cogbench.testing import check_backbone, check_estimator, check_oracle, check_signal, check_task
 
 PARTS = load_parts()
 
@@ -37,6 +37,11 @@ def test_signal(part):
 @_named(PARTS.estimators)
 def test_estimator(part):
     check_estimator(part)
+
+
+@_named(PARTS.oracles)
+def test_oracle(part):
+    _or_skip(check_oracle, part)
 
 
 @pytest.mark.parametrize("kind, name", [("backbone", "minilm-2l"), ("task", "mini-rte"), ("signal", "mini")])

@@ -55,10 +55,10 @@ def test_its_parts_are_listed_with_their_distribution(command):
 def test_its_parts_keep_their_promises(site):
     """`cogbench plugins --check`, but for the minute that the checks of the built-in parts take."""
     code = """
-from cogbench import contracts
+from cogbench.testing import contracts
 from cogbench.cli.main import cli
 
-for kind in ("task", "backbone", "signal", "estimator"):
+for kind in ("task", "backbone", "signal", "estimator", "oracle"):
     def check(part, *files, check=getattr(contracts, f"check_{kind}")):
         if part.name.startswith("example"):
             check(part, *files)

@@ -158,7 +158,8 @@ def _groups(results: Sequence[Result]) -> list[_Group]:
 def _kind(result: Result) -> str:
     """Return a hash of what results must share to be compared, beside data and signals."""
     tasks, oracle = [sorted(result.sources), sorted(result.targets)], result.oracle.name if result.oracle else None
-    return digest([result.suite, tasks, oracle, result.oracle_ranks, result.schema_version])
+    axes = [result.tuning, result.sharing]
+    return digest([result.suite, *axes, tasks, oracle, result.oracle_ranks, result.schema_version])
 
 
 def _data(result: Result) -> dict[str, str]:
