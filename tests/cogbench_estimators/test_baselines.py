@@ -5,11 +5,12 @@ import pytest
 from cogbench_estimators.baselines import OtherPLM, Popularity, Random, Size
 
 from cogbench import UnknownName, UnusableData, load_parts, rank
+from cogbench.parts.registry import find_oracle
 from cogbench.scoring.evaluation import score_ranking
 from cogbench.testing import check_estimator
 
 PARTS = load_parts()
-BERT, TINYBERT = (PARTS.oracles[f"cogtaskonomy-{name}"] for name in ("bert", "tinybert"))
+BERT, TINYBERT = (find_oracle(PARTS, f"cogtaskonomy-{name}") for name in ("bert", "tinybert"))
 
 
 class Given:

@@ -51,7 +51,7 @@ def test_planted_values_come_back_voxel_by_voxel_and_sentence_by_sentence(folder
     assert all(r.values.shape == (627, 12) and r.present.all() for r in recording.subjects.values())
     check_planted(recording)
     assert recording.unit == "z-scores of each voxel over the sentences"
-    assert recording.source.revision.startswith("sha256:") and not recording.synthetic
+    assert recording.origin.revision.startswith("sha256:") and not recording.synthetic
     check_signal(TWO, Files(folder))
 
 

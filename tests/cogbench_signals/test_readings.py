@@ -66,7 +66,7 @@ def test_all_splits_are_read_in_their_order(tmp_path):
     held = recording.subjects["all"]
     assert held.channels == READINGS["zuco-gaze"].columns and "first_fix_dur: ms" in recording.unit
     np.testing.assert_allclose(held.values[:, 0], [1, 2.5, 4, 5])
-    revision = recording.source.revision
+    revision = recording.origin.revision
     gaze(tmp_path, "test", [("Rain fell.", 6.0)])
     assert ReadingSignal("zuco-gaze").read(Files(tmp_path)).origin.revision != revision
 

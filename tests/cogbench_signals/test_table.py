@@ -158,8 +158,8 @@ def test_every_kind_of_table_reads_alike(folder, ending):
     assert recording.sentences == CLEAN
     assert recording.subjects["all"].channels == ("rt",)
     np.testing.assert_array_equal(values(recording)[:, 0], RT)
-    assert recording.source.id == str(path)
-    assert recording.source.revision == f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
+    assert recording.origin.id == str(path)
+    assert recording.origin.revision == f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
     assert recording.unit == "as in the file"
     assert recording.notes == ("columns left out (integers or row numbers, used when named): n_letters.",)
 
@@ -828,7 +828,7 @@ def test_zuco_gaze():
     assert gaze.present.all()
     once = next(row for row in rows if recording.sentences.count(" ".join(row["words"])) == 1)
     assert gaze.values[recording.sentences.index(" ".join(once["words"])), 0] == pytest.approx(np.mean(once["n_fix"]))
-    assert TableSignal().open(recording.source.id).name == "zuco_gaze"
+    assert TableSignal().open(recording.origin.id).name == "zuco_gaze"
     assert len(shared("zuco_gaze", split="validation").sentences) <= 61
 
 
@@ -838,7 +838,7 @@ def test_ucl_erp_and_eye():
     names = json.loads((COGNITIVE / "ucl_frank_erp_eye_spr/columns.json").read_text())
     assert recording.subjects["all"].channels == (*names["erp"], *names["eye"], "self_paced_rt_ms")
     assert values(recording).shape == (205, 11)
-    row = pq.read_table(recording.source.id).to_pylist()[0]
+    row = pq.read_table(recording.origin.id).to_pylist()[0]
     np.testing.assert_allclose(values(recording)[0, :6], np.mean(row["erp"], axis=0))
     assert recording.sentences[0] == row["sentence"]
     assert shared("ucl_frank_erp_eye_spr", "N400").subjects["all"].channels == ("N400",)

@@ -126,7 +126,7 @@ def versions(tmp_path, monkeypatch):
                 time.sleep(float(os.environ.get("SLEEP", "0")))
                 return super().train(recipe, files, out, start)
     """)
-    for name, text in {"new": source, "old": f"{source}# older"}.items():
+    for name, text in {"new": source, "old": f"{source}OLDER = True"}.items():
         (tmp_path / name).mkdir()
         (tmp_path / name / "own_versioned_backbone.py").write_text(text)
     monkeypatch.setenv("LOG", str(tmp_path / "log"))
@@ -147,7 +147,7 @@ def test_workers_with_another_version_are_left_out_by_name(tmp_path, caplog, das
     outcome = engine.compute(versions, replace(workspace(tmp_path / "b"), scheduler=address))
     # The newer worker runs what it has loaded, whatever stands on disk by now.
     with open(tmp_path / "new" / "own_versioned_backbone.py", "a") as file:
-        file.write("# newer")
+        file.write("NEWER = True")
     with pytest.raises(UnusableData, match="no worker is left"):
         engine.compute(versions, replace(workspace(tmp_path / "c"), scheduler=address))
     assert outcome.computed == {*versions} and not outcome.failed
@@ -260,15 +260,15 @@ def test_where_one_finds_the_disk_full_the_others_end_what_they_have_begun(tmp_p
 
 
 def test_the_code_of_a_part_is_read_once_for_a_plan_and_little_is_kept_of_a_cell(tmp_path, monkeypatch, versions):
-    read, whole = [], fingerprint.code
-    monkeypatch.setattr(fingerprint, "code", lambda module: read.append(module) or whole(module))
+    read, whole = [], fingerprint._code
+    monkeypatch.setattr(fingerprint, "_code", lambda cls: read.append(cls) or whole(cls))
     own, here = versions[0].backbone, workspace(tmp_path)
     cells = [Training(own, Recipe((t,), seed=s)) for s in range(250) for t in TASKS]
     tracemalloc.start()
     missing, _ = engine.plan(cells, here)
     kept, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert len(missing) == 1000 and len(read) <= 2  # for a training and for what represents
+    assert len(missing) == 1000 and len(read) == 1
     assert kept < 1000 * 1000  # bytes
 
 
@@ -350,15 +350,14 @@ SLOW = """
     import cogbench.compute.engine as engine
     from cogbench import Files, Recipe, Store
     from cogbench.compute.cells import Training
-        from cogbench.compute.workspace import Workspace
+    from cogbench.compute.workspace import Workspace
     from cogbench.testing.toys import TASKS, ToyBackbone
     from slow_toy import Slow
 
-    if __name__ == "__main__":
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts in the background ignores it
-        cells = [Training(Slow(), Recipe((t,))) for t in TASKS]
-        outcome = engine.compute(cells, Workspace(Files(offline=True), Store(Path(sys.argv[1]))), jobs=2)
-        print("failed", sorted(c.recipe.task.name for c in outcome.failed), flush=True)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts in the background ignores it
+    cells = [Training(Slow(), Recipe((t,))) for t in TASKS]
+    outcome = engine.compute(cells, Workspace(Files(offline=True), Store(Path(sys.argv[1])), jobs=2))
+    print("failed", sorted(c.recipe.task.name for c in outcome.failed), flush=True)
 """
 SLOW_TOY = """
     import os, time
@@ -379,25 +378,39 @@ SLOW_TOY = """
 """
 
 
-def test_a_part_that_a_script_defines_runs_in_its_workers(tmp_path):
-    script = tmp_path / "script.py"
+def test_a_part_that_a_script_defines_is_computed_in_the_process_of_the_script(tmp_path):
+    script, log = tmp_path / "script.py", tmp_path / "log"
     script.write_text(textwrap.dedent(SLOW).replace("from slow_toy import Slow\n", textwrap.dedent(SLOW_TOY)))
-    done = subprocess.run(
+    process = subprocess.Popen(
         [sys.executable, script, tmp_path / "store"],
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "LOG": str(tmp_path / "log")},
+        env={**os.environ, "LOG": str(log)},
     )
-    assert done.stdout == "failed []\n" and done.returncode == 0
+    printed, said = process.communicate(timeout=120)
+    assert printed == "failed []\n" and process.returncode == 0
+    assert {int(line.split()[1]) for line in log.read_text().splitlines()} == {process.pid}
+    assert said.count("class Slow stands in a script, which workers do not run") == 1
+
+
+def test_workers_do_not_run_the_script(slow, tmp_path):
+    process, log = slow()
+    printed, _ = process.communicate(timeout=120)
+    assert printed == "failed []\n" and process.returncode == 0  # printed once: the script has no guard
+    pids = {int(line.split()[1]) for line in log.read_text().splitlines()}
+    assert process.pid not in pids and len(log.read_text().splitlines()) == len(TASKS)
 
 
 def test_the_longest_training_is_begun_first(tmp_path):
-    text = textwrap.dedent(SLOW).replace("from slow_toy import Slow\n", textwrap.dedent(SLOW_TOY))
+    (tmp_path / "slow_toy.py").write_text(textwrap.dedent(SLOW_TOY))
+    text = textwrap.dedent(SLOW)
     sized = "Recipe((__import__('dataclasses').replace(t, rows=20 * i),))) for i, t in enumerate(TASKS, 1)"
     text = text.replace("Recipe((t,))) for t in TASKS", sized).replace("jobs=2", "jobs=1")
     (script := tmp_path / "script.py").write_text(text)
     log = tmp_path / "log"
-    subprocess.run([sys.executable, script, tmp_path / "store"], env={**os.environ, "LOG": str(log)}, check=True)
+    env = {**os.environ, "LOG": str(log), "PYTHONPATH": str(tmp_path)}
+    subprocess.run([sys.executable, script, tmp_path / "store"], env=env, check=True)
     assert [line.split()[0] for line in log.read_text().splitlines()] == ["toy-d", "toy-c", "toy-b", "toy-a"]
 
 

@@ -54,7 +54,7 @@ def test_a_record_that_is_no_mapping_is_damage_and_stops_nothing(store):
 
 def test_changed_code_puts_a_cell_and_what_is_made_from_it_out_of_reach(store, tmp_path):
     file = tmp_path / "own_backbone.py"
-    file.write_text(file.read_text() + "# changed\n")
+    file.write_text(file.read_text() + "CHANGED = True\n")
     found = [one for one in inventory(store, Parts()) if one.fault]
     assert {one.kind for one in found} == {"training", "encoding"} and len(found) == 2
     assert any(one.fault == "own_backbone has changed since" for one in found)

@@ -64,8 +64,14 @@ def test_merging_is_measuring_all_seeds():
 def test_what_was_measured_otherwise_is_not_merged():
     with pytest.raises(UnusableData, match="'o' was measured with another data: give this one another name"):
         merged(oracle(), oracle((2,), data="y"))
-    with pytest.raises(UnusableData, match="'o' was measured with another cogbench"):
-        merged(oracle(), replace(oracle((2,)), provenance={"data": "x", "cogbench": "0.0.9"}))
+    codes = [{"distribution": "d", "version": v, "sha256": s} for v, s in (("1", "a"), ("2", "a"), ("2", "b"))]
+    one, newer, other = (
+        replace(oracle((i,)), provenance={"data": "x", "cogbench": f"0.{i}", "backbone": {"name": "b", "code": code}})
+        for i, code in enumerate(codes)
+    )
+    assert merged(one, newer).provenance["cogbench"] == "0.0, 0.1"  # versions are recorded, not compared
+    with pytest.raises(UnusableData, match="'o' was measured with another backbone"):
+        merged(newer, other)
     one, other = (replace(oracle((i,)), provenance={"data": "x", "torch": f"2.{i}"}) for i in (0, 1))
     assert merged(merged(one, other), other).provenance["torch"] == "2.0, 2.1"
     with pytest.raises(UnusableData, match="'o' was measured with another metric"):

@@ -145,14 +145,15 @@ def test_workers_share_through_the_url(tmp_path):
     script = textwrap.dedent("""
         import sys
         from pathlib import Path
-        from cogbench import Files, Recipe, engine
+        from cogbench import Files, Recipe
+        from cogbench.compute import engine
         from cogbench.compute.cells import Training
         from cogbench.compute.workspace import Workspace
         from cogbench.storage.remote_store import RemoteStore
         from cogbench.testing.toys import TASKS, ToyBackbone
         if __name__ == "__main__":
-            here = Workspace(Files(offline=True), RemoteStore(Path(sys.argv[1]), sys.argv[2]))
-            found = engine.compute([Training(ToyBackbone(), Recipe((t,))) for t in TASKS], here, jobs=2)
+            here = Workspace(Files(offline=True), RemoteStore(Path(sys.argv[1]), sys.argv[2]), jobs=2)
+            found = engine.compute([Training(ToyBackbone(), Recipe((t,))) for t in TASKS], here)
             print(len(found.computed), len(found.failed))
     """)
     (tmp_path / "main.py").write_text(script)
