@@ -2,7 +2,9 @@
 
 import inspect
 import json
+import os
 import re
+import subprocess
 import sys
 import tomllib
 from importlib import import_module
@@ -148,3 +150,16 @@ def test_a_plugin_is_installed_together_with_the_harness_in_one_command():
     assert told >= {"README.md", "Makefile", "plugins/cogbench-transferability/README.md"}
     competitors = re.search(r"^COMPETITORS = (.*)$", (ROOT / "Makefile").read_text(), re.M)
     assert competitors and (ROOT / competitors[1]) in plugins
+
+
+def test_the_example_of_readme_works_as_a_file_on_a_fresh_store(tmp_path):
+    (example,) = [b for b in re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S) if "run(" in b]
+    (tmp_path / "example.py").write_text(example)
+    env = {**os.environ, "COGBENCH_HOME": str(tmp_path / "home"), "COGBENCH_OFFLINE": "1"}
+    done = subprocess.run(
+        [sys.executable, tmp_path / "example.py"], capture_output=True, text=True, timeout=250, env=env
+    )
+    assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
+    (line,) = done.stdout.splitlines()  # once: the workers have not run the file
+    assert "mini-mnli" in line and "mini-qqp" in line
+    assert len([*(tmp_path / "home").rglob("cell.json")]) == 7  # three trainings, their encodings, the matrix
