@@ -19,7 +19,7 @@ from cogbench_backbones.training import fit
 from cogbench import Checkpoint, Files, Recipe, Store, load_parts
 from cogbench.compute.cells import Training
 from cogbench.compute.workspace import Workspace
-from cogbench.parts.options import varied
+from cogbench.parts.set_options import varied
 from cogbench.scoring.metrics import score_outputs
 from cogbench.storage.store import home
 

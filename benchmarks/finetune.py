@@ -26,7 +26,7 @@ from cogbench import Card, Dataset, Files, Recipe, Store, load_parts
 from cogbench.compute import engine
 from cogbench.compute.cells import Training
 from cogbench.compute.workspace import Workspace
-from cogbench.parts.options import varied
+from cogbench.parts.set_options import varied
 from cogbench.scoring.metrics import score_outputs
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")

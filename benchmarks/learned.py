@@ -18,7 +18,7 @@ from cogbench import Files, Recipe, Store, load_parts
 from cogbench.compute import engine
 from cogbench.compute.cells import Training
 from cogbench.compute.workspace import Workspace
-from cogbench.parts.options import varied
+from cogbench.parts.set_options import varied
 from cogbench.storage.store import home
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..data.oracle import Oracle, TaskMatrix, of_seeds
+from ..data.oracle import Oracle, TaskMatrix
+from ..data.oracle_seeds import of_seeds
 from ..parts.codec import decode, encode
 from ..parts.fingerprint import harness_version, upgraded
 from ..parts.interfaces import Backbone, Recipe, Task

@@ -25,7 +25,7 @@ from . import hookspecs
 from .codec import decode, encode
 from .fingerprint import distribution_of, harness_version
 from .interfaces import Backbone, Estimator, Opener, OraclePart, Signal, Task
-from .options import options_of, with_option
+from .set_options import options_of, with_option
 
 GROUP = "cogbench"
 GIVEN = "-"  # the distribution of plugins that are modules given to `load_parts`

@@ -10,8 +10,9 @@ from ..compute import engine
 from ..compute.transfers import TransferPlan, in_todays_form
 from ..compute.workspace import Tell, Workspace, workspace_of
 from ..data.files import Files
-from ..data.oracle import Oracle, check_alike, merged
+from ..data.oracle import Oracle
 from ..data.oracle_files import FILES, read_oracle, write_oracle
+from ..data.oracle_seeds import check_alike, merged
 from ..errors import FailedCells, UnusableData
 from ..parts.interfaces import Backbone, Task
 from ..parts.registry import Parts, oracle_folder

@@ -12,8 +12,8 @@ from ..compute.workspace import Cell, Workspace
 from ..data.oracle import Oracle, Suite
 from ..errors import UnknownName, UnusableData
 from ..parts.interfaces import STIMULI, Backbone, Estimator, OraclePart, Signal, Task
-from ..parts.options import check_targets, varied
 from ..parts.registry import Parts, find_oracle
+from ..parts.set_options import check_targets, varied
 
 MEASURED = "measured"
 MODELS = frozenset({"representations", "models", "transfers"})  # needs that ask for trained models

@@ -21,8 +21,8 @@ from ..errors import CogbenchError, FailedCells, UnusableData
 from ..parts.codec import encode
 from ..parts.fingerprint import harness_version
 from ..parts.interfaces import ORACLES_DATA, Backbone, Estimator, OraclePart, Signal, Task
-from ..parts.options import options_of
 from ..parts.registry import Parts
+from ..parts.set_options import options_of
 from ..results.result import (
     SCHEMA_VERSION,
     CellCounts,

@@ -6,7 +6,6 @@
 """
 
 import contextlib
-import errno
 import hashlib
 import json
 import logging
@@ -19,11 +18,10 @@ from typing import Any
 
 from ..errors import FullDisk
 from .atomic import write_whole
+from .disk import disk_full, free_bytes, has_room, is_disk_full
 
 log = logging.getLogger("cogbench")
 RECORD = "cell.json"
-LEAST_FREE = 32 * 2**20  # bytes
-FULL = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT))
 
 
 def digest(ingredients: Any) -> str:
@@ -108,8 +106,8 @@ class Store:
         draft = self.draft(key)
         try:
             draft.mkdir(parents=True)
-            if self.free() < LEAST_FREE:  # before the work, which would be lost
-                raise OSError("no room")
+            if not has_room(self.root):  # before the work, which would be lost
+                raise self.full()
             fill(draft)
             files = {str(p.relative_to(draft)): stamp(p) for p in sorted(draft.rglob("*")) if p.is_file()}
             record = {"key": key, "ingredients": ingredients, "files": files, **more}
@@ -121,8 +119,10 @@ class Store:
             except OSError:  # where locks do not reach other machines, one of them may have been quicker
                 if self._fault(target, key, contents=True):
                     raise
+        except FullDisk:
+            raise
         except Exception as error:  # libraries that write files have errors of their own
-            if self.free() >= LEAST_FREE and not any(full in str(error) for full in FULL):
+            if has_room(self.root) and not is_disk_full(error):
                 raise
             raise self.full() from error
         finally:
@@ -130,16 +130,12 @@ class Store:
         return target
 
     def full(self) -> FullDisk:
-        """Return the error that says so."""
-        return FullDisk(
-            f"the disk of the store {str(self.root)!r} is full: make room (`cogbench cache prune` removes what is "
-            "out of reach), then run again; what was finished is kept."
-        )
+        """Return the error for a full disk."""
+        return disk_full(self.root)
 
     def free(self) -> int:
         """Return the bytes that are free where the store is, or will be."""
-        there = next(p for p in (self.root, *self.root.resolve().parents) if p.is_dir())
-        return shutil.disk_usage(there).free
+        return free_bytes(self.root)
 
     def draft(self, key: str) -> Path:
         """Return a new name for what a cell is made in; it begins with what its lock is called."""

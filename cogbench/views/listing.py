@@ -13,8 +13,8 @@ from ..data.oracle_files import read_card
 from ..data.recording import Recording
 from ..errors import CogbenchError, MissingData
 from ..parts.interfaces import Opener
-from ..parts.options import options_of
 from ..parts.registry import Parts, measured_oracles
+from ..parts.set_options import options_of
 from ..runs.fetch import Row
 from ..scoring.noise_ceiling import noise_ceiling
 from ..text import in_words

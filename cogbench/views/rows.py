@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from ..data.dataset import Array
-from ..data.oracle import Oracle, told_apart
+from ..data.oracle import Oracle
 from ..data.oracle_files import _number, plain_oracle
+from ..data.oracle_seeds import told_apart
 from ..results.comparison import Comparison
 from ..results.guess import Scored
 from ..runs.recommend import Recommendation

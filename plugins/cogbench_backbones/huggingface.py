@@ -24,29 +24,13 @@ from cogbench import (
 )
 
 from .heads import HEADS, Rows, batch, by_length, encoded, outputs_of_rows, row
-from .training import device, fast_precision, fit, only_words_of, seconds_a_step, start_at_mean, trained, transformers
+from .settings import usual_settings
+from .training import device, fit, only_words_of, seconds_a_step, start_at_mean, trained, transformers
 
 if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
 
-# Table 4 of the paper, for full data on BERT and TinyBERT; the schedule is BERT's, for the table states none, and so
-# are the 384 pieces of a question with its context.
-FULL = {
-    **dict.fromkeys(HEADS, Settings(epochs=3, batch_size=32, learning_rate=2e-5, warmup=0.1)),
-    "extractive-qa": Settings(epochs=3, batch_size=16, learning_rate=3e-5, warmup=0.1, max_length=384),
-    "reranking": Settings(epochs=1, batch_size=8, learning_rate=2e-5, warmup=0.1),
-    "relation": Settings(epochs=50, batch_size=64, learning_rate=3e-5, warmup=0.1),
-}
-# At those settings a few hundred examples, or a small model, learn nothing: with less than some hundred steps at 2e-5
-# every task stays the pre-trained model. So small samples and small models take larger steps and, on few examples, more
-# epochs. Chosen on whether real tasks are learned above the trivial answer, never on the score of a ranking.
-FEW = {
-    "base": Settings(epochs=5, batch_size=16, learning_rate=5e-5, warmup=0.1, min_steps=300),
-    "small": Settings(epochs=3, batch_size=16, learning_rate=1e-4, warmup=0.1, min_steps=190),
-    "tiny": Settings(epochs=3, batch_size=16, learning_rate=3e-4, warmup=0.1, min_steps=110),
-}
-FULL_DATA = 2_490  # examples: as many as the smallest of the paper's tasks has, RTE
 SENTENCE = 128  # pieces of a stimulus
 
 
@@ -123,12 +107,7 @@ class HuggingFace:
 
     def settings(self, kind: str, n_examples: int) -> Settings:
         """Return the paper's Table 4 for full data, settings that teach for few examples or a small model."""
-        full, few = FULL[kind], FEW[self.size]
-        if self.paper or (self.size == "base" and n_examples >= FULL_DATA):
-            usual = full
-        else:  # what the paper reads once, such as ten passages a query, is many rows an example: once here too
-            usual = replace(few, max_length=full.max_length, epochs=1 if full.epochs == 1 else few.epochs)
-        usual = replace(usual, precision=fast_precision())
+        usual = usual_settings(kind, n_examples, self.size, paper=self.paper)
         own = {f.name: getattr(self, f.name, None) for f in fields(Settings)}
         return replace(usual, **{name: value for name, value in own.items() if value is not None})
 

@@ -20,7 +20,7 @@ from transformers import DistilBertModel as DistilBert
 from cogbench import Dataset, Files, Origin, Recipe, Settings, Store, UnusableData, load_parts
 from cogbench.compute.cells import Training
 from cogbench.compute.workspace import Workspace
-from cogbench.parts.options import varied
+from cogbench.parts.set_options import varied
 from cogbench.testing import check_backbone
 from cogbench.testing.toys import NOUNS, TASKS, WORDS
 

@@ -13,7 +13,7 @@ from cogbench_signals import matlab, pereira
 from cogbench_signals.pereira import Pereira
 
 from cogbench import CogbenchError, Files, MissingData, UnknownName, UnusableData, load_parts, noise_ceiling
-from cogbench.parts.options import varied
+from cogbench.parts.set_options import varied
 from cogbench.testing import check_signal
 
 TWO = Pereira(subjects=("P01", "M02"))

@@ -13,7 +13,7 @@ from cogbench_signals.readings import READINGS, ReadingSignal, register_signals
 from cogbench import Files, MissingData, UnusableData, load_parts, noise_ceiling
 from cogbench.parts.codec import decode, encode
 from cogbench.parts.interfaces import Signal
-from cogbench.parts.options import varied
+from cogbench.parts.set_options import varied
 from cogbench.testing import check_signal
 
 # Name, sentences, channels.

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from cogbench import Files, MissingData, UnknownName, UnusableData, noise_ceiling
 from cogbench.parts.codec import decode, encode
 from cogbench.parts.interfaces import Opener, Signal
-from cogbench.parts.options import varied
+from cogbench.parts.set_options import varied
 
 COGNITIVE = Path(__file__).parents[3] / "shared/data/cognitive"
 FILES = Files(offline=True)

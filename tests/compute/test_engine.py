@@ -224,7 +224,7 @@ def test_a_training_that_will_not_fit_on_the_disk_is_not_begun(tmp_path, monkeyp
     here, asked, told = workspace(tmp_path), [Training(Large(), Recipe((t,))) for t in TASKS], []
     used = lambda self: sum(p.stat().st_size for p in tmp_path.rglob("weights"))  # noqa: E731
     monkeypatch.setattr(Store, "free", lambda self: 3.5 * 2**20 - used(self))
-    monkeypatch.setattr("cogbench.storage.store.LEAST_FREE", 0)
+    monkeypatch.setattr("cogbench.storage.disk.LEAST_FREE", 0)
     with pytest.raises(FullDisk, match="is full: make room"):
         engine.compute(asked, replace(here, jobs=jobs, tell=told.append))
     assert told[-1].done == 3 and [here.has(cell) for cell in asked].count(True) == 3

@@ -12,8 +12,8 @@ from cogbench import Files, Oracle, Store, TaskMatrix, UnknownName, UnusableData
 from cogbench.cli.main import cli
 from cogbench.compute.transfers import TransferPlan
 from cogbench.compute.workspace import Workspace
-from cogbench.data.oracle import merged, of_seeds, told_apart
 from cogbench.data.oracle_files import write_oracle, write_table
+from cogbench.data.oracle_seeds import merged, of_seeds, told_apart
 from cogbench.parts import registry
 from cogbench.parts.registry import find_oracle, oracle_folder
 from cogbench.runs.dry_run import describe_plan

@@ -6,7 +6,7 @@ from typing import Literal
 import pytest
 
 from cogbench import CogbenchError, UnknownName, UnusableData, load_parts
-from cogbench.parts.options import check_targets, options_of, split, varied, with_option
+from cogbench.parts.set_options import check_targets, options_of, split, varied, with_option
 
 
 @dataclass(frozen=True)

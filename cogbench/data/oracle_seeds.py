@@ -1,0 +1,130 @@
+"""An oracle of several training seeds: its figures, further seeds merged into it, and what noise tells apart."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..errors import UnusableData
+from .dataset import Array
+from .oracle import Oracle, TaskMatrix
+
+# What is alike in the provenance of oracles whose seeds may be merged.
+ALIKE = ("backbone", "model", "max_train", "settings", "data")
+
+
+def of_seeds(oracle: Oracle, seeds: Sequence[int], values: Array, errors: Array) -> Oracle:
+    """Return an oracle whose figures are those of these seeds, in their order.
+
+    Parameters
+    ----------
+    oracle : Oracle
+        Whose sources and targets are the same tasks; its figures are replaced, and its per-example scores ordered.
+    seeds : sequence of int
+    values, errors : arrays of shape (n_seeds, n_tasks, n_tasks)
+        The transfers of each seed, a task with itself being that task without a source; and the standard error of the
+        evaluation of each.
+    """
+    order = np.argsort(seeds)
+    values, errors = np.asarray(values, np.float64)[order], np.asarray(errors, np.float64)[order]
+    mean = values.mean(axis=0)
+    error = errors[0] if len(seeds) == 1 else values.std(axis=0, ddof=1) / np.sqrt(len(seeds))
+    of, most = tuple(int(seeds[i]) for i in order), oracle.provenance.get("max_train")
+    few = f" and at most {most} training examples" if most else ""
+    return replace(
+        oracle,
+        transfers=TaskMatrix(oracle.transfers.sources, oracle.transfers.targets, mean),
+        no_transfer=mean.diagonal().copy(),
+        standard_error=error,
+        evaluation_error=errors.mean(axis=0),
+        by_seed=values,
+        seeds=of,
+        per_example=oracle.per_example and {pair: scores[order] for pair, scores in oracle.per_example.items()},
+        origin=f"measured by cogbench with seeds {', '.join(map(str, of))}{few}",
+    )
+
+
+def check_alike(one: Oracle, sources: Sequence[str], metrics: Mapping[str, str], provenance: Mapping[str, Any]) -> None:
+    """Raise UnusableData if an oracle has other tasks or metrics, or was measured with something else.
+
+    The versions of cogbench and of plugins are recorded, not compared: the code, or its `answers`, stands beside them.
+    """
+    apart = [k for k in ALIKE if _without_versions(one.provenance.get(k)) != _without_versions(provenance.get(k))]
+    if one.transfers.sources != tuple(sources):
+        apart.append("set of tasks")
+    elif one.metrics != metrics:
+        apart.append("metric")
+    if apart:
+        raise UnusableData(
+            f"oracle {one.name!r} was measured with another {' and another '.join(apart)}: "
+            "give this one another name, with --name."
+        )
+
+
+def _without_versions(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_versions(v) for v in value]
+    if not isinstance(value, Mapping):
+        return value
+    return {k: _without_versions(v) for k, v in value.items() if not (k == "version" and "distribution" in value)}
+
+
+def merged(one: Oracle, other: Oracle) -> Oracle:
+    """Return the oracle of the seeds of both; those of `other` count where both have one.
+
+    Raises
+    ------
+    UnusableData
+        If they are not of the same tasks, metrics, model, data and settings: the message names what differs.
+    """
+    check_alike(one, other.transfers.sources, other.metrics, other.provenance)
+    held: dict[int, tuple[Array, Array]] = {}
+    for oracle in (one, other):
+        if oracle.by_seed is None or oracle.evaluation_error is None:
+            raise UnusableData(f"oracle {oracle.name!r} does not tell its seeds apart: it cannot be merged.")
+        for seed, values in zip(oracle.seeds, oracle.by_seed, strict=True):
+            held[seed] = values, oracle.evaluation_error
+    values, errors = (np.array([pair[i] for pair in held.values()]) for i in (0, 1))
+    versions = {name: _all_versions(name, one, other) for name in ("cogbench", "torch")}
+    both = replace(
+        other,
+        per_example=_of_both(one, other, [*held]),
+        provenance={**other.provenance, **versions},
+    )
+    return of_seeds(both, [*held], values, errors)
+
+
+def _all_versions(name: str, one: Oracle, other: Oracle) -> str:
+    """Return the versions of a package that either was measured with, by commas."""
+    return ", ".join(dict.fromkeys(v for o in (one, other) for v in str(o.provenance.get(name, "?")).split(", ")))
+
+
+def _of_both(one: Oracle, other: Oracle, seeds: Sequence[int]) -> Mapping[tuple[str, str], Array] | None:
+    """Return the per-example scores of these seeds, of `other` where both have one; NaN for a seed without any."""
+    having = [oracle for oracle in (one, other) if oracle.per_example is not None]
+    if not having:
+        return None
+    made = {}
+    for pair, scores in having[0].per_example.items():  # type: ignore[union-attr]
+        made[pair] = np.full((len(seeds), scores.shape[1]), np.nan, np.float32)
+        for oracle in having:
+            made[pair][[seeds.index(s) for s in oracle.seeds]] = oracle.per_example[pair]  # type: ignore[index]
+    return made
+
+
+def told_apart(oracle: Oracle) -> Array:
+    """Return which two sources of a target the evaluation tells apart.
+
+    Returns
+    -------
+    array of shape (n_sources, n_sources, n_targets)
+        Whether their scores differ by more than two standard errors of the difference, taken as of two samples: as the
+        examples are the same, that errs on the side of caution. False where the oracle knows no error.
+    """
+    values = oracle.transfers.values
+    error = oracle.evaluation_error if oracle.evaluation_error is not None else oracle.standard_error
+    if error is None:
+        return np.zeros((len(values), *values.shape), bool)
+    gap = np.abs(values[:, None] - values[None])
+    return gap > 2 * np.sqrt(np.square(error)[:, None] + np.square(error)[None])
