@@ -1,5 +1,7 @@
 """Small helpers of words: texts, numbers and names as people read them."""
 
+MISSING = "–"  # in a table, for a number that is undefined
+
 
 def first_line(error: BaseException) -> str:
     """Return the first line of an error's message, or its kind."""
@@ -12,9 +14,24 @@ def in_words(n_bytes: int) -> str:
     return f"{n_bytes / 1024**power:.1f} {'KMGT'[power - 1]}iB" if power else f"{n_bytes} B"
 
 
+def in_decimals(value: float | None, digits: int = 2, missing: str = "") -> str:
+    """Return a number with so many decimals, and `missing` where there is none."""
+    return missing if value is None else f"{value:.{digits}f}"
+
+
+def in_range(ends: tuple[float, float]) -> str:
+    """Return an interval: `1.75 to 3.83`."""
+    return f"{ends[0]:.2f} to {ends[1]:.2f}"
+
+
 def in_digits(p: float) -> str:
     """Return a probability as people write it: a small one is not 0."""
     return "<0.001" if p < 0.0005 else f"{p:.3f}"
+
+
+def or_blank(value: object) -> str:
+    """Return a value's text, nothing for None: the text of a cell in a table."""
+    return "" if value is None else str(value)
 
 
 def slug(name: str) -> str:

@@ -3,7 +3,7 @@
 import io
 import re
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 from math import floor, log10
@@ -209,9 +209,3 @@ def standalone(figure: Figure) -> str:
     start = figure.svg.index(">", figure.svg.index("<svg")) + 1
     title = f"<title>{escape(figure.title)}</title><desc>{escape(figure.alt)}</desc>"
     return f'{figure.svg[:start]}{title}<rect width="100%" height="100%" fill="white"/>{figure.svg[start:]}'
-
-
-def csv_rows(figure: Figure) -> Iterator[dict[str, Any]]:
-    """Yield a figure's numbers for a csv file: what is not known is empty."""
-    for row in figure.rows:
-        yield {name: "" if value is None else value for name, value in row.items()}

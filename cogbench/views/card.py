@@ -8,7 +8,7 @@ from ..errors import UnusableData
 from ..results.result import Result
 from ..scoring.evaluation import Scores
 from ..scoring.task_tree import Node, task_tree
-from ..text import in_digits
+from ..text import MISSING, in_decimals, in_digits, in_range
 from .formats import grid
 from .terminal import Bar, HeatMap, escaped, printed, table_within
 
@@ -57,12 +57,12 @@ def _summary(results: Iterable[Result]) -> list[dict[str, Any]]:
             "backbone": r.backbone,
             "signal": r.signal or "",
             "oracle": r.oracle.name if r.oracle else "",
-            "trs": _round(r.scores.trs) if r.scores else None,
-            "interval": "{:.2f} to {:.2f}".format(*r.scores.trs_interval) if r.scores else "",
-            "chance": _round(r.scores.trs_chance) if r.scores else None,
+            "trs": round(r.scores.trs, 2) if r.scores else None,
+            "interval": in_range(r.scores.trs_interval) if r.scores else "",
+            "chance": round(r.scores.trs_chance, 2) if r.scores else None,
             "p": in_digits(r.scores.trs_p) if r.scores else None,
-            **{f"top-{k}": _round(v) for k, v in (r.scores.top_k.items() if r.scores else ())},
-            "selected": _round(r.scores.selected_mean, 3) if r.scores else None,
+            **{f"top-{k}": round(v, 2) for k, v in (r.scores.top_k.items() if r.scores else ())},
+            "selected": round(r.scores.selected_mean, 3) if r.scores else None,
             "synthetic": ", ".join(r.synthetic),
             "knows transfers": "yes" if r.uses_oracle else "",
             "learned": f"{sum(t.learned for t in r.tasks.values())}/{len(r.tasks)}",
@@ -88,7 +88,6 @@ def _score_lines(result: Result) -> list[Any]:
     low, high = s.trs_interval
     worst = max(map(len, result.ranking.values()))
     tops = ", ".join(f"top-{k} {v:.2f} (chance {s.top_k_chance[k]:.2f})" for k, v in s.top_k.items())
-    alone = "unknown" if s.no_transfer_mean is None else f"{s.no_transfer_mean:.3f}"
     return [
         f"oracle {escaped(oracle.name)} ({oracle.basis}, {escaped(oracle.backbone)})",
         f"TRS [bold]{s.trs:.2f}[/] \\[{low:.2f}, {high:.2f}], 1 is perfect; "
@@ -99,7 +98,7 @@ def _score_lines(result: Result) -> list[Any]:
         f"differences below {s.trs_resolution:.2f} are within chance",
         f"in the oracle's top {s.top_m}: {tops}",
         f"mean metric: selected {s.selected_mean:.3f}, oracle best {s.oracle_best_mean:.3f}, "
-        f"random {s.random_mean:.3f}, no transfer {alone}",
+        f"random {s.random_mean:.3f}, no transfer {in_decimals(s.no_transfer_mean, 3, 'unknown')}",
         *_further(s),
     ]
 
@@ -109,9 +108,9 @@ def _further(s: Scores) -> list[str]:
     regret = s.regret["1"]
     shown = {
         "regret@1": None if regret is None else f"{regret:.1f} %",
-        "NDCG": _three(s.ndcg["all"]),
-        "Spearman": _three(s.spearman),
-        "Kendall": _three(s.kendall),
+        "NDCG": in_decimals(s.ndcg["all"], 3),
+        "Spearman": in_decimals(s.spearman, 3),
+        "Kendall": in_decimals(s.kendall, 3),
         "sources that help": None if s.helping is None else f"{100 * s.helping:.0f} %",
     }
     lines = [", ".join(f"{name} {value or 'undefined'}" for name, value in shown.items())]
@@ -121,15 +120,11 @@ def _further(s: Scores) -> list[str]:
     return lines + [f"note: {escaped(note)}" for note in s.notes]
 
 
-def _three(value: float | None) -> str | None:
-    return None if value is None else f"{value:.3f}"
-
-
 def _targets(result: Result, width: int | None) -> Any:
     rows = []
     for j, target in enumerate(result.targets):
         known = {s for s, row in zip(result.sources, result.similarity, strict=True) if row[j] is not None}
-        best = [f"{s}{_true_rank(result, s, target)}" if s in known else "–" for s in result.ranking[target][:3]]
+        best = [f"{s}{_true_rank(result, s, target)}" if s in known else MISSING for s in result.ranking[target][:3]]
         row = {"target": target, **dict(zip(("predicted best (true rank)", "2nd", "3rd"), best, strict=False))}
         if t := result.tasks.get(target):
             learned = "yes" if t.learned else "NO"
@@ -163,7 +158,3 @@ def _footer(result: Result) -> list[str]:
     cells = result.provenance.cells
     lines += [f"note: {escaped(note)}" for note in result.notes]
     return [*lines, f"cells: {cells.computed} computed, {cells.cached} cached; {result.provenance.seconds:.1f} s\n"]
-
-
-def _round(value: float, digits: int = 2) -> float:
-    return round(value, digits)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..text import or_blank
 from .terminal import escaped, printed, table
 
 FORMATS = ("table", "json", "markdown", "latex", "csv")
@@ -23,11 +24,11 @@ def grid(rows: Sequence[dict[str, Any]], form: str) -> str:
         writer.writerows(rows)
         return out.getvalue().rstrip("\n")
     if form == "table":
-        return printed(table([*rows[0]] if rows else [], ([_text(v) for v in row.values()] for row in rows)))
+        return printed(_drawn(rows))
     from tabulate import tabulate
 
     write, style = (_in_markdown, "github") if form == "markdown" else (str, "latex_booktabs")
-    shown = [{write(k): write(_text(v)) for k, v in row.items()} for row in rows]
+    shown = [{write(k): write(or_blank(v)) for k, v in row.items()} for row in rows]
     return tabulate(shown, headers="keys", tablefmt=style, disable_numparse=True)
 
 
@@ -45,7 +46,9 @@ def render_tables(named: Mapping[str, Sequence[dict[str, Any]]], form: str, told
     if form == "csv":
         return grid([{"table": title, **row} for title, rows in named.items() for row in rows], form)
     if form == "table":
-        blocks = [part for title, rows in named.items() for part in (f"[bold]{escaped(title)}[/]", _dense(rows))]
+        blocks = [
+            part for title, rows in named.items() for part in (f"[bold]{escaped(title)}[/]", _drawn(rows, dense=True))
+        ]
         return printed(*blocks, *map(escaped, told), wide=True)
     write, title_of, note_of = (_in_markdown, "**{}**\n", "- {}") if form == "markdown" else (str, "% {}", "% {}")
     parts = [f"{title_of.format(write(title))}\n{grid(_without_empty(rows), form)}" for title, rows in named.items()]
@@ -54,13 +57,9 @@ def render_tables(named: Mapping[str, Sequence[dict[str, Any]]], form: str, told
 
 
 def _without_empty(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    used = {name for row in rows for name, value in row.items() if _text(value)}
+    used = {name for row in rows for name, value in row.items() if or_blank(value)}
     return [{name: value for name, value in row.items() if name in used} for row in rows]
 
 
-def _dense(rows: Sequence[dict[str, Any]]) -> Any:
-    return table([*rows[0]] if rows else [], ([_text(v) for v in row.values()] for row in rows), dense=True)
-
-
-def _text(value: Any) -> str:
-    return "" if value is None else str(value)
+def _drawn(rows: Sequence[dict[str, Any]], *, dense: bool = False) -> Any:
+    return table([*rows[0]] if rows else [], ([or_blank(v) for v in row.values()] for row in rows), dense=dense)

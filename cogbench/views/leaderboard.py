@@ -1,112 +1,198 @@
-"""Leaderboards as tables for people, and in a terminal."""
+"""Leaderboards as tables for people: their columns, once for all formats, and how a terminal shows them."""
 
 import sys
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import inf
+from typing import Any, Literal
 
-from ..results.leaderboard import Board, Entry, score_names
-from ..text import in_digits
-from .terminal import Bar, columns, escaped, printed, table_within
+from ..results.leaderboard import LOWER_IS_BETTER, Board, Entry, score_names
+from ..scoring.evaluation import TOP_M
+from ..text import MISSING, in_decimals, in_digits, in_range, or_blank
+from .terminal import Bar, escaped, printed, table_within, terminal_width
 
-SCALE = "1 to worst"
-# Columns of a leaderboard that a narrow terminal goes without, the first ones first.
-SPARE = (
-    *("synthetic", "examples", "seeds", "seconds", "trainings", "spearman", "ndcg", "regret@1", "top-5", "top-4"),
-    *("learned", "top-3", "p", "interval", "signal", "backbone", SCALE),
+SCALE = "1 to worst"  # the column of bars, in a terminal alone; the last one that a narrow terminal goes without
+Value = str | int | None
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a leaderboard.
+
+    `value` gives an entry's value in a table, None where it has none; `on_page` the same where the page writes it in
+    another way, under `title`; `number` what the page sorts it by, where that is not its text. `words` says that it
+    holds no numbers, `falls` that its largest values are the best. The page shows a column always, or where results use
+    it, or where they differ in it; those of `group` 0 come first.
+    `spare` is the column's turn to be left out on a narrow terminal, 0 if it stays.
+    """
+
+    name: str
+    value: Callable[[Entry], Value]
+    help: str = ""
+    on_page: Callable[[Entry], Value] | None = None
+    number: Callable[[Entry], float | None] = lambda entry: None
+    title: str = ""
+    words: bool = False
+    falls: bool = False
+    shown: Literal["always", "used", "differing"] = "always"
+    spare: int = 0
+    group: int = 1
+
+    def text(self, entry: Entry) -> str:
+        """Return what the page shows of an entry."""
+        return or_blank((self.on_page or self.value)(entry))
+
+    def sort_value(self, entry: Entry) -> str:
+        """Return the number that the page sorts an entry by, empty where its text says the same."""
+        number = self.number(entry)
+        exact = "" if number is None else f"{number:.6g}"
+        return "" if exact == self.text(entry) else exact
+
+    def differs(self, board: Board) -> bool:
+        """Whether a board's results differ in it."""
+        return len({self.value(entry) for entry in board.entries if entry.kind == "result"}) > 1
+
+
+PLACE = "by TRS; shared (=) where the oracle cannot tell the rows apart"
+INTERVAL = (
+    "of the TRS, by a bootstrap over targets; the bar's scale goes from 1 to the number of sources "
+    "that a target can choose from, the upright line is chance"
 )
-WHOSE = ("signal", "backbone", "seeds", "examples", "synthetic")  # with the estimator, what a row is of
+TOP_K = f"share of the k predicted best sources that are among the oracle's best {TOP_M}"
+TOPS = {"top-3": 12, "top-4": 10, "top-5": 9}  # their turns to be left out
+LEARNED = "tasks that were learned before their representations were used"
+TRAININGS = "that the result stands on: its tasks, for each seed"
+SECONDS = "of the run that wrote the result; few where trainings stood in the store"
 
 
-def board_tables(found: Sequence[Board]) -> dict[str, list[dict[str, Any]]]:
+def board_columns(*boards: Board) -> list[Column]:
+    """Return the columns of some boards: scores where there are any, `synthetic` where something is."""
+    scores = dict.fromkeys(name for board in boards for name in score_names(board))
+    first = [
+        Column("place", lambda e: e.place, PLACE, on_page=lambda e: f"{e.place}=" if e.tied else e.place, group=0),
+        Column("estimator", _marked, on_page=lambda e: e.estimator, words=True, group=0),
+        Column("backbone", lambda e: e.backbone, words=True, spare=16),
+        Column("signal", lambda e: e.signal, words=True, shown="used", spare=15),
+    ]
+    of_scores = [
+        _score("trs", "mean true rank of the predicted best source, 1 is perfect", title="TRS", group=0),
+        Column(
+            "interval",
+            lambda e: e.interval and in_range(e.interval),
+            INTERVAL,
+            number=lambda e: e.interval and e.interval[0],
+            title="95 % interval",
+            spare=14,
+            group=0,
+        ),
+        _score("p", "probability that random choices are as good", write=in_digits, spare=13),
+        *(_score(name, TOP_K, spare=TOPS.get(name, 0)) for name in scores if name.startswith("top-")),
+        _score("regret@1", "percent lost against the truly best source", spare=8),
+        _score("ndcg", "normalised discounted cumulative gain of the whole ranking", spare=7),
+        _score("spearman", "rank correlation with the oracle's ranking", spare=6),
+    ]
+    last = [
+        Column("learned", lambda e: e.learned, LEARNED, falls=True, shown="used", spare=11, group=2),
+        Column("seeds", lambda e: e.seeds, falls=True, shown="differing", spare=3),
+        Column(
+            "examples",
+            lambda e: e.examples,
+            "training examples a task, at most",
+            on_page=lambda e: e.examples or ("all" if e.kind == "result" else None),
+            number=lambda e: e.examples or (inf if e.kind == "result" else None),
+            falls=True,
+            shown="differing",
+            spare=2,
+        ),
+        Column("trainings", lambda e: e.trainings, TRAININGS, spare=5, group=2),
+        Column("seconds", lambda e: in_decimals(e.seconds, 1), SECONDS, number=lambda e: e.seconds, spare=4, group=2),
+    ]
+    if any(entry.synthetic for board in boards for entry in board.entries):
+        last.append(Column("synthetic", lambda e: ", ".join(e.synthetic), words=True, spare=1, group=2))
+    return [*first, *(of_scores if scores else []), *last]
+
+
+def _score(name: str, help: str, *, write: Callable[[float], str] = in_decimals, **more: Any) -> Column:
+    def text(entry: Entry) -> str:
+        value = entry.scores.get(name)
+        return "" if value is None else write(value)
+
+    def in_table(entry: Entry) -> str:
+        return text(entry) or ("" if entry.kind == "baseline" else MISSING)
+
+    falls = name not in LOWER_IS_BETTER
+    return Column(name, in_table, help, text, lambda e: e.scores.get(name), falls=falls, **more)
+
+
+def _marked(entry: Entry) -> str:
+    """Return an estimator's name with the signs that the notes explain."""
+    return f"{entry.estimator}{'†' if entry.uses_oracle else ''}{' (baseline)' if entry.kind == 'baseline' else ''}"
+
+
+def board_tables(boards: Sequence[Board]) -> dict[str, list[dict[str, Any]]]:
     """Return the boards as titled tables for people."""
     named = {}
-    for i, board in enumerate(found, 1):
+    for i, board in enumerate(boards, 1):
         n = len({*board.sources, *board.targets})
         title = f"{i}. suite {board.suite}, {n} tasks, oracle {board.oracle or 'none: not scored'}"
         if board.differs:
             title += f"; unlike table {board.unlike}: {', '.join(board.differs)}"
-        synthetic = any(entry.synthetic for entry in board.entries)
-        named[title] = [_row(entry, score_names(board), synthetic) for entry in board.entries]
+        columns = board_columns(board)
+        named[title] = [{column.name: column.value(entry) for column in columns} for entry in board.entries]
     return named
 
 
-def score_text(entry: Entry, name: str) -> str | None:
-    """Return a score with the digits that mean something, None where it is not known."""
-    value = entry.scores.get(name)
-    if value is None:
-        return None
-    return in_digits(value) if name == "p" else f"{value:.2f}"
-
-
-def _row(entry: Entry, names: Sequence[str], synthetic: bool) -> dict[str, Any]:
-    def shown(name: str) -> str | None:
-        unknown = None if entry.kind == "baseline" else "–"
-        return score_text(entry, name) or unknown
-
-    scores = {name: shown(name) for name in names}
-    interval = {"interval": "{:.2f} to {:.2f}".format(*entry.interval) if entry.interval else None}
-    return {
-        "place": entry.place,
-        "estimator": f"{entry.estimator}{'†' if entry.uses_oracle else ''}"
-        + (" (baseline)" if entry.kind == "baseline" else ""),
-        "backbone": entry.backbone,
-        "signal": entry.signal,
-        **({"trs": scores.pop("trs"), **interval, **scores} if names else {}),
-        "learned": entry.learned,
-        "seeds": entry.seeds,
-        "examples": entry.examples,
-        "trainings": entry.trainings,
-        "seconds": None if entry.seconds is None else f"{entry.seconds:.1f}",
-        **({"synthetic": ", ".join(entry.synthetic)} if synthetic else {}),
-    }
-
-
-def board_notes(found: Sequence[Board]) -> list[str]:
+def board_notes(boards: Sequence[Board]) -> list[str]:
     """Return what a reader of the tables must know."""
-    apart = [f"{b.resolution:.2f} in table {i}" for i, b in enumerate(found, 1) if b.resolution is not None]
-    told = []
+    apart = [f"{b.resolution:.2f} in table {i}" for i, b in enumerate(boards, 1) if b.resolution is not None]
+    notes = []
     if apart:
-        told.append(
+        notes.append(
             "places go by TRS; rows share one if they lie nearer to its first than what the oracle tells apart: "
             + ", ".join(apart)
         )
     drawn = [
         f"{board.chance:.2f} in table {i}"
-        for i, board in enumerate(found, 1)
+        for i, board in enumerate(boards, 1)
         if board.chance is not None and not any(e.kind == "baseline" and e.estimator == "random" for e in board.entries)
     ]
     if drawn:
-        told.append(f"random is one draw; the mean of all draws has TRS {', '.join(drawn)}")
-    if any(entry.uses_oracle for board in found for entry in board.entries):
-        told.append("† knows the data of the oracle that scores it: it has no place, compare it with popularity")
-    if any(entry.synthetic for board in found for entry in board.entries):
-        told.append("synthetic: made by a generator")
-    return told
+        notes.append(f"random is one draw; the mean of all draws has TRS {', '.join(drawn)}")
+    if any(entry.uses_oracle for board in boards for entry in board.entries):
+        notes.append("† knows the data of the oracle that scores it: it has no place, compare it with popularity")
+    if any(entry.synthetic for board in boards for entry in board.entries):
+        notes.append("synthetic: made by a generator")
+    return notes
 
 
-def render_leaderboard(found: Sequence[Board], width: int | None = None) -> str:
+def render_leaderboard(boards: Sequence[Board], width: int | None = None) -> str:
     """Return a leaderboard for the terminal: each row's TRS with its interval as a bar, chance marked.
 
     A narrow terminal gets fewer columns, and a line that names those left out: none by which rows are told apart.
     """
     parts: list[Any] = []
     scale = ""
-    for board, (title, rows) in zip(found, board_tables(found).items(), strict=True):
-        results = [row for row, entry in zip(rows, board.entries, strict=True) if entry.kind == "result"]
-        apart = {name for name in WHOSE if len({row.get(name) for row in results}) > 1}
-        same = [name for name in ("seeds", "examples") if name not in apart]
-        same += [name for name in rows[0] if not any(row[name] for row in rows)]
+    for board, (title, rows) in zip(boards, board_tables(boards).items(), strict=True):
+        columns = board_columns(board)
+        # With the estimator, words and limits say what a row is of: they stay where results differ in them.
+        apart = {c.name for c in columns if (c.words or c.shown == "differing") and c.differs(board)}
+        same = {c.name for c in columns if c.shown == "differing"} - apart
+        same |= {c.name for c in columns if not any(row[c.name] for row in rows)}
         drawn = [
-            _with_bar(board, entry, {name: value for name, value in row.items() if name not in same}, columns(width))
+            _with_bar(
+                board, entry, {name: value for name, value in row.items() if name not in same}, terminal_width(width)
+            )
             for row, entry in zip(rows, board.entries, strict=True)
         ]
-        shown, gone = table_within(drawn, width, [name for name in SPARE if name not in apart])
+        turns = sorted((c for c in columns if c.spare and c.name not in apart), key=lambda c: c.spare)
+        shown, gone = table_within(drawn, width, [*(c.name for c in turns), SCALE])
         parts += [f"[bold]{escaped(title)}[/]", shown]
-        parts += [f"left out for want of width: {', '.join(gone)}; --format csv has all"] * bool(gone)
+        if gone:
+            parts.append(f"left out for want of width: {', '.join(gone)}; --format csv has all")
         if board.chance is not None and SCALE not in gone:
             scale = f"{SCALE}: ● the TRS, ━ its 95 % interval, ┆ chance"
     wide = width is None and not sys.stdout.isatty()
-    return printed(*parts, *map(escaped, filter(None, [*board_notes(found), scale])), width=width, wide=wide)
+    return printed(*parts, *map(escaped, filter(None, [*board_notes(boards), scale])), width=width, wide=wide)
 
 
 def _with_bar(board: Board, entry: Entry, row: dict[str, Any], room: int) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from ..results.guess import Scored
 from ..runs.recommend import Recommendation
 from ..scoring.evaluation import TOP_M
 from ..scoring.ranking import rank
-from ..text import in_digits
+from ..text import MISSING, in_decimals, in_digits, in_range
 
 
 def oracle_rows(oracle: Oracle) -> list[dict[str, Any]]:
@@ -81,14 +81,18 @@ def oracle_in_full(oracle: Oracle) -> dict[str, Any]:
 
 def comparison_tables(found: Comparison) -> dict[str, list[dict[str, Any]]]:
     """Return the comparison as titled tables for people; empty ones are left out."""
+
+    def shown(value: float | None) -> str:
+        return in_decimals(value, 3, MISSING)
+
     pairs: list[dict[str, Any]] = [
         {
             "first": a.first,
             "second": a.second,
             "cells": a.cells,
-            "Pearson": _shown(a.pearson),
-            "Spearman": _shown(a.spearman),
-            "Spearman by target": _shown(a.by_target),
+            "Pearson": shown(a.pearson),
+            "Spearman": shown(a.spearman),
+            "Spearman by target": shown(a.by_target),
         }
         for a in found.agreements
     ]
@@ -96,10 +100,10 @@ def comparison_tables(found: Comparison) -> dict[str, list[dict[str, Any]]]:
         {
             "result": s.result,
             "over": f"{s.count} {s.over}",
-            "Pearson of matrices": _shown(s.pearson),
-            "Spearman": _shown(s.spearman),
-            "Kendall's W": _shown(s.kendall_w),
-            "same best": _shown(s.same_best),
+            "Pearson of matrices": shown(s.pearson),
+            "Spearman": shown(s.spearman),
+            "Kendall's W": shown(s.kendall_w),
+            "same best": shown(s.same_best),
         }
         for s in found.steadiness
     ]
@@ -107,11 +111,11 @@ def comparison_tables(found: Comparison) -> dict[str, list[dict[str, Any]]]:
         {
             "ranking": a.ranking,
             "oracle": f"{a.oracle} (own)" if a.own else a.oracle,
-            "TRS": _shown(a.trs),
-            "TRS chance": _shown(a.trs_chance),
+            "TRS": shown(a.trs),
+            "TRS chance": shown(a.trs_chance),
             "p": in_digits(a.trs_p),
-            **{f"top-{k}": _shown(v) for k, v in a.top_k.items()},
-            "top-k chance": _shown(a.top_k_chance),
+            **{f"top-{k}": shown(v) for k, v in a.top_k.items()},
+            "top-k chance": shown(a.top_k_chance),
         }
         for a in found.against
     ]
@@ -124,10 +128,6 @@ def comparison_tables(found: Comparison) -> dict[str, list[dict[str, Any]]]:
     return {title: rows for title, rows in named.items() if rows}
 
 
-def _shown(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
-
-
 def recommendation_title(found: Recommendation) -> str:
     """Return what a recommendation is of, in a line."""
     ranked = f"what to train first for {found.target} ({found.kind}), by {found.estimator} on {found.backbone}"
@@ -138,7 +138,7 @@ def recommendation_title(found: Recommendation) -> str:
 def recommendation_rows(found: Recommendation) -> list[dict[str, Any]]:
     """Return a recommendation as rows for people."""
     rows: list[dict[str, Any]] = [
-        {"": "–", "source": name, "similarity": "no estimate"}
+        {"": MISSING, "source": name, "similarity": "no estimate"}
         if (s := found.similarity[name]) is None
         else {"": i, "source": name, "similarity": f"{s:.4f}"}
         for i, name in enumerate(found.ranking, 1)
@@ -151,9 +151,6 @@ def recommendation_rows(found: Recommendation) -> list[dict[str, Any]]:
             "gain": f"{gain.gain:+.3f} ± {gain.standard_error:.3f}{sure}",
         }
     return rows
-
-
-UNDEFINED = "–"
 
 
 def score_tables(found: Scored) -> dict[str, list[dict[str, Any]]]:
@@ -177,7 +174,7 @@ def score_notes(found: Scored) -> list[str]:
 def _trs(found: Scored) -> Iterator[dict[str, Any]]:
     s = found.scores
     yield _row(found, "TRS, 1 is perfect", "trs", s.trs, random=s.trs_chance)
-    yield _row(found, "95 % interval over targets", "", "{:.2f} to {:.2f}".format(*s.trs_interval))
+    yield _row(found, "95 % interval over targets", "", in_range(s.trs_interval))
     yield _row(found, "p of chance", "", in_digits(s.trs_p))
     yield _row(found, "smallest difference told apart", "", s.trs_resolution)
     for name, trs in found.baselines.items():
@@ -227,7 +224,7 @@ def _row(
     if again is not None:
         cells["resampled oracles"], cells["sd"] = again.get(key, (None, None))
     shown = {k: f"{v:.{digits}f}" if isinstance(v, float) else v for k, v in cells.items()}
-    return {"score": name, **shown, "value": UNDEFINED if value is None or value != value else shown["value"]}
+    return {"score": name, **shown, "value": MISSING if value is None or value != value else shown["value"]}
 
 
 def _tied(sources: list[str]) -> str:

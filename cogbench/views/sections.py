@@ -13,7 +13,7 @@ from ..results.result import Result
 from ..scoring.agreement import agreement, steadiness
 from ..scoring.ranking import rank
 from ..scoring.task_tree import task_tree
-from ..text import in_digits
+from ..text import in_decimals, in_digits, in_range
 from .canvas import Figure
 from .figures import against_chance, agreement_map, fingerprint_map, prediction_dots, similarity_map, strips
 from .rows import score_tables
@@ -46,7 +46,7 @@ def headline(result: Result) -> list[tuple[str, str, str]]:
     if s is not None:
         top, share = next(iter(s.top_k.items()))
         found = [
-            ("TRS", f"{s.trs:.2f}", "95 % interval {:.2f} to {:.2f}; 1 is perfect".format(*s.trs_interval)),
+            ("TRS", f"{s.trs:.2f}", f"95 % interval {in_range(s.trs_interval)}; 1 is perfect"),
             ("chance", f"{s.trs_chance:.2f}", f"as good or better at random with p {in_digits(s.trs_p)}"),
             (f"top-{top}", f"{share:.2f}", f"in the oracle's top {s.top_m}; chance {s.top_k_chance[top]:.2f}"),
         ]
@@ -113,9 +113,11 @@ def _subjects(result: Result) -> Section | None:
             found = agreement(one, other)[1] if i != j else None
             values[i, j] = np.nan if found is None else found
     alike, rankings, _, same = steadiness(matrices)
+    values_text = in_decimals(alike, missing="an unknown amount")
+    rankings_text = in_decimals(rankings, missing="an unknown amount")
     text = (
-        f"The estimator gives each subject a matrix of its own. Two of them correlate by {_figure(alike)} in the mean, "
-        f"their rankings by {_figure(rankings)}, and they have the same best source for {100 * same:.0f} % of targets.",
+        f"The estimator gives each subject a matrix of its own. Two of them correlate by {values_text} in the mean, "
+        f"their rankings by {rankings_text}, and they have the same best source for {100 * same:.0f} % of targets.",
     )
     return Section("subjects", "Do the subjects agree?", text, agreement_map("subjects", names, values))
 
@@ -221,10 +223,6 @@ def _flat(held: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]
 def _mean(values: Iterable[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if known else None
-
-
-def _figure(value: float | None) -> str:
-    return "an unknown amount" if value is None else f"{value:.2f}"
 
 
 def _leaf(value: Any) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..data.dataset import Array
+from ..text import or_blank
 
 # Columns that may wrap; all others are names and numbers, which one wants whole.
 PROSE = frozenset(
@@ -40,7 +41,7 @@ def _console(width: int | None = None) -> tuple[Any, io.StringIO]:
     return Console(file=out, force_terminal=terminal, width=width, highlight=False), out
 
 
-def columns(width: int | None = None) -> int:
+def terminal_width(width: int | None = None) -> int:
     """Return how wide the terminal is, or else `width`; a file is as wide as one likes."""
     console, _ = _console(width)
     return int(console.width) if width or console.is_terminal else 1000
@@ -76,7 +77,7 @@ def table_within(
     Without a width it is the terminal's; a file gets all columns.
     """
     console, _ = _console(width)
-    room = columns(width)
+    room = terminal_width(width)
     names, gone = list(dict.fromkeys(name for row in rows for name in row)), list[str]()
     # A table of long lists is slow to measure: one row of the widest cells is as wide.
     widest = {name: "x" * max(_width(_cell(row.get(name)), console) for row in rows) for name in names}
@@ -105,7 +106,7 @@ def _width(cell: Any, console: Any) -> int:
 
 
 def _cell(value: Any) -> Any:
-    return "" if value is None else value if hasattr(value, "__rich__") else str(value)
+    return value if hasattr(value, "__rich__") else or_blank(value)
 
 
 @dataclass(frozen=True)

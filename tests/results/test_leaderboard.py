@@ -12,9 +12,9 @@ from command import line
 from made_results import TRUE, made, recorded
 
 from cogbench import MissingData, UnknownName
-from cogbench.results.leaderboard import leaderboard, read_results
+from cogbench.results.leaderboard import leaderboard, read_results, score_names
 from cogbench.views.card import render_results
-from cogbench.views.leaderboard import board_notes, board_tables
+from cogbench.views.leaderboard import board_columns, board_notes, board_tables
 
 RANDOM = np.random.default_rng(1).random((6, 4, 4))
 
@@ -211,3 +211,15 @@ def test_bad_input_gets_one_line(tmp_path, monkeypatch):
     assert "no result in results; `cogbench run` writes them" in line(ask("leaderboard"), 3)
     made().save(tmp_path / "results")
     assert "unknown score 'trss'; did you mean 'trs'" in line(ask("leaderboard", "--sort", "trss"), 2)
+
+
+def test_each_score_has_a_column_in_all_formats_and_the_turns_to_be_left_out_differ():
+    (board,) = leaderboard([made(), made(-TRUE, estimator="worst", synthetic=("tasks",))])
+    columns = {column.name: column for column in board_columns(board)}
+    assert {*score_names(board)} < {*columns} and "synthetic" in columns
+    ((_, rows),) = board_tables([board]).items()
+    assert list(columns) == list(rows[0])
+    turns = [column.spare for column in columns.values() if column.spare]
+    assert len({*turns}) == len(turns)
+    (unscored,) = leaderboard([made(oracle=None)])
+    assert not {"trs", "interval", "p", "synthetic"} & {column.name for column in board_columns(unscored)}
