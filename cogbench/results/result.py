@@ -1,7 +1,6 @@
 """The result of one run: what was ranked, how good it was, and everything it came from; one JSON file each."""
 
 import json
-import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from ..scoring.baselines import baselines
 from ..scoring.evaluation import Scores, score_ranking
 from ..scoring.noise_ceiling import Reliability
 from ..scoring.ranking import Ranking, rank
+from ..scoring.undefined import none_if_nan
 from ..storage.atomic import readable, write_whole
 from ..storage.store import digest
 from ..text import slug
@@ -246,7 +246,7 @@ def against(predicted: Ranking, oracle: Oracle | None, counts: Mapping[str, int]
 
 def rows(values: Array) -> list[list[float | None]]:
     """Return a matrix as JSON writes it: None for NaN."""
-    return [[None if math.isnan(v) else float(v) for v in row] for row in values]
+    return [[none_if_nan(v) for v in row] for row in values]
 
 
 def plain(record: Any) -> Any:

@@ -1,13 +1,15 @@
 """How alike matrices and rankings are: over pairs of results, seeds and subjects."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
 
 from ..data.dataset import Array
 from ..data.oracle import TaskMatrix
+from .correlation import pearson, spearman
 from .ranking import rank
+from .undefined import mean_of_defined, none_if_nan
 
 
 def agreement(a: TaskMatrix, b: TaskMatrix) -> tuple[int, float | None, float | None, float | None]:
@@ -20,24 +22,24 @@ def agreement(a: TaskMatrix, b: TaskMatrix) -> tuple[int, float | None, float | 
         known = np.triu(known)
     x, y = a.values[known], b.values[known]
     columns = zip(rank(a).ranks.T, rank(b).ranks.T, strict=True)
-    by_target = (_pearson(p[np.isfinite(p)], q[np.isfinite(p)]) for p, q in columns)
-    return len(x), _known(_pearson(x, y)), _known(_pearson(_ranks(x), _ranks(y))), _over(by_target)
+    by_target = (pearson(p[np.isfinite(p)], q[np.isfinite(p)]) for p, q in columns)
+    return len(x), none_if_nan(pearson(x, y)), none_if_nan(spearman(x, y)), none_if_nan(mean_of_defined(by_target))
 
 
 def steadiness(matrices: Sequence[TaskMatrix]) -> tuple[float | None, float | None, float | None, float]:
     """Return the mean correlation of two matrices, and of two rankings, Kendall's W, and the agreement on the best."""
-    alike = _over(p for a, b in combinations(matrices, 2) if (p := agreement(a, b)[1]) is not None)
+    alike = mean_of_defined(agreement(a, b)[1] for a, b in combinations(matrices, 2))
     rankings = [rank(m) for m in matrices]
     columns = [c[:, np.isfinite(c[0])] for c in np.stack([r.ranks for r in rankings]).transpose(2, 0, 1)]  # (q, c)
     first = np.stack([r.picks(1) for r in rankings])  # (q, s, t)
     same = [(first[i] * first[j]).sum(axis=0).mean() for i, j in combinations(range(len(first)), 2)]
-    return alike, _over(map(mean_spearman, columns)), _over(map(kendalls_w, columns)), float(np.mean(same))
+    rho, w = mean_of_defined(map(mean_spearman, columns)), mean_of_defined(map(kendalls_w, columns))
+    return none_if_nan(alike), none_if_nan(rho), none_if_nan(w), float(np.mean(same))
 
 
 def mean_spearman(ranks: Array) -> float:
     """Return the mean over pairs of rows of Spearman's correlation; `ranks` is (n_seeds, n_candidates)."""
-    found = [_pearson(a, b) for a, b in combinations(ranks, 2)]
-    return float(np.mean(found))
+    return float(np.mean([pearson(a, b) for a, b in combinations(ranks, 2)]))
 
 
 def kendalls_w(ranks: Array) -> float:
@@ -47,25 +49,3 @@ def kendalls_w(ranks: Array) -> float:
     ties = sum(int((n**3 - n).sum()) for n in counts)
     most = q**2 * (c**3 - c) - q * ties
     return float(12 * np.square(ranks.sum(axis=0) - ranks.sum() / c).sum() / most) if most else float("nan")
-
-
-def _pearson(x: Array, y: Array) -> float:
-    """Return the correlation; NaN where one is constant or alone."""
-    if len(x) < 2 or np.ptp(x) == 0 or np.ptp(y) == 0:
-        return float("nan")
-    return float(np.corrcoef(x, y)[0, 1])
-
-
-def _ranks(values: Array) -> Array:
-    """Return ranks from 1, ties sharing their mean: (n,)."""
-    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
-    return (np.cumsum(count) - (count - 1) / 2)[place]
-
-
-def _over(values: Iterable[float]) -> float | None:
-    known = [v for v in values if not np.isnan(v)]
-    return float(np.mean(known)) if known else None
-
-
-def _known(value: float) -> float | None:
-    return None if np.isnan(value) else value

@@ -11,7 +11,9 @@ from ..data.dataset import Array
 from ..data.oracle import Oracle
 from ..errors import UnusableData
 from .chance import _share_up_to, bootstrap_interval, chance_law, resolution
+from .correlation import kendall, pearson
 from .ranking import Ranking, rank
+from .undefined import mean_of_defined, none_if_nan
 
 Gain = Literal["rank", "linear", "linear_minmax", "exp_fraction", "exp_percent"]
 KS = (3, 4, 5)  # of the paper's Table 3, with its M
@@ -139,16 +141,16 @@ def score_ranking(
         top_k={str(k): found[f"top-{k}"] for k in ks},
         top_k_chance={str(k): float((top.sum(axis=0) / n_candidates).mean()) for k in ks},
         top_m=top_m,
-        no_transfer_mean=None if oracle.no_transfer is None else _mean(oracle.no_transfer),
+        no_transfer_mean=None if oracle.no_transfer is None else mean_of_defined(oracle.no_transfer),
         selected_mean=found["selected_mean"],
         oracle_best_mean=found["oracle_best_mean"],
         random_mean=found["random_mean"],
-        regret={str(k): _known(found[f"regret@{k}"]) for k in (1, *ks)},
-        ndcg={str(k): _known(found[f"ndcg@{k}"]) for k in (*ks, "all")},
+        regret={str(k): none_if_nan(found[f"regret@{k}"]) for k in (1, *ks)},
+        ndcg={str(k): none_if_nan(found[f"ndcg@{k}"]) for k in (*ks, "all")},
         ndcg_gain=gain,
-        spearman=_known(found["spearman"]),
-        kendall=_known(found["kendall"]),
-        **{name: _known(found[name]) for name in _GAINS},  # type: ignore[arg-type]
+        spearman=none_if_nan(found["spearman"]),
+        kendall=none_if_nan(found["kendall"]),
+        **{name: none_if_nan(found[name]) for name in _GAINS},  # type: ignore[arg-type]
         resampled=_resampled(predicted, oracle, ks, top_m, gain),
         notes=tuple(notes),
         per_target={t: float(r) for t, r in zip(true.targets, picked, strict=True)},
@@ -168,7 +170,7 @@ def _measured(
         """Mean over targets where it is defined."""
         if lost := [t for t, v in zip(true.targets, values, strict=True) if np.isnan(v)]:
             notes.append(f"{what} undefined for {', '.join(lost)}: left out of the mean")
-        return _mean(values)
+        return mean_of_defined(values)
 
     ranks = np.where(candidates, true.ranks, 0)
     values = np.where(candidates, oracle.transfers.values, np.nan)  # (s, t)
@@ -178,35 +180,36 @@ def _measured(
     top = candidates & (ranks <= top_m)
     of_best, of_mean = np.nanmax(values, axis=0), np.nanmean(values, axis=0)
     found = {
-        "trs": _mean(_picked(predicted, true)),
-        "rank_of_best": _mean((best * np.where(candidates, predicted.ranks, 0)).sum(axis=0)),
+        "trs": mean_of_defined(_picked(predicted, true)),
+        "rank_of_best": mean_of_defined((best * np.where(candidates, predicted.ranks, 0)).sum(axis=0)),
         **{
-            f"top-{k}": _mean((predicted.picks(k) * top).sum(axis=0) / np.minimum(k, candidates.sum(axis=0)))
+            f"top-{k}": mean_of_defined((predicted.picks(k) * top).sum(axis=0) / np.minimum(k, candidates.sum(axis=0)))
             for k in ks
         },
         "selected_mean": mean_of(selected, "the metric after the predicted best source is"),
-        "oracle_best_mean": _mean(of_best),
-        "random_mean": _mean(of_mean),
+        "oracle_best_mean": mean_of_defined(of_best),
+        "random_mean": mean_of_defined(of_mean),
         **dict.fromkeys(_GAINS, np.nan),
     }
     if (alone := oracle.no_transfer) is not None:
         base = np.where(alone > 0, alone, np.nan)
         found["selected_gain"] = mean_of(100 * (selected - base) / base, "relative gain is")
-        found["oracle_best_gain"] = _mean(100 * (of_best - base) / base)
-        found["random_gain"] = _mean(100 * (of_mean - base) / base)
+        found["oracle_best_gain"] = mean_of_defined(100 * (of_best - base) / base)
+        found["random_gain"] = mean_of_defined(100 * (of_mean - base) / base)
         asked = candidates & np.isfinite(alone)
         helps = asked & (values > alone)
         found["helping"] = float(helps.sum() / asked.sum()) if asked.any() else np.nan
-        found["selected_helping"] = _mean(np.where(np.isfinite(alone), (first * helps).sum(axis=0), np.nan))
+        found["selected_helping"] = mean_of_defined(np.where(np.isfinite(alone), (first * helps).sum(axis=0), np.nan))
     for k in (1, *ks):
         share = np.array(list(_regret(predicted, values, k)))
-        found[f"regret@{k}"] = mean_of(share, "regret is") if k == 1 else _mean(share)
+        found[f"regret@{k}"] = mean_of(share, "regret is") if k == 1 else mean_of_defined(share)
     gains = _gains(true, values, gain)
     for name, k in {**{str(k): k for k in ks}, "all": len(ranks)}.items():
-        found[f"ndcg@{name}"] = _mean(_ndcg(predicted, gains, k))
-    both = [_correlations(p, r) for p, r in zip(predicted.ranks.T, true.ranks.T, strict=True)]
-    found["spearman"] = mean_of(np.array([s for s, _ in both]), "rank correlation is")
-    found["kendall"] = _mean(np.array([k for _, k in both]))
+        found[f"ndcg@{name}"] = mean_of_defined(_ndcg(predicted, gains, k))
+    columns = zip(predicted.ranks.T, true.ranks.T, candidates.T, strict=True)
+    both = [(p[ranked], r[ranked]) for p, r, ranked in columns]  # of each target: two of (n_candidates,)
+    found["spearman"] = mean_of(np.array([pearson(p, r) for p, r in both]), "rank correlation is")  # they are ranks
+    found["kendall"] = mean_of_defined(np.array([kendall(p, r) for p, r in both]))
     return found, notes
 
 
@@ -260,16 +263,6 @@ def _ndcg(predicted: Ranking, gains: Array, k: int) -> Array:
     return np.divide(found, ideal, out=np.full(len(ideal), np.nan), where=ideal > 0)
 
 
-def _correlations(predicted: Array, true: Array) -> tuple[float, float]:
-    """Return Spearman's rho and Kendall's tau-b of two columns of ranks; NaN where one is constant."""
-    x, y = (c[np.isfinite(true)] for c in (predicted, true))
-    if len(x) < 2 or np.ptp(x) == 0 or np.ptp(y) == 0:
-        return np.nan, np.nan
-    a, b = (np.sign(c[:, None] - c) for c in (x, y))
-    tau = (a * b).sum() / np.sqrt(np.square(a).sum() * np.square(b).sum())
-    return float(np.corrcoef(x, y)[0, 1]), float(tau)
-
-
 def resampled(oracle: Oracle, *, draws: int = DRAWS, seed: int = 0) -> Iterator[Oracle]:
     """Yield oracles as other seeds or other evaluation examples might have given them.
 
@@ -296,14 +289,6 @@ def _resampled(
     if not found:
         return None
     columns: Mapping[str, Array] = {name: np.array([f[name] for f in found]) for name in found[0]}
-    return {name: (_mean(c), float(np.nanstd(c, ddof=1))) for name, c in columns.items() if np.isfinite(c).any()}
-
-
-def _mean(values: Array) -> float:
-    """Mean of what is not NaN."""
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if len(known) else float("nan")
-
-
-def _known(value: float) -> float | None:
-    return None if np.isnan(value) else value
+    return {
+        name: (mean_of_defined(c), float(np.nanstd(c, ddof=1))) for name, c in columns.items() if np.isfinite(c).any()
+    }

@@ -12,6 +12,7 @@ import numpy as np
 from ..data.dataset import Array, Dataset
 from ..data.kinds import TASK_KINDS, squad
 from ..errors import UnknownName, UnusableData
+from .correlation import pearson_of_rows, spearman_of_rows
 
 
 def accuracy(predicted: Array, true: Array) -> Array:
@@ -21,33 +22,12 @@ def accuracy(predicted: Array, true: Array) -> Array:
 
 def matthews(predicted: Array, true: Array) -> Array:
     """Matthews correlation of binary labels (0, 1); 0 where it is undefined."""
-    return pearson(predicted, true)  # for two binary variables they are one formula
+    return pearson_of_rows(predicted, true)  # for two binary variables they are one formula
 
 
 def f1(predicted: Array, true: Array) -> Array:
     """F1 of class 1; 0 where nothing is predicted or true."""
     return _f1((predicted == 1) & (true == 1), predicted == 1, true == 1)
-
-
-def pearson(predicted: Array, true: Array) -> Array:
-    """Pearson correlation; 0 where one side is constant."""
-    return np.sum(_direction(predicted) * _direction(true), axis=-1)
-
-
-def _direction(values: Array) -> Array:
-    """Centre and scale to length 1; nought where nothing but rounding tells the values apart."""
-    values = np.asarray(values, np.float64)
-    centred = values - values.mean(axis=-1, keepdims=True)
-    length = np.linalg.norm(centred, axis=-1, keepdims=True)
-    varies = length > 1e-12 * np.linalg.norm(values, axis=-1, keepdims=True)
-    return np.divide(centred, length, out=np.zeros_like(centred), where=varies)
-
-
-def spearman(predicted: Array, true: Array) -> Array:
-    """Pearson correlation of average ranks; 0 where one side is constant."""
-    from scipy.stats import rankdata
-
-    return pearson(rankdata(predicted, axis=-1), rankdata(true, axis=-1))
 
 
 def _f1(hit: Array, predicted: Array, true: Array) -> Array:
@@ -148,8 +128,8 @@ METRICS: dict[str, Metric] = {  # the first that is for a kind is its usual one
     "accuracy": Metric(("classification", "relation"), _beside_truth, _of_pairs(accuracy)),
     "mcc": Metric(("classification",), _beside_truth, _of_pairs(matthews), classes=2),
     "f1": Metric(("classification",), _beside_truth, _of_pairs(f1), classes=2),
-    "spearman": Metric(("regression",), _beside_truth, _of_pairs(spearman)),
-    "pearson": Metric(("regression",), _beside_truth, _of_pairs(pearson)),
+    "spearman": Metric(("regression",), _beside_truth, _of_pairs(spearman_of_rows)),
+    "pearson": Metric(("regression",), _beside_truth, _of_pairs(pearson_of_rows)),
     "token-f1": Metric(("extractive-qa",), lambda answers, dataset: squad(answers, dataset.columns)[:, 1:], _mean),
     "exact-match": Metric(("extractive-qa",), lambda answers, dataset: squad(answers, dataset.columns)[:, :1], _mean),
     "entity-f1": Metric(("tagging",), _entities, lambda c: _f1(c[..., 0], c[..., 1], c[..., 2])),

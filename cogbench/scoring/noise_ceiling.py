@@ -8,6 +8,7 @@ import numpy as np
 
 from ..data.dataset import Array
 from ..data.recording import Recording
+from .correlation import pearson_of_columns
 
 LEAST = 20  # repeated stimuli of a subject: fewer tell too little of a channel
 
@@ -121,7 +122,7 @@ def _between_repetitions(recording: Recording, n_channels: int, seed: int) -> Ce
             continue
         chosen = _drawn(len(responses.channels), n_channels, seed)
         one, two = responses.halves[:, :, chosen]  # each (n_stimuli, n_chosen)
-        r, n = _correlations(one, two)
+        r, n = pearson_of_columns(one, two)
         r = np.where(n >= LEAST, r, np.nan)
         names += [f"{subject}: {responses.channels[i]}" for i in chosen]
         values.append(spearman_brown(r, 1 + n / responses.present.sum()))
@@ -143,7 +144,7 @@ def _between_subjects(recording: Recording, n_channels: int, seed: int) -> Ceili
     values = [np.where(r.present[:, None], v, np.nan) for r, v in zip(subjects, picked, strict=True)]
     total, pairs, variance, stimuli = (np.zeros(len(common)) for _ in range(4))
     for one, two in combinations(values, 2):
-        r, n = _correlations(one, two)
+        r, n = pearson_of_columns(one, two)
         known = np.isfinite(r)
         total += np.where(known, r, 0)
         pairs += known
@@ -177,20 +178,3 @@ def _drawn(n: int, most: int, seed: int) -> Array:
 def _chance(n: Array) -> Array:
     """Return the correlation of `n` pairs that noise exceeds once in 20 times."""
     return 1.645 / np.sqrt(np.maximum(n - 1, 1))
-
-
-def _correlations(one: Array, two: Array) -> tuple[Array, Array]:
-    """Return Pearson's r of each column of two (n_stimuli, n_channels), over the rows that both have, and their number.
-
-    NaN for a column that is constant in either, or has fewer than 3 such rows.
-    """
-    both = np.isfinite(one) & np.isfinite(two)
-    n = both.sum(axis=0)
-    centred = []
-    for values in (one, two):
-        values = np.where(both, values, 0).astype(np.float64)
-        values = np.where(both, values - values.sum(axis=0) / np.maximum(n, 1), 0)
-        size = np.sqrt(np.square(values).sum(axis=0))
-        with np.errstate(invalid="ignore", divide="ignore"):
-            centred.append(np.where((size > 0) & (n >= 3), values / size, np.nan))
-    return (centred[0] * centred[1]).sum(axis=0), n

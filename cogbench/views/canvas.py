@@ -186,11 +186,6 @@ def short(name: str, most: int = 0) -> str:
     return name if len(name) <= most else f"{name[: most - 1 - end]}…{name[-end:]}"
 
 
-def number(value: float) -> float | None:
-    """Return a number, None if there is none."""
-    return float(value) if np.isfinite(value) else None
-
-
 def inline(figure: Figure) -> str:
     """Return the SVG for a page: in the page's colours, and without what would clash with its other parts."""
     svg = re.sub(r"\s+", " ", figure.svg[figure.svg.index("<svg") :])

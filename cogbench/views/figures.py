@@ -11,6 +11,7 @@ from ..results.result import Result
 from ..scoring.chance import chance_law
 from ..scoring.ranking import Ranking, rank
 from ..scoring.task_tree import Node
+from ..scoring.undefined import none_if_nan
 from .canvas import (
     ACCENT,
     INK,
@@ -22,7 +23,6 @@ from .canvas import (
     draw_heat_map,
     ink_on,
     longest,
-    number,
     numbers,
     room,
     short,
@@ -37,7 +37,7 @@ def similarity_map(matrix: TaskMatrix, root: Node | None) -> Figure:
     sources, targets = (root.tasks, root.tasks) if root else (matrix.sources, matrix.targets)
     values = matrix.part(sources, targets).values
     rows = [
-        {"source": s, "target": t, "similarity": number(v)}
+        {"source": s, "target": t, "similarity": none_if_nan(v)}
         for s, line in zip(sources, values, strict=True)
         for t, v in zip(targets, line, strict=True)
         if s != t
@@ -169,7 +169,7 @@ def agreement_map(over: str, names: Sequence[str], values: Array) -> Figure:
     if side == 40:
         numbers(axes, values, lambda v: f"{v:.2f}")
     pairs = [(i, j) for i in range(len(names)) for j in range(i)]
-    rows = [{"one": names[j], "other": names[i], "correlation": number(values[i, j])} for i, j in pairs]
+    rows = [{"one": names[j], "other": names[i], "correlation": none_if_nan(values[i, j])} for i, j in pairs]
     known = [row["correlation"] for row in rows if row["correlation"] is not None]
     alt = f"Correlation of the similarities of {len(names)} {over}, each with each" + (
         f": from {min(known):.2f} to {max(known):.2f}." if known else "."
@@ -223,7 +223,7 @@ def fingerprint_map(shares: Mapping[str, Sequence[float]]) -> Figure:
     if named:
         numbers(axes, values, lambda v: f"{v:.2f}")
     rows = [
-        {"task": task, "layer": i, "share": number(v)}
+        {"task": task, "layer": i, "share": none_if_nan(v)}
         for task, line in zip(shares, values, strict=True)
         for i, v in enumerate(line, 1)
     ]

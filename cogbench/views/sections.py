@@ -1,6 +1,6 @@
 """What the page of one result says, section by section; each leaves itself out where the result has nothing for it."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from ..results.result import Result
 from ..scoring.agreement import agreement, steadiness
 from ..scoring.ranking import rank
 from ..scoring.task_tree import task_tree
+from ..scoring.undefined import mean_of_defined, none_if_nan
 from ..text import in_decimals, in_digits, in_range
 from .canvas import Figure
 from .figures import against_chance, agreement_map, fingerprint_map, prediction_dots, similarity_map, strips
@@ -129,7 +130,10 @@ def _prediction(result: Result) -> Section | None:
         return None
     rows = [
         {"subject": subject, "task": task}
-        | {name: _mean(of.get(subject, {}).get(task, {}).get(held) for of in seeds) for name, held in PREDICTED.items()}
+        | {
+            name: none_if_nan(mean_of_defined(of.get(subject, {}).get(task, {}).get(held) for of in seeds))
+            for name, held in PREDICTED.items()
+        }
         for subject, of_task in seeds[0].items()
         for task in of_task
     ]
@@ -218,11 +222,6 @@ def _flat(held: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]
             yield place, ", ".join(map(_leaf, value))
         elif value is not None:
             yield place, _leaf(value)
-
-
-def _mean(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known else None
 
 
 def _leaf(value: Any) -> str:

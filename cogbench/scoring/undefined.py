@@ -1,0 +1,17 @@
+"""Figures that are undefined: NaN in arrays, None in records."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+
+def mean_of_defined(values: Iterable[float | None]) -> float:
+    """Return the mean of the values that are neither None nor NaN; NaN where there is none."""
+    array = np.array([*values], np.float64)  # None becomes NaN
+    defined = array[~np.isnan(array)]
+    return float(defined.mean()) if len(defined) else float("nan")
+
+
+def none_if_nan(value: float) -> float | None:
+    """Return a number for a record."""
+    return None if np.isnan(value) else float(value)
