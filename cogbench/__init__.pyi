@@ -32,7 +32,13 @@ from .parts.interfaces import (
 )
 from .parts.table_task import TableTask as TableTask
 from .data.kinds import TASK_KINDS as TASK_KINDS
-from .data.dataset import Array as Array, Card as Card, Dataset as Dataset, Origin as Origin
+from .data.dataset import (
+    Array as Array,
+    Card as Card,
+    Dataset as Dataset,
+    Origin as Origin,
+    draw_rows as draw_rows,
+)
 from .data.recording import Recording as Recording, Responses as Responses
 from .data.oracle import Oracle as Oracle, OracleCard as OracleCard, Suite as Suite, TaskMatrix as TaskMatrix
 from .data.oracle_files import OracleFile as OracleFile, read_oracle as read_oracle

@@ -120,14 +120,18 @@ class Dataset:
         """Return at most `n` examples drawn without replacement, each class in its share; all of them for None."""
         if n is None or n >= len(self):
             return self
-        rng = np.random.default_rng(seed)
-        order = rng.permutation(len(self))
-        if not TASK_KINDS[self.kind].classes:
-            return self.take(sorted(order[:n]))
+        labels, by_class = self.columns["label"], TASK_KINDS[self.kind].classes
+        return self.take(draw_rows(labels, n, np.random.default_rng(seed), by_class=by_class))
+
+
+def draw_rows(labels: Sequence[Any] | Array, n: int, rng: np.random.Generator, *, by_class: bool) -> Array:
+    """Return n row numbers (n,) without repetition, in rising order; with `by_class`, each label in its share."""
+    order = rng.permutation(len(labels))
+    if by_class:
         # Shuffled, then sorted by class: every (len / n)-th row of that order holds each class in its share.
-        by_class = order[np.argsort(np.asarray(self.columns["label"])[order], kind="stable")]
-        start = rng.random()
-        return self.take(sorted(by_class[int((start + i) * len(self) / n)] for i in range(n)))
+        order = order[np.argsort(np.asarray(labels)[order], kind="stable")]
+        order = order[((rng.random() + np.arange(n)) * len(order) / n).astype(int)]
+    return np.sort(order[:n])
 
 
 def _letters(text: Any) -> int:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from cogbench import Array, UnusableData
+from cogbench import Array, UnusableData, draw_rows
 
 from .examples import numbered
 from .pairs import Undefined
@@ -58,7 +58,7 @@ def importances(
     n = max(2, round(subsample * len(answers)))
     found = []
     for _ in range(draws):
-        rows = _sample(answers, n, classes, rng)
+        rows = draw_rows(answers, n, rng, by_class=classes)
         found.append(_importance(features[rows], answers[rows], classes, method, trees, int(rng.integers(2**31))))
     if not np.any(found):
         raise Undefined("no neuron tells anything of the answers")
@@ -77,15 +77,6 @@ def _importance(x: Array, y: Array, classes: bool, method: Method, trees: int, s
     # A third of the neurons at each split would cost the regressors ten times what the classifiers' root does.
     forest: Any = getattr(ensemble, name)(trees, max_depth=200, max_features="sqrt", random_state=seed)
     return forest.fit(x, y).feature_importances_
-
-
-def _sample(answers: Array, n: int, classes: bool, rng: np.random.Generator) -> Array:
-    """Return n row numbers without repetition, each class in its share."""
-    order = rng.permutation(len(answers))
-    if classes:
-        order = order[np.argsort(answers[order], kind="stable")]
-        order = order[((rng.random() + np.arange(n)) * len(order) / n).astype(int)]
-    return np.sort(order[:n])
 
 
 def combined(q: Array, alpha: float = 1.0, *, floor: float = FLOOR, eps: float = 1e-6) -> Array:
@@ -148,7 +139,7 @@ def aggregated(
         rng = np.random.default_rng((seed, p))
         first, second = _halves(answers, classes, rng)
         q = importances(features[first], answers[first], classes, method, draws, subsample, trees, seed=seed + p)
-        tenth = _sample(answers[second], max(2, round(0.1 * len(second))), classes, rng)
+        tenth = draw_rows(answers[second], max(2, round(0.1 * len(second))), rng, by_class=classes)
         check = second[tenth]
 
         def right(alpha: float, q: Array = q, first: Array = first, check: Array = check) -> float:
