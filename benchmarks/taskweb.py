@@ -21,7 +21,7 @@ from cogbench import Files, Oracle, TaskMatrix, rank
 from cogbench.data.dataset import Array
 from cogbench.scoring.baselines import popularity_baseline
 from cogbench.scoring.chance import bootstrap_interval
-from cogbench.scoring.evaluation import Scores, resampled, score_ranking
+from cogbench.scoring.evaluation import Scores, resample, score_ranking
 from cogbench.scoring.ranking import Ranking
 from cogbench.storage.atomic import writable
 
@@ -172,7 +172,7 @@ def scored(oracle: Oracle, told: Mapping[str, TaskMatrix]) -> dict[str, Scored]:
     ranked = {name: rank(guess) for name, guess in told.items()}
     once = replace(oracle, by_seed=None, standard_error=None)  # all scores of all draws would take minutes
     drawn = {name: list[float]() for name in ranked}
-    for draw in resampled(oracle):
+    for draw in resample(oracle):
         ranks = np.nan_to_num(rank(draw.transfers).ranks)
         for name, guess in ranked.items():
             drawn[name].append(float((guess.picks(1) * ranks).sum(axis=0).mean()))

@@ -7,7 +7,7 @@ import numpy as np
 
 import cogbench
 from cogbench import TaskMatrix
-from cogbench.scoring.chance import chance_p
+from cogbench.scoring.chance import chance_law, chance_p
 
 from .markdown import chance, listed, num, page, paragraph, share, table
 from .published import METHODS, NAMES, PLMS, PRINTED, ROUNDED, SHOWN, TIE, Published, row, rows
@@ -275,7 +275,7 @@ def section_best_of_nine(published: Published) -> str:
         line = [r["dissimilarity"], r["similarity"]]
         for plm in PLMS:
             true = cogbench.rank(published.oracles[plm].transfers)
-            p = chance_p(true, len(NAMES) * (float(r[plm]) + ROUNDED))
+            p = chance_p(chance_law(true), len(NAMES) * (float(r[plm]) + ROUNDED))
             best[plm] = min(
                 best.get(plm, (np.inf, 1.0, "")), (float(r[plm]), p, f"{r['dissimilarity']} with {r['similarity']}")
             )

@@ -105,7 +105,7 @@ def compare(results: Sequence[Result], *, ks: Sequence[int] = KS, top_m: int = T
         tuple(Agreement(a, b, *agreement(matrices[a], matrices[b])) for a, b in combinations(names, 2)),
         tuple(Steadiness(n, over, len(of), *steadiness(of)) for n, over, of in kept if len(of) > 1),
         tuple(_against(dict(zip(names, results, strict=True)), matrices, ks, top_m)),
-        tuple(_notes(names, results)),
+        tuple(_comparison_notes(names, results)),
     )
 
 
@@ -182,7 +182,7 @@ def _truth(result: Result, like: TaskMatrix) -> TaskMatrix | None:
     return TaskMatrix(like.sources, like.targets, np.array(values))
 
 
-def _notes(names: Sequence[str], results: Sequence[Result]) -> Iterator[str]:
+def _comparison_notes(names: Sequence[str], results: Sequence[Result]) -> Iterator[str]:
     for name, result in zip(names, results, strict=True):
         if result.oracle_ranks is None:
             yield f"{name} was not scored: it brings no oracle"

@@ -12,7 +12,7 @@ from ..data.oracle_files import read_oracle, table_rows
 from ..errors import UnusableData
 from ..parts.registry import find_oracle
 from ..scoring.baselines import baselines
-from ..scoring.evaluation import KS, TOP_M, Gain, Scores, score_ranking
+from ..scoring.evaluation import KS, TOP_M, NdcgGain, Scores, score_ranking
 from ..scoring.ranking import Ranking, rank
 from .result import Result, against, plain
 
@@ -43,7 +43,7 @@ def score(
     tasks: Sequence[str] | None = None,
     ks: Sequence[int] = KS,
     top_m: int = TOP_M,
-    gain: Gain = "rank",
+    gain: NdcgGain = "rank",
     name: str | None = None,
 ) -> Scored:
     """Score a similarity matrix, or the selected source of each target, against an oracle.
@@ -57,7 +57,7 @@ def score(
     tasks : sequence of str, optional
         A part of the tasks; ranks are computed within it.
     ks, top_m, gain
-        As `cogbench.evaluation.scores` takes them.
+        As `score_ranking` takes them.
     name : str, optional
         What the guess is called.
 
@@ -81,7 +81,7 @@ def score(
     if isinstance(guess, str | Path):
         name, guess = name or Path(guess).stem, read_guess(Path(guess))
     if isinstance(guess, Result):
-        name, notes, guess = name or guess.estimator, [*_origin(guess)], guess.matrix
+        name, notes, guess = name or guess.estimator, [*_origin_notes(guess)], guess.matrix
     parts = load_parts()
     known = _whole(find_oracle(parts, oracle), tasks)
     true = known.transfers
@@ -94,8 +94,8 @@ def score(
     cards = {s: parts.tasks[s].card for s in {*true.sources, *true.targets} if s in parts.tasks}
     others = baselines(known, {s: card.rows for s, card in cards.items()})
     notes += [
-        *([] if selections else _gaps(matrix, predicted)),
-        *_limits(known, any(c.synthetic for c in cards.values())),
+        *([] if selections else _gap_notes(matrix, predicted)),
+        *_limit_notes(known, any(c.synthetic for c in cards.values())),
     ]
     return Scored(name or "guess", known.name, found, others, selections, _picks(predicted), tuple(notes))
 
@@ -139,7 +139,7 @@ def _whole(oracle: Oracle, tasks: Sequence[str] | None) -> Oracle:
     return oracle
 
 
-def _origin(result: Result) -> Iterator[str]:
+def _origin_notes(result: Result) -> Iterator[str]:
     """Yield what a reader must know of a result before it is scored against another oracle."""
     used = f" of oracle {result.oracle.name}" if result.oracle else ""
     if result.uses_oracle:
@@ -148,7 +148,7 @@ def _origin(result: Result) -> Iterator[str]:
         yield f"synthetic {' and '.join(result.synthetic)}: made by a generator"
 
 
-def _gaps(matrix: TaskMatrix, predicted: Ranking) -> Iterator[str]:
+def _gap_notes(matrix: TaskMatrix, predicted: Ranking) -> Iterator[str]:
     """Yield what of a matrix of estimates is missing or all the same."""
     lost, n = int((np.isnan(matrix.values) & ~matrix.same).sum()), int((~matrix.same).sum())
     if lost:
@@ -159,7 +159,7 @@ def _gaps(matrix: TaskMatrix, predicted: Ranking) -> Iterator[str]:
         yield f"all estimates for {', '.join(flat)} are the same: scored as a random choice"
 
 
-def _limits(oracle: Oracle, synthetic: bool) -> Iterator[str]:
+def _limit_notes(oracle: Oracle, synthetic: bool) -> Iterator[str]:
     """Yield what the oracle does not know, and whether its tasks are real."""
     true = oracle.transfers
     if lost := int((np.isnan(true.values) & ~true.same).sum()):

@@ -69,7 +69,7 @@ class Board:
 
 
 @dataclass
-class _Group:
+class _ComparableResults:
     """Results that may be compared, what is known of their data, and the hash of each of their signals."""
 
     results: list[Result]
@@ -129,26 +129,26 @@ def leaderboard(results: Sequence[Result], sort: str = "trs") -> list[Board]:
     known = {name for board in found for entry in board.entries for name in entry.scores}
     if sort not in known | {"trs"}:
         raise UnknownName.of("score", sort, known, there="The results have")
-    return list(_told(found))
+    return list(_with_differences(found))
 
 
-def _groups(results: Sequence[Result]) -> list[_Group]:
+def _groups(results: Sequence[Result]) -> list[_ComparableResults]:
     """Return the sets of results that may be compared.
 
     Each joins the first set that it fits, so those go first that fit the least: with data, then with the signal that
     most results have.
     """
-    common = Counter(signal for result in results for signal in _signals(result).items())
+    common = Counter(signal for result in results for signal in _signal_hashes(result).items())
 
     def turn(result: Result) -> tuple[bool, int, str]:
-        return not result.provenance.data, -sum(common[of] for of in _signals(result).items()), result.file_name
+        return not result.provenance.data, -sum(common[of] for of in _signal_hashes(result).items()), result.file_name
 
-    found: dict[str, list[_Group]] = {}
+    found: dict[str, list[_ComparableResults]] = {}
     for result in sorted(results, key=turn):
-        groups, data, signals = found.setdefault(_kind(result), []), _data(result), _signals(result)
+        groups, data, signals = found.setdefault(_kind(result), []), _data_hashes(result), _signal_hashes(result)
         group = next((group for group in groups if group.fits(data, signals)), None)
         if group is None:
-            group = _Group([], data, {})
+            group = _ComparableResults([], data, {})
             groups.append(group)
         group.results.append(result)
         group.signals |= signals
@@ -162,18 +162,18 @@ def _kind(result: Result) -> str:
     return digest([result.suite, *axes, tasks, oracle, result.oracle_ranks, result.schema_version])
 
 
-def _data(result: Result) -> dict[str, str]:
+def _data_hashes(result: Result) -> dict[str, str]:
     data = result.provenance.data
     return {t: f"{d.revision[:8]}, {d.sha256[:8]}" if d.revision else d.sha256[:8] for t, d in sorted(data.items())}
 
 
-def _signals(result: Result) -> dict[str, str]:
+def _signal_hashes(result: Result) -> dict[str, str]:
     """Return the hash of a result's signal, if it has one and its hash is known."""
     quality = result.signal_quality
     return {result.signal: quality.sha256[:8]} if result.signal and quality else {}
 
 
-def _board(group: _Group, sort: str) -> Board:
+def _board(group: _ComparableResults, sort: str) -> Board:
     results, first = group.results, group.results[0]
     resolution = next((r.scores.trs_resolution for r in results if r.scores), None)
     places = _places(results, resolution or 0.0)
@@ -254,7 +254,7 @@ def _baselines(results: Sequence[Result]) -> list[Entry]:
     return found
 
 
-def _told(found: Sequence[Board]) -> Iterator[Board]:
+def _with_differences(found: Sequence[Board]) -> Iterator[Board]:
     """Yield the boards with what sets each apart from an earlier one."""
     first: dict[tuple[str, str | None], int] = {}  # of each suite and oracle, which the titles name
     for number, board in enumerate(found, 1):
@@ -281,13 +281,13 @@ def _differences(one: Board, other: Board) -> Iterator[str]:
     for role in changed if ours == theirs else ():
         yield f"{role} {', '.join(getattr(other, role))} instead of {', '.join(getattr(one, role))}"
     if one.data and other.data:
-        yield from _changed("data of", one.data, other.data, {*one.data, *other.data} - (ours ^ theirs))
-    yield from _changed("signal", one.signals, other.signals, one.signals.keys() & other.signals.keys())
+        yield from _changed_hashes("data of", one.data, other.data, {*one.data, *other.data} - (ours ^ theirs))
+    yield from _changed_hashes("signal", one.signals, other.signals, one.signals.keys() & other.signals.keys())
     if other.ranks != one.ranks and one.oracle == other.oracle and not changed:
         yield "an oracle of the same name with other transfers"
 
 
-def _changed(what: str, ours: dict[str, str], theirs: dict[str, str], names: Iterable[str]) -> Iterator[str]:
+def _changed_hashes(what: str, ours: dict[str, str], theirs: dict[str, str], names: Iterable[str]) -> Iterator[str]:
     for name in sorted(names):
         before, now = ours.get(name, "unknown"), theirs.get(name, "unknown")
         if before != now:

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ..data.dataset import Array
 from ..data.oracle import Oracle, TaskMatrix
-from .ranking import rank
+from .chance import chance_trs
+from .ranking import picked_ranks, rank
 
 
 def popularity_baseline(oracle: Oracle) -> TaskMatrix:
@@ -40,13 +40,10 @@ def baselines(oracle: Oracle, rows: Mapping[str, int]) -> dict[str, float]:
         The official number of training examples of each source, as far as known.
     """
     true = rank(oracle.transfers)
-    found = {"random": float(((true.candidates.sum(axis=0) + 1) / 2).mean())}
+    matrices = {}
     if len(true.targets) > 1:
-        found["popularity"] = _trs(popularity_baseline(oracle), true.ranks)
+        matrices["popularity"] = popularity_baseline(oracle)
     if all(rows.get(s) for s in true.sources):
-        found["size"] = _trs(size_baseline(true.sources, true.targets, rows), true.ranks)
-    return found
-
-
-def _trs(matrix: TaskMatrix, ranks: Array) -> float:
-    return float((rank(matrix).picks(1) * np.nan_to_num(ranks)).sum(axis=0).mean())
+        matrices["size"] = size_baseline(true.sources, true.targets, rows)
+    of_matrices = {name: float(picked_ranks(rank(matrix), true).mean()) for name, matrix in matrices.items()}
+    return {"random": chance_trs(true), **of_matrices}

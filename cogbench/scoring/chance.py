@@ -18,12 +18,13 @@ def chance_law(true: Ranking) -> Array:
     return law
 
 
-def chance_p(true: Ranking, total: float) -> float:
-    """Return the exact probability that random choices have a sum of ranks of at most `total`."""
-    return _share_up_to(chance_law(true), total)
+def chance_trs(true: Ranking) -> float:
+    """Return the expectation of the mean rank of random choices."""
+    return float(((true.candidates.sum(axis=0) + 1) / 2).mean())
 
 
-def _share_up_to(law: Array, total: float) -> float:
+def chance_p(law: Array, total: float) -> float:
+    """Return the exact probability that random choices of a law have a sum of ranks of at most `total`."""
     return float(min(1.0, law[: int(np.floor(2 * total + 1e-9)) + 1].sum()))
 
 

@@ -10,15 +10,16 @@ import numpy as np
 from ..data.dataset import Array
 from ..data.oracle import Oracle
 from ..errors import UnusableData
-from .chance import _share_up_to, bootstrap_interval, chance_law, resolution
+from .chance import bootstrap_interval, chance_law, chance_p, chance_trs, resolution
 from .correlation import kendall, pearson
-from .ranking import Ranking, rank
+from .ranking import Ranking, picked_ranks, rank
 from .undefined import mean_of_defined, none_if_nan
 
-Gain = Literal["rank", "linear", "linear_minmax", "exp_fraction", "exp_percent"]
+NdcgGain = Literal["rank", "linear", "linear_minmax", "exp_fraction", "exp_percent"]
 KS = (3, 4, 5)  # of the paper's Table 3, with its M
 TOP_M = 6
 DRAWS = 200  # resampled oracles
+GAIN_SCORES = ("selected_gain", "oracle_best_gain", "random_gain", "helping", "selected_helping")
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class Scores:
     selected_helping: float | None
     regret: dict[str, float | None]
     ndcg: dict[str, float | None]
-    ndcg_gain: Gain
+    ndcg_gain: NdcgGain
     spearman: float | None
     kendall: float | None
     resampled: dict[str, tuple[float, float]] | None
@@ -96,7 +97,7 @@ def score_ranking(
     *,
     ks: Sequence[int] = KS,
     top_m: int = TOP_M,
-    gain: Gain = "rank",
+    gain: NdcgGain = "rank",
 ) -> Scores:
     """Score a predicted ranking against the true one.
 
@@ -121,47 +122,44 @@ def score_ranking(
         raise UnusableData("the predicted and the true ranking are of different tasks.")
     if not len(true.targets) or not true.candidates.any(axis=0).all():
         raise UnusableData("a target has no candidate source.")
-    if min(*ks, top_m, len(ks)) < 1 or gain not in get_args(Gain):
+    if min(*ks, top_m, len(ks)) < 1 or gain not in get_args(NdcgGain):
         raise UnusableData(
             f"k {', '.join(map(str, ks))}, M {top_m}, gain {gain!r}: expected numbers from 1, and one of "
-            f"{', '.join(get_args(Gain))}."
+            f"{', '.join(get_args(NdcgGain))}."
         )
     n_candidates = true.candidates.sum(axis=0)  # (t,)
-    found, notes = _measured(predicted, true, oracle, ks, top_m, gain)
-    picked = _picked(predicted, true)  # (t,)
+    scores, notes = _measure(predicted, true, oracle, ks, top_m, gain)
+    picked = picked_ranks(predicted, true)  # (t,)
     law = chance_law(true)
     top = true.candidates & (true.ranks <= top_m)
     return Scores(
-        trs=found["trs"],
-        trs_chance=float(((n_candidates + 1) / 2).mean()),
-        trs_p=_share_up_to(law, float(picked.sum())),
+        trs=scores["trs"],
+        trs_chance=chance_trs(true),
+        trs_p=chance_p(law, float(picked.sum())),
         trs_interval=bootstrap_interval(picked),
         trs_resolution=resolution(law) / len(true.targets),
-        rank_of_best=found["rank_of_best"],
-        top_k={str(k): found[f"top-{k}"] for k in ks},
+        rank_of_best=scores["rank_of_best"],
+        top_k={str(k): scores[f"top-{k}"] for k in ks},
         top_k_chance={str(k): float((top.sum(axis=0) / n_candidates).mean()) for k in ks},
         top_m=top_m,
         no_transfer_mean=None if oracle.no_transfer is None else mean_of_defined(oracle.no_transfer),
-        selected_mean=found["selected_mean"],
-        oracle_best_mean=found["oracle_best_mean"],
-        random_mean=found["random_mean"],
-        regret={str(k): none_if_nan(found[f"regret@{k}"]) for k in (1, *ks)},
-        ndcg={str(k): none_if_nan(found[f"ndcg@{k}"]) for k in (*ks, "all")},
+        selected_mean=scores["selected_mean"],
+        oracle_best_mean=scores["oracle_best_mean"],
+        random_mean=scores["random_mean"],
+        regret={str(k): none_if_nan(scores[f"regret@{k}"]) for k in (1, *ks)},
+        ndcg={str(k): none_if_nan(scores[f"ndcg@{k}"]) for k in (*ks, "all")},
         ndcg_gain=gain,
-        spearman=none_if_nan(found["spearman"]),
-        kendall=none_if_nan(found["kendall"]),
-        **{name: none_if_nan(found[name]) for name in _GAINS},  # type: ignore[arg-type]
-        resampled=_resampled(predicted, oracle, ks, top_m, gain),
+        spearman=none_if_nan(scores["spearman"]),
+        kendall=none_if_nan(scores["kendall"]),
+        **{name: none_if_nan(scores[name]) for name in GAIN_SCORES},  # type: ignore[arg-type]
+        resampled=_score_resampled(predicted, oracle, ks, top_m, gain),
         notes=tuple(notes),
         per_target={t: float(r) for t, r in zip(true.targets, picked, strict=True)},
     )
 
 
-_GAINS = ("selected_gain", "oracle_best_gain", "random_gain", "helping", "selected_helping")
-
-
-def _measured(
-    predicted: Ranking, true: Ranking, oracle: Oracle, ks: Sequence[int], top_m: int, gain: Gain
+def _measure(
+    predicted: Ranking, true: Ranking, oracle: Oracle, ks: Sequence[int], top_m: int, gain: NdcgGain
 ) -> tuple[dict[str, float], list[str]]:
     """Return all scores that one oracle gives, NaN where undefined, and what was left out."""
     candidates, notes = true.candidates, list[str]()
@@ -179,8 +177,8 @@ def _measured(
     selected[(first * np.isnan(values)).sum(axis=0) > 0] = np.nan
     top = candidates & (ranks <= top_m)
     of_best, of_mean = np.nanmax(values, axis=0), np.nanmean(values, axis=0)
-    found = {
-        "trs": mean_of_defined(_picked(predicted, true)),
+    scores = {
+        "trs": mean_of_defined(picked_ranks(predicted, true)),
         "rank_of_best": mean_of_defined((best * np.where(candidates, predicted.ranks, 0)).sum(axis=0)),
         **{
             f"top-{k}": mean_of_defined((predicted.picks(k) * top).sum(axis=0) / np.minimum(k, candidates.sum(axis=0)))
@@ -189,33 +187,28 @@ def _measured(
         "selected_mean": mean_of(selected, "the metric after the predicted best source is"),
         "oracle_best_mean": mean_of_defined(of_best),
         "random_mean": mean_of_defined(of_mean),
-        **dict.fromkeys(_GAINS, np.nan),
+        **dict.fromkeys(GAIN_SCORES, np.nan),
     }
     if (alone := oracle.no_transfer) is not None:
         base = np.where(alone > 0, alone, np.nan)
-        found["selected_gain"] = mean_of(100 * (selected - base) / base, "relative gain is")
-        found["oracle_best_gain"] = mean_of_defined(100 * (of_best - base) / base)
-        found["random_gain"] = mean_of_defined(100 * (of_mean - base) / base)
-        asked = candidates & np.isfinite(alone)
-        helps = asked & (values > alone)
-        found["helping"] = float(helps.sum() / asked.sum()) if asked.any() else np.nan
-        found["selected_helping"] = mean_of_defined(np.where(np.isfinite(alone), (first * helps).sum(axis=0), np.nan))
+        scores["selected_gain"] = mean_of(100 * (selected - base) / base, "relative gain is")
+        scores["oracle_best_gain"] = mean_of_defined(100 * (of_best - base) / base)
+        scores["random_gain"] = mean_of_defined(100 * (of_mean - base) / base)
+        compared = candidates & np.isfinite(alone)
+        helps = compared & (values > alone)
+        scores["helping"] = float(helps.sum() / compared.sum()) if compared.any() else np.nan
+        scores["selected_helping"] = mean_of_defined(np.where(np.isfinite(alone), (first * helps).sum(axis=0), np.nan))
     for k in (1, *ks):
         share = np.array(list(_regret(predicted, values, k)))
-        found[f"regret@{k}"] = mean_of(share, "regret is") if k == 1 else mean_of_defined(share)
-    gains = _gains(true, values, gain)
+        scores[f"regret@{k}"] = mean_of(share, "regret is") if k == 1 else mean_of_defined(share)
+    gains = _source_gains(true, values, gain)
     for name, k in {**{str(k): k for k in ks}, "all": len(ranks)}.items():
-        found[f"ndcg@{name}"] = mean_of_defined(_ndcg(predicted, gains, k))
+        scores[f"ndcg@{name}"] = mean_of_defined(_ndcg(predicted, gains, k))
     columns = zip(predicted.ranks.T, true.ranks.T, candidates.T, strict=True)
-    both = [(p[ranked], r[ranked]) for p, r, ranked in columns]  # of each target: two of (n_candidates,)
-    found["spearman"] = mean_of(np.array([pearson(p, r) for p, r in both]), "rank correlation is")  # they are ranks
-    found["kendall"] = mean_of_defined(np.array([kendall(p, r) for p, r in both]))
-    return found, notes
-
-
-def _picked(predicted: Ranking, true: Ranking) -> Array:
-    """Return the oracle rank of each target's predicted best source, tied ones averaged: (n_targets,)."""
-    return (predicted.picks(1) * np.where(true.candidates, true.ranks, 0)).sum(axis=0)
+    ranks_of_both = [(p[ranked], r[ranked]) for p, r, ranked in columns]  # of each target: two of (n_candidates,)
+    scores["spearman"] = mean_of(np.array([pearson(p, r) for p, r in ranks_of_both]), "rank correlation is")
+    scores["kendall"] = mean_of_defined(kendall(p, r) for p, r in ranks_of_both)
+    return scores, notes
 
 
 def _regret(predicted: Ranking, values: Array, k: int) -> Iterator[float]:
@@ -235,7 +228,7 @@ def _regret(predicted: Ranking, values: Array, k: int) -> Iterator[float]:
         yield 100 * (best - floor) / best
 
 
-def _gains(true: Ranking, values: Array, gain: Gain) -> Array:
+def _source_gains(true: Ranking, values: Array, gain: NdcgGain) -> Array:
     """Return what finding each source is worth: (n_sources, n_targets), 0 where it is no candidate."""
     if gain == "rank":
         worth = true.candidates.sum(axis=0) - true.ranks
@@ -258,12 +251,12 @@ def _ndcg(predicted: Ranking, gains: Array, k: int) -> Array:
     total = np.concatenate([[0], np.cumsum(discounts)])
     places = np.where(predicted.candidates, np.maximum(predicted.equal, 1), 1)
     share = (total[np.minimum(predicted.better + places, n)] - total[predicted.better]) / places  # (s, t)
-    found = (gains * np.where(predicted.candidates, share, 0)).sum(axis=0)
+    gain = (gains * np.where(predicted.candidates, share, 0)).sum(axis=0)
     ideal = (np.sort(gains, axis=0)[::-1] * discounts[:, None]).sum(axis=0)
-    return np.divide(found, ideal, out=np.full(len(ideal), np.nan), where=ideal > 0)
+    return np.divide(gain, ideal, out=np.full(len(ideal), np.nan), where=ideal > 0)
 
 
-def resampled(oracle: Oracle, *, draws: int = DRAWS, seed: int = 0) -> Iterator[Oracle]:
+def resample(oracle: Oracle, *, draws: int = DRAWS, seed: int = 0) -> Iterator[Oracle]:
     """Yield oracles as other seeds or other evaluation examples might have given them.
 
     Each transfer is the mean of as many seeds as there are, drawn with replacement; or, where only its standard error
@@ -282,13 +275,13 @@ def resampled(oracle: Oracle, *, draws: int = DRAWS, seed: int = 0) -> Iterator[
         yield replace(oracle, transfers=replace(oracle.transfers, values=drawn))
 
 
-def _resampled(
-    predicted: Ranking, oracle: Oracle, ks: Sequence[int], top_m: int, gain: Gain
+def _score_resampled(
+    predicted: Ranking, oracle: Oracle, ks: Sequence[int], top_m: int, gain: NdcgGain
 ) -> dict[str, tuple[float, float]] | None:
-    found = [_measured(predicted, rank(o.transfers), o, ks, top_m, gain)[0] for o in resampled(oracle)]
-    if not found:
+    draws = [_measure(predicted, rank(o.transfers), o, ks, top_m, gain)[0] for o in resample(oracle)]
+    if not draws:
         return None
-    columns: Mapping[str, Array] = {name: np.array([f[name] for f in found]) for name in found[0]}
+    columns: Mapping[str, Array] = {name: np.array([scores[name] for scores in draws]) for name in draws[0]}
     return {
         name: (mean_of_defined(c), float(np.nanstd(c, ddof=1))) for name, c in columns.items() if np.isfinite(c).any()
     }

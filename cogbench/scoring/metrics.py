@@ -93,7 +93,7 @@ def _macro_f1(counts: Array) -> Array:
     return _f1(right, answered, true).mean(axis=-1)
 
 
-def _ndcg(answers: Any, dataset: Dataset, k: int = 10) -> Array:
+def _query_ndcg(answers: Any, dataset: Dataset, k: int = 10) -> Array:
     """Return the normalised discounted gain of each query, ties at their mean; NaN where no passage is relevant."""
     from sklearn.metrics import ndcg_score
 
@@ -133,7 +133,7 @@ METRICS: dict[str, Metric] = {  # the first that is for a kind is its usual one
     "token-f1": Metric(("extractive-qa",), lambda answers, dataset: squad(answers, dataset.columns)[:, 1:], _mean),
     "exact-match": Metric(("extractive-qa",), lambda answers, dataset: squad(answers, dataset.columns)[:, :1], _mean),
     "entity-f1": Metric(("tagging",), _entities, lambda c: _f1(c[..., 0], c[..., 1], c[..., 2])),
-    "ndcg@10": Metric(("reranking",), _ndcg, _mean),
+    "ndcg@10": Metric(("reranking",), _query_ndcg, _mean),
     "mrr@10": Metric(("reranking",), _reciprocal_rank, _mean),
 }
 
@@ -200,7 +200,7 @@ def score_outputs(
     kind, outputs = TASK_KINDS[evaluation.kind], np.asarray(outputs, np.float64)
     answers, measure = kind.answers(outputs, evaluation.columns), METRICS[metric]
     each = measure.contributions(answers, evaluation)  # (n_examples, n_numbers)
-    drawn = _drawn(len(each), draws)
+    drawn = _bootstrap_rows(len(each), draws)
     value, error = float(measure.value(each)), float(np.std(measure.value(each[drawn]), ddof=1))
     trivial = float(measure.value(measure.contributions(kind.constant(train.columns, evaluation.columns), evaluation)))
     return TaskScore(
@@ -222,9 +222,9 @@ def gap_error(metric: str, one: Array, other: Array, evaluation: Dataset, *, dra
         measure.contributions(kind.answers(np.asarray(outputs, np.float64), evaluation.columns), evaluation)
         for outputs in (one, other)
     )
-    drawn = _drawn(len(evaluation), draws)
+    drawn = _bootstrap_rows(len(evaluation), draws)
     return float(np.std(measure.value(first[drawn]) - measure.value(second[drawn]), ddof=1))
 
 
-def _drawn(n: int, draws: int) -> Array:
+def _bootstrap_rows(n: int, draws: int) -> Array:
     return np.random.default_rng(0).integers(n, size=(draws, n))

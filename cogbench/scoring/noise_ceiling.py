@@ -120,7 +120,7 @@ def _between_repetitions(recording: Recording, n_channels: int, seed: int) -> Ce
     for subject, responses in recording.subjects.items():
         if responses.halves is None:
             continue
-        chosen = _drawn(len(responses.channels), n_channels, seed)
+        chosen = _draw_channels(len(responses.channels), n_channels, seed)
         one, two = responses.halves[:, :, chosen]  # each (n_stimuli, n_chosen)
         r, n = pearson_of_columns(one, two)
         r = np.where(n >= LEAST, r, np.nan)
@@ -137,7 +137,7 @@ def _between_subjects(recording: Recording, n_channels: int, seed: int) -> Ceili
     subjects = list(recording.subjects.values())
     places = [{name: i for i, name in enumerate(r.channels)} for r in subjects]
     common = [name for name in subjects[0].channels if all(name in place for place in places[1:])]
-    common = [common[i] for i in _drawn(len(common), n_channels, seed)]
+    common = [common[i] for i in _draw_channels(len(common), n_channels, seed)]
     if not common:
         return None
     picked = [r.values[:, [place[name] for name in common]] for r, place in zip(subjects, places, strict=True)]
@@ -171,7 +171,7 @@ def _ceiling(
     return Ceiling(way, kept, values[known], pooled, share, int(np.median(stimuli[known])))
 
 
-def _drawn(n: int, most: int, seed: int) -> Array:
+def _draw_channels(n: int, most: int, seed: int) -> Array:
     return np.sort(np.random.default_rng(seed).permutation(n)[:most])
 
 

@@ -44,6 +44,11 @@ class Ranking:
         return np.where(np.isfinite(self.ranks), share, 0)
 
 
+def picked_ranks(predicted: Ranking, true: Ranking) -> Array:
+    """Return the true rank of each target's predicted best source, tied ones averaged: (n_targets,)."""
+    return (predicted.picks(1) * np.where(true.candidates, true.ranks, 0)).sum(axis=0)
+
+
 def rank(matrix: TaskMatrix) -> Ranking:
     """Rank the sources of each target by score, larger is better.
 

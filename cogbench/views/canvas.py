@@ -15,7 +15,7 @@ from ..data.dataset import Array
 
 # A page gives these colours its own values, light and dark; a file keeps them, on white.
 INK, MUTED, ACCENT, SOFT, CARD = "#1b1c21", "#5d616c", "#0b5cad", "#c9ced8", "#f6f7f9"
-PAGE = "#fffffe"  # white, and not that of the figures on dark cells
+PAPER = "#fffffe"  # white, and not that of the figures on dark cells
 MAP = "YlGnBu"  # told apart by the colour-blind and in grey print; dark is more alike, or better
 LETTERS = 32  # of a name; the rest is cut
 FONTS = "'DejaVu Sans', Verdana, sans-serif"  # as wide as what matplotlib measures with
@@ -91,13 +91,13 @@ def draw_heat_map(
     low, high = _ends(values)
     many = values.size > 2000  # that many paths are megabytes
     edges = [np.arange(n + 1) - 0.5 for n in values.shape[::-1]]
-    style = {"rasterized": True} if many else {"edgecolors": PAGE, "linewidth": 1}
+    style = {"rasterized": True} if many else {"edgecolors": PAPER, "linewidth": 1}
     shade = f"{MAP}_r" if first_on_top else MAP
     drawn = axes.pcolormesh(*edges, np.ma.masked_invalid(values), cmap=shade, vmin=low, vmax=high, **style)
     same = np.equal.outer(np.array(names[0], object), np.array(names[1], object)).astype(bool)
     missing = ~np.isfinite(values) & (True if there is None else there)
-    _empty(axes, missing & same, edgecolor=PAGE, facecolor=CARD)
-    _empty(axes, missing & ~same, edgecolor=SOFT, facecolor=PAGE, hatch="////")
+    _draw_missing(axes, missing & same, edgecolor=PAPER, facecolor=CARD)
+    _draw_missing(axes, missing & ~same, edgecolor=SOFT, facecolor=PAPER, hatch="////")
     axes.set(ylim=(len(values) - 0.5, -0.5))
     axes.set_xticks(range(values.shape[1]), [short(name) for name in names[1]], rotation=0 if upright else 90)
     axes.set_yticks(range(values.shape[0]), [short(name) for name in names[0]])
@@ -111,7 +111,7 @@ def draw_heat_map(
     if first_on_top:
         scale.invert_yaxis()
         scale.set_yticks(sorted({1, round(high)}))
-    elif constant(values):
+    elif is_constant(values):
         scale.set_yticks([(low + high) / 2])
         what += ", all equal"
     else:
@@ -120,7 +120,7 @@ def draw_heat_map(
     scale.set_ylabel(what, size=10, color=MUTED)
 
 
-def _empty(axes: Any, where: Array, **style: Any) -> None:
+def _draw_missing(axes: Any, where: Array, **style: Any) -> None:
     """Draw cells without a value, as one path."""
     from matplotlib.patches import PathPatch
     from matplotlib.path import Path
@@ -133,13 +133,13 @@ def _empty(axes: Any, where: Array, **style: Any) -> None:
         axes.add_patch(PathPatch(Path.make_compound_path(*squares), linewidth=1, **style))
 
 
-def constant(values: Array) -> bool:
+def is_constant(values: Array) -> bool:
     """Whether all values that are known are the same."""
     known = values[np.isfinite(values)]
     return len(known) > 0 and bool(known.min() == known.max())
 
 
-def numbers(axes: Any, values: Array, write: Callable[[float], str], size: int = 9) -> None:
+def write_numbers(axes: Any, values: Array, write: Callable[[float], str], size: int = 9) -> None:
     """Write the values into their cells."""
     for (i, j), value in np.ndenumerate(values):
         if np.isfinite(value):
@@ -154,7 +154,7 @@ def ink_on(axes: Any, value: float) -> str:
     return "black" if 0.2126 * red**2.2 + 0.7152 * green**2.2 + 0.0722 * blue**2.2 > 0.18 else "white"
 
 
-def shown(values: Array) -> Callable[[float], str]:
+def number_format(values: Array) -> Callable[[float], str]:
     """Return how numbers are written so that two of them can be told apart in a small cell."""
     low, high = _ends(values)
     digits = min(max(1 - floor(log10(high - low)), 0), 3)
@@ -169,7 +169,7 @@ def _ends(values: Array) -> tuple[float, float]:
     return (low, high) if high > low else (low - 0.5, high + 0.5)
 
 
-def room(names: Sequence[str] | dict[str, Any]) -> int:
+def name_width(names: Sequence[str] | dict[str, Any]) -> int:
     """Return the pixels that the longest name takes, and a bit of air."""
     return 7 * max(longest(names), 4) + 8
 
@@ -186,12 +186,12 @@ def short(name: str, most: int = 0) -> str:
     return name if len(name) <= most else f"{name[: most - 1 - end]}…{name[-end:]}"
 
 
-def inline(figure: Figure) -> str:
+def inline_svg(figure: Figure) -> str:
     """Return the SVG for a page: in the page's colours, and without what would clash with its other parts."""
     svg = re.sub(r"\s+", " ", figure.svg[figure.svg.index("<svg") :])
     svg = re.sub(r'<g id="[^"]*"', "<g", svg)
     svg = re.sub(r"<style.*?</style>", "", svg)
-    names = {INK: "ink", MUTED: "muted", ACCENT: "accent", SOFT: "soft", CARD: "card", PAGE: "page"}
+    names = {INK: "ink", MUTED: "muted", ACCENT: "accent", SOFT: "soft", CARD: "card", PAPER: "page"}
     for colour, name in names.items():
         svg = svg.replace(colour, f"var(--{name})")
     head, body = svg.split(">", 1)
@@ -199,7 +199,7 @@ def inline(figure: Figure) -> str:
     return f'<svg {box[0] if box else ""} width="{figure.width}" aria-hidden="true">{body}'
 
 
-def standalone(figure: Figure) -> str:
+def standalone_svg(figure: Figure) -> str:
     """Return the SVG for a file: on white, with its alternative text."""
     start = figure.svg.index(">", figure.svg.index("<svg")) + 1
     title = f"<title>{escape(figure.title)}</title><desc>{escape(figure.alt)}</desc>"

@@ -16,17 +16,17 @@ from .canvas import (
     ACCENT,
     INK,
     MUTED,
-    PAGE,
+    PAPER,
     SOFT,
     Canvas,
     Figure,
     draw_heat_map,
     ink_on,
     longest,
-    numbers,
-    room,
+    name_width,
+    number_format,
     short,
-    shown,
+    write_numbers,
 )
 
 LABELLED = 16  # with more tasks the cells are too many to be read one by one
@@ -43,12 +43,12 @@ def similarity_map(matrix: TaskMatrix, root: Node | None) -> Figure:
         if s != t
     ]
     side = 36 if len(values) <= LABELLED else 16
-    left, top, tree = room(sources), room(targets) + 4, 130 if root else 0
+    left, top, tree = name_width(sources), name_width(targets) + 4, 130 if root else 0
     plot = Canvas(left + side * len(targets) + tree + 110, top + side * len(sources) + 30)
     axes = plot.axes(left, top, side * len(targets), side * len(sources))
     draw_heat_map(plot, axes, values, (sources, targets), "similarity")
     if side == 36:
-        numbers(axes, values, shown(values))
+        write_numbers(axes, values, number_format(values))
     if root:
         beside = plot.axes(left + side * len(targets) + 6, top, tree, side * len(sources))
         _grow(beside, root, {task: i for i, task in enumerate(root.tasks)})
@@ -77,7 +77,7 @@ def strips(result: Result) -> Figure:
         values[result.targets.index(row["target"]), row["place"] - 1] = np.nan if found is None else found
     named = most <= LABELLED
     wide, high = (min(max(5 * longest(result.sources) + 8, 190 // most), 96), 34) if named else (24, 18)
-    left = room(result.targets)
+    left = name_width(result.targets)
     plot = Canvas(left + wide * most + 100, 44 + high * len(values) + 10)
     axes = plot.axes(left, 44, wide * most, high * len(values))
     places = [str(i) for i in range(1, most + 1)]
@@ -94,7 +94,7 @@ def strips(result: Result) -> Figure:
         figure = "" if row["true rank"] is None else f"{row['true rank']:g}"
         axes.text(place[0], place[1] + 0.22, figure, ha="center", va="center", fontsize=10, color=ink, weight="bold")
     if not named:
-        numbers(axes, values, lambda v: f"{v:g}", size=7)
+        write_numbers(axes, values, lambda v: f"{v:g}", size=7)
     first = [f"{r['target']}: {r['source']} ({r['true rank']:g})" for r in rows if r["place"] == 1 and r["true rank"]]
     alt = (
         "For each target task, its sources from the predicted best at the left to the worst, each with its true rank, "
@@ -114,7 +114,7 @@ def against_chance(result: Result) -> Figure:
     grid = np.arange(len(whole)) / len(result.targets)
     points: dict[str, tuple[float, tuple[float, float] | None]] = {result.estimator: (s.trs, s.trs_interval)}
     points |= {f"{name} (baseline)": (trs, None) for name, trs in result.baselines.items()}
-    left, deep = room(points), 26 * len(points)
+    left, deep = name_width(points), 26 * len(points)
     plot = Canvas(left + 460, 150 + deep + 52)
     law, below = plot.axes(left, 10, 440, 140), plot.axes(left, 158, 440, deep)
     limits = (0.5, float(np.nanmax(true.ranks)) + 0.5)
@@ -129,7 +129,7 @@ def against_chance(result: Result) -> Figure:
         if interval:
             below.plot(interval, (i, i), color=colour, linewidth=3, solid_capstyle="butt")
         below.plot(trs, i, "o" if interval else "D", color=colour, markersize=9 if interval else 6)
-        halo = {"facecolor": PAGE, "edgecolor": "none", "pad": 0.8}  # no line runs through the figure
+        halo = {"facecolor": PAPER, "edgecolor": "none", "pad": 0.8}  # no line runs through the figure
         below.annotate(f"{trs:.2f}", (trs, i), (9, 5), textcoords="offset points", fontsize=10, color=INK, bbox=halo)
     below.set(
         xlim=limits, ylim=(len(points) - 0.3, -0.8), xlabel="TRS: mean true rank of the predicted best, 1 is best"
@@ -162,12 +162,12 @@ def against_chance(result: Result) -> Figure:
 
 def agreement_map(over: str, names: Sequence[str], values: Array) -> Figure:
     """Return the correlations (n, n) of what was kept apart, such as subjects, as a heat map."""
-    side, left = 40 if len(names) <= LABELLED else 18, room(names)
+    side, left = 40 if len(names) <= LABELLED else 18, name_width(names)
     plot = Canvas(left + side * len(names) + 110, left + 4 + side * len(names) + 10)
     axes = plot.axes(left, left + 4, side * len(names), side * len(names))
     draw_heat_map(plot, axes, values, (names, names), "correlation")
     if side == 40:
-        numbers(axes, values, lambda v: f"{v:.2f}")
+        write_numbers(axes, values, lambda v: f"{v:.2f}")
     pairs = [(i, j) for i in range(len(names)) for j in range(i)]
     rows = [{"one": names[j], "other": names[i], "correlation": none_if_nan(values[i, j])} for i, j in pairs]
     known = [row["correlation"] for row in rows if row["correlation"] is not None]
@@ -186,7 +186,7 @@ def prediction_dots(rows: list[dict[str, Any]], chance: float) -> Figure:
     for row in rows:
         of_task.setdefault(row["task"], []).extend([] if row["share"] is None else [row["share"]])
     tasks = [task for task, shares in of_task.items() if shares]
-    left = room(tasks)
+    left = name_width(tasks)
     plot = Canvas(left + 460, 24 * len(tasks) + 60)
     axes = plot.axes(left, 10, 440, 24 * len(tasks))
     for i, task in enumerate(tasks):
@@ -213,7 +213,7 @@ def fingerprint_map(shares: Mapping[str, Sequence[float]]) -> Figure:
     """Return for each task the share of what was selected for it in each layer, as a heat map; layers count from 1."""
     values = np.array([*shares.values()], float)  # (n_tasks, n_layers)
     layers = [str(i) for i in range(1, values.shape[1] + 1)]
-    named, left = values.shape[1] <= LABELLED, room([*shares])
+    named, left = values.shape[1] <= LABELLED, name_width([*shares])
     side, high = (36, 26) if named else (20, 20)
     plot = Canvas(left + side * len(layers) + 110, 44 + high * len(values) + 10)
     axes = plot.axes(left, 44, side * len(layers), high * len(values))
@@ -221,7 +221,7 @@ def fingerprint_map(shares: Mapping[str, Sequence[float]]) -> Figure:
     axes.set_xlabel("layer", labelpad=6)
     axes.xaxis.set_label_position("top")
     if named:
-        numbers(axes, values, lambda v: f"{v:.2f}")
+        write_numbers(axes, values, lambda v: f"{v:.2f}")
     rows = [
         {"task": task, "layer": i, "share": none_if_nan(v)}
         for task, line in zip(shares, values, strict=True)

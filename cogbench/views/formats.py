@@ -24,7 +24,7 @@ def grid(rows: Sequence[dict[str, Any]], form: str) -> str:
         writer.writerows(rows)
         return out.getvalue().rstrip("\n")
     if form == "table":
-        return printed(_drawn(rows))
+        return printed(_grid(rows))
     from tabulate import tabulate
 
     write, style = (_in_markdown, "github") if form == "markdown" else (str, "latex_booktabs")
@@ -47,7 +47,7 @@ def render_tables(named: Mapping[str, Sequence[dict[str, Any]]], form: str, told
         return grid([{"table": title, **row} for title, rows in named.items() for row in rows], form)
     if form == "table":
         blocks = [
-            part for title, rows in named.items() for part in (f"[bold]{escaped(title)}[/]", _drawn(rows, dense=True))
+            part for title, rows in named.items() for part in (f"[bold]{escaped(title)}[/]", _grid(rows, dense=True))
         ]
         return printed(*blocks, *map(escaped, told), wide=True)
     write, title_of, note_of = (_in_markdown, "**{}**\n", "- {}") if form == "markdown" else (str, "% {}", "% {}")
@@ -61,5 +61,5 @@ def _without_empty(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{name: value for name, value in row.items() if name in used} for row in rows]
 
 
-def _drawn(rows: Sequence[dict[str, Any]], *, dense: bool = False) -> Any:
+def _grid(rows: Sequence[dict[str, Any]], *, dense: bool = False) -> Any:
     return table([*rows[0]] if rows else [], ([or_blank(v) for v in row.values()] for row in rows), dense=dense)

@@ -11,8 +11,8 @@ from ..scoring.evaluation import TOP_M
 from ..text import MISSING, in_decimals, in_digits, in_range, or_blank
 from .terminal import Bar, escaped, printed, table_within, terminal_width
 
-SCALE = "1 to worst"  # the column of bars, in a terminal alone; the last one that a narrow terminal goes without
-Value = str | int | None
+SCALE = "1 to worst"  # the column of bars, in a terminal alone
+Value = str | int | Bar | None
 
 
 @dataclass(frozen=True)
@@ -172,20 +172,15 @@ def render_leaderboard(boards: Sequence[Board], width: int | None = None) -> str
     """
     parts: list[Any] = []
     scale = ""
-    for board, (title, rows) in zip(boards, board_tables(boards).items(), strict=True):
-        columns = board_columns(board)
+    for board, title in zip(boards, board_tables(boards), strict=True):
+        columns = _with_bars(board_columns(board), board, 22 if terminal_width(width) > 80 else len(SCALE))
         # With the estimator, words and limits say what a row is of: they stay where results differ in them.
         apart = {c.name for c in columns if (c.words or c.shown == "differing") and c.differs(board)}
-        same = {c.name for c in columns if c.shown == "differing"} - apart
-        same |= {c.name for c in columns if not any(row[c.name] for row in rows)}
-        drawn = [
-            _with_bar(
-                board, entry, {name: value for name, value in row.items() if name not in same}, terminal_width(width)
-            )
-            for row, entry in zip(rows, board.entries, strict=True)
-        ]
-        turns = sorted((c for c in columns if c.spare and c.name not in apart), key=lambda c: c.spare)
-        shown, gone = table_within(drawn, width, [*(c.name for c in turns), SCALE])
+        kept = [c for c in columns if c.shown != "differing" or c.name in apart]
+        kept = [c for c in kept if any(map(c.value, board.entries))]
+        rows = [{c.name: c.value(entry) for c in kept} for entry in board.entries]
+        spare = sorted((c for c in kept if c.spare and c.name not in apart), key=lambda c: c.spare)
+        shown, gone = table_within(rows, width, [c.name for c in spare])
         parts += [f"[bold]{escaped(title)}[/]", shown]
         if gone:
             parts.append(f"left out for want of width: {', '.join(gone)}; --format csv has all")
@@ -195,13 +190,15 @@ def render_leaderboard(boards: Sequence[Board], width: int | None = None) -> str
     return printed(*parts, *map(escaped, filter(None, [*board_notes(boards), scale])), width=width, wide=wide)
 
 
-def _with_bar(board: Board, entry: Entry, row: dict[str, Any], room: int) -> dict[str, Any]:
-    """Return a row of a leaderboard with a bar after its TRS."""
-    trs = entry.scores.get("trs")
-    if trs is None:
-        return row
-    ends = (1.0, float(board.worst))
-    bar = Bar(trs, *(entry.interval or (trs, trs)), ends, board.chance, 22 if room > 80 else len(SCALE))
-    items = [*row.items()]
-    after = [*row].index("trs") + 1
-    return dict([*items[:after], (SCALE, bar), *items[after:]])
+def _with_bars(columns: list[Column], board: Board, width: int) -> list[Column]:
+    """Return the columns with one of bars after the TRS: the last one that a narrow terminal goes without."""
+
+    def bar(entry: Entry) -> Bar | None:
+        trs = entry.scores.get("trs")
+        if trs is None:
+            return None
+        low, high = entry.interval or (trs, trs)
+        return Bar(trs, low, high, (1.0, float(board.worst)), board.chance, width)
+
+    scale = Column(SCALE, bar, spare=1 + max(column.spare for column in columns))
+    return [more for column in columns for more in ([column, scale] if column.name == "trs" else [column])]

@@ -8,7 +8,7 @@ from typing import Any
 from ..results.leaderboard import Board, Entry
 from ..results.result import Result
 from ..storage.atomic import save_text, writable
-from .canvas import inline, standalone
+from .canvas import inline_svg, standalone_svg
 from .formats import grid
 from .leaderboard import Column, board_columns, board_notes
 from .sections import headline, sections
@@ -18,8 +18,8 @@ TEMPLATES = Path(__file__).with_name("templates")
 
 def board_page(boards: Sequence[Board], sort: str = "trs") -> str:
     """Return a leaderboard as an HTML page."""
-    shown = [_board(board, i, sort) for i, board in enumerate(boards, 1)]
-    return _filled(
+    shown = [_board_context(board, i, sort) for i, board in enumerate(boards, 1)]
+    return _fill_template(
         "board.html",
         boards=shown,
         sort=sort,
@@ -32,8 +32,8 @@ def board_page(boards: Sequence[Board], sort: str = "trs") -> str:
 
 def report_page(result: Result) -> str:
     """Return the report of a result as an HTML page."""
-    made = sections(result)
-    return _filled("report.html", result=result, tiles=headline(result), sections=made, inline=inline)
+    tiles = headline(result)
+    return _fill_template("report.html", result=result, tiles=tiles, sections=sections(result), inline=inline_svg)
 
 
 def save_figures(result: Result, folder: Path) -> list[Path]:
@@ -41,13 +41,13 @@ def save_figures(result: Result, folder: Path) -> list[Path]:
     writable(folder)
     files = []
     for figure in (section.figure for section in sections(result) if section.figure):
-        for ending, text in (("svg", standalone(figure)), ("csv", grid(figure.rows, "csv") + "\n")):
+        for ending, text in (("svg", standalone_svg(figure)), ("csv", grid(figure.rows, "csv") + "\n")):
             files.append(folder / f"{figure.name}.{ending}")
             save_text(files[-1], text)
     return files
 
 
-def _filled(template: str, **values: Any) -> str:
+def _fill_template(template: str, **values: Any) -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -62,7 +62,7 @@ def _filled(template: str, **values: Any) -> str:
     return environment.get_template(template).render(**values)
 
 
-def _board(board: Board, number: int, sort: str) -> dict[str, Any]:
+def _board_context(board: Board, number: int, sort: str) -> dict[str, Any]:
     """Return what the template needs of a board: its columns, and a row of texts for each entry."""
     columns = _page_columns(board)
     rows, last = [], None
@@ -70,7 +70,7 @@ def _board(board: Board, number: int, sort: str) -> dict[str, Any]:
         new = entry.place is not None and last is not None and entry.place != last
         last = entry.place or last
         cells = [
-            (c, _drawn(board, entry) if c.name == "interval" else "", c.text(entry), c.sort_value(entry))
+            (c, _interval_svg(board, entry) if c.name == "interval" else "", c.text(entry), c.sort_value(entry))
             for c in columns
         ]
         rows.append({"entry": entry, "cells": cells, "new": new and sort == "trs"})
@@ -98,7 +98,7 @@ def _meanings(boards: Sequence[Board]) -> dict[str, str]:
     return {"top-k" if c.name.startswith("top-") else c.title or c.name: c.help for c in columns}
 
 
-def _drawn(board: Board, entry: Entry) -> str:
+def _interval_svg(board: Board, entry: Entry) -> str:
     """Return the interval as a path of an SVG that is 88 wide and 12 high, and the TRS as a dot in it."""
     trs, chance = entry.scores.get("trs"), board.chance
     if trs is None or chance is None:

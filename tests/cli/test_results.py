@@ -19,7 +19,7 @@ from cogbench.cli.results import GAINS
 from cogbench.parts.registry import find_oracle
 from cogbench.results.guess import plain_score
 from cogbench.results.result import rows
-from cogbench.scoring.evaluation import Gain
+from cogbench.scoring.evaluation import NdcgGain
 
 ORACLE = "source,p,q,r,s\np,,.6,.5,.9\nq,.8,,.7,.2\nr,.7,.9,,.1\ns,.6,.5,.9,\nno-transfer,.5,.5,.5,.5\n"
 NOISY = np.array([[0, 0.3, 0.1, 0.9], [0.2, 0, 0.7, 0.4], [0.8, 0.1, 0, 0.3], [0.6, 0.5, 0.2, 0]])
@@ -99,7 +99,7 @@ def test_options_reach_the_scores():
     assert set(found["ndcg"]) == {"2", "all"} and set(found["regret"]) == {"1", "2"}
     part = scored("oracle.csv", "--oracle", "oracle.csv", "--tasks", "r,p,q")
     assert part["scores"]["trs_chance"] == 1.5 and list(part["selected"]) == ["r", "p", "q"]
-    assert GAINS == get_args(Gain)
+    assert GAINS == get_args(NdcgGain)
 
 
 def test_a_selection_has_no_scores_of_a_ranking():

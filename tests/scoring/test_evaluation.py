@@ -15,7 +15,7 @@ from cogbench import Oracle, TaskMatrix, UnusableData, load_parts, popularity_ba
 from cogbench.parts.registry import find_oracle
 from cogbench.scoring.baselines import baselines
 from cogbench.scoring.chance import chance_law, resolution
-from cogbench.scoring.evaluation import resampled, score_ranking
+from cogbench.scoring.evaluation import resample, score_ranking
 
 NAMES = tuple("abcdefgh")
 SMALL = st.integers(-4, 4)
@@ -156,14 +156,14 @@ def test_oracles_are_resampled_from_seeds_or_from_standard_errors():
     rng = np.random.default_rng(0)
     by_seed = rng.normal(5, 1, size=(8, 6, 6))
     seeds = Oracle("o", "b", "s", square(by_seed.mean(axis=0)), by_seed=by_seed)
-    drawn = np.array([o.transfers.values for o in resampled(seeds, draws=2000)])
+    drawn = np.array([o.transfers.values for o in resample(seeds, draws=2000)])
     expected = by_seed.std(axis=0) / np.sqrt(8)
     off = ~np.eye(6, dtype=bool)
     assert_allclose(drawn.std(axis=0)[off], expected[off], rtol=0.15)
     errors = Oracle("o", "b", "s", seeds.transfers, standard_error=np.full((6, 6), 0.3))
-    normal = np.array([o.transfers.values[off] for o in resampled(errors, draws=500)])
+    normal = np.array([o.transfers.values[off] for o in resample(errors, draws=500)])
     assert normal.std(axis=0) == pytest.approx(0.3, rel=0.15)
-    assert list(resampled(Oracle("o", "b", "s", seeds.transfers))) == []
+    assert list(resample(Oracle("o", "b", "s", seeds.transfers))) == []
 
 
 def test_an_oracle_without_noise_moves_no_score_and_a_noisy_one_does():

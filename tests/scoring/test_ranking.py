@@ -12,7 +12,7 @@ from scipy.stats import rankdata
 
 from cogbench import Oracle, TaskMatrix, UnusableData, load_parts, rank
 from cogbench.parts.registry import find_oracle
-from cogbench.scoring.chance import chance_p
+from cogbench.scoring.chance import chance_law, chance_p
 from cogbench.scoring.evaluation import score_ranking
 
 NAMES = tuple("abcdefgh")
@@ -98,7 +98,7 @@ def test_chance_p_is_the_share_of_all_choices():
     columns = [c[np.isfinite(c)] for c in true.ranks.T]
     totals = np.array([sum(pick) for pick in itertools.product(*columns)])
     for total in (4, 5.5, 7, 8):
-        assert chance_p(true, total) == pytest.approx((totals <= total).mean())
+        assert chance_p(chance_law(true), total) == pytest.approx((totals <= total).mean())
 
 
 def test_top_k_counts_the_predicted_best_among_the_oracles_best():

@@ -19,7 +19,7 @@ from cogbench import TaskMatrix, UnusableData
 from cogbench.results.leaderboard import leaderboard
 from cogbench.scoring.task_tree import task_tree
 from cogbench.storage.atomic import save_text
-from cogbench.views.canvas import LETTERS, inline, short, standalone
+from cogbench.views.canvas import LETTERS, inline_svg, short, standalone_svg
 from cogbench.views.figures import against_chance, similarity_map, strips
 from cogbench.views.pages import board_page, report_page
 from cogbench.views.sections import sections
@@ -67,7 +67,7 @@ def test_names_of_tasks_are_text_in_figures_too():
     page = report_page(result)
     assert "<script>alert" not in page and "&lt;script&gt;alert('$x$')&lt;/script&gt;" in page
     for figure in (similarity_map(result.matrix, None), strips(result), against_chance(result)):
-        ElementTree.fromstring(standalone(figure))
+        ElementTree.fromstring(standalone_svg(figure))
 
 
 def test_a_page_asks_for_nothing():
@@ -158,7 +158,7 @@ def test_cells_without_a_value_look_like_none():
     missing, same = TRUE.copy(), TaskMatrix.square(TASKS, np.full((4, 4), 0.5))
     missing[0, 1] = np.nan
     known, unknown = (similarity_map(made(m).matrix, None) for m in (TRUE, missing))
-    assert "var(--card)" in inline(known) and "<pattern" not in known.svg
+    assert "var(--card)" in inline_svg(known) and "<pattern" not in known.svg
     assert "<pattern" in unknown.svg and "Hatched cells have no estimate." in report_page(made(missing))
     constant = similarity_map(same, None)
     assert "similarity, all equal" in constant.svg and "All similarities are 0.5." in constant.alt
@@ -180,7 +180,7 @@ def test_long_names_that_differ_at_the_end_stay_apart():
 
 
 def test_the_chance_distribution_is_drawn_without_seams():
-    figure = inline(against_chance(made(GUESSES[0])))
+    figure = inline_svg(against_chance(made(GUESSES[0])))
     law = [style for style in re.findall(r'style="([^"]*)"', figure) if style.startswith("fill: var(--")]
     assert sum("accent" in style or "soft" in style for style in law) <= 3, "a path for each colour, and a dot"
     assert "fill: var(--page)" in figure, "no line runs through the figures"
