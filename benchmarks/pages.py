@@ -13,7 +13,7 @@ from time import perf_counter
 import numpy as np
 
 from cogbench import Result
-from cogbench.results.leaderboard import leaderboard, read_results
+from cogbench.results.leaderboard import leaderboard, read_result_files
 from cogbench.views.pages import board_page, report_page
 
 HERE = Path(__file__).parents[1] / "docs" / "results"
@@ -21,7 +21,7 @@ HERE = Path(__file__).parents[1] / "docs" / "results"
 
 def main(n: int) -> None:
     """Print seconds and megabytes."""
-    originals, _ = read_results([HERE])
+    originals, _ = read_result_files([HERE])
     rng = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
         for i in range(n):
@@ -33,7 +33,7 @@ def main(n: int) -> None:
                 Path(folder)
             )
         clock = perf_counter()
-        results, _ = read_results([Path(folder)])
+        results, _ = read_result_files([Path(folder)])
         read = perf_counter()
         page = board_page(leaderboard(results))
         done = perf_counter()

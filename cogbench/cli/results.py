@@ -89,14 +89,14 @@ def compare(results: tuple[Path, ...], format: str, **how: Any) -> None:
 @click.option("--out", type=click.Path(path_type=Path), default=None, help="Write a file instead.")
 def leaderboard(places: tuple[Path, ...], sort: str, format: str, out: Path | None) -> None:
     """Rank the results in folders (by default `results`); what may not be compared stands in separate tables."""
-    from ..results.leaderboard import leaderboard, read_results
+    from ..results.leaderboard import leaderboard, read_result_files
     from ..results.result import plain
     from ..storage.atomic import save_text
     from ..views.formats import render_tables
     from ..views.leaderboard import board_notes, board_tables, render_leaderboard
     from ..views.pages import board_page
 
-    results, skipped = read_results(places or (Path("results"),))
+    results, skipped = read_result_files(places or (Path("results"),))
     found = leaderboard(results, sort)
     for line in skipped:
         say(line)

@@ -1,5 +1,6 @@
 """Leaderboards: a pure function of result files, one table for each set of results that may be compared."""
 
+import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -7,12 +8,14 @@ from pathlib import Path
 
 from ..errors import CogbenchError, MissingData, UnknownName
 from ..storage.store import digest
+from .comparable import ComparableResults, comparable_results
 from .result import Result
 
+log = logging.getLogger("cogbench")
 LOWER_IS_BETTER = ("trs", "p", "regret@1")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Entry:
     """One row: a result, or a baseline (`kind`); what a baseline does not have is None.
 
@@ -41,18 +44,21 @@ class Entry:
     cached: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Board:
-    """The results that may be compared: of the same suite, tasks, oracle, schema version, data and signals.
+    """The results that may be compared: of the same suite, kind of transfer, tasks, oracle, schema, data and signals.
 
-    `ranks` is a hash of the oracle's ranks, for two oracles may have one name; `resolution` is the smallest difference
-    of two TRS that the oracle tells apart, None where there is no oracle; `data` has the revision, if known, and hash
-    of each task's data, `signals` the hash of each signal; `differs` says in what it is not another board: the one
-    of number `unlike`, the first of the same suite and oracle or else the first of all. `chance` is the TRS of random
-    choice, and `worst` the number of sources that a target can choose from: the end of the scale.
+    `tuning` and `sharing` say which weights moved and how tasks were combined; `ranks` is a hash of the oracle's
+    ranks, for two oracles may have one name; `resolution` is the smallest difference of two TRS that the oracle
+    tells apart, None where there is no oracle; `data` has the revision, if known, and hash of each task's data,
+    `signals` the hash of each signal; `differs` says in what it is not another board: the one of number `unlike`,
+    the first of the same suite and oracle or else the first of all. `chance` is the TRS of random choice, and
+    `worst` the number of sources that a target can choose from: the end of the scale.
     """
 
     suite: str
+    tuning: str = "full"
+    sharing: str = "sequential"
     sources: tuple[str, ...]
     targets: tuple[str, ...]
     oracle: str | None
@@ -68,27 +74,24 @@ class Board:
     unlike: int = 1
 
 
-@dataclass
-class _ComparableResults:
-    """Results that may be compared, what is known of their data, and the hash of each of their signals."""
+def read_results(*places: str | Path) -> list[Result]:
+    """Return the results in these files and folders, and in the folders below them.
 
-    results: list[Result]
-    data: dict[str, str]
-    signals: dict[str, str]
-
-    def fits(self, data: dict[str, str], signals: dict[str, str]) -> bool:
-        """Whether a result of these may be compared with them; one that looked at no data fits all data."""
-        return data in ({}, self.data) and all(self.signals.get(name, of) == of for name, of in signals.items())
-
-
-def read_results(places: Sequence[Path]) -> tuple[list[Result], list[str]]:
-    """Read result files, and those in folders and their folders; return them and a line for each file left out.
+    A file that is no result, or the same result as another, is left out, and a warning says so.
 
     Raises
     ------
     MissingData
         If a place is not there, or there is no result in any.
     """
+    results, skipped = read_result_files([Path(place) for place in places])
+    for line in skipped:
+        log.warning(line)
+    return results
+
+
+def read_result_files(places: Sequence[Path]) -> tuple[list[Result], list[str]]:
+    """Return the results in these files and folders, and a line for each file that is left out."""
     found: dict[str, tuple[Path, Result]] = {}
     skipped = []
     for file in _files(places):
@@ -124,7 +127,8 @@ def leaderboard(results: Sequence[Result], sort: str = "trs") -> list[Board]:
     UnknownName
         If no result has a score called `sort`.
     """
-    ordered = sorted(_groups(results), key=lambda g: (-len(g.results), g.results[0].suite, g.results[0].file_name))
+    groups = comparable_results(results)
+    ordered = sorted(groups, key=lambda g: (-len(g.results), g.results[0].suite, g.results[0].file_name))
     found = [_board(group, sort) for group in ordered]
     known = {name for board in found for entry in board.entries for name in entry.scores}
     if sort not in known | {"trs"}:
@@ -132,48 +136,7 @@ def leaderboard(results: Sequence[Result], sort: str = "trs") -> list[Board]:
     return list(_with_differences(found))
 
 
-def _groups(results: Sequence[Result]) -> list[_ComparableResults]:
-    """Return the sets of results that may be compared.
-
-    Each joins the first set that it fits, so those go first that fit the least: with data, then with the signal that
-    most results have.
-    """
-    common = Counter(signal for result in results for signal in _signal_hashes(result).items())
-
-    def turn(result: Result) -> tuple[bool, int, str]:
-        return not result.provenance.data, -sum(common[of] for of in _signal_hashes(result).items()), result.file_name
-
-    found: dict[str, list[_ComparableResults]] = {}
-    for result in sorted(results, key=turn):
-        groups, data, signals = found.setdefault(_kind(result), []), _data_hashes(result), _signal_hashes(result)
-        group = next((group for group in groups if group.fits(data, signals)), None)
-        if group is None:
-            group = _ComparableResults([], data, {})
-            groups.append(group)
-        group.results.append(result)
-        group.signals |= signals
-    return [group for groups in found.values() for group in groups]
-
-
-def _kind(result: Result) -> str:
-    """Return a hash of what results must share to be compared, beside data and signals."""
-    tasks, oracle = [sorted(result.sources), sorted(result.targets)], result.oracle.name if result.oracle else None
-    axes = [result.tuning, result.sharing]
-    return digest([result.suite, *axes, tasks, oracle, result.oracle_ranks, result.schema_version])
-
-
-def _data_hashes(result: Result) -> dict[str, str]:
-    data = result.provenance.data
-    return {t: f"{d.revision[:8]}, {d.sha256[:8]}" if d.revision else d.sha256[:8] for t, d in sorted(data.items())}
-
-
-def _signal_hashes(result: Result) -> dict[str, str]:
-    """Return the hash of a result's signal, if it has one and its hash is known."""
-    quality = result.signal_quality
-    return {result.signal: quality.sha256[:8]} if result.signal and quality else {}
-
-
-def _board(group: _ComparableResults, sort: str) -> Board:
+def _board(group: ComparableResults, sort: str) -> Board:
     results, first = group.results, group.results[0]
     resolution = next((r.scores.trs_resolution for r in results if r.scores), None)
     places = _places(results, resolution or 0.0)
@@ -185,18 +148,20 @@ def _board(group: _ComparableResults, sort: str) -> Board:
         return value is None, (value or 0.0) * (1 if sort in LOWER_IS_BETTER else -1), entry.estimator
 
     return Board(
-        first.suite,
-        tuple(first.sources),
-        tuple(first.targets),
-        first.oracle.name if first.oracle else None,
-        digest(first.oracle_ranks)[:8],
-        first.schema_version,
-        group.data,
-        group.signals,
-        resolution,
-        tuple(sorted(entries, key=order)),
-        next((r.scores.trs_chance for r in results if r.scores), None),
-        max(map(len, first.ranking.values()), default=1),
+        suite=first.suite,
+        tuning=first.tuning,
+        sharing=first.sharing,
+        sources=tuple(first.sources),
+        targets=tuple(first.targets),
+        oracle=first.oracle.name if first.oracle else None,
+        ranks=digest(first.oracle_ranks)[:8],
+        schema_version=first.schema_version,
+        data=group.data,
+        signals=group.signals,
+        resolution=resolution,
+        entries=tuple(sorted(entries, key=order)),
+        chance=next((r.scores.trs_chance for r in results if r.scores), None),
+        worst=max(map(len, first.ranking.values()), default=1),
     )
 
 
@@ -216,29 +181,29 @@ def _places(results: Sequence[Result], resolution: float) -> dict[str, int]:
 
 
 def _entry(result: Result, place: int | None, counts: Counter[int]) -> Entry:
-    s, made = result.scores, result.provenance
-    found: dict[str, float | None] = {}
+    s, provenance = result.scores, result.provenance
+    scores: dict[str, float | None] = {}
     if s is not None:
-        found = {"trs": s.trs, "p": s.trs_p, **{f"top-{k}": v for k, v in s.top_k.items()}}
-        found |= {"regret@1": s.regret.get("1"), "ndcg": s.ndcg.get("all"), "spearman": s.spearman}
+        scores = {"trs": s.trs, "p": s.trs_p, **{f"top-{k}": v for k, v in s.top_k.items()}}
+        scores |= {"regret@1": s.regret.get("1"), "ndcg": s.ndcg.get("all"), "spearman": s.spearman}
     learned = f"{sum(t.learned for t in result.tasks.values())}/{len(result.tasks)}" if result.tasks else None
     return Entry(
-        place,
-        "result",
-        result.estimator,
-        result.uses_oracle,
-        result.backbone,
-        result.signal,
-        found,
-        s.trs_interval if s else None,
-        learned,
-        tuple(result.synthetic),
-        place is not None and counts[place] > 1,
-        len(made.seeds),
-        made.max_train,
-        len(result.tasks) * len(made.seeds),
-        made.seconds,
-        made.cells.cached,
+        place=place,
+        kind="result",
+        estimator=result.estimator,
+        uses_oracle=result.uses_oracle,
+        backbone=result.backbone,
+        signal=result.signal,
+        scores=scores,
+        interval=s.trs_interval if s else None,
+        learned=learned,
+        synthetic=tuple(result.synthetic),
+        tied=place is not None and counts[place] > 1,
+        seeds=len(provenance.seeds),
+        examples=provenance.max_train,
+        trainings=len(result.tasks) * len(provenance.seeds),
+        seconds=provenance.seconds,
+        cached=provenance.cells.cached,
     )
 
 
@@ -247,11 +212,23 @@ def _baselines(results: Sequence[Result]) -> list[Entry]:
     ran = {r.estimator for r in results}
     known = {name: trs for r in results for name, trs in r.baselines.items() if name not in ran}
     tops = {f"top-{k}": v for r in results if r.scores for k, v in r.scores.top_k_chance.items()}
-    found = []
+    entries = []
     for name, trs in known.items():
         scores: dict[str, float | None] = {"trs": trs, **(tops if name == "random" else {})}
-        found.append(Entry(None, "baseline", name, name == "popularity", None, None, scores, None, None, ()))
-    return found
+        entry = Entry(
+            place=None,
+            kind="baseline",
+            estimator=name,
+            uses_oracle=name == "popularity",
+            backbone=None,
+            signal=None,
+            scores=scores,
+            interval=None,
+            learned=None,
+            synthetic=(),
+        )
+        entries.append(entry)
+    return entries
 
 
 def _with_differences(found: Sequence[Board]) -> Iterator[Board]:
@@ -268,6 +245,8 @@ def _differences(one: Board, other: Board) -> Iterator[str]:
     """Yield what another board has instead of one."""
     for what, before, now in (
         ("suite", one.suite, other.suite),
+        ("tuning", one.tuning, other.tuning),
+        ("sharing", one.sharing, other.sharing),
         ("oracle", one.oracle or "none", other.oracle or "none"),
         ("schema version", f"{one.schema_version}", f"{other.schema_version}"),
     ):

@@ -12,7 +12,7 @@ from command import line
 from made_results import TRUE, made, recorded
 
 from cogbench import MissingData, UnknownName
-from cogbench.results.leaderboard import leaderboard, read_results, score_names
+from cogbench.results.leaderboard import leaderboard, read_result_files, read_results, score_names
 from cogbench.views.card import render_results
 from cogbench.views.leaderboard import board_columns, board_notes, board_tables
 
@@ -162,12 +162,19 @@ def test_a_result_in_two_folders_counts_once_and_what_is_none_is_named(tmp_path)
         made().save(tmp_path / folder)
     made(estimator="dse").save(tmp_path / "b")
     (tmp_path / "b" / "x.json").write_text("[]")
-    results, skipped = read_results([tmp_path / "a", tmp_path / "b"])
+    results, skipped = read_result_files([tmp_path / "a", tmp_path / "b"])
     assert sorted(r.estimator for r in results) == ["cra", "dse"]
     assert len(skipped) == 3 and sum("is the same result as" in s for s in skipped) == 2
     assert any("x.json' is no result of cogbench" in s for s in skipped)
     with pytest.raises(MissingData, match="no result in .* \\(1 other files\\)"):
-        read_results([tmp_path / "b" / "x.json"])
+        read_results(tmp_path / "b" / "x.json")
+    assert [r.estimator for r in read_results(str(tmp_path / "a"))] == ["cra"]
+
+
+def test_results_of_another_kind_of_transfer_stand_in_a_table_of_their_own():
+    first, second = leaderboard([*guesses(), replace(made(estimator="odd"), tuning="lora")])
+    assert names(second) == ["odd"] and second.tuning == "lora"
+    assert "tuning lora instead of full" in second.differs
 
 
 def test_the_command(tmp_path, monkeypatch):

@@ -1,0 +1,62 @@
+"""Which results may be compared: those of the same suite, tasks, oracle, data and signals."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..storage.store import digest
+from .result import Result
+
+
+@dataclass
+class ComparableResults:
+    """Results that may be compared, what is known of their data, and the hash of each of their signals."""
+
+    results: list[Result]
+    data: dict[str, str]
+    signals: dict[str, str]
+
+    def fits(self, data: dict[str, str], signals: dict[str, str]) -> bool:
+        """Whether a result of these may be compared with them; one that looked at no data fits all data."""
+        return data in ({}, self.data) and all(self.signals.get(name, of) == of for name, of in signals.items())
+
+
+def comparable_results(results: Sequence[Result]) -> list[ComparableResults]:
+    """Return the sets of results that may be compared.
+
+    Each joins the first set that it fits, so those go first that fit the least: with data, then with the signal that
+    most results have.
+    """
+    common = Counter(signal for result in results for signal in _signal_hashes(result).items())
+
+    def turn(result: Result) -> tuple[bool, int, str]:
+        return not result.provenance.data, -sum(common[of] for of in _signal_hashes(result).items()), result.file_name
+
+    found: dict[str, list[ComparableResults]] = {}
+    for result in sorted(results, key=turn):
+        groups, data, signals = found.setdefault(_common_hash(result), []), _data_hashes(result), _signal_hashes(result)
+        group = next((group for group in groups if group.fits(data, signals)), None)
+        if group is None:
+            group = ComparableResults([], data, {})
+            groups.append(group)
+        group.results.append(result)
+        group.signals |= signals
+    return [group for groups in found.values() for group in groups]
+
+
+def _common_hash(result: Result) -> str:
+    """Return a hash of what results must share to be compared, beside data and signals."""
+    tasks, oracle = [sorted(result.sources), sorted(result.targets)], result.oracle.name if result.oracle else None
+    axes = [result.tuning, result.sharing]
+    return digest([result.suite, *axes, tasks, oracle, result.oracle_ranks, result.schema_version])
+
+
+def _data_hashes(result: Result) -> dict[str, str]:
+    data = result.provenance.data
+    return {t: f"{d.revision[:8]}, {d.sha256[:8]}" if d.revision else d.sha256[:8] for t, d in sorted(data.items())}
+
+
+def _signal_hashes(result: Result) -> dict[str, str]:
+    """Return the hash of a result's signal, if it has one and its hash is known."""
+    quality = result.signal_quality
+    return {result.signal: quality.sha256[:8]} if result.signal and quality else {}
