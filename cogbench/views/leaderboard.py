@@ -21,9 +21,9 @@ class Column:
 
     `value` gives an entry's value in a table, None where it has none; `on_page` the same where the page writes it in
     another way, under `title`; `number` what the page sorts it by, where that is not its text. `words` says that it
-    holds no numbers, `falls` that its largest values are the best. The page shows a column always, or where results use
-    it, or where they differ in it; those of `group` 0 come first.
-    `spare` is the column's turn to be left out on a narrow terminal, 0 if it stays.
+    holds no numbers, `falls` that its largest values are the best. The page shows a column always, where results use
+    it, or where they differ in it, and columns of `group` 0 first. `spare` is the column's turn to be left out on a
+    narrow terminal, 0 if it stays.
     """
 
     name: str
@@ -68,12 +68,6 @@ SECONDS = "of the run that wrote the result; few where trainings stood in the st
 def board_columns(*boards: Board) -> list[Column]:
     """Return the columns of some boards: scores where there are any, `synthetic` where something is."""
     scores = dict.fromkeys(name for board in boards for name in score_names(board))
-    first = [
-        Column("place", lambda e: e.place, PLACE, on_page=lambda e: f"{e.place}=" if e.tied else e.place, group=0),
-        Column("estimator", _marked, on_page=lambda e: e.estimator, words=True, group=0),
-        Column("backbone", lambda e: e.backbone, words=True, spare=16),
-        Column("signal", lambda e: e.signal, words=True, shown="used", spare=15),
-    ]
     of_scores = [
         _score("trs", "mean true rank of the predicted best source, 1 is perfect", title="TRS", group=0),
         Column(
@@ -91,7 +85,13 @@ def board_columns(*boards: Board) -> list[Column]:
         _score("ndcg", "normalised discounted cumulative gain of the whole ranking", spare=7),
         _score("spearman", "rank correlation with the oracle's ranking", spare=6),
     ]
-    last = [
+    synthetic = Column("synthetic", lambda e: ", ".join(e.synthetic), words=True, spare=1, group=2)
+    return [
+        Column("place", lambda e: e.place, PLACE, on_page=lambda e: f"{e.place}=" if e.tied else e.place, group=0),
+        Column("estimator", _marked, on_page=lambda e: e.estimator, words=True, group=0),
+        Column("backbone", lambda e: e.backbone, words=True, spare=16),
+        Column("signal", lambda e: e.signal, words=True, shown="used", spare=15),
+        *(of_scores if scores else []),
         Column("learned", lambda e: e.learned, LEARNED, falls=True, shown="used", spare=11, group=2),
         Column("seeds", lambda e: e.seeds, falls=True, shown="differing", spare=3),
         Column(
@@ -106,10 +106,8 @@ def board_columns(*boards: Board) -> list[Column]:
         ),
         Column("trainings", lambda e: e.trainings, TRAININGS, spare=5, group=2),
         Column("seconds", lambda e: in_decimals(e.seconds, 1), SECONDS, number=lambda e: e.seconds, spare=4, group=2),
+        *([synthetic] if any(entry.synthetic for board in boards for entry in board.entries) else []),
     ]
-    if any(entry.synthetic for board in boards for entry in board.entries):
-        last.append(Column("synthetic", lambda e: ", ".join(e.synthetic), words=True, spare=1, group=2))
-    return [*first, *(of_scores if scores else []), *last]
 
 
 def _score(name: str, help: str, *, write: Callable[[float], str] = in_decimals, **more: Any) -> Column:

@@ -19,14 +19,11 @@ TEMPLATES = Path(__file__).with_name("templates")
 def board_page(boards: Sequence[Board], sort: str = "trs") -> str:
     """Return a leaderboard as an HTML page."""
     shown = [_board_context(board, i, sort) for i, board in enumerate(boards, 1)]
+    backbones = sorted({e.backbone for board in boards for e in board.entries if e.backbone})
+    oracles = list(dict.fromkeys(board["oracle"] for board in shown))
+    notes, meanings = board_notes(boards), _meanings(boards)
     return _fill_template(
-        "board.html",
-        boards=shown,
-        sort=sort,
-        backbones=sorted({e.backbone for board in boards for e in board.entries if e.backbone}),
-        oracles=list(dict.fromkeys(board["oracle"] for board in shown)),
-        notes=board_notes(boards),
-        meanings=_meanings(boards),
+        "board.html", boards=shown, sort=sort, backbones=backbones, oracles=oracles, notes=notes, meanings=meanings
     )
 
 
