@@ -11,6 +11,7 @@ from .results.leaderboard import leaderboard as leaderboard, read_results as rea
 from .results.result import Result as Result
 from .scoring.task_tree import task_tree as task_tree
 from .parts.registry import Parts as Parts, load_parts as load_parts
+from .compute.workspace import Step as Step
 from .data.files import Files as Files
 from .storage.store import Store as Store
 
