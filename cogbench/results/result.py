@@ -17,9 +17,9 @@ from ..errors import UnusableData
 from ..parts.codec import with_public_names
 from ..scoring.baselines import baselines
 from ..scoring.evaluation import Scores, score_ranking
+from ..scoring.means import none_if_nan
 from ..scoring.noise_ceiling import Reliability
 from ..scoring.ranking import Ranking, rank
-from ..scoring.undefined import none_if_nan
 from ..storage.atomic import readable, write_whole
 from ..storage.store import digest
 from ..text import slug

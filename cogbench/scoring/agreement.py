@@ -8,8 +8,8 @@ import numpy as np
 from ..data.dataset import Array
 from ..data.oracle import TaskMatrix
 from .correlation import pearson, spearman
+from .means import mean_of_defined, none_if_nan
 from .ranking import rank
-from .undefined import mean_of_defined, none_if_nan
 
 
 def agreement(a: TaskMatrix, b: TaskMatrix) -> tuple[int, float | None, float | None, float | None]:

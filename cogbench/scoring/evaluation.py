@@ -12,8 +12,8 @@ from ..data.oracle import Oracle
 from ..errors import UnusableData
 from .chance import bootstrap_interval, chance_law, chance_p, chance_trs, resolution
 from .correlation import kendall, pearson
+from .means import mean_of_defined, none_if_nan
 from .ranking import Ranking, picked_ranks, rank
-from .undefined import mean_of_defined, none_if_nan
 
 NdcgGain = Literal["rank", "linear", "linear_minmax", "exp_fraction", "exp_percent"]
 KS = (3, 4, 5)  # of the paper's Table 3, with its M

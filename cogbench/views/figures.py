@@ -9,9 +9,9 @@ from ..data.dataset import Array
 from ..data.oracle import TaskMatrix
 from ..results.result import Result
 from ..scoring.chance import chance_law
+from ..scoring.means import none_if_nan
 from ..scoring.ranking import Ranking, rank
 from ..scoring.task_tree import Node
-from ..scoring.undefined import none_if_nan
 from .canvas import (
     ACCENT,
     INK,

@@ -11,9 +11,9 @@ from ..results.comparison import kept_apart
 from ..results.guess import Scored
 from ..results.result import Result
 from ..scoring.agreement import agreement, steadiness
+from ..scoring.means import mean_of_defined, none_if_nan
 from ..scoring.ranking import rank
 from ..scoring.task_tree import task_tree
-from ..scoring.undefined import mean_of_defined, none_if_nan
 from ..text import in_decimals, in_digits, in_range
 from .canvas import Figure
 from .figures import against_chance, agreement_map, fingerprint_map, prediction_dots, similarity_map, strips

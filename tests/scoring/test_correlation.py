@@ -16,7 +16,7 @@ from cogbench.scoring.correlation import (
     spearman,
     spearman_of_rows,
 )
-from cogbench.scoring.undefined import mean_of_defined, none_if_nan
+from cogbench.scoring.means import mean_of_defined, none_if_nan
 
 RNG = np.random.default_rng(0)
 NUMBERS = RNG.normal(size=(2, 5, 30)).round(1)  # rounded, so that there are ties

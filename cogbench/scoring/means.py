@@ -1,4 +1,4 @@
-"""Figures that are undefined: NaN in arrays, None in records."""
+"""Means of the figures that are defined: undefined ones are NaN in arrays, None in records."""
 
 from collections.abc import Iterable
 
