@@ -6,6 +6,7 @@ Results stand in `docs/results`, measured oracles in `tasks/cogbench_tasks/oracl
 for names hold a hash of all that sets results apart. Then `make board` writes the leaderboard.
 """
 
+import argparse
 import dataclasses
 import importlib
 import sys
@@ -24,6 +25,7 @@ ORACLES = ROOT / "tasks" / "cogbench_tasks" / "oracles"
 
 def main() -> None:
     """Rewrite what differs, and say so."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     parts = load_parts()
     for file in sorted(RESULTS.glob("*.json")):
         result = Result.load(file)
