@@ -132,8 +132,8 @@ class Backbone(Protocol):
 
     A backbone that can do more than move all its weights for one task after another says so in the class attributes
     `tunings` and `sharings`, frozensets of words of `TUNINGS` and `SHARINGS`. One that states the class attribute
-    `answers`, a whole number, promises to raise it whenever its numbers change, also by a changed default: it then stands
-    in keys in place of the hash of its code, so that other changes of the code make no training stale.
+    `answers`, a whole number, promises to raise it whenever its numbers change, also by a changed default: it then
+    stands in keys in place of the hash of its code, so that other changes of the code make no training stale.
     """
 
     @property
