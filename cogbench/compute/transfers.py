@@ -10,7 +10,8 @@ import numpy as np
 
 from ..data.oracle import Oracle, TaskMatrix
 from ..data.oracle_seeds import of_seeds
-from ..parts.codec import decode, encode
+from ..errors import UnusableData
+from ..parts.codec import decode_record, encode
 from ..parts.fingerprint import harness_version, upgraded
 from ..parts.interfaces import Backbone, Recipe, Task
 from .cells import Training, trained_as
@@ -94,10 +95,14 @@ def in_todays_form(oracle: Oracle) -> Oracle:
     new fields since.
     """
     provenance = dict(oracle.provenance)
-    if "backbone" in provenance:
-        provenance["backbone"] = upgraded(provenance["backbone"])
-    if "model" in provenance:
-        provenance["model"] = encode(decode(provenance["model"]))
-    if "settings" in provenance:
-        provenance["settings"] = {task: encode(decode(value)) for task, value in provenance["settings"].items()}
+    try:
+        if "backbone" in provenance:
+            provenance["backbone"] = upgraded(provenance["backbone"])
+        if "model" in provenance:
+            provenance["model"] = encode(decode_record(provenance["model"]))
+        if "settings" in provenance:
+            settings = provenance["settings"].items()
+            provenance["settings"] = {task: encode(decode_record(value)) for task, value in settings}
+    except (UnusableData, AttributeError, TypeError) as error:
+        raise UnusableData(f"oracle {oracle.name!r}: what it was measured with cannot be read: {error}") from error
     return replace(oracle, provenance=provenance)

@@ -99,6 +99,27 @@ def test_a_seed_of_other_code_or_options_is_refused_in_one_line(tiny, field, val
     assert tiny.read_text() == before
 
 
+@pytest.mark.parametrize(
+    "provenance",
+    [
+        {"model": {"is": "os:mkdir", "path": "made"}},
+        {"settings": {"mini-rte": {"is": "cogbench:run", "estimator": "cra", "backbone": "bert"}}},
+        {"settings": {"mini-rte": {"is": "cogbench.records:Settings", "epoch": 3}}},
+        {"settings": [1]},
+        {"model": None},
+        {"backbone": {"is": "torch.hub:load", "repo_or_dir": "x"}},
+    ],
+    ids=["another's class", "a function", "another field", "a list", "nothing", "a function of an installed package"],
+)
+def test_a_crafted_oracle_calls_nothing_and_is_one_line(tiny, provenance, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    held = json.loads(tiny.read_text())
+    tiny.write_text(json.dumps(held | {"provenance": held["provenance"] | provenance}))
+    done = CliRunner().invoke(cli, MEASURE)
+    assert done.exit_code == 3 and len(done.stderr.splitlines()) == 1, done.output
+    assert not (tmp_path / "made").exists()
+
+
 @pytest.mark.parametrize("version", [99, "2", None, [2]])
 def test_an_oracle_of_another_schema_version_is_one_line(tmp_path, version):
     held = json.loads((FORMER / "tiny.json").read_text()) | {"schema_version": version}
