@@ -17,7 +17,7 @@ import pytest
 from filelock import FileLock
 
 pytestmark = pytest.mark.timeout(900)  # a busy machine is slow
-PART = ("mini-sst-2", "mini-qqp", "mini-sts-b", "mini-conll-2003")
+PART = ("mini-sst-2", "mini-sts-b", "mini-conll-2003")  # a kind of each
 
 # What is measured, by the real backbone, with a line in a log for each training that is begun.
 MEASURE = """
@@ -210,7 +210,7 @@ def full_disk(run, room):
 @pytest.mark.skipif(shutil.which("unshare") is None, reason="no unshare: a small disk is mounted with it")
 def test_a_full_disk_is_told_and_what_was_finished_is_kept(tmp_path, undisturbed):
     run = Measuring(tmp_path)
-    said = full_disk(run, "160M")
+    said = full_disk(run, "150M")
     assert "is full: make room" in said
     begun, kept = run.begun(), (tmp_path / "kept.before").read_text().split()
     assert run.oracle() == undisturbed and len(begun) == run.n
