@@ -131,13 +131,13 @@ def rows(names: Iterable[str] = (), folder: Path = RESULTS, oracle: str = ORACLE
     p, tried = p_values(trs, null), np.array([name != "random" for name in results])
     adjusted = np.full((2, len(p)), np.nan)
     adjusted[:, tried] = step_down(p[tried], null[tried]), smallest_trs(trs[tried], null[tried])
-    found = []
+    table = []
     for i, (name, result) in enumerate(results.items()):
         if names and name not in names:
             continue
         source, behind = int(picked[i].sum(axis=1).argmax()), each[i] - popular
         beyond = [beyond_effects(result.matrix, truth, standardised=of) for of in (True, False)]
-        found.append(
+        table.append(
             {
                 "estimator": f"`{name}`",
                 "most picked": f"`{truth.sources[source]}` {picked[i, source].sum():.3g}",
@@ -151,7 +151,7 @@ def rows(names: Iterable[str] = (), folder: Path = RESULTS, oracle: str = ORACLE
                 "beyond effects, own units": with_p(*beyond[1]),
             }
         )
-    return found
+    return table
 
 
 def in_short(p: float) -> str:

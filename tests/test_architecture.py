@@ -245,10 +245,10 @@ def test_no_file_names_a_path_of_this_machine():
         pytest.skip("no checkout: git lists no files here")
     homes = "|".join(("root", "home", "Users", "work"))
     own = re.compile(rf"(?<![\w.~}}/])/(?:{homes})/\w|{re.escape(str(ROOT))}\b")
-    found = []
+    offences = []
     for name in done.stdout.splitlines():
         file = ROOT / name
         if file.is_file():
             lines = file.read_bytes().decode("utf-8", "replace").splitlines()
-            found += [f"{name}:{i}: {line.strip()[:100]}" for i, line in enumerate(lines, 1) if own.search(line)]
-    assert not found
+            offences += [f"{name}:{i}: {line.strip()[:100]}" for i, line in enumerate(lines, 1) if own.search(line)]
+    assert not offences

@@ -139,15 +139,15 @@ def test_nobody_is_told_to_fetch_a_distribution_of_ours_from_an_index():
 
 def test_a_plugin_is_installed_together_with_the_harness_in_one_command():
     plugins = {p.parent for p in (*ROOT.glob("plugins/*/pyproject.toml"), ROOT / "tests/example_plugin/pyproject.toml")}
-    told = set()
+    documents = set()
     for file, words in pip_installs():
         folders = [w.partition("[")[0] for w in words if w != "-e"]
         if any("plugins/" in w or w == "$(COMPETITORS)" for w in folders):
             assert "." in folders, f"{file}: {words}"
-            told.add(file.relative_to(ROOT).as_posix())
+            documents.add(file.relative_to(ROOT).as_posix())
         elif file.parent in plugins and file.suffix == ".md":
             assert words == ["-e", "CHECKOUT", "."], f"{file}: {words}"
-    assert told >= {"README.md", "Makefile", "plugins/cogbench-transferability/README.md"}
+    assert documents >= {"README.md", "Makefile", "plugins/cogbench-transferability/README.md"}
     competitors = re.search(r"^COMPETITORS = (.*)$", (ROOT / "Makefile").read_text(), re.M)
     assert competitors and (ROOT / competitors[1]) in plugins
 

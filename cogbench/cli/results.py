@@ -153,13 +153,13 @@ def tree(file: Path, linkage: Any, as_json: bool) -> None:
     from ..scoring.task_tree import task_tree
     from ..views.card import render_tree
 
-    found = task_tree(read_matrix(file), linkage)
-    for note in found.notes:
+    taxonomy = task_tree(read_matrix(file), linkage)
+    for note in taxonomy.notes:
         say(note)
     if as_json:
-        print_json(plain(found.root))
+        print_json(plain(taxonomy.root))
     else:
-        click.echo(render_tree(found.root))
+        click.echo(render_tree(taxonomy.root))
 
 
 COMMANDS = (score, compare, leaderboard, report, tree)

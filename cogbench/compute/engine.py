@@ -35,13 +35,13 @@ class Outcome:
 def plan(cells: Iterable[Cell], workspace: Workspace) -> tuple[list[Cell], set[Cell]]:
     """Return the missing cells, inputs first, and those already in the store; what only they need is left out."""
     missing: dict[Cell, None] = {}
-    there: set[Cell] = set()
+    stored: set[Cell] = set()
 
     def visit(cell: Cell) -> None:
-        if cell in missing or cell in there:
+        if cell in missing or cell in stored:
             return
         if workspace.has(cell):
-            there.add(cell)
+            stored.add(cell)
             return
         for needed in cell.inputs():
             visit(needed)
@@ -49,7 +49,7 @@ def plan(cells: Iterable[Cell], workspace: Workspace) -> tuple[list[Cell], set[C
 
     for cell in cells:
         visit(cell)
-    return list(missing), there
+    return list(missing), stored
 
 
 def compute(cells: Iterable[Cell], workspace: Workspace) -> Outcome:
@@ -62,8 +62,8 @@ def compute(cells: Iterable[Cell], workspace: Workspace) -> Outcome:
     workspace : Workspace
         Where they are keyed and kept, and by which processes they are computed.
     """
-    missing, there = plan(cells, workspace)
-    outcome = Outcome(cached=there)
+    missing, stored = plan(cells, workspace)
+    outcome = Outcome(cached=stored)
     if not missing:
         return outcome
     work = expected_work(missing, workspace)
@@ -77,7 +77,7 @@ def compute(cells: Iterable[Cell], workspace: Workspace) -> Outcome:
     in_workers = asked and not all(map(computed_here, missing))
     report = workspace.tell or (lambda step: None)
     report(Step("", 0, 0, 0, len(missing), 0.0))
-    room = Room(workspace, there)
+    room = Room(workspace, stored)
     run = by_workers(missing, work, room) if in_workers else inline(missing, room)
     with closing(run):  # ends the workers, whatever happens
         for done, (cell, error, running) in enumerate(run, start=1):

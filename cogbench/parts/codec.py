@@ -119,7 +119,7 @@ def _renamed(name: str) -> str:
 
 def _class(name: str) -> Any:
     module, _, qualname = _renamed(name).partition(":")
-    found: Any = importlib.import_module(module)
+    member: Any = importlib.import_module(module)
     for part in qualname.split("."):
-        found = getattr(found, part)
-    return found
+        member = getattr(member, part)
+    return member

@@ -32,16 +32,20 @@ def comparable_results(results: Sequence[Result]) -> list[ComparableResults]:
     def turn(result: Result) -> tuple[bool, int, str]:
         return not result.provenance.data, -sum(common[of] for of in _signal_hashes(result).items()), result.file_name
 
-    found: dict[str, list[ComparableResults]] = {}
+    groups_of: dict[str, list[ComparableResults]] = {}
     for result in sorted(results, key=turn):
-        groups, data, signals = found.setdefault(_common_hash(result), []), _data_hashes(result), _signal_hashes(result)
+        groups, data, signals = (
+            groups_of.setdefault(_common_hash(result), []),
+            _data_hashes(result),
+            _signal_hashes(result),
+        )
         group = next((group for group in groups if group.fits(data, signals)), None)
         if group is None:
             group = ComparableResults([], data, {})
             groups.append(group)
         group.results.append(result)
         group.signals |= signals
-    return [group for groups in found.values() for group in groups]
+    return [group for groups in groups_of.values() for group in groups]
 
 
 def _common_hash(result: Result) -> str:

@@ -82,7 +82,7 @@ def read_results(*places: str | Path) -> list[Result]:
     Raises
     ------
     MissingData
-        If a place is not there, or there is no result in any.
+        If a place does not exist, or no place holds a result.
     """
     results, skipped = read_result_files([Path(place) for place in places])
     for line in skipped:
@@ -92,7 +92,7 @@ def read_results(*places: str | Path) -> list[Result]:
 
 def read_result_files(places: Sequence[Path]) -> tuple[list[Result], list[str]]:
     """Return the results in these files and folders, and a line for each file that is left out."""
-    found: dict[str, tuple[Path, Result]] = {}
+    by_file_name: dict[str, tuple[Path, Result]] = {}
     skipped = []
     for file in _files(places):
         try:
@@ -100,13 +100,13 @@ def read_result_files(places: Sequence[Path]) -> tuple[list[Result], list[str]]:
         except CogbenchError as error:
             skipped.append(f"left out: {error}")
             continue
-        first, _ = found.setdefault(result.file_name, (file, result))
+        first, _ = by_file_name.setdefault(result.file_name, (file, result))
         if first != file:
             skipped.append(f"left out: {str(file)!r} is the same result as {str(first)!r}.")
-    if not found:
+    if not by_file_name:
         what = f" ({len(skipped)} other files)" if skipped else ""
         raise MissingData(f"no result in {', '.join(map(str, places))}{what}; `cogbench run` writes them.")
-    return [result for _, result in found.values()], skipped
+    return [result for _, result in by_file_name.values()], skipped
 
 
 def _files(places: Sequence[Path]) -> Iterator[Path]:
@@ -129,11 +129,11 @@ def leaderboard(results: Sequence[Result], sort: str = "trs") -> list[Board]:
     """
     groups = comparable_results(results)
     ordered = sorted(groups, key=lambda g: (-len(g.results), g.results[0].suite, g.results[0].file_name))
-    found = [_board(group, sort) for group in ordered]
-    known = {name for board in found for entry in board.entries for name in entry.scores}
+    boards = [_board(group, sort) for group in ordered]
+    known = {name for board in boards for entry in board.entries for name in entry.scores}
     if sort not in known | {"trs"}:
         raise UnknownName.of("score", sort, known, there="The results have")
-    return list(_with_differences(found))
+    return list(_with_differences(boards))
 
 
 def _board(group: ComparableResults, sort: str) -> Board:
@@ -171,13 +171,13 @@ def _places(results: Sequence[Result], resolution: float) -> dict[str, int]:
     What knows the oracle's data runs beside the others and takes nobody's place.
     """
     scored = sorted((r.scores.trs, r.file_name) for r in results if r.scores and not r.uses_oracle)
-    found: dict[str, int] = {}
+    places: dict[str, int] = {}
     place, first = 0, float("-inf")
     for i, (trs, name) in enumerate(scored, 1):
         if trs - first >= resolution - 1e-9:
             place, first = i, trs
-        found[name] = place
-    return found
+        places[name] = place
+    return places
 
 
 def _entry(result: Result, place: int | None, counts: Counter[int]) -> Entry:
@@ -231,14 +231,14 @@ def _baselines(results: Sequence[Result]) -> list[Entry]:
     return entries
 
 
-def _with_differences(found: Sequence[Board]) -> Iterator[Board]:
+def _with_differences(boards: Sequence[Board]) -> Iterator[Board]:
     """Yield the boards with what sets each apart from an earlier one."""
     first: dict[tuple[str, str | None], int] = {}  # of each suite and oracle, which the titles name
-    for number, board in enumerate(found, 1):
+    for number, board in enumerate(boards, 1):
         alike = first.setdefault((board.suite, board.oracle), number)
         unlike = 1 if alike == number else alike
-        told = [*_differences(found[unlike - 1], board)] or ["other transfers, or other data"]
-        yield board if number == 1 else replace(board, differs=tuple(told), unlike=unlike)
+        differences = [*_differences(boards[unlike - 1], board)] or ["other transfers, or other data"]
+        yield board if number == 1 else replace(board, differs=tuple(differences), unlike=unlike)
 
 
 def _differences(one: Board, other: Board) -> Iterator[str]:

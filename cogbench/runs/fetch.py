@@ -40,18 +40,18 @@ def fetch(
     Parameters
     ----------
     suite, tasks, backbone, signal, set
-        As `run` takes them. Without `signal` it is the suite's usual one; if that is not installed, a warning says so.
+        As for `run`. The default signal is the suite's usual signal; a warning says so if it is not installed.
     files, parts : Files, Parts, optional
         The door to disk and hub, and the installed parts.
     tell : callable, optional
-        Called before each with what it is, its number and how many there are.
+        Called before each part with its kind and name, its number and the number of all parts.
 
     Returns
     -------
     list of dict
-        For each thing `what`, `id`, `revision`, `bytes` on disk, `licence`, `state` ("fetched" just now, "there"
-        already, "local", "built in", "failed"), `folder` and `error`: what fails is told in its row, and the others go
-        on. A backbone has a row for each of its models.
+        A row for each data set, signal and model: `what`, `id`, `revision`, `bytes` on disk, `licence`, `state`
+        ("fetched" just now, "there" already, "local", "built in", "failed"), `folder` and `error`. The row of a failed
+        download holds its error, and the other downloads go on. A backbone has a row for each of its models.
 
     Raises
     ------

@@ -46,25 +46,25 @@ def measure_oracle(
     Parameters
     ----------
     backbone : str or Backbone
-        What is trained.
+        The backbone to train.
     suite, tasks, set, seeds, max_train
-        As `run` takes them; each option has one value.
+        As for `run`; each option has one value.
     name : str, optional
-        What to call the oracle; by default suite, backbone and number of examples.
+        The name of the oracle. The default names the suite, the backbone and the number of examples.
     keep_models : bool
-        Keep the weights of the transfers; otherwise only scores.
+        Whether to keep the weights of the transfers and not only their scores.
     files, store, parts, jobs, scheduler, tell
-        As `run` takes them.
+        As for `run`.
 
     Returns
     -------
     Oracle
-        Of all seeds that were measured under its name.
+        The oracle over all seeds that were measured under its name.
 
     Raises
     ------
     CogbenchError
-        As the command line would print it; FailedCells if trainings failed (the others are kept).
+        With the line that the command would print. FailedCells means that trainings failed; the store keeps the others.
     """
     workspace = workspace_of(files=files, store=store, parts=parts, jobs=jobs, scheduler=scheduler, tell=tell)
     transfers, called = resolve_transfers(

@@ -90,18 +90,20 @@ def recommend(
     target : str, path or Task
         The name of a task, a table of examples (its `kind` must be said), or a task of one's own.
     estimator, backbone : str or part
-        What ranks, and on which model; an estimator that knows transfers cannot rank for a target without any.
+        The estimator that ranks, and the backbone whose trainings it compares. An estimator that reads transfers cannot
+        rank for a target that has none.
     kind, columns, description
-        Of a table, as `TableTask` takes them; `columns` also as a text, `text=COLUMN,label=COLUMN`.
+        The kind, the columns and the description of a table, as for `TableTask`. `columns` may also be a text,
+        `text=COLUMN,label=COLUMN`.
     suite, tasks, signal, set, seed, max_train
-        Which sources are asked for and how they were trained, as `run` takes them.
+        The candidate sources and how they were trained, as for `run`.
     k : int
-        How many sources to name, and with `apply` to try.
+        The number of sources to name and, with `apply`, to try.
     apply : bool
-        Train the target after each of the best `k` sources and without any, and report the gains; not after those
-        without an estimate.
+        Whether to train the target after each of the best `k` sources and without a source, and to report the gains. A
+        source without an estimate is not tried.
     files, store, parts, jobs, scheduler, tell
-        As `run` takes them.
+        As for `run`.
 
     Raises
     ------

@@ -66,30 +66,31 @@ def run(
     Parameters
     ----------
     estimator, backbone : str, part, or several
-        Names, or parts of one's own.
+        The names of installed parts, or parts of your own.
     suite : str
-        The tasks and the usual signal.
+        The suite gives the tasks and, where `signal` and `oracle` are not given, these too.
     tasks : str, Task, or several, optional
-        A part of the suite, or other tasks; one text may hold several names, by commas.
+        Some tasks of the suite, or other tasks. One text may hold several names with commas between them.
     signal : str, Signal, or several
-        Stimuli with responses; by default the suite's.
+        Recordings: stimuli with the responses to them. The default is the suite's usual signal.
     oracle : str or OraclePart, optional
-        What the rankings are scored against: a name, a file, or "measured", which runs all transfers; by default the
-        suite's for the backbone. Without one a ranking is not scored.
+        The oracle that scores the rankings: a name, a file, or "measured", which runs all transfers. The default is the
+        suite's oracle for the backbone. A ranking without an oracle is not scored.
     oracle_backbone : str or Backbone, optional
         Score against this backbone's oracle (cross-PLM).
     set : str or several
-        Options of parts, `PART.OPTION=VALUE[,VALUE…]`; several values give one result each.
+        Options of parts, `PART.OPTION=VALUE[,VALUE…]`. Each of several values gives a result of its own.
     seeds : int, several, or a text by commas
-        Of the trainings.
+        The seeds of the trainings.
     max_train : int, optional
-        At most so many training examples a task, a stratified sample.
+        Train each task on at most this number of examples, a stratified sample.
     files, store, parts : Files, Store, Parts, optional
-        Where data, results of cells and parts come from; the usual places by default.
+        Where data, the results of cells, and parts come from. The defaults are the hub with its cache, the user's store
+        and the installed parts.
     jobs : int, optional
-        Worker processes; 0 computes in this process; by default as many as this machine carries.
+        The number of worker processes; 0 computes in this process. The default is the number this machine can carry.
     scheduler : str, optional
-        Address of a dask scheduler whose workers compute instead.
+        The address of a dask scheduler, whose workers then compute.
     tell : callable, optional
         Called with a `Step` after each cell.
 
@@ -101,7 +102,8 @@ def run(
     Raises
     ------
     CogbenchError
-        As the command line would print it; FailedCells if a result could not be made (what was computed is kept).
+        With the line that the command would print. FailedCells means that a result could not be made; the store keeps
+        all cells that were computed.
 
     Examples
     --------

@@ -26,14 +26,14 @@ def render_card(result: Result, width: int | None = None) -> str:
     """Return all that a terminal can show of a result: its card, the similarities as a heat map, and their tree."""
     parts, matrix = _card(result, width), result.matrix
     try:
-        found = task_tree(matrix)
+        tree = task_tree(matrix)
     except UnusableData as error:
         parts += [HeatMap(matrix.values, matrix.sources, matrix.targets), f"no tree: {escaped(str(error))}"]
     else:
-        order = found.root.tasks
+        order = tree.root.tasks
         parts += ["[bold]similarity[/] of sources (rows) for targets (columns), in the tree's order"]
-        parts += [HeatMap(matrix.part(order, order).values, order, order), "", _grown(found.root)]
-        parts += [f"note: {escaped(note)}" for note in found.notes]
+        parts += [HeatMap(matrix.part(order, order).values, order, order), "", _grown(tree.root)]
+        parts += [f"note: {escaped(note)}" for note in tree.notes]
     return printed(*parts, width=width)
 
 

@@ -91,15 +91,15 @@ def _ranking(result: Result) -> Section | None:
 def _similarity(result: Result) -> Section | None:
     matrix = result.matrix
     try:
-        found = task_tree(matrix)
+        tree = task_tree(matrix)
     except UnusableData as error:
-        told = [
+        sentences = [
             f"No tree: {error}",
             *["Hatched cells have no estimate."] * bool((np.isnan(matrix.values) & ~matrix.same).any()),
         ]
-        return Section("similarity", "Similarity of tasks", tuple(told), similarity_map(matrix, None))
-    text = ("Rows are sources, columns targets, in the order of the tree beside them.", *map(_sentence, found.notes))
-    return Section("similarity", "Similarity of tasks", text, similarity_map(matrix, found.root))
+        return Section("similarity", "Similarity of tasks", tuple(sentences), similarity_map(matrix, None))
+    text = ("Rows are sources, columns targets, in the order of the tree beside them.", *map(_sentence, tree.notes))
+    return Section("similarity", "Similarity of tasks", text, similarity_map(matrix, tree.root))
 
 
 def _subjects(result: Result) -> Section | None:

@@ -189,9 +189,9 @@ def test_it_refuses_what_is_not_finite_and_names_the_task(estimator):
 def test_the_result_tells_what_each_task_predicts_of_each_subject(estimator):
     given = evidence(n_channels=6)
     matrix = estimator.similarity(given)
-    told = given.details["prediction"]
-    assert set(told) == set(given.responses) and set(told["S0"]) == set(given.tasks)
-    assert set(told["S0"][given.tasks[0]]) == {"score", "error_to_shuffled", "share_above_shuffled"}
+    prediction = given.details["prediction"]
+    assert set(prediction) == set(given.responses) and set(prediction["S0"]) == set(given.tasks)
+    assert set(prediction["S0"][given.tasks[0]]) == {"score", "error_to_shuffled", "share_above_shuffled"}
     mean = np.mean([np.array(m, float) for m in given.details["by_subject"].values()], axis=0)
     assert_allclose(mean, matrix.values)
 

@@ -90,9 +90,9 @@ def test_another_seed_is_merged_into_an_oracle(tiny):
     ],
 )
 def test_a_seed_of_other_code_or_options_is_refused_in_one_line(tiny, field, value, says):
-    held = json.loads(tiny.read_text())
-    held["provenance"]["backbone"][field] = value
-    tiny.write_text(json.dumps(held))
+    oracle = json.loads(tiny.read_text())
+    oracle["provenance"]["backbone"][field] = value
+    tiny.write_text(json.dumps(oracle))
     before = tiny.read_text()
     done = CliRunner().invoke(cli, MEASURE)
     assert done.exit_code == 3 and says in done.stderr and len(done.stderr.splitlines()) == 1
@@ -113,8 +113,8 @@ def test_a_seed_of_other_code_or_options_is_refused_in_one_line(tiny, field, val
 )
 def test_a_crafted_oracle_calls_nothing_and_is_one_line(tiny, provenance, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    held = json.loads(tiny.read_text())
-    tiny.write_text(json.dumps(held | {"provenance": held["provenance"] | provenance}))
+    oracle = json.loads(tiny.read_text())
+    tiny.write_text(json.dumps(oracle | {"provenance": oracle["provenance"] | provenance}))
     done = CliRunner().invoke(cli, MEASURE)
     assert done.exit_code == 3 and len(done.stderr.splitlines()) == 1, done.output
     assert not (tmp_path / "made").exists()
@@ -122,9 +122,9 @@ def test_a_crafted_oracle_calls_nothing_and_is_one_line(tiny, provenance, tmp_pa
 
 @pytest.mark.parametrize("version", [99, "2", None, [2]])
 def test_an_oracle_of_another_schema_version_is_one_line(tmp_path, version):
-    held = json.loads((FORMER / "tiny.json").read_text()) | {"schema_version": version}
+    oracle = json.loads((FORMER / "tiny.json").read_text()) | {"schema_version": version}
     file = tmp_path / "newer.json"
-    file.write_text(json.dumps(held))
+    file.write_text(json.dumps(oracle))
     with pytest.raises(UnusableData) as refusal:
         read_oracle(file)
     assert len(str(refusal.value).splitlines()) == 1
