@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from ..errors import UnusableData
 from .dataset import Array
+
+Direction = Literal["higher", "lower"]  # which figures of a target are better
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,8 +77,8 @@ class OracleCard:
         The names of the tasks; they say the table's size.
     metrics : tuple of (target, metric) pairs
         The metric of each target, as far as it is known.
-    direction : {"higher", "lower"}
-        Which figures of the published table are better. An `Oracle` that was read always holds larger for better.
+    better : tuple of (target, {"higher", "lower"}) pairs
+        Which figures of a target are better; "higher" for a target that is not named.
     basis, tuning, sharing, note : str
         As in `Oracle`.
     """
@@ -89,7 +91,7 @@ class OracleCard:
     sources: tuple[str, ...]
     targets: tuple[str, ...]
     metrics: tuple[tuple[str, str], ...] = ()
-    direction: Literal["higher", "lower"] = "higher"
+    better: tuple[tuple[str, Direction], ...] = ()
     basis: Literal["published", "measured"] = "published"
     tuning: str = "full"
     sharing: str = "sequential"
@@ -123,8 +125,12 @@ class Oracle:
         Those seeds.
     per_example : mapping of (source, target) to array of shape (n_seeds, n_examples), optional
         Each evaluation example's own score, larger is better; NaN for a seed of which they were not kept.
-    metrics : mapping of str to str
-        The metric of each target.
+    metrics, units : mapping of str to str
+        The metric of each target, and the unit of its figures, as far as they are known.
+    better : mapping of str to {"higher", "lower"}
+        Which figures of a target are better; "higher" for a target that is not named.
+    groups : mapping of str to tuple of str
+        The tasks of each source that is a set of tasks.
     basis : {"published", "measured"}
     tuning, sharing : str
         Which weights moved, and how the tasks were combined: as in `Recipe`.
@@ -145,6 +151,9 @@ class Oracle:
     seeds: tuple[int, ...] = ()
     per_example: Mapping[tuple[str, str], Array] | None = None
     metrics: Mapping[str, str] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
+    better: Mapping[str, Direction] = field(default_factory=dict)
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     basis: Literal["published", "measured"] = "published"
     tuning: str = "full"
     sharing: str = "sequential"
@@ -152,6 +161,27 @@ class Oracle:
     licence: str = ""
     note: str = ""
     provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for what, named, tasks in (
+            ("better", self.better, self.transfers.targets),
+            ("units", self.units, self.transfers.targets),
+            ("groups", self.groups, self.transfers.sources),
+        ):
+            if unknown := [name for name in named if name not in tasks]:
+                raise UnusableData(f"oracle {self.name!r}: {what} names {', '.join(unknown)}, which it does not have.")
+        if wrong := [f"{t} {which!r}" for t, which in self.better.items() if which not in get_args(Direction)]:
+            raise UnusableData(f"oracle {self.name!r}: better is higher or lower, not {', '.join(wrong)}.")
+
+    @property
+    def signs(self) -> Array:
+        """1 for each target whose larger figures are better, -1 for the others: (n_targets,)."""
+        return np.array([-1.0 if self.better.get(t) == "lower" else 1.0 for t in self.transfers.targets])
+
+    @property
+    def oriented(self) -> TaskMatrix:
+        """The transfers, negative where lower figures are better: larger is better everywhere."""
+        return replace(self.transfers, values=self.transfers.values * self.signs)
 
     @property
     def card(self) -> OracleCard:
@@ -165,6 +195,7 @@ class Oracle:
             sources=self.transfers.sources,
             targets=self.transfers.targets,
             metrics=tuple(self.metrics.items()),
+            better=tuple(self.better.items()),
             basis=self.basis,
             tuning=self.tuning,
             sharing=self.sharing,
@@ -188,6 +219,9 @@ class Oracle:
             standard_error=None if self.standard_error is None else self.standard_error[np.ix_(rows, columns)],
             evaluation_error=None if self.evaluation_error is None else self.evaluation_error[np.ix_(rows, columns)],
             by_seed=None if self.by_seed is None else self.by_seed[:, rows][:, :, columns],
+            units={t: unit for t, unit in self.units.items() if t in targets},
+            better={t: which for t, which in self.better.items() if t in targets},
+            groups={s: members for s, members in self.groups.items() if s in sources},
         )
 
 

@@ -20,7 +20,7 @@ from .oracle import Oracle, OracleCard, TaskMatrix
 SEEDS = "seeds"  # the array that says whose the rows of the per-example scores are
 FILES = (".csv", ".tsv", ".json")  # what names of such endings are taken for
 NO_TRANSFER = "no-transfer"  # the row of a table that holds the targets trained without a source
-SCHEMA_VERSION = 2  # of an oracle's json
+SCHEMA_VERSION = 3  # of an oracle's json
 # What fields of oracles and results were called in schema version 1, that of cogbench 0.1.0.
 FORMER_FIELDS = {"kind": "basis", "source": "origin"}
 
@@ -58,7 +58,7 @@ class OracleFile:
     file : str
         A table (csv, tsv) or what `write_oracle` wrote (json), as `read_oracle` reads it.
     card : OracleCard
-        Who measured what; a table's figures are turned where its direction is "lower".
+        Who measured what, in which metrics, and which figures are better.
     """
 
     name: str
@@ -87,7 +87,7 @@ def read_oracle(path: Path, *, name: str | None = None, card: OracleCard | None 
     name : str, optional
         What to call the oracle; by default what the json says, or the table's file name without its ending.
     card : OracleCard, optional
-        What is known of a table beside its figures. Where its direction is "lower", their sign is turned.
+        What is known of a table beside its figures.
 
     Raises
     ------
@@ -107,14 +107,15 @@ def read_oracle(path: Path, *, name: str | None = None, card: OracleCard | None 
         values = np.array([[float(v) if v.strip() else np.nan for v in row[1:]] for row in body])  # (row, target)
     except ValueError as error:
         raise UnusableData(f"{str(path)!r} holds something that is no number: {error}.") from None
-    if card is not None and card.direction == "lower":
-        values = -values
     alone = values[rows.index(NO_TRANSFER)] if NO_TRANSFER in rows else None
     kept = [i for i, row in enumerate(rows) if row != NO_TRANSFER]
     known: dict[str, Any] = {"backbone": "?", "suite": "?", "origin": str(path)}
     if card is not None:
         shared = ("backbone", "suite", "origin", "licence", "note", "basis", "tuning", "sharing")
-        known = {field: getattr(card, field) for field in shared} | {"metrics": dict(card.metrics)}
+        known = {field: getattr(card, field) for field in shared} | {
+            "metrics": dict(card.metrics),
+            "better": dict(card.better),
+        }
     matrix = TaskMatrix(tuple(rows[i] for i in kept), targets, values[kept])
     return Oracle(name=name or path.stem, transfers=matrix, no_transfer=alone, **known)
 
@@ -137,6 +138,7 @@ def read_card(path: Path) -> OracleCard:
             sources=tuple(head["sources"]),
             targets=tuple(head["targets"]),
             metrics=tuple(head["metrics"].items()),
+            better=tuple(head.get("better", {}).items()),
             **fields,
             **axes,
         )
@@ -169,6 +171,9 @@ def plain_oracle(oracle: Oracle) -> dict[str, Any]:
         "schema_version": SCHEMA_VERSION,
         **{field: getattr(oracle, field) for field in texts},
         "metrics": dict(oracle.metrics),
+        "units": dict(oracle.units),
+        "better": dict(oracle.better),
+        "groups": dict(oracle.groups),
         "sources": oracle.transfers.sources,
         "targets": oracle.transfers.targets,
         "transfers": rounded(oracle.transfers.values),
@@ -254,6 +259,7 @@ def _from_json(path: Path) -> Oracle:
             for k in ("no_transfer", "standard_error", "evaluation_error", "by_seed")
         }
         held["seeds"] = tuple(held.get("seeds", ()))
+        held["groups"] = {source: tuple(members) for source, members in held.get("groups", {}).items()}
         return Oracle(transfers=matrix, **arrays, **held, per_example=_scores(_scores_file(path), held["seeds"]))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UnusableData(f"{str(path)!r} is no oracle that cogbench wrote: {error!r}.") from error

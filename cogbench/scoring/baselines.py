@@ -15,7 +15,7 @@ def popularity_baseline(oracle: Oracle) -> TaskMatrix:
     The target's own transfers are left out, and so is the source as a target; NaN where there is no other target. It
     knows the oracle's data, as AHP does, so it belongs beside AHP and not beside CRA.
     """
-    ranks = rank(oracle.transfers).ranks  # (s, t), NaN for a task with itself
+    ranks = rank(oracle.oriented).ranks  # (s, t), NaN for a task with itself
     known = np.isfinite(ranks)
     total, count = np.where(known, ranks, 0).sum(axis=1, keepdims=True), known.sum(axis=1, keepdims=True)
     rest, n = total - np.where(known, ranks, 0), count - known  # (s, t): over the other targets
@@ -39,7 +39,7 @@ def baselines(oracle: Oracle, rows: Mapping[str, int]) -> dict[str, float]:
     rows : mapping of str to int
         The official number of training examples of each source, as far as known.
     """
-    true = rank(oracle.transfers)
+    true = rank(oracle.oriented)
     matrices = {}
     if len(true.targets) > 1:
         matrices["popularity"] = popularity_baseline(oracle)

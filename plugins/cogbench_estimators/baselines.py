@@ -81,7 +81,7 @@ class OtherPLM:
     needs: frozenset[str] = frozenset({"oracle"})
 
     def similarity(self, evidence: "Evidence") -> TaskMatrix:
-        """Return the other oracle's transfers: (n_sources, n_targets), each target in its own metric.
+        """Return the other oracle's transfers, larger is better: (n_sources, n_targets), each target in its own metric.
 
         Raises
         ------
@@ -95,7 +95,7 @@ class OtherPLM:
             raise UnknownName.of("oracle of these tasks", self.oracle, [*others])
         chosen = others[self.oracle or next(iter(others))]
         evidence.note(f"{self.name}: the transfers of {chosen.name}.")
-        return chosen.transfers
+        return chosen.oriented
 
 
 @hookimpl
