@@ -1,6 +1,6 @@
 """An oracle of several training seeds: its figures, further seeds merged into it, and what noise tells apart."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +10,7 @@ from ..errors import UnusableData
 from .dataset import Array
 from .oracle import Oracle, TaskMatrix
 
+DRAWS = 200  # resampled oracles
 # What is alike in the provenance of oracles whose seeds may be merged.
 ALIKE = ("backbone", "model", "max_train", "settings", "data")
 
@@ -111,6 +112,48 @@ def _of_both(one: Oracle, other: Oracle, seeds: Sequence[int]) -> Mapping[tuple[
         for oracle in having:
             made[pair][[seeds.index(s) for s in oracle.seeds]] = oracle.per_example[pair]  # type: ignore[index]
     return made
+
+
+def resample(oracle: Oracle, *, draws: int = DRAWS, seed: int = 0) -> Iterator[Oracle]:
+    """Yield oracles as other seeds or other evaluation examples might have given them.
+
+    Each is noisier than the oracle itself, for it has the oracle's own noise and as much again: their spread tells how
+    sure a score is, and their mean tells nothing. Of k seeds each transfer is the mean of k draws with replacement, and
+    its deviation is stepped up by sqrt(k / (k - 1)), since draws from k seeds vary less than new seeds do. Where only
+    the standard error is known, errors are drawn from a normal distribution; those of the sources of one target are
+    correlated as far as their scores of the same examples are. Nothing is yielded for an oracle that knows neither.
+    """
+    rng, values = np.random.default_rng(seed), oracle.transfers.values
+    shared = _shared_error(oracle)
+    for _ in range(draws):
+        if oracle.by_seed is not None and len(oracle.by_seed) > 1:
+            k = len(oracle.by_seed)
+            rows = rng.integers(k, size=oracle.by_seed.shape)
+            deviations = np.take_along_axis(oracle.by_seed, rows, axis=0).mean(axis=0) - oracle.by_seed.mean(axis=0)
+            # Rounded, or the order in which equal numbers are added up would part ties.
+            drawn = (values + np.sqrt(k / (k - 1)) * deviations).round(9)
+        elif oracle.standard_error is not None:
+            of_target, of_cell = rng.normal(size=values.shape[1]), rng.normal(size=values.shape)
+            errors = np.sqrt(shared) * of_target + np.sqrt(1 - shared) * of_cell
+            drawn = values + np.nan_to_num(oracle.standard_error) * errors
+        else:
+            return
+        yield replace(oracle, transfers=replace(oracle.transfers, values=drawn))
+
+
+def _shared_error(oracle: Oracle) -> Array:
+    """Return how much of the error of its sources each target's examples make alike: (n_targets,), from 0 to 1.
+
+    It is the mean correlation of two sources' scores of the same examples; 0 where these were not kept.
+    """
+    shared = np.zeros(len(oracle.transfers.targets))
+    for j, target in enumerate(oracle.transfers.targets if oracle.per_example else ()):
+        scores = [of for pair, of in (oracle.per_example or {}).items() if pair[1] == target and pair[0] != target]
+        rows = np.array([row for of in scores for row in of[:1] if np.isfinite(row).all() and np.ptp(row) > 0])
+        if len(rows) > 1:
+            correlations = np.corrcoef(rows)[np.triu_indices(len(rows), 1)]
+            shared[j] = np.clip(correlations.mean(), 0, 1)
+    return shared
 
 
 def told_apart(oracle: Oracle) -> Array:

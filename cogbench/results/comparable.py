@@ -52,7 +52,7 @@ def _common_hash(result: Result) -> str:
     """Return a hash of what results must share to be compared, beside data and signals."""
     tasks, oracle = [sorted(result.sources), sorted(result.targets)], result.oracle.name if result.oracle else None
     axes = [result.tuning, result.sharing]
-    return digest([result.suite, *axes, tasks, oracle, result.oracle_ranks, result.schema_version])
+    return digest([result.suite, *axes, tasks, oracle, result.oracle_ranks, result.is_outdated])
 
 
 def _data_hashes(result: Result) -> dict[str, str]:

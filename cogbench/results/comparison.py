@@ -1,7 +1,7 @@
-"""How alike results are: across backbones, signals and estimators, across seeds, and under each other's oracle."""
+"""How results differ: which is better and how surely, and how alike they are across backbones, signals and seeds."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
@@ -10,8 +10,10 @@ import numpy as np
 from ..data.oracle import Oracle, TaskMatrix
 from ..errors import UnusableData
 from ..scoring.agreement import agreement, steadiness
-from ..scoring.evaluation import KS, TOP_M, score_ranking
-from ..scoring.ranking import rank
+from ..scoring.chance import PValue, relabellings
+from ..scoring.evaluation import KS, TOP_M, ScoreOptions, TargetScore, score_guess
+from ..scoring.paired import LEVEL, PairedDifference, holm, paired_difference, score_picks, sign_flips
+from ..scoring.ranking import Ranking, rank, true_ranking
 from .result import Result
 
 
@@ -50,6 +52,41 @@ class Steadiness:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """The source that a result chooses for a target: all that share the first place, and what that is worth.
+
+    `rank` is its true rank, `metric` the target's metric after it, `gain` that less the metric without a source; None
+    where they are not known.
+    """
+
+    sources: tuple[str, ...]
+    rank: float
+    metric: float | None
+    gain: float | None
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Two results on the same oracle: their difference over the same targets, and each target's two choices.
+
+    `trs` is the first result's TRS less the second's. `p` is the larger of both its p-values, corrected for the number
+    of contests by Holm's method; `told_apart` says that it is at most .05. `regret` is the difference of the regrets
+    of the chosen sources in percentage points, `regret_p` how often sign flips give one as large; None where a result
+    does not know the metrics.
+    """
+
+    first: str
+    second: str
+    oracle: str
+    trs: PairedDifference
+    p: float
+    told_apart: bool
+    regret: float | None
+    regret_p: PValue | None
+    choices: dict[str, tuple[Choice, Choice]]
+
+
+@dataclass(frozen=True)
 class Against:
     """One result's ranking against its own or another result's oracle (paper, Table 3)."""
 
@@ -58,7 +95,7 @@ class Against:
     own: bool
     trs: float
     trs_chance: float
-    trs_p: float
+    trs_p: PValue | None
     top_k: dict[str, float]
     top_k_chance: float
     top_m: int
@@ -70,6 +107,7 @@ class Comparison:
 
     sources: tuple[str, ...]
     targets: tuple[str, ...]
+    contests: tuple[Contest, ...]
     agreements: tuple[Agreement, ...]
     steadiness: tuple[Steadiness, ...]
     against: tuple[Against, ...]
@@ -102,6 +140,7 @@ def compare(results: Sequence[Result], *, ks: Sequence[int] = KS, top_m: int = T
     return Comparison(
         sources,
         targets,
+        tuple(_contests(dict(zip(names, results, strict=True)), matrices)),
         tuple(Agreement(a, b, *agreement(matrices[a], matrices[b])) for a, b in combinations(names, 2)),
         tuple(Steadiness(n, over, len(of), *steadiness(of)) for n, over, of in kept if len(of) > 1),
         tuple(_against(dict(zip(names, results, strict=True)), matrices, ks, top_m)),
@@ -153,39 +192,111 @@ def _check_tasks(first_name: str, first: Result, name: str, result: Result) -> N
             raise UnusableData(f"the results are of different {role}: {'; '.join(told)}.")
 
 
+def _contests(results: Mapping[str, Result], matrices: Mapping[str, TaskMatrix]) -> Iterator[Contest]:
+    """Yield a contest for each two results that were scored against the same transfers."""
+    truths = {name: oracle_of(result, matrices[name]) for name, result in results.items()}
+    pairs = [
+        (one, other)
+        for one, other in combinations(results, 2)
+        if (truth := truths[one]) and (same := truths[other]) and _same_values(truth.transfers, same.transfers)
+    ]
+    contests = [_contest(one, other, results, matrices, truths[one]) for one, other in pairs]  # type: ignore[arg-type]
+    corrected = holm([contest.p for contest in contests])
+    for contest, p in zip(contests, corrected, strict=True):
+        yield replace(contest, p=p, told_apart=p <= LEVEL)
+
+
+def _contest(
+    one: str, other: str, results: Mapping[str, Result], matrices: Mapping[str, TaskMatrix], oracle: Oracle
+) -> Contest:
+    """Return the contest of two results; its p is not yet corrected."""
+    true, names = true_ranking(oracle), relabellings(matrices[one])
+    picks = [score_picks(matrices[name], true, names) for name in (one, other)]
+    trs = paired_difference(*picks, true, names)
+    choices = {
+        target: (
+            _choice(results[one], matrices[one], true, target),
+            _choice(results[other], matrices[other], true, target),
+        )
+        for target in true.targets
+    }
+    regrets = [_regrets(results[name], true.targets) for name in (one, other)]
+    both = np.isfinite(regrets[0]) & np.isfinite(regrets[1])
+    difference = (regrets[0] - regrets[1])[both]
+    return Contest(
+        first=one,
+        second=other,
+        oracle=oracle.name,
+        trs=trs,
+        p=trs.p,
+        told_apart=False,
+        regret=float(difference.mean()) if both.any() else None,
+        regret_p=sign_flips(difference) if both.any() else None,
+        choices=choices,
+    )
+
+
+def _choice(result: Result, matrix: TaskMatrix, true: Ranking, target: str) -> Choice:
+    first = rank(matrix, true.candidates).picks(1)[:, true.targets.index(target)] > 0
+    score = _target_score(result, target)
+    gain = None if score.selected is None or score.no_transfer is None else score.selected - score.no_transfer
+    sources = tuple(source for source, is_first in zip(true.sources, first, strict=True) if is_first)
+    return Choice(sources, score.rank, score.selected, gain)
+
+
+def _target_score(result: Result, target: str) -> TargetScore:
+    assert result.scores is not None  # a contest is between scored results
+    return result.scores.per_target[target]
+
+
+def _regrets(result: Result, targets: Sequence[str]) -> np.ndarray:
+    """Return what each target loses against its best source, in percent of that; NaN where it is not known."""
+    scores = [_target_score(result, target) for target in targets]
+    known = [(s.selected, s.best) if s.selected is not None and s.best is not None else (np.nan, 1.0) for s in scores]
+    return np.array([100 * abs(best - selected) / best if best > 0 else np.nan for selected, best in known])
+
+
 def _against(
     results: dict[str, Result], matrices: dict[str, TaskMatrix], ks: Sequence[int], top_m: int
 ) -> Iterator[Against]:
     """Yield each ranking against each oracle that a result was scored against, its own first."""
-    like = next(iter(matrices.values()))
-    truths = {n: _truth(r, like) for n, r in results.items()}
-    oracles: dict[bytes, tuple[str, TaskMatrix]] = {}
-    for name, truth in truths.items():
+    truths = {name: oracle_of(result, matrices[name]) for name, result in results.items()}
+    oracles: dict[bytes, Oracle] = {}
+    for truth in truths.values():
         if truth is not None:
-            used = results[name].oracle
-            oracles.setdefault(truth.values.tobytes(), (used.name if used else name, truth))
+            oracles.setdefault(truth.transfers.values.tobytes(), truth)
     for name, matrix in matrices.items():
         own = truths[name]
-        rows = [(own is not None and key == own.values.tobytes(), *of) for key, of in oracles.items()]
-        for is_own, oracle, truth in sorted(rows, key=lambda row: not row[0]):
-            s = score_ranking(rank(matrix), rank(truth), Oracle(oracle, "", "", truth), ks=ks, top_m=top_m)
+        rows = [(own is not None and _same_values(own.transfers, of.transfers), of) for of in oracles.values()]
+        for is_own, oracle in sorted(rows, key=lambda row: not row[0]):
+            s = score_guess(matrix, oracle, ScoreOptions(ks, top_m))
             chance = s.top_k_chance[str(ks[0])]  # the same for every k
-            yield Against(name, oracle, is_own, s.trs, s.trs_chance, s.trs_p, s.top_k, chance, top_m)
+            yield Against(name, oracle.name, is_own, s.trs, s.trs_chance, s.trs_p, s.top_k, chance, top_m)
 
 
-def _truth(result: Result, like: TaskMatrix) -> TaskMatrix | None:
-    """Return the negative ranks of a result's oracle as a matrix: they rank as its transfers do."""
-    ranks = result.oracle_ranks
-    if ranks is None:
+def _same_values(one: TaskMatrix, other: TaskMatrix) -> bool:
+    return np.array_equal(one.values, other.values, equal_nan=True)
+
+
+def oracle_of(result: Result, like: TaskMatrix | None = None) -> Oracle | None:
+    """Return the oracle that ranks sources as a result's did: its transfers are the negative ranks.
+
+    In the order of the tasks of `like`; by default in the result's own. None where the result was not scored.
+    """
+    like = like or result.matrix
+    if result.oracle_ranks is None or result.oracle is None:
         return None
-    values = [[-ranks[t].get(s, np.nan) for t in like.targets] for s in like.sources]
-    return TaskMatrix(like.sources, like.targets, np.array(values))
+    values = [[-result.oracle_ranks[t].get(s, np.nan) for t in like.targets] for s in like.sources]
+    matrix = TaskMatrix(like.sources, like.targets, np.array(values))
+    return Oracle(result.oracle.name, result.oracle.backbone, result.suite, matrix)
 
 
 def _comparison_notes(names: Sequence[str], results: Sequence[Result]) -> Iterator[str]:
     for name, result in zip(names, results, strict=True):
         if result.oracle_ranks is None:
             yield f"{name} was not scored: it brings no oracle"
+        if result.is_outdated:
+            yield f"an older schema scored {name}: `cogbench score` computes its scores anew"
         if result.uses_oracle:
             yield f"{name} used the data of its own oracle"
         if result.synthetic:

@@ -12,9 +12,9 @@ from ..data.oracle_files import read_oracle, table_rows
 from ..errors import UnusableData
 from ..parts.registry import find_oracle
 from ..scoring.baselines import baselines
-from ..scoring.evaluation import KS, TOP_M, NdcgGain, Scores, score_ranking
-from ..scoring.ranking import Ranking, rank
-from .result import Result, against, plain
+from ..scoring.evaluation import KS, TOP_M, NdcgGain, Regret, ScoreOptions, Scores, score_guess
+from ..scoring.ranking import Ranking, rank, true_ranking
+from .result import SCHEMA_VERSION, Result, against, plain
 
 OF_RANKINGS = ("rank_of_best", "ndcg", "ndcg_gain", "spearman", "kendall")  # scores that a selection does not have
 
@@ -44,6 +44,7 @@ def score(
     ks: Sequence[int] = KS,
     top_m: int = TOP_M,
     gain: NdcgGain = "rank",
+    regret: Regret = "best",
     name: str | None = None,
 ) -> Scored:
     """Score a similarity matrix, or the selected source of each target, against an oracle.
@@ -56,8 +57,8 @@ def score(
         An installed oracle's name, a file, or an oracle.
     tasks : sequence of str, optional
         A part of the tasks; ranks are computed within it.
-    ks, top_m, gain
-        As `score_ranking` takes them.
+    ks, top_m, gain, regret
+        As `ScoreOptions` has them.
     name : str, optional
         What the guess is called.
 
@@ -89,8 +90,9 @@ def score(
     matrix = (
         align_to_oracle(guess, true, partly) if isinstance(guess, TaskMatrix) else selection_matrix(guess, true, partly)
     )
-    predicted = rank(matrix)
-    found = score_ranking(predicted, rank(true), known, ks=(1,) if selections else ks, top_m=top_m, gain=gain)
+    predicted = rank(matrix, true_ranking(known).candidates)
+    options = ScoreOptions((1,) if selections else ks, top_m, gain, regret)
+    found = score_guess(matrix, known, options, selection=selections)
     cards = {s: parts.tasks[s].card for s in {*true.sources, *true.targets} if s in parts.tasks}
     others = baselines(known, {s: card.rows for s, card in cards.items()})
     notes += [
@@ -119,13 +121,14 @@ def rescore(result: Result, oracle: str | Oracle) -> Result:
     """
     from ..parts.registry import load_parts
 
-    if result.uses_oracle:
-        raise UnusableData(f"{result.estimator} looks at an oracle's data: run it against the other oracle.")
     parts = load_parts()
     tasks = [*dict.fromkeys([*result.sources, *result.targets])]
-    known = _whole(find_oracle(parts, oracle), tasks).part(result.sources, result.targets)
+    truth = _whole(find_oracle(parts, oracle), tasks).part(result.sources, result.targets)
     counts = {s: parts.tasks[s].card.rows for s in result.sources if s in parts.tasks}
-    return replace(result, **against(rank(result.matrix), known, counts))
+    scored = replace(result, **against(result.matrix, truth, counts), schema_version=SCHEMA_VERSION)
+    if result.uses_oracle and scored.oracle_ranks != result.oracle_ranks:
+        raise UnusableData(f"{result.estimator} looks at an oracle's data: run it against the other oracle.")
+    return scored
 
 
 def _whole(oracle: Oracle, tasks: Sequence[str] | None) -> Oracle:
@@ -150,7 +153,7 @@ def _origin_notes(result: Result) -> Iterator[str]:
 
 def _gap_notes(matrix: TaskMatrix, predicted: Ranking) -> Iterator[str]:
     """Yield what of a matrix of estimates is missing or all the same."""
-    lost, n = int((np.isnan(matrix.values) & ~matrix.same).sum()), int((~matrix.same).sum())
+    lost, n = int((np.isnan(matrix.values) & predicted.candidates).sum()), int(predicted.candidates.sum())
     if lost:
         yield f"{lost} of {n} estimates are missing: they rank last"
     n_candidates, tied = predicted.candidates.sum(axis=0), (predicted.equal * predicted.candidates).max(axis=0)
@@ -163,7 +166,7 @@ def _limit_notes(oracle: Oracle, synthetic: bool) -> Iterator[str]:
     """Yield what the oracle does not know, and whether its tasks are real."""
     true = oracle.transfers
     if lost := int((np.isnan(true.values) & ~true.same).sum()):
-        yield f"{lost} transfers of the oracle are missing: they rank last"
+        yield f"{lost} transfers of the oracle are missing: these sources are no candidates there"
     if oracle.no_transfer is None:
         yield "the oracle has no scores without transfer: gains, and what helps, are unknown"
     if synthetic:

@@ -1,32 +1,42 @@
 """Leaderboards: a pure function of result files, one table for each set of results that may be compared."""
 
 import logging
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
+
+import numpy as np
 
 from ..errors import CogbenchError, MissingData, UnknownName
+from ..scoring.chance import relabellings
+from ..scoring.paired import LEVEL, PairedDifference, holm, paired_difference, score_picks
+from ..scoring.ranking import true_ranking
+from ..scoring.skill import Skill
 from ..storage.store import digest
 from .comparable import ComparableResults, comparable_results
+from .comparison import oracle_of
 from .result import Result
 
 log = logging.getLogger("cogbench")
-LOWER_IS_BETTER = ("trs", "p", "regret@1")
+LOWER_IS_BETTER = ("trs", "p", "corrected p", "skill p", "to popularity", "to popularity p", "regret@1")
+Standing = Literal["first", "not told from the first", "worse than the first"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
     """One row: a result, or a baseline (`kind`); what a baseline does not have is None.
 
-    `place` counts from 1 and goes by TRS whatever the rows are sorted by; baselines have none, nor have results that
-    know the oracle's data. `scores` has trs, p, top-k, regret@1, ndcg (over all sources) and spearman. `tied` tells
-    that another result has the same place; `trainings` are those of its tasks, over all `seeds`, with at most
-    `examples` each; `seconds` is what the run took that wrote it, which is little where `cached` trainings and other
-    cells stood in the store.
+    `standing` compares the entry with the one of the lowest TRS, by a paired test that is corrected for the number of
+    comparisons (`first_p`). The entry of the lowest TRS stands first if it is better than chance; else there is no
+    first. Baselines have no standing, nor have results that know the oracle's data. `scores` has trs, p (of
+    relabelling), corrected p (Holm over the board's estimators), skill and its p, the difference to popularity and its
+    p, top-k, regret@1, ndcg (over all sources) and spearman. `trainings` are those of the result's tasks, over all
+    `seeds`, with at most `examples` each; `seconds` is what the run took that wrote it, which is little where `cached`
+    trainings and other cells stood in the store.
     """
 
-    place: int | None
+    standing: Standing | None
     kind: str
     estimator: str
     uses_oracle: bool
@@ -36,7 +46,8 @@ class Entry:
     interval: tuple[float, float] | None
     learned: str | None
     synthetic: tuple[str, ...]
-    tied: bool = False
+    first_p: float | None = None
+    basis: str = "computed"
     seeds: int | None = None
     examples: int | None = None
     trainings: int | None = None
@@ -49,8 +60,10 @@ class Board:
     """The results that may be compared: of the same suite, kind of transfer, tasks, oracle, schema, data and signals.
 
     `tuning` and `sharing` say which weights moved and how tasks were combined; `ranks` is a hash of the oracle's
-    ranks, for two oracles may have one name; `resolution` is the smallest difference of two TRS that the oracle
-    tells apart, None where there is no oracle; `data` has the revision, if known, and hash of each task's data,
+    ranks, for two oracles may have one name; `outdated` says that an older schema scored the results, which has no
+    relabelled p; `tries` is the number of estimators whose p-values are corrected for their number; `detectable` is
+    the difference to the first TRS that the paired test sees with 80 % power, in the median over the estimators, None
+    where there is no first; `data` has the revision, if known, and hash of each task's data,
     `signals` the hash of each signal; `differs` says in what it is not another board: the one of number `unlike`,
     the first of the same suite and oracle or else the first of all. `chance` is the TRS of random choice, and
     `worst` the number of sources that a target can choose from: the end of the scale.
@@ -63,10 +76,11 @@ class Board:
     targets: tuple[str, ...]
     oracle: str | None
     ranks: str
-    schema_version: int
+    outdated: bool
     data: dict[str, str]
     signals: dict[str, str]
-    resolution: float | None
+    tries: int
+    detectable: float | None
     entries: tuple[Entry, ...]
     chance: float | None = None
     worst: int = 1
@@ -138,10 +152,12 @@ def leaderboard(results: Sequence[Result], sort: str = "trs") -> list[Board]:
 
 def _board(group: ComparableResults, sort: str) -> Board:
     results, first = group.results, group.results[0]
-    resolution = next((r.scores.trs_resolution for r in results if r.scores), None)
-    places = _places(results, resolution or 0.0)
-    counts = Counter(places.values())
-    entries = [_entry(r, places.get(r.file_name), counts) for r in results] + _baselines(results)
+    judged = [r for r in results if r.scores and r.scores.trs_p and not r.uses_oracle and not prefers_nothing(r)]
+    corrected = _corrected_p(judged)
+    best, contests = _contests_with_lowest(judged)
+    if best is not None and corrected[best] > LEVEL:
+        best = None  # no estimator of the board is better than chance
+    entries = [_entry(r, corrected, best, contests) for r in results] + _baselines(results)
 
     def order(entry: Entry) -> tuple[bool, float, str]:
         value = entry.scores.get(sort)
@@ -155,41 +171,82 @@ def _board(group: ComparableResults, sort: str) -> Board:
         targets=tuple(first.targets),
         oracle=first.oracle.name if first.oracle else None,
         ranks=digest(first.oracle_ranks)[:8],
-        schema_version=first.schema_version,
+        outdated=first.is_outdated,
         data=group.data,
         signals=group.signals,
-        resolution=resolution,
+        tries=len(judged),
+        detectable=float(np.median([d.detectable for d, _ in contests.values()])) if contests else None,
         entries=tuple(sorted(entries, key=order)),
         chance=next((r.scores.trs_chance for r in results if r.scores), None),
         worst=max(map(len, first.ranking.values()), default=1),
     )
 
 
-def _places(results: Sequence[Result], resolution: float) -> dict[str, int]:
-    """Return the places: a new one begins a resolution above the first TRS of the last one.
-
-    What knows the oracle's data runs beside the others and takes nobody's place.
-    """
-    scored = sorted((r.scores.trs, r.file_name) for r in results if r.scores and not r.uses_oracle)
-    places: dict[str, int] = {}
-    place, first = 0, float("-inf")
-    for i, (trs, name) in enumerate(scored, 1):
-        if trs - first >= resolution - 1e-9:
-            place, first = i, trs
-        places[name] = place
-    return places
+def prefers_nothing(result: Result) -> bool:
+    """Whether a result has the same estimate for all sources of each target: it is scored as a random choice."""
+    spread = np.nanmax(result.matrix.values, axis=0, initial=-np.inf) - np.nanmin(
+        result.matrix.values, axis=0, initial=np.inf
+    )
+    return not (spread > 0).any()
 
 
-def _entry(result: Result, place: int | None, counts: Counter[int]) -> Entry:
-    s, provenance = result.scores, result.provenance
+def _corrected_p(judged: Sequence[Result]) -> dict[str, float]:
+    """Return each result's relabelled p, corrected for the number of results, by file names."""
+    p_values = [r.scores.trs_p.p for r in judged if r.scores and r.scores.trs_p]
+    return dict(zip([r.file_name for r in judged], holm(p_values), strict=True))
+
+
+def _contests_with_lowest(
+    judged: Sequence[Result],
+) -> tuple[str | None, dict[str, tuple[PairedDifference, float]]]:
+    """Return the file name of the lowest TRS, and of each other result its difference to it and the corrected p."""
+    lowest = min(judged, key=lambda r: (r.scores.trs if r.scores else np.inf, r.file_name), default=None)
+    oracle = oracle_of(lowest) if lowest else None
+    if lowest is None or oracle is None:
+        return None, {}
+    true, names = true_ranking(oracle), relabellings(oracle.transfers)
+    picks = {r.file_name: score_picks(r.matrix.part(true.sources, true.targets), true, names) for r in judged}
+    first = picks.pop(lowest.file_name)
+    differences = [paired_difference(other, first, true, names) for other in picks.values()]
+    p_values = holm([difference.p for difference in differences])
+    return lowest.file_name, dict(zip(picks, zip(differences, p_values, strict=True), strict=True))
+
+
+def _standing(name: str, best: str | None, contests: dict[str, tuple[PairedDifference, float]]) -> Standing | None:
+    if best is None or name not in {best, *contests}:
+        return None
+    if name == best:
+        return "first"
+    return "worse than the first" if contests[name][1] <= LEVEL else "not told from the first"
+
+
+def _entry(
+    result: Result,
+    corrected: dict[str, float],
+    best: str | None,
+    contests: dict[str, tuple[PairedDifference, float]],
+) -> Entry:
+    s, provenance, name = result.scores, result.provenance, result.file_name
     scores: dict[str, float | None] = {}
     if s is not None:
-        scores = {"trs": s.trs, "p": s.trs_p, **{f"top-{k}": v for k, v in s.top_k.items()}}
+        skill = s.skill or Skill(None, None, None, None)
+        scores = {
+            "trs": s.trs,
+            "p": s.trs_p.p if s.trs_p else None,
+            "corrected p": corrected.get(name),
+            "skill": skill.rho,
+            "skill p": skill.p.p if skill.p else None,
+            "to popularity": skill.popularity.difference if skill.popularity else None,
+            "to popularity p": skill.popularity.p if skill.popularity else None,
+            **{f"top-{k}": v for k, v in s.top_k.items()},
+        }
         scores |= {"regret@1": s.regret.get("1"), "ndcg": s.ndcg.get("all"), "spearman": s.spearman}
     learned = f"{sum(t.learned for t in result.tasks.values())}/{len(result.tasks)}" if result.tasks else None
     return Entry(
-        place=place,
-        kind="result",
+        standing=_standing(name, best, contests),
+        first_p=contests[name][1] if name in contests else None,
+        basis=result.basis,
+        kind="baseline" if prefers_nothing(result) else "result",
         estimator=result.estimator,
         uses_oracle=result.uses_oracle,
         backbone=result.backbone,
@@ -198,7 +255,6 @@ def _entry(result: Result, place: int | None, counts: Counter[int]) -> Entry:
         interval=s.trs_interval if s else None,
         learned=learned,
         synthetic=tuple(result.synthetic),
-        tied=place is not None and counts[place] > 1,
         seeds=len(provenance.seeds),
         examples=provenance.max_train,
         trainings=len(result.tasks) * len(provenance.seeds),
@@ -216,7 +272,7 @@ def _baselines(results: Sequence[Result]) -> list[Entry]:
     for name, trs in known.items():
         scores: dict[str, float | None] = {"trs": trs, **(tops if name == "random" else {})}
         entry = Entry(
-            place=None,
+            standing=None,
             kind="baseline",
             estimator=name,
             uses_oracle=name == "popularity",
@@ -248,7 +304,7 @@ def _differences(one: Board, other: Board) -> Iterator[str]:
         ("tuning", one.tuning, other.tuning),
         ("sharing", one.sharing, other.sharing),
         ("oracle", one.oracle or "none", other.oracle or "none"),
-        ("schema version", f"{one.schema_version}", f"{other.schema_version}"),
+        ("scores", _schema(one), _schema(other)),
     ):
         if before != now:
             yield f"{what} {now} instead of {before}"
@@ -264,6 +320,10 @@ def _differences(one: Board, other: Board) -> Iterator[str]:
     yield from _changed_hashes("signal", one.signals, other.signals, one.signals.keys() & other.signals.keys())
     if other.ranks != one.ranks and one.oracle == other.oracle and not changed:
         yield "an oracle of the same name with other transfers"
+
+
+def _schema(board: Board) -> str:
+    return "of an older schema" if board.outdated else "of today's schema"
 
 
 def _changed_hashes(what: str, ours: dict[str, str], theirs: dict[str, str], names: Iterable[str]) -> Iterator[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -16,15 +16,17 @@ from ..data.oracle_files import FORMER_FIELDS
 from ..errors import UnusableData
 from ..parts.codec import with_public_names
 from ..scoring.baselines import baselines
-from ..scoring.evaluation import Scores, score_ranking
+from ..scoring.evaluation import Scores, score_guess
 from ..scoring.means import none_if_nan
 from ..scoring.noise_ceiling import Reliability
-from ..scoring.ranking import Ranking, rank
+from ..scoring.ranking import true_ranking
 from ..storage.atomic import readable, write_whole
 from ..storage.store import digest
 from ..text import slug
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+# What schema version 3 renamed of scores; what it computes otherwise, or adds, older files do not have.
+FORMER_SCORES = {"trs_p": "trs_p_independent"}
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,7 @@ class Provenance:
 class Result:
     """One (estimator, backbone, signal, oracle): the ranking of source tasks and its scores.
 
+    `basis` tells whether cogbench computed the ranking, or a publication states it.
     `similarity` and `by_seed` have sources as rows and targets as columns, None for a task with itself or no
     estimate; `ranking` lists each target's sources, best first; `scores` is None where there was no oracle.
     `details` has for each seed what the estimator tells beside its matrix, by its own names: of `cnm`, the matrix of
@@ -134,6 +137,7 @@ class Result:
     suite: str
     tuning: str = "full"
     sharing: str = "sequential"
+    basis: Literal["computed", "published"] = "computed"
     sources: list[str]
     targets: list[str]
     oracle: OracleUsed | None
@@ -156,6 +160,11 @@ class Result:
     def matrix(self) -> TaskMatrix:
         """The mean similarity over seeds."""
         return TaskMatrix(tuple(self.sources), tuple(self.targets), np.array(self.similarity, np.float64))
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether an older schema scored it, which has no relabelled p; `cogbench score` computes the scores anew."""
+        return self.scores is not None and self.schema_version < SCHEMA_VERSION
 
     @property
     def file_name(self) -> str:
@@ -185,6 +194,8 @@ class Result:
     def save(self, folder: Path) -> Path:
         """Write the result into a folder, whole or not at all, and return the file."""
         path = Path(folder) / self.file_name
+        if self.is_outdated:
+            raise UnusableData(f"an older schema scored {self.file_name}: `cogbench score` computes its scores anew.")
         try:
             write_whole(path, _adapter(Result).dump_json(self, indent=1).decode() + "\n")
         except OSError as error:
@@ -205,7 +216,9 @@ class Result:
                     f"{str(path)!r} has schema version {version}; this cogbench reads up to {SCHEMA_VERSION}: "
                     "upgrade it."
                 )
-            found: Result = _adapter(Result).validate_python(_upgraded(held) if version == 1 else held)
+            if isinstance(version, int) and version < SCHEMA_VERSION:
+                held = _upgraded(held)
+            found: Result = _adapter(Result).validate_python(held)
             fault = next(_faults(found), None)
         except ValidationError as error:
             fault = _in_words(error.errors()[0])
@@ -225,21 +238,21 @@ def schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_adapter(Result).json_schema()}
 
 
-def against(predicted: Ranking, oracle: Oracle | None, counts: Mapping[str, int]) -> dict[str, Any]:
+def against(guess: TaskMatrix, oracle: Oracle | None, counts: Mapping[str, int]) -> dict[str, Any]:
     """Return what of a result hangs on the oracle, by the names of its fields.
 
     `counts` has the official number of training examples of each source, as far as known.
     """
     if oracle is None:
         return {"oracle": None, "oracle_ranks": None, "scores": None, "baselines": {}}
-    true = rank(oracle.transfers)
+    true = true_ranking(oracle)
     columns = zip(true.targets, true.ranks.T, strict=True)
     return {
         "oracle": OracleUsed(oracle.name, oracle.backbone, oracle.basis, oracle.origin),
         "oracle_ranks": {
             t: {s: float(r) for s, r in zip(true.sources, ranks, strict=True) if np.isfinite(r)} for t, ranks in columns
         },
-        "scores": score_ranking(predicted, true, oracle),
+        "scores": score_guess(guess, oracle),
         "baselines": baselines(oracle, counts),
     }
 
@@ -255,17 +268,28 @@ def plain(record: Any) -> Any:
     return json.loads(_adapter(kind).dump_json(record))
 
 
-def _upgraded(held: dict[str, Any]) -> dict[str, Any]:
-    """Return what a file of version 1 holds as version 2 writes it."""
-    renamed = {
-        name: {FORMER_FIELDS.get(key, key): value for key, value in record.items()}
-        for name in ("oracle", "signal_quality")
-        if isinstance(record := held.get(name), dict)
-    }
-    encoded: dict[str, Any] = {
-        name: with_public_names(held[name]) for name in ("options", "provenance") if name in held
-    }
-    return {**held, **renamed, **encoded, "schema_version": SCHEMA_VERSION}
+def _upgraded(plain_result: dict[str, Any]) -> dict[str, Any]:
+    """Return what a file of an older schema holds by the names of today; it keeps its schema version.
+
+    Scores that only today's schema has stay unknown: `cogbench score` computes them.
+    """
+    upgraded = dict(plain_result)
+    if upgraded["schema_version"] == 1:
+        for name in ("oracle", "signal_quality"):
+            if isinstance(record := upgraded.get(name), dict):
+                upgraded[name] = {FORMER_FIELDS.get(key, key): value for key, value in record.items()}
+        upgraded |= {name: with_public_names(upgraded[name]) for name in ("options", "provenance") if name in upgraded}
+    if isinstance(scores := upgraded.get("scores"), dict):
+        upgraded["scores"] = _upgraded_scores(scores)
+    return upgraded
+
+
+def _upgraded_scores(scores: dict[str, Any]) -> dict[str, Any]:
+    """Return the scores of an older schema by the names of today."""
+    renamed = {FORMER_SCORES.get(name, name): value for name, value in scores.items() if name != "trs_resolution"}
+    if isinstance(ranks := renamed.get("per_target"), dict):
+        renamed["per_target"] = {target: {"rank": rank} for target, rank in ranks.items()}
+    return {**renamed, "trs_p": None, "skill": None, "resampled": None}
 
 
 def _held(path: Path) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..data.oracle import Oracle, TaskMatrix
 from .chance import chance_trs
-from .ranking import picked_ranks, rank
+from .ranking import picked_ranks, rank, true_ranking
 
 
 def popularity_baseline(oracle: Oracle) -> TaskMatrix:
@@ -15,7 +15,7 @@ def popularity_baseline(oracle: Oracle) -> TaskMatrix:
     The target's own transfers are left out, and so is the source as a target; NaN where there is no other target. It
     knows the oracle's data, as AHP does, so it belongs beside AHP and not beside CRA.
     """
-    ranks = rank(oracle.oriented).ranks  # (s, t), NaN for a task with itself
+    ranks = true_ranking(oracle).ranks  # (s, t), NaN for what is no candidate
     known = np.isfinite(ranks)
     total, count = np.where(known, ranks, 0).sum(axis=1, keepdims=True), known.sum(axis=1, keepdims=True)
     rest, n = total - np.where(known, ranks, 0), count - known  # (s, t): over the other targets
@@ -39,11 +39,13 @@ def baselines(oracle: Oracle, rows: Mapping[str, int]) -> dict[str, float]:
     rows : mapping of str to int
         The official number of training examples of each source, as far as known.
     """
-    true = rank(oracle.oriented)
+    true = true_ranking(oracle)
     matrices = {}
     if len(true.targets) > 1:
         matrices["popularity"] = popularity_baseline(oracle)
     if all(rows.get(s) for s in true.sources):
         matrices["size"] = size_baseline(true.sources, true.targets, rows)
-    of_matrices = {name: float(picked_ranks(rank(matrix), true).mean()) for name, matrix in matrices.items()}
+    of_matrices = {
+        name: float(picked_ranks(rank(matrix, true.candidates), true).mean()) for name, matrix in matrices.items()
+    }
     return {"random": chance_trs(true), **of_matrices}

@@ -1,72 +1,96 @@
-"""How good a ranking is: scores against an oracle, what chance gives, and how far the oracle's own noise moves them."""
+"""How good a guess is: scores against an oracle, what knowing nothing gives, and what the oracle's noise moves."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import comb
 from typing import Literal, get_args
 
 import numpy as np
 
 from ..data.dataset import Array
-from ..data.oracle import Oracle
+from ..data.oracle import Oracle, TaskMatrix
+from ..data.oracle_seeds import resample
 from ..errors import UnusableData
-from .chance import bootstrap_interval, chance_law, chance_p, chance_trs, resolution
+from .chance import PValue, chance_law, chance_trs, independent_p, interval_over_targets, relabelled_p, relabellings
 from .correlation import kendall, pearson
 from .means import mean_of_defined, none_if_nan
-from .ranking import Ranking, picked_ranks, rank
+from .paired import score_picks
+from .ranking import Ranking, picked_ranks, rank, true_ranking
+from .skill import Skill, skill_beyond_effects
 
-NdcgGain = Literal["rank", "linear", "linear_minmax", "exp_fraction", "exp_percent"]
+NdcgGain = Literal["rank", "exp_rank", "linear", "linear_minmax", "exp_fraction", "exp_percent"]
+Regret = Literal["best", "mean"]
 KS = (3, 4, 5)  # of the paper's Table 3, with its M
 TOP_M = 6
-DRAWS = 200  # resampled oracles
 GAIN_SCORES = ("selected_gain", "oracle_best_gain", "random_gain", "helping", "selected_helping")
+
+
+@dataclass(frozen=True)
+class TargetScore:
+    """One target: the true rank of its predicted best source, and its metric after that source, the best and none.
+
+    The metrics are in their own unit, and None where they are not known.
+    """
+
+    rank: float
+    selected: float | None = None
+    best: float | None = None
+    no_transfer: float | None = None
 
 
 @dataclass(frozen=True)
 class Scores:
     """How good a ranking is, against an oracle. None where a score is undefined; `notes` says for which targets.
 
+    A transfer that was not measured is no candidate: neither for the guess, nor in the truth, nor in what chance gives.
+
     Attributes
     ----------
     trs : float
         Mean oracle rank of the predicted best source; 1 is perfect (paper, section 4.3).
-    trs_chance, trs_p : float
-        Its expectation under random choice, and the exact probability of one as low or lower.
+    trs_chance : float
+        Its expectation under random choice.
+    trs_p : PValue, optional
+        How often the guess has a TRS as low under other names of its tasks; None in a result of an older schema.
+    trs_p_independent : float
+        The exact probability that independent choices have a TRS as low. It is too small for an estimator that
+        prefers the same sources for many targets.
     trs_interval : tuple of two floats
-        95 % bootstrap interval over targets.
-    trs_resolution : float
-        The smallest difference between the TRS of two random rankings that occurs in at most 5 % of pairs: smaller
-        differences between two estimators are within chance on an oracle of this size.
+        95 % interval over targets, by a Bayesian bootstrap.
+    skill : Skill, optional
+        What the guess knows beyond which sources are good; None in a result of an older schema.
     rank_of_best : float
         Mean predicted rank of the truly best source (Vu et al. 2020).
     top_k, top_k_chance : dict of str to float
         Share of the k predicted best sources among the oracle's top M; and its expectation (paper, Table 3).
     selected_mean, oracle_best_mean, random_mean, no_transfer_mean : float
         Mean over targets of the target's metric after the predicted best, the truly best and a random source, and
-        without any (None where the oracle does not know it).
+        without any; all over the targets whose metric without a source is known, where it is of some.
     selected_gain, oracle_best_gain, random_gain : float
-        The same in percent of the metric without transfer, over the targets where that is above 0.
+        The same in percent of the metric without transfer, over the targets where that is above 0; larger is better.
     helping, selected_helping : float
         Share of all sources, and of the predicted best ones, after which a target does better than without.
     regret : dict of str to float
-        Mean of 100 (best - best of the k predicted) / best, over targets whose best is above 0 (Lin et al. 2024).
+        Mean of 100 (best - best of the k predicted) / best, over targets whose best is above 0 (Lin et al. 2024); or
+        of 100 (mean of the best k - mean of the k predicted) / mean of the best k (Kim et al. 2023).
     ndcg : dict of str to float
         Normalised discounted cumulative gain at k and over all sources; ties count as their expectation.
     spearman, kendall : float
         Mean over targets of the rank correlation of all sources; Kendall's tau-b.
-    resampled : dict of str to (mean, standard deviation), optional
-        The scores over oracles drawn from this one's seeds or standard errors.
+    resampled : dict of str to float, optional
+        The standard deviation of the scores over oracles drawn from this one's seeds or standard errors.
     notes : tuple of str
         What was left out of a mean.
-    per_target : dict of str to float
-        The oracle rank of each target's predicted best source.
+    per_target : dict of str to TargetScore
+        What each target's predicted best source is worth.
     """
 
     trs: float
     trs_chance: float
-    trs_p: float
+    trs_p: PValue | None
+    trs_p_independent: float
     trs_interval: tuple[float, float]
-    trs_resolution: float
+    skill: Skill | None
     rank_of_best: float
     top_k: dict[str, float]
     top_k_chance: dict[str, float]
@@ -85,153 +109,206 @@ class Scores:
     ndcg_gain: NdcgGain
     spearman: float | None
     kendall: float | None
-    resampled: dict[str, tuple[float, float]] | None
+    resampled: dict[str, float] | None
     notes: tuple[str, ...]
-    per_target: dict[str, float]
+    per_target: dict[str, TargetScore]
 
 
-def score_ranking(
-    predicted: Ranking,
-    true: Ranking,
-    oracle: Oracle,
-    *,
-    ks: Sequence[int] = KS,
-    top_m: int = TOP_M,
-    gain: NdcgGain = "rank",
-) -> Scores:
-    """Score a predicted ranking against the true one.
+@dataclass(frozen=True)
+class ScoreOptions:
+    """The k and M of top-k in top-M, the gain of NDCG, and what regret compares.
 
     Parameters
     ----------
-    predicted, true : Ranking
-        Of the same sources and targets.
-    oracle : Oracle
-        The transfers that `true` ranks.
     ks, top_m : int
-        The k and M of top-k in top-M; the same k serve regret and NDCG, beside 1 and all.
-    gain : {"rank", "linear", "linear_minmax", "exp_fraction", "exp_percent"}
-        Of NDCG: number of candidates less the oracle rank (no unit); the metric, or that scaled from 0 to 1 for each
-        target; 2 to the metric less 1, as a fraction or, as Lin et al. (2024) have it, in percent.
+        The same k serve regret and NDCG, beside 1 and all.
+    gain : {"rank", "exp_rank", "linear", "linear_minmax", "exp_fraction", "exp_percent"}
+        Number of candidates less the oracle rank (no unit), or 2 to that number less 1 (TaskWeb, Kim et al. 2023); the
+        metric, or that scaled from 0 to 1 for each target; 2 to the metric less 1, as a fraction or, as Lin et al.
+        (2024) have it, in percent.
+    regret : {"best", "mean"}
+        The best of the k predicted sources against the best (Lin et al. 2024), or the mean of both (Kim et al. 2023).
 
     Raises
     ------
     UnusableData
-        If the rankings are of different tasks, a target has no candidate source, or a k, M or gain is none.
+        If a k, M, gain or regret is none.
     """
-    if (predicted.sources, predicted.targets) != (true.sources, true.targets):
-        raise UnusableData("the predicted and the true ranking are of different tasks.")
+
+    ks: Sequence[int] = KS
+    top_m: int = TOP_M
+    gain: NdcgGain = "rank"
+    regret: Regret = "best"
+
+    def __post_init__(self) -> None:
+        if min(*self.ks, self.top_m, len(self.ks)) < 1:
+            raise UnusableData(f"k {', '.join(map(str, self.ks))}, M {self.top_m}: expected whole numbers from 1.")
+        for name, value, kinds in (("gain", self.gain, NdcgGain), ("regret", self.regret, Regret)):
+            if value not in get_args(kinds):
+                raise UnusableData(f"{name} {value!r}: expected one of {', '.join(get_args(kinds))}.")
+
+
+def score_guess(
+    guess: TaskMatrix, oracle: Oracle, options: ScoreOptions | None = None, *, selection: bool = False
+) -> Scores:
+    """Score a guess against an oracle.
+
+    Parameters
+    ----------
+    guess : TaskMatrix
+        Of the oracle's sources and targets, in their order; larger is better, a missing estimate ranks last.
+    oracle : Oracle
+        The true transfers.
+    options : ScoreOptions, optional
+        How the scores are defined.
+    selection : bool
+        Whether the guess only selects a source for each target, and says nothing of the others.
+
+    Raises
+    ------
+    UnusableData
+        If guess and oracle are of different tasks, a target has no measured source, or the gain of NDCG is negative.
+    """
+    options = options or ScoreOptions()
+    true = true_ranking(oracle)
+    if (guess.sources, guess.targets) != (true.sources, true.targets):
+        raise UnusableData("the guess and the oracle are of different tasks.")
     if not len(true.targets) or not true.candidates.any(axis=0).all():
         raise UnusableData("a target has no candidate source.")
-    if min(*ks, top_m, len(ks)) < 1 or gain not in get_args(NdcgGain):
-        raise UnusableData(
-            f"k {', '.join(map(str, ks))}, M {top_m}, gain {gain!r}: expected numbers from 1, and one of "
-            f"{', '.join(get_args(NdcgGain))}."
-        )
-    n_candidates = true.candidates.sum(axis=0)  # (t,)
-    scores, notes = _measure(predicted, true, oracle, ks, top_m, gain)
-    picked = picked_ranks(predicted, true)  # (t,)
-    law = chance_law(true)
-    top = true.candidates & (true.ranks <= top_m)
+    predicted = rank(guess, true.candidates)
+    scores, notes = _measure(predicted, true, oracle, options)
+    gains = _source_gains(true, oracle, options.gain)
+    names = relabellings(guess)
+    picks = score_picks(guess, true, names)
+    total = float(picks.ranks.sum())
+    top = true.candidates & (true.ranks <= options.top_m)
     return Scores(
         trs=scores["trs"],
         trs_chance=chance_trs(true),
-        trs_p=chance_p(law, float(picked.sum())),
-        trs_interval=bootstrap_interval(picked),
-        trs_resolution=resolution(law) / len(true.targets),
+        trs_p=relabelled_p(picks.totals, total, names),
+        trs_p_independent=independent_p(chance_law(true), total),
+        trs_interval=interval_over_targets(picks.ranks, true),
+        skill=skill_beyond_effects(guess, oracle, true, picks, names, selection=selection),
         rank_of_best=scores["rank_of_best"],
-        top_k={str(k): scores[f"top-{k}"] for k in ks},
-        top_k_chance={str(k): float((top.sum(axis=0) / n_candidates).mean()) for k in ks},
-        top_m=top_m,
-        no_transfer_mean=None if oracle.no_transfer is None else mean_of_defined(oracle.no_transfer),
-        selected_mean=scores["selected_mean"],
-        oracle_best_mean=scores["oracle_best_mean"],
-        random_mean=scores["random_mean"],
-        regret={str(k): none_if_nan(scores[f"regret@{k}"]) for k in (1, *ks)},
-        ndcg={str(k): none_if_nan(scores[f"ndcg@{k}"]) for k in (*ks, "all")},
-        ndcg_gain=gain,
+        top_k={str(k): scores[f"top-{k}"] for k in options.ks},
+        top_k_chance={str(k): float((top.sum(axis=0) / true.candidates.sum(axis=0)).mean()) for k in options.ks},
+        top_m=options.top_m,
+        **{name: scores[name] for name in ("selected_mean", "oracle_best_mean", "random_mean")},
+        no_transfer_mean=none_if_nan(scores["no_transfer_mean"]),
+        regret={str(k): none_if_nan(scores[f"regret@{k}"]) for k in (1, *options.ks)},
+        ndcg={
+            name: none_if_nan(mean_of_defined(_ndcg(predicted, gains, k)))
+            for name, k in {**{str(k): k for k in options.ks}, "all": len(gains)}.items()
+        },
+        ndcg_gain=options.gain,
         spearman=none_if_nan(scores["spearman"]),
-        kendall=none_if_nan(scores["kendall"]),
+        kendall=none_if_nan(mean_of_defined(kendall(*ranks) for ranks in _ranks_of_both(predicted, true))),
         **{name: none_if_nan(scores[name]) for name in GAIN_SCORES},  # type: ignore[arg-type]
-        resampled=_score_resampled(predicted, oracle, ks, top_m, gain),
+        resampled=_spread_over_resampled(guess, oracle, options),
         notes=tuple(notes),
-        per_target={t: float(r) for t, r in zip(true.targets, picked, strict=True)},
+        per_target=dict(_target_scores(predicted, true, oracle)),
     )
 
 
+def _target_scores(predicted: Ranking, true: Ranking, oracle: Oracle) -> Iterator[tuple[str, TargetScore]]:
+    values = np.where(true.candidates, oracle.transfers.values, 0)
+    selected, best = ((ranking.picks(1) * values).sum(axis=0) for ranking in (predicted, true))
+    alone = np.full(len(true.targets), np.nan) if oracle.no_transfer is None else oracle.no_transfer
+    for target, *figures in zip(true.targets, picked_ranks(predicted, true), selected, best, alone, strict=True):
+        place, *metrics = map(float, figures)
+        yield target, TargetScore(place, *map(none_if_nan, metrics))
+
+
 def _measure(
-    predicted: Ranking, true: Ranking, oracle: Oracle, ks: Sequence[int], top_m: int, gain: NdcgGain
+    predicted: Ranking, true: Ranking, oracle: Oracle, options: ScoreOptions
 ) -> tuple[dict[str, float], list[str]]:
-    """Return all scores that one oracle gives, NaN where undefined, and what was left out."""
+    """Return the scores whose noise is of interest too, NaN where undefined, and what was left out."""
     candidates, notes = true.candidates, list[str]()
 
-    def mean_of(values: Array, what: str) -> float:
-        """Mean over targets where it is defined."""
+    def mean_over_targets(values: Array, name: str) -> float:
+        """Return the mean over the targets where it is defined."""
         if lost := [t for t, v in zip(true.targets, values, strict=True) if np.isnan(v)]:
-            notes.append(f"{what} undefined for {', '.join(lost)}: left out of the mean")
+            notes.append(f"{name} undefined for {', '.join(lost)}: left out of the mean")
         return mean_of_defined(values)
 
     ranks = np.where(candidates, true.ranks, 0)
-    values = np.where(candidates, oracle.transfers.values, np.nan)  # (s, t)
+    values = np.where(candidates, oracle.transfers.values, 0)  # (s, t)
     first, best = predicted.picks(1), true.picks(1)
-    selected = (first * np.nan_to_num(values)).sum(axis=0)  # (t,)
-    selected[(first * np.isnan(values)).sum(axis=0) > 0] = np.nan
-    top = candidates & (ranks <= top_m)
-    of_best, of_mean = np.nanmax(values, axis=0), np.nanmean(values, axis=0)
+    selected, of_best = (first * values).sum(axis=0), (best * values).sum(axis=0)  # (t,)
+    of_mean = values.sum(axis=0) / candidates.sum(axis=0)
+    top = candidates & (ranks <= options.top_m)
+    alone = np.full(len(of_best), np.nan) if oracle.no_transfer is None else oracle.no_transfer
+    compared = np.isfinite(alone) if np.isfinite(alone).any() else np.ones(len(alone), bool)
+    if not compared.all():
+        lost = [t for t, is_there in zip(true.targets, compared, strict=True) if not is_there]
+        notes.append(f"the metric without a source is unknown for {', '.join(lost)}: left out of the mean metrics")
+    base = np.where(alone > 0, alone, np.nan)
+    helps = candidates & np.isfinite(alone) & (oracle.signs * (values - alone) > 0)
     scores = {
-        "trs": mean_of_defined(picked_ranks(predicted, true)),
+        "trs": float(picked_ranks(predicted, true).mean()),
         "rank_of_best": mean_of_defined((best * np.where(candidates, predicted.ranks, 0)).sum(axis=0)),
         **{
             f"top-{k}": mean_of_defined((predicted.picks(k) * top).sum(axis=0) / np.minimum(k, candidates.sum(axis=0)))
-            for k in ks
+            for k in options.ks
         },
-        "selected_mean": mean_of(selected, "the metric after the predicted best source is"),
-        "oracle_best_mean": mean_of_defined(of_best),
-        "random_mean": mean_of_defined(of_mean),
+        "selected_mean": mean_of_defined(selected[compared]),
+        "oracle_best_mean": mean_of_defined(of_best[compared]),
+        "random_mean": mean_of_defined(of_mean[compared]),
+        "no_transfer_mean": mean_of_defined(alone[compared]),
         **dict.fromkeys(GAIN_SCORES, np.nan),
     }
-    if (alone := oracle.no_transfer) is not None:
-        base = np.where(alone > 0, alone, np.nan)
-        scores["selected_gain"] = mean_of(100 * (selected - base) / base, "relative gain is")
-        scores["oracle_best_gain"] = mean_of_defined(100 * (of_best - base) / base)
-        scores["random_gain"] = mean_of_defined(100 * (of_mean - base) / base)
-        compared = candidates & np.isfinite(alone)
-        helps = compared & (values > alone)
-        scores["helping"] = float(helps.sum() / compared.sum()) if compared.any() else np.nan
+    if oracle.no_transfer is not None:
+        scores["selected_gain"] = mean_over_targets(100 * oracle.signs * (selected - base) / base, "relative gain is")
+        scores["oracle_best_gain"] = mean_of_defined(100 * oracle.signs * (of_best - base) / base)
+        scores["random_gain"] = mean_of_defined(100 * oracle.signs * (of_mean - base) / base)
+        n_compared = (candidates & np.isfinite(alone)).sum()
+        scores["helping"] = float(helps.sum() / n_compared) if n_compared else np.nan
         scores["selected_helping"] = mean_of_defined(np.where(np.isfinite(alone), (first * helps).sum(axis=0), np.nan))
-    for k in (1, *ks):
-        share = np.array(list(_regret(predicted, values, k)))
-        scores[f"regret@{k}"] = mean_of(share, "regret is") if k == 1 else mean_of_defined(share)
-    gains = _source_gains(true, values, gain)
-    for name, k in {**{str(k): k for k in ks}, "all": len(ranks)}.items():
-        scores[f"ndcg@{name}"] = mean_of_defined(_ndcg(predicted, gains, k))
-    columns = zip(predicted.ranks.T, true.ranks.T, candidates.T, strict=True)
-    ranks_of_both = [(p[ranked], r[ranked]) for p, r, ranked in columns]  # of each target: two of (n_candidates,)
-    scores["spearman"] = mean_of(np.array([pearson(p, r) for p, r in ranks_of_both]), "rank correlation is")
-    scores["kendall"] = mean_of_defined(kendall(p, r) for p, r in ranks_of_both)
+    for k in (1, *options.ks):
+        shares = np.array(list(_regrets(predicted, true, oracle, k, options.regret)))
+        scores[f"regret@{k}"] = mean_over_targets(shares, "regret is") if k == 1 else mean_of_defined(shares)
+    correlations = np.array([pearson(*ranks) for ranks in _ranks_of_both(predicted, true)])
+    scores["spearman"] = mean_over_targets(correlations, "rank correlation is")
     return scores, notes
 
 
-def _regret(predicted: Ranking, values: Array, k: int) -> Iterator[float]:
+def _ranks_of_both(predicted: Ranking, true: Ranking) -> Iterator[tuple[Array, Array]]:
+    """Yield each target's predicted and true ranks, of its candidates: twice (n_candidates,)."""
+    for guessed, ranks, chosen in zip(predicted.ranks.T, true.ranks.T, true.candidates.T, strict=True):
+        yield guessed[chosen], ranks[chosen]
+
+
+def _regrets(predicted: Ranking, true: Ranking, oracle: Oracle, k: int, regret: Regret) -> Iterator[float]:
     """Yield each target's regret; where a tie leaves open which sources are among the k, its expectation."""
-    shares = predicted.picks(k)  # (s, t)
-    for share, column in zip(shares.T, values.T, strict=True):
-        best = np.nanmax(column)
-        sure, open_ = column[share == 1], np.sort(column[(share > 0) & (share < 1)])
-        if best <= 0 or np.isnan(column[share > 0]).any():
-            yield np.nan
-            continue
-        floor, n = sure.max(initial=-np.inf), len(open_)
-        chosen = round(share[(share > 0) & (share < 1)].sum())
-        if n:  # of the sorted n, the i-th (from 0) is the largest of the chosen in comb(i, chosen - 1) draws
-            odds = np.array([comb(i, chosen - 1) for i in range(n)]) / comb(n, chosen)
-            floor = float(odds @ np.maximum(open_, floor))
-        yield 100 * (best - floor) / best
+    shares, values = predicted.picks(k), oracle.transfers.values  # (s, t)
+    for share, column, chosen, sign in zip(shares.T, values.T, true.candidates.T, oracle.signs, strict=True):
+        metrics, share = sign * column[chosen], share[chosen]
+        if regret == "mean":
+            best, reached = np.sort(metrics)[::-1][:k].mean(), float(share @ metrics) / share.sum()
+        else:
+            best, reached = metrics.max(), _expected_best(metrics, share)
+        # The best is above 0 in its own unit; where lower is better, its sign is turned here.
+        yield 100 * (best - reached) / abs(best) if sign * best > 0 else np.nan
 
 
-def _source_gains(true: Ranking, values: Array, gain: NdcgGain) -> Array:
+def _expected_best(metrics: Array, share: Array) -> float:
+    """Return the expectation of the best metric of the sources that `share` picks, ties broken at random."""
+    sure, open_ = metrics[share == 1], np.sort(metrics[(share > 0) & (share < 1)])
+    floor, n = sure.max(initial=-np.inf), len(open_)
+    if not n:
+        return float(floor)
+    # Of the sorted n, the i-th (from 0) is the largest of the chosen in comb(i, chosen - 1) draws.
+    chosen = round(share[(share > 0) & (share < 1)].sum())
+    odds = np.array([comb(i, chosen - 1) / comb(n, chosen) for i in range(n)])
+    return float(odds @ np.maximum(open_, floor))
+
+
+def _source_gains(true: Ranking, oracle: Oracle, gain: NdcgGain) -> Array:
     """Return what finding each source is worth: (n_sources, n_targets), 0 where it is no candidate."""
-    if gain == "rank":
-        worth = true.candidates.sum(axis=0) - true.ranks
+    values = np.where(true.candidates, oracle.oriented.values, np.nan)
+    places = true.candidates.sum(axis=0) - true.ranks
+    if gain in ("rank", "exp_rank"):
+        worth = places if gain == "rank" else 2.0**places - 1
     elif gain == "linear":
         worth = values
     elif gain == "linear_minmax":
@@ -241,7 +318,14 @@ def _source_gains(true: Ranking, values: Array, gain: NdcgGain) -> Array:
         percent = np.nanmax(np.abs(values)) > 1
         fraction = values / 100 if percent else values
         worth = 2.0 ** (fraction if gain == "exp_fraction" else 100 * fraction) - 1
-    return np.where(true.candidates, np.nan_to_num(worth), 0)
+    worth = np.where(true.candidates, np.nan_to_num(worth), 0)
+    if (worth < 0).any():
+        source, target = (int(i[0]) for i in np.nonzero(worth < 0))
+        raise UnusableData(
+            f"NDCG with gain {gain!r} is not from 0 to 1 where a transfer is below 0 or lower is better, as from "
+            f"{true.sources[source]} to {true.targets[target]}: take the gain rank, exp_rank or linear_minmax."
+        )
+    return worth
 
 
 def _ndcg(predicted: Ranking, gains: Array, k: int) -> Array:
@@ -256,32 +340,12 @@ def _ndcg(predicted: Ranking, gains: Array, k: int) -> Array:
     return np.divide(gain, ideal, out=np.full(len(ideal), np.nan), where=ideal > 0)
 
 
-def resample(oracle: Oracle, *, draws: int = DRAWS, seed: int = 0) -> Iterator[Oracle]:
-    """Yield oracles as other seeds or other evaluation examples might have given them.
-
-    Each transfer is the mean of as many seeds as there are, drawn with replacement; or, where only its standard error
-    is known, drawn from a normal distribution. Nothing is yielded for an oracle that knows neither.
-    """
-    rng, values = np.random.default_rng(seed), oracle.transfers.values
-    for _ in range(draws):
-        if oracle.by_seed is not None and len(oracle.by_seed) > 1:
-            rows = rng.integers(len(oracle.by_seed), size=oracle.by_seed.shape)
-            # Rounded, or the order in which equal numbers are added up would part ties.
-            drawn = np.take_along_axis(oracle.by_seed, rows, axis=0).mean(axis=0).round(9)
-        elif oracle.standard_error is not None:
-            drawn = rng.normal(values, np.nan_to_num(oracle.standard_error))
-        else:
-            return
-        yield replace(oracle, transfers=replace(oracle.transfers, values=drawn))
-
-
-def _score_resampled(
-    predicted: Ranking, oracle: Oracle, ks: Sequence[int], top_m: int, gain: NdcgGain
-) -> dict[str, tuple[float, float]] | None:
-    draws = [_measure(predicted, rank(o.transfers), o, ks, top_m, gain)[0] for o in resample(oracle)]
+def _spread_over_resampled(guess: TaskMatrix, oracle: Oracle, options: ScoreOptions) -> dict[str, float] | None:
+    draws = []
+    for drawn in resample(oracle):
+        true = true_ranking(drawn)
+        draws.append(_measure(rank(guess, true.candidates), true, drawn, options)[0])
     if not draws:
         return None
     columns: Mapping[str, Array] = {name: np.array([scores[name] for scores in draws]) for name in draws[0]}
-    return {
-        name: (mean_of_defined(c), float(np.nanstd(c, ddof=1))) for name, c in columns.items() if np.isfinite(c).any()
-    }
+    return {name: float(np.nanstd(c, ddof=1)) for name, c in columns.items() if np.isfinite(c).any()}

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..data.dataset import Array
-from ..data.oracle import TaskMatrix
+from ..data.oracle import Oracle, TaskMatrix
 
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
     """The sources of each target, best first.
 
-    `ranks` (n_sources, n_targets): 1 is best, ties share their mean, NaN for a task with itself. `better` and `equal`
-    of the same shape count the other sources that score higher, and those that score the same (itself included).
+    `ranks` (n_sources, n_targets): 1 is best, ties share their mean, NaN for what is no candidate. `better` and `equal`
+    of the same shape count the candidates that score higher, and those that score the same (itself included).
     """
 
     sources: tuple[str, ...]
@@ -38,7 +38,7 @@ class Ranking:
         Returns
         -------
         array of shape (n_sources, n_targets)
-            Each column sums to k, or to the number of sources if there are fewer.
+            Each column sums to k, or to the number of candidates if there are fewer.
         """
         share = np.clip((k - self.better) / np.maximum(self.equal, 1), 0, 1)
         return np.where(np.isfinite(self.ranks), share, 0)
@@ -49,17 +49,31 @@ def picked_ranks(predicted: Ranking, true: Ranking) -> Array:
     return (predicted.picks(1) * np.where(true.candidates, true.ranks, 0)).sum(axis=0)
 
 
-def rank(matrix: TaskMatrix) -> Ranking:
+def true_ranking(oracle: Oracle) -> Ranking:
+    """Rank the sources of each target by an oracle's transfers; a transfer that was not measured is no candidate."""
+    return rank(oracle.oriented, np.isfinite(oracle.transfers.values))
+
+
+def rank(matrix: TaskMatrix, candidates: Array | None = None) -> Ranking:
     """Rank the sources of each target by score, larger is better.
 
     Ties share their mean rank; NaN ("no estimate") ranks last; a task is no source for itself.
+
+    Parameters
+    ----------
+    matrix : TaskMatrix
+        The scores.
+    candidates : array of bool of shape (n_sources, n_targets), optional
+        Which sources a target can choose from. The default is every other task.
     """
-    values, same = matrix.values, matrix.same
-    # NaN below every score: two missing estimates tie, a score and a missing one do not.
-    low = np.nanmin(values, initial=0.0) - 1.0
-    filled = np.where(np.isnan(values), low, values)  # (s, t)
-    others = ~same[None, :, :] & ~same[:, None, :]  # (s, s', t): s and s' both candidates for t
-    better = ((filled[None, :, :] > filled[:, None, :]) & others).sum(axis=1)  # (s, t)
-    equal = ((filled[None, :, :] == filled[:, None, :]) & others).sum(axis=1)
-    ranks = np.where(same, np.nan, better + (equal + 1) / 2)
+    candidates = ~matrix.same if candidates is None else candidates & ~matrix.same
+    values = np.where(np.isnan(matrix.values), -np.inf, matrix.values)  # two missing estimates tie
+    better, equal = np.zeros(values.shape, int), np.zeros(values.shape, int)
+    for j, chosen in enumerate(candidates.T):
+        column = values[chosen, j]
+        ascending = np.sort(column)
+        above = np.searchsorted(ascending, column, side="right")
+        better[chosen, j] = len(column) - above
+        equal[chosen, j] = above - np.searchsorted(ascending, column, side="left")
+    ranks = np.where(candidates, better + (equal + 1) / 2, np.nan)
     return Ranking(matrix.sources, matrix.targets, ranks, better, equal)

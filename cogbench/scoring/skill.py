@@ -1,0 +1,156 @@
+"""Skill beyond popularity: what a guess knows of a pair of tasks, beyond which sources and which targets are good."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..data.dataset import Array
+from ..data.oracle import Oracle, TaskMatrix
+from .baselines import popularity_baseline
+from .chance import PValue, Relabellings, relabellings
+from .correlation import average_ranks
+from .paired import PairedDifference, ScoredPicks, paired_difference, score_picks
+from .ranking import Ranking, picked_ranks, rank
+
+ALIKE = 1e-9  # scores that differ by less than this share of their size are told apart by rounding alone
+
+
+@dataclass(frozen=True)
+class Skill:
+    """What a guess knows of the pairs of tasks, beyond which sources are good; None where it is undefined.
+
+    Attributes
+    ----------
+    rho : float, optional
+        Spearman's correlation, over all measured cells, of what is left of the guess and of the oracle when the
+        effects of sources and targets are taken out: from -1 to 1, 0 for a guess that knows of sources alone.
+    p : PValue, optional
+        How often the guess reaches that under other names of its tasks.
+    trs : float, optional
+        The TRS by what is left of both.
+    popularity : PairedDifference, optional
+        The TRS less that of the source that serves the other targets best: negative is better than popularity. None
+        where there is one target alone.
+    """
+
+    rho: float | None
+    p: PValue | None
+    trs: float | None
+    popularity: PairedDifference | None
+
+
+def skill_beyond_effects(
+    guess: TaskMatrix,
+    oracle: Oracle,
+    true: Ranking,
+    picks: ScoredPicks,
+    names: Relabellings,
+    *,
+    selection: bool = False,
+) -> Skill:
+    """Return what a guess knows beyond the effects of sources and targets.
+
+    Parameters
+    ----------
+    guess : TaskMatrix
+        Of the oracle's sources and targets, in their order.
+    oracle : Oracle
+        The transfers that `true` ranks.
+    picks, names : ScoredPicks, Relabellings
+        The guess's predicted best sources, as they are and under these names of its tasks.
+    selection : bool
+        Whether the guess only selects a source for each target: then it is compared with popularity alone.
+    """
+    popularity = None
+    if len(true.targets) > 1:
+        others = score_picks(popularity_baseline(oracle), true, names)
+        popularity = paired_difference(picks, others, true, names)
+    measured = true.candidates
+    of_truth = without_effects(np.where(measured, oracle.oriented.values, np.nan))
+    of_guess = without_effects(_with_lowest(guess))
+    if selection or not (of_guess[measured].any() and of_truth[measured].any()):
+        return Skill(None, None, None, popularity)
+    left_of_guess, left_of_truth = (
+        rank(TaskMatrix(guess.sources, guess.targets, values), measured) for values in (of_guess, of_truth)
+    )
+    truth, cells = np.zeros(measured.shape), np.zeros(measured.shape)
+    truth[measured] = average_ranks(of_truth[measured])
+    cells[~guess.same] = average_ranks(of_guess[~guess.same])
+    of_targets = relabellings(guess, "targets")
+    own = _correlation(cells[None], truth, measured)[0]
+    blocks = of_targets.apply(cells.astype(np.float32))
+    rhos = np.concatenate([_correlation(block, truth, measured) for block in blocks])
+    p = of_targets.p_value(rhos >= own - 1e-6)  # of single precision
+    return Skill(float(own), p, float(picked_ranks(left_of_guess, left_of_truth).mean()), popularity)
+
+
+def without_effects(values: Array) -> Array:
+    """Return what is left of scores when the effects of sources and of targets are taken out, by least squares.
+
+    Each target is first divided by its unit, for metrics differ in theirs: the spread of its scores, compared with
+    each other target's over the sources that both have. So nothing is left of an effect of sources that is the same
+    for all targets but for the unit, although each target lacks another source: itself.
+
+    Parameters
+    ----------
+    values : array of shape (n_sources, n_targets)
+        NaN where there is no score.
+
+    Returns
+    -------
+    array of shape (n_sources, n_targets)
+        In units of the targets; 0 where there is no score, and for a target whose scores are all the same.
+    """
+    centred, present = _centred(values)
+    varies = np.sqrt(np.square(centred).sum(axis=0)) > ALIKE * np.sqrt(np.square(np.nan_to_num(values)).sum(axis=0))
+    present = present & varies
+    scaled = np.where(present, centred / _units(centred, present), 0)
+    rows, columns = present.sum(axis=1), present.sum(axis=0)
+    design = np.block([[np.diag(rows), present], [present.T, np.diag(columns)]]).astype(np.float64)
+    totals = np.concatenate([scaled.sum(axis=1), scaled.sum(axis=0)])
+    effects = _solve(design, totals)  # of sources, then of targets
+    left = np.where(present, scaled - effects[: len(rows), None] - effects[None, len(rows) :], 0)
+    return np.where(np.abs(left) > ALIKE * np.abs(scaled).max(initial=0), left, 0)
+
+
+def _units(centred: Array, present: Array) -> Array:
+    """Return the unit of each target (n_targets,), so that their spreads over common sources agree as far as can be."""
+    there = present.astype(np.float64)
+    values = np.where(present, centred, 0)
+    n = np.maximum(there.T @ there, 1)  # (t, t'): the sources that both have
+    variances = np.maximum(np.square(values).T @ there / n - np.square(values.T @ there / n), 0)  # of t's scores there
+    own = np.maximum(variances.diagonal(), np.finfo(np.float64).tiny)
+    known = (variances > ALIKE**2 * own[:, None]) & (variances.T > ALIKE**2 * own[None, :])
+    logs = 0.5 * np.log(np.where(known, variances, 1))
+    ratios = np.where(known, logs - logs.T, 0)
+    network = np.diag(known.sum(axis=1)) - known
+    return np.exp(_solve(network.astype(np.float64), ratios.sum(axis=1)))
+
+
+def _solve(equations: Array, totals: Array) -> Array:
+    """Return a solution of equations (n, n) that leave a constant open, as least squares over effects do."""
+    # What is open cancels out in what the effects are for; the small addition makes the equations regular.
+    return np.linalg.solve(equations + 1e-12 * max(1.0, equations.max()) * np.eye(len(equations)), totals)
+
+
+def _with_lowest(guess: TaskMatrix) -> Array:
+    """Return the estimates, those that are missing as low as the target's lowest: they rank last in the score too."""
+    lowest = np.nan_to_num(np.nanmin(guess.values, axis=0, initial=np.inf), posinf=0)
+    return np.where(guess.same, np.nan, np.where(np.isnan(guess.values), lowest, guess.values))
+
+
+def _centred(values: Array) -> tuple[Array, Array]:
+    """Return each target's scores less their mean, 0 where there are none, and where there are."""
+    present = np.isfinite(values)
+    mean = np.where(present, values, 0).sum(axis=0) / np.maximum(present.sum(axis=0), 1)
+    return np.where(present, values - mean, 0), present
+
+
+def _correlation(block: Array, truth: Array, measured: Array) -> Array:
+    """Return Pearson's r over the measured cells of each (n_sources, n_targets) of a block with the truth."""
+    weights = np.where(measured, truth - truth[measured].mean(), 0)
+    weights /= np.linalg.norm(weights)
+    n, inside = measured.sum(), measured.astype(block.dtype)
+    products = np.einsum("dst,st->d", block, weights.astype(block.dtype))
+    total, square = np.einsum("dst,st->d", block, inside), np.einsum("dst,dst,st->d", block, block, inside)
+    return products / np.sqrt(np.maximum(square - total**2 / n, np.finfo(block.dtype).tiny))
