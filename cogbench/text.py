@@ -29,6 +29,11 @@ def in_digits(p: float) -> str:
     return "<0.001" if p < 0.0005 else f"{p:.3f}"
 
 
+def in_sign(value: float | None, digits: int = 2, missing: str = "") -> str:
+    """Return a difference with its sign: `+0.44`; `missing` where there is none."""
+    return missing if value is None else f"{value:+.{digits}f}"
+
+
 def or_blank(value: object) -> str:
     """Return a value's text, nothing for None: the text of a cell in a table."""
     return "" if value is None else str(value)

@@ -211,8 +211,8 @@ def _contest(
 ) -> Contest:
     """Return the contest of two results; its p is not yet corrected."""
     true, names = true_ranking(oracle), relabellings(matrices[one])
-    picks = [score_picks(matrices[name], true, names) for name in (one, other)]
-    trs = paired_difference(*picks, true, names)
+    first, second = (score_picks(matrices[name], true, names) for name in (one, other))
+    trs = paired_difference(first, second, true, names)
     choices = {
         target: (
             _choice(results[one], matrices[one], true, target),

@@ -7,9 +7,11 @@ from typing import Any
 from ..errors import UnusableData
 from ..results.result import Result
 from ..scoring.evaluation import Scores
+from ..scoring.skill import Skill
 from ..scoring.task_tree import Node, task_tree
-from ..text import MISSING, in_decimals, in_digits, in_range
+from ..text import MISSING, in_decimals, in_digits, in_range, in_sign
 from .formats import grid
+from .rows import p_words
 from .terminal import Bar, HeatMap, escaped, printed, table_within
 
 
@@ -60,7 +62,9 @@ def _summary(results: Iterable[Result]) -> list[dict[str, Any]]:
             "trs": round(r.scores.trs, 2) if r.scores else None,
             "interval": in_range(r.scores.trs_interval) if r.scores else "",
             "chance": round(r.scores.trs_chance, 2) if r.scores else None,
-            "p": in_digits(r.scores.trs_p) if r.scores else None,
+            "p": in_digits(r.scores.trs_p.p) if r.scores and r.scores.trs_p else None,
+            "skill": in_sign(r.scores.skill.rho) if r.scores and r.scores.skill else None,
+            "skill p": in_digits(r.scores.skill.p.p) if r.scores and r.scores.skill and r.scores.skill.p else None,
             **{f"top-{k}": round(v, 2) for k, v in (r.scores.top_k.items() if r.scores else ())},
             "selected": round(r.scores.selected_mean, 3) if r.scores else None,
             "synthetic": ", ".join(r.synthetic),
@@ -91,16 +95,37 @@ def _score_lines(result: Result) -> list[Any]:
     return [
         f"oracle {escaped(oracle.name)} ({oracle.basis}, {escaped(oracle.backbone)})",
         f"TRS [bold]{s.trs:.2f}[/] \\[{low:.2f}, {high:.2f}], 1 is perfect; "
-        f"chance {s.trs_chance:.2f}, p {in_digits(s.trs_p)}",
+        f"chance {s.trs_chance:.2f}, p {in_digits(s.trs_p.p) if s.trs_p else MISSING} ({p_words(s.trs_p)})",
         Bar(s.trs, low, high, (1.0, float(worst)), s.trs_chance, 33).between("1", str(worst)),
         *(["[bold]knows transfers[/]: compare it with popularity, not with estimators of models"] * result.uses_oracle),
-        f"baselines: {', '.join(f'{name} {trs:.2f}' for name, trs in result.baselines.items())}; "
-        f"differences below {s.trs_resolution:.2f} are within chance",
+        f"baselines: {', '.join(f'{name} {trs:.2f}' for name, trs in result.baselines.items())}",
+        *_skill_lines(s.skill),
         f"in the oracle's top {s.top_m}: {tops}",
         f"mean metric: selected {s.selected_mean:.3f}, oracle best {s.oracle_best_mean:.3f}, "
         f"random {s.random_mean:.3f}, no transfer {in_decimals(s.no_transfer_mean, 3, 'unknown')}",
         *_further(s),
     ]
+
+
+def _skill_lines(skill: Skill | None) -> list[str]:
+    """Return what a guess knows beyond which sources are good."""
+    if skill is None:
+        return ["an older schema scored this result: `cogbench score` computes its p and its skill"]
+    lines = []
+    if skill.p is not None:
+        lines.append(
+            f"skill beyond source and target effects: rho [bold]{in_sign(skill.rho)}[/], p {in_digits(skill.p.p)}; "
+            f"TRS by them {in_decimals(skill.trs)}"
+        )
+    else:
+        lines.append("skill beyond source and target effects: undefined, the guess or the oracle has no such effect")
+    if (gap := skill.popularity) is not None:
+        low, high = gap.interval
+        lines.append(
+            f"TRS less popularity's: {in_sign(gap.difference)} \\[{low:+.2f}, {high:+.2f}], p {in_digits(gap.p)}; "
+            f"{in_decimals(gap.detectable)} would be seen with 80 % power"
+        )
+    return lines
 
 
 def _further(s: Scores) -> list[str]:
@@ -115,8 +140,7 @@ def _further(s: Scores) -> list[str]:
     }
     lines = [", ".join(f"{name} {value or 'undefined'}" for name, value in shown.items())]
     if s.resampled and "trs" in s.resampled:
-        mean, spread = s.resampled["trs"]
-        lines.append(f"TRS over resampled oracles {mean:.2f} ± {spread:.2f}")
+        lines.append(f"the oracle's own noise moves the TRS by {s.resampled['trs']:.2f} (standard deviation)")
     return lines + [f"note: {escaped(note)}" for note in s.notes]
 
 

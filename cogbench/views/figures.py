@@ -8,7 +8,7 @@ import numpy as np
 from ..data.dataset import Array
 from ..data.oracle import TaskMatrix
 from ..results.result import Result
-from ..scoring.chance import chance_law
+from ..scoring.chance import ROUNDING, chance_law, relabelled_totals, relabellings
 from ..scoring.means import none_if_nan
 from ..scoring.ranking import Ranking, rank
 from ..scoring.task_tree import Node
@@ -109,21 +109,20 @@ def against_chance(result: Result) -> Figure:
     if s is None:
         raise ValueError("an unscored result has no chance to be compared with")
     true = _true(result)
-    sums = chance_law(true)  # of half ranks
-    whole = sums[::2] + np.append(sums[1::2], 0.0)[: len(sums[::2])]
-    grid = np.arange(len(whole)) / len(result.targets)
+    grid, whole, what = _chance_distribution(result, true)
     points: dict[str, tuple[float, tuple[float, float] | None]] = {result.estimator: (s.trs, s.trs_interval)}
     points |= {f"{name} (baseline)": (trs, None) for name, trs in result.baselines.items()}
     left, deep = name_width(points), 26 * len(points)
     plot = Canvas(left + 460, 150 + deep + 52)
     law, below = plot.axes(left, 10, 440, 140), plot.axes(left, 158, 440, deep)
     limits = (0.5, float(np.nanmax(true.ranks)) + 0.5)
-    edges = np.append(grid, grid[-1] + grid[1]) - grid[1] / 2
+    step = 1 / len(result.targets)
+    edges = np.append(grid, grid[-1] + step) - step / 2
     reached = int((grid <= s.trs + 1e-9).sum())
     # One path each: between the edges of bars the page would show as stripes.
     law.stairs(whole[reached:], edges[reached:], fill=True, color=SOFT, linewidth=0)
     law.stairs(whole[:reached], edges[: reached + 1], fill=True, color=ACCENT, linewidth=0)
-    law.set(xlim=limits, xticks=[], yticks=[], ylabel="random choices")
+    law.set(xlim=limits, xticks=[], yticks=[], ylabel=what)
     for i, (name, (trs, interval)) in enumerate(points.items()):
         colour = ACCENT if name == result.estimator else MUTED
         if interval:
@@ -154,10 +153,26 @@ def against_chance(result: Result) -> Figure:
     others = ", ".join(f"{name} {trs:.2f}" for name, trs in result.baselines.items())
     alt = (
         f"The TRS is {s.trs:.2f}, its 95 % interval {s.trs_interval[0]:.2f} to {s.trs_interval[1]:.2f}. "
-        f"Baselines: {others}. Random choices have {s.trs_chance:.2f} in the mean, and are as good with a probability "
-        f"of {s.trs_p:.3g}: the coloured part of the distribution."
+        f"Baselines: {others}. Random choices have {s.trs_chance:.2f} in the mean. The coloured part of the "
+        f"distribution, {what}, is as good: p {s.trs_p.p if s.trs_p else s.trs_p_independent:.3g}."
     )
     return plot.figure("scores", "TRS against baselines and chance", alt, rows)
+
+
+def _chance_distribution(result: Result, true: Ranking) -> tuple[Array, Array, str]:
+    """Return the TRS that guesses without knowledge have, how likely each is, and what these guesses are.
+
+    They are the guess itself under other names of its tasks; in a result of an older schema, independent choices.
+    """
+    n_targets = len(result.targets)
+    if result.is_outdated:
+        law = chance_law(true)  # of half ranks
+        whole = law[::2] + np.append(law[1::2], 0.0)[: len(law[::2])]
+        return np.arange(len(whole)) / n_targets, whole, "independent choices"
+    guess = result.matrix.part(true.sources, true.targets)
+    totals = np.ceil(relabelled_totals(guess, true, relabellings(guess)) - ROUNDING).astype(int)
+    counts = np.bincount(totals)
+    return np.arange(len(counts)) / n_targets, counts / len(totals), "relabelled guesses"
 
 
 def agreement_map(over: str, names: Sequence[str], values: Array) -> Figure:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from ..results.leaderboard import LOWER_IS_BETTER, Board, Entry, score_names
 from ..scoring.evaluation import TOP_M
-from ..text import MISSING, in_decimals, in_digits, in_range, or_blank
+from ..text import MISSING, in_decimals, in_digits, in_range, in_sign, or_blank
 from .terminal import Bar, escaped, printed, table_within, terminal_width
 
 SCALE = "1 to worst"  # the column of bars, in a terminal alone
@@ -53,11 +53,17 @@ class Column:
         return len({self.value(entry) for entry in board.entries if entry.kind == "result"}) > 1
 
 
-PLACE = "by TRS; shared (=) where the oracle cannot tell the rows apart"
+STANDING = (
+    "beside the entry of the lowest TRS, if that is better than chance: a paired test over the same targets, "
+    "corrected for the number of comparisons"
+)
 INTERVAL = (
-    "of the TRS, by a bootstrap over targets; the bar's scale goes from 1 to the number of sources "
+    "of the TRS, by a Bayesian bootstrap over targets; the bar's scale goes from 1 to the number of sources "
     "that a target can choose from, the upright line is chance"
 )
+P = "how often the guess has a TRS as low under other names of its tasks"
+SKILL = "rank correlation with the oracle over all pairs, once the effects of sources and of targets are taken out"
+POPULARITY = "the TRS less that of the source that serves the other targets best; negative is better"
 TOP_K = f"share of the k predicted best sources that are among the oracle's best {TOP_M}"
 TOPS = {"top-3": 12, "top-4": 10, "top-5": 9}  # their turns to be left out
 LEARNED = "tasks that were learned before their representations were used"
@@ -79,7 +85,12 @@ def board_columns(*boards: Board) -> list[Column]:
             spare=14,
             group=0,
         ),
-        _score("p", "probability that random choices are as good", write=in_digits, spare=13),
+        _score("p", P, write=in_digits, spare=13),
+        _score("corrected p", "the same, corrected for the number of estimators (Holm)", write=in_digits, spare=12),
+        _score("skill", SKILL, write=in_sign, group=0),
+        _score("skill p", "how often the skill is as large under other names of the tasks", write=in_digits, spare=13),
+        _score("to popularity", POPULARITY, write=in_sign, spare=10),
+        _score("to popularity p", "of that difference: the larger of two paired tests", write=in_digits, spare=9),
         *(_score(name, TOP_K, spare=TOPS.get(name, 0)) for name in scores if name.startswith("top-")),
         _score("regret@1", "percent lost against the truly best source", spare=8),
         _score("ndcg", "normalised discounted cumulative gain of the whole ranking", spare=7),
@@ -87,8 +98,8 @@ def board_columns(*boards: Board) -> list[Column]:
     ]
     synthetic = Column("synthetic", lambda e: ", ".join(e.synthetic), words=True, spare=1, group=2)
     return [
-        Column("place", lambda e: e.place, PLACE, on_page=lambda e: f"{e.place}=" if e.tied else e.place, group=0),
         Column("estimator", _marked, on_page=lambda e: e.estimator, words=True, group=0),
+        Column("standing", lambda e: e.standing, STANDING, words=True, shown="used", group=0, spare=8),
         Column("backbone", lambda e: e.backbone, words=True, spare=16),
         Column("signal", lambda e: e.signal, words=True, shown="used", spare=15),
         *(of_scores if scores else []),
@@ -124,7 +135,8 @@ def _score(name: str, help: str, *, write: Callable[[float], str] = in_decimals,
 
 def _marked(entry: Entry) -> str:
     """Return an estimator's name with the signs that the notes explain."""
-    return f"{entry.estimator}{'†' if entry.uses_oracle else ''}{' (baseline)' if entry.kind == 'baseline' else ''}"
+    signs = "†" * entry.uses_oracle + " (as published)" * (entry.basis == "published")
+    return entry.estimator + signs + " (baseline)" * (entry.kind == "baseline")
 
 
 def board_tables(boards: Sequence[Board]) -> dict[str, list[dict[str, Any]]]:
@@ -135,6 +147,8 @@ def board_tables(boards: Sequence[Board]) -> dict[str, list[dict[str, Any]]]:
         title = f"{i}. suite {board.suite}, {n} tasks, oracle {board.oracle or 'none: not scored'}"
         if board.differs:
             title += f"; unlike table {board.unlike}: {', '.join(board.differs)}"
+        if board.outdated:
+            title += "; an older schema scored these results: `cogbench score` computes their p"
         columns = board_columns(board)
         named[title] = [{column.name: column.value(entry) for column in columns} for entry in board.entries]
     return named
@@ -142,22 +156,21 @@ def board_tables(boards: Sequence[Board]) -> dict[str, list[dict[str, Any]]]:
 
 def board_notes(boards: Sequence[Board]) -> list[str]:
     """Return what a reader of the tables must know."""
-    apart = [f"{b.resolution:.2f} in table {i}" for i, b in enumerate(boards, 1) if b.resolution is not None]
     notes = []
-    if apart:
+    if seen := [f"{b.detectable:.2f} in table {i}" for i, b in enumerate(boards, 1) if b.detectable is not None]:
         notes.append(
-            "places go by TRS; rows share one if they lie nearer to its first than what the oracle tells apart: "
-            + ", ".join(apart)
+            "a difference of TRS to the lowest is seen with 80 % power from "
+            f"{', '.join(seen)} on (the median over the estimators)"
         )
-    drawn = [
-        f"{board.chance:.2f} in table {i}"
-        for i, board in enumerate(boards, 1)
-        if board.chance is not None and not any(e.kind == "baseline" and e.estimator == "random" for e in board.entries)
-    ]
-    if drawn:
-        notes.append(f"random is one draw; the mean of all draws has TRS {', '.join(drawn)}")
+    if tries := [f"{b.tries} in table {i}" for i, b in enumerate(boards, 1) if b.tries]:
+        notes.append(
+            f"p-values are corrected for the number of estimators, {', '.join(tries)}; targets share sources, so all "
+            "tests are approximate"
+        )
+    if no_first := [f"{i}" for i, b in enumerate(boards, 1) if b.tries and not any(e.standing for e in b.entries)]:
+        notes.append(f"table {', '.join(no_first)}: no estimator is told from chance, so none is first")
     if any(entry.uses_oracle for board in boards for entry in board.entries):
-        notes.append("† knows the data of the oracle that scores it: it has no place, compare it with popularity")
+        notes.append("† knows the data of the oracle that scores it: it has no standing, compare it with popularity")
     if any(entry.synthetic for board in boards for entry in board.entries):
         notes.append("synthetic: made by a generator")
     return notes

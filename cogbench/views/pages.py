@@ -18,7 +18,7 @@ TEMPLATES = Path(__file__).with_name("templates")
 
 def board_page(boards: Sequence[Board], sort: str = "trs") -> str:
     """Return a leaderboard as an HTML page."""
-    shown = [_board_context(board, i, sort) for i, board in enumerate(boards, 1)]
+    shown = [_board_context(board, i) for i, board in enumerate(boards, 1)]
     backbones = sorted({e.backbone for board in boards for e in board.entries if e.backbone})
     oracles = list(dict.fromkeys(board["oracle"] for board in shown))
     notes, meanings = board_notes(boards), _meanings(boards)
@@ -59,18 +59,16 @@ def _fill_template(template: str, **values: Any) -> str:
     return environment.get_template(template).render(**values)
 
 
-def _board_context(board: Board, number: int, sort: str) -> dict[str, Any]:
+def _board_context(board: Board, number: int) -> dict[str, Any]:
     """Return what the template needs of a board: its columns, and a row of texts for each entry."""
     columns = _page_columns(board)
-    rows, last = [], None
+    rows = []
     for entry in board.entries:
-        new = entry.place is not None and last is not None and entry.place != last
-        last = entry.place or last
         cells = [
             (c, _interval_svg(board, entry) if c.name == "interval" else "", c.text(entry), c.sort_value(entry))
             for c in columns
         ]
-        rows.append({"entry": entry, "cells": cells, "new": new and sort == "trs"})
+        rows.append({"entry": entry, "cells": cells})
     n = len({*board.sources, *board.targets})
     oracle = board.oracle or "none"
     return {"board": board, "number": number, "columns": columns, "rows": rows, "n_tasks": n, "oracle": oracle}

@@ -10,12 +10,13 @@ from ..data.dataset import Array
 from ..data.oracle import Oracle
 from ..data.oracle_files import _number, plain_oracle
 from ..data.oracle_seeds import told_apart
-from ..results.comparison import Comparison
+from ..results.comparison import Choice, Comparison, Contest
 from ..results.guess import Scored
 from ..runs.recommend import Recommendation
+from ..scoring.chance import PValue
 from ..scoring.evaluation import TOP_M
-from ..scoring.ranking import rank
-from ..text import MISSING, in_decimals, in_digits, in_range
+from ..scoring.ranking import true_ranking
+from ..text import MISSING, in_decimals, in_digits, in_range, in_sign
 
 
 def oracle_rows(oracle: Oracle) -> list[dict[str, Any]]:
@@ -24,7 +25,7 @@ def oracle_rows(oracle: Oracle) -> list[dict[str, Any]]:
     Below stand the targets without a source, the spread of the sources, the evaluation's standard error, and the share
     of pairs of sources that it tells apart.
     """
-    matrix, ranks, apart = oracle.transfers, rank(oracle.transfers).ranks, told_apart(oracle)
+    matrix, ranks, apart = oracle.transfers, true_ranking(oracle).ranks, told_apart(oracle)
     noisy = oracle.evaluation_error is not None or oracle.standard_error is not None
     digits = 2 if np.nanmax(np.abs(matrix.values)) > 1 else 3
 
@@ -71,7 +72,7 @@ def oracle_notes(oracle: Oracle) -> list[str]:
 
 def oracle_in_full(oracle: Oracle) -> dict[str, Any]:
     """Return an oracle as plain values for machines, with its ranks and the sources that noise does not tell apart."""
-    matrix, ranks, apart = oracle.transfers, rank(oracle.transfers).ranks, told_apart(oracle)
+    matrix, ranks, apart = oracle.transfers, true_ranking(oracle).ranks, told_apart(oracle)
     names, alike = matrix.sources, dict[str, list[tuple[str, str]]]()
     for j, target in enumerate(matrix.targets):
         there = np.flatnonzero(np.isfinite(matrix.values[:, j]))
@@ -113,19 +114,68 @@ def comparison_tables(found: Comparison) -> dict[str, list[dict[str, Any]]]:
             "oracle": f"{a.oracle} (own)" if a.own else a.oracle,
             "TRS": shown(a.trs),
             "TRS chance": shown(a.trs_chance),
-            "p": in_digits(a.trs_p),
+            "p": in_digits(a.trs_p.p) if a.trs_p else MISSING,
             **{f"top-{k}": shown(v) for k, v in a.top_k.items()},
             "top-k chance": shown(a.top_k_chance),
         }
         for a in found.against
     ]
     top_m = found.against[0].top_m if found.against else TOP_M
-    named = {
+    contests = {
+        f"{c.first} (1) against {c.second} (2) on {c.oracle}": [*_choice_rows(c), _difference_row(c)]
+        for c in found.contests[: 1 if len(found.contests) == 1 else 0]
+    }
+    named = contests | {
+        "Differences over the same targets; negative: the first is better": [*map(_contest_row, found.contests)],
         "Similarity matrices off the diagonal": pairs,
         "Within each result": seeds,
         f"Rankings against each oracle, top-k in its top {top_m}": oracles,
     }
     return {title: rows for title, rows in named.items() if rows}
+
+
+def _contest_row(contest: Contest) -> dict[str, Any]:
+    trs = contest.trs
+    return {
+        "first": contest.first,
+        "second": contest.second,
+        "difference of TRS": in_sign(trs.difference),
+        "95 % interval": in_range(trs.interval),
+        "p of sign flips": in_digits(trs.sign_flips.p),
+        "p of relabelling": in_digits(trs.relabelled.p),
+        "p, the larger, corrected": in_digits(contest.p),
+        "told apart": "yes" if contest.told_apart else "not told apart",
+        "seen with 80 % power": in_decimals(trs.detectable),
+        "difference of regret, %": in_sign(contest.regret, 1, MISSING),
+        "p of its sign flips": in_digits(contest.regret_p.p) if contest.regret_p else MISSING,
+    }
+
+
+def _choice_rows(contest: Contest) -> Iterator[dict[str, Any]]:
+    """Yield for each target the sources that two results choose, and what the choices are worth."""
+    for target, (one, other) in contest.choices.items():
+        yield {
+            "target": target,
+            **_choice_cells(one, "1"),
+            **_choice_cells(other, "2"),
+            "difference of ranks": f"{one.rank - other.rank:+g}",
+        }
+
+
+def _choice_cells(choice: Choice, mark: str) -> dict[str, str]:
+    return {
+        f"source {mark}": _tied(list(choice.sources)),
+        f"true rank {mark}": f"{choice.rank:g}",
+        f"metric {mark}": in_decimals(choice.metric, 3, MISSING),
+        f"gain {mark}": in_sign(choice.gain, 3, MISSING),
+    }
+
+
+def _difference_row(contest: Contest) -> dict[str, Any]:
+    ranks = [[choices[i].rank for choices in contest.choices.values()] for i in (0, 1)]
+    means = {f"true rank {mark}": f"{np.mean(of):.2f}" for mark, of in zip("12", ranks, strict=True)}
+    empty = dict.fromkeys(next(_choice_rows(contest)), "")
+    return {**empty, "target": "mean", **means, "difference of ranks": in_sign(contest.trs.difference)}
 
 
 def recommendation_title(found: Recommendation) -> str:
@@ -159,8 +209,15 @@ def score_tables(found: Scored) -> dict[str, list[dict[str, Any]]]:
     what = f"{'selection' if found.selections else 'ranking'} {found.name} against oracle {found.oracle}"
     rows = [*_trs_rows(found), *_ranking_rows(found), *_gain_rows(found)]
     picked = [
-        {"target": target, "selected": _tied(found.selected[target]), "true rank": f"{rank:g}"}
-        for target, rank in s.per_target.items()
+        {
+            "target": target,
+            "selected": _tied(found.selected[target]),
+            "true rank": f"{of.rank:g}",
+            "metric": in_decimals(of.selected, 3, MISSING),
+            "best": in_decimals(of.best, 3, MISSING),
+            "no transfer": in_decimals(of.no_transfer, 3, MISSING),
+        }
+        for target, of in s.per_target.items()
     ]
     return {f"{what}, {len(picked)} target tasks": rows, "selected sources": picked}
 
@@ -175,11 +232,26 @@ def _trs_rows(found: Scored) -> Iterator[dict[str, Any]]:
     s = found.scores
     yield _line(found, "TRS, 1 is perfect", "trs", s.trs, random=s.trs_chance)
     yield _line(found, "95 % interval over targets", "", in_range(s.trs_interval))
-    yield _line(found, "p of chance", "", in_digits(s.trs_p))
-    yield _line(found, "smallest difference told apart", "", s.trs_resolution)
+    yield _line(found, f"p, {p_words(s.trs_p)}", "", in_digits(s.trs_p.p) if s.trs_p else None)
+    yield _line(found, "p of independent choices", "", in_digits(s.trs_p_independent))
     for name, trs in found.baselines.items():
         if name != "random":  # it stands beside the TRS
             yield _line(found, f"TRS of {name}", "", trs)
+    if s.skill is None:
+        return
+    yield _line(found, "skill beyond source and target effects, rho", "", s.skill.rho, random=0.0)
+    yield _line(found, "p of the skill", "", in_digits(s.skill.p.p) if s.skill.p else None)
+    yield _line(found, "TRS beyond source and target effects", "", s.skill.trs, random=s.trs_chance)
+    if (gap := s.skill.popularity) is not None:
+        yield _line(found, "TRS less popularity's", "", f"{in_sign(gap.difference)} ({in_range(gap.interval)})")
+        yield _line(found, "p of that difference", "", in_digits(gap.p))
+
+
+def p_words(p: PValue | None) -> str:
+    """Return how a p-value was computed, in words."""
+    if p is None:
+        return "unknown to this older schema"
+    return f"{'all' if p.exact else 'of'} {p.draws:,} relabellings"
 
 
 def _ranking_rows(found: Scored) -> Iterator[dict[str, Any]]:
@@ -222,7 +294,7 @@ def _line(
     cells = {"value": value, "random": random, "oracle best": best, "no transfer": alone}
     again = found.scores.resampled
     if again is not None:
-        cells["resampled oracles"], cells["sd"] = again.get(key, (None, None))
+        cells["sd over resampled oracles"] = again.get(key)
     shown = {k: f"{v:.{digits}f}" if isinstance(v, float) else v for k, v in cells.items()}
     return {"score": name, **shown, "value": MISSING if value is None or value != value else shown["value"]}
 

@@ -11,13 +11,14 @@ from ..results.comparison import kept_apart
 from ..results.guess import Scored
 from ..results.result import Result
 from ..scoring.agreement import agreement, steadiness
+from ..scoring.evaluation import Scores
 from ..scoring.means import mean_of_defined, none_if_nan
 from ..scoring.ranking import rank
 from ..scoring.task_tree import task_tree
-from ..text import in_decimals, in_digits, in_range
+from ..text import MISSING, in_decimals, in_digits, in_range, in_sign
 from .canvas import Figure
 from .figures import against_chance, agreement_map, fingerprint_map, prediction_dots, similarity_map, strips
-from .rows import score_tables
+from .rows import p_words, score_tables
 
 CHANCE = 0.05  # of a channel lying above its null
 # What the figure calls what the estimator tells of each task and subject.
@@ -48,9 +49,12 @@ def headline(result: Result) -> list[tuple[str, str, str]]:
         top, share = next(iter(s.top_k.items()))
         found = [
             ("TRS", f"{s.trs:.2f}", f"95 % interval {in_range(s.trs_interval)}; 1 is perfect"),
-            ("chance", f"{s.trs_chance:.2f}", f"as good or better at random with p {in_digits(s.trs_p)}"),
+            ("p", in_digits(s.trs_p.p) if s.trs_p else MISSING, f"{p_words(s.trs_p)}; chance {s.trs_chance:.2f}"),
             (f"top-{top}", f"{share:.2f}", f"in the oracle's top {s.top_m}; chance {s.top_k_chance[top]:.2f}"),
         ]
+        if s.skill is not None and s.skill.p is not None:
+            meaning = f"rank correlation beyond source and target effects, p {in_digits(s.skill.p.p)}"
+            found.insert(2, ("skill", in_sign(s.skill.rho), meaning))
         if (regret := s.regret.get("1")) is not None:
             found.append(("regret", f"{regret:.1f} %", "lost against each target's truly best source"))
     if result.tasks:
@@ -69,11 +73,30 @@ def _scores(result: Result) -> Section | None:
     scored = Scored(result.estimator, result.oracle.name, s, result.baselines, False, {t: [] for t in s.per_target})
     rows, *_ = score_tables(scored).values()
     text = (
-        f"Against the oracle {result.oracle.name} ({result.oracle.basis}). Two TRS that differ by less than "
-        f"{s.trs_resolution:.2f} are within chance.",
+        f"Against the oracle {result.oracle.name} ({result.oracle.basis}).",
+        *_chance_sentences(s),
         *map(_sentence, s.notes),
     )
     return Section("scores", "Better than chance?", text, against_chance(result), tuple(rows), "All scores")
+
+
+def _chance_sentences(s: Scores) -> Iterator[str]:
+    """Yield what can be claimed: better than chance, than popularity, and beyond the effects of sources and targets."""
+    if s.trs_p is None or s.skill is None:
+        yield "An older schema scored this result: cogbench score computes its p and its skill."
+        return
+    yield f"Under other names of its tasks the guess does as well with p {in_digits(s.trs_p.p)}: {p_words(s.trs_p)}."
+    if (gap := s.skill.popularity) is not None:
+        yield (
+            f"Its TRS differs from that of popularity by {in_sign(gap.difference)} "
+            f"({gap.interval[0]:+.2f} to {gap.interval[1]:+.2f}, p {in_digits(gap.p)}); a difference of "
+            f"{in_decimals(gap.detectable)} would be seen with 80 % power."
+        )
+    if s.skill.p is not None:
+        yield (
+            "When the effects of sources and targets are taken out, the guess correlates with the oracle by "
+            f"{in_sign(s.skill.rho)} (p {in_digits(s.skill.p.p)})."
+        )
 
 
 def _ranking(result: Result) -> Section | None:

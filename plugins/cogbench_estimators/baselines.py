@@ -1,6 +1,5 @@
 """Estimators that look at no model: what every other one must beat."""
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,28 +14,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Random:
-    """A similarity drawn at random; what it is worth in the mean stands beside every result as `random`.
+    """No preference: all sources tie, so the scores are the exact expectation of random choice."""
 
-    Parameters
-    ----------
-    draw : int
-        Which draw.
-    """
-
-    draw: int = 0
     name: str = "random"
     needs: frozenset[str] = frozenset()
 
     def similarity(self, evidence: "Evidence") -> TaskMatrix:
-        """Return (n_sources, n_targets) numbers from 0 to 1, drawn for each pair of names whatever their order."""
-
-        def drawn(source: str, target: str) -> float:
-            text = f"{self.draw} {evidence.seed} {source} {target}".encode()
-            return int.from_bytes(hashlib.sha256(text).digest()[:7], "big") / 2**56
-
-        return TaskMatrix.square(
-            evidence.tasks, np.array([[drawn(s, t) for t in evidence.tasks] for s in evidence.tasks])
-        )
+        """Return zeros: (n_sources, n_targets)."""
+        return TaskMatrix.square(evidence.tasks, np.zeros((len(evidence.tasks), len(evidence.tasks))))
 
 
 @dataclass(frozen=True)
