@@ -7,7 +7,7 @@ import numpy as np
 from ..data.dataset import Array
 from ..data.oracle import Oracle, TaskMatrix
 from .baselines import popularity_baseline
-from .chance import PValue, Relabellings, relabellings
+from .chance import DRAWS, PValue, Relabellings, relabellings
 from .correlation import average_ranks
 from .paired import PairedDifference, ScoredPicks, paired_difference, score_picks
 from .ranking import Ranking, picked_ranks, rank
@@ -47,6 +47,8 @@ def skill_beyond_effects(
     names: Relabellings,
     *,
     selection: bool = False,
+    draws: int = DRAWS,
+    seed: int = 0,
 ) -> Skill:
     """Return what a guess knows beyond the effects of sources and targets.
 
@@ -60,6 +62,8 @@ def skill_beyond_effects(
         The guess's predicted best sources, as they are and under these names of its tasks.
     selection : bool
         Whether the guess only selects a source for each target: then it is compared with popularity alone.
+    draws, seed : int
+        Of the relabellings.
     """
     popularity = None
     if len(true.targets) > 1:
@@ -76,7 +80,7 @@ def skill_beyond_effects(
     truth, cells = np.zeros(measured.shape), np.zeros(measured.shape)
     truth[measured] = average_ranks(of_truth[measured])
     cells[~guess.same] = average_ranks(of_guess[~guess.same])
-    of_targets = relabellings(guess, "targets")
+    of_targets = relabellings(guess, "targets", draws=draws, seed=seed)
     own = _correlation(cells[None], truth, measured)[0]
     blocks = of_targets.apply(cells.astype(np.float32))
     rhos = np.concatenate([_correlation(block, truth, measured) for block in blocks])
