@@ -209,19 +209,16 @@ def main() -> None:
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--only", default="level,paired,power,coverage")
     args = options.parse_args()
-    tables = {
-        "level": (
-            "False positives at .05, of one estimator",
-            lambda r: false_positives(args.simulations, args.draws, r),
-        ),
-        "paired": ("False positives at .05, of two", lambda r: paired_false_positives(args.simulations, args.draws, r)),
-        "power": ("Power at .05", lambda r: power(args.simulations, args.draws, r)),
-        "coverage": ("Coverage of the 95 % interval of TRS", lambda r: coverage(args.simulations, r)),
+    titles = {
+        "level": ("False positives at .05, of one estimator", false_positives),
+        "paired": ("False positives at .05, of two estimators", paired_false_positives),
+        "power": ("Power at .05", power),
+        "coverage": ("Coverage of the 95 % interval of TRS", coverage),
     }
     for name in args.only.split(","):
-        title, simulate = tables[name]
-        print(f"**{title}** ({args.simulations:,} simulations a row)\n", flush=True)
-        print(f"{grid(simulate(np.random.default_rng(args.seed)), 'markdown')}\n", flush=True)
+        title, simulate = titles[name]
+        rows = simulate(args.simulations, args.draws, np.random.default_rng(args.seed))
+        print(f"**{title}** ({args.simulations:,} simulations a row)\n\n{grid(rows, 'markdown')}\n", flush=True)
 
 
 if __name__ == "__main__":
