@@ -19,6 +19,7 @@ from ..data.recording import Responses
 from ..errors import MissingData, UnusableData
 from ..parts.codec import encode
 from ..parts.interfaces import STIMULI, Backbone, Estimator, Recipe, Signal, Task, members_of
+from ..scoring.metrics import TaskScore
 from ..storage.store import digest
 from ..text import slug
 from .cells import Encoding, Training
@@ -140,6 +141,18 @@ class StoredEvidence:
         self._ask(*(["models"] if tuned else ["backbone", "models"]))
         checkpoint = self._cell.training(self._tasks[task]).checkpoint(self._workspace) if tuned else None
         return self._cell.backbone.model(checkpoint, self._workspace.files)
+
+    def weights(self, task: str, *, tuned: bool = True) -> Mapping[str, Array]:
+        """Return the weights of a task's trained encoder by name, or those before any training if not `tuned`."""
+        model = self.model(task, tuned=tuned)
+        body = getattr(model, "base_model", model)
+        return {name: weight.detach().cpu().float().numpy() for name, weight in body.named_parameters()}
+
+    @property
+    def task_scores(self) -> Mapping[str, TaskScore]:
+        """For each task how well its own model learned it, on its evaluation split."""
+        self._ask("models")
+        return _Lazy(self.tasks, lambda name: self._cell.training(self._tasks[name]).score(self._workspace))
 
     def represent(self, sentences: Sequence[str]) -> Array:
         """Return any sentences as the bare backbone represents them: (n_sentences, n_dims) float32."""

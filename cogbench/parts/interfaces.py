@@ -16,6 +16,7 @@ from ..data.files import Files
 from ..data.oracle import Oracle, OracleCard, TaskMatrix
 from ..data.recording import Recording, Responses
 from ..errors import UnusableData
+from ..scoring.metrics import TaskScore
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -257,6 +258,16 @@ class Evidence(Protocol):
         `model(**batch)` gives `.loss` and `.logits`; hidden states are the module's own to give
         (`output_hidden_states=True` for models of the hub). Needs `models`, or `backbone` for the bare one.
         """
+
+    def weights(self, task: str, *, tuned: bool = True) -> Mapping[str, Array]:
+        """Return the weights of a task's trained encoder by name, or those before any training if not `tuned`.
+
+        The head is left out, where the model knows its `base_model`. Needs as `model`.
+        """
+
+    @property
+    def task_scores(self) -> Mapping[str, TaskScore]:
+        """For each task how well its own model learned it, on its evaluation split. Needs `models`."""
 
     def represent(self, sentences: Sequence[str]) -> Array:
         """Return sentences as the bare backbone represents them: (n_sentences, n_dims) float32. Needs `backbone`."""

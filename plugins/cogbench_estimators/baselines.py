@@ -1,12 +1,12 @@
 """Estimators that look at no model: what every other one must beat."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cogbench import TaskMatrix, UnknownName, UnusableData, hookimpl, popularity_baseline, size_baseline
+from cogbench import Array, TaskMatrix, UnknownName, UnusableData, hookimpl, popularity_baseline, size_baseline
 
 if TYPE_CHECKING:
     from cogbench import Estimator, Evidence
@@ -34,6 +34,51 @@ class Size:
     def similarity(self, evidence: "Evidence") -> TaskMatrix:
         """Return the logarithm of each source's number of examples, never the sample's: (n_sources, n_targets)."""
         return size_baseline(evidence.tasks, evidence.tasks, {t: card.rows for t, card in evidence.cards.items()})
+
+
+@dataclass(frozen=True)
+class LeastMoved:
+    """The source whose training changed the encoder's weights least, whatever the target."""
+
+    name: str = "least-moved"
+    needs: frozenset[str] = frozenset({"models", "backbone"})
+
+    def similarity(self, evidence: "Evidence") -> TaskMatrix:
+        """Return the negative length of each source's change, relative to the encoder's: (n_sources, n_targets)."""
+        bare = evidence.weights(evidence.tasks[0], tuned=False)
+        moved = [_relative_change(evidence.weights(task), bare) for task in evidence.tasks]
+        return _same_for_all_targets(evidence.tasks, -np.array(moved))
+
+
+@dataclass(frozen=True)
+class LeastLearned:
+    """The source whose own model learned it least, whatever the target: what a guess must beat that reads models.
+
+    Learning is the distance of the task's metric to that of the best constant answer, as a share of the distance of
+    the best metric, 1, to it.
+    """
+
+    name: str = "least-learned"
+    needs: frozenset[str] = frozenset({"models"})
+
+    def similarity(self, evidence: "Evidence") -> TaskMatrix:
+        """Return the negative share that each source learned: (n_sources, n_targets)."""
+        scores = [evidence.task_scores[task] for task in evidence.tasks]
+        learned = [(s.value - s.trivial) / (1 - s.trivial) if s.trivial < 1 else 0.0 for s in scores]
+        return _same_for_all_targets(evidence.tasks, -np.array(learned))
+
+
+def _relative_change(weights: Mapping[str, Array], bare: Mapping[str, Array]) -> float:
+    """Return the length of the change of the weights that both have, divided by their length before."""
+    shared = [name for name, weight in weights.items() if name in bare and weight.shape == bare[name].shape]
+    if not shared:
+        raise UnusableData("least-moved: a trained model and the bare encoder share no weights.")
+    change = sum(float(np.square(weights[name] - bare[name], dtype=np.float64).sum()) for name in shared)
+    return float(np.sqrt(change / sum(float(np.square(bare[name], dtype=np.float64).sum()) for name in shared)))
+
+
+def _same_for_all_targets(tasks: tuple[str, ...], column: Array) -> TaskMatrix:
+    return TaskMatrix.square(tasks, np.tile(column[:, None], (1, len(tasks))))
 
 
 @dataclass(frozen=True)
@@ -85,4 +130,4 @@ class OtherPLM:
 
 @hookimpl
 def register_estimators() -> "Iterable[Estimator]":
-    return [Random(), Size(), Popularity(), OtherPLM()]
+    return [Random(), Size(), LeastMoved(), LeastLearned(), Popularity(), OtherPLM()]
