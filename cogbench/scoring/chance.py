@@ -68,7 +68,7 @@ def dirichlet_interval(values: Array, further: Array, *, seed: int = 0) -> tuple
     weights /= weights.sum(axis=1, keepdims=True)
     means = weights[:, :-1] @ values + weights[:, -1] * further
     low, high = np.percentile(means, [2.5, 97.5])
-    return float(min(low, values.mean())), float(max(high, values.mean()))
+    return round(float(min(low, values.mean())), 9), round(float(max(high, values.mean())), 9)
 
 
 @dataclass(frozen=True)
