@@ -92,7 +92,7 @@ def score(
     )
     predicted = rank(matrix, true_ranking(known).candidates)
     options = ScoreOptions((1,) if selections else ks, top_m, gain, regret)
-    found = score_guess(matrix, known, options, selection=selections)
+    found = score_guess(matrix, known, options)
     cards = {s: parts.tasks[s].card for s in {*true.sources, *true.targets} if s in parts.tasks}
     others = baselines(known, {s: card.rows for s, card in cards.items()})
     notes += [

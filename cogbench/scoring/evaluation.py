@@ -59,7 +59,7 @@ class Scores:
         95 % interval over targets, by a Bayesian bootstrap.
     skill : Skill, optional
         What the guess knows beyond which sources are good; None in a result of an older schema.
-    rank_of_best : float
+    rank_of_best : float, optional
         Mean predicted rank of the truly best source (Vu et al. 2020).
     top_k, top_k_chance : dict of str to float
         Share of the k predicted best sources among the oracle's top M; and its expectation (paper, Table 3).
@@ -91,7 +91,7 @@ class Scores:
     trs_p_independent: float
     trs_interval: tuple[float, float]
     skill: Skill | None
-    rank_of_best: float
+    rank_of_best: float | None
     top_k: dict[str, float]
     top_k_chance: dict[str, float]
     top_m: int
@@ -148,21 +148,23 @@ class ScoreOptions:
                 raise UnusableData(f"{name} {value!r}: expected one of {', '.join(get_args(kinds))}.")
 
 
-def score_guess(
-    guess: TaskMatrix, oracle: Oracle, options: ScoreOptions | None = None, *, selection: bool = False
-) -> Scores:
+def is_selection(guess: TaskMatrix) -> bool:
+    """Whether a guess only selects a source for each target, and says nothing of the others."""
+    return bool((np.isfinite(guess.values).sum(axis=0) <= 1).all())
+
+
+def score_guess(guess: TaskMatrix, oracle: Oracle, options: ScoreOptions | None = None) -> Scores:
     """Score a guess against an oracle.
 
     Parameters
     ----------
     guess : TaskMatrix
-        Of the oracle's sources and targets, in their order; larger is better, a missing estimate ranks last.
+        Of the oracle's sources and targets, in their order; larger is better, a missing estimate ranks last. A guess
+        that only selects a source for each target has no scores of whole rankings.
     oracle : Oracle
         The true transfers.
     options : ScoreOptions, optional
         How the scores are defined.
-    selection : bool
-        Whether the guess only selects a source for each target, and says nothing of the others.
 
     Raises
     ------
@@ -178,6 +180,7 @@ def score_guess(
     predicted = rank(guess, true.candidates)
     scores, notes = _measure(predicted, true, oracle, options)
     gains = _source_gains(true, oracle, options.gain)
+    selects = is_selection(guess)
     names = relabellings(guess)
     picks = score_picks(guess, true, names)
     total = float(picks.ranks.sum())
@@ -188,8 +191,8 @@ def score_guess(
         trs_p=relabelled_p(picks.totals, total, names),
         trs_p_independent=independent_p(chance_law(true), total),
         trs_interval=interval_over_targets(picks.ranks, true),
-        skill=skill_beyond_effects(guess, oracle, true, picks, names, selection=selection),
-        rank_of_best=scores["rank_of_best"],
+        skill=skill_beyond_effects(guess, oracle, true, picks, names, selection=selects),
+        rank_of_best=None if selects else scores["rank_of_best"],
         top_k={str(k): scores[f"top-{k}"] for k in options.ks},
         top_k_chance={str(k): float((top.sum(axis=0) / true.candidates.sum(axis=0)).mean()) for k in options.ks},
         top_m=options.top_m,
@@ -197,17 +200,21 @@ def score_guess(
         no_transfer_mean=none_if_nan(scores["no_transfer_mean"]),
         regret={str(k): none_if_nan(scores[f"regret@{k}"]) for k in (1, *options.ks)},
         ndcg={
-            name: none_if_nan(mean_of_defined(_ndcg(predicted, gains, k)))
+            name: None if selects else none_if_nan(mean_of_defined(_ndcg(predicted, gains, k)))
             for name, k in {**{str(k): k for k in options.ks}, "all": len(gains)}.items()
         },
         ndcg_gain=options.gain,
-        spearman=none_if_nan(scores["spearman"]),
-        kendall=none_if_nan(mean_of_defined(kendall(*ranks) for ranks in _ranks_of_both(predicted, true))),
+        spearman=None if selects else none_if_nan(scores["spearman"]),
+        kendall=None if selects else none_if_nan(mean_of_defined(map(_kendall, _ranks_of_both(predicted, true)))),
         **{name: none_if_nan(scores[name]) for name in GAIN_SCORES},  # type: ignore[arg-type]
         resampled=_spread_over_resampled(guess, oracle, options),
         notes=tuple(notes),
         per_target=dict(_target_scores(predicted, true, oracle)),
     )
+
+
+def _kendall(ranks: tuple[Array, Array]) -> float:
+    return kendall(*ranks)
 
 
 def _target_scores(predicted: Ranking, true: Ranking, oracle: Oracle) -> Iterator[tuple[str, TargetScore]]:

@@ -1,0 +1,83 @@
+"""A guess that a publication states, as a result: so it stands on boards beside what cogbench computed."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from ..data.oracle import Oracle, TaskMatrix
+from ..parts.fingerprint import harness_version
+from ..parts.registry import find_oracle, load_parts
+from ..scoring.evaluation import is_selection
+from ..scoring.ranking import rank
+from .guess import align_to_oracle, selection_matrix
+from .result import SCHEMA_VERSION, CellCounts, Provenance, Result, against, rows
+
+
+def published_result(
+    guess: TaskMatrix | Mapping[str, str], oracle: str | Oracle, *, estimator: str, origin: str
+) -> Result:
+    """Return a guess as a result of basis "published", scored against an oracle.
+
+    Parameters
+    ----------
+    guess : TaskMatrix, or mapping of target to source
+        A similarity matrix, or the selected source of each target.
+    oracle : str or Oracle
+        An installed oracle's name, a file, or an oracle. The result is of its backbone and suite.
+    estimator : str
+        Who guessed.
+    origin : str
+        Where the guess is published: a citation, or the file that it was read from.
+
+    Raises
+    ------
+    UnusableData
+        If guess and oracle are not of the same tasks.
+    UnknownName, MissingData
+        If the oracle is not there.
+    """
+    parts = load_parts()
+    table = find_oracle(parts, oracle)
+    true = table.transfers
+    matrix = (
+        align_to_oracle(guess, true, False) if isinstance(guess, TaskMatrix) else selection_matrix(guess, true, False)
+    )
+    ranking = rank(matrix)
+    n_named = 1 if is_selection(matrix) else None  # a selection says nothing of the order of the other sources
+    return Result(
+        schema_version=SCHEMA_VERSION,
+        estimator=estimator,
+        options={},
+        backbone=table.backbone,
+        signal=None,
+        suite=table.suite,
+        tuning=table.tuning,
+        sharing=table.sharing,
+        basis="published",
+        sources=list(true.sources),
+        targets=list(true.targets),
+        similarity=rows(matrix.values),
+        by_seed=[],
+        ranking={target: ranking.order(target)[:n_named] for target in true.targets},
+        **against(matrix, table, {s: parts.tasks[s].card.rows for s in true.sources if s in parts.tasks}),
+        uses_oracle=False,
+        tasks={},
+        seed_floor=None,
+        signal_quality=None,
+        notes=[f"a published guess, not computed here: {origin}"],
+        details=[],
+        synthetic=["tasks"] if any(s in parts.tasks and parts.tasks[s].card.synthetic for s in true.sources) else [],
+        provenance=Provenance(
+            cogbench=harness_version() or "",
+            plugins={},
+            data={},
+            model={},
+            settings={},
+            seeds=[],
+            max_train=None,
+            torch="none",
+            device="none",
+            started=datetime.now(UTC).isoformat(timespec="seconds"),
+            seconds=0.0,
+            cells=CellCounts(0, 0),
+        ),
+    )
