@@ -324,7 +324,7 @@ class Similarity:
 
 
 def _content(oracle: Oracle) -> list[Any]:
-    matrix = oracle.transfers
+    matrix = oracle.oriented
     return [oracle.name, matrix.sources, matrix.targets, digest(matrix.values.tobytes().hex())]
 
 

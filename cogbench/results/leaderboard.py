@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import CogbenchError, MissingData, UnknownName
 from ..scoring.chance import relabellings
+from ..scoring.means import median_of_defined
 from ..scoring.paired import LEVEL, PairedDifference, holm, paired_difference, score_picks
 from ..scoring.ranking import true_ranking
 from ..scoring.skill import Skill
@@ -175,7 +176,7 @@ def _board(group: ComparableResults, sort: str) -> Board:
         data=group.data,
         signals=group.signals,
         tries=len(judged),
-        detectable=float(np.median([d.detectable for d, _ in contests.values()])) if contests else None,
+        detectable=median_of_defined([difference.detectable for difference, _ in contests.values()]),
         entries=tuple(sorted(entries, key=order)),
         chance=next((r.scores.trs_chance for r in results if r.scores), None),
         worst=max(map(len, first.ranking.values()), default=1),

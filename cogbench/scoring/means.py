@@ -15,3 +15,9 @@ def mean_of_defined(values: Iterable[float | None]) -> float:
 def none_if_nan(value: float) -> float | None:
     """Return a number for a record."""
     return None if np.isnan(value) else float(value)
+
+
+def median_of_defined(values: Iterable[float | None]) -> float | None:
+    """Return the median of the values that are there; None where none is."""
+    present = [value for value in values if value is not None]
+    return float(np.median(present)) if present else None

@@ -8,6 +8,7 @@ import numpy as np
 from ..data.dataset import Array
 from ..data.oracle import TaskMatrix
 from .chance import ROUNDING, PValue, Relabellings, dirichlet_interval, relabelled_totals
+from .means import none_if_nan
 from .ranking import Ranking, picked_ranks, rank
 
 DRAWS = 10_000  # of the interval
@@ -32,15 +33,16 @@ class PairedDifference:
     relabelled : PValue
         How often it is as large when both guesses get the same other names of tasks. It keeps the guesses' favourite
         sources.
-    detectable : float
-        The smallest difference that a paired test of level .05 sees with 80 % power, at the spread of the differences.
+    detectable : float, optional
+        The smallest difference that a paired test of level .05 sees with 80 % power, at the spread of the differences;
+        None for one target alone.
     """
 
     difference: float
     interval: tuple[float, float]
     sign_flips: PValue
     relabelled: PValue
-    detectable: float
+    detectable: float | None
 
     @property
     def p(self) -> float:
@@ -91,7 +93,7 @@ def paired_difference(
         interval=dirichlet_interval(differences, further, seed=seed),
         sign_flips=sign_flips(differences, seed=seed),
         relabelled=names.p_value(np.abs(totals) >= abs(differences.sum()) - ROUNDING),
-        detectable=detectable_difference(differences),
+        detectable=none_if_nan(detectable_difference(differences)),
     )
 
 

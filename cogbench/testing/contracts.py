@@ -171,7 +171,11 @@ def check_oracle(oracle: OraclePart, files: Files | None = None) -> None:
     )
     for field in ("backbone", "suite", "basis", "tuning", "sharing"):
         _expect(getattr(table, field) == getattr(card, field), f"{oracle.name}: its table has another {field}")
-    _expect(dict(card.metrics) == {**table.metrics}, f"{oracle.name}: its table has other metrics than its card")
+    for field in ("metrics", "better"):
+        _expect(
+            dict(getattr(card, field)) == {**getattr(table, field)},
+            f"{oracle.name}: its table has other {field} than its card",
+        )
     again = oracle.read(files).transfers.values
     _expect(
         np.array_equal(table.transfers.values, again, equal_nan=True),

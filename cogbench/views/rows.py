@@ -65,6 +65,11 @@ def oracle_notes(oracle: Oracle) -> list[str]:
     seeds = f"; seeds {', '.join(map(str, oracle.seeds))}" if oracle.seeds else ""
     lines = [f"{oracle.basis}, backbone {oracle.backbone}, suite {oracle.suite}{seeds}: {oracle.origin}"]
     lines += [oracle.note] if oracle.note else []
+    if lower := [target for target, which in oracle.better.items() if which == "lower"]:
+        lines.append(f"lower figures are better for {', '.join(lower)}")
+    for unit in dict.fromkeys(oracle.units.values()):
+        lines.append(f"unit {unit}: {', '.join(target for target, of in oracle.units.items() if of == unit)}")
+    lines += [f"source {source} is the set of {', '.join(tasks)}" for source, tasks in oracle.groups.items()]
     if oracle.evaluation_error is None and oracle.standard_error is None:
         return [*lines, "nothing is known of its noise"]
     return [*lines, "= the noise tells no difference to the best source; pairs told apart: by two standard errors"]
