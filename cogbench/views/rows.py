@@ -16,6 +16,21 @@ from ..runs.recommend import Recommendation
 from ..scoring.evaluation import TOP_M
 from ..scoring.ranking import rank
 from ..text import MISSING, in_decimals, in_digits, in_range
+from .terminal import columns_within
+
+
+def oracle_tables(oracle: Oracle, room: int) -> dict[str, list[dict[str, Any]]]:
+    """Return an oracle as titled tables for people: one if it fits a width, else a table for some targets each."""
+    rows, n_targets = oracle_rows(oracle), len(oracle.transfers.targets)
+    groups = columns_within(rows, room)
+    if len(groups) == 1:
+        return {oracle.name: rows}
+    tables, last = dict[str, list[dict[str, Any]]](), 0
+    for names in groups:
+        begin, last = last + 1, last + len(names) - 1
+        title = f"{oracle.name}, targets {begin} to {last} of {n_targets}"
+        tables[title] = [{name: row.get(name) for name in names} for row in rows]
+    return tables
 
 
 def oracle_rows(oracle: Oracle) -> list[dict[str, Any]]:
@@ -24,7 +39,7 @@ def oracle_rows(oracle: Oracle) -> list[dict[str, Any]]:
     Below stand the targets without a source, the spread of the sources, the evaluation's standard error, and the share
     of pairs of sources that it tells apart.
     """
-    matrix, ranks, apart = oracle.transfers, rank(oracle.transfers).ranks, told_apart(oracle)
+    matrix, ranks, apart = oracle.transfers, rank(oracle.oriented).ranks, told_apart(oracle)
     noisy = oracle.evaluation_error is not None or oracle.standard_error is not None
     digits = 2 if np.nanmax(np.abs(matrix.values)) > 1 else 3
 
@@ -41,13 +56,15 @@ def oracle_rows(oracle: Oracle) -> list[dict[str, Any]]:
         return f"{value:.{digits}f} ({ranks[i, j]:g}){' =' if alike[i, j] else ''}"
 
     def line(name: str, values: Array) -> dict[str, Any]:
-        return {"source": name, **{t: f"{v:.{digits}f}" for t, v in zip(matrix.targets, values, strict=True)}}
+        shown = ["" if np.isnan(v) else f"{v:.{digits}f}" for v in values]
+        return {"source": name, **dict(zip(matrix.targets, shown, strict=True))}
 
     columns = range(len(matrix.targets))
     rows = [{"source": s, **{matrix.targets[j]: cell(i, j) for j in columns}} for i, s in enumerate(matrix.sources)]
     if oracle.no_transfer is not None:
         rows.append(line("no transfer", oracle.no_transfer))
-    rows.append(line("spread (sd)", np.nanstd(matrix.values, axis=0, ddof=1)))
+    columns_of_scores = (column[np.isfinite(column)] for column in matrix.values.T)
+    rows.append(line("spread (sd)", np.array([np.std(c, ddof=1) if len(c) > 1 else np.nan for c in columns_of_scores])))
     if oracle.evaluation_error is not None:
         rows.append(
             line("evaluation error", np.nanmean(np.where(matrix.same, np.nan, oracle.evaluation_error), axis=0))
@@ -64,6 +81,8 @@ def oracle_notes(oracle: Oracle) -> list[str]:
     seeds = f"; seeds {', '.join(map(str, oracle.seeds))}" if oracle.seeds else ""
     lines = [f"{oracle.basis}, backbone {oracle.backbone}, suite {oracle.suite}{seeds}: {oracle.origin}"]
     lines += [oracle.note] if oracle.note else []
+    if lower := [target for target in oracle.transfers.targets if oracle.better.get(target) == "lower"]:
+        lines.append(f"lower figures are better: {', '.join(lower)}")
     if oracle.evaluation_error is None and oracle.standard_error is None:
         return [*lines, "nothing is known of its noise"]
     return [*lines, "= the noise tells no difference to the best source; pairs told apart: by two standard errors"]
@@ -71,7 +90,7 @@ def oracle_notes(oracle: Oracle) -> list[str]:
 
 def oracle_in_full(oracle: Oracle) -> dict[str, Any]:
     """Return an oracle as plain values for machines, with its ranks and the sources that noise does not tell apart."""
-    matrix, ranks, apart = oracle.transfers, rank(oracle.transfers).ranks, told_apart(oracle)
+    matrix, ranks, apart = oracle.transfers, rank(oracle.oriented).ranks, told_apart(oracle)
     names, alike = matrix.sources, dict[str, list[tuple[str, str]]]()
     for j, target in enumerate(matrix.targets):
         there = np.flatnonzero(np.isfinite(matrix.values[:, j]))
