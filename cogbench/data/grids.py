@@ -22,7 +22,8 @@ OTHER_FILES = (  # what people keep tables in, too
     *(".npy", ".npz", ".pkl", ".pickle", ".feather", ".h5", ".mat", ".gz", ".zip", ".bz2", ".xz"),
 )
 ROLES = ("source", "sources", "target", "targets")  # the names of a column that say what its cells name
-ROW_NUMBERS = ("", "index", "unnamed: 0")  # what pandas calls a column of row numbers
+ROW_NUMBERS = ("", "index", "unnamed: 0")  # what pandas calls a column of row numbers, or of names
+OTHER_HEADS = ("task", "row_task", *ROW_NUMBERS)  # what people call a column of names that says no role
 PARQUET_INDEX = "__index_level_0__"
 MISSING = ("", "-", "–", "—", ".", "?", "na", "n/a", "#n/a", "<na>", "nan", "null", "none")
 NUMERAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
@@ -242,12 +243,13 @@ def _text_grid(path: Path) -> Grid:
 
 
 def _separator(path: Path, first: str) -> str:
-    """Return what separates the cells of a csv file, as its first line shows."""
-    bare = re.sub(r'"[^"]*"', "", first)
-    commas, semicolons = bare.count(","), bare.count(";")
-    if "\t" in bare and not commas and not semicolons:
+    """Return what separates the cells of a csv file, as its first line shows: its first cell, or else their number."""
+    heads = {mark: next(csv.reader([first], delimiter=mark)) for mark in (",", ";", "\t")}
+    named = [mark for mark in (",", ";") if plain_text(heads[mark][0]).casefold() in (*ROLES, *OTHER_HEADS)]
+    mark = named[0] if len(named) == 1 else max(",", ";", key=lambda mark: len(heads[mark]))
+    if len(heads[mark]) == 1 < len(heads["\t"]):
         raise UnusableData(f"{str(path)!r} is separated by tabs: call it {path.with_suffix('.tsv').name}.")
-    return ";" if semicolons >= max(commas, 1) else ","
+    return mark
 
 
 def _json_grid(path: Path) -> Grid | None:

@@ -11,14 +11,13 @@ import numpy as np
 
 from ..errors import AmbiguousTable, UnknownName, UnusableData
 from .dataset import Array
-from .grids import ROW_NUMBERS, Grid, is_missing, parse_numeral, plain_text, repetition
+from .grids import OTHER_HEADS, ROW_NUMBERS, Grid, is_missing, parse_numeral, plain_text, repetition
 from .oracle import Direction, TaskMatrix
 
 NO_TRANSFER = "no-transfer"  # the source of a table that stands for the targets trained without a source
 ALL_TARGETS = "all"
 SOURCE_HEADS = ("source", "sources")
 TARGET_HEADS = ("target", "targets")
-OTHER_HEADS = ("task", "row_task", *ROW_NUMBERS)  # their rows are taken for sources, which a note says
 SCORE_HEADS = ("score", "scores", "value", "transfer", "similarity", "performance", "result")
 AVERAGES = ("avg", "average", "mean", "median", "sum", "total", "std", "sd", "max", "min")
 WITHOUT_SOURCE = ("none", "notransfer", "baseline", "stl", "singletask", "alone", "self")

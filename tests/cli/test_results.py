@@ -186,7 +186,7 @@ def test_one_candidate_leaves_no_choice():
         (ORACLE.replace("s,.6,.5,.9,\n", ""), "it lacks the sources s. Score a part with --tasks p,q,r"),
         (
             "source,a\nb,1\n",
-            "it lacks the sources p, q, r, s and has b, which the oracle does not have; it lacks the t",
+            "it lacks the sources p, q, r, s and has b, which the oracle does not have",
         ),
         (ORACLE.replace("source", "name", 1), "its first column is called 'name'; expected 'source'"),
         (ORACLE.replace(".9", "high"), "source 'p' and target 's' (line 2) holds 'high', which is no number"),
