@@ -230,15 +230,14 @@ def _text_grid(path: Path) -> Grid:
             raise UnusableData(
                 f"{str(path)!r}, line {number}: it has {len(line)} cells, but the first line has {len(head)}."
             )
-    cells_of_all = chain.from_iterable(line[1:] for line in body)
-    comma = mark != "," and any(DECIMAL_COMMA.fullmatch(plain_text(cell)) for cell in cells_of_all)
+    has_comma = any(DECIMAL_COMMA.fullmatch(plain_text(cell)) for cell in chain.from_iterable(body))
     return Grid(
         path=path,
         head=tuple(map(plain_text, head)),
         lines=tuple(body),
         numbers=tuple(numbers[1:]),
         counted="line",
-        decimal_mark="," if comma else ".",
+        decimal_mark="," if has_comma and mark != "," else ".",
     )
 
 

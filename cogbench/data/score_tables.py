@@ -115,7 +115,8 @@ def read_scores(grid: Grid, reading: TableReading | None = None, *, guess: bool 
     reading : TableReading, optional
         What the table leaves open.
     guess : bool
-        Whether the scores are estimates: then the diagonal and the source `no-transfer` are left out.
+        Whether the scores are estimates: then the diagonal is left out, and what `lower_is_better` names turns its
+        sign.
 
     Returns
     -------
@@ -137,7 +138,7 @@ def read_scores(grid: Grid, reading: TableReading | None = None, *, guess: bool 
         if not entries:
             raise UnusableData("it has no rows; expected a row for each source.")
         entries = _without_left_out(entries, reading, guess)
-        entries = _with_no_transfer(entries, reading, guess)
+        entries = _with_no_transfer(entries, reading)
         _refuse_doubtful_names(entries, guess)
         entries = _with_diagonal(_of_one_metric(entries, reading, guess), reading, guess)
         return _score_table(entries, notes, grid.decimal_mark, reading, guess)
@@ -229,8 +230,8 @@ def _without_left_out(entries: Sequence[Entry], reading: TableReading, guess: bo
     return kept
 
 
-def _with_no_transfer(entries: Sequence[Entry], reading: TableReading, guess: bool) -> list[Entry]:
-    """Return the entries of which those without a source have the source `no-transfer`; none for a guess."""
+def _with_no_transfer(entries: Sequence[Entry], reading: TableReading) -> list[Entry]:
+    """Return the entries of which those without a source have the source `no-transfer`."""
     row = reading.no_transfer_row
     if row is not None:
         sources = {e.source for e in entries}
@@ -238,8 +239,8 @@ def _with_no_transfer(entries: Sequence[Entry], reading: TableReading, guess: bo
             raise UnknownName.of("source in --no-transfer-row", row, sources, there="In the table")
         if row != NO_TRANSFER and NO_TRANSFER in sources:
             raise UnusableData(f"it has a source {NO_TRANSFER!r} beside {row!r}: drop one with --leave-out.")
-        entries = [e._replace(source=NO_TRANSFER) if e.source == row else e for e in entries]
-    return [e for e in entries if not (guess and e.source == NO_TRANSFER)]
+        return [e._replace(source=NO_TRANSFER) if e.source == row else e for e in entries]
+    return list(entries)
 
 
 def _refuse_doubtful_names(entries: Sequence[Entry], guess: bool) -> None:

@@ -57,6 +57,8 @@ def scores(matrix):
         ("t.csv", WIDE.replace(",", ";").replace(".", ",")),
         ("t.tsv", WIDE.replace(",", "\t").replace(".", ",")),
         ("t.csv", "\ufeff" + WIDE),
+        ("t.csv", '\ufeff"source","a","b"\na,,2.5\nb,40,\nc,-1,8\n'),
+        ("t.csv", "score;source;target\n2,5;a;b\n40;b;a\n-1;c;a\n8;c;b\n"),
         ("t.csv", "source,\u00a0a , b\n a\u00a0,, 2.5 \nb\u200b,40,\n\n,,\nc,-1\u00a0,8\n"),
         ("t.csv", "source,a,b,,\na,,2.5,,\nb,40,,,\nc,-1,8,,\n"),
         ("t.csv", '"source","a","b"\r\n"a","","2.5"\r\n"b","40",""\r\n"c","-1","8"\r\n'),
@@ -99,6 +101,11 @@ def test_a_table_is_read(tmp_path, name, text):
     assert {*oracle.transfers.sources} - {"d"} == {"a", "b", "c"}
     guess, _ = read_guess(path)
     assert scores(guess) == SCORES
+
+
+def test_the_first_cell_tells_the_separator_where_names_have_commas_or_semicolons(tmp_path):
+    assert read_oracle(written(tmp_path, "c.csv", "source,x;y;z\na,1\n")).transfers.targets == ("x;y;z",)
+    assert read_oracle(written(tmp_path, "s.csv", "source;x,y,z\na;1\n")).transfers.targets == ("x,y,z",)
 
 
 @pytest.mark.parametrize("index", [None, "source", "target", "unnamed"])
