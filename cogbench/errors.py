@@ -4,6 +4,7 @@ CogbenchError
 ├── UnknownName      no part, option or value of that name        (exit 2)
 ├── MissingData      data, a model or a file is not there         (exit 3)
 ├── UnusableData     what is there breaks its record or contract  (exit 3)
+│   ├── AmbiguousTable  an option says how a table is read        (exit 3)
 │   └── FullDisk     no room for results                          (exit 3)
 ├── FailedCells      some units of work failed, the rest is saved (exit 1)
 └── BrokenPlugin     a plugin cannot be loaded or clashes         (exit 4)
@@ -52,6 +53,10 @@ class Absent(MissingData):
 
 class UnusableData(CogbenchError):
     """Data, a model, a plugin's answer or a file that breaks what its record promises."""
+
+
+class AmbiguousTable(UnusableData):
+    """A table of scores that can be read in more than one way; the message names the option that decides."""
 
 
 class FullDisk(UnusableData):

@@ -9,8 +9,11 @@ from ..errors import FailedCells
 from . import options as option
 from .options import COMPUTES, Site, at_site, complete, print_json, print_rows, progress, say_wrote
 
+WHOLE = 1_000_000  # characters: a table for a file is not split
+
 if TYPE_CHECKING:
     from ..data.oracle import Oracle
+    from ..data.score_tables import TableReading
 
 
 @click.command("run")
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
     "--oracle",
     default=None,
     shell_complete=complete("oracle"),
-    help="What the ranking is scored against: a name, FILE.csv, or `measured` (runs all transfers)."
+    help="What the ranking is scored against: a name, a table FILE.csv, or `measured` (runs all transfers)."
     "  [default: the suite's for the backbone]",
 )
 @click.option(
@@ -134,23 +137,33 @@ def oracle_list(as_json: bool) -> None:
 
 @oracle.command("show")
 @click.argument("name", shell_complete=complete("oracle"))
+@option.oracle_reading
 @option.format_()
-def oracle_show(name: str, format: str) -> None:
-    """Show a table of transfers with its ranks and what its noise leaves open."""
+def oracle_show(name: str, reading: "TableReading", format: str) -> None:
+    """Show a table of transfers with its ranks and what its noise leaves open.
+
+    NAME is an oracle's name, or a file: csv, tsv, json or parquet.
+    """
     from ..parts.registry import find_oracle, load_parts
 
-    _print_oracle(find_oracle(load_parts(), name), format)
+    _print_oracle(find_oracle(load_parts(), name, reading=reading), format)
 
 
 @oracle.command("export")
 @click.argument("name", shell_complete=complete("oracle"))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The file, csv or json.")
-def oracle_export(name: str, out: Path) -> None:
-    """Write a table of transfers into a file: csv for its figures, json with an npz for all that is known."""
+@option.oracle_reading
+def oracle_export(name: str, out: Path, reading: "TableReading") -> None:
+    """Write a table of transfers into a file: csv for its figures, json with an npz for all that is known.
+
+    NAME is an oracle's name, or a file: csv, tsv, json or parquet. Once written as json, a table needs none of the
+    options that say how it is read.
+    """
     from ..data.oracle_files import write_oracle, write_table
     from ..parts.registry import find_oracle, load_parts
 
-    say_wrote(*(write_oracle if out.suffix == ".json" else write_table)(find_oracle(load_parts(), name), out))
+    write = write_oracle if out.suffix == ".json" else write_table
+    say_wrote(*write(find_oracle(load_parts(), name, reading=reading), out))
 
 
 @oracle.command("measure")
@@ -192,12 +205,14 @@ def oracle_measure(backbone: str, site: Site, dry_run: bool, format: str, **how:
 
 def _print_oracle(oracle: "Oracle", format: str) -> None:
     from ..views.formats import render_tables
-    from ..views.rows import oracle_in_full, oracle_notes, oracle_rows
+    from ..views.rows import oracle_in_full, oracle_notes, oracle_tables
+    from ..views.terminal import terminal_width
 
     if format == "json":
         print_json(oracle_in_full(oracle))
     else:
-        click.echo(render_tables({oracle.name: oracle_rows(oracle)}, format, oracle_notes(oracle)))
+        room = terminal_width() if format == "table" else WHOLE
+        click.echo(render_tables(oracle_tables(oracle, room), format, oracle_notes(oracle)))
 
 
 COMMANDS = (run, recommend, oracle)

@@ -53,6 +53,11 @@ def _names(ctx: click.Context, param: click.Parameter, value: str | None) -> lis
     return [name.strip() for name in value.split(",") if name.strip()] if value else None
 
 
+def _several(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    names = [name.strip() for value in values for name in value.split(",")]
+    return tuple(dict.fromkeys(name for name in names if name))
+
+
 def _pairs(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[tuple[str, Path], ...]:
     for value in values:
         if "=" not in value:
@@ -194,6 +199,77 @@ def at_site(*options: Callable[..., Any]) -> Callable[..., Any]:
     return decorate
 
 
+def oracle_reading(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that say how the table of an oracle is read, as one argument, its `reading`."""
+
+    @functools.wraps(command)
+    def inner(*args: Any, **given: Any) -> Any:
+        from ..data.score_tables import TableReading
+
+        options = {f.name: given.pop(f.name) for f in fields(TableReading)}
+        return command(*args, reading=TableReading(**options), **given)
+
+    return functools.reduce(lambda made, option: option(made), reversed(OF_ORACLE_TABLES), inner)
+
+
+def guess_reading(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that say how the table of a guess is read, as one argument, its `guess_reading`."""
+
+    @functools.wraps(command)
+    def inner(*args: Any, distances: bool, guess_leave_out: tuple[str, ...], guess_metric: str, **given: Any) -> Any:
+        from ..data.score_tables import ALL_TARGETS, TableReading
+
+        lower = (ALL_TARGETS,) if distances else ()
+        reading = TableReading(leave_out=guess_leave_out, lower_is_better=lower, metric=guess_metric)
+        return command(*args, guess_reading=reading, **given)
+
+    return functools.reduce(lambda made, option: option(made), reversed(OF_GUESS_TABLES), inner)
+
+
+OF_ORACLE_TABLES = (
+    click.option(
+        "--no-transfer-row",
+        default=None,
+        metavar="NAME",
+        help="Of an oracle's table: this row has the targets trained without a source.  [default: no-transfer]",
+    ),
+    click.option(
+        "--diagonal",
+        type=click.Choice(["no-transfer", "leave-out"]),
+        default=None,
+        help="Of an oracle's table: its diagonal has the targets without a source, or is left out.",
+    ),
+    click.option(
+        "--leave-out",
+        multiple=True,
+        callback=_several,
+        metavar="NAME,…",
+        help="Of an oracle's table: these rows and columns are no tasks, such as an average.",
+    ),
+    click.option(
+        "--lower-is-better",
+        multiple=True,
+        callback=_several,
+        metavar="all|TARGET,…",
+        help="Of an oracle's table: lower figures of these targets are better, such as error rates.",
+    ),
+    click.option(
+        "--metric", default=None, metavar="NAME", help="Of an oracle's table: the metric, where a target has several."
+    ),
+)
+OF_GUESS_TABLES = (
+    click.option("--distances", is_flag=True, help="Of the guess: lower figures mean more similar tasks."),
+    click.option(
+        "--guess-leave-out",
+        multiple=True,
+        callback=_several,
+        metavar="NAME,…",
+        help="Of the guess: these rows and columns are no tasks.",
+    ),
+    click.option(
+        "--guess-metric", default=None, metavar="NAME", help="Of the guess: the measure, where a table has several."
+    ),
+)
 COMPUTES = (data_dir, task_data, offline, device, jobs, scheduler)
 
 

@@ -1,7 +1,7 @@
 """The commands that read results and guesses, and compute nothing: score, compare, leaderboard, report, tree."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -9,8 +9,11 @@ from ..errors import UnknownName
 from . import options as option
 from .options import as_text, complete, print_json, say, say_wrote
 
+if TYPE_CHECKING:
+    from ..data.score_tables import TableReading
+
 PAGE = (".html", ".htm")
-GAINS = ("rank", "linear", "linear_minmax", "exp_fraction", "exp_percent")
+GAINS = ("rank", "exp_rank", "linear", "linear_minmax", "exp_fraction", "exp_percent")
 
 
 @click.command("score")
@@ -19,28 +22,51 @@ GAINS = ("rank", "linear", "linear_minmax", "exp_fraction", "exp_percent")
     "--oracle",
     required=True,
     shell_complete=complete("oracle"),
-    help="What the guess is scored against: a name from `cogbench list oracles`, or FILE.csv.",
+    help="What the guess is scored against: a name from `cogbench list oracles`, or a table FILE.csv.",
 )
+@option.oracle_reading
+@option.guess_reading
 @option.tasks
 @option.ks
 @option.top_m
 @click.option("--gain", type=click.Choice(GAINS), default="rank", show_default=True, help="Of NDCG.")
 @click.option(
+    "--regret",
+    type=click.Choice(["best", "mean"]),
+    default="best",
+    show_default=True,
+    help="The best of the k predicted sources against the best, or their mean against the mean of the best k.",
+)
+@click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
     default=None,
-    help="Of a result: write it, scored by this oracle, into this folder.",
+    help="Write a result, or a guess as a result of its own, scored by this oracle, into this folder.",
 )
+@click.option("--name", default=None, help="What boards call a guess.  [default: the name of its file]")
+@click.option("--origin", default=None, metavar="TEXT", help="Where a guess is published, for its result.")
 @option.format_()
 @click.pass_context
-def score(context: click.Context, file: Path, oracle: str, out: Path | None, format: str, **how: Any) -> None:
+def score(
+    context: click.Context,
+    file: Path,
+    oracle: str,
+    reading: "TableReading",
+    guess_reading: "TableReading",
+    out: Path | None,
+    name: str | None,
+    origin: str | None,
+    format: str,
+    **how: Any,
+) -> None:
     """Score anybody's guess by an oracle.
 
-    FILE is a matrix of similarities (csv or tsv: first column `source`, a column for each target), a selection
-    (columns `target,source`), or a result of cogbench. With --out a result is written as a run against this oracle
-    would write it, for a leaderboard; nothing is computed anew.
+    FILE is a matrix of similarities (csv, tsv, json or parquet: a first column `source` and a column for each target,
+    or the columns `source,target,score`), a selection (columns `target,source`), or a result of cogbench. With --out it
+    is written as a run against this oracle would write it, for a leaderboard; nothing is computed anew.
     """
-    from ..results.guess import plain_score, rescore, score
+    from ..results.guess import plain_score, read_guess, rescore, score
+    from ..results.published import published_result
     from ..results.result import Result
     from ..storage.atomic import writable
     from ..views.card import render_results
@@ -50,13 +76,20 @@ def score(context: click.Context, file: Path, oracle: str, out: Path | None, for
     if out is not None:
         usual = click.core.ParameterSource.DEFAULT
         if any(context.get_parameter_source(name) != usual for name in how):
-            raise click.UsageError("--out writes a result as `run` does: leave out --tasks, -k, --top-m and --gain.")
-        again = rescore(Result.load(file), oracle)
+            raise click.UsageError(
+                "--out writes a result as `run` does: leave out --tasks, -k, --top-m, --gain, --regret."
+            )
+        guess, _ = read_guess(file, guess_reading)
+        if isinstance(guess, Result):
+            scored = rescore(guess, oracle, reading=reading)
+        else:
+            names = {"estimator": name or file.stem, "origin": origin or file.name}
+            scored = published_result(guess, oracle, reading=reading, **names)
         writable(out)
-        click.echo(render_results([again], format))
-        say_wrote(again.save(out))
+        click.echo(render_results([scored], format))
+        say_wrote(scored.save(out))
         return
-    found = score(file, oracle, **how)
+    found = score(file, oracle, name=name, reading=reading, guess_reading=guess_reading, **how)
     if format == "json":
         print_json(plain_score(found))
     else:
@@ -145,15 +178,16 @@ def report(file: Path, out: Path | None, figures: Path | None) -> None:
 @click.option(
     "--linkage", type=click.Choice(["ward", "average"]), default="ward", show_default=True, help="Ward's, or the mean."
 )
+@option.guess_reading
 @option.as_json
-def tree(file: Path, linkage: Any, as_json: bool) -> None:
+def tree(file: Path, linkage: Any, guess_reading: "TableReading", as_json: bool) -> None:
     """Draw the taxonomy of tasks that a matrix of similarities implies, by hierarchical clustering."""
     from ..results.guess import read_matrix
     from ..results.result import plain
     from ..scoring.task_tree import task_tree
     from ..views.card import render_tree
 
-    taxonomy = task_tree(read_matrix(file), linkage)
+    taxonomy = task_tree(read_matrix(file, guess_reading), linkage)
     for note in taxonomy.notes:
         say(note)
     if as_json:

@@ -1,6 +1,5 @@
 """Files of oracles: tables that anybody may write, and the json that holds all that was measured."""
 
-import csv
 import io
 import json
 import zipfile
@@ -15,11 +14,11 @@ from ..errors import UnusableData
 from ..storage.atomic import readable, save, save_text
 from .dataset import Array
 from .files import Files
+from .grids import read_grid
 from .oracle import Oracle, OracleCard, TaskMatrix
+from .score_tables import NO_TRANSFER, TableReading, read_scores
 
 SEEDS = "seeds"  # the array that says whose the rows of the per-example scores are
-FILES = (".csv", ".tsv", ".json")  # what names of such endings are taken for
-NO_TRANSFER = "no-transfer"  # the row of a table that holds the targets trained without a source
 SCHEMA_VERSION = 3  # of an oracle's json
 # What fields of oracles and results were called in schema version 1, that of cogbench 0.1.0.
 FORMER_FIELDS = {"kind": "basis", "source": "origin"}
@@ -56,29 +55,35 @@ class OracleFile:
     name : str
         What it is called.
     file : str
-        A table (csv, tsv) or what `write_oracle` wrote (json), as `read_oracle` reads it.
+        A table (csv, tsv, json, parquet) or what `write_oracle` wrote (json), as `read_oracle` reads it.
     card : OracleCard
         Who measured what, in which metrics, and which figures are better.
+    reading : TableReading, optional
+        What the table leaves open.
     """
 
     name: str
     file: str
     card: OracleCard
+    reading: TableReading | None = None
 
     def read(self, files: Files) -> Oracle:
         """Read the table; UnusableData if it is not of the tasks that the card names."""
-        oracle = read_oracle(Path(self.file), name=self.name, card=self.card)
+        oracle = read_oracle(Path(self.file), name=self.name, card=self.card, reading=self.reading)
         matrix = oracle.transfers
         if (matrix.sources, matrix.targets) != (self.card.sources, self.card.targets):
             raise UnusableData(f"oracle {self.name!r}: its card names other tasks than its table {self.file!r} has.")
         return oracle
 
 
-def read_oracle(path: Path, *, name: str | None = None, card: OracleCard | None = None) -> Oracle:
-    """Read an oracle from a table (csv, tsv) or from what `write_oracle` wrote (json).
+def read_oracle(
+    path: Path, *, name: str | None = None, card: OracleCard | None = None, reading: TableReading | None = None
+) -> Oracle:
+    """Read an oracle from a table (csv, tsv, json, parquet) or from what `write_oracle` wrote (json).
 
-    A table has a first column `source`, a column for each target, a row for each source and, if known, a row
-    `no-transfer`. A task with itself is left out.
+    A wide table has a first column `source`, a column for each target, a row for each source and, if known, a row
+    `no-transfer`; a long one has the columns `source`, `target` and `score`. Both may have the columns `seed` and
+    `metric`. Of several seeds the oracle has the mean and its standard error.
 
     Parameters
     ----------
@@ -88,36 +93,53 @@ def read_oracle(path: Path, *, name: str | None = None, card: OracleCard | None 
         What to call the oracle; by default what the json says, or the table's file name without its ending.
     card : OracleCard, optional
         What is known of a table beside its figures.
+    reading : TableReading, optional
+        What a table leaves open, such as the meaning of its diagonal.
 
     Raises
     ------
     MissingData
         If there is no such file.
     UnusableData
-        If it is no such table, or of a newer schema version.
+        If it is no such table, if it can be read in more than one way, or if it is of a newer schema version; the
+        message names the cell, and the option that decides.
+    UnknownName
+        If the reading names what the table does not have.
     """
-    if path.suffix == ".json":
+    grid = read_grid(path)
+    if grid is None:
+        refuse_reading(reading, str(path))
         oracle = _from_json(path)
         return oracle if name is None else replace(oracle, name=name)
-    head, body = table_rows(path)
-    if head[:1] != ["source"]:
-        raise UnusableData(f"{str(path)!r} has no first column 'source'; it has {', '.join(head) or 'nothing'}.")
-    rows, targets = [row[0] for row in body], tuple(head[1:])
-    try:
-        values = np.array([[float(v) if v.strip() else np.nan for v in row[1:]] for row in body])  # (row, target)
-    except ValueError as error:
-        raise UnusableData(f"{str(path)!r} holds something that is no number: {error}.") from None
-    alone = values[rows.index(NO_TRANSFER)] if NO_TRANSFER in rows else None
-    kept = [i for i, row in enumerate(rows) if row != NO_TRANSFER]
-    known: dict[str, Any] = {"backbone": "?", "suite": "?", "origin": str(path)}
+    table = read_scores(grid, reading)
+    facts: dict[str, Any] = {"backbone": "?", "suite": "?", "origin": str(path), "note": ""}
+    metrics, better = dict(table.metrics), dict(table.better)
     if card is not None:
         shared = ("backbone", "suite", "origin", "licence", "note", "basis", "tuning", "sharing")
-        known = {field: getattr(card, field) for field in shared} | {
-            "metrics": dict(card.metrics),
-            "better": dict(card.better),
-        }
-    matrix = TaskMatrix(tuple(rows[i] for i in kept), targets, values[kept])
-    return Oracle(name=name or path.stem, transfers=matrix, no_transfer=alone, **known)
+        facts = {field: getattr(card, field) for field in shared}
+        metrics, better = metrics | dict(card.metrics), dict(card.better) | better
+    facts["note"] = "; ".join(note for note in (facts["note"], *table.notes) if note)
+    return Oracle(
+        name=name or path.stem,
+        transfers=table.matrix,
+        no_transfer=table.no_transfer,
+        standard_error=table.standard_error,
+        by_seed=table.by_seed,
+        seeds=table.seeds,
+        metrics=metrics,
+        units=table.units,
+        better=better,
+        **facts,
+    )
+
+
+def refuse_reading(reading: TableReading | None, oracle: str) -> None:
+    """Raise UnusableData if there are options of tables for an oracle that is none."""
+    if reading not in (None, TableReading()):
+        raise UnusableData(
+            f"oracle {oracle!r} is no file with a table: leave out --no-transfer-row, --diagonal, --leave-out, "
+            "--lower-is-better and --metric, which say how such a table is read."
+        )
 
 
 def read_card(path: Path) -> OracleCard:
@@ -144,20 +166,6 @@ def read_card(path: Path) -> OracleCard:
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UnusableData(f"{str(path)!r} is no oracle that cogbench wrote: {error!r}.") from error
-
-
-def table_rows(path: Path) -> tuple[list[str], list[list[str]]]:
-    """Return the first line of a csv or tsv, and its other lines: as long, empty ones left out."""
-    readable(path)
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:  # -sig: spreadsheets write a byte order mark
-            lines = csv.reader(file, delimiter="\t" if path.suffix == ".tsv" else ",")
-            head, *body = [line for line in lines if any(line)] or [[]]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UnusableData(f"{str(path)!r} is no table in UTF-8: {error}.") from error
-    if ragged := next((row[0] for row in body if len(row) != len(head)), None):
-        raise UnusableData(f"{str(path)!r}: row {ragged!r} has another number of cells than the first line.")
-    return head, body
 
 
 def plain_oracle(oracle: Oracle) -> dict[str, Any]:

@@ -17,8 +17,10 @@ from typing import Any
 import pluggy
 
 from ..data.files import Files
+from ..data.grids import FILES, refuse_other_files
 from ..data.oracle import Oracle, Suite
-from ..data.oracle_files import FILES, read_oracle
+from ..data.oracle_files import read_oracle, refuse_reading
+from ..data.score_tables import TableReading
 from ..errors import BrokenPlugin, UnknownName
 from ..storage.store import home
 from . import hookspecs
@@ -296,16 +298,40 @@ def measured_oracles() -> dict[str, Path]:
     return {path.stem: path for path in sorted(oracle_folder().glob("*.json"))}
 
 
-def find_oracle(parts: Parts, asked: str | OraclePart, files: Files | None = None) -> Oracle:
-    """Return an oracle by its name, installed or measured here, or by its file; a part that is given is read."""
+def find_oracle(
+    parts: Parts, asked: str | OraclePart, files: Files | None = None, *, reading: TableReading | None = None
+) -> Oracle:
+    """Return an oracle by its name, installed or measured here, or by its file; a part that is given is read.
+
+    Parameters
+    ----------
+    parts : Parts
+        The installed parts.
+    asked : str or OraclePart
+        The name of an oracle, a file, or a part.
+    files : Files, optional
+        The door to the data that a part reads.
+    reading : TableReading, optional
+        What a file that is a table leaves open.
+
+    Raises
+    ------
+    UnknownName
+        If there is no oracle of that name.
+    MissingData, UnusableData
+        If a file is not there, is no oracle or can be read in more than one way; or if there is a reading for an oracle
+        that is no table.
+    """
     files = files or Files(offline=True)
+    if isinstance(asked, str) and asked not in parts.oracles and Path(asked).suffix.lower() in FILES:
+        return read_oracle(Path(asked), reading=reading)
+    refuse_reading(reading, asked if isinstance(asked, str) else asked.name)
     if not isinstance(asked, str):
         return asked.read(files)
     if asked in parts.oracles:
         return parts.oracles[asked].read(files)
-    if Path(asked).suffix in FILES:
-        return read_oracle(Path(asked))
     own = measured_oracles()
     if asked not in own:
+        refuse_other_files(asked)
         raise UnknownName.of("oracle", asked, [*parts.oracles, *own])
     return read_oracle(own[asked])

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ..data.grids import Grid, plain_text, read_grid
 from ..data.oracle import Oracle, TaskMatrix
-from ..data.oracle_files import read_oracle, table_rows
+from ..data.score_tables import TableReading, read_scores
 from ..errors import UnusableData
 from ..parts.registry import find_oracle
 from ..scoring.baselines import baselines
@@ -46,6 +47,8 @@ def score(
     gain: NdcgGain = "rank",
     regret: Regret = "best",
     name: str | None = None,
+    reading: TableReading | None = None,
+    guess_reading: TableReading | None = None,
 ) -> Scored:
     """Score a similarity matrix, or the selected source of each target, against an oracle.
 
@@ -61,11 +64,14 @@ def score(
         As `ScoreOptions` has them.
     name : str, optional
         What the guess is called.
+    reading, guess_reading : TableReading, optional
+        What the tables of the oracle and of the guess leave open.
 
     Raises
     ------
     UnusableData
-        If guess and oracle are not of the same tasks: the message names those that are missing or too many.
+        If the guess lacks a source or a target of the oracle: the message names them. Further ones are left out, which
+        a note says.
     UnknownName, MissingData
         If the oracle or the file is not there.
 
@@ -80,16 +86,15 @@ def score(
 
     notes: list[str] = []
     if isinstance(guess, str | Path):
-        name, guess = name or Path(guess).stem, read_guess(Path(guess))
+        name = name or Path(guess).stem
+        guess, notes = read_guess(Path(guess), guess_reading)
     if isinstance(guess, Result):
         name, notes, guess = name or guess.estimator, [*_origin_notes(guess)], guess.matrix
     parts = load_parts()
-    known = _whole(find_oracle(parts, oracle), tasks)
-    true = known.transfers
-    selections, partly = not isinstance(guess, TaskMatrix), tasks is not None
-    matrix = (
-        align_to_oracle(guess, true, partly) if isinstance(guess, TaskMatrix) else selection_matrix(guess, true, partly)
-    )
+    known = _whole(find_oracle(parts, oracle, reading=reading), tasks)
+    true, selections = known.transfers, not isinstance(guess, TaskMatrix)
+    matrix = align_to_oracle(guess, true) if isinstance(guess, TaskMatrix) else selection_matrix(guess, true)
+    notes += [] if tasks is not None else _surplus_notes(guess, true)
     predicted = rank(matrix, true_ranking(known).candidates)
     options = ScoreOptions((1,) if selections else ks, top_m, gain, regret)
     found = score_guess(matrix, known, options)
@@ -102,7 +107,7 @@ def score(
     return Scored(name or "guess", known.name, found, others, selections, _picks(predicted), tuple(notes))
 
 
-def rescore(result: Result, oracle: str | Oracle) -> Result:
+def rescore(result: Result, oracle: str | Oracle, *, reading: TableReading | None = None) -> Result:
     """Return a result scored against another oracle, such as its own with more seeds; nothing is computed anew.
 
     Parameters
@@ -111,6 +116,8 @@ def rescore(result: Result, oracle: str | Oracle) -> Result:
         What is scored; it keeps its similarities and where they come from.
     oracle : str or Oracle
         An installed oracle's name, a file, or an oracle; it may have more tasks.
+    reading : TableReading, optional
+        What the table of the oracle leaves open.
 
     Raises
     ------
@@ -123,7 +130,7 @@ def rescore(result: Result, oracle: str | Oracle) -> Result:
 
     parts = load_parts()
     tasks = [*dict.fromkeys([*result.sources, *result.targets])]
-    truth = _whole(find_oracle(parts, oracle), tasks).part(result.sources, result.targets)
+    truth = _whole(find_oracle(parts, oracle, reading=reading), tasks).part(result.sources, result.targets)
     counts = {s: parts.tasks[s].card.rows for s in result.sources if s in parts.tasks}
     scored = replace(result, **against(result.matrix, truth, counts), schema_version=SCHEMA_VERSION)
     if result.uses_oracle and scored.oracle_ranks != result.oracle_ranks:
@@ -149,6 +156,15 @@ def _origin_notes(result: Result) -> Iterator[str]:
         yield f"{result.estimator} used the data{used}"
     if result.synthetic:
         yield f"synthetic {' and '.join(result.synthetic)}: made by a generator"
+
+
+def _surplus_notes(guess: TaskMatrix | Mapping[str, str], true: TaskMatrix) -> Iterator[str]:
+    """Yield what a guess has beyond the tasks of the oracle."""
+    targets = guess.targets if isinstance(guess, TaskMatrix) else guess
+    named = {"sources": guess.sources if isinstance(guess, TaskMatrix) else (), "targets": targets}
+    for role, names in named.items():
+        if surplus := [name for name in names if name not in getattr(true, role)]:
+            yield f"left out of the guess: the {role} {', '.join(surplus)}, which the oracle does not have"
 
 
 def _gap_notes(matrix: TaskMatrix, predicted: Ranking) -> Iterator[str]:
@@ -186,60 +202,95 @@ def _part(oracle: Oracle, tasks: Sequence[str]) -> Oracle:
     return oracle.part([t for t in tasks if t in true.sources], [t for t in tasks if t in true.targets])
 
 
-def read_guess(path: Path) -> TaskMatrix | dict[str, str] | Result:
-    """Read a guess from csv, tsv, or a result file of cogbench.
+def read_guess(
+    path: Path, reading: TableReading | None = None
+) -> tuple[TaskMatrix | dict[str, str] | Result, list[str]]:
+    """Read a guess from a table (csv, tsv, json, parquet), or a result file of cogbench, and notes on the reading.
 
-    A matrix has a first column `source` and a column for each target, a row for each source; a selection has the
-    columns `target` and `source`, in any order.
+    A selection has the columns `target` and `source`, in any order, and no others; all other tables hold similarities,
+    as `read_scores` reads them.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    reading : TableReading, optional
+        What a table of similarities leaves open.
+
+    Raises
+    ------
+    MissingData, UnusableData, UnknownName
+        If there is no such file, or no guess can be read from it; or if there is a reading for something else than a
+        table of similarities.
     """
-    if path.suffix == ".json":
-        return Result.load(path)
-    head, body = table_rows(path)
-    if sorted(head) == ["source", "target"]:
-        picks: dict[str, str] = {}
-        for row in body:
-            source, target = (cell.strip() for cell in (row if head[0] == "source" else row[::-1]))
-            if target in picks:
-                raise UnusableData(f"{str(path)!r} selects two sources for {target!r}.")
-            picks[target] = source
-        return picks
-    return read_oracle(path).transfers
+    grid = read_grid(path)
+    selects = grid is not None and sorted(map(str.casefold, grid.head)) == ["source", "target"]
+    if grid is not None and not selects:
+        table = read_scores(grid, reading, guess=True)
+        return table.matrix, list(table.notes)
+    if reading not in (None, TableReading()):
+        raise UnusableData(
+            f"{str(path)!r} is no table of similarities: leave out --distances, --guess-leave-out and --guess-metric, "
+            "which say how such a table is read."
+        )
+    return (Result.load(path) if grid is None else _selection(grid)), []
 
 
-def selection_matrix(picks: Mapping[str, str], true: TaskMatrix, partly: bool) -> TaskMatrix:
-    """Return the matrix of a selection: 1 for the selected source, NaN for the others."""
-    if lost := [t for t in true.targets if t not in picks]:
-        raise UnusableData(f"no source is selected for {', '.join(lost)}.")
+def _selection(grid: Grid) -> dict[str, str]:
+    """Return the selected source of each target; UnusableData where a target has none or two."""
+    source, target = (list(map(str.casefold, grid.head)).index(role) for role in ("source", "target"))
+    picks, places = dict[str, str](), dict[str, str]()
+    for number, line in zip(grid.numbers, grid.lines, strict=True):
+        selected, name, place = plain_text(line[source]), plain_text(line[target]), f"{grid.counted} {number}"
+        if not selected or not name:
+            raise UnusableData(f"{str(grid.path)!r}: {place} lacks a {'source' if name else 'target'}.")
+        if name in picks:
+            raise UnusableData(
+                f"{str(grid.path)!r} selects two sources for {name!r}: {places[name]} and {place}; leave one of them."
+            )
+        picks[name], places[name] = selected, place
+    return picks
+
+
+def selection_matrix(picks: Mapping[str, str], true: TaskMatrix) -> TaskMatrix:
+    """Return the matrix of a selection: 1 for the selected source, NaN for the others; further targets are left out."""
+    if missing := [t for t in true.targets if t not in picks]:
+        raise UnusableData(f"no source is selected for {', '.join(missing)}.")
     if wrong := [f"{s} for {t}" for t, s in picks.items() if t in true.targets and (s == t or s not in true.sources)]:
         raise UnusableData(f"no candidate is selected: {', '.join(wrong)}; there are {', '.join(true.sources)}.")
-    if (extra := [t for t in picks if t not in true.targets]) and not partly:
-        raise UnusableData(f"the oracle has no target {', '.join(extra)}; it has {', '.join(true.targets)}.")
     values = np.array([[1.0 if picks[t] == s else np.nan for t in true.targets] for s in true.sources])
     return TaskMatrix(true.sources, true.targets, values)
 
 
-def align_to_oracle(matrix: TaskMatrix, true: TaskMatrix, partly: bool) -> TaskMatrix:
-    """Return a guess in the order of the oracle; refuse missing tasks, and further ones unless a part is asked for."""
-    told = []
+def align_to_oracle(matrix: TaskMatrix, true: TaskMatrix) -> TaskMatrix:
+    """Return a guess for the oracle's tasks alone, in their order; UnusableData names those that it lacks."""
+    faults = []
     for role in ("sources", "targets"):
         ours, theirs = getattr(matrix, role), getattr(true, role)
-        if lost := [t for t in theirs if t not in ours]:
-            told.append(f"it lacks {role} {', '.join(lost)}")
-        if (extra := [t for t in ours if t not in theirs]) and not partly:
-            told.append(f"the oracle has no {role} {', '.join(extra)}")
-    if told:
-        both = [t for t in true.sources if t in matrix.sources and t in true.targets and t in matrix.targets]
-        rest = f" Score a part with --tasks {','.join(both)}." if len(both) > 2 else ""
-        raise UnusableData(f"the guess is not of the oracle's tasks: {'; '.join(told)}.{rest}")
+        if missing := [t for t in theirs if t not in ours]:
+            surplus = [t for t in ours if t not in theirs]
+            unknown = f" and has {', '.join(surplus)}, which the oracle does not have" if surplus else ""
+            faults.append(f"it lacks the {role} {', '.join(missing)}{unknown}")
+    if faults:
+        names = dict.fromkeys([*true.sources, *true.targets])
+        part = [
+            name
+            for name in names  # no source of the oracle is dropped but those that the guess lacks in one of their roles
+            if (name in matrix.sources or name not in true.sources)
+            and (name in matrix.targets or name not in true.targets)
+        ]
+        is_scorable = len(part) > 2 and {*part} & {*true.targets}
+        rest = f" Score a part with --tasks {','.join(part)}." if is_scorable else ""
+        raise UnusableData(f"the guess is not of the oracle's tasks: {'; '.join(faults)}.{rest}")
     return matrix.part(true.sources, true.targets)
 
 
-def read_matrix(path: Path) -> TaskMatrix:
+def read_matrix(path: Path, reading: TableReading | None = None) -> TaskMatrix:
     """Read a matrix of similarities from a table or a result file; UnusableData if it is a selection."""
-    found = read_guess(path)
-    if isinstance(found, Mapping):
+    guess, _ = read_guess(path, reading)
+    if isinstance(guess, Mapping):
         raise UnusableData(f"{str(path)!r} holds selected sources; a matrix of similarities is needed.")
-    return found.matrix if isinstance(found, Result) else found
+    return guess.matrix if isinstance(guess, Result) else guess
 
 
 def plain_score(found: Scored) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from ..data.oracle import Oracle, TaskMatrix
+from ..data.score_tables import TableReading
 from ..parts.fingerprint import harness_version
 from ..parts.registry import find_oracle, load_parts
 from ..scoring.evaluation import is_selection
@@ -13,7 +14,12 @@ from .result import SCHEMA_VERSION, CellCounts, Provenance, Result, against, row
 
 
 def published_result(
-    guess: TaskMatrix | Mapping[str, str], oracle: str | Oracle, *, estimator: str, origin: str
+    guess: TaskMatrix | Mapping[str, str],
+    oracle: str | Oracle,
+    *,
+    estimator: str,
+    origin: str,
+    reading: TableReading | None = None,
 ) -> Result:
     """Return a guess as a result of basis "published", scored against an oracle.
 
@@ -27,6 +33,8 @@ def published_result(
         Who guessed.
     origin : str
         Where the guess is published: a citation, or the file that it was read from.
+    reading : TableReading, optional
+        What the table of the oracle leaves open.
 
     Raises
     ------
@@ -36,11 +44,9 @@ def published_result(
         If the oracle is not there.
     """
     parts = load_parts()
-    table = find_oracle(parts, oracle)
+    table = find_oracle(parts, oracle, reading=reading)
     true = table.transfers
-    matrix = (
-        align_to_oracle(guess, true, False) if isinstance(guess, TaskMatrix) else selection_matrix(guess, true, False)
-    )
+    matrix = align_to_oracle(guess, true) if isinstance(guess, TaskMatrix) else selection_matrix(guess, true)
     ranking = rank(matrix)
     n_named = 1 if is_selection(matrix) else None  # a selection says nothing of the order of the other sources
     return Result(

@@ -10,8 +10,9 @@ from ..compute import engine
 from ..compute.transfers import TransferPlan, in_todays_form
 from ..compute.workspace import Tell, Workspace, workspace_of
 from ..data.files import Files
+from ..data.grids import FILES
 from ..data.oracle import Oracle
-from ..data.oracle_files import FILES, read_oracle, write_oracle
+from ..data.oracle_files import read_oracle, write_oracle
 from ..data.oracle_seeds import check_alike, merged
 from ..errors import FailedCells, UnusableData
 from ..parts.interfaces import Backbone, Task
@@ -113,7 +114,7 @@ def resolve_transfers(
     usual = slug(f"{suite}-{parts.label('backbone', trained)}{part}{size}")
     if name and slug(name) in parts.oracles:  # which would be found in its place
         raise UnusableData(f"an installed oracle is called {name!r}: give this one another name, with --name.")
-    if name and (name == MEASURED or Path(name).suffix in FILES):
+    if name and (name == MEASURED or Path(name).suffix.lower() in FILES):
         raise UnusableData(f"no oracle can be called {name!r}, which `--oracle` takes for something else.")
     called = slug(name) if name else f"measured-{usual}" if usual in parts.oracles else usual
     return TransferPlan(trained, chosen, suite, as_seeds(seeds), max_train, keep_models), called

@@ -10,7 +10,7 @@ from ..compute.evidence import Similarity
 from ..compute.transfers import TransferPlan
 from ..compute.workspace import Cell, Workspace
 from ..data.oracle import Oracle, Suite
-from ..errors import UnknownName, UnusableData
+from ..errors import AmbiguousTable, UnknownName, UnusableData
 from ..parts.interfaces import STIMULI, Backbone, Estimator, OraclePart, Signal, Task
 from ..parts.registry import Parts, find_oracle
 from ..parts.set_options import check_targets, varied
@@ -312,7 +312,11 @@ def _oracle(
     if oracle == MEASURED:
         return TransferPlan(truth, selection.tasks, selection.suite.name, seeds, max_train)
     if oracle is not None:
-        return find_oracle(parts, oracle, workspace.files).part(names)
+        try:
+            return find_oracle(parts, oracle, workspace.files).part(names)
+        except AmbiguousTable as fault:
+            remedy = f"Write it as json with this option: cogbench oracle export {oracle} … --out ORACLE.json"
+            raise UnusableData(f"{fault} {remedy}, and name that file.") from None
     usual = dict(selection.suite.oracles).get(truth.name) if truth == parts.backbones.get(truth.name) else None
     part = parts.oracles.get(usual or "")
     return part.read(workspace.files).part(names) if part and part.card.knows(names) else None

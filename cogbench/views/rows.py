@@ -17,6 +17,21 @@ from ..scoring.chance import PValue
 from ..scoring.evaluation import TOP_M
 from ..scoring.ranking import true_ranking
 from ..text import MISSING, in_decimals, in_digits, in_range, in_sign
+from .terminal import columns_within
+
+
+def oracle_tables(oracle: Oracle, room: int) -> dict[str, list[dict[str, Any]]]:
+    """Return an oracle as titled tables for people: one if it fits a width, else a table for some targets each."""
+    rows, n_targets = oracle_rows(oracle), len(oracle.transfers.targets)
+    groups = columns_within(rows, room)
+    if len(groups) == 1:
+        return {oracle.name: rows}
+    tables, last = dict[str, list[dict[str, Any]]](), 0
+    for names in groups:
+        begin, last = last + 1, last + len(names) - 1
+        title = f"{oracle.name}, targets {begin} to {last} of {n_targets}"
+        tables[title] = [{name: row.get(name) for name in names} for row in rows]
+    return tables
 
 
 def oracle_rows(oracle: Oracle) -> list[dict[str, Any]]:
@@ -42,13 +57,15 @@ def oracle_rows(oracle: Oracle) -> list[dict[str, Any]]:
         return f"{value:.{digits}f} ({ranks[i, j]:g}){' =' if alike[i, j] else ''}"
 
     def line(name: str, values: Array) -> dict[str, Any]:
-        return {"source": name, **{t: f"{v:.{digits}f}" for t, v in zip(matrix.targets, values, strict=True)}}
+        shown = ["" if np.isnan(v) else f"{v:.{digits}f}" for v in values]
+        return {"source": name, **dict(zip(matrix.targets, shown, strict=True))}
 
     columns = range(len(matrix.targets))
     rows = [{"source": s, **{matrix.targets[j]: cell(i, j) for j in columns}} for i, s in enumerate(matrix.sources)]
     if oracle.no_transfer is not None:
         rows.append(line("no transfer", oracle.no_transfer))
-    rows.append(line("spread (sd)", np.nanstd(matrix.values, axis=0, ddof=1)))
+    columns_of_scores = (column[np.isfinite(column)] for column in matrix.values.T)
+    rows.append(line("spread (sd)", np.array([np.std(c, ddof=1) if len(c) > 1 else np.nan for c in columns_of_scores])))
     if oracle.evaluation_error is not None:
         rows.append(
             line("evaluation error", np.nanmean(np.where(matrix.same, np.nan, oracle.evaluation_error), axis=0))
@@ -68,7 +85,8 @@ def oracle_notes(oracle: Oracle) -> list[str]:
     if lower := [target for target, which in oracle.better.items() if which == "lower"]:
         lines.append(f"lower figures are better for {', '.join(lower)}")
     for unit in dict.fromkeys(oracle.units.values()):
-        lines.append(f"unit {unit}: {', '.join(target for target, of in oracle.units.items() if of == unit)}")
+        targets = [target for target in oracle.transfers.targets if oracle.units.get(target) == unit]
+        lines.append(f"unit {unit}: {', '.join(targets)}")
     lines += [f"source {source} is the set of {', '.join(tasks)}" for source, tasks in oracle.groups.items()]
     if oracle.evaluation_error is None and oracle.standard_error is None:
         return [*lines, "nothing is known of its noise"]

@@ -97,6 +97,32 @@ def table_within(
     return found, gone
 
 
+def columns_within(rows: Sequence[dict[str, Any]], room: int) -> list[list[str]]:
+    """Return the names of the columns in groups of which each fits a width; the first column stands in each group.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        The rows of a table, of like keys.
+    room : int
+        The width in characters.
+    """
+    console, _ = _console()
+    first, *others = dict.fromkeys(name for row in rows for name in row)
+    widest = {name: "x" * max(_width(_cell(row.get(name)), console) for row in rows) for name in (first, *others)}
+
+    def fits(names: Sequence[str]) -> bool:
+        model = table(names, [[widest[name] for name in names]], dense=True)
+        return bool(console.measure(model, options=console.options.update(width=10_000)).maximum <= room)
+
+    groups = [[first]]
+    for name in others:
+        if len(groups[-1]) > 1 and not fits([*groups[-1], name]):
+            groups.append([first])
+        groups[-1].append(name)
+    return groups
+
+
 def _width(cell: Any, console: Any) -> int:
     from rich.cells import cell_len
 

@@ -183,19 +183,21 @@ def test_one_candidate_leaves_no_choice():
 @pytest.mark.parametrize(
     "text, message",
     [
-        (ORACLE.replace("s,.6,.5,.9,\n", ""), "it lacks sources s. Score a part with --tasks p,q,r"),
-        ("source,p,q,r,s,z\n" + "\n".join(f"{t},1,2,3,4,5" for t in "pqrs"), "the oracle has no targets z"),
-        ("source,a\nb,1\n", "it lacks sources p, q, r, s; the oracle has no sources b; it lacks targets"),
-        (ORACLE.replace("source", "task", 1), "has no first column 'source'; it has task, p"),
-        (ORACLE.replace(".9", "high"), "holds something that is no number"),
-        (ORACLE.replace(".9", "inf"), "holds an infinite value"),
-        (ORACLE.replace("q,.8,,.7,.2", "p,.8,,.7,.2"), "a task stands twice"),
-        (ORACLE.replace("q,.8,,.7,.2", "q,.8,,.7"), "row 'q' has another number of cells"),
-        ("", "it has nothing"),
+        (ORACLE.replace("s,.6,.5,.9,\n", ""), "it lacks the sources s. Score a part with --tasks p,q,r"),
+        (
+            "source,a\nb,1\n",
+            "it lacks the sources p, q, r, s and has b, which the oracle does not have",
+        ),
+        (ORACLE.replace("source", "name", 1), "its first column is called 'name'; expected 'source'"),
+        (ORACLE.replace(".9", "high"), "source 'p' and target 's' (line 2) holds 'high', which is no number"),
+        (ORACLE.replace(".9", "inf"), "holds 'inf', which is no number; write a finite number"),
+        (ORACLE.replace("q,.8,,.7,.2", "p,.8,,.7,.2"), "row 'p' stands twice: line 2 and line 3"),
+        (ORACLE.replace("q,.8,,.7,.2", "q,.8,,.7"), "line 3: it has 4 cells, but the first line has 5"),
+        ("", "'guess.csv' is empty"),
         ("target,source\np,q\n", "no source is selected for q, r, s"),
         (SELECTION.replace("s,p", "s,s"), "no candidate is selected: s for s; there are p, q, r, s"),
         (SELECTION + "p,q\n", "selects two sources for 'p'"),
-        (SELECTION + "z,q\n", "the oracle has no target z"),
+        (SELECTION + "z,\n", "line 6 lacks a source"),
     ],
 )
 def test_a_bad_guess_gets_one_line(text, message):

@@ -22,7 +22,7 @@ def test_a_table_is_read_with_its_no_transfer_row(tmp_path):
 
 @pytest.mark.parametrize(
     "text, message",
-    [("task,a\nb,1\n", "no first column 'source'"), ("", "no first column"), ("source,a\nb,much\n", "no number")],
+    [("name,a\nb,1\n", "first column is called 'name'"), ("", "is empty"), ("source,a\nb,much\n", "no number")],
 )
 def test_a_table_that_is_none_says_so(tmp_path, text, message):
     (tmp_path / "own.csv").write_text(text)
