@@ -7,7 +7,7 @@ import pytest
 from command import cogbench as ask
 from command import line
 
-from cogbench import TaskMatrix, read_oracle, score
+from cogbench import Result, TaskMatrix, read_oracle, score
 
 OWN = "source,p,q,r\np,50,2,30\nq,40,60,20\nr,10,8,70\n"
 AVERAGED = "source,p,q,r,AVG\np,,2,30,16\nq,40,,20,30\nr,10,8,,9\nnone,50,60,70,60\nAVG,25,5,25,\n"
@@ -44,7 +44,7 @@ def test_show_reads_a_table_as_the_options_say():
     assert lower["better"] == {"q": "lower", "r": "lower"} and lower["transfers"][0] == [None, 2, 30]
     assert [ranks[1] for ranks in lower["ranks"]] == [1, None, 2] and [r[0] for r in lower["ranks"]] == [None, 1, 2]
     table = ask("oracle", "show", "plain.csv", "--lower-is-better", "all").stdout
-    assert "lower figures are better: p, q, r" in table and "2.00 (1)" in table and "30.00 (2)" in table
+    assert "lower figures are better for p, q, r" in table and "2.00 (1)" in table and "30.00 (2)" in table
 
 
 def test_export_writes_a_table_once_as_json_which_needs_no_options():
@@ -102,9 +102,23 @@ def test_a_table_that_an_option_decides_names_the_option(words, message):
     assert message in line(ask("score", *words), 3)
 
 
+def test_a_guess_is_written_as_a_published_result_that_boards_and_comparisons_read():
+    words = ["score", "distances.csv", "--oracle", "plain.csv", "--out", "kept"]
+    for name, options in {"near": ["--distances", "--origin", "Somebody (2020)"], "far": []}.items():
+        assert ask(*words, "--name", name, *options).exit_code == 0
+    near, far = (Result.load(next(Path("kept").glob(f"{name}--*.json"))) for name in ("near", "far"))
+    assert near.basis == far.basis == "published" and near.scores.trs < far.scores.trs
+    assert near.notes == ["a published guess, not computed here: Somebody (2020)"]
+    assert far.notes == ["a published guess, not computed here: distances.csv"]
+    assert "near (as published)" in ask("leaderboard", "kept").stdout
+    assert "not told apart" in ask("compare", *map(str, Path("kept").glob("*.json"))).stdout
+
+
 def test_options_of_a_guess_are_refused_for_a_result():
-    refused = line(ask("score", "plain.csv", "--oracle", "plain.csv", "--out", "again", "--distances"), 2)
-    assert refused.endswith("--out is for a result: leave out --distances, --guess-leave-out, --guess-metric.")
+    assert ask("score", "distances.csv", "--oracle", "plain.csv", "--out", "kept").exit_code == 0
+    (kept,) = Path("kept").glob("*.json")
+    refused = line(ask("score", str(kept), "--oracle", "plain.csv", "--out", "again", "--distances"), 3)
+    assert "leave out --distances, --guess-leave-out and --guess-metric" in refused
 
 
 def test_a_tree_of_distances_is_that_of_their_negatives():
