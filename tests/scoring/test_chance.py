@@ -1,0 +1,182 @@
+"""What knowing nothing reaches: the law of independent choices, and guesses under other names, each by brute force."""
+
+from itertools import permutations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from cogbench import Oracle, TaskMatrix, load_parts, rank
+from cogbench.parts.registry import find_oracle
+from cogbench.scoring.chance import (
+    chance_law,
+    chance_trs,
+    interval_over_targets,
+    relabelled_p,
+    relabelled_totals,
+    relabellings,
+)
+from cogbench.scoring.evaluation import score_guess
+from cogbench.scoring.ranking import picked_ranks, true_ranking
+
+FEW = st.integers(-2, 2).map(float)
+FIVE = tuple("abcde")
+
+
+def total_by_hand(guess, true, rename):
+    """Return the sum of the true ranks that a guess picks whose tasks are called by other names.
+
+    `rename` maps each task of the guess to its new name; `guess` and `true` map (source, target) to a number.
+    """
+    renamed = {(rename[s], rename[t]): value for (s, t), value in guess.items()}
+    total = 0.0
+    for target in {t for _, t in true}:
+        values = {s: renamed.get((s, target), -np.inf) for s, t in true if t == target}
+        first = [s for s, value in values.items() if value == max(values.values())]
+        total += sum(true[s, target] for s in first) / len(first)
+    return total
+
+
+def cells(matrix, values):
+    """Return the finite values of a matrix by (source, target)."""
+    names = ((s, t) for s in matrix.sources for t in matrix.targets)
+    return {pair: v for pair, v in zip(names, values.ravel(), strict=True) if np.isfinite(v)}
+
+
+def totals_by_hand(guess, true, groups):
+    """Return the totals of all relabellings that exchange names within each of these groups of tasks."""
+    ranks, estimates = cells(guess, true.ranks), cells(guess, guess.values)
+    renames = [{}]
+    for group in groups:
+        renames = [{**r, **dict(zip(group, order, strict=True))} for r in renames for order in permutations(group)]
+    kept = {task: task for task in (*guess.sources, *guess.targets)}
+    return [total_by_hand(estimates, ranks, kept | rename) for rename in renames]
+
+
+@given(arrays(float, (2, 4, 4), elements=FEW))
+def test_all_relabellings_of_a_square_guess(both):
+    guess, oracle = TaskMatrix.square(FIVE[:4], both[0]), TaskMatrix.square(FIVE[:4], both[1])
+    true = true_ranking(Oracle("o", "b", "s", oracle))
+    found = relabelled_totals(guess, true, relabellings(guess))
+    expected = totals_by_hand(guess, true, [FIVE[:4]])
+    assert sorted(found) == pytest.approx(sorted(expected))
+    own = picked_ranks(rank(guess), true).sum()
+    p = score_guess(guess, Oracle("o", "b", "s", oracle)).trs_p
+    assert (p.draws, p.exact) == (24, True) and p.p == pytest.approx(np.mean(np.array(expected) <= own + 1e-9))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_relabellings_keep_the_oracles_gaps_and_move_those_of_the_guess(seed):
+    rng = np.random.default_rng(seed)
+    values, transfers = rng.integers(0, 3, (2, 5, 5)).astype(float)
+    values[rng.random((5, 5)) < 0.2] = np.nan
+    transfers[rng.random((5, 5)) < 0.2] = np.nan
+    transfers[0, 1:], transfers[1, 0] = 1, 2  # each target has a candidate
+    guess, true = (
+        TaskMatrix.square(FIVE, values),
+        true_ranking(Oracle("o", "b", "s", TaskMatrix.square(FIVE, transfers))),
+    )
+    found = relabelled_totals(guess, true, relabellings(guess))
+    assert sorted(found) == pytest.approx(sorted(totals_by_hand(guess, true, [FIVE])))
+
+
+@pytest.mark.parametrize(
+    ("sources", "targets", "free", "groups"),
+    [
+        ("abc", "xy", "sources", ["abc"]),
+        ("abc", "xy", "targets", ["xy"]),
+        ("abcd", "cdx", "sources", ["ab", "cd"]),
+        ("abcd", "cdxy", "targets", ["cd", "xy"]),
+        ("dcba", "acx", "sources", ["ac", "bd"]),
+    ],
+)
+def test_tasks_of_one_role_exchange_names_with_their_like_alone(sources, targets, free, groups):
+    rng = np.random.default_rng(0)
+    shape = len(sources), len(targets)
+    guess = TaskMatrix(tuple(sources), tuple(targets), rng.normal(size=shape))
+    true = true_ranking(Oracle("o", "b", "s", TaskMatrix(guess.sources, guess.targets, rng.normal(size=shape))))
+    names = relabellings(guess, free)
+    assert names.exact
+    found = relabelled_totals(guess, true, names)
+    assert sorted(found) == pytest.approx(sorted(totals_by_hand(guess, true, groups)))
+
+
+def test_a_symmetric_guess_stays_symmetric_and_a_favourite_source_a_favourite():
+    values = np.random.default_rng(0).normal(size=(5, 5))
+    symmetric, favourite = values + values.T, np.tile(values[:, :1], 5)
+    for matrix, keeps in (
+        (symmetric, lambda m: np.array_equal(m, m.T, equal_nan=True)),
+        (favourite, lambda m: sum(np.ptp(row[np.isfinite(row)]) for row in m) == 0),
+    ):
+        guess = TaskMatrix.square(FIVE, matrix)
+        (block,) = relabellings(guess).apply(guess.values)
+        assert len(block) == 120 and all(keeps(m) and np.isnan(m.diagonal()).all() for m in block)
+
+
+def test_where_all_relabellings_are_too_many_as_many_as_asked_for_are_drawn_from_a_seed():
+    guess = TaskMatrix.square(tuple("abcdefghijkl"), np.zeros((12, 12)))
+    one, again, other = relabellings(guess), relabellings(guess), relabellings(guess, seed=1)
+    assert not one.exact and one.sources.shape == (9_999, 12)
+    assert np.array_equal(one.sources, again.sources) and not np.array_equal(one.sources, other.sources)
+    assert np.array_equal(one.sources, one.targets), "a task has one name"
+    assert np.array_equal(np.sort(one.sources, axis=1), np.tile(np.arange(12), (9_999, 1)))
+    assert len(relabellings(guess, draws=50).sources) == 50
+    whole = relabellings(TaskMatrix.square(FIVE, np.zeros((5, 5))))
+    assert whole.exact and len({*map(tuple, whole.sources)}) == 120
+
+
+def test_a_drawn_p_counts_the_guess_itself():
+    guess = TaskMatrix.square(tuple("abcdefghijkl"), np.random.default_rng(0).normal(size=(12, 12)))
+    names = relabellings(guess, draws=99)
+    assert relabelled_p(np.arange(99.0), 2.0, names).p == (1 + 3) / (1 + 99)
+    assert relabelled_p(np.arange(99.0), -1.0, names).p == 1 / 100, "never 0"
+
+
+def test_a_lucky_favourite_source_is_no_evidence():
+    """One source is the best for all others; a guess that prefers one source alone finds it once in twelve times."""
+    names, rng = tuple("abcdefghijkl"), np.random.default_rng(0)
+    true = np.tile(np.arange(12.0)[::-1, None], 12) + rng.normal(0, 0.1, (12, 12))
+    guess = np.zeros((12, 12))
+    guess[0] = 1
+    found = score_guess(TaskMatrix.square(names, guess), Oracle("o", "b", "s", TaskMatrix.square(names, true)))
+    assert found.trs < 2 and found.trs_p_independent < 1e-6
+    assert found.trs_p.p == pytest.approx(1 / 12, abs=0.01)
+
+
+def test_random_choice_has_the_exact_expectation():
+    oracle = find_oracle(load_parts(), "cogtaskonomy-bert")
+    rng, true = np.random.default_rng(0), true_ranking(oracle)
+    drawn = [rank(TaskMatrix.square(true.sources, rng.uniform(size=(12, 12)))) for _ in range(1000)]
+    found = np.array([picked_ranks(d, true).mean() for d in drawn])
+    assert found.mean() == pytest.approx(6, abs=4 * found.std() / np.sqrt(1000))
+    law = chance_law(true)
+    assert (law * np.arange(len(law)) / 24).sum() == pytest.approx(6) == chance_trs(true)
+
+
+# The interval over targets.
+
+
+def one_column_each(n_targets, n_sources):
+    """Return the ranks of an oracle in which every target ranks the sources in another order."""
+    rng = np.random.default_rng(0)
+    values = np.stack([rng.permutation(n_sources) for _ in range(n_targets)], axis=1).astype(float)
+    return rank(TaskMatrix(tuple(f"s{i}" for i in range(n_sources)), tuple(f"t{i}" for i in range(n_targets)), values))
+
+
+@pytest.mark.parametrize("picked", [np.ones(12), np.full(12, 6.0), np.arange(1.0, 13)])
+def test_the_interval_holds_the_mean_and_is_never_a_point(picked):
+    low, high = interval_over_targets(picked, one_column_each(12, 12))
+    assert 1 - 1e-9 <= low <= picked.mean() <= high <= 12 + 1e-9 and high - low > 0.2
+    assert (low, high) == interval_over_targets(picked, one_column_each(12, 12)), "of a seed"
+
+
+def test_the_interval_covers_the_mean_of_the_targets_it_was_drawn_from():
+    rng, true = np.random.default_rng(1), one_column_each(12, 11)
+    odds = np.linspace(2, 0.2, 11) / np.linspace(2, 0.2, 11).sum()
+    mean, covered = odds @ np.arange(1, 12), 0
+    for _ in range(300):
+        low, high = interval_over_targets(rng.choice(np.arange(1.0, 12), 12, p=odds), true, draws=500)
+        covered += low <= mean <= high
+    assert covered / 300 == pytest.approx(0.95, abs=0.04)
