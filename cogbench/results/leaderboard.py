@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import CogbenchError, MissingData, UnknownName
 from ..scoring.chance import relabellings
 from ..scoring.paired import LEVEL, PairedDifference, holm, paired_difference, score_picks
-from ..scoring.ranking import true_ranking
+from ..scoring.ranking import rank, true_ranking
 from ..scoring.skill import Skill
 from ..storage.store import digest
 from .comparable import ComparableResults, comparable_results
@@ -62,8 +62,8 @@ class Board:
     `tuning` and `sharing` say which weights moved and how tasks were combined; `ranks` is a hash of the oracle's
     ranks, for two oracles may have one name; `outdated` says that an older schema scored the results, which has no
     relabelled p; `tries` is the number of estimators whose p-values are corrected for their number; `detectable` is
-    the difference to the first TRS that the paired test sees with 80 % power, in the median over the estimators, None
-    where there is no first; `data` has the revision, if known, and hash of each task's data,
+    the difference to the lowest TRS that the paired test sees with 80 % power, in the median over the other
+    estimators, None where there are none; `data` has the revision, if known, and hash of each task's data,
     `signals` the hash of each signal; `differs` says in what it is not another board: the one of number `unlike`,
     the first of the same suite and oracle or else the first of all. `chance` is the TRS of random choice, and
     `worst` the number of sources that a target can choose from: the end of the scale.
@@ -158,6 +158,7 @@ def _board(group: ComparableResults, sort: str) -> Board:
     if best is not None and corrected[best] > LEVEL:
         best = None  # no estimator of the board is better than chance
     entries = [_entry(r, corrected, best, contests) for r in results] + _baselines(results)
+    detectable = [d.detectable for d, _ in contests.values() if d.detectable is not None]
 
     def order(entry: Entry) -> tuple[bool, float, str]:
         value = entry.scores.get(sort)
@@ -175,7 +176,7 @@ def _board(group: ComparableResults, sort: str) -> Board:
         data=group.data,
         signals=group.signals,
         tries=len(judged),
-        detectable=float(np.median([d.detectable for d, _ in contests.values()])) if contests else None,
+        detectable=float(np.median(detectable)) if detectable else None,
         entries=tuple(sorted(entries, key=order)),
         chance=next((r.scores.trs_chance for r in results if r.scores), None),
         worst=max(map(len, first.ranking.values()), default=1),
@@ -183,11 +184,8 @@ def _board(group: ComparableResults, sort: str) -> Board:
 
 
 def prefers_nothing(result: Result) -> bool:
-    """Whether a result has the same estimate for all sources of each target: it is scored as a random choice."""
-    spread = np.nanmax(result.matrix.values, axis=0, initial=-np.inf) - np.nanmin(
-        result.matrix.values, axis=0, initial=np.inf
-    )
-    return not (spread > 0).any()
+    """Whether all sources of each target tie in a result: it is scored as a random choice."""
+    return not rank(result.matrix).better.any()
 
 
 def _corrected_p(judged: Sequence[Result]) -> dict[str, float]:
@@ -304,7 +302,7 @@ def _differences(one: Board, other: Board) -> Iterator[str]:
         ("tuning", one.tuning, other.tuning),
         ("sharing", one.sharing, other.sharing),
         ("oracle", one.oracle or "none", other.oracle or "none"),
-        ("scores", _schema(one), _schema(other)),
+        ("scores of", _schema(one), _schema(other)),
     ):
         if before != now:
             yield f"{what} {now} instead of {before}"
@@ -323,7 +321,7 @@ def _differences(one: Board, other: Board) -> Iterator[str]:
 
 
 def _schema(board: Board) -> str:
-    return "of an older schema" if board.outdated else "of today's schema"
+    return "an older schema" if board.outdated else "today's schema"
 
 
 def _changed_hashes(what: str, ours: dict[str, str], theirs: dict[str, str], names: Iterable[str]) -> Iterator[str]:

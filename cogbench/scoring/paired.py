@@ -32,15 +32,16 @@ class PairedDifference:
     relabelled : PValue
         How often it is as large when both guesses get the same other names of tasks. It keeps the guesses' favourite
         sources.
-    detectable : float
-        The smallest difference that a paired test of level .05 sees with 80 % power, at the spread of the differences.
+    detectable : float, optional
+        The smallest difference that a paired test of level .05 sees with 80 % power, at the spread of the differences;
+        None for one target.
     """
 
     difference: float
     interval: tuple[float, float]
     sign_flips: PValue
     relabelled: PValue
-    detectable: float
+    detectable: float | None
 
     @property
     def p(self) -> float:
@@ -115,15 +116,15 @@ def sign_flips(differences: Array, *, seed: int = 0) -> PValue:
     return PValue(hits / n if exact else (1 + hits) / (1 + n), n, exact)
 
 
-def detectable_difference(differences: Array) -> float:
-    """Return the smallest mean of differences like these (n,) that a paired test sees with 80 % power; NaN for one.
+def detectable_difference(differences: Array) -> float | None:
+    """Return the smallest mean of differences like these (n,) that a paired test sees with 80 % power; None for one.
 
     The test is of level .05 and two-sided; the power is that of a normal distribution with their spread.
     """
     from statistics import NormalDist
 
     if len(differences) < 2:
-        return float("nan")
+        return None
     quantiles = NormalDist().inv_cdf(1 - LEVEL / 2) + NormalDist().inv_cdf(POWER)
     return float(quantiles * differences.std(ddof=1) / np.sqrt(len(differences)))
 
