@@ -26,6 +26,7 @@ def made(
     *,
     tasks=TASKS,
     true=TRUE,
+    no_transfer=None,
     oracle="true",
     estimator="cra",
     backbone="bert",
@@ -42,11 +43,12 @@ def made(
 ):
     """Return a result of these similarities (n_tasks, n_tasks), scored against the oracle of transfers `true`.
 
-    One of an older schema has the scores that its schema knew.
+    `no_transfer` (n_tasks,) has the targets' metrics without a source. A result of an older schema has the scores that
+    its schema knew.
     """
     matrix = TaskMatrix.square(tasks, similarity)
     predicted = rank(matrix)
-    known = None if oracle is None else Oracle(oracle, backbone, suite, TaskMatrix.square(tasks, true))
+    known = None if oracle is None else Oracle(oracle, backbone, suite, TaskMatrix.square(tasks, true), no_transfer)
     of_oracle = against(matrix, known, {})
     if known is not None and schema_version < SCHEMA_VERSION:
         of_oracle["scores"] = as_of_an_older_schema(of_oracle["scores"])
