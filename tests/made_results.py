@@ -1,5 +1,7 @@
 """Result records without a run, for tests of what reads them: what they hold is given."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from cogbench import Oracle, Result, TaskMatrix, rank
@@ -13,6 +15,7 @@ from cogbench.results.result import (
     against,
     rows,
 )
+from cogbench.scoring.evaluation import TargetScore
 
 TASKS = ("p", "q", "r", "s")
 TRUE = np.array([[0, 0.6, 0.5, 0.9], [0.8, 0, 0.7, 0.2], [0.7, 0.9, 0, 0.1], [0.6, 0.5, 0.9, 0]])
@@ -23,6 +26,7 @@ def made(
     *,
     tasks=TASKS,
     true=TRUE,
+    no_transfer=None,
     oracle="true",
     estimator="cra",
     backbone="bert",
@@ -37,10 +41,17 @@ def made(
     signal_quality=None,
     details=(),
 ):
-    """Return a result of these similarities (n_tasks, n_tasks), scored against the oracle of transfers `true`."""
+    """Return a result of these similarities (n_tasks, n_tasks), scored against the oracle of transfers `true`.
+
+    `no_transfer` (n_tasks,) has the targets' metrics without a source. A result of an older schema has the scores that
+    its schema knew.
+    """
     matrix = TaskMatrix.square(tasks, similarity)
     predicted = rank(matrix)
-    known = None if oracle is None else Oracle(oracle, backbone, suite, TaskMatrix.square(tasks, true))
+    known = None if oracle is None else Oracle(oracle, backbone, suite, TaskMatrix.square(tasks, true), no_transfer)
+    of_oracle = against(matrix, known, {})
+    if known is not None and schema_version < SCHEMA_VERSION:
+        of_oracle["scores"] = as_of_an_older_schema(of_oracle["scores"])
     return Result(
         schema_version=schema_version,
         estimator=estimator,
@@ -53,7 +64,7 @@ def made(
         similarity=rows(matrix.values),
         by_seed=[rows(TaskMatrix.square(tasks, m).values) for m in by_seed or [similarity]],
         ranking={t: predicted.order(t) for t in tasks},
-        **against(predicted, known, {}),
+        **of_oracle,
         uses_oracle=uses_oracle,
         tasks={t: TaskReport("accuracy", 0.8, 0.01, 0.5, t != "p") for t in tasks},
         seed_floor=None,
@@ -78,6 +89,12 @@ def made(
             cells=CellCounts(0, 0),
         ),
     )
+
+
+def as_of_an_older_schema(scores):
+    """Return scores without those that only today's schema has."""
+    ranks = {target: TargetScore(score.rank) for target, score in scores.per_target.items()}
+    return replace(scores, trs_p=None, skill=None, resampled=None, per_target=ranks)
 
 
 def recorded(sha256):

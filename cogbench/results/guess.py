@@ -259,6 +259,9 @@ def selection_matrix(picks: Mapping[str, str], true: TaskMatrix) -> TaskMatrix:
     if wrong := [f"{s} for {t}" for t, s in picks.items() if t in true.targets and (s == t or s not in true.sources)]:
         raise UnusableData(f"no candidate is selected: {', '.join(wrong)}; there are {', '.join(true.sources)}.")
     values = np.array([[1.0 if picks[t] == s else np.nan for t in true.targets] for s in true.sources])
+    if (unmeasured := np.isfinite(values) & np.isnan(true.values)).any():
+        names = [f"{true.sources[i]} for {true.targets[j]}" for i, j in zip(*np.nonzero(unmeasured), strict=True)]
+        raise UnusableData(f"a source is selected whose transfer the oracle does not have: {', '.join(names)}.")
     return TaskMatrix(true.sources, true.targets, values)
 
 

@@ -12,7 +12,7 @@ from ..errors import CogbenchError, MissingData, UnknownName
 from ..scoring.chance import relabellings
 from ..scoring.means import median_of_defined
 from ..scoring.paired import LEVEL, PairedDifference, holm, paired_difference, score_picks
-from ..scoring.ranking import true_ranking
+from ..scoring.ranking import rank, true_ranking
 from ..scoring.skill import Skill
 from ..storage.store import digest
 from .comparable import ComparableResults, comparable_results
@@ -63,8 +63,8 @@ class Board:
     `tuning` and `sharing` say which weights moved and how tasks were combined; `ranks` is a hash of the oracle's
     ranks, for two oracles may have one name; `outdated` says that an older schema scored the results, which has no
     relabelled p; `tries` is the number of estimators whose p-values are corrected for their number; `detectable` is
-    the difference to the first TRS that the paired test sees with 80 % power, in the median over the estimators, None
-    where there is no first; `data` has the revision, if known, and hash of each task's data,
+    the difference to the lowest TRS that the paired test sees with 80 % power, in the median over the other
+    estimators, None where there are none; `data` has the revision, if known, and hash of each task's data,
     `signals` the hash of each signal; `differs` says in what it is not another board: the one of number `unlike`,
     the first of the same suite and oracle or else the first of all. `chance` is the TRS of random choice, and
     `worst` the number of sources that a target can choose from: the end of the scale.
@@ -115,9 +115,12 @@ def read_result_files(places: Sequence[Path]) -> tuple[list[Result], list[str]]:
         except CogbenchError as error:
             skipped.append(f"left out: {error}")
             continue
-        first, _ = by_file_name.setdefault(result.file_name, (file, result))
-        if first != file:
-            skipped.append(f"left out: {str(file)!r} is the same result as {str(first)!r}.")
+        first, same = by_file_name.setdefault(result.file_name, (file, result))
+        if first == file:
+            continue
+        if same.is_outdated and not result.is_outdated:
+            by_file_name[result.file_name], file, first = (file, result), first, file
+        skipped.append(f"left out: {str(file)!r} is the same result as {str(first)!r}.")
     if not by_file_name:
         what = f" ({len(skipped)} other files)" if skipped else ""
         raise MissingData(f"no result in {', '.join(map(str, places))}{what}; `cogbench run` writes them.")
@@ -184,11 +187,8 @@ def _board(group: ComparableResults, sort: str) -> Board:
 
 
 def prefers_nothing(result: Result) -> bool:
-    """Whether a result has the same estimate for all sources of each target: it is scored as a random choice."""
-    spread = np.nanmax(result.matrix.values, axis=0, initial=-np.inf) - np.nanmin(
-        result.matrix.values, axis=0, initial=np.inf
-    )
-    return not (spread > 0).any()
+    """Whether all sources of each target tie in a result: it is scored as a random choice."""
+    return not rank(result.matrix).better.any()
 
 
 def _corrected_p(judged: Sequence[Result]) -> dict[str, float]:
@@ -305,7 +305,7 @@ def _differences(one: Board, other: Board) -> Iterator[str]:
         ("tuning", one.tuning, other.tuning),
         ("sharing", one.sharing, other.sharing),
         ("oracle", one.oracle or "none", other.oracle or "none"),
-        ("scores", _schema(one), _schema(other)),
+        ("scores of", _schema(one), _schema(other)),
     ):
         if before != now:
             yield f"{what} {now} instead of {before}"
@@ -324,7 +324,7 @@ def _differences(one: Board, other: Board) -> Iterator[str]:
 
 
 def _schema(board: Board) -> str:
-    return "of an older schema" if board.outdated else "of today's schema"
+    return "an older schema" if board.outdated else "today's schema"
 
 
 def _changed_hashes(what: str, ours: dict[str, str], theirs: dict[str, str], names: Iterable[str]) -> Iterator[str]:

@@ -344,6 +344,10 @@ def _faults(result: Result) -> Iterator[str]:
             yield f"oracle_ranks has no ranks for {target}, or such as there are not"
     if s and not (result.oracle and result.oracle_ranks):
         yield "it has scores and no oracle that they are from"
+    if result.oracle_ranks and not s:
+        yield "it has an oracle's ranks and no scores"
+    if s and (lost := [t for t in targets if t not in s.per_target]):
+        yield f"scores lack per_target of {', '.join(lost)}"
     if s and not (s.top_k and s.top_k.keys() <= s.top_k_chance.keys() and "1" in s.regret and "all" in s.ndcg):
         yield "scores lack top_k, top_k_chance of the same, regret of 1 or ndcg of all"
 

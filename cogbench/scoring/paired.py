@@ -8,7 +8,6 @@ import numpy as np
 from ..data.dataset import Array
 from ..data.oracle import TaskMatrix
 from .chance import ROUNDING, PValue, Relabellings, dirichlet_interval, relabelled_totals
-from .means import none_if_nan
 from .ranking import Ranking, picked_ranks, rank
 
 DRAWS = 10_000  # of the interval
@@ -93,7 +92,7 @@ def paired_difference(
         interval=dirichlet_interval(differences, further, seed=seed),
         sign_flips=sign_flips(differences, seed=seed),
         relabelled=names.p_value(np.abs(totals) >= abs(differences.sum()) - ROUNDING),
-        detectable=none_if_nan(detectable_difference(differences)),
+        detectable=detectable_difference(differences),
     )
 
 
@@ -117,15 +116,15 @@ def sign_flips(differences: Array, *, seed: int = 0) -> PValue:
     return PValue(hits / n if exact else (1 + hits) / (1 + n), n, exact)
 
 
-def detectable_difference(differences: Array) -> float:
-    """Return the smallest mean of differences like these (n,) that a paired test sees with 80 % power; NaN for one.
+def detectable_difference(differences: Array) -> float | None:
+    """Return the smallest mean of differences like these (n,) that a paired test sees with 80 % power; None for one.
 
     The test is of level .05 and two-sided; the power is that of a normal distribution with their spread.
     """
     from statistics import NormalDist
 
     if len(differences) < 2:
-        return float("nan")
+        return None
     quantiles = NormalDist().inv_cdf(1 - LEVEL / 2) + NormalDist().inv_cdf(POWER)
     return float(quantiles * differences.std(ddof=1) / np.sqrt(len(differences)))
 

@@ -7,7 +7,7 @@ import numpy as np
 from ..data.dataset import Array
 from ..data.oracle import Oracle, TaskMatrix
 from .baselines import popularity_baseline
-from .chance import DRAWS, PValue, Relabellings, relabellings
+from .chance import DRAWS, ROUNDING, PValue, Relabellings, relabellings
 from .correlation import average_ranks
 from .paired import PairedDifference, ScoredPicks, paired_difference, score_picks
 from .ranking import Ranking, picked_ranks, rank
@@ -82,9 +82,8 @@ def skill_beyond_effects(
     cells[~guess.same] = average_ranks(of_guess[~guess.same])
     of_targets = relabellings(guess, "targets", draws=draws, seed=seed)
     own = _correlation(cells[None], truth, measured)[0]
-    blocks = of_targets.apply(cells.astype(np.float32))
-    rhos = np.concatenate([_correlation(block, truth, measured) for block in blocks])
-    p = of_targets.p_value(rhos >= own - 1e-6)  # of single precision
+    rhos = np.concatenate([_correlation(block, truth, measured) for block in of_targets.apply(cells)])
+    p = of_targets.p_value(rhos >= own - ROUNDING)
     return Skill(float(own), p, float(picked_ranks(left_of_guess, left_of_truth).mean()), popularity)
 
 
@@ -154,7 +153,7 @@ def _correlation(block: Array, truth: Array, measured: Array) -> Array:
     """Return Pearson's r over the measured cells of each (n_sources, n_targets) of a block with the truth."""
     weights = np.where(measured, truth - truth[measured].mean(), 0)
     weights /= np.linalg.norm(weights)
-    n, inside = measured.sum(), measured.astype(block.dtype)
-    products = np.einsum("dst,st->d", block, weights.astype(block.dtype))
+    n, inside = measured.sum(), measured.astype(np.float64)
+    products = np.einsum("dst,st->d", block, weights)
     total, square = np.einsum("dst,st->d", block, inside), np.einsum("dst,dst,st->d", block, block, inside)
-    return products / np.sqrt(np.maximum(square - total**2 / n, np.finfo(block.dtype).tiny))
+    return products / np.sqrt(np.maximum(square - total**2 / n, np.finfo(np.float64).tiny))

@@ -109,7 +109,7 @@ def against_chance(result: Result) -> Figure:
     if s is None:
         raise ValueError("an unscored result has no chance to be compared with")
     true = _true(result)
-    grid, whole, what = _chance_distribution(result, true)
+    grid, whole, what = _chance_distribution(result, true, s.trs)
     points: dict[str, tuple[float, tuple[float, float] | None]] = {result.estimator: (s.trs, s.trs_interval)}
     points |= {f"{name} (baseline)": (trs, None) for name, trs in result.baselines.items()}
     left, deep = name_width(points), 26 * len(points)
@@ -159,20 +159,23 @@ def against_chance(result: Result) -> Figure:
     return plot.figure("scores", "TRS against baselines and chance", alt, rows)
 
 
-def _chance_distribution(result: Result, true: Ranking) -> tuple[Array, Array, str]:
+def _chance_distribution(result: Result, true: Ranking, trs: float) -> tuple[Array, Array, str]:
     """Return the TRS that guesses without knowledge have, how likely each is, and what these guesses are.
 
     They are the guess itself under other names of its tasks; in a result of an older schema, independent choices.
     """
-    n_targets = len(result.targets)
     if result.is_outdated:
-        law = chance_law(true)  # of half ranks
-        whole = law[::2] + np.append(law[1::2], 0.0)[: len(law[::2])]
-        return np.arange(len(whole)) / n_targets, whole, "independent choices"
-    guess = result.matrix.part(true.sources, true.targets)
-    totals = np.ceil(relabelled_totals(guess, true, relabellings(guess)) - ROUNDING).astype(int)
-    counts = np.bincount(totals)
-    return np.arange(len(counts)) / n_targets, counts / len(totals), "relabelled guesses"
+        whole = chance_law(true)
+        totals, what = np.arange(len(whole)) / 2, "independent choices"
+    else:
+        totals, what = relabelled_totals(result.matrix, true, relabellings(result.matrix)), "relabelled guesses"
+        whole = np.full(len(totals), 1 / len(totals))
+    # Steps of one rank from the guess's own total, so that totals as good as it are never in one step with worse ones.
+    own = trs * len(result.targets)
+    steps = np.ceil(totals - own - ROUNDING).astype(int)
+    least = min(int(steps.min()), 0)
+    shares = np.bincount(steps - least, weights=whole)
+    return (own + least + np.arange(len(shares))) / len(result.targets), shares, what
 
 
 def agreement_map(over: str, names: Sequence[str], values: Array) -> Figure:

@@ -65,7 +65,7 @@ P = "how often the guess has a TRS as low under other names of its tasks"
 SKILL = "rank correlation with the oracle over all pairs, once the effects of sources and of targets are taken out"
 POPULARITY = "the TRS less that of the source that serves the other targets best; negative is better"
 TOP_K = f"share of the k predicted best sources that are among the oracle's best {TOP_M}"
-TOPS = {"top-3": 12, "top-4": 10, "top-5": 9}  # their turns to be left out
+TOPS = {"top-3": 16, "top-4": 13, "top-5": 11}  # their turns to be left out
 LEARNED = "tasks that were learned before their representations were used"
 TRAININGS = "that the result stands on: its tasks, for each seed"
 SECONDS = "of the run that wrote the result; few where trainings stood in the store"
@@ -82,17 +82,17 @@ def board_columns(*boards: Board) -> list[Column]:
             INTERVAL,
             number=lambda e: e.interval and e.interval[0],
             title="95 % interval",
-            spare=14,
+            spare=19,
             group=0,
         ),
-        _score("p", P, write=in_digits, spare=13),
-        _score("corrected p", "the same, corrected for the number of estimators (Holm)", write=in_digits, spare=12),
+        _score("p", P, write=in_digits, spare=18),
+        _score("corrected p", "the same, corrected for the number of estimators (Holm)", write=in_digits, spare=15),
         _score("skill", SKILL, write=in_sign, group=0),
-        _score("skill p", "how often the skill is as large under other names of the tasks", write=in_digits, spare=13),
-        _score("to popularity", POPULARITY, write=in_sign, spare=10),
-        _score("to popularity p", "of that difference: the larger of two paired tests", write=in_digits, spare=9),
+        _score("skill p", "how often the skill is as large under other names of the tasks", write=in_digits, spare=17),
+        _score("to popularity", POPULARITY, write=in_sign, spare=12),
+        _score("to popularity p", "of that difference: the larger of two paired tests", write=in_digits, spare=10),
         *(_score(name, TOP_K, spare=TOPS.get(name, 0)) for name in scores if name.startswith("top-")),
-        _score("regret@1", "percent lost against the truly best source", spare=8),
+        _score("regret@1", "percent lost against the truly best source", spare=9),
         _score("ndcg", "normalised discounted cumulative gain of the whole ranking", spare=7),
         _score("spearman", "rank correlation with the oracle's ranking", spare=6),
     ]
@@ -100,10 +100,10 @@ def board_columns(*boards: Board) -> list[Column]:
     return [
         Column("estimator", _marked, on_page=lambda e: e.estimator, words=True, group=0),
         Column("standing", lambda e: e.standing, STANDING, words=True, shown="used", group=0, spare=8),
-        Column("backbone", lambda e: e.backbone, words=True, spare=16),
-        Column("signal", lambda e: e.signal, words=True, shown="used", spare=15),
+        Column("backbone", lambda e: e.backbone, words=True, spare=21),
+        Column("signal", lambda e: e.signal, words=True, shown="used", spare=20),
         *(of_scores if scores else []),
-        Column("learned", lambda e: e.learned, LEARNED, falls=True, shown="used", spare=11, group=2),
+        Column("learned", lambda e: e.learned, LEARNED, falls=True, shown="used", spare=14, group=2),
         Column("seeds", lambda e: e.seeds, falls=True, shown="differing", spare=3),
         Column(
             "examples",

@@ -168,7 +168,7 @@ def _contest_row(contest: Contest) -> dict[str, Any]:
         "p of relabelling": in_digits(trs.relabelled.p),
         "p, the larger, corrected": in_digits(contest.p),
         "told apart": "yes" if contest.told_apart else "not told apart",
-        "seen with 80 % power": in_decimals(trs.detectable),
+        "seen with 80 % power": in_decimals(trs.detectable, missing=MISSING),
         "difference of regret, %": in_sign(contest.regret, 1, MISSING),
         "p of its sign flips": in_digits(contest.regret_p.p) if contest.regret_p else MISSING,
     }

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from cogbench_estimators.baselines import OtherPLM, Popularity, Random, Size
 
-from cogbench import UnknownName, UnusableData, load_parts, rank
+from cogbench import Oracle, TaskMatrix, UnknownName, UnusableData, load_parts
 from cogbench.parts.registry import find_oracle
-from cogbench.scoring.evaluation import score_ranking
+from cogbench.scoring.evaluation import score_guess
 from cogbench.testing import check_estimator
 
 PARTS = load_parts()
@@ -29,7 +29,7 @@ class Given:
 
 
 def trs(estimator, oracle, others=()):
-    return score_ranking(rank(estimator.similarity(Given(oracle, others))), rank(oracle.transfers), oracle).trs
+    return score_guess(estimator.similarity(Given(oracle, others)), oracle).trs
 
 
 @pytest.mark.parametrize(
@@ -67,10 +67,23 @@ def test_ms_marco_counts_queries_and_no_sample_changes_a_size():
     assert np.exp(column["ms-marco"]) == pytest.approx(PARTS.tasks["ms-marco"].card.rows) and column["ms-marco"] < 12
 
 
-def test_random_has_chances_trs_in_the_mean():
-    found = [trs(Random(draw=i), BERT) for i in range(400)]
-    error = np.std(found) / 20
-    assert np.mean(found) == pytest.approx(6, abs=4 * error) and error < 0.06
+@pytest.mark.parametrize("oracle", [BERT, TINYBERT], ids=lambda oracle: oracle.name)
+def test_random_has_exactly_the_scores_that_chance_has_in_the_mean(oracle):
+    matrix = Random().similarity(Given(oracle))
+    assert not np.nan_to_num(matrix.values).any(), "no source is preferred"
+    found = score_guess(matrix, oracle)
+    assert (found.trs, found.trs_chance, found.rank_of_best) == pytest.approx((6, 6, 6))
+    assert found.trs_p.p == 1 and found.top_k == pytest.approx(found.top_k_chance)
+    assert found.selected_mean == pytest.approx(found.random_mean)
+    assert found.selected_gain == pytest.approx(found.random_gain)
+
+
+def test_the_other_plm_of_a_metric_whose_lower_figures_are_better_turns_it():
+    tasks, values = ("cola", "rte", "mnli"), np.array([[0, 0.3, 5], [0.1, 0, 3], [0.2, 0.4, 0]])
+    other = Oracle("other", "b", "s", TaskMatrix.square(tasks, values), better={"mnli": "lower"})
+    found = OtherPLM().similarity(Given(other, [other]))
+    assert found.values[:2, 2].tolist() == [-5, -3] and found.values[1:, 0].tolist() == [0.1, 0.2]
+    assert score_guess(found, other).trs == 1
 
 
 @pytest.mark.parametrize("estimator", [Random(), Size(), Popularity(), OtherPLM()], ids=lambda e: e.name)

@@ -17,7 +17,7 @@ from numpy.testing import assert_allclose
 
 from cogbench import Files, Oracle, TaskMatrix, rank
 from cogbench.scoring.baselines import popularity_baseline
-from cogbench.scoring.evaluation import score_ranking
+from cogbench.scoring.evaluation import score_guess
 
 ROOT = Path(__file__).parents[2]
 ORACLES = {o.setting: o.read(Files(offline=True)) for o in taskweb.register_oracles()}
@@ -281,9 +281,9 @@ def test_the_pages_scores_are_those_of_a_run():
     """The page draws oracles once for all guesses; `Scores` draws its own, and gets the same."""
     oracle = ORACLES["t5s"].part(SHARED_TASKS)
     guess = popularity_baseline(oracle)
-    whole = score_ranking(rank(guess), rank(oracle.transfers), oracle)
+    whole = score_guess(guess, oracle)
     found = benchmark().scored(oracle, {"popularity": guess})["popularity"]
-    assert (found.drawn.mean(), found.drawn.std(ddof=1)) == pytest.approx(whole.resampled["trs"])
+    assert found.drawn.std(ddof=1) == pytest.approx(whole.resampled["trs"])
     assert found.spearman.mean() == pytest.approx(whole.spearman) and found.scores.trs == whole.trs
 
 

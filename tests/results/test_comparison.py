@@ -1,10 +1,10 @@
-"""How alike results are: known figures, scipy's, and what is refused."""
+"""How results differ and how alike they are: known figures, scipy's, loops over all cases, and what is refused."""
 
 import csv
 import io
 import json
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, permutations, product
 
 import numpy as np
 import pytest
@@ -21,6 +21,24 @@ from cogbench.views.rows import comparison_tables
 
 RANDOM = np.random.default_rng(0).normal(size=(3, 4, 4))
 OFF = ~np.eye(4, dtype=bool)
+SEVEN = tuple("abcdefg")
+OF_SEVEN = np.random.default_rng(2).normal(0.5, 0.1, size=(7, 7))
+
+
+def of_seven(values, estimator, **more):
+    return made(values, estimator=estimator, tasks=SEVEN, true=OF_SEVEN, data=False, **more)
+
+
+def chosen(values, target, rename=None):
+    """Return a guess's best source of a target, when task i of the guess is called rename[i]."""
+    n = len(values)
+    new = rename or range(n)
+    renamed = {(new[s], new[t]): values[s, t] for s in range(n) for t in range(n) if s != t}
+    return max((s for s in range(n) if s != target), key=lambda s: renamed[s, target])
+
+
+def true_rank(true, source, target):
+    return 1 + sum(true[s, target] > true[source, target] for s in range(len(true)) if s != target)
 
 
 def test_golden_concordance():
@@ -84,6 +102,154 @@ def test_seeds_of_one_result():
     best = np.where(OFF, RANDOM, -np.inf).argmax(axis=1)  # (seed, target)
     assert seeds.same_best == np.mean([(best[i] == best[j]).mean() for i, j in combinations(range(3), 2)])
     assert not compare([made()]).steadiness
+
+
+# Which of two results is better.
+
+
+def test_a_contest_is_counted_over_all_signs_and_all_names_of_the_tasks():
+    values = np.random.default_rng(3).normal(size=(2, 5, 5))
+    true, tasks = np.random.default_rng(4).normal(size=(5, 5)), tuple("abcde")
+    one, other = (made(v, tasks=tasks, true=true, estimator=e) for v, e in zip(values, ("one", "other"), strict=True))
+    (contest,) = compare([one, other]).contests
+
+    def gaps(rename=None):
+        ranks = [[true_rank(true, chosen(v, t, rename), t) for t in range(5)] for v in values]
+        return [a - b for a, b in zip(*ranks, strict=True)]
+
+    own = gaps()
+    signed = [abs(sum(s * g for s, g in zip(signs, own, strict=True))) for signs in product((-1, 1), repeat=5)]
+    renamed = [abs(sum(gaps(rename))) for rename in permutations(range(5))]
+    assert contest.trs.difference == pytest.approx(sum(own) / 5) == pytest.approx(one.scores.trs - other.scores.trs)
+    assert contest.trs.sign_flips.p == pytest.approx(sum(s >= abs(sum(own)) for s in signed) / 32)
+    assert contest.trs.relabelled.p == pytest.approx(sum(r >= abs(sum(own)) for r in renamed) / 120)
+    assert contest.p == max(contest.trs.sign_flips.p, contest.trs.relabelled.p), "one contest wants no correction"
+
+
+def test_a_contest_has_each_targets_choices_and_what_they_are_worth():
+    alone = np.array([0.5, 0.6, np.nan, 0.5])
+    guess = np.array([[0, 1, 1, 1], [1, 0, 1, 0], [1, 2, 0, 0], [0, 0, 0, 0]])
+    one = made(TRUE, estimator="one", no_transfer=alone)
+    other = made(guess, estimator="other", no_transfer=alone)
+    (contest,) = compare([one, other]).contests
+    assert (contest.first, contest.second, contest.oracle) == ("one on bert", "other on bert", "true")
+    of_p, of_q, of_r, of_s = contest.choices.values()
+    assert list(contest.choices) == list(TASKS)
+    assert (of_p[0].sources, of_p[0].rank, of_p[0].metric) == (("q",), 1, 0.8)
+    assert (of_p[1].sources, of_p[1].rank) == (("q", "r"), 1.5), "both share the first place"
+    assert of_p[1].metric == pytest.approx(0.75) and of_p[1].gain == pytest.approx(0.25)
+    assert (of_q[0].sources, of_q[1].sources, of_q[1].gain) == (("r",), ("r",), pytest.approx(0.3))
+    assert of_r[1].sources == ("p", "q") and of_r[1].rank == 2.5 and of_r[1].gain is None
+    assert (of_s[0].gain, of_s[1].gain) == (pytest.approx(0.4), pytest.approx(0.4))
+    assert contest.trs.difference == pytest.approx((1 - 1.5 + 1 - 2.5) / 4)
+    assert contest.regret == pytest.approx(-100 * (0.05 / 0.8 + (0.9 - 0.6) / 0.9) / 4)
+    assert (contest.regret_p.p, contest.regret_p.exact) == (2 / 4, True), "of two targets that differ"
+
+
+def test_the_order_of_the_results_turns_the_sign_alone():
+    one, other = made(RANDOM[0], estimator="one"), made(RANDOM[1], estimator="other")
+    (here,), (there,) = compare([one, other]).contests, compare([other, one]).contests
+    assert here.trs.difference == -there.trs.difference != 0 and here.regret == pytest.approx(-there.regret)
+    assert (here.p, here.regret_p) == (there.p, there.regret_p)
+    assert {t: pair[::-1] for t, pair in here.choices.items()} == there.choices
+
+
+def test_equal_guesses_are_not_told_apart():
+    (contest,) = compare([made(RANDOM[0], estimator="one"), made(2 * RANDOM[0] + 1, estimator="other")]).contests
+    assert (contest.p, contest.trs.difference, contest.told_apart) == (1, 0, False)
+    assert (contest.regret, contest.regret_p.p) == (0, 1) and contest.trs.detectable == 0
+    shown = comparison_tables(compare([made(RANDOM[0], estimator="one"), made(RANDOM[0], estimator="other")]))
+    (row,) = shown["Differences over the same targets; negative: the first is better"]
+    assert (row["told apart"], row["difference of TRS"], row["p, the larger, corrected"]) == (
+        "not told apart",
+        "+0.00",
+        "1.000",
+    )
+
+
+def test_a_perfect_guess_and_a_worst_one_are_told_apart():
+    found = compare([of_seven(OF_SEVEN, "perfect"), of_seven(-OF_SEVEN, "worst")])
+    (contest,) = found.contests
+    assert contest.trs.difference == -5 and contest.p == pytest.approx(2 / 128) and contest.told_apart
+    (row,) = comparison_tables(found)["Differences over the same targets; negative: the first is better"]
+    assert (row["told apart"], row["difference of TRS"]) == ("yes", "-5.00")
+
+
+def test_the_ps_of_several_contests_are_corrected_by_holms_method():
+    noise = np.random.default_rng(5).normal(0, 0.1, size=(7, 7))
+    results = [of_seven(OF_SEVEN, "perfect"), of_seven(OF_SEVEN + noise, "fair"), of_seven(-OF_SEVEN, "worst")]
+    contests = compare(results).contests
+    assert [(c.first, c.second) for c in contests] == [
+        ("perfect on bert", "fair on bert"),
+        ("perfect on bert", "worst on bert"),
+        ("fair on bert", "worst on bert"),
+    ]
+    plain = [c.trs.p for c in contests]
+    steps = sorted(range(3), key=lambda i: plain[i])
+    largest = 0.0
+    for tested, i in enumerate(steps):
+        largest = max(largest, min(1, (3 - tested) * plain[i]))
+        assert contests[i].p == pytest.approx(largest) and contests[i].told_apart == (largest <= 0.05)
+    assert max(c.p for c in contests) > min(plain), "the example should correct something"
+
+
+def test_results_on_other_transfers_have_no_contest():
+    other = made(RANDOM[1], estimator="other", true=TRUE.T)
+    assert compare([made(RANDOM[0]), other, made(oracle=None, estimator="bare")]).contests == ()
+
+
+def test_one_target_has_no_difference_that_would_be_seen_and_no_nan():
+    def of_one(result):
+        column = [row[:1] for row in result.similarity]
+        scores = replace(result.scores, per_target={"p": result.scores.per_target["p"]})
+        ranks, order = {"p": result.oracle_ranks["p"]}, {"p": result.ranking["p"]}
+        fields = {"similarity": column, "by_seed": [column], "oracle_ranks": ranks, "ranking": order}
+        return replace(result, targets=["p"], scores=scores, **fields)
+
+    found = compare([of_one(made()), of_one(made(-TRUE, estimator="worst"))])
+    assert found.contests[0].trs.detectable is None
+    (row,) = comparison_tables(found)["Differences over the same targets; negative: the first is better"]
+    assert row["seen with 80 % power"] == "–" and "nan" not in json.dumps(row)
+
+
+def test_two_results_are_shown_target_by_target(tmp_path):
+    alone = np.full(4, 0.5)
+    files = [made(TRUE, estimator="one", no_transfer=alone).save(tmp_path)]
+    files += [made(RANDOM[1], estimator="other", no_transfer=alone).save(tmp_path)]
+    shown = ask("compare", *files).stdout
+    assert "one on bert (1) against other on bert (2) on true" in shown
+    lines = [" ".join(text.split()) for text in shown.splitlines()]
+    assert (
+        "target source 1 true rank 1 metric 1 gain 1 source 2 true rank 2 metric 2 gain 2 difference of ranks" in lines
+    )
+    choices = {t: chosen(RANDOM[1], j) for j, t in enumerate(TASKS)}
+    for j, target in enumerate(TASKS):
+        best, source = int(np.where(OFF[:, j], TRUE[:, j], 0).argmax()), choices[target]
+        place, value = true_rank(TRUE, source, j), TRUE[source, j]
+        assert (
+            f"{target} {TASKS[best]} 1 {TRUE[best, j]:.3f} {TRUE[best, j] - 0.5:+.3f} "
+            f"{TASKS[source]} {place} {value:.3f} {value - 0.5:+.3f} {1 - place:+g}"
+        ) in lines
+    mean = np.mean([true_rank(TRUE, choices[t], j) for j, t in enumerate(TASKS)])
+    assert f"mean 1.00 {mean:.2f} {1 - mean:+.2f}" in lines
+    more = [*files, made(RANDOM[2], estimator="third").save(tmp_path)]
+    assert "source 1" not in ask("compare", *more).stdout, "of three pairs the table of differences alone is shown"
+
+
+def test_a_contest_in_json(tmp_path):
+    files = [made(v, estimator=e).save(tmp_path) for v, e in ((RANDOM[0], "one"), (RANDOM[1], "other"))]
+    (contest,) = json.loads(ask("compare", *files, "--format", "json").stdout)["contests"]
+    (found,) = compare([made(RANDOM[0], estimator="one"), made(RANDOM[1], estimator="other")]).contests
+    assert (contest["first"], contest["second"], contest["oracle"]) == ("one on bert", "other on bert", "true")
+    assert contest["trs"]["difference"] == found.trs.difference and contest["p"] == found.p
+    assert contest["trs"]["sign_flips"] == {"p": found.trs.sign_flips.p, "draws": 16, "exact": True}
+    assert contest["told_apart"] is False and contest["regret_p"]["exact"] is True
+    first, second = contest["choices"]["p"]
+    assert first["sources"] == [TASKS[chosen(RANDOM[0], 0)]] and second["sources"] == [TASKS[chosen(RANDOM[1], 0)]]
+    assert first["gain"] is None and first["metric"] == TRUE[chosen(RANDOM[0], 0), 0]
+
+
+# How alike results are.
 
 
 def test_the_papers_table_3_way_of_looking():

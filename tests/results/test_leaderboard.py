@@ -1,41 +1,73 @@
-"""Leaderboards: one table for what may be compared, places that the oracle can tell apart, each result once."""
+"""Leaderboards: one table for what may be compared, standings that paired tests can tell, each result once."""
 
 import csv
 import io
 import json
 from dataclasses import replace
+from itertools import permutations
+from typing import get_args
 
 import numpy as np
 import pytest
 from command import cogbench as ask
 from command import line
 from made_results import TRUE, made, recorded
+from scipy.stats import permutation_test
 
-from cogbench import MissingData, UnknownName
-from cogbench.results.leaderboard import leaderboard, read_result_files, read_results, score_names
+from cogbench import MissingData, TaskMatrix, UnknownName, load_parts, rank
+from cogbench.parts.registry import find_oracle
+from cogbench.results.leaderboard import Standing, leaderboard, read_result_files, read_results, score_names
+from cogbench.results.result import SCHEMA_VERSION, rows
+from cogbench.scoring.chance import relabelled_p, relabelled_totals, relabellings
+from cogbench.scoring.ranking import picked_ranks, true_ranking
 from cogbench.views.card import render_results
 from cogbench.views.leaderboard import board_columns, board_notes, board_tables
 
 RANDOM = np.random.default_rng(1).random((6, 4, 4))
+SEVEN = tuple("abcdefg")
+OF_SEVEN = np.random.default_rng(0).normal(size=(7, 7))
+STANDINGS = get_args(Standing)
 
 
 def guesses():
+    """A board of four tasks: too few for any estimator to be better than chance, once corrected for eight."""
     worst = made(-TRUE, estimator="worst")
     return [made(m, estimator=f"e{i}") for i, m in enumerate(RANDOM)] + [worst, made(TRUE, estimator="perfect")]
+
+
+def of_seven(values, estimator, **more):
+    return made(values, estimator=estimator, tasks=SEVEN, true=OF_SEVEN, data=False, **more)
+
+
+@pytest.fixture(scope="module")
+def graded():
+    """Results of seven tasks from perfect to worst, by how much noise lies over the truth."""
+    noise = np.random.default_rng(1).normal(size=(7, 7))
+    return [
+        of_seven(OF_SEVEN, "perfect"),
+        of_seven(OF_SEVEN + 0.3 * noise, "good"),
+        of_seven(OF_SEVEN + 3 * noise, "fair"),
+        of_seven(-OF_SEVEN, "worst"),
+    ]
+
+
+def standings(board):
+    return {e.estimator: (e.standing, e.first_p, e.scores.get("corrected p")) for e in board.entries}
 
 
 def names(board, kind="result"):
     return [e.estimator for e in board.entries if e.kind == kind]
 
 
-def test_rows_are_sorted_by_the_score_asked_for_best_first():
+def test_rows_are_sorted_by_the_score_asked_for_best_first(graded):
     results = guesses()
     (by_trs,), (by_rho,), (by_regret,) = (leaderboard(results, sort) for sort in ("trs", "spearman", "regret@1"))
     assert names(by_trs)[0] == names(by_rho)[0] == names(by_regret)[0] == "perfect"
     for board, score, sign in ((by_trs, "trs", 1), (by_rho, "spearman", -1), (by_regret, "regret@1", 1)):
         values = [sign * e.scores[score] for e in board.entries if e.kind == "result"]
         assert values == sorted(values)
-    assert {e.estimator: e.place for e in by_trs.entries} == {e.estimator: e.place for e in by_rho.entries}
+    (by_p,), (by_skill,) = leaderboard(graded, "p"), leaderboard(graded, "skill")
+    assert standings(by_p) == standings(by_skill), "the standing is by TRS, whatever the rows are sorted by"
     with pytest.raises(UnknownName, match="unknown score 'tsr'; did you mean 'trs'"):
         leaderboard(results, "tsr")
 
@@ -45,44 +77,166 @@ def test_the_order_of_the_files_does_not_matter():
     assert leaderboard(results) == leaderboard(results[::-1])
 
 
-def test_rows_that_the_oracle_cannot_tell_apart_share_a_place():
-    (board,) = leaderboard(guesses())
-    rows = [(e.scores["trs"], e.place) for e in board.entries if e.kind == "result"]
-    first, place = rows[0]
-    assert place == 1
-    for i, (trs, found) in enumerate(rows, 1):
-        if trs - first >= board.resolution - 1e-9:
-            first, place = trs, i
-        assert found == place
-    assert {place for _, place in rows} != {1}, "the example should have two places"
-    assert f"{board.resolution:.2f} in table 1" in board_notes([board])[0]
+def test_standings_are_those_of_paired_tests_by_brute_force(graded):
+    (board,) = leaderboard(graded)
+    true = rank(TaskMatrix.square(SEVEN, OF_SEVEN)).ranks
+    orders = np.array([*permutations(range(7))])
+    off, columns = ~np.eye(7, dtype=bool), np.arange(7)
+
+    def true_ranks(similarity, order=columns):
+        renamed = np.where(off, np.array(similarity, float)[np.ix_(order, order)], -np.inf)
+        return true[renamed.argmax(axis=0), columns]
+
+    first, *others = (np.array(r.similarity, float) for r in graded)
+    p_values = []
+    for other in others:
+        gap = true_ranks(other) - true_ranks(first)
+        flips = permutation_test((gap,), np.mean, permutation_type="samples", n_resamples=np.inf).pvalue
+        gaps = np.array([(true_ranks(other, order) - true_ranks(first, order)).sum() for order in orders])
+        p_values.append(max(flips, (np.abs(gaps) >= abs(gap.sum()) - 1e-9).mean()))
+    smallest, middle, largest = np.sort(p_values)
+    corrected = np.maximum.accumulate([min(1, 3 * smallest), min(1, 2 * middle), min(1, largest)])
+    expected = dict(zip(("good", "fair", "worst"), corrected[np.argsort(np.argsort(p_values))], strict=True))
+    entries = {e.estimator: e for e in board.entries if e.kind == "result"}
+    assert entries["perfect"].standing == "first" and entries["perfect"].first_p is None
+    assert {name: entries[name].first_p for name in expected} == pytest.approx(expected)
+    for name, p in expected.items():
+        assert entries[name].standing == ("worse than the first" if p <= 0.05 else "not told from the first")
+    assert {e.standing for e in entries.values()} == {"first", "worse than the first", "not told from the first"}
 
 
-def test_baselines_are_rows_without_a_place():
+def test_p_values_are_corrected_for_the_number_of_estimators_by_holms_method(graded):
+    (board,) = leaderboard(graded)
+    p_values = {r.estimator: r.scores.trs_p.p for r in graded}
+    ascending = sorted(p_values, key=lambda name: p_values[name])
+    largest = 0.0
+    for tested, name in enumerate(ascending):
+        largest = max(largest, min(1.0, (4 - tested) * p_values[name]))
+        assert standings(board)[name][2] == pytest.approx(largest)
+    assert board.tries == 4 and "number of estimators, 4 in table 1" in " ".join(board_notes([board]))
+
+
+def test_only_an_estimator_better_than_chance_after_the_correction_is_first(graded):
+    lucky = of_seven(OF_SEVEN + np.random.default_rng(1).normal(size=(7, 7)), "lucky")
+    (alone,), (among,) = leaderboard([lucky]), leaderboard([lucky, *graded[2:]])
+    assert alone.entries[0].standing == "first" and 0.02 < alone.entries[0].scores["p"] < 0.05
+    assert among.entries[0].estimator == "lucky" and among.entries[0].scores["corrected p"] > 0.05
+    assert {e.standing for e in among.entries} == {None}
+    assert "table 1: no estimator is told from chance, so none is first" in board_notes([among])
+    assert not any("none is first" in note for note in board_notes([alone]))
+
+
+def test_a_board_at_chance_has_no_first():
     (board,) = leaderboard(guesses())
+    assert {e.standing for e in board.entries} == {None} and board.tries == 8
+    assert "table 1: no estimator is told from chance, so none is first" in board_notes([board])
+
+
+def test_a_single_estimator_better_than_chance_is_first_and_there_is_no_difference_to_see(graded):
+    (board,) = leaderboard(graded[:1])
+    assert names(board) == ["perfect"] and board.entries[0].standing == "first"
+    assert board.detectable is None and not any("80 % power" in note for note in board_notes([board]))
+
+
+def test_the_difference_that_would_be_seen_is_in_the_notes(graded):
+    (board,) = leaderboard(graded)
+    errors = []
+    first = np.array([score.rank for score in graded[0].scores.per_target.values()])
+    for result in graded[1:]:
+        gap = np.array([score.rank for score in result.scores.per_target.values()]) - first
+        errors.append(gap.std(ddof=1) / np.sqrt(7))
+    assert board.detectable == pytest.approx((1.959964 + 0.841621) * np.median(errors), rel=1e-5)
+    assert f"is seen with 80 % power from {board.detectable:.2f} in table 1 on" in board_notes([board])[0]
+
+
+def test_one_target_has_no_difference_that_would_be_seen():
+    def of_one(result):
+        column = [row[:1] for row in result.similarity]
+        scores = replace(result.scores, per_target={"p": result.scores.per_target["p"]})
+        ranks = {"p": result.oracle_ranks["p"]}
+        return replace(result, targets=["p"], similarity=column, by_seed=[column], oracle_ranks=ranks, scores=scores)
+
+    (board,) = leaderboard([of_one(made()), of_one(made(-TRUE, estimator="worst"))])
+    assert board.detectable is None
+
+
+def test_estimators_without_skill_are_hardly_ever_parted():
+    """Sixty boards of nineteen random guesses: at most one in twenty has a first, and fewer one that is worse."""
+    oracle = find_oracle(load_parts(), "cogtaskonomy-bert")
+    true, rng = true_ranking(oracle), np.random.default_rng(0)
+    relabelled = relabellings(oracle.transfers)
+    like = made(oracle.transfers.values, tasks=true.sources, true=oracle.transfers.values, data=False)
+
+    def random_guess(name):
+        guess = TaskMatrix.square(true.sources, rng.random((12, 12)))
+        total = picked_ranks(rank(guess), true).sum()
+        p = relabelled_p(relabelled_totals(guess, true, relabelled), total, relabelled)
+        scores = replace(like.scores, trs=total / 12, trs_p=p)  # what a standing hangs on
+        return replace(like, estimator=name, similarity=rows(guess.values), scores=scores)
+
+    boards = [leaderboard([random_guess(f"e{i}") for i in range(19)])[0] for _ in range(60)]
+    having = {standing: sum(standing in {e.standing for e in b.entries} for b in boards) for standing in STANDINGS}
+    assert having["first"] / 60 < 0.1 and having["worse than the first"] / 60 < 0.075
+
+
+def test_a_perfect_guess_among_random_ones_is_first_and_they_are_worse():
+    oracle = find_oracle(load_parts(), "cogtaskonomy-bert")
+    tasks, rng = oracle.transfers.sources, np.random.default_rng(0)
+    values = [oracle.transfers.values, *rng.random((6, 12, 12))]
+    results = [made(v, tasks=tasks, true=values[0], estimator=f"e{i}", data=False) for i, v in enumerate(values)]
+    (board,) = leaderboard(results)
+    standing = {e.estimator: e.standing for e in board.entries if e.kind == "result"}
+    assert standing.pop("e0") == "first" and {*standing.values()} == {"worse than the first"}
+
+
+def test_baselines_are_rows_without_a_standing(graded):
+    (board,) = leaderboard(graded)
     baselines = {e.estimator: e for e in board.entries if e.kind == "baseline"}
-    assert set(baselines) == {"random", "popularity"} and all(e.place is None for e in baselines.values())
-    assert baselines["random"].scores["trs"] == 2 and baselines["popularity"].uses_oracle
-    (rows,) = board_tables([board]).values()
-    assert {"random (baseline)", "popularity† (baseline)"} <= {row["estimator"] for row in rows}
+    assert set(baselines) == {"random", "popularity"} and all(e.standing is None for e in baselines.values())
+    assert baselines["random"].scores["trs"] == 3.5 and baselines["popularity"].uses_oracle
+    ((_, shown),) = board_tables([board]).items()
+    assert {"random (baseline)", "popularity† (baseline)"} <= {row["estimator"] for row in shown}
 
 
 def test_a_baseline_that_was_run_has_one_row():
     (board,) = leaderboard([*guesses(), made(TRUE, estimator="popularity", uses_oracle=True)])
     assert names(board, "baseline") == ["random"] and names(board).count("popularity") == 1
-    (board,) = leaderboard([*guesses(), made(estimator="random")])
-    assert names(board, "baseline") == ["popularity"]
-    assert "random is one draw; the mean of all draws has TRS 2.00 in table 1" in board_notes([board])
 
 
-def test_who_knows_the_oracle_takes_nobodys_place():
-    (before,) = leaderboard(guesses())
-    (after,) = leaderboard([*guesses(), *(made(TRUE, estimator=e, uses_oracle=True) for e in ("ahp", "other-plm"))])
+def test_a_result_that_prefers_no_source_is_a_baseline(graded):
+    (before,) = leaderboard(graded)
+    (board,) = leaderboard([*graded, of_seven(np.zeros((7, 7)), "random")])
+    assert sorted(names(board, "baseline")) == ["popularity", "random"] and "random" not in names(board)
+    (random,) = [e for e in board.entries if e.estimator == "random"]
+    assert (random.standing, random.scores["trs"], random.scores["p"]) == (None, 3.5, 1)
+    assert random.backbone == "bert", "it is a run, with all that is known of one"
+    assert board.tries == before.tries == 4
+    others = standings(before).keys() - {"random"}
+    assert {name: standings(board)[name] for name in others} == {name: standings(before)[name] for name in others}
+
+
+def test_a_result_that_names_one_source_and_says_nothing_of_the_others_is_no_baseline():
+    selection = np.full((4, 4), np.nan)
+    selection[[1, 2, 3, 0], [0, 1, 2, 3]] = 1
+    (board,) = leaderboard([made(selection, estimator="one"), made(np.full((4, 4), np.nan), estimator="none")])
+    assert names(board) == ["one"] and "none" in names(board, "baseline")
+
+
+def test_who_knows_the_oracle_takes_nobodys_standing(graded):
+    (before,) = leaderboard(graded)
+    (after,) = leaderboard([*graded, *(of_seven(OF_SEVEN, e, uses_oracle=True) for e in ("ahp", "other-plm"))])
     known = [e for e in after.entries if e.kind == "result" and e.uses_oracle]
-    assert len(known) == 2 and all(e.place is None and not e.tied and e.scores["trs"] == 1 for e in known)
-    assert {e.estimator: (e.place, e.tied) for e in before.entries} == {
-        e.estimator: (e.place, e.tied) for e in after.entries if e not in known
-    }
+    assert len(known) == 2 and all(e.standing is None and e.scores["trs"] == 1 for e in known)
+    assert all(e.scores["corrected p"] is None for e in known) and after.tries == before.tries
+    others = {e.estimator for e in after.entries} - {e.estimator for e in known}
+    assert {name: standings(after)[name] for name in others} == standings(before)
+
+
+def test_what_a_publication_states_is_marked(graded):
+    (board,) = leaderboard([replace(graded[0], basis="published"), *graded[1:]])
+    ((_, shown),) = board_tables([board]).items()
+    assert [row["estimator"] for row in shown if "published" in row["estimator"]] == ["perfect (as published)"]
+    assert board.entries[0].standing == "first", "it stands beside the others"
 
 
 def test_estimators_that_used_the_oracle_are_marked():
@@ -101,7 +255,7 @@ def test_estimators_that_used_the_oracle_are_marked():
         ({"true": TRUE.T}, "an oracle of the same name with other transfers"),
         ({"hashes": "0923"}, "data of q (99999999 instead of 11111111)"),
         ({"hashes": "012"}, "data of s (unknown instead of 33333333)"),
-        ({"schema_version": 0}, "schema version 0 instead of 2"),
+        ({"schema_version": SCHEMA_VERSION - 1}, "scores of an older schema instead of today's schema"),
         ({"similarity": TRUE[:3, :3], "true": TRUE[:3, :3], "tasks": ("p", "q", "z")}, "without r, s, with z"),
     ],
 )
@@ -114,7 +268,8 @@ def test_what_may_not_be_compared_stands_in_another_table_that_says_why(other, s
 
 def test_sources_and_targets_are_compared_where_all_the_tasks_are_the_same():
     def half(sources, targets):
-        return replace(made(oracle=None), estimator=sources[0], sources=sources, targets=targets)
+        bare, similarity = made(oracle=None), [[1.0, 2.0], [2.0, 1.0]]
+        return replace(bare, estimator=sources[0], sources=sources, targets=targets, similarity=similarity)
 
     first, second = leaderboard([half(["p", "q"], ["r", "s"]), half(["r", "s"], ["p", "q"])])
     assert second.differs == ("sources r, s instead of p, q", "targets p, q instead of r, s")
@@ -144,7 +299,7 @@ def test_a_result_that_looked_at_no_data_stands_beside_those_that_did():
 
 def test_unscored_results_have_a_table_too():
     (board,) = leaderboard([made(oracle=None)])
-    assert board.oracle is None and board.entries[0].place is None
+    assert board.oracle is None and board.entries[0].standing is None and board.tries == 0
     ((title, rows),) = board_tables([board]).items()
     assert "not scored" in title and "trs" not in rows[0] and board_notes([board]) == []
 
@@ -185,7 +340,10 @@ def test_the_command(tmp_path, monkeypatch):
     found = ask("leaderboard")
     assert found.exit_code == 0 and "left out: 'results/x.json'" in found.stderr and "x.json" not in found.stdout
     assert "2. suite words, 4 tasks, oracle true; unlike table 1: suite words instead of letters" in found.stdout
-    assert "regret@1" in found.stdout and "places go by TRS" in found.stdout
+    assert (
+        "regret@1" in found.stdout
+        and "p-values are corrected for the number of estimators, 8 in table 1, 1 in table 2" in found.stdout
+    )
     first, second = json.loads(ask("leaderboard", "results", "--format", "json").stdout)
     assert len(first["entries"]) == 10 and second["differs"] == ["suite words instead of letters"]
     rows = list(csv.DictReader(io.StringIO(ask("leaderboard", "results", "--format", "csv").stdout)))
@@ -206,7 +364,9 @@ def test_names_are_text_in_markdown_too(tmp_path):
 @pytest.mark.parametrize("form", ["markdown", "latex"])
 def test_a_table_for_a_paper_has_no_empty_columns(tmp_path, form):
     made(signal=None, data=False).save(tmp_path)
-    head = next(line for line in ask("leaderboard", tmp_path, "--format", form).stdout.splitlines() if "place" in line)
+    head = next(
+        line for line in ask("leaderboard", tmp_path, "--format", form).stdout.splitlines() if "estimator" in line
+    )
     assert "trainings" in head and not {"signal", "examples"} & {*head.replace("&", " ").split()}
     assert "signal,trs" in ask("leaderboard", tmp_path, "--format", "csv").stdout, "machines want them all"
 

@@ -39,6 +39,8 @@ def saved(tmp_path):
         (lambda r: r["scores"].update(top_k={}), "scores lack top_k"),
         (lambda r: r["scores"]["ndcg"].pop("all"), "scores lack top_k"),
         (lambda r: r.update(oracle_ranks=None), "it has scores and no oracle that they are from"),
+        (lambda r: r.update(scores=None), "it has an oracle's ranks and no scores"),
+        (lambda r: r["scores"]["per_target"].pop("q"), "scores lack per_target of q"),
         (lambda r: r.update(schema_version="1"), "its schema_version is no whole number"),
         (lambda r: r.update(schema_version=True), "its schema_version is no whole number"),
         (lambda r: r["scores"].pop("trs"), "it has no scores / trs"),

@@ -220,8 +220,8 @@ def test_a_baseline_of_a_measured_oracle_takes_its_cells(ask):
 
 def test_several_seeds_give_the_spread_of_every_score(ask):
     (found,) = ask(oracle="measured", seeds=(0, 1))
-    mean, spread = found.scores.resampled["trs"]
-    assert 1 <= mean <= 3 and spread >= 0 and "spearman" in found.scores.resampled
+    assert found.scores.resampled.keys() >= {"trs", "spearman", "regret@1", "selected_gain"}
+    assert all(spread >= 0 for spread in found.scores.resampled.values())
     assert ask(oracle="measured")[0].scores.resampled is not None  # of one seed, by its standard error
     assert ask()[0].scores.resampled is None
 

@@ -1,6 +1,6 @@
-"""What knowing nothing reaches: the p-values hold their level, and are those of a plain implementation."""
+"""What knowing nothing reaches: the law of independent choices, and guesses under other names, each by brute force."""
 
-from itertools import permutations, product
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -12,182 +12,171 @@ from cogbench import Oracle, TaskMatrix, load_parts, rank
 from cogbench.parts.registry import find_oracle
 from cogbench.scoring.chance import (
     chance_law,
-    independent_p,
+    chance_trs,
     interval_over_targets,
     relabelled_p,
     relabelled_totals,
     relabellings,
 )
 from cogbench.scoring.evaluation import score_guess
-from cogbench.scoring.paired import score_picks
 from cogbench.scoring.ranking import picked_ranks, true_ranking
 
-
-def square(values, names="abcdefghijklmnop"):
-    return TaskMatrix.square(names[: len(values)], np.array(values, float))
-
-
-def random_square(seed, n=5, ties=False):
-    rng = np.random.default_rng(seed)
-    return square(rng.integers(0, 3, size=(n, n)) if ties else rng.normal(size=(n, n)))
+FEW = st.integers(-2, 2).map(float)
+FIVE = tuple("abcde")
 
 
-def plain_total(guess, truth):
-    """Return the sum over targets of the mean true rank of the predicted best sources, cell by cell."""
+def total_by_hand(guess, true, rename):
+    """Return the sum of the true ranks that a guess picks whose tasks are called by other names.
+
+    `rename` maps each task of the guess to its new name; `guess` and `true` map (source, target) to a number.
+    """
+    renamed = {(rename[s], rename[t]): value for (s, t), value in guess.items()}
     total = 0.0
-    for j, target in enumerate(truth.targets):
-        candidates = [i for i, s in enumerate(truth.sources) if s != target and np.isfinite(truth.values[i, j])]
-
-        def true_rank(i, j=j, candidates=candidates):
-            column = [truth.values[k, j] for k in candidates]
-            above = sum(v > truth.values[i, j] for v in column)
-            return above + (sum(v == truth.values[i, j] for v in column) + 1) / 2
-
-        guessed = {i: guess[i, j] if np.isfinite(guess[i, j]) else -np.inf for i in candidates}
-        first = [i for i in candidates if guessed[i] == max(guessed.values())]
-        total += float(np.mean([true_rank(i) for i in first]))
+    for target in {t for _, t in true}:
+        values = {s: renamed.get((s, target), -np.inf) for s, t in true if t == target}
+        first = [s for s, value in values.items() if value == max(values.values())]
+        total += sum(true[s, target] for s in first) / len(first)
     return total
 
 
-@pytest.mark.parametrize("ties", [False, True])
-@pytest.mark.parametrize("holes", [False, True])
-def test_all_relabellings_of_five_tasks_give_the_p_of_a_plain_loop(ties, holes):
-    guess, truth = random_square(1, ties=ties), random_square(2, ties=ties)
-    if holes:
-        gaps, unknown = guess.values.copy(), truth.values.copy()
-        gaps[0, 1] = gaps[3, 2] = unknown[1, 0] = unknown[4, 2] = np.nan
-        guess, truth = square(gaps), square(unknown)
-    true = true_ranking(Oracle("o", "", "", truth))
-    names = relabellings(guess)
-    totals = relabelled_totals(guess, true, names)
-    expected = [plain_total(guess.values[np.ix_(order, order)], truth) for order in permutations(range(5))]
-    assert names.exact and len(totals) == 120
-    np.testing.assert_allclose(np.sort(totals), np.sort(expected))
-    own = plain_total(guess.values, truth)
-    p = relabelled_p(totals, own, names)
-    assert p.p == pytest.approx(np.mean([total <= own + 1e-9 for total in expected])) and p.exact and p.draws == 120
+def cells(matrix, values):
+    """Return the finite values of a matrix by (source, target)."""
+    names = ((s, t) for s in matrix.sources for t in matrix.targets)
+    return {pair: v for pair, v in zip(names, values.ravel(), strict=True) if np.isfinite(v)}
 
 
-def test_drawn_relabellings_say_their_number_and_count_the_guess_itself():
-    guess, truth = random_square(3, n=12), random_square(4, n=12)
-    true = true_ranking(Oracle("o", "", "", truth))
-    names = relabellings(guess)
-    totals = relabelled_totals(guess, true, names)
-    p = relabelled_p(totals, totals.min() - 1, names)
-    assert not p.exact and p.draws == 9_999 and p.p == 1 / 10_000
+def totals_by_hand(guess, true, groups):
+    """Return the totals of all relabellings that exchange names within each of these groups of tasks."""
+    ranks, estimates = cells(guess, true.ranks), cells(guess, guess.values)
+    renames = [{}]
+    for group in groups:
+        renames = [{**r, **dict(zip(group, order, strict=True))} for r in renames for order in permutations(group)]
+    kept = {task: task for task in (*guess.sources, *guess.targets)}
+    return [total_by_hand(estimates, ranks, kept | rename) for rename in renames]
 
 
-def test_a_task_with_two_roles_has_one_new_name_and_a_task_with_one_role_stays_in_it():
-    matrix = TaskMatrix(("a", "b", "c", "x", "y"), ("c", "t", "a", "b"), np.arange(20.0).reshape(5, 4))
-    for free, own_role in (("sources", 12), ("targets", 6)):
-        names = relabellings(matrix, free)
-        assert names.exact and len(names.sources) == own_role  # 3! of a, b, c; times 2! of x and y where sources move
-        for rows, columns in zip(names.sources, names.targets, strict=True):
-            new = {old: matrix.sources[i] for old, i in zip(matrix.sources, rows, strict=True)}
-            also = {old: matrix.targets[j] for old, j in zip(matrix.targets, columns, strict=True)}
-            assert {*new} == {*new.values()} and {new["x"], new["y"]} == {"x", "y"} and also["t"] == "t"
-            assert all(new[task] == also[task] for task in "abc")
+@given(arrays(float, (2, 4, 4), elements=FEW))
+def test_all_relabellings_of_a_square_guess(both):
+    guess, oracle = TaskMatrix.square(FIVE[:4], both[0]), TaskMatrix.square(FIVE[:4], both[1])
+    true = true_ranking(Oracle("o", "b", "s", oracle))
+    found = relabelled_totals(guess, true, relabellings(guess))
+    expected = totals_by_hand(guess, true, [FIVE[:4]])
+    assert sorted(found) == pytest.approx(sorted(expected))
+    own = picked_ranks(rank(guess), true).sum()
+    p = score_guess(guess, Oracle("o", "b", "s", oracle)).trs_p
+    assert (p.draws, p.exact) == (24, True) and p.p == pytest.approx(np.mean(np.array(expected) <= own + 1e-9))
 
 
-def test_the_picks_move_with_the_names_as_if_each_relabelled_guess_were_ranked():
-    guess, truth = random_square(5, n=7, ties=True), random_square(6, n=7)
-    true = true_ranking(Oracle("o", "", "", truth))
-    names = relabellings(guess, draws=50)
-    for rows, columns, total in zip(names.sources, names.targets, relabelled_totals(guess, true, names), strict=True):
-        relabelled = square(guess.values[np.ix_(rows, columns)])
-        assert total == pytest.approx(picked_ranks(rank(relabelled), true).sum())
+@pytest.mark.parametrize("seed", range(5))
+def test_relabellings_keep_the_oracles_gaps_and_move_those_of_the_guess(seed):
+    rng = np.random.default_rng(seed)
+    values, transfers = rng.integers(0, 3, (2, 5, 5)).astype(float)
+    values[rng.random((5, 5)) < 0.2] = np.nan
+    transfers[rng.random((5, 5)) < 0.2] = np.nan
+    transfers[0, 1:], transfers[1, 0] = 1, 2  # each target has a candidate
+    guess, true = (
+        TaskMatrix.square(FIVE, values),
+        true_ranking(Oracle("o", "b", "s", TaskMatrix.square(FIVE, transfers))),
+    )
+    found = relabelled_totals(guess, true, relabellings(guess))
+    assert sorted(found) == pytest.approx(sorted(totals_by_hand(guess, true, [FIVE])))
 
 
-def test_independent_choices_have_the_law_that_all_choices_have():
-    true = rank(random_square(7, n=4, ties=True))
-    columns = [column[np.isfinite(column)] for column in true.ranks.T]
-    sums = np.array([sum(choice) for choice in product(*columns)])
-    law = chance_law(true)
-    for total in np.unique(sums):
-        assert independent_p(law, total) == pytest.approx(np.mean(sums <= total + 1e-9))
-
-
-@given(
-    arrays(float, (6, 6), elements=st.integers(0, 4).map(float)),
-    arrays(float, (6, 6), elements=st.integers(0, 4).map(float)),
-    st.permutations(range(6)),
+@pytest.mark.parametrize(
+    ("sources", "targets", "free", "groups"),
+    [
+        ("abc", "xy", "sources", ["abc"]),
+        ("abc", "xy", "targets", ["xy"]),
+        ("abcd", "cdx", "sources", ["ab", "cd"]),
+        ("abcd", "cdxy", "targets", ["cd", "xy"]),
+        ("dcba", "acx", "sources", ["ac", "bd"]),
+    ],
 )
-def test_p_does_not_depend_on_the_order_of_the_tasks(guess, truth, order):
-    names = np.array(list("abcdef"))[order]
-
-    def p(guess, truth, names):
-        oracle = Oracle("o", "", "", TaskMatrix.square(names, truth))
-        true, own = true_ranking(oracle), TaskMatrix.square(names, guess)
-        every = relabellings(own)
-        picks = score_picks(own, true, every)
-        return relabelled_p(picks.totals, picks.ranks.sum(), every).p
-
-    turned = np.ix_(order, order)
-    assert p(guess, truth, "abcdef") == pytest.approx(p(guess[turned], truth[turned], names))
+def test_tasks_of_one_role_exchange_names_with_their_like_alone(sources, targets, free, groups):
+    rng = np.random.default_rng(0)
+    shape = len(sources), len(targets)
+    guess = TaskMatrix(tuple(sources), tuple(targets), rng.normal(size=shape))
+    true = true_ranking(Oracle("o", "b", "s", TaskMatrix(guess.sources, guess.targets, rng.normal(size=shape))))
+    names = relabellings(guess, free)
+    assert names.exact
+    found = relabelled_totals(guess, true, names)
+    assert sorted(found) == pytest.approx(sorted(totals_by_hand(guess, true, groups)))
 
 
-def ignorant(kind, rng, n=12):
-    """Return the estimates of an estimator that knows nothing, and prefers some sources or not."""
-    if kind == "symmetric hubs":
-        popular, noise = 2 * rng.normal(size=n), rng.normal(size=(n, n))
-        return popular[:, None] + popular[None] + (noise + noise.T) / 2
-    if kind == "one source":
-        return np.tile(rng.normal(size=(n, 1)), (1, n))
-    return rng.normal(size=(n, n)) + (2 * rng.normal(size=(n, 1)) if kind == "source quality" else 0)
+def test_a_symmetric_guess_stays_symmetric_and_a_favourite_source_a_favourite():
+    values = np.random.default_rng(0).normal(size=(5, 5))
+    symmetric, favourite = values + values.T, np.tile(values[:, :1], 5)
+    for matrix, keeps in (
+        (symmetric, lambda m: np.array_equal(m, m.T, equal_nan=True)),
+        (favourite, lambda m: sum(np.ptp(row[np.isfinite(row)]) for row in m) == 0),
+    ):
+        guess = TaskMatrix.square(FIVE, matrix)
+        (block,) = relabellings(guess).apply(guess.values)
+        assert len(block) == 120 and all(keeps(m) and np.isnan(m.diagonal()).all() for m in block)
 
 
-@pytest.mark.parametrize("kind", ["independent", "symmetric hubs", "source quality", "one source"])
-def test_an_estimator_without_knowledge_is_seldom_better_than_chance(kind):
-    """Of 400 at .05 at most 6.5 % and three standard errors; independent choices call 10 to 25 % so."""
-    oracle = find_oracle(load_parts(), "cogtaskonomy-tinybert")
-    true, rng = true_ranking(oracle), np.random.default_rng(0)
-    law, before, after = chance_law(true), 0, 0
-    for seed in range(400):
-        guess = TaskMatrix.square(true.sources, ignorant(kind, rng))
-        names = relabellings(guess, draws=199, seed=seed)
-        picks = score_picks(guess, true, names)
-        before += independent_p(law, picks.ranks.sum()) <= 0.05
-        after += relabelled_p(picks.totals, picks.ranks.sum(), names).p <= 0.05
-    assert after / 400 < 0.065 + 3 * np.sqrt(0.05 * 0.95 / 400)
-    if kind == "one source":
-        assert before / 400 > 0.15
+def test_where_all_relabellings_are_too_many_as_many_as_asked_for_are_drawn_from_a_seed():
+    guess = TaskMatrix.square(tuple("abcdefghijkl"), np.zeros((12, 12)))
+    one, again, other = relabellings(guess), relabellings(guess), relabellings(guess, seed=1)
+    assert not one.exact and one.sources.shape == (9_999, 12)
+    assert np.array_equal(one.sources, again.sources) and not np.array_equal(one.sources, other.sources)
+    assert np.array_equal(one.sources, one.targets), "a task has one name"
+    assert np.array_equal(np.sort(one.sources, axis=1), np.tile(np.arange(12), (9_999, 1)))
+    assert len(relabellings(guess, draws=50).sources) == 50
+    whole = relabellings(TaskMatrix.square(FIVE, np.zeros((5, 5))))
+    assert whole.exact and len({*map(tuple, whole.sources)}) == 120
 
 
-def test_an_estimator_with_knowledge_is_found_as_often_as_by_independent_choices():
-    oracle = find_oracle(load_parts(), "cogtaskonomy-minilm-max-1000")
-    true, rng = true_ranking(oracle), np.random.default_rng(0)
-    law, worth, found = chance_law(true), -np.nan_to_num(true.ranks), np.zeros(2)
-    for seed in range(200):
-        guess = TaskMatrix.square(true.sources, worth + 6 * rng.normal(size=worth.shape))
-        names = relabellings(guess, draws=199, seed=seed)
-        picks = score_picks(guess, true, names)
-        p_values = independent_p(law, picks.ranks.sum()), relabelled_p(picks.totals, picks.ranks.sum(), names).p
-        found += np.array(p_values) <= 0.05
-    independent, relabelled = found / 200
-    assert independent > 0.6 and relabelled > independent - 0.06
+def test_a_drawn_p_counts_the_guess_itself():
+    guess = TaskMatrix.square(tuple("abcdefghijkl"), np.random.default_rng(0).normal(size=(12, 12)))
+    names = relabellings(guess, draws=99)
+    assert relabelled_p(np.arange(99.0), 2.0, names).p == (1 + 3) / (1 + 99)
+    assert relabelled_p(np.arange(99.0), -1.0, names).p == 1 / 100, "never 0"
 
 
-@pytest.mark.parametrize("n_targets", [5, 12, 22, 60])
-@pytest.mark.parametrize("skill", [0.0, 0.5, 0.9])
-def test_the_interval_holds_the_true_mean_in_about_95_percent(n_targets, skill):
-    rng = np.random.default_rng(n_targets)
-    true = rank(square(rng.normal(size=(n_targets, n_targets)), [f"t{i}" for i in range(n_targets)]))
-    mean, held = skill + (1 - skill) * n_targets / 2, 0
-    for seed in range(300):
-        picked = np.where(rng.random(n_targets) < skill, 1, rng.integers(1, n_targets, size=n_targets)).astype(float)
-        low, high = interval_over_targets(picked, true, draws=400, seed=seed)
-        assert low < high and low <= picked.mean() <= high
-        held += low <= mean <= high
-    assert held / 300 > 0.95 - 3 * np.sqrt(0.05 * 0.95 / 300)
+def test_a_lucky_favourite_source_is_no_evidence():
+    """One source is the best for all others; a guess that prefers one source alone finds it once in twelve times."""
+    names, rng = tuple("abcdefghijkl"), np.random.default_rng(0)
+    true = np.tile(np.arange(12.0)[::-1, None], 12) + rng.normal(0, 0.1, (12, 12))
+    guess = np.zeros((12, 12))
+    guess[0] = 1
+    found = score_guess(TaskMatrix.square(names, guess), Oracle("o", "b", "s", TaskMatrix.square(names, true)))
+    assert found.trs < 2 and found.trs_p_independent < 1e-6
+    assert found.trs_p.p == pytest.approx(1 / 12, abs=0.01)
 
 
-def test_a_perfect_guess_has_an_interval_that_holds_it_and_is_no_point():
-    truth = random_square(8, n=12)
-    scores = score_guess(truth, Oracle("o", "", "", truth))
-    low, high = scores.trs_interval
-    assert scores.trs == low == 1 and 1.2 < high < 4
+def test_random_choice_has_the_exact_expectation():
+    oracle = find_oracle(load_parts(), "cogtaskonomy-bert")
+    rng, true = np.random.default_rng(0), true_ranking(oracle)
+    drawn = [rank(TaskMatrix.square(true.sources, rng.uniform(size=(12, 12)))) for _ in range(1000)]
+    found = np.array([picked_ranks(d, true).mean() for d in drawn])
+    assert found.mean() == pytest.approx(6, abs=4 * found.std() / np.sqrt(1000))
+    law = chance_law(true)
+    assert (law * np.arange(len(law)) / 24).sum() == pytest.approx(6) == chance_trs(true)
 
 
-def test_a_table_of_many_tasks_is_relabelled_less_often():
-    rng, names = np.random.default_rng(0), [f"t{i}" for i in range(200)]
-    assert len(relabellings(square(rng.normal(size=(200, 200)), names)).sources) == 2_500
+# The interval over targets.
+
+
+def one_column_each(n_targets, n_sources):
+    """Return the ranks of an oracle in which every target ranks the sources in another order."""
+    rng = np.random.default_rng(0)
+    values = np.stack([rng.permutation(n_sources) for _ in range(n_targets)], axis=1).astype(float)
+    return rank(TaskMatrix(tuple(f"s{i}" for i in range(n_sources)), tuple(f"t{i}" for i in range(n_targets)), values))
+
+
+@pytest.mark.parametrize("picked", [np.ones(12), np.full(12, 6.0), np.arange(1.0, 13)])
+def test_the_interval_holds_the_mean_and_is_never_a_point(picked):
+    low, high = interval_over_targets(picked, one_column_each(12, 12))
+    assert 1 - 1e-9 <= low <= picked.mean() <= high <= 12 + 1e-9 and high - low > 0.2
+    assert (low, high) == interval_over_targets(picked, one_column_each(12, 12)), "of a seed"
+
+
+def test_the_interval_covers_the_mean_of_the_targets_it_was_drawn_from():
+    rng, true = np.random.default_rng(1), one_column_each(12, 11)
+    odds = np.linspace(2, 0.2, 11) / np.linspace(2, 0.2, 11).sum()
+    mean, covered = odds @ np.arange(1, 12), 0
+    for _ in range(300):
+        low, high = interval_over_targets(rng.choice(np.arange(1.0, 12), 12, p=odds), true, draws=500)
+        covered += low <= mean <= high
+    assert covered / 300 == pytest.approx(0.95, abs=0.04)

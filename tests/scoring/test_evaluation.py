@@ -1,6 +1,7 @@
 """Scores against golden values, scipy, scikit-learn, and counting by hand; what is undefined is said, never 0."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,10 +13,10 @@ from scipy.stats import kendalltau, spearmanr
 from sklearn.metrics import ndcg_score
 
 from cogbench import Oracle, TaskMatrix, UnusableData, load_parts, popularity_baseline, rank
+from cogbench.data.oracle_seeds import resample
 from cogbench.parts.registry import find_oracle
 from cogbench.scoring.baselines import baselines
-from cogbench.scoring.chance import chance_law, resolution
-from cogbench.scoring.evaluation import resample, score_ranking
+from cogbench.scoring.evaluation import ScoreOptions, TargetScore, score_guess
 
 NAMES = tuple("abcdefgh")
 SMALL = st.integers(-4, 4)
@@ -33,14 +34,14 @@ def pairs(smallest=4, values=SMALL):
 
 def scored(predicted, true, *, options=None, **extra):
     oracle = Oracle("o", "b", "s", square(true), **extra)
-    return score_ranking(rank(square(predicted)), rank(oracle.transfers), oracle, **(options or {}))
+    return score_guess(square(predicted), oracle, ScoreOptions(**(options or {})))
 
 
-def column(predicted, true, **options):
+def column(predicted, true, *, better="higher", **options):
     """The scores of one target with no task of its own among the sources."""
     names = tuple(f"s{i}" for i in range(len(true)))
     one = [TaskMatrix(names, ("t",), np.asarray(v, float)[:, None]) for v in (predicted, true)]
-    return score_ranking(rank(one[0]), rank(one[1]), Oracle("o", "b", "s", one[1]), **options)
+    return score_guess(one[0], Oracle("o", "b", "s", one[1], better={"t": better}), ScoreOptions(**options))
 
 
 # Golden values (transfers 80 75 90 85, estimates .2 .9 .5 .4), and other libraries.
@@ -50,6 +51,7 @@ def column(predicted, true, **options):
     ("gain", "every", "two"),
     [
         ("rank", 0.697934, 0.444123),
+        ("exp_rank", 0.675751, 0.496639),
         ("linear", 0.966693, 0.917528),
         ("linear_minmax", 0.697934, 0.444123),
         ("exp_fraction", 0.956827, 0.894951),
@@ -118,35 +120,23 @@ def test_the_order_of_the_tasks_changes_no_score(both, random):
     names = [NAMES[i] for i in order]
     one = scored(*both)
     matrices = [square(v).part(names, names) for v in both]
-    two = score_ranking(rank(matrices[0]), rank(matrices[1]), Oracle("o", "b", "s", matrices[1]))
-    for name in ("trs", "trs_p", "rank_of_best", "top_k", "regret", "ndcg", "spearman", "kendall", "per_target"):
+    two = score_guess(matrices[0], Oracle("o", "b", "s", matrices[1]))
+    names_of_scores = ("trs", "trs_p_independent", "rank_of_best", "top_k", "regret", "ndcg", "spearman", "kendall")
+    for name in names_of_scores:
         assert getattr(one, name) == pytest.approx(getattr(two, name))
+    assert one.trs_p.p == pytest.approx(two.trs_p.p) and one.trs_p.exact
+    assert {t: vars(score) for t, score in one.per_target.items()} == {
+        t: pytest.approx(vars(score)) for t, score in two.per_target.items()
+    }
 
 
 @given(pairs(), st.floats(-3, 3), st.floats(0.1, 3))
 def test_rankings_know_no_unit(both, shift, scale):
     predicted, true = both
     one, two = scored(predicted, true), scored(predicted * scale + shift, np.exp(true / 4))
-    for name in ("trs", "trs_p", "rank_of_best", "top_k", "ndcg", "spearman", "kendall"):
+    for name in ("trs", "trs_p_independent", "rank_of_best", "top_k", "ndcg", "spearman", "kendall"):
         assert getattr(one, name) == pytest.approx(getattr(two, name)), name
-
-
-def test_random_choice_has_the_exact_expectation():
-    oracle = find_oracle(load_parts(), "cogtaskonomy-bert")
-    rng, true = np.random.default_rng(0), rank(oracle.transfers)
-    drawn = [rank(TaskMatrix.square(true.sources, rng.uniform(size=(12, 12)))) for _ in range(1000)]
-    found = np.array([np.nansum(d.picks(1) * np.nan_to_num(true.ranks)) / 12 for d in drawn])
-    assert found.mean() == pytest.approx(6, abs=4 * found.std() / np.sqrt(1000))
-    law = chance_law(true)
-    assert (law * np.arange(len(law)) / 24).sum() == pytest.approx(6)
-
-
-def test_resolution_is_counted_over_all_pairs_of_random_rankings():
-    true = rank(square([[0, 3, 1, 1], [2, 0, 1, 5], [2, 4, 0, 3], [9, 3, 2, 0]]))
-    totals = np.array([sum(p) for p in itertools.product(*[c[np.isfinite(c)] for c in true.ranks.T])])
-    gaps = np.abs(totals[:, None] - totals[None])
-    found = resolution(chance_law(true))
-    assert (gaps >= found - 1e-9).mean() <= 0.05 < (gaps >= found - 0.5 - 1e-9).mean()
+    assert one.trs_p.p == pytest.approx(two.trs_p.p)
 
 
 # Noise of the oracle.
@@ -157,9 +147,10 @@ def test_oracles_are_resampled_from_seeds_or_from_standard_errors():
     by_seed = rng.normal(5, 1, size=(8, 6, 6))
     seeds = Oracle("o", "b", "s", square(by_seed.mean(axis=0)), by_seed=by_seed)
     drawn = np.array([o.transfers.values for o in resample(seeds, draws=2000)])
-    expected = by_seed.std(axis=0) / np.sqrt(8)
+    expected = by_seed.std(axis=0, ddof=1) / np.sqrt(8)  # the standard error: draws from 8 seeds would vary less
     off = ~np.eye(6, dtype=bool)
     assert_allclose(drawn.std(axis=0)[off], expected[off], rtol=0.15)
+    assert drawn.std(axis=0)[off].mean() == pytest.approx(expected[off].mean(), rel=0.02)
     errors = Oracle("o", "b", "s", seeds.transfers, standard_error=np.full((6, 6), 0.3))
     normal = np.array([o.transfers.values[off] for o in resample(errors, draws=500)])
     assert normal.std(axis=0) == pytest.approx(0.3, rel=0.15)
@@ -170,12 +161,22 @@ def test_an_oracle_without_noise_moves_no_score_and_a_noisy_one_does():
     rng = np.random.default_rng(1)
     true, guess = rng.normal(5, 1, size=(2, 6, 6))
     still = scored(guess, true, standard_error=np.zeros((6, 6)))
-    assert still.resampled["trs"] == pytest.approx((still.trs, 0)) and still.resampled["ndcg@all"][1] == pytest.approx(
-        0
-    )
+    assert still.resampled == pytest.approx(dict.fromkeys(still.resampled, 0))
+    assert {"trs", "spearman", "regret@1", "top-3"} <= still.resampled.keys()
     moved = scored(guess, true, standard_error=np.full((6, 6), 3.0))
-    assert moved.resampled["trs"][1] > 0.2 and abs(moved.resampled["trs"][0] - moved.trs_chance) < 1
+    assert moved.resampled["trs"] > 0.2 and moved.resampled["spearman"] > 0.05
     assert scored(guess, true).resampled is None
+
+
+def test_the_noise_of_a_score_is_its_standard_deviation_over_resampled_oracles():
+    rng = np.random.default_rng(2)
+    guess, by_seed = rng.normal(5, 1, size=(5, 5)), rng.normal(5, 1, size=(3, 5, 5))
+    oracle = Oracle("o", "b", "s", square(by_seed.mean(axis=0)), by_seed=by_seed)
+    drawn = [score_guess(square(guess), replace(again, by_seed=None)) for again in resample(oracle)]
+    found = score_guess(square(guess), oracle).resampled
+    assert found["trs"] == pytest.approx(np.std([s.trs for s in drawn], ddof=1))
+    assert found["spearman"] == pytest.approx(np.std([s.spearman for s in drawn], ddof=1))
+    assert found["regret@1"] == pytest.approx(np.std([s.regret["1"] for s in drawn], ddof=1))
 
 
 # What is undefined, and what is refused.
@@ -204,21 +205,99 @@ def test_an_all_equal_column_is_chance_and_said_so():
 
 def test_one_single_candidate_is_perfect_and_chance():
     found = column([0.3], [5.0])
-    assert (found.trs, found.trs_chance, found.trs_p) == (1, 1, 1)
+    assert (found.trs, found.trs_chance, found.trs_p.p, found.trs_p_independent) == (1, 1, 1, 1)
     assert found.spearman is None and found.ndcg["all"] is None and found.regret["1"] == 0
 
 
-def test_missing_transfers_are_left_out():
-    true = square([[0, np.nan, 2], [1, 0, 1], [3, 4, 0]])
-    found = score_ranking(rank(square([[0, 9, 2], [1, 0, 1], [3, 4, 0]])), rank(true), Oracle("o", "b", "s", true))
-    assert found.selected_mean == pytest.approx((3 + 2) / 2)
-    assert "the metric after the predicted best source is undefined for b" in "; ".join(found.notes)
+def test_a_transfer_that_was_not_measured_is_no_candidate():
+    true, guess = [[0, np.nan, 2], [1, 0, 1], [3, 4, 0]], [[0, 9, 2], [1, 0, 1], [3, 4, 0]]
+    found = scored(guess, true)
+    assert found.per_target["b"] == TargetScore(1, 4, 4) and found.selected_mean == pytest.approx((3 + 4 + 2) / 3)
+    assert found.trs == 1 and found.trs_chance == pytest.approx((1.5 + 1 + 1.5) / 3)
+    assert found.random_mean == pytest.approx((2 + 4 + 1.5) / 3)
+    assert found.top_k_chance == {"3": 1, "4": 1, "5": 1} and found.top_k == {"3": 1, "4": 1, "5": 1}
+    assert "correlation is undefined for b" in "; ".join(found.notes), "one candidate has no order"
 
 
-@pytest.mark.parametrize("options", [{"gain": "cubic"}, {"ks": (0,)}, {"ks": ()}, {"top_m": 0}])
-def test_unknown_options_are_refused_with_those_there_are(options):
-    with pytest.raises(UnusableData, match="expected numbers from 1, and one of rank, linear, linear_minmax"):
+def test_a_target_without_a_measured_transfer_is_refused():
+    with pytest.raises(UnusableData, match="a target has no candidate source"):
+        scored(np.eye(3), [[0, np.nan, 2], [1, 0, 1], [3, np.nan, 0]])
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"gain": "cubic"}, "gain 'cubic': expected one of rank, exp_rank, linear, linear_minmax, exp_fraction"),
+        ({"regret": "worst"}, "regret 'worst': expected one of best, mean"),
+        ({"ks": (0,)}, "k 0, M 6: expected whole numbers from 1"),
+        ({"ks": ()}, "expected whole numbers from 1"),
+        ({"top_m": 0}, "M 0: expected whole numbers from 1"),
+    ],
+)
+def test_unknown_options_are_refused_with_those_there_are(options, says):
+    with pytest.raises(UnusableData, match=says):
         scored(np.eye(3), np.eye(3), options=options)
+
+
+@pytest.mark.parametrize("gain", ["linear", "exp_fraction", "exp_percent"])
+def test_gains_below_zero_are_refused_with_those_that_are_not(gain):
+    with pytest.raises(
+        UnusableData, match="transfer is below 0 .* from s1 to t: take the gain rank, exp_rank or linear_minmax"
+    ):
+        column([1, 2, 3], [0.5, -0.1, 0.9], gain=gain)
+    with pytest.raises(UnusableData, match="is not from 0 to 1 where"):
+        column([1, 2, 3], [0.5, 0.1, 0.9], gain=gain, better="lower")
+
+
+@pytest.mark.parametrize("gain", ["rank", "exp_rank", "linear_minmax"])
+def test_other_gains_keep_ndcg_from_zero_to_one_for_any_metric(gain):
+    for better in ("higher", "lower"):
+        found = column([1, 2, 3], [0.5, -0.1, 0.9], gain=gain, better=better)
+        assert all(0 <= ndcg <= 1 for ndcg in found.ndcg.values())
+    assert column([1, 2, 3], [0.5, 0.4, 0.1], gain=gain, better="lower").ndcg["all"] == pytest.approx(1)
+
+
+# Other regrets, and targets whose lower figures are better.
+
+
+def test_the_regret_of_the_mean_by_hand():
+    found = column([0.9, 0.8, 0.1, 0.7], [60, 90, 100, 80], ks=(2, 3), regret="mean").regret
+    assert found["1"] == pytest.approx(100 * (100 - 60) / 100)
+    assert found["2"] == pytest.approx(100 * (95 - 75) / 95)
+    assert found["3"] == pytest.approx(100 * (90 - (60 + 90 + 80) / 3) / 90)
+
+
+@given(arrays(float, (2, 6), elements=SMALL.map(float)), st.integers(1, 5))
+def test_the_regret_of_the_mean_is_its_expectation_when_ties_are_broken_at_random(both, k):
+    predicted, true = both
+    true = true + 5  # above 0
+    found = column(predicted, true, ks=(k,), regret="mean").regret[str(k)]
+    best = np.sort(true)[-k:].mean()
+    orders = [p for p in itertools.permutations(range(6)) if (np.diff(predicted[list(p)]) <= 0).all()]
+    assert found == pytest.approx(np.mean([100 * (best - true[list(p[:k])].mean()) / best for p in orders]), abs=1e-9)
+
+
+def test_where_lower_figures_are_better_a_gain_is_a_fall():
+    true = TaskMatrix(("x", "y", "z"), ("t",), np.array([[40.0], [20.0], [50.0]]))
+    oracle = Oracle("o", "b", "s", true, no_transfer=np.array([40.0]), better={"t": "lower"})
+    found = score_guess(TaskMatrix(("x", "y", "z"), ("t",), np.array([[3.0], [2.0], [1.0]])), oracle)
+    assert found.per_target == {"t": TargetScore(2, 40, 20, 40)}  # in the metric's own unit
+    assert (found.selected_gain, found.oracle_best_gain) == (0, 50)
+    assert found.random_gain == pytest.approx(100 * (40 - 110 / 3) / 40)
+    assert found.regret["1"] == pytest.approx(100 * (40 - 20) / 20)
+    assert found.helping == pytest.approx(1 / 3) and found.selected_helping == 0
+
+
+def test_a_target_has_the_metrics_of_its_choice_of_the_best_and_of_none():
+    true = [[0, 0.6, 0.5], [0.8, 0, 0.7], [0.7, 0.9, 0]]
+    found = scored([[0, 2, 1], [1, 0, 1], [2, 1, 0]], true, no_transfer=np.array([0.5, np.nan, 0.4]))
+    assert {t: vars(score) for t, score in found.per_target.items()} == {
+        "a": pytest.approx({"rank": 2, "selected": 0.7, "best": 0.8, "no_transfer": 0.5}),
+        "b": pytest.approx({"rank": 2, "selected": 0.6, "best": 0.9, "no_transfer": None}),
+        "c": pytest.approx({"rank": 1.5, "selected": 0.6, "best": 0.7, "no_transfer": 0.4}),
+    }
+    assert "the metric without a source is unknown for b: left out of the mean metrics" in found.notes
+    assert found.selected_mean == pytest.approx((0.7 + 0.6) / 2) and found.no_transfer_mean == pytest.approx(0.45)
 
 
 # Baselines.

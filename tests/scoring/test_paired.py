@@ -1,114 +1,106 @@
-"""Two guesses on the same targets: the tests of their difference, and their correction for several tries."""
+"""Two guesses on the same targets: their difference against scipy, brute force, and numbers worked by hand."""
 
-from itertools import product
+from itertools import permutations, product
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from scipy.stats import norm, permutation_test
 
-from cogbench import Oracle, TaskMatrix, load_parts
-from cogbench.parts.registry import find_oracle
+from cogbench import Oracle, TaskMatrix, rank
 from cogbench.scoring.chance import relabellings
 from cogbench.scoring.paired import detectable_difference, holm, paired_difference, score_picks, sign_flips
-from cogbench.scoring.ranking import true_ranking
+from cogbench.scoring.ranking import picked_ranks, true_ranking
+
+NAMES = tuple("abcde")
 
 
-def difference(one, other, truth, draws=9_999):
-    names = tuple("abcdefghijkl")[: len(truth)]
-    true = true_ranking(Oracle("o", "", "", TaskMatrix.square(names, truth)))
-    first, second = TaskMatrix.square(names, one), TaskMatrix.square(names, other)
-    every = relabellings(first, draws=draws)
-    return paired_difference(score_picks(first, true, every), score_picks(second, true, every), true, every)
+def paired(one, other, transfers):
+    """Return the difference of two guesses, and the true ranks of their picks."""
+    matrices = [TaskMatrix.square(NAMES, values) for values in (one, other)]
+    true = true_ranking(Oracle("o", "b", "s", TaskMatrix.square(NAMES, transfers)))
+    names = relabellings(matrices[0])
+    found = paired_difference(*(score_picks(matrix, true, names) for matrix in matrices), true, names)
+    return found, *(picked_ranks(rank(matrix), true) for matrix in matrices)
 
 
-@pytest.mark.parametrize("n", [3, 9, 12])
-def test_sign_flips_are_those_of_scipy(n):
-    differences = np.random.default_rng(n).normal(0.4, 1, n).round(1)
-    exact = permutation_test((differences,), np.mean, permutation_type="samples", n_resamples=np.inf)
+@pytest.mark.parametrize("seed", range(5))
+def test_sign_flips_are_scipys_permutation_test(seed):
+    differences = np.random.default_rng(seed).integers(-4, 8, 9).astype(float)
     found = sign_flips(differences)
-    assert found.p == pytest.approx(exact.pvalue) and found.exact and found.draws == 2 ** np.count_nonzero(differences)
+    assert found.exact and found.p == pytest.approx(
+        permutation_test((differences,), np.mean, permutation_type="samples", n_resamples=np.inf).pvalue
+    )
 
 
-def test_more_than_sixteen_differences_are_drawn_and_the_number_is_said():
-    differences = np.random.default_rng(0).normal(0.5, 1, 40)
+@given(arrays(float, 6, elements=st.sampled_from([-2.0, -0.5, 0.0, 1.0, 1.5])))
+def test_sign_flips_are_counted_over_all_signs(differences):
+    sums = [abs(sum(s * d for s, d in zip(signs, differences, strict=True))) for signs in product((-1, 1), repeat=6)]
+    assert sign_flips(differences).p == pytest.approx(np.mean([s >= abs(differences.sum()) - 1e-9 for s in sums]))
+
+
+def test_targets_without_a_difference_change_no_p():
+    differences = np.array([1.0, 2, 3, -0.5])
+    assert sign_flips(np.append(differences, np.zeros(30))) == sign_flips(differences)
+
+
+def test_many_signs_are_drawn_and_the_differences_themselves_count():
+    differences = np.ones(40)
     found = sign_flips(differences)
-    exact = permutation_test((differences,), np.mean, permutation_type="samples", n_resamples=50_000, rng=1)
-    assert not found.exact and found.draws == 65_536 and found.p == pytest.approx(exact.pvalue, abs=0.002)
+    assert (found.p, found.draws, found.exact) == (1 / 65_537, 65_536, False)
+    noisy = np.random.default_rng(0).normal(0.3, 1, 40)
+    z = abs(noisy.sum()) / np.sqrt(np.square(noisy).sum())
+    assert sign_flips(noisy).p == pytest.approx(2 * norm.sf(z), abs=0.01)
 
 
-def test_guesses_that_choose_the_same_are_not_told_apart():
-    rng = np.random.default_rng(0)
-    guess, truth = rng.normal(size=(12, 12)), rng.normal(size=(12, 12))
-    found = difference(guess, 2 * guess + 1, truth)
-    assert found.difference == 0 and found.p == 1 and found.interval[0] < 0 < found.interval[1]
-    assert found.detectable == 0
+@pytest.mark.parametrize("seed", range(4))
+def test_both_guesses_get_the_same_other_names(seed):
+    one, other, transfers = np.random.default_rng(seed).normal(size=(3, 5, 5))
+    found, first, second = paired(one, other, transfers)
+    true = rank(TaskMatrix.square(NAMES, transfers)).ranks
+    gaps = []
+    for order in permutations(range(5)):
+        values = [np.where(np.eye(5, dtype=bool), -np.inf, m[np.ix_(order, order)]) for m in (one, other)]
+        gaps.append(
+            sum(true[a, t] - true[b, t] for t, (a, b) in enumerate(zip(*(m.argmax(0) for m in values), strict=True)))
+        )
+    assert found.difference == pytest.approx((first - second).mean())
+    own = abs((first - second).sum())
+    assert found.relabelled.exact and found.relabelled.p == pytest.approx(np.mean(np.abs(gaps) >= own - 1e-9))
+    assert found.p == max(found.sign_flips.p, found.relabelled.p)
 
 
-def test_relabelling_gives_both_guesses_the_same_new_names():
-    rng = np.random.default_rng(1)
-    one, other, truth = (rng.normal(size=(5, 5)) for _ in range(3))
-    found = difference(one, other, truth)
-    assert found.relabelled.exact and found.relabelled.draws == 120
-    from itertools import permutations
-
-    def total(guess):
-        values, sums = np.where(np.eye(5, dtype=bool), -np.inf, guess), 0
-        for j in range(5):
-            best = values[:, j].argmax()
-            sums += 1 + sum(truth[i, j] > truth[best, j] for i in range(5) if i != j)
-        return sums
-
-    gaps = [total(one[np.ix_(order, order)]) - total(other[np.ix_(order, order)]) for order in permutations(range(5))]
-    own = total(one) - total(other)
-    assert found.difference == pytest.approx(own / 5)
-    assert found.relabelled.p == pytest.approx(np.mean(np.abs(gaps) >= abs(own)))
-    assert found.p == max(found.relabelled.p, found.sign_flips.p)
+def test_a_difference_turned_round_has_the_other_sign_and_the_same_p():
+    one, other, transfers = np.random.default_rng(0).normal(size=(3, 5, 5))
+    here, there = paired(one, other, transfers)[0], paired(other, one, transfers)[0]
+    assert here.difference == -there.difference and here.difference != 0
+    assert (here.sign_flips, here.relabelled, here.detectable) == (there.sign_flips, there.relabelled, there.detectable)
+    assert here.interval == pytest.approx((-there.interval[1], -there.interval[0]), abs=0.05)
 
 
-@pytest.mark.parametrize("kind", ["independent", "one source"])
-def test_two_estimators_without_knowledge_are_seldom_told_apart(kind):
-    """Sign flips alone tell two that pick one source each apart in nearly half the cases on this oracle."""
-    oracle = find_oracle(load_parts(), "cogtaskonomy-tinybert")
-    true, rng, n = true_ranking(oracle), np.random.default_rng(0), 12
-    flips, both = 0, 0
-    for seed in range(250):
-        guesses = [
-            TaskMatrix.square(
-                true.sources,
-                rng.normal(size=(n, n)) if kind == "independent" else np.tile(rng.normal(size=(n, 1)), (1, n)),
-            )
-            for _ in range(2)
-        ]
-        names = relabellings(guesses[0], draws=199, seed=seed)
-        found = paired_difference(*(score_picks(guess, true, names) for guess in guesses), true, names)
-        flips += found.sign_flips.p <= 0.05
-        both += found.p <= 0.05
-    assert both / 250 < 0.065 + 3 * np.sqrt(0.05 * 0.95 / 250)
-    if kind == "one source":
-        assert flips / 250 > 0.3
+def test_equal_guesses_do_not_differ():
+    guess, transfers = np.random.default_rng(0).normal(size=(2, 5, 5))
+    found, *_ = paired(guess, 3 * guess + 1, transfers)
+    assert (found.difference, found.p, found.sign_flips.p, found.relabelled.p) == (0, 1, 1, 1)
+    assert found.detectable == 0 and found.interval[0] < 0 < found.interval[1], "an interval is never a point"
 
 
-def test_a_difference_that_is_detectable_is_detected_four_times_in_five():
-    rng, n = np.random.default_rng(0), 40
-    sample = rng.normal(size=n)
-    sample = (sample - sample.mean()) / sample.std(ddof=1)
-    least = detectable_difference(sample)
-    assert least == pytest.approx((norm.ppf(0.975) + norm.ppf(0.8)) / np.sqrt(n))
-    seen = np.mean([sign_flips(rng.normal(least, 1, n), seed=i).p <= 0.05 for i in range(60)])
-    assert 0.62 < seen < 0.96
+def test_a_difference_is_in_its_interval():
+    for seed in range(5):
+        found, *_ = paired(*np.random.default_rng(seed).normal(size=(3, 5, 5)))
+        assert found.interval[0] <= found.difference <= found.interval[1]
 
 
-def test_holm_by_hand():
-    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert holm([]) == [] and holm([0.7, 0.9]) == [1.0, 1.0]
+def test_a_difference_that_is_detectable_is_seen_with_the_power_it_says():
+    differences = np.random.default_rng(0).normal(0, 2, 12)
+    error = differences.std(ddof=1) / np.sqrt(12)
+    assert norm.sf(norm.isf(0.025) - detectable_difference(differences) / error) == pytest.approx(0.8)
+    assert detectable_difference(np.array([1.0])) is None, "one difference has no spread"
 
 
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
-def test_holm_lies_between_the_p_and_bonferronis_and_keeps_the_order(p_values):
-    corrected = holm(p_values)
-    for p, of in zip(p_values, corrected, strict=True):
-        assert p <= of <= min(1, len(p_values) * p) + 1e-12
-    for (p, one), (q, other) in product(zip(p_values, corrected, strict=True), repeat=2):
-        assert one <= other or p > q
+def test_p_values_corrected_by_hand():
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.04, 0.01, 0.5, 0.01]) == pytest.approx([0.08, 0.04, 0.5, 0.04])
+    assert holm([0.9, 0.8]) == [1, 1] and holm([0.2]) == [0.2] and holm([]) == []

@@ -12,8 +12,9 @@ from scipy.stats import rankdata
 
 from cogbench import Oracle, TaskMatrix, UnusableData, load_parts, rank
 from cogbench.parts.registry import find_oracle
-from cogbench.scoring.chance import chance_law, chance_p
-from cogbench.scoring.evaluation import score_ranking
+from cogbench.scoring.chance import chance_law, independent_p
+from cogbench.scoring.evaluation import score_guess
+from cogbench.scoring.ranking import true_ranking
 
 NAMES = tuple("abcdefgh")
 
@@ -31,7 +32,7 @@ def squares(smallest=3, values=FEW):
 
 def scored(predicted, true, **extra):
     oracle = Oracle("o", "b", "s", square(true), **extra)
-    return score_ranking(rank(square(predicted)), rank(oracle.transfers), oracle)
+    return score_guess(square(predicted), oracle)
 
 
 def test_golden_ranks():
@@ -65,6 +66,29 @@ def test_missing_estimates_tie_and_lie_below_the_lowest_score():
     assert rank(column).ranks[:, 0].tolist() == [1, 2.5, 2.5]
 
 
+def test_a_source_that_is_no_candidate_has_no_rank_and_takes_nobodys():
+    column = TaskMatrix(("p", "q", "r"), ("t",), np.array([[3.0], [2.0], [1.0]]))
+    ranking = rank(column, np.array([[False], [True], [True]]))
+    assert_allclose(ranking.ranks[:, 0], [np.nan, 1, 2])
+    assert ranking.order("t") == ["q", "r"] and ranking.picks(1)[:, 0].tolist() == [0, 1, 0]
+
+
+def test_the_task_itself_is_never_a_candidate():
+    assert np.isnan(rank(square(np.eye(3)), np.ones((3, 3), bool)).ranks.diagonal()).all()
+
+
+def test_a_transfer_that_was_not_measured_has_no_true_rank():
+    ranks = true_ranking(Oracle("o", "b", "s", square([[0, np.nan, 2], [5, 0, 1], [3, 4, 0]]))).ranks
+    assert_allclose(ranks, [[np.nan, np.nan, 1], [1, np.nan, 2], [2, 1, np.nan]])
+
+
+@given(squares())
+def test_where_lower_figures_are_better_the_lowest_ranks_first(values):
+    lower = true_ranking(Oracle("o", "b", "s", square(values), better={"a": "lower"}))
+    turned = values * np.where(np.arange(len(values)) == 0, -1, 1)
+    assert_allclose(lower.ranks, rank(square(turned)).ranks)
+
+
 def test_a_perfect_guess_has_trs_one():
     true = np.random.default_rng(0).normal(size=(6, 6))
     found = scored(true, true)
@@ -73,7 +97,7 @@ def test_a_perfect_guess_has_trs_one():
 
 def test_tied_top_scores_share_the_pick():
     true = [[0, 1, 1], [2, 0, 2], [1, 3, 0]]  # for a: b is 1, c is 2
-    assert scored([[0, 1, 1], [5, 0, 2], [5, 3, 0]], true).per_target["a"] == 1.5
+    assert scored([[0, 1, 1], [5, 0, 2], [5, 3, 0]], true).per_target["a"].rank == 1.5
 
 
 @given(squares(values=st.integers(0, 2)), squares(values=st.integers(0, 2)))
@@ -82,7 +106,7 @@ def test_trs_lies_between_one_and_the_number_of_candidates(predicted, true):
     found = scored(predicted[:n, :n], true[:n, :n])
     assert 1 <= found.trs <= n - 1
     assert found.trs_interval[0] <= found.trs + 1e-9 and found.trs - 1e-9 <= found.trs_interval[1]
-    assert 0 < found.trs_p <= 1
+    assert 0 < found.trs_p.p <= 1 and 0 < found.trs_p_independent <= 1
 
 
 @given(squares())
@@ -91,14 +115,15 @@ def test_guessing_nothing_is_chance(true):
     assert found.trs == pytest.approx(found.trs_chance)
     assert found.selected_mean == pytest.approx(found.random_mean)
     assert found.top_k == pytest.approx(found.top_k_chance)
+    assert found.trs_p.p == 1
 
 
-def test_chance_p_is_the_share_of_all_choices():
+def test_independent_p_is_the_share_of_all_choices():
     true = rank(square([[0, 3, 1, 1], [2, 0, 1, 5], [2, 4, 0, 3], [9, 3, 2, 0]]))
     columns = [c[np.isfinite(c)] for c in true.ranks.T]
     totals = np.array([sum(pick) for pick in itertools.product(*columns)])
     for total in (4, 5.5, 7, 8):
-        assert chance_p(chance_law(true), total) == pytest.approx((totals <= total).mean())
+        assert independent_p(chance_law(true), total) == pytest.approx((totals <= total).mean())
 
 
 def test_top_k_counts_the_predicted_best_among_the_oracles_best():
@@ -106,7 +131,7 @@ def test_top_k_counts_the_predicted_best_among_the_oracles_best():
     true = TaskMatrix(sources, ("t",), -np.arange(11.0)[:, None])
     guess = TaskMatrix(sources, ("t",), np.array([[1.0] if i in (0, 7, 2) else [0.0] for i in range(11)]))
     oracle = Oracle("o", "b", "s", true)
-    found = score_ranking(rank(guess), rank(true), oracle)
+    found = score_guess(guess, oracle)
     assert found.top_k["3"] == pytest.approx(2 / 3)
     # the fourth is drawn from the eight others, of which four lie in the top six
     assert found.top_k["4"] == pytest.approx((2 + 4 / 8) / 4)
@@ -132,15 +157,14 @@ def test_the_papers_trs_follow_from_its_tables(plm, method):
     for target, printed in zip(TARGETS, cells.split(), strict=True):
         column = oracle.transfers.targets.index(target)
         guess[:, column] = oracle.transfers.values[:, column] == float(printed)
-    predicted = rank(TaskMatrix(oracle.transfers.sources, oracle.transfers.targets, guess))
-    found = score_ranking(predicted, rank(oracle.transfers), oracle)
+    found = score_guess(TaskMatrix(oracle.transfers.sources, oracle.transfers.targets, guess), oracle)
     # Where two sources print the same score, the selection is not unique, but then the rank is shared.
     assert found.trs == pytest.approx(trs, abs=1e-4)
 
 
 def test_the_papers_means():
     oracle = find_oracle(load_parts(), "cogtaskonomy-tinybert")
-    found = score_ranking(rank(oracle.transfers), rank(oracle.transfers), oracle)
+    found = score_guess(oracle.transfers, oracle)
     assert found.oracle_best_mean == pytest.approx(77.56, abs=0.005)
     assert found.no_transfer_mean == pytest.approx(79.38, abs=0.005)
     assert found.random_mean == pytest.approx(69.15, abs=0.005)
@@ -159,9 +183,9 @@ def test_rectangular_tables_are_ranked_too():
     ranks = rank(true).ranks
     assert ranks[:, 1].tolist() == [2, 1, 3]
     assert ranks[[0, 2], 0].tolist() == [2, 1] and np.isnan(ranks[1, 0])
-    assert score_ranking(rank(true), rank(true), Oracle("o", "b", "s", true)).trs == 1
+    assert score_guess(true, Oracle("o", "b", "s", true)).trs == 1
 
 
 def test_rankings_of_different_tasks_are_not_compared():
     with pytest.raises(UnusableData, match="different tasks"):
-        score_ranking(rank(square(np.eye(3))), rank(square(np.eye(4))), Oracle("o", "b", "s", square(np.eye(4))))
+        score_guess(square(np.eye(3)), Oracle("o", "b", "s", square(np.eye(4))))

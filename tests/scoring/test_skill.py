@@ -1,157 +1,203 @@
-"""Skill beyond source and target effects: planted tables, a plain implementation, and its level."""
+"""What a guess knows of pairs of tasks: nothing of effects of sources and targets; of the rest, what scipy finds."""
+
+from itertools import permutations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy.stats import spearmanr
 
-from cogbench import Oracle, TaskMatrix, load_parts
-from cogbench.parts.registry import find_oracle
-from cogbench.scoring.chance import relabellings
+from cogbench import Oracle, TaskMatrix, popularity_baseline
 from cogbench.scoring.evaluation import score_guess
-from cogbench.scoring.paired import score_picks
-from cogbench.scoring.ranking import true_ranking
-from cogbench.scoring.skill import skill_beyond_effects, without_effects
+from cogbench.scoring.skill import without_effects
 
-RNG = np.random.default_rng(0)
-N = 9
-NAMES = tuple("abcdefghi")
-SOURCES, TARGETS = RNG.normal(size=(N, 1)), 5 * RNG.normal(size=N)
-UNITS = RNG.uniform(0.1, 10, size=N)
-PAIRS = RNG.normal(size=(N, N))
+NAMES = tuple("abcdefgh")
 
 
 def square(values):
-    return TaskMatrix.square(NAMES, values)
+    return TaskMatrix.square(NAMES[: len(values)], values)
 
 
-def skill(guess, truth):
-    return score_guess(square(guess), Oracle("o", "", "", square(truth))).skill
+def skill_of(guess, true, **options):
+    return score_guess(square(guess), Oracle("o", "b", "s", square(true)), **options).skill
 
 
-def test_a_guess_that_knows_sources_alone_has_no_skill_in_whatever_units():
-    truth = TARGETS + UNITS * (SOURCES + PAIRS)
-    scores = score_guess(square(3 + UNITS[::-1] * SOURCES), Oracle("o", "", "", square(truth)))
-    assert scores.skill.rho is scores.skill.p is scores.skill.trs is None
-    assert scores.trs < scores.trs_chance  # it is a good guess all the same
+def rectangle(values):
+    """Return a matrix whose sources are no targets."""
+    n_sources, n_targets = np.shape(values)
+    return TaskMatrix(tuple(f"s{i}" for i in range(n_sources)), tuple(f"t{i}" for i in range(n_targets)), values)
 
 
-def test_a_guess_of_the_interaction_has_all_the_skill_there_is():
-    found = skill(7 * PAIRS - 2, TARGETS + UNITS * PAIRS)
-    assert found.rho > 0.97 and found.p.p == pytest.approx(1e-4) and found.trs < 1.3
-    assert skill(-PAIRS, TARGETS + UNITS * PAIRS).rho < -0.97
+def left_by_hand(values):
+    """Return what is left of a complete table of columns in units of their spread, less means of rows and columns."""
+    scaled = (values - values.mean(axis=0)) / values.std(axis=0)
+    return scaled - scaled.mean(axis=1, keepdims=True)
 
 
-def test_an_oracle_in_which_sources_alone_differ_leaves_nothing_to_know():
-    assert skill(PAIRS, TARGETS + UNITS * SOURCES).rho is None
+def test_what_is_left_of_a_complete_table_by_hand():
+    values = np.random.default_rng(0).normal(size=(7, 5)) * np.array([1, 10, 0.1, 3, 2])
+    left, expected = without_effects(values), left_by_hand(values)
+    assert_allclose(left / np.linalg.norm(left), expected / np.linalg.norm(expected), atol=1e-9)
+    assert_allclose(left.sum(axis=0), 0, atol=1e-9)
+    assert_allclose(left.sum(axis=1), 0, atol=1e-9)
+
+
+@pytest.mark.parametrize("missing", [0, 0.2])
+def test_nothing_is_left_of_effects_of_sources_and_targets_in_any_unit(missing):
+    rng = np.random.default_rng(1)
+    sources, targets, units = rng.normal(size=8), rng.normal(size=8), rng.uniform(0.1, 100, 8)
+    values = np.where(np.eye(8), np.nan, sources[:, None] * units + targets)
+    values[rng.random((8, 8)) < missing] = np.nan
+    assert not without_effects(values).any()
+
+
+def test_what_is_left_is_not_changed_by_further_effects_nor_by_the_targets_units():
+    rng = np.random.default_rng(2)
+    values = np.where(np.eye(6), np.nan, rng.normal(size=(6, 6)))
+    left = without_effects(values)
+    other = without_effects(values * rng.uniform(0.1, 10, 6) + rng.normal(size=6))
+    assert_allclose(other / np.linalg.norm(other), left / np.linalg.norm(left), atol=1e-9)
+    assert_allclose(left[~np.eye(6, dtype=bool)].mean(), 0, atol=1e-9)
+
+
+def test_a_target_whose_scores_are_all_the_same_has_nothing_left():
+    values = np.random.default_rng(3).normal(size=(5, 4))
+    values[:, 2] = 0.7
+    left = without_effects(values)
+    assert not left[:, 2].any() and left[:, 0].any()
+
+
+def test_the_correlation_is_scipys_over_all_pairs_and_its_p_is_counted_over_all_names_of_the_targets():
+    rng = np.random.default_rng(4)
+    true = rng.normal(size=(6, 4))
+    guess = true + rng.normal(size=(6, 4))
+    found = score_guess(rectangle(guess), Oracle("o", "b", "s", rectangle(true))).skill
+    rhos = [
+        spearmanr(left_by_hand(guess)[:, order].ravel(), left_by_hand(true).ravel()).statistic
+        for order in permutations(range(4))
+    ]
+    assert found.rho == pytest.approx(rhos[0])
+    assert (found.p.draws, found.p.exact) == (24, True)
+    assert found.p.p == pytest.approx(np.mean(np.array(rhos) >= rhos[0] - 1e-9))
+
+
+def test_the_p_of_a_square_guess_is_counted_over_all_names_of_its_tasks():
+    guess, true = np.random.default_rng(5).normal(size=(2, 5, 5))
+    off = ~np.eye(5, dtype=bool)
+    left_of_guess, left_of_truth = (without_effects(np.where(off, m, np.nan)) for m in (guess, true))
+    rhos = [
+        spearmanr(left_of_guess[np.ix_(order, order)][off], left_of_truth[off]).statistic
+        for order in permutations(range(5))
+    ]
+    found = skill_of(guess, true)
+    assert found.rho == pytest.approx(rhos[0]) and found.p.draws == 120
+    assert found.p.p == pytest.approx(np.mean(np.array(rhos) >= rhos[0] - 1e-9))
+
+
+def test_a_perfect_guess_has_all_the_skill_and_a_turned_one_none():
+    true = np.random.default_rng(6).normal(size=(8, 8))
+    found, turned = skill_of(true, true), skill_of(-true, true)
+    assert (found.rho, found.trs, found.p.p) == (pytest.approx(1), 1, 1 / 10_000)
+    assert turned.rho == pytest.approx(-1) and turned.p.p == 1 and turned.trs == 7
+
+
+def test_a_guess_that_knows_of_sources_alone_has_no_skill():
+    rng = np.random.default_rng(7)
+    sources = rng.normal(size=6)
+    true = 3 * sources[:, None] + rng.normal(size=(6, 6))
+    for guess in (np.tile(sources[:, None], 6), sources[:, None] * rng.uniform(1, 9, 6) + rng.normal(size=6)):
+        found = skill_of(guess, true)
+        assert (found.rho, found.p, found.trs) == (None, None, None) and found.popularity is not None
+
+
+def test_an_oracle_of_effects_alone_shows_no_skill():
+    sources, targets = np.random.default_rng(8).normal(size=(2, 6))
+    true = sources[:, None] + targets
+    assert skill_of(np.random.default_rng(9).normal(size=(6, 6)), true).rho is None
+
+
+def test_a_selection_is_compared_with_popularity_alone():
+    guess = np.full((6, 6), np.nan)
+    guess[np.arange(6), np.arange(6)[::-1]] = 1
+    found = skill_of(guess, np.random.default_rng(11).normal(size=(6, 6)), selection=True)
+    assert (found.rho, found.p, found.trs) == (None, None, None) and found.popularity is not None
+
+
+def test_the_difference_to_popularity_is_that_of_the_trs():
+    guess, true = np.random.default_rng(12).normal(size=(2, 6, 6))
+    oracle = Oracle("o", "b", "s", square(true))
+    found, popularity = (score_guess(m, oracle) for m in (square(guess), popularity_baseline(oracle)))
+    assert found.skill.popularity.difference == pytest.approx(found.trs - popularity.trs)
+    assert popularity.skill.popularity.difference == 0 and popularity.skill.popularity.p == 1
+
+
+def test_with_one_target_there_is_no_popularity():
+    one = rectangle(np.array([[1.0], [2], [3]]))
+    assert score_guess(one, Oracle("o", "b", "s", one)).skill.popularity is None
+
+
+def test_the_order_of_the_tasks_changes_no_skill():
+    guess, true = np.random.default_rng(13).normal(size=(2, 5, 5))
+    order = [3, 0, 4, 2, 1]
+    names = [NAMES[i] for i in order]
+    here = skill_of(guess, true)
+    there = score_guess(square(guess).part(names, names), Oracle("o", "b", "s", square(true).part(names, names))).skill
+    assert (here.rho, here.trs, here.p.p) == pytest.approx((there.rho, there.trs, there.p.p))
+
+
+def test_an_estimate_that_is_missing_counts_as_the_targets_lowest():
+    guess, true = np.random.default_rng(14).normal(size=(2, 6, 6))
+    holes, filled = guess.copy(), guess.copy()
+    holes[0, 3], filled[0, 3] = np.nan, guess[[1, 2, 4, 5], 3].min()
+    assert skill_of(holes, true).rho == pytest.approx(skill_of(filled, true).rho)
+
+
+def test_transfers_that_were_not_measured_are_left_out():
+    rng = np.random.default_rng(15)
+    guess, true = rng.normal(size=(2, 6, 6))
+    true[0, 3] = np.nan
+    off = ~np.eye(6, dtype=bool)
+    known = off & np.isfinite(true)
+    left_of_guess, left_of_truth = (without_effects(np.where(off, m, np.nan)) for m in (guess, true))
+    assert skill_of(guess, true).rho == pytest.approx(
+        np.corrcoef(
+            np.argsort(np.argsort(left_of_guess[off]))[known[off]], np.argsort(np.argsort(left_of_truth[known]))
+        )[0, 1]
+    )
+
+
+@pytest.mark.parametrize("shape", [(400, 6), (2000, 5)])
+def test_the_guess_itself_is_among_all_its_relabellings_however_many_sources_there_are(shape):
+    true = np.random.default_rng(16).normal(size=shape)
+    guess = true + np.random.default_rng(17).normal(size=shape)
+    p = score_guess(rectangle(guess), Oracle("o", "b", "s", rectangle(true))).skill.p
+    assert p.exact and p.p == 1 / p.draws
 
 
 def test_effects_are_taken_out_as_by_least_squares_over_indicators():
-    values = square(SOURCES + TARGETS + PAIRS).values.copy()
+    values = np.where(np.eye(8), np.nan, np.random.default_rng(5).normal(size=(8, 8)))
     values[0, 3] = values[4, 1] = np.nan
     left = without_effects(values)
     rows, columns = np.nonzero(np.isfinite(values))
-    design = np.zeros((len(rows), 2 * N))
-    design[np.arange(len(rows)), rows] = design[np.arange(len(rows)), N + columns] = 1
-    # In the units that the function chose, which are those of the deviations of each target.
+    design = np.zeros((len(rows), 2 * 8))
+    design[np.arange(len(rows)), rows] = design[np.arange(len(rows)), 8 + columns] = 1
     centred = values - np.nanmean(values, axis=0)
-    inside = np.isfinite(values)
-    for j in range(N):
-        others = [k for k in range(N) if k != j]
-        assert inside[:, j].sum() > 5 and len(others) == N - 1
     units = _units_by_loops(centred)
     scaled = (centred / units)[rows, columns]
     expected = scaled - design @ np.linalg.lstsq(design, scaled, rcond=None)[0]
     shape = left[rows, columns]
     assert_allclose(shape / np.linalg.norm(shape), expected / np.linalg.norm(expected), atol=1e-8)
-    assert (left[~inside] == 0).all()
+    assert (left[np.isnan(values)] == 0).all()
 
 
 def _units_by_loops(values):
     """Return each target's unit: the least-squares solution of the log ratios of spreads over common sources."""
     equations, ratios = [], []
-    for one in range(N):
+    for one in range(8):
         for other in range(one):
             both = np.isfinite(values[:, one]) & np.isfinite(values[:, other])
-            row = np.zeros(N)
+            row = np.zeros(8)
             row[one], row[other] = 1, -1
             equations.append(row)
             ratios.append(np.log(values[both, one].std() / values[both, other].std()))
     return np.exp(np.linalg.lstsq(np.array(equations), np.array(ratios), rcond=None)[0])
-
-
-def test_rho_is_spearmans_over_all_pairs_of_what_is_left():
-    guess, truth = PAIRS + RNG.normal(size=(N, N)), SOURCES + PAIRS
-    off = ~np.eye(N, dtype=bool)
-    left = [without_effects(square(values).values)[off] for values in (guess, truth)]
-    assert skill(guess, truth).rho == pytest.approx(spearmanr(*left).statistic, abs=1e-6)
-
-
-@given(st.integers(0, 50), st.floats(0.1, 10), st.floats(-5, 5))
-def test_skill_does_not_change_with_unit_origin_and_effects_of_sources(seed, unit, origin):
-    rng = np.random.default_rng(seed)
-    guess, truth = rng.normal(size=(5, 5)), rng.normal(size=(5, 5))
-
-    def rho(guess):
-        oracle = Oracle("o", "", "", TaskMatrix.square("abcde", truth))
-        return score_guess(TaskMatrix.square("abcde", guess), oracle).skill.rho
-
-    moved = origin + unit * guess + 3 * rng.normal(size=(1, 5))
-    assert rho(moved) == pytest.approx(rho(guess), abs=1e-6)
-
-
-def test_a_missing_estimate_counts_as_the_lowest_of_its_target():
-    guess, truth = PAIRS.copy(), SOURCES + PAIRS
-    lowest = guess.copy()
-    guess[2, 5] = np.nan
-    lowest[2, 5] = np.delete(lowest[:, 5], [2, 5]).min()
-    assert skill(guess, truth).rho == pytest.approx(skill(lowest, truth).rho)
-
-
-def test_a_target_without_estimates_or_without_differences_adds_nothing_and_breaks_nothing():
-    guess, truth = PAIRS.copy(), SOURCES + PAIRS
-    guess[:, 4], truth[:, 6] = np.nan, 0.5
-    assert 0.5 < skill(guess, truth).rho < 1
-
-
-def test_the_difference_to_popularity_is_that_of_the_two_guesses():
-    truth = SOURCES + 0.3 * PAIRS
-    oracle = Oracle("o", "", "", square(truth))
-    perfect = score_guess(square(truth), oracle)
-    popular = [score_guess(square(np.tile(SOURCES, (1, N))), oracle).trs, perfect.trs]
-    assert perfect.skill.popularity.difference <= 0
-    assert popular[1] == 1 and perfect.skill.popularity.difference >= 1 - oracle.transfers.values.shape[0]
-
-
-@pytest.mark.parametrize("kind", ["source quality", "symmetric", "low rank"])
-def test_an_estimator_without_knowledge_of_pairs_seldom_shows_skill(kind):
-    """Also where estimator and oracle are symmetric: relabelling targets alone calls 8 to 15 % skilled there."""
-    rng, n, names = np.random.default_rng(1), 12, tuple("abcdefghijkl")
-
-    def draw(kind):
-        noise = rng.normal(size=(n, n))
-        if kind == "symmetric":
-            return noise + noise.T
-        if kind == "low rank":
-            latent = rng.normal(size=(n, 3))
-            return latent @ latent.T
-        return 2 * rng.normal(size=(n, 1)) + noise
-
-    hits = 0
-    for seed in range(150):
-        oracle = Oracle("o", "", "", TaskMatrix.square(names, rng.normal(size=(n, 1)) + draw("symmetric")))
-        guess, true = TaskMatrix.square(names, draw(kind)), true_ranking(oracle)
-        every = relabellings(guess, draws=199, seed=seed)
-        picks = score_picks(guess, true, every)
-        hits += skill_beyond_effects(guess, oracle, true, picks, every, draws=199, seed=seed).p.p <= 0.05
-    assert hits / 150 < 0.065 + 3 * np.sqrt(0.05 * 0.95 / 150)
-
-
-def test_what_the_real_board_shows_beyond_effects():
-    """`logme` and `taskemb` know pairs, `size` knows sources alone: as review and docs/oracle.md say."""
-    oracle = find_oracle(load_parts(), "cogtaskonomy-minilm-max-1000")
-    size = TaskMatrix.square(oracle.transfers.sources, np.tile(np.arange(12.0)[:, None], (1, 12)))
-    assert score_guess(size, oracle).skill.rho is None
-    assert score_guess(oracle.transfers, oracle).skill.rho == pytest.approx(1)

@@ -17,6 +17,7 @@ from made_results import TASKS, TRUE, made
 
 from cogbench import TaskMatrix, UnusableData
 from cogbench.results.leaderboard import leaderboard
+from cogbench.results.result import SCHEMA_VERSION
 from cogbench.scoring.task_tree import task_tree
 from cogbench.storage.atomic import save_text
 from cogbench.views.canvas import LETTERS, inline_svg, short, standalone_svg
@@ -37,11 +38,35 @@ def texts(page):
 def test_a_board_has_a_row_for_each_result_and_the_baselines():
     page = board_page(leaderboard([made(m, estimator=f"e{i}") for i, m in enumerate(GUESSES)]))
     assert page.count("<tr") == 1 + 8 + 2 and page.count('class="baseline"') == 2
-    for word in ("place", "TRS", "95 % interval", "p", "regret@1", "learned", "trainings", "seconds"):
+    scores = ("TRS", "95 % interval", "p", "corrected p", "skill", "skill p", "to popularity", "regret@1")
+    for word in (*scores, "learned", "trainings", "seconds"):
         assert re.search(rf"<th [^>]*>{word}</th>", page), word
-    assert "1=" in page, "ties are marked"
     assert 'aria-sort="ascending"' in page and "Not to be compared" not in page
     assert "examples" not in texts(page), "a column in which all rows agree says nothing"
+    assert not re.search("<th [^>]*>standing</th>", page), "no estimator of four tasks is better than chance"
+    assert "no estimator is told from chance, so none is first" in texts(page)
+
+
+def test_a_board_shows_where_each_estimator_stands_and_what_would_be_seen():
+    tasks, true = tuple("abcdefg"), np.random.default_rng(0).normal(size=(7, 7))
+    noise = np.random.default_rng(1).normal(size=(7, 7))
+    guesses = {"perfect": true, "good": true + 0.3 * noise, "worst": -true, "random": np.zeros((7, 7))}
+    results = [made(m, estimator=e, tasks=tasks, true=true, data=False) for e, m in guesses.items()]
+    (board,) = leaderboard([replace(results[0], basis="published"), *results[1:]])
+    page = board_page([board])
+    rows = [" ".join(re.sub(r"<[^>]+>", " ", row).split()) for row in page.split("<tr")[2:]]
+    assert rows[0].partition(" first ")[0].endswith("perfect (as published)"), "a mark, and it may be first"
+    assert "good not told from the first" in rows[1]
+    assert any("worst worse than the first" in row for row in rows)
+    (random,) = [row for row in page.split("<tr")[2:] if "random" in row]
+    assert 'class="baseline"' in random.partition(">")[0] and "(baseline)" in random
+    assert f"A difference of {board.detectable:.2f} to the lowest TRS is seen with 80 % power." in page
+
+
+def test_a_board_of_an_older_schema_says_how_to_get_todays_scores():
+    old, new = (board_page(leaderboard([made(schema_version=version)])) for version in (2, SCHEMA_VERSION))
+    assert "An older schema scored these results: <code>cogbench score</code>" in old
+    assert "older schema" not in new
 
 
 def test_tables_that_may_not_be_compared_say_why():
@@ -192,7 +217,7 @@ def test_the_columns_are_explained_on_demand():
     assert "<details open" not in page and "top-k" in told and "oracle&#39;s best 6" in told
     assert "from 1 to the number of sources" in told and "examples" not in told
     heads = re.findall(r"<th [^>]*>([^<]+)</th>", page.partition("<tbody>")[0])
-    assert heads[:5] == ["place", "estimator", "TRS", "95 % interval", "backbone"]
+    assert heads[:5] == ["estimator", "TRS", "95 % interval", "skill", "backbone"]
 
 
 def test_strips_have_the_predicted_order_and_the_true_ranks():
@@ -210,8 +235,22 @@ def test_the_chance_distribution_adds_up_and_agrees_with_p():
     rows = [row for row in against_chance(result).rows if row["series"] == "chance"]
     assert sum(row["probability"] for row in rows) == pytest.approx(1)
     below = sum(row["probability"] for row in rows if row["trs"] <= result.scores.trs + 1e-9)
-    assert below == pytest.approx(result.scores.trs_p)
+    assert below == pytest.approx(result.scores.trs_p.p)
     assert sum(row["trs"] * row["probability"] for row in rows) == pytest.approx(result.scores.trs_chance)
+
+
+@pytest.mark.parametrize("version", [2, SCHEMA_VERSION])
+@pytest.mark.parametrize("seed", range(6))
+def test_the_coloured_part_of_chance_is_p_where_guesses_tie_too(seed, version):
+    rng = np.random.default_rng(seed)
+    guess, true = rng.integers(0, 3, size=(2, 5, 5)).astype(float)
+    result = made(guess, tasks=tuple("abcde"), true=true, data=False, schema_version=version)
+    figure, s = against_chance(result), result.scores
+    rows = [row for row in figure.rows if row["series"] == "chance"]
+    p = s.trs_p_independent if version == 2 else s.trs_p.p
+    assert sum(row["probability"] for row in rows if row["trs"] <= s.trs + 1e-9) == pytest.approx(p)
+    assert sum(row["probability"] for row in rows) == pytest.approx(1)
+    assert f"is as good: p {p:.3g}." in figure.alt
 
 
 @pytest.mark.parametrize("n", [2, 25, 50])
@@ -228,7 +267,12 @@ def test_few_and_many_tasks_are_drawn(n):
 
 def test_the_commands_write_files(tmp_path):
     file = made(GUESSES[0]).save(tmp_path / "results")
-    for form, inside in (("html", "<!DOCTYPE html>"), ("markdown", "| place"), ("latex", "\\toprule"), ("json", "[")):
+    for form, inside in (
+        ("html", "<!DOCTYPE html>"),
+        ("markdown", "| estimator"),
+        ("latex", "\\toprule"),
+        ("json", "["),
+    ):
         out = tmp_path / "new" / f"board.{form}"
         found = ask("leaderboard", tmp_path / "results", "--format", form, "--out", out)
         assert found.exit_code == 0 and not found.stdout and f"wrote {out}" in found.stderr
@@ -247,7 +291,7 @@ def test_bad_input_gets_one_line_each(tmp_path):
     assert "no result in" in line(ask("leaderboard", tmp_path / "empty", "--format", "html"), 3)
     file = made().save(tmp_path / "results")
     newer = tmp_path / "results" / "newer.json"
-    newer.write_text(file.read_text().replace('"schema_version": 2', '"schema_version": 99'))
+    newer.write_text(file.read_text().replace(f'"schema_version": {SCHEMA_VERSION}', '"schema_version": 99'))
     (tmp_path / "results" / "x.json").write_text("{")
     found = ask("leaderboard", tmp_path / "results", "--format", "html")
     assert found.exit_code == 0 and "</html>" in found.stdout

@@ -11,6 +11,7 @@ from made_results import made
 
 from cogbench.results.leaderboard import leaderboard
 from cogbench.results.result import SignalReport
+from cogbench.scoring.chance import PValue
 from cogbench.views.pages import board_page, report_page
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install -e '.[dev]'")
@@ -36,16 +37,17 @@ def browser():
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
-    """The three pages as files: a board of three tables, a report with all sections, one of an unscored result."""
+    """The pages as files: a board of four tables, a report with all sections, one of an unscored result, and boards."""
     folder = tmp_path_factory.mktemp("pages")
     guesses = np.random.default_rng(1).random((8, 4, 4))
     results = [made(m, estimator=f"e{i}", backbone="tinybert" if i % 2 else "bert") for i, m in enumerate(guesses)]
     for i, p in ((0, 2e-5), (1, 1e-7)):  # both are written <0.001
-        results[i] = replace(results[i], scores=replace(results[i].scores, trs_p=p))
+        results[i] = replace(results[i], scores=replace(results[i].scores, trs_p=PValue(p, 9_999, exact=False)))
     results += [
         made(estimator=NASTY, uses_oracle=True),
         made(estimator="cra[similarity=spearman,dissimilarity=canberra]"),
     ]
+    results += [made(np.zeros((4, 4)), estimator="random")]  # it was run, and prefers nothing
     results += [made(estimator="odd", suite="words"), made(estimator="bare", oracle=None, synthetic=["signal"])]
     results += [made(m, oracle="measured", backbone="tinybert", estimator=f"m{i}") for i, m in enumerate(guesses[:3])]
     channels = {"S1": ["first", "second"], "S2": ["first", "second"]}
@@ -67,10 +69,19 @@ def pages(tmp_path_factory):
         "board": board_page(leaderboard(results)),
         "report": report_page(full),
         "unscored": report_page(made(oracle=None, estimator=NASTY)),
+        "standing": board_page(leaderboard(_graded())),
         "long": board_page(leaderboard([made(estimator=f"cra[draw={i}]") for i in range(60)])),
     }.items():
         (folder / f"{name}.html").write_text(text, encoding="utf-8")
     return folder
+
+
+def _graded():
+    """Return results of which one is first, and others stand behind it."""
+    true, noise = np.random.default_rng(0).normal(size=(7, 7)), np.random.default_rng(1).normal(size=(7, 7))
+    guesses = {"perfect": true, "cra[similarity=spearman,dissimilarity=canberra]": true + 0.3 * noise, "worst": -true}
+    tasks = tuple("abcdefg")
+    return [made(m, estimator=name, tasks=tasks, true=true, data=False) for name, m in guesses.items()]
 
 
 @pytest.fixture
@@ -205,7 +216,9 @@ def test_filters_by_oracle_and_backbone(visit):
     assert told.inner_text() == "15 of 15 results shown"
     page.locator("select[name=backbone]").select_option("tinybert")
     assert {*_column(page, "backbone")} == {"tinybert"}
-    assert page.locator("tr.baseline:visible").count() > 0, "baselines stay for reference"
+    baselines = page.locator("tr.baseline:visible").all_inner_texts()
+    assert any("popularity" in row for row in baselines), "baselines stay for reference"
+    assert any("random" in row and "bert" in row for row in baselines), "one that was run on another backbone too"
     assert page.locator("section[data-oracle]:visible").count() == 2, "a table without any row is not shown"
     page.locator("select[name=oracle]").select_option("measured")
     assert page.locator("section[data-oracle]:visible").count() == 1
@@ -247,13 +260,33 @@ def test_figures_fit_a_narrow_screen(visit):
     assert len(widths) == 5 and max(widths) <= 375 - 32
 
 
+@pytest.mark.parametrize("name", ["board", "standing"])
 @WIDTHS
-def test_the_score_stands_beside_the_estimator(visit, width):
-    page = visit("board", width)
+def test_the_score_stands_beside_the_estimator(visit, name, width):
+    page = visit(name, width)
     right = "(e) => e.getBoundingClientRect().right"
     assert page.get_by_role("columnheader", name="95 % interval").first.evaluate(right) <= width
     wide = page.locator("tbody th").first.evaluate("(e) => e.offsetWidth")
     assert wide >= 18 * 16 if width > 640 else wide < 150
+
+
+@pytest.mark.parametrize("name", ["board", "standing"])
+def test_the_estimators_and_their_head_stay_in_sight_when_a_wide_table_is_moved(visit, name):
+    page = visit(name, 375)
+    page.locator(".scroll").first.evaluate("(e) => { e.scrollLeft = 300 }")
+    estimator, trs = (page.get_by_role("columnheader", name=head).first for head in ("estimator", "TRS"))
+    names = page.locator("tbody th").first.bounding_box()
+    assert estimator.bounding_box()["x"] == pytest.approx(names["x"], abs=1)
+    assert trs.bounding_box()["x"] < names["x"], "the scores have gone to the left"
+    at = (
+        "(e) => { const r = e.getBoundingClientRect(); return document.elementFromPoint(r.x + 9, r.y + 9).textContent }"
+    )
+    assert estimator.evaluate(at) == "estimator", "no other head lies over it"
+
+
+def test_a_board_tells_where_each_stands(visit):
+    page = visit("standing")
+    assert _column(page, "standing") == ["first", "not told from the first", "worse than the first"]
 
 
 @pytest.mark.parametrize("script", [True, False])

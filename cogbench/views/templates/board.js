@@ -20,7 +20,6 @@ function sortBy(table, column) {
   };
   const rows = [...table.tBodies[0].rows].map((row) => [key(row), row]);
   rows.sort((a, b) => compare(a[0], b[0]));
-  table.classList.add("resorted");
   table.tBodies[0].append(...rows.map(([, row]) => row));
 }
 

@@ -1,0 +1,53 @@
+"""Oracles: which figures of a target are better, their units and sets of sources, and a part that keeps them."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from cogbench import Oracle, TaskMatrix, UnusableData
+
+VALUES = np.array([[0, 40.0, 0.7], [0.5, 0, 0.8], [0.6, 20, 0]])
+KNOWN = {"better": {"b": "lower"}, "units": {"b": "perplexity", "c": "%"}, "groups": {"a": ("x", "y")}}
+
+
+def oracle(**known):
+    return Oracle("o", "plm", "s", TaskMatrix.square("abc", VALUES), **known)
+
+
+def test_the_figures_of_a_target_whose_lower_ones_are_better_are_turned():
+    known = oracle(better={"b": "lower", "c": "higher"})
+    assert known.signs.tolist() == [1, -1, 1]
+    expected = np.where(np.eye(3), np.nan, VALUES * [1, -1, 1])
+    assert_array_equal(known.oriented.values, expected)
+    assert known.transfers.values[0, 1:].tolist() == [40, 0.7], "the figures stay in their own unit"
+
+
+def test_higher_figures_are_better_where_nothing_is_said():
+    known = oracle()
+    assert_array_equal(known.oriented.values, known.transfers.values)
+
+
+@pytest.mark.parametrize(
+    "known, says",
+    [
+        ({"better": {"z": "lower"}}, "oracle 'o': better names z, which it does not have"),
+        ({"units": {"b": "%", "y": "%", "z": "%"}}, "oracle 'o': units names y, z, which it does not have"),
+        ({"groups": {"z": ("x", "y")}}, "oracle 'o': groups names z, which it does not have"),
+        ({"better": {"b": "smaller"}}, "oracle 'o': better is higher or lower, not b 'smaller'"),
+    ],
+)
+def test_what_an_oracle_does_not_have_is_refused_by_name(known, says):
+    with pytest.raises(UnusableData, match=says):
+        oracle(**known)
+
+
+def test_a_part_keeps_what_is_known_of_its_own_tasks():
+    known = oracle(**KNOWN)
+    part = known.part(["b", "c"])
+    assert (part.better, part.units, part.groups) == ({"b": "lower"}, {"b": "perplexity", "c": "%"}, {})
+    part = known.part(["a", "b"], ["c"])
+    assert (part.better, part.units, part.groups) == ({}, {"c": "%"}, {"a": ("x", "y")})
+
+
+def test_a_card_says_which_figures_are_better():
+    assert oracle(**KNOWN).card.better == (("b", "lower"),)
