@@ -9,14 +9,15 @@ from pathlib import Path
 import numpy as np
 
 import cogbench
-from cogbench import Oracle
+from cogbench import Oracle, TaskMatrix, popularity_baseline, size_baseline
 from cogbench.parts.registry import find_oracle
-from cogbench.results.guess import Scored
+from cogbench.results.guess import Scored, selection_matrix
 
 PAPER = Path(__file__).parents[1] / "paper"
 PLMS = {"bert": "BERT", "tinybert": "TinyBERT"}
 OTHER = {"bert": "tinybert", "tinybert": "bert"}
 METHODS = ("DSE", "CRA", "CNM", "CRA+CNM", "AHP")
+FREE = METHODS[:-1]  # those that look at no transfers
 RANKS = {"bert": "table6_ranks", "tinybert": "table7_ranks"}
 # The paper's names, in the order of its Tables 6 and 7, and ours.
 NAMES = {
@@ -51,8 +52,8 @@ def rows(name: str) -> list[dict[str, str]]:
 
 def row(name: str, **where: str) -> dict[str, str]:
     """Return the one row with these values."""
-    (found,) = [r for r in rows(name) if all(r[column] == value for column, value in where.items())]
-    return found
+    (chosen,) = [r for r in rows(name) if all(r[column] == value for column, value in where.items())]
+    return chosen
 
 
 def table_8(plm: str, method: str) -> dict[str, str]:
@@ -106,16 +107,25 @@ class Published:
         ValueError
             If not exactly one source agrees with the two cells of a target.
         """
-        found: dict[tuple[str, str], Picks] = {}
+        selections: dict[tuple[str, str], Picks] = {}
         for plm in PLMS:
             for method in METHODS:
-                picks = found[plm, method] = {}
+                picks = selections[plm, method] = {}
                 for target in NAMES.values():
                     own, cross = self.possible(plm, method, target)
                     if len(own & cross) != 1:
                         raise ValueError(f"{plm} {method} {target}: {sorted(own & cross)} agree with Tables 8 and 9.")
                     (picks[target],) = own & cross
-        return found
+        return selections
+
+    def repeated(self, plm: str, method: str) -> str | None:
+        """Return the method before this one that has the same selections, if there is one."""
+        before = METHODS[: METHODS.index(method)]
+        return next((m for m in before if self.selections[plm, m] == self.selections[plm, method]), None)
+
+    def distinct(self, plm: str) -> list[str]:
+        """Return the methods without transfers, of those with the same selections the first."""
+        return [m for m in FREE if not self.repeated(plm, m)]
 
     @cached_property
     def own(self) -> dict[tuple[str, str], Scored]:
@@ -128,19 +138,33 @@ class Published:
         return {(p, m): cogbench.score(picks, self.oracles[OTHER[p]]) for (p, m), picks in self.selections.items()}
 
     @cached_property
-    def guesses(self) -> dict[str, dict[str, Scored]]:
-        """What knows nothing of the methods, scored against each backbone's oracle, by name."""
+    def guess_matrices(self) -> dict[str, dict[str, TaskMatrix]]:
+        """What knows nothing of the methods, by backbone and name."""
         tasks = tuple(NAMES.values())
         larger = {**self.training_rows, "ms-marco": QUERIES_V2}
         return {
             plm: {
-                "size": cogbench.score(cogbench.size_baseline(tasks, tasks, self.training_rows), oracle),
-                "size, MS MARCO 2.1": cogbench.score(cogbench.size_baseline(tasks, tasks, larger), oracle),
-                "other PLM's oracle": cogbench.score(self.oracles[OTHER[plm]].transfers, oracle),
-                "popularity": cogbench.score(cogbench.popularity_baseline(oracle), oracle),
+                "size": size_baseline(tasks, tasks, self.training_rows),
+                "size, MS MARCO 2.1": size_baseline(tasks, tasks, larger),
+                "other PLM's oracle": self.oracles[OTHER[plm]].transfers,
+                "popularity": popularity_baseline(oracle),
             }
             for plm, oracle in self.oracles.items()
         }
+
+    @cached_property
+    def guesses(self) -> dict[str, dict[str, Scored]]:
+        """The same, scored against each backbone's oracle."""
+        return {
+            plm: {name: cogbench.score(matrix, self.oracles[plm]) for name, matrix in matrices.items()}
+            for plm, matrices in self.guess_matrices.items()
+        }
+
+    def matrix(self, plm: str, name: str) -> TaskMatrix:
+        """Return a guess of `guess_matrices`, or a method's selections as a matrix."""
+        if name in self.guess_matrices[plm]:
+            return self.guess_matrices[plm][name]
+        return selection_matrix(self.selections[plm, name], self.oracles[plm].transfers, False)
 
 
 def longest_cycle(picks: Picks) -> int:
