@@ -80,17 +80,26 @@ def consistent(oracle: Oracle, target: str, printed: str) -> set[str]:
 
 @dataclass(frozen=True)
 class Published:
-    """The two oracles, the number of training examples of each task, and what follows from the printed tables."""
+    """The two oracles, the number of training examples of each task, and what follows from the printed tables.
+
+    `oracles` have the paper's order of tasks. `board_oracles` have the suite's: guesses are scored against these, so
+    that their p-values, whose draws follow the order of tasks, are those of the boards.
+    """
 
     oracles: Mapping[str, Oracle]
+    board_oracles: Mapping[str, Oracle]
     training_rows: Mapping[str, int]
 
     @classmethod
     def load(cls) -> "Published":
-        """Read the oracles of the installed package, in the paper's order of tasks."""
+        """Read the oracles of the installed package."""
         parts, tasks = cogbench.load_parts(), tuple(NAMES.values())
-        oracles = {plm: find_oracle(parts, f"cogtaskonomy-{plm}").part(tasks) for plm in PLMS}
-        return cls(oracles, {t: parts.tasks[t].card.rows for t in tasks})
+        installed = {plm: find_oracle(parts, f"cogtaskonomy-{plm}") for plm in PLMS}
+        suite = parts.find("suite", "cogtaskonomy").tasks
+        oracles, board_oracles = (
+            {plm: oracle.part(order) for plm, oracle in installed.items()} for order in (tasks, suite)
+        )
+        return cls(oracles, board_oracles, {t: parts.tasks[t].card.rows for t in tasks})
 
     def possible(self, plm: str, method: str, target: str) -> tuple[set[str], set[str]]:
         """Return the sources that agree with the cell of Table 8, and with that of Table 9."""
@@ -130,33 +139,34 @@ class Published:
     @cached_property
     def own(self) -> dict[tuple[str, str], Scored]:
         """Each method's selections, scored against the oracle of the backbone that made them."""
-        return {(plm, m): cogbench.score(picks, self.oracles[plm]) for (plm, m), picks in self.selections.items()}
+        return {(plm, m): cogbench.score(picks, self.board_oracles[plm]) for (plm, m), picks in self.selections.items()}
 
     @cached_property
     def cross(self) -> dict[tuple[str, str], Scored]:
         """The same selections, scored against the other backbone's oracle."""
-        return {(p, m): cogbench.score(picks, self.oracles[OTHER[p]]) for (p, m), picks in self.selections.items()}
+        return {
+            (p, m): cogbench.score(picks, self.board_oracles[OTHER[p]]) for (p, m), picks in self.selections.items()
+        }
 
     @cached_property
     def guess_matrices(self) -> dict[str, dict[str, TaskMatrix]]:
-        """What knows nothing of the methods, by backbone and name."""
-        tasks = tuple(NAMES.values())
+        """What knows nothing of the methods, by backbone and name, in the order of `board_oracles`."""
         larger = {**self.training_rows, "ms-marco": QUERIES_V2}
         return {
             plm: {
-                "size": size_baseline(tasks, tasks, self.training_rows),
-                "size, MS MARCO 2.1": size_baseline(tasks, tasks, larger),
-                "other PLM's oracle": self.oracles[OTHER[plm]].transfers,
+                "size": size_baseline(oracle.transfers.sources, oracle.transfers.targets, self.training_rows),
+                "size, MS MARCO 2.1": size_baseline(oracle.transfers.sources, oracle.transfers.targets, larger),
+                "other PLM's oracle": self.board_oracles[OTHER[plm]].transfers,
                 "popularity": popularity_baseline(oracle),
             }
-            for plm, oracle in self.oracles.items()
+            for plm, oracle in self.board_oracles.items()
         }
 
     @cached_property
     def guesses(self) -> dict[str, dict[str, Scored]]:
         """The same, scored against each backbone's oracle."""
         return {
-            plm: {name: cogbench.score(matrix, self.oracles[plm]) for name, matrix in matrices.items()}
+            plm: {name: cogbench.score(matrix, self.board_oracles[plm]) for name, matrix in matrices.items()}
             for plm, matrices in self.guess_matrices.items()
         }
 
@@ -164,7 +174,7 @@ class Published:
         """Return a guess of `guess_matrices`, or a method's selections as a matrix."""
         if name in self.guess_matrices[plm]:
             return self.guess_matrices[plm][name]
-        return selection_matrix(self.selections[plm, name], self.oracles[plm].transfers, False)
+        return selection_matrix(self.selections[plm, name], self.board_oracles[plm].transfers, False)
 
 
 def longest_cycle(picks: Picks) -> int:
