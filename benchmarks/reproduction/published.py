@@ -174,7 +174,7 @@ class Published:
         """Return a guess of `guess_matrices`, or a method's selections as a matrix."""
         if name in self.guess_matrices[plm]:
             return self.guess_matrices[plm][name]
-        return selection_matrix(self.selections[plm, name], self.board_oracles[plm].transfers, False)
+        return selection_matrix(self.selections[plm, name], self.board_oracles[plm].transfers)
 
 
 def longest_cycle(picks: Picks) -> int:
