@@ -83,8 +83,9 @@ def score(
         if isinstance(guess, Result):
             scored = rescore(guess, oracle, reading=reading)
         else:
-            names = {"estimator": name or file.stem, "origin": origin or file.name}
-            scored = published_result(guess, oracle, reading=reading, **names)
+            scored = published_result(
+                guess, oracle, estimator=name or file.stem, origin=origin or file.name, reading=reading
+            )
         writable(out)
         click.echo(render_results([scored], format))
         say_wrote(scored.save(out))
