@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from reproduction.findings import noise, section_agreement, section_baselines, section_best_of_nine, section_noise
-from reproduction.markdown import bullets, chance, listed, num, page, paragraph, share
+from reproduction.markdown import bullets, chance, listed, num, page, paragraph, relabelled, share
 from reproduction.published import FREE, METHODS, NAMES, PLMS, SHOWN, TIE, Published
 from reproduction.released import section_released
 from reproduction.significance import (
@@ -41,7 +41,8 @@ def reproduction(published: Published) -> str:
                 """Luo, Xu & Xiong (2022), CogTaskonomy, ACL. Everything here follows from what the paper prints: the
                 transfers of its Tables 6 and 7, and the selections that its Tables 8 and 9 imply. No model is trained,
                 nothing is downloaded, and no similarity of the paper is recomputed. Scores are those of
-                `cogbench.score`; the printed figures stand in `benchmarks/paper/`."""
+                `cogbench.score`; the printed figures stand in `benchmarks/paper/`. All p-values and intervals are those
+                of two oracles of one training each, whose own noise is in none of them."""
             ),
             summary(published),
             section_1(published),
@@ -94,10 +95,11 @@ def summary(published: Published) -> str:
             "No two methods without transfers are told apart on either PLM. To take the source with most training "
             f"examples has a lower TRS than {worse['bert']} of them on BERT ({num(size['bert'].trs)}) and than "
             f"{worse['tinybert']} on TinyBERT ({num(size['tinybert'].trs)}), and is told apart from none.",
-            "The best source by the oracle of one PLM is not the best of the other: as a guess that oracle has TRS "
-            f"{num(other['bert'].trs)} on BERT and {num(other['tinybert'].trs)} on TinyBERT, where chance has "
-            f"{num(other['bert'].trs_chance)}. Over all pairs of tasks, beyond the effects of sources and of targets, "
-            f"the two oracles agree somewhat: their rank correlation is {share(skill.rho, 2)} (p "
+            "To select sources by the other PLM's oracle is not shown to be better than chance: TRS "
+            f"{num(other['bert'].trs)} on BERT (p {chance(relabelled(other['bert']).p, sign=True)}) and "
+            f"{num(other['tinybert'].trs)} on TinyBERT (p {chance(relabelled(other['tinybert']).p, sign=True)}), where "
+            f"chance has {num(other['bert'].trs_chance)}. Over all pairs of tasks, beyond the effects of sources and of "
+            f"targets, the two oracles agree somewhat: their rank correlation is {share(skill.rho, 2)} (p "
             f"{chance(skill.p.p, sign=True)}).",
             f"On TinyBERT no transfer ({num(mean['tinybert'][0])} in the mean) beats each target's best source "
             f"({num(mean['tinybert'][1])}); on BERT it is {num(mean['bert'][0])} and {num(mean['bert'][1])}.",

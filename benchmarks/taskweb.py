@@ -572,8 +572,8 @@ out, so that what is left of them goes against the oracle by construction.
 """
 
 SKILLED = """\
-In {all_four} all four methods know something of the pair, by p of at most .05 after the correction; besides {some}. In
-{none} none of the four does. The correlations are small: the largest is {largest}.
+In {all_four} all four methods are shown to know something of the pair, by p of at most .05 after the correction;
+besides {some}. In {none} none of the four is. The correlations are small: the largest is {largest}.
 """
 
 AUTHORS = """\

@@ -156,10 +156,10 @@ def section_comparisons(published: Published) -> str:
             """The TRS of the first of two methods less that of the second, over the same twelve targets; negative where
             the first is better. *Sign flips* give each target's difference a sign at random, and take targets for
             independent, although they share sources. *Relabelling* gives both methods the same other names of tasks.
-            Two methods are told apart where both p-values are at most .05: *Holm* is the larger one, corrected for the
-            number of pairs on the same PLM. *Detectable* is the difference that a single paired test of level .05 sees
-            with 80 % power, at the spread of the differences of this pair. AHP is left out, for it knows transfers; so
-            is BERT's CRA+CNM, whose selections are CRA's."""
+            *Holm* is the larger of the two p-values, corrected for the number of pairs on the same PLM: where it is at
+            most .05, the methods are told apart. *Detectable* is the difference that a single paired test of level .05
+            sees with 80 % power, at the spread of the differences of this pair. AHP is left out, for it knows
+            transfers; so is BERT's CRA+CNM, whose selections are CRA's."""
         ),
         table(head, body),
         bullets(
