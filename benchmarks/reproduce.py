@@ -98,8 +98,8 @@ def summary(published: Published) -> str:
             "To select sources by the other PLM's oracle is not shown to be better than chance: TRS "
             f"{num(other['bert'].trs)} on BERT (p {chance(relabelled(other['bert']).p, sign=True)}) and "
             f"{num(other['tinybert'].trs)} on TinyBERT (p {chance(relabelled(other['tinybert']).p, sign=True)}), where "
-            f"chance has {num(other['bert'].trs_chance)}. Over all pairs of tasks, beyond the effects of sources and of "
-            f"targets, the two oracles agree somewhat: their rank correlation is {share(skill.rho, 2)} (p "
+            f"chance has {num(other['bert'].trs_chance)}. Over all pairs of tasks, beyond the effects of sources and "
+            f"of targets, the two oracles agree somewhat: their rank correlation is {share(skill.rho, 2)} (p "
             f"{chance(skill.p.p, sign=True)}).",
             f"On TinyBERT no transfer ({num(mean['tinybert'][0])} in the mean) beats each target's best source "
             f"({num(mean['tinybert'][1])}); on BERT it is {num(mean['bert'][0])} and {num(mean['bert'][1])}.",
