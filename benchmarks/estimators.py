@@ -5,7 +5,8 @@
 The trainings are those in the store; what is missing there is trained first. Each estimator then runs by itself, in one
 process, from a store that holds these trainings and nothing else, so that the stimuli are encoded anew for each;
 with `--together` from one store, so that what an earlier one has kept serves a later one, as in daily use.
-An example that goes through the backbone once is a pass; a way back through it is counted likewise.
+An example that goes through the backbone once is a pass; a way back through it is counted likewise. p is that of
+relabelling, not corrected for the number of estimators.
 """
 
 import argparse
@@ -62,21 +63,21 @@ def main() -> None:
 
 def arguments() -> argparse.Namespace:
     """Parse the command line."""
-    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    asked.add_argument("--estimators", nargs="+", default=affordable())
-    asked.add_argument("--together", action="store_true", help="from one store, one after the other")
-    asked.add_argument("--backbone", default="minilm")
-    asked.add_argument("--suite", default="cogtaskonomy")
-    asked.add_argument("--tasks", nargs="+")
-    asked.add_argument("--signal")
-    asked.add_argument("--oracle")
-    asked.add_argument("--set", action="append", default=[], metavar="PART.OPTION=VALUE")
-    asked.add_argument("--data-dir", type=Path)
-    asked.add_argument("--task-data", nargs="+", default=[], metavar="TASK=FOLDER")
-    asked.add_argument("--max-train", type=int)
-    asked.add_argument("--seeds", type=int, nargs="+", default=[0])
-    asked.add_argument("--out", type=output_folder, help="a folder for the results")
-    return asked.parse_args()
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--estimators", nargs="+", default=affordable())
+    options.add_argument("--together", action="store_true", help="from one store, one after the other")
+    options.add_argument("--backbone", default="minilm")
+    options.add_argument("--suite", default="cogtaskonomy")
+    options.add_argument("--tasks", nargs="+")
+    options.add_argument("--signal")
+    options.add_argument("--oracle")
+    options.add_argument("--set", action="append", default=[], metavar="PART.OPTION=VALUE")
+    options.add_argument("--data-dir", type=Path)
+    options.add_argument("--task-data", nargs="+", default=[], metavar="TASK=FOLDER")
+    options.add_argument("--max-train", type=int)
+    options.add_argument("--seeds", type=int, nargs="+", default=[0])
+    options.add_argument("--out", type=output_folder, help="a folder for the results")
+    return options.parse_args()
 
 
 def affordable() -> list[str]:
@@ -110,8 +111,8 @@ def line(name, args, tasks, files, store) -> str:
     if args.out:
         result.save(args.out)
     scores, trained = result.scores, len(result.tasks) * len(args.seeds)
-    shown = f"{scores.trs:.2f} | {scores.trs_p:.3f}" if scores else "|"
-    return f"| {result.estimator} | {trained} | {passes.forward} | {passes.backward} | {seconds:.1f} | {shown} |"
+    figures = f"{scores.trs:.2f} | {scores.trs_p.p:.3f}" if scores else "|"
+    return f"| {result.estimator} | {trained} | {passes.forward} | {passes.backward} | {seconds:.1f} | {figures} |"
 
 
 @contextmanager

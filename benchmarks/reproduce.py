@@ -4,9 +4,16 @@ import argparse
 from pathlib import Path
 
 from reproduction.findings import noise, section_agreement, section_baselines, section_best_of_nine, section_noise
-from reproduction.markdown import bullets, listed, num, page, paragraph
-from reproduction.published import METHODS, NAMES, PLMS, SHOWN, TIE, Published
+from reproduction.markdown import bullets, chance, listed, num, page, paragraph, relabelled, share
+from reproduction.published import FREE, METHODS, NAMES, PLMS, SHOWN, TIE, Published
 from reproduction.released import section_released
+from reproduction.significance import (
+    better_than_chance,
+    compare_methods,
+    compare_with,
+    no_longer_better,
+    section_comparisons,
+)
 from reproduction.tables import (
     BY_RANKS,
     DIFFERS,
@@ -18,6 +25,7 @@ from reproduction.tables import (
     table_1,
 )
 
+from cogbench.scoring.paired import LEVEL
 from cogbench.storage.atomic import writable
 
 PAGE = Path(__file__).parents[1] / "docs" / "reproduction.md"
@@ -33,10 +41,12 @@ def reproduction(published: Published) -> str:
                 """Luo, Xu & Xiong (2022), CogTaskonomy, ACL. Everything here follows from what the paper prints: the
                 transfers of its Tables 6 and 7, and the selections that its Tables 8 and 9 imply. No model is trained,
                 nothing is downloaded, and no similarity of the paper is recomputed. Scores are those of
-                `cogbench.score`; the printed figures stand in `benchmarks/paper/`."""
+                `cogbench.score`; the printed figures stand in `benchmarks/paper/`. All p-values and intervals are those
+                of two oracles of one training each, whose own noise is in none of them."""
             ),
             summary(published),
             section_1(published),
+            section_comparisons(published),
             section_8_9(published),
             section_3(published),
             section_baselines(published),
@@ -53,32 +63,44 @@ def reproduction(published: Published) -> str:
 def summary(published: Published) -> str:
     """Say in a few lines what came out."""
     cells = table_1(published)
-    found = {
+    by_verdict = {
         verdict: [f"{PLMS[c.plm]} {c.method}" for c in cells if c.verdict == verdict]
         for verdict in (EQUAL, BY_RANKS, DIFFERS)
     }
     scores = {plm: {m: published.own[plm, m].scores for m in METHODS} for plm in PLMS}
-    free = [m for m in METHODS if m != "AHP"]
-    rare = {plm: [m for m in free if s[m].trs_p < 0.05] for plm, s in scores.items()}
+    better = [f"{m} on {name}" for plm, name in PLMS.items() for m in better_than_chance(published, plm)]
+    corrected = [m for plm in PLMS for m in better_than_chance(published, plm, corrected=True)]
+    lost = [f"{m} on {name}" for plm, name in PLMS.items() for m in no_longer_better(published, plm)]
+    pairs = [c for plm in PLMS for c in (*compare_methods(published, plm), *compare_with(published, plm, "size"))]
+    apart = [c for c in pairs if c.corrected_p <= LEVEL]
+    assert not apart and not corrected, "say which methods are better than chance, and which are told apart"
     size, other = (
         {plm: g[name].scores for plm, g in published.guesses.items()} for name in ("size", "other PLM's oracle")
     )
-    beaten = {plm: sum(s[m].trs > size[plm].trs + TIE for m in free) for plm, s in scores.items()}
+    worse = {plm: sum(s[m].trs > size[plm].trs + TIE for m in FREE) for plm, s in scores.items()}
+    skill = other["bert"].skill
+    assert skill and skill.rho is not None and skill.p
     mean = {plm: (s["CRA"].no_transfer_mean or 0.0, s["CRA"].oracle_best_mean) for plm, s in scores.items()}
     loud = [f"{PLMS[f.plm]} {SHOWN[f.target]}" for f in noise(published) if f.error > f.spread]
     return bullets(
         [
-            f"Table 1: {len(found[EQUAL])} of {len(cells)} cells are equal; {listed(found[BY_RANKS])} only by the "
-            f"paper's own ranks; {listed(found[DIFFERS])} cannot be had from the paper's tables.",
+            f"Table 1: {len(by_verdict[EQUAL])} of {len(cells)} cells are equal; {listed(by_verdict[BY_RANKS])} only "
+            f"by the paper's own ranks; {listed(by_verdict[DIFFERS])} cannot be had from the paper's tables.",
             f"Tables 8 and 9: exactly one source agrees with all cells, for {len(cells) * len(NAMES)} selections; the "
             "averages are equal; the random row is not quite the expectation.",
-            f"Of the {len(free)} methods without transfers, {listed(rare['bert'])} have p < .05 on BERT, and "
-            f"{listed(rare['tinybert'])} on TinyBERT, before any choice among variants is counted. To take the source "
-            f"with most training examples is better than {beaten['bert']} of them on BERT (TRS "
-            f"{num(size['bert'].trs)}) and than {beaten['tinybert']} on TinyBERT ({num(size['tinybert'].trs)}).",
-            "The oracle of one PLM says little about the other: as a guess it has TRS "
-            f"{num(other['bert'].trs)} on BERT and {num(other['tinybert'].trs)} on TinyBERT, where chance has "
-            f"{num(other['bert'].trs_chance)}.",
+            f"Of the {len(FREE)} methods without transfers, {listed(better)} have p of at most .05 by relabelling, "
+            "before the number of methods and the choice among variants are counted; after Holm's correction for the "
+            "methods of a PLM none has. By independent choices, whose p this page gave before, "
+            f"{listed(lost)} would be better than chance too.",
+            "No two methods without transfers are told apart on either PLM. To take the source with most training "
+            f"examples has a lower TRS than {worse['bert']} of them on BERT ({num(size['bert'].trs)}) and than "
+            f"{worse['tinybert']} on TinyBERT ({num(size['tinybert'].trs)}), and is told apart from none.",
+            "To select sources by the other PLM's oracle is not shown to be better than chance: TRS "
+            f"{num(other['bert'].trs)} on BERT (p {chance(relabelled(other['bert']).p, sign=True)}) and "
+            f"{num(other['tinybert'].trs)} on TinyBERT (p {chance(relabelled(other['tinybert']).p, sign=True)}), where "
+            f"chance has {num(other['bert'].trs_chance)}. Over all pairs of tasks, beyond the effects of sources and "
+            f"of targets, the two oracles agree somewhat: their rank correlation is {share(skill.rho, 2)} (p "
+            f"{chance(skill.p.p, sign=True)}).",
             f"On TinyBERT no transfer ({num(mean['tinybert'][0])} in the mean) beats each target's best source "
             f"({num(mean['tinybert'][1])}); on BERT it is {num(mean['bert'][0])} and {num(mean['bert'][1])}.",
             f"The evaluation's standard error exceeds the spread of the sources for {listed(loud)}.",
@@ -88,9 +110,9 @@ def summary(published: Published) -> str:
 
 def main() -> None:
     """Write the page, or compare it with the one that is there."""
-    asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("--check", action="store_true", help="Write nothing; fail if the page is not current.")
-    args = asked.parse_args()
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--check", action="store_true", help="Write nothing; fail if the page is not current.")
+    args = options.parse_args()
     if not args.check:
         writable(PAGE.parent)
     text = reproduction(Published.load())

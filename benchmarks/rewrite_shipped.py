@@ -1,9 +1,10 @@
-"""Write the shipped results and oracles anew in today's format, after a change of the formats: nothing is computed.
+"""Write the shipped results and oracles anew in today's format, after a change of the formats.
 
     python benchmarks/rewrite_shipped.py
 
-Results stand in `docs/results`, measured oracles in `tasks/cogbench_tasks/oracles`. A result may get another file name,
-for names hold a hash of all that sets results apart. Then `make board` writes the leaderboard.
+Results stand in `docs/results`, measured oracles in `tasks/cogbench_tasks/oracles`. No similarity is computed; results
+that an older schema scored are scored anew. A result may get another file name, for names hold a hash of all that sets
+results apart. Then `make board` writes the leaderboard.
 """
 
 import argparse
@@ -13,7 +14,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from cogbench import Parts, Result, load_parts, read_oracle
+from cogbench import Parts, Result, load_parts, read_oracle, rescore
 from cogbench.compute.transfers import in_todays_form
 from cogbench.data.oracle_files import write_oracle
 from cogbench.parts.codec import decode
@@ -30,6 +31,8 @@ def main() -> None:
     for file in sorted(RESULTS.glob("*.json")):
         result = Result.load(file)
         result = replace(result, options={name: renamed(value, parts) for name, value in result.options.items()})
+        if result.is_outdated and result.oracle:
+            result = rescore(result, result.oracle.name)
         before, path = file.read_bytes(), RESULTS / result.file_name
         result.save(RESULTS)
         if path != file:
@@ -58,8 +61,8 @@ def renamed(value, parts: Parts):
         return value
     module, _, name = value["is"].partition(":")
     cls = getattr(importlib.import_module(module), name)
-    known = {field.name for field in dataclasses.fields(cls)}
-    return parts.encode(cls(**{key: decode(v) for key, v in value.items() if key in known}))
+    fields = {field.name for field in dataclasses.fields(cls)}
+    return parts.encode(cls(**{key: decode(v) for key, v in value.items() if key in fields}))
 
 
 if __name__ == "__main__":

@@ -18,10 +18,11 @@ from cogbench_tasks.mini import SKILLS
 from outputs import output_folder
 from scipy.stats import spearmanr
 
-from cogbench import Files, Store, load_parts, rank
+from cogbench import Files, Store, load_parts
 from cogbench.compute.workspace import Workspace
 from cogbench.data.oracle_files import write_oracle
 from cogbench.runs.measure_oracle import measure_transfers, resolve_transfers
+from cogbench.scoring.ranking import true_ranking
 from cogbench.storage.store import home
 from cogbench.views.formats import grid, render_tables
 from cogbench.views.rows import oracle_rows
@@ -59,12 +60,14 @@ def main() -> None:
 
     oracle, _ = measure_transfers(transfers, name, replace(workspace, jobs=args.jobs, tell=tell))
     report(oracle)
-    made, seeds = oracle.provenance, ", ".join(map(str, oracle.seeds))
+    provenance, seeds = oracle.provenance, ", ".join(map(str, oracle.seeds))
     command = "make mini-oracle" if args.suite.startswith("mini") else "python benchmarks/shipped_oracle.py"
-    origin = f"measured by cogbench {made['cogbench']} with torch {made['torch']}, seeds {seeds}: `{command}`"
+    origin = (
+        f"measured by cogbench {provenance['cogbench']} with torch {provenance['torch']}, seeds {seeds}: `{command}`"
+    )
     path = args.out / f"{name}.json"
-    kept = replace(oracle, origin=origin, licence="MIT", note=NOTES[args.suite], per_example=None)
-    write_oracle(kept, path)
+    shipped = replace(oracle, origin=origin, licence="MIT", note=NOTES[args.suite], per_example=None)
+    write_oracle(shipped, path)
     print(f"wrote {path}", file=sys.stderr)
 
 
@@ -72,7 +75,7 @@ def report(oracle) -> None:
     """Print the table, each target's spread beside the evaluation's error, and what of the planted shows."""
     print(render_tables({oracle.name: oracle_rows(oracle)}, "markdown", []))
     print(f"\n{grid(spreads(oracle), 'markdown')}")
-    means = np.nanmean(rank(oracle.transfers).ranks, axis=1)
+    means = np.nanmean(true_ranking(oracle).ranks, axis=1)
     print("\nmean ranks:", ", ".join(f"{oracle.transfers.sources[i]} {means[i]:.1f}" for i in np.argsort(means)))
     helps, off = oracle.transfers.values > oracle.no_transfer, ~oracle.transfers.same
     print(f"\ntransfers that help: {helps[off].mean():.2f}")
@@ -139,7 +142,7 @@ def planted(oracle):
 
 def sharing(oracle, draws=10_000):
     """Return by how much sources that share a skill rank better, and the share of relabellings of the tasks as good."""
-    ranks, of = rank(oracle.transfers).ranks, shares(oracle)
+    ranks, of = true_ranking(oracle).ranks, shares(oracle)
     off = np.isfinite(ranks)
 
     def gap(shared):

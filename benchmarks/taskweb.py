@@ -10,19 +10,26 @@ import gzip
 import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from math import comb
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from cogbench_tasks.taskweb import COMMIT, FIGURES, SETTINGS, register_oracles
 
-from cogbench import Files, Oracle, TaskMatrix, rank
+from cogbench import Files, Oracle, TaskMatrix, popularity_baseline, rank
 from cogbench.data.dataset import Array
-from cogbench.scoring.baselines import popularity_baseline
-from cogbench.scoring.chance import bootstrap_interval
-from cogbench.scoring.evaluation import Scores, resample, score_ranking
-from cogbench.scoring.ranking import Ranking
+from cogbench.data.oracle_seeds import resample
+from cogbench.scoring.chance import Relabellings, dirichlet_interval, relabellings
+from cogbench.scoring.evaluation import ScoreOptions, Scores, score_guess
+from cogbench.scoring.paired import (
+    LEVEL,
+    PairedDifference,
+    ScoredPicks,
+    holm,
+    paired_difference,
+    score_picks,
+    sign_flips,
+)
+from cogbench.scoring.ranking import Ranking, picked_ranks, true_ranking
 from cogbench.storage.atomic import writable
 
 ROOT = Path(__file__).parents[1]
@@ -36,6 +43,9 @@ METHODS = {
 }
 SHOP = "TaskShop (RoE)"
 BLIND, POPULARITY, RANDOM = "TaskShop's transfers alone", "popularity", "random"
+RIVALS = (*METHODS.values(), BLIND)  # what is compared with popularity
+OPTIONS = ScoreOptions(gain="exp_rank", regret="mean")  # as the authors define NDCG and regret@5
+AUTHORS_SETTING, LEFT_OUT = "t5l", "piqa"  # the setting that they report, and the target that they tuned TaskShop on
 
 # --- figures ---------------------------------------------------------------------------------------------------------
 
@@ -69,34 +79,34 @@ def runs(path: Path) -> dict[str, dict[tuple[str, str, str], float]]:
             if cell in column:
                 raise SystemExit(f"{setting}: {cell} stands twice")
             column[cell] = float(row[METRIC.get(target, "accuracy")] or "nan")
-    found: dict[str, dict[tuple[str, str, str], float]] = {setting: {} for setting in SETTINGS}
+    scores: dict[str, dict[tuple[str, str, str], float]] = {setting: {} for setting in SETTINGS}
     for (setting, _), column in columns.items():
-        found[setting].update(zip(column, in_percent(np.array(list(column.values()))), strict=True))
-    return found
+        scores[setting].update(zip(column, in_percent(np.array(list(column.values()))), strict=True))
+    return scores
 
 
 def write_figures(folder: Path) -> None:
     """Write the two tables of figures, from the authors' files in a folder."""
     for path in (FIGURES, ESTIMATES):
         writable(path.parent)
-    found = runs(folder / "runs.csv.gz")
-    sources, seeds, targets = (sorted({cell[i] for of in found.values() for cell in of}) for i in range(3))
+    scores = runs(folder / "runs.csv.gz")
+    sources, seeds, targets = (sorted({cell[i] for cells in scores.values() for cell in cells}) for i in range(3))
     lines = [",".join(["setting", "source", "seed", *targets])]
-    for setting, of in found.items():
+    for setting, of_setting in scores.items():
         for source in sources:
             for seed in seeds:
-                cells = [of[source, seed, t] if t != source else np.nan for t in targets]
+                cells = [of_setting[source, seed, t] if t != source else np.nan for t in targets]
                 lines.append(",".join([setting, source, seed, *map(_plain, cells)]))
     FIGURES.write_text("\n".join(lines) + "\n")
     with (folder / "published_estimates.csv").open() as file:
-        told = {
+        published = {
             (r["method"], task_name(r["source"]), task_name(r["target"])): float(r["score"])
             for r in csv.DictReader(file)
         }
     lines = [",".join(["method", "source", *targets])]
     for method in METHODS:
         for source in sources:
-            cells = [told[method, source, t] if t != source else np.nan for t in targets]
+            cells = [published[method, source, t] if t != source else np.nan for t in targets]
             lines.append(",".join([method, source, *map(_plain, cells)]))
     ESTIMATES.write_text(f"# estimates published at github.com/danieljkim0118/TaskWeb, {COMMIT}\n")
     with ESTIMATES.open("a") as out:
@@ -113,12 +123,12 @@ def _plain(value: float) -> str:
 def estimates() -> dict[str, TaskMatrix]:
     """Read the authors' estimates, by their methods' names in METHODS."""
     _, head, *rows = (line.split(",") for line in ESTIMATES.read_text().splitlines())
-    found = {}
+    matrices = {}
     for method, name in METHODS.items():
-        mine = [row for row in rows if row[0] == method]
-        values = np.array([[float(cell or "nan") for cell in row[2:]] for row in mine])
-        found[name] = TaskMatrix(tuple(row[1] for row in mine), tuple(head[2:]), values)
-    return found
+        of_method = [row for row in rows if row[0] == method]
+        values = np.array([[float(cell or "nan") for cell in row[2:]] for row in of_method])
+        matrices[name] = TaskMatrix(tuple(row[1] for row in of_method), tuple(head[2:]), values)
+    return matrices
 
 
 def taskshops_transfers(shop: TaskMatrix, direct: TaskMatrix) -> TaskMatrix:
@@ -144,42 +154,54 @@ def taskshops_transfers(shop: TaskMatrix, direct: TaskMatrix) -> TaskMatrix:
 
 def guesses(oracle: Oracle) -> dict[str, TaskMatrix]:
     """Return all that is scored on an oracle; `random` ties all sources, which scores as choice at random would."""
-    told, true = estimates(), oracle.transfers
-    alone = taskshops_transfers(told[SHOP], told["Retrieval-of-Experts"])
+    published, true = estimates(), oracle.transfers
+    alone = taskshops_transfers(published[SHOP], published["Retrieval-of-Experts"])
     nothing = TaskMatrix(true.sources, true.targets, np.zeros(true.values.shape))
-    return {**told, BLIND: alone, POPULARITY: popularity_baseline(oracle), RANDOM: nothing}
+    return {**published, BLIND: alone, POPULARITY: popularity_baseline(oracle), RANDOM: nothing}
 
 
 # --- scores ----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
-class Scored:
-    """One guess on one oracle: scores, TRS on each resampled oracle (n_draws,), each target's Spearman (n_targets,)."""
+class ScoredGuess:
+    """One guess on one oracle.
+
+    Attributes
+    ----------
+    scores : Scores
+        By the authors' NDCG and regret.
+    deviation : float
+        The standard deviation of the TRS over resampled oracles.
+    picks : ScoredPicks
+        The predicted best sources, as they are and under other names of the tasks.
+    spearman : array of shape (n_targets,)
+        The rank correlation of each target's sources.
+    """
 
     scores: Scores
-    drawn: Array
+    deviation: float
+    picks: ScoredPicks
     spearman: Array
 
-    @property
-    def ranks(self) -> Array:
-        """The oracle rank of each target's predicted best source: (n_targets,)."""
-        return np.array(list(self.scores.per_target.values()))
 
-
-def scored(oracle: Oracle, told: Mapping[str, TaskMatrix]) -> dict[str, Scored]:
+def score_guesses(oracle: Oracle, matrices: Mapping[str, TaskMatrix]) -> dict[str, ScoredGuess]:
     """Score guesses on an oracle, and on the same resampled oracles as `Scores.resampled` does."""
-    ranked = {name: rank(guess) for name, guess in told.items()}
-    once = replace(oracle, by_seed=None, standard_error=None)  # all scores of all draws would take minutes
-    drawn = {name: list[float]() for name in ranked}
-    for draw in resample(oracle):
-        ranks = np.nan_to_num(rank(draw.transfers).ranks)
-        for name, guess in ranked.items():
-            drawn[name].append(float((guess.picks(1) * ranks).sum(axis=0).mean()))
-    true = rank(oracle.transfers)
+    true, names = true_ranking(oracle), relabellings(oracle.transfers)
+    rankings = {name: rank(matrix, true.candidates) for name, matrix in matrices.items()}
+    alone = replace(oracle, by_seed=None, standard_error=None)  # all scores of all draws would take minutes
+    draws = {name: list[float]() for name in matrices}
+    for drawn in map(true_ranking, resample(oracle)):
+        for name, ranking in rankings.items():
+            draws[name].append(float(picked_ranks(ranking, drawn).mean()))
     return {
-        name: Scored(score_ranking(guess, true, once), np.array(drawn[name]), spearman(guess, true))
-        for name, guess in ranked.items()
+        name: ScoredGuess(
+            score_guess(matrix, alone, OPTIONS),
+            float(np.std(draws[name], ddof=1)),
+            score_picks(matrix, true, names),
+            spearman(rankings[name], true),
+        )
+        for name, matrix in matrices.items()
     }
 
 
@@ -189,34 +211,39 @@ def spearman(guess: Ranking, true: Ranking) -> Array:
     return np.array([np.corrcoef(g, t)[0, 1] if np.ptp(g) and np.ptp(t) else 0.0 for g, t in columns])
 
 
-@dataclass(frozen=True)
-class Compared:
-    """How far one guess is ahead of another, above 0 if it is; on how many targets; p of the two-sided sign test."""
+@dataclass(frozen=True, eq=False)
+class Experiment:
+    """All guesses on the oracles of some settings, which share their sources, targets and relabellings."""
 
-    ahead: float
-    interval: tuple[float, float]
-    won: int
-    lost: int
-    p: float
+    guesses: Mapping[str, Mapping[str, ScoredGuess]]  # of each setting and name
+    true: Ranking  # of one of them
+    names: Relabellings
 
     @classmethod
-    def of(cls, differences: Array) -> "Compared":
-        """Compare by each target's difference: (n_targets,)."""
-        won, lost = int((differences > 1e-9).sum()), int((differences < -1e-9).sum())
-        tail = sum(comb(won + lost, i) for i in range(min(won, lost) + 1)) / 2 ** (won + lost)
-        return cls(float(differences.mean()), bootstrap_interval(differences), won, lost, min(1.0, 2 * tail))
+    def of(cls, oracles: Mapping[str, Oracle]) -> "Experiment":
+        """Score all guesses on all oracles."""
+        first = next(iter(oracles.values()))
+        scored = {setting: score_guesses(oracle, guesses(oracle)) for setting, oracle in oracles.items()}
+        return cls(scored, true_ranking(first), relabellings(first.transfers))
 
-    @property
-    def sure(self) -> int:
-        """1 if the whole interval is above 0, -1 if below, else 0."""
-        return int(self.interval[0] > 0) - int(self.interval[1] < 0)
+    def compare(self, one: str, other: str, *settings: str) -> PairedDifference:
+        """Return the TRS of one guess less that of another; each target is averaged over the settings, or over all."""
+        picks = [
+            ScoredPicks(*(np.mean([getattr(g, part) for g in of_settings], axis=0) for part in ("ranks", "totals")))
+            for of_settings in (
+                [self.guesses[setting][name].picks for setting in settings or self.guesses] for name in (one, other)
+            )
+        ]
+        return paired_difference(*picks, self.true, self.names)
 
-
-def compare(
-    found: Mapping[str, Mapping[str, Scored]], more: str, less: str, what: Literal["ranks", "spearman"] = "ranks"
-) -> Compared:
-    """Compare two guesses by a score of which the first should have more, each target averaged over the settings."""
-    return Compared.of(np.mean([getattr(of[more], what) - getattr(of[less], what) for of in found.values()], axis=0))
+    def compare_spearman(self, one: str, other: str) -> tuple[float, tuple[float, float], float]:
+        """Return the Spearman of one guess less that of another over all settings, its interval and p of sign flips."""
+        differences = np.mean([of[one].spearman - of[other].spearman for of in self.guesses.values()], axis=0)
+        order = np.arange(int(self.true.candidates[:, 0].sum()))
+        random = np.random.default_rng(0).permuted(np.tile(order, (20_000, 1)), axis=1)
+        correlations = (random - order.mean()) @ (order - order.mean()) / np.square(order - order.mean()).sum()
+        further = np.subtract(*correlations.reshape(2, -1))  # of two random rankings of a further target
+        return float(differences.mean()), dirichlet_interval(differences, further), sign_flips(differences).p
 
 
 def noise(oracle: Oracle) -> tuple[float, float, float, int]:
@@ -238,14 +265,13 @@ def noise(oracle: Oracle) -> tuple[float, float, float, int]:
 
 # --- the page --------------------------------------------------------------------------------------------------------
 
-Found = Mapping[str, Mapping[str, Scored]]  # of each setting and guess
-
 
 def page() -> str:
     """Return docs/taskweb.md."""
     oracles = {o.setting: o.read(Files(offline=True)) for o in register_oracles()}
-    found = {setting: scored(oracle, guesses(oracle)) for setting, oracle in oracles.items()}
-    return "\n".join([*_oracles(oracles), *_overview(found), *_verdict(found), *_details(found)]) + "\n"
+    experiment = Experiment.of(oracles)
+    lines = [*_oracles(oracles), *_overview(experiment), *_verdict(experiment, oracles), *_skill(experiment)]
+    return "\n".join([*lines, *_authors_scores(oracles[AUTHORS_SETTING]), *_details(experiment)]) + "\n"
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:
@@ -278,99 +304,173 @@ def _oracles(oracles: Mapping[str, Oracle]) -> list[str]:
     return [*HEAD.format(commit=COMMIT).splitlines(), *table(head, rows), *NOISE.splitlines(), ""]
 
 
-def _overview(found: Found) -> list[str]:
+def _overview(experiment: Experiment) -> list[str]:
     rows = []
-    for name in next(iter(found.values())):
-        trs = [of[name].scores.trs for of in found.values()]
+    for name in next(iter(experiment.guesses.values())):
+        trs = [of[name].scores.trs for of in experiment.guesses.values()]
         rows.append([name, *(f"{v:.2f}" for v in trs), f"{np.mean(trs):.2f}"])
-    return [*METHODS_TEXT.splitlines(), *table(["TRS", *found, "mean"], rows)]
+    return [*METHODS_TEXT.splitlines(), *table(["TRS", *experiment.guesses, "mean"], rows)]
 
 
-def _verdict(found: Found) -> list[str]:
-    rivals = [*METHODS.values(), BLIND]
-    compared = {(s, r): compare({s: of}, r, POPULARITY) for s, of in found.items() for r in rivals}
-    rows = []
-    for setting, of in found.items():
-        cells = [_cell(compared[setting, r]) for r in rivals]
-        ahead = np.all([of[POPULARITY].drawn < of[r].drawn for r in METHODS.values()], axis=0)
-        rows.append([setting, *cells, f"{100 * ahead.mean():.0f} %"])
-    pooled = {r: compare(found, r, POPULARITY) for r in rivals}
-    rows.append(["all nine", *map(_cell, pooled.values()), ""])
-    every = [s for s in found if all(compared[s, r].ahead > 0 for r in METHODS.values())]
-    settled = [s for s in found if all(compared[s, r].sure == 1 for r in METHODS.values())]
-    highest = sum(all(np.mean(of[POPULARITY].spearman - of[r].spearman) > 0 for r in rivals) for of in found.values())
-    similar, alone = (compare(found, r, SHOP) for r in ("Retrieval-of-Experts", BLIND))
+def _verdict(experiment: Experiment, oracles: Mapping[str, Oracle]) -> list[str]:
+    settings = experiment.guesses
+    compared = {(s, r): experiment.compare(r, POPULARITY, s) for s in settings for r in RIVALS}
+    pooled = {r: experiment.compare(r, POPULARITY) for r in RIVALS}
+    corrected = dict(zip(RIVALS, holm([d.p for d in pooled.values()]), strict=True))
+    rows = [[s, *(_cell(compared[s, r]) for r in RIVALS)] for s in settings]
+    rows.append(["all nine", *map(_cell, pooled.values())])
+    lower = [s for s in settings if all(compared[s, r].difference > 0 for r in METHODS.values())]
+    higher = [s for s, of in settings.items() if all(_mean(of[POPULARITY]) > _mean(of[r]) for r in RIVALS)]
+    significant = {r: d for r, d in pooled.items() if d.p <= LEVEL}
+    assert significant and min(corrected.values()) > LEVEL and min(d.p for d in compared.values()) > LEVEL
+    similar, alone = (experiment.compare(r, SHOP) for r in ("Retrieval-of-Experts", BLIND))
     text = VERDICT.format(
-        n=len(every),
-        every=_listed(every),
-        rest=_listed([s for s in found if s not in every]),
-        settled=_listed(settled),
-        highest=highest,
-        t5l=" against ".join(_short(found["t5l"][r].spearman.mean(), 2) for r in (POPULARITY, SHOP)),
-        shop=f"{pooled[SHOP].ahead:.2f} ranks, {_interval(pooled[SHOP])}",
-        similar=f"{similar.ahead:.2f} ranks ({_interval(similar)})",
-        alone=f"{alone.ahead:.2f} ({_interval(alone)})",
+        n=len(lower),
+        lower=_listed(lower),
+        rest=_listed([s for s in settings if s not in lower]),
+        smallest=_p(min(d.p for d in compared.values())),
+        flips=sum(d.sign_flips.p <= LEVEL for d in compared.values()),
+        n_compared=len(compared),
+        most=_most_named(oracles),
+        significant="; ".join(
+            f"{r} by {d.difference:.2f} ranks, with p {_p(d.p)}, and {_p(corrected[r])} after Holm's correction for "
+            f"{len(RIVALS)} comparisons"
+            for r, d in significant.items()
+        ),
+        shop=f"{pooled[SHOP].difference:.2f} ranks, {_interval(pooled[SHOP].interval)}",
+        higher=len(higher),
+        t5l=" against ".join(_short(_mean(settings["t5l"][r]), 2) for r in (POPULARITY, SHOP)),
+        similar=f"{similar.difference:.2f} ranks ({_interval(similar.interval)}; p {_p(similar.p)})",
+        alone=f"{alone.difference:.2f} ({_interval(alone.interval)}; p {_p(alone.p)})",
     )
     return [
         *PAIRED.splitlines(),
-        *table(["setting", *rivals, "ahead of all four"], rows),
+        *table(["setting", *RIVALS], rows),
         *POOLED.splitlines(),
-        *_pooled(found, compared, pooled),
-        *(line for paragraph in text.split("\n\n") for line in [*_wrapped(paragraph), ""]),
+        *_pooled(experiment, compared, pooled),
+        *_paragraphs(text),
     ]
 
 
-def _pooled(found: Found, compared: Mapping[tuple[str, str], Compared], pooled: Mapping[str, Compared]) -> list[str]:
+def _mean(guess: ScoredGuess) -> float:
+    return float(guess.spearman.mean())
+
+
+def _most_named(oracles: Mapping[str, Oracle]) -> str:
+    """Return for how many targets popularity names its most frequent source, over the settings."""
+    counts = [rank(popularity_baseline(oracle)).picks(1).sum(axis=1).max() for oracle in oracles.values()]
+    return f"{min(counts):.0f} to {max(counts):.0f}"
+
+
+def _pooled(
+    experiment: Experiment,
+    compared: Mapping[tuple[str, str], PairedDifference],
+    pooled: Mapping[str, PairedDifference],
+) -> list[str]:
     rows = []
-    for r, c in pooled.items():
-        of, rho = [compared[s, r] for s in found], compare(found, POPULARITY, r, "spearman")
-        sure = [o.sure for o in of]
+    corrected = holm([d.p for d in pooled.values()])
+    for (r, d), p in zip(pooled.items(), corrected, strict=True):
+        ahead = [compared[s, r].difference > 0 for s in experiment.guesses]
+        rho, interval, rho_p = experiment.compare_spearman(POPULARITY, r)
         rows.append(
             [
                 r,
-                f"{sum(o.ahead > 0 for o in of)} ({sure.count(1)})",
-                f"{sum(o.ahead < 0 for o in of)} ({sure.count(-1)})",
-                f"{c.ahead:.2f} ({_interval(c)})",
-                _p(c.p),
-                f"{_short(rho.ahead, 2)} ({_interval(rho)})",
-                _p(rho.p),
+                f"{sum(ahead)} : {len(ahead) - sum(ahead)}",
+                f"{d.difference:.2f} ({_interval(d.interval)})",
+                _p(d.sign_flips.p),
+                _p(d.relabelled.p),
+                _p(p),
+                f"{d.detectable:.1f}",
+                f"{_short(rho, 2)} ({_interval(interval)})",
+                _p(rho_p),
             ]
         )
-    return table(["popularity against", "ahead in", "behind in", "by ranks", "p", "by Spearman", "p"], rows)
+    head = ["popularity against", "ahead : behind", "by ranks", "p of sign flips", "p of relabelling", "Holm"]
+    return table([*head, "detectable", "by Spearman", "p of sign flips"], rows)
+
+
+def _skill(experiment: Experiment) -> list[str]:
+    cells = {
+        (name, setting): of[name].scores.skill
+        for name in METHODS.values()
+        for setting, of in experiment.guesses.items()
+    }
+    p_values = {key: skill.p.p for key, skill in cells.items() if skill and skill.p}
+    corrected = dict(zip(p_values, holm([*p_values.values()]), strict=True))
+    rows = []
+    for name in METHODS.values():
+        row = [name]
+        for setting in experiment.guesses:
+            text = f"{_short(cells[name, setting].rho, 2)} ({_p(p_values[name, setting])})"
+            row.append(f"**{text}**" if corrected[name, setting] <= LEVEL else text)
+        rows.append(row)
+    skilled = {s: [name for name in METHODS.values() if corrected[name, s] <= LEVEL] for s in experiment.guesses}
+    text = SKILLED.format(
+        all_four=_listed([s for s, methods in skilled.items() if len(methods) == len(METHODS)]),
+        some="; ".join(
+            f"{', '.join(methods)} in `{s}`" for s, methods in skilled.items() if 0 < len(methods) < len(METHODS)
+        ),
+        none=_listed([s for s, methods in skilled.items() if not methods]),
+        largest=_short(max(skill.rho for skill in cells.values()), 2),
+    )
+    return [*SKILL.splitlines(), *table(["rho (p)", *experiment.guesses], rows), *_paragraphs(text)]
+
+
+def _authors_scores(oracle: Oracle) -> list[str]:
+    """Return the scores that can be laid beside the authors'."""
+    sources, targets = oracle.transfers.sources, [t for t in oracle.transfers.targets if t != LEFT_OUT]
+    part = replace(oracle, by_seed=None, standard_error=None).part(sources, targets)
+    rows = []
+    for name, matrix in guesses(oracle).items():
+        s = score_guess(matrix.part(sources, targets), part, OPTIONS)
+        rows.append([name, f"{100 * s.ndcg['all']:.1f}", f"{s.regret['5']:.2f}"])
+    return [*AUTHORS.splitlines(), *table(["guess", "NDCG", "regret@5"], rows)]
+
+
+def _paragraphs(text: str) -> list[str]:
+    return [line for paragraph in text.split("\n\n") for line in [*_wrapped(paragraph), ""]]
 
 
 def _wrapped(paragraph: str) -> list[str]:
     return textwrap.wrap(" ".join(paragraph.split()), 120, break_on_hyphens=False, break_long_words=False)
 
 
-def _cell(c: Compared) -> str:
-    text = f"{c.ahead:+.2f} ({c.interval[0]:.1f} to {c.interval[1]:.1f}), {c.won}:{c.lost}"
-    return f"**{text}**" if c.sure else text
+def _cell(d: PairedDifference) -> str:
+    return f"{d.difference:+.2f} ({d.interval[0]:.1f} to {d.interval[1]:.1f}), {_p(d.p)}"
 
 
-def _interval(c: Compared) -> str:
-    return " to ".join(_short(v, 2) for v in c.interval)
+def _interval(interval: tuple[float, float]) -> str:
+    return " to ".join(_short(v, 2) for v in interval)
 
 
 def _listed(settings: list[str]) -> str:
     return ", ".join(f"`{s}`" for s in settings)
 
 
-def _details(found: Found) -> list[str]:
-    lines = DETAILS.splitlines()
-    for setting, of in found.items():
+def _details(experiment: Experiment) -> list[str]:
+    better = {
+        name: sum(of[name].scores.trs_p.p <= LEVEL for of in experiment.guesses.values()) for name in (SHOP, POPULARITY)
+    }
+    lines = DETAILS.format(shop=better[SHOP], popularity=better[POPULARITY]).splitlines()
+    for setting, of in experiment.guesses.items():
         rows = []
         for name, one in of.items():
-            s, chance = one.scores, name == RANDOM
-            told = [
+            s = one.scores
+            figures = [
                 f"{s.trs_interval[0]:.2f} to {s.trs_interval[1]:.2f}",
-                _p(s.trs_p),
-                f"{one.drawn.mean():.2f} ± {one.drawn.std(ddof=1):.2f}",
-                _short(one.spearman.mean(), 2),
+                _p(s.trs_p.p),
+                _p(s.trs_p_independent),
+                f"{one.deviation:.2f}",
+                _short(_mean(one), 2),
+                f"{_short(s.skill.rho, 2)} ({_p(s.skill.p.p)})" if name in METHODS.values() else "",
             ]
-            rows.append([name, f"{s.trs:.2f}", *([""] * 4 if chance else told), f"{s.regret['1']:.2f}"])
+            if name == RANDOM:
+                figures = [""] * len(figures)
+            scores = [f"{100 * s.ndcg['all']:.1f}", f"{s.regret['1']:.2f}", f"{s.regret['5']:.2f}"]
+            rows.append([name, f"{s.trs:.2f}", *figures, *scores])
         lines += ["", f"### `taskweb-{setting}`"]
-        lines += table(["guess", "TRS", "95 % interval", "p", "resampled oracles", "Spearman", "regret@1"], rows)[:-1]
+        head = ["guess", "TRS", "95 % interval", "p", "p, independent", "deviation", "Spearman", "skill (p)"]
+        lines += table([*head, "NDCG", "regret@1", "regret@5"], rows)[:-1]
     return lines
 
 
@@ -431,49 +531,84 @@ PAIRED = """\
 ## Is a target-blind baseline ahead of all four?
 
 For each target the oracle rank of the source that a method picks, less the rank of popularity's pick: above 0,
-popularity is ahead. In brackets the 95 % bootstrap interval of the mean over targets; then on how many targets
-popularity's pick is the better and the worse one. Bold where the interval leaves out 0 (50 intervals, not adjusted for
-their number). *all nine* averages each target over the settings, which share targets and guesses, and are no nine
-independent trials. Last, the share of resampled oracles on which popularity's TRS is lower than that of all four.
+popularity is ahead. In brackets the 95 % interval of the mean over targets, by a Bayesian bootstrap; then p, the larger
+one of two tests: sign flips over targets, and other names for the tasks of both guesses. It is not corrected for the
+number of comparisons. *all nine* averages each target over the settings, which share targets and guesses, and are no
+nine independent trials.
 """
 
 POOLED = """\
-The same in sum: in how many settings popularity is ahead and behind (by an interval that leaves out 0), and all nine
-together, by oracle rank of the pick and by the rank correlation of all sources; p is that of a sign test over targets.
+The same in sum: in how many settings popularity is ahead and behind, and all nine together, by oracle rank of the pick
+and by the rank correlation of all sources. *Holm* is the larger p of both tests, corrected for the five comparisons.
+*Detectable* is the difference in ranks that a single paired test of level .05 sees with 80 % power.
 """
 
 VERDICT = """\
-**Not in general.** Popularity's TRS is lower than those of all four in {n} of nine settings ({every}), not in {rest};
-by the intervals it is clear of all four in {settled} only. Against LLM similarity, Retrieval-of-Experts and TaskShop
-(LLM) it is ahead over all nine by intervals that leave out 0, but its pick is the better one on few more targets than
-it is the worse one: what it has ahead is that it is seldom far off. Against TaskShop (RoE) nothing is settled ({shop}).
+**By the picks nothing is settled.** Popularity's TRS is lower than those of all four in {n} of nine settings ({lower}),
+not in {rest}. In no setting is a method told apart from popularity: the smallest of the {n_compared} p-values is
+{smallest}, before any correction. Sign flips alone have p of at most .05 in {flips} of the {n_compared} comparisons.
+They take targets for independent, but popularity names one source for {most} of the 21 targets. Over all nine settings
+popularity is ahead of {significant}; for the other methods p is above .05 even before the correction. Against TaskShop
+(RoE) the difference is {shop}.
 
-As a ranking of all sources, popularity is ahead of all four in {highest} of nine settings; on `taskweb-t5l`, where
-TaskShop (RoE) has seen the same transfers, with a Spearman of {t5l}. What it loses, it loses at the top: in
-`t5b-pfeiffer` its first three sources have mean ranks of 6.8, 6.9 and 7.2, and leaving out a target moves down just the
-one that is good for it.
+As a ranking of all sources, popularity is ahead of all four in {higher} of nine settings, and over all nine by sign
+flips with p < .001; on `taskweb-t5l`, where TaskShop (RoE) has seen the same transfers, with a Spearman of {t5l}. What
+it loses, it loses at the top: in `t5b-pfeiffer` its first three sources have mean ranks of 6.8, 6.9 and 7.2, and
+leaving out a target moves down just the one that is good for it.
 
-TaskShop (RoE) is ahead of Retrieval-of-Experts by {similar}, and of its transfers alone by {alone}: that the transfers
-help is established here, that the similarities add to them is not. A method that sees other targets' transfers should
-be compared with popularity; one that sees none, with random choice as well.
+TaskShop (RoE) is ahead of Retrieval-of-Experts by {similar}, and of its transfers alone by {alone}: the picks establish
+neither that the transfers help nor that the similarities add to them. A method that sees other targets' transfers
+should be compared with popularity; one that sees none, with random choice as well.
+"""
+
+SKILL = """\
+## What do the methods know of a pair of tasks?
+
+Popularity knows which sources are good, and nothing of the target. *rho* leaves that knowledge out: it is the rank
+correlation of estimates and transfers over all pairs, after the effects of sources and of targets were taken out of
+both. In brackets its p, by other names for the tasks of the guess. Bold where p is at most .05 after Holm's correction
+for the 36 cells. Popularity and TaskShop's transfers alone have no such figure: they leave the target's own transfers
+out, so that what is left of them goes against the oracle by construction.
+"""
+
+SKILLED = """\
+In {all_four} all four methods are shown to know something of the pair, by p of at most .05 after the correction;
+besides {some}. In {none} none of the four is. The correlations are small: the largest is {largest}.
+"""
+
+AUTHORS = """\
+## As the authors score
+
+The authors report NDCG and regret@5 for T5 large, fully fine-tuned, and for 20 targets: all but `piqa`. The figures
+below are of the same setting and targets. NDCG has their gain, 2^(number of candidates - rank) - 1. Regret@5 is theirs:
+the mean of the best five sources against the mean of the five predicted ones, in percent of the former (in the rest of
+cogbench, the best against the best of the five). Both in percent. What differs is the order that counts as true: the
+authors rank sources by half the mean relative change and half the share of seeds that improved, and use two metrics for
+`cb`, `mrpc`, `qqp` and `sts-b`. With their order of the sources NDCG is lower by .1 to 1.4 points, and regret@5 changes
+by .03 at most (popularity aside, which was not computed from their changes).
 """
 
 DETAILS = """\
 ## All scores
 
-Interval: bootstrap over targets. p: the exact probability of a TRS as low by random choice. Resampled oracles: mean and
-standard deviation of the TRS over 200 oracles whose seeds are drawn with replacement; the guesses stay as they are, and
-popularity's was made from the same seeds. Spearman: mean over targets. regret@1: what the picked source loses against
-the best, in percent of the best.
+Interval: Bayesian bootstrap over targets. p: how often a guess has a TRS as low under other names of its tasks.
+p, independent: the exact probability of a TRS as low by independent choices, which is too small for a guess that names
+the same sources for many targets. Popularity is such a guess: it has p of at most .05 in {popularity} of nine settings,
+TaskShop (RoE) in {shop}, although popularity has the lower TRS in six. Deviation: standard deviation of the TRS over
+200 oracles whose seeds are drawn with replacement, stepped up by the square root of 8/7; their mean is left out, for
+they are noisier than the oracle itself. The guesses stay as they are, and popularity's was computed from the same
+seeds. Spearman: mean over targets. Skill: rho beyond the effects of sources and targets. NDCG and regret@5 as the
+authors define them, in percent, over all 21 targets; regret@1: what the picked source loses against the best, in
+percent of the best.
 """
 
 
 def main() -> None:
     """Print the page, or write what is asked for."""
-    asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("--write", action="store_true")
-    asked.add_argument("--figures", type=Path)
-    args = asked.parse_args()
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--write", action="store_true")
+    options.add_argument("--figures", type=Path)
+    args = options.parse_args()
     if args.figures:
         write_figures(args.figures)
     elif args.write:

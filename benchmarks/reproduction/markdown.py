@@ -3,7 +3,11 @@
 import textwrap
 from collections.abc import Iterable, Sequence
 
+from cogbench.scoring.chance import PValue
+from cogbench.scoring.evaluation import Scores
+
 WIDTH = 120
+TWO_P = ("p", "p, independent")  # the columns that `chances` fills
 TIE = 1e-9  # so that a half is rounded up whatever the last bit of a sum says
 
 
@@ -23,6 +27,22 @@ def chance(p: float, *, sign: bool = False) -> str:
     if p < 0.0005:
         return "< .001"
     return f"= {share(p)}" if sign else share(p)
+
+
+def relabelled(scores: Scores) -> PValue:
+    """Return the p of relabelling, which all scores of today's schema have."""
+    assert scores.trs_p is not None
+    return scores.trs_p
+
+
+def chances(scores: Scores) -> list[str]:
+    """Write the p of relabelling and that of independent choices."""
+    return [chance(relabelled(scores).p), chance(scores.trs_p_independent)]
+
+
+def interval(scores: Scores) -> str:
+    """Write the interval of a TRS."""
+    return " to ".join(num(end) for end in scores.trs_interval)
 
 
 def rank_number(value: float) -> str:

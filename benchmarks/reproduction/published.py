@@ -9,14 +9,15 @@ from pathlib import Path
 import numpy as np
 
 import cogbench
-from cogbench import Oracle
+from cogbench import Oracle, TaskMatrix, popularity_baseline, size_baseline
 from cogbench.parts.registry import find_oracle
-from cogbench.results.guess import Scored
+from cogbench.results.guess import Scored, selection_matrix
 
 PAPER = Path(__file__).parents[1] / "paper"
 PLMS = {"bert": "BERT", "tinybert": "TinyBERT"}
 OTHER = {"bert": "tinybert", "tinybert": "bert"}
 METHODS = ("DSE", "CRA", "CNM", "CRA+CNM", "AHP")
+FREE = METHODS[:-1]  # those that look at no transfers
 RANKS = {"bert": "table6_ranks", "tinybert": "table7_ranks"}
 # The paper's names, in the order of its Tables 6 and 7, and ours.
 NAMES = {
@@ -51,8 +52,8 @@ def rows(name: str) -> list[dict[str, str]]:
 
 def row(name: str, **where: str) -> dict[str, str]:
     """Return the one row with these values."""
-    (found,) = [r for r in rows(name) if all(r[column] == value for column, value in where.items())]
-    return found
+    (chosen,) = [r for r in rows(name) if all(r[column] == value for column, value in where.items())]
+    return chosen
 
 
 def table_8(plm: str, method: str) -> dict[str, str]:
@@ -79,17 +80,26 @@ def consistent(oracle: Oracle, target: str, printed: str) -> set[str]:
 
 @dataclass(frozen=True)
 class Published:
-    """The two oracles, the number of training examples of each task, and what follows from the printed tables."""
+    """The two oracles, the number of training examples of each task, and what follows from the printed tables.
+
+    `oracles` have the paper's order of tasks. `board_oracles` have the suite's: guesses are scored against these, so
+    that their p-values, whose draws follow the order of tasks, are those of the boards.
+    """
 
     oracles: Mapping[str, Oracle]
+    board_oracles: Mapping[str, Oracle]
     training_rows: Mapping[str, int]
 
     @classmethod
     def load(cls) -> "Published":
-        """Read the oracles of the installed package, in the paper's order of tasks."""
+        """Read the oracles of the installed package."""
         parts, tasks = cogbench.load_parts(), tuple(NAMES.values())
-        oracles = {plm: find_oracle(parts, f"cogtaskonomy-{plm}").part(tasks) for plm in PLMS}
-        return cls(oracles, {t: parts.tasks[t].card.rows for t in tasks})
+        installed = {plm: find_oracle(parts, f"cogtaskonomy-{plm}") for plm in PLMS}
+        suite = parts.find("suite", "cogtaskonomy").tasks
+        oracles, board_oracles = (
+            {plm: oracle.part(order) for plm, oracle in installed.items()} for order in (tasks, suite)
+        )
+        return cls(oracles, board_oracles, {t: parts.tasks[t].card.rows for t in tasks})
 
     def possible(self, plm: str, method: str, target: str) -> tuple[set[str], set[str]]:
         """Return the sources that agree with the cell of Table 8, and with that of Table 9."""
@@ -106,41 +116,65 @@ class Published:
         ValueError
             If not exactly one source agrees with the two cells of a target.
         """
-        found: dict[tuple[str, str], Picks] = {}
+        selections: dict[tuple[str, str], Picks] = {}
         for plm in PLMS:
             for method in METHODS:
-                picks = found[plm, method] = {}
+                picks = selections[plm, method] = {}
                 for target in NAMES.values():
                     own, cross = self.possible(plm, method, target)
                     if len(own & cross) != 1:
                         raise ValueError(f"{plm} {method} {target}: {sorted(own & cross)} agree with Tables 8 and 9.")
                     (picks[target],) = own & cross
-        return found
+        return selections
+
+    def repeated(self, plm: str, method: str) -> str | None:
+        """Return the method before this one that has the same selections, if there is one."""
+        before = METHODS[: METHODS.index(method)]
+        return next((m for m in before if self.selections[plm, m] == self.selections[plm, method]), None)
+
+    def distinct(self, plm: str) -> list[str]:
+        """Return the methods without transfers, of those with the same selections the first."""
+        return [m for m in FREE if not self.repeated(plm, m)]
 
     @cached_property
     def own(self) -> dict[tuple[str, str], Scored]:
         """Each method's selections, scored against the oracle of the backbone that made them."""
-        return {(plm, m): cogbench.score(picks, self.oracles[plm]) for (plm, m), picks in self.selections.items()}
+        return {(plm, m): cogbench.score(picks, self.board_oracles[plm]) for (plm, m), picks in self.selections.items()}
 
     @cached_property
     def cross(self) -> dict[tuple[str, str], Scored]:
         """The same selections, scored against the other backbone's oracle."""
-        return {(p, m): cogbench.score(picks, self.oracles[OTHER[p]]) for (p, m), picks in self.selections.items()}
+        return {
+            (p, m): cogbench.score(picks, self.board_oracles[OTHER[p]]) for (p, m), picks in self.selections.items()
+        }
 
     @cached_property
-    def guesses(self) -> dict[str, dict[str, Scored]]:
-        """What knows nothing of the methods, scored against each backbone's oracle, by name."""
-        tasks = tuple(NAMES.values())
+    def guess_matrices(self) -> dict[str, dict[str, TaskMatrix]]:
+        """What knows nothing of the methods, by backbone and name, in the order of `board_oracles`."""
         larger = {**self.training_rows, "ms-marco": QUERIES_V2}
         return {
             plm: {
-                "size": cogbench.score(cogbench.size_baseline(tasks, tasks, self.training_rows), oracle),
-                "size, MS MARCO 2.1": cogbench.score(cogbench.size_baseline(tasks, tasks, larger), oracle),
-                "other PLM's oracle": cogbench.score(self.oracles[OTHER[plm]].transfers, oracle),
-                "popularity": cogbench.score(cogbench.popularity_baseline(oracle), oracle),
+                "size": size_baseline(oracle.transfers.sources, oracle.transfers.targets, self.training_rows),
+                "size, MS MARCO 2.1": size_baseline(oracle.transfers.sources, oracle.transfers.targets, larger),
+                "other PLM's oracle": self.board_oracles[OTHER[plm]].transfers,
+                "popularity": popularity_baseline(oracle),
             }
-            for plm, oracle in self.oracles.items()
+            for plm, oracle in self.board_oracles.items()
         }
+
+    @cached_property
+    def guesses(self) -> dict[str, dict[str, Scored]]:
+        """The same, scored against each backbone's oracle."""
+        return {
+            plm: {name: cogbench.score(matrix, self.board_oracles[plm]) for name, matrix in matrices.items()}
+            for plm, matrices in self.guess_matrices.items()
+        }
+
+    def matrix(self, plm: str, name: str) -> TaskMatrix:
+        """Return a guess of `guess_matrices`, or a method's selections as a matrix."""
+        if name in self.guess_matrices[plm]:
+            return self.guess_matrices[plm][name]
+        return selection_matrix(self.selections[plm, name], self.board_oracles[plm].transfers)
 
 
 def longest_cycle(picks: Picks) -> int:

@@ -187,12 +187,12 @@ def simulated(seed: int) -> tuple[Array, Array, Array]:
 
 def predictions(x: Array, y: Array, order: Array) -> Array:
     """Predict each fold by ridge regression on the others; rows as the folds come: (n_stimuli, n_channels)."""
-    found = []
+    folds = []
     for test in np.array_split(order, FOLDS):
         train = np.setdiff1d(order, test)
         seen, unseen = (np.column_stack([np.ones(len(i)), x[i]]) for i in (train, test))
-        found.append(unseen @ np.linalg.solve(seen.T @ seen + np.eye(seen.shape[1]), seen.T @ y[train]))
-    return np.concatenate(found)
+        folds.append(unseen @ np.linalg.solve(seen.T @ seen + np.eye(seen.shape[1]), seen.T @ y[train]))
+    return np.concatenate(folds)
 
 
 def r_squared(truth: Array, predicted: Array) -> Array:
@@ -208,30 +208,29 @@ def correlation(truth: Array, predicted: Array) -> Array:
 
 def misaligned() -> dict[tuple[str, str], tuple[float, float, float, float]]:
     """Return mean score, mean and sd of the cosines, share of tasks whose most similar one is of their group."""
-    found: dict[tuple[str, str], list[tuple[float, float, float, float]]] = {}
+    measures: dict[tuple[str, str], list[tuple[float, float, float, float]]] = {}
     for seed in range(SEEDS):
         groups, x, y = simulated(seed)
         order = np.random.default_rng(seed).permutation(len(y))
-        made = [predictions(each, y, order) for each in x]
+        predicted = [predictions(each, y, order) for each in x]
         for rows, truth in (("by sentence", y[order]), ("as released", y)):
             for name, score in (("R2", r_squared), ("rho", correlation)):
-                vectors = np.stack([score(truth, p) for p in made])  # (n_tasks, n_channels)
+                vectors = np.stack([score(truth, p) for p in predicted])  # (n_tasks, n_channels)
                 unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
                 matrix = TaskMatrix.square(map(str, range(TASKS)), unit @ unit.T)
                 off = matrix.values[~matrix.same]
                 best = cogbench.rank(matrix).picks(1).argmax(axis=0)
                 share_ = float((groups[best] == groups).mean())
                 each = (float(vectors.mean()), float(off.mean()), float(off.std()), share_)
-                found.setdefault((name, rows), []).append(each)
-    return {key: tuple(np.mean(values, axis=0).tolist()) for key, values in found.items()}  # type: ignore[misc]
+                measures.setdefault((name, rows), []).append(each)
+    return {key: tuple(np.mean(values, axis=0).tolist()) for key, values in measures.items()}  # type: ignore[misc]
 
 
 def section_rows() -> str:
     """Show what misaligned rows do to CNM, on made-up data."""
-    found = misaligned()
     body = [
         [name, rows, num(score), num(mean), num(sd), share(group, 2)]
-        for (name, rows), (score, mean, sd, group) in sorted(found.items())
+        for (name, rows), (score, mean, sd, group) in sorted(misaligned().items())
     ]
     chance = (TASKS // GROUPS - 1) / (TASKS - 1)
     return page(
@@ -248,8 +247,8 @@ def section_rows() -> str:
             around 0, and R2 about minus the variance of the predictions, so that the cosines of R2 are higher and
             closer together. The most similar task can survive all the same: tasks with similar predictions vary on the
             same channels, and are wrong in the same way. A good TRS is therefore no proof that the rows were right.
-            Whether the published numbers were made so cannot be told: files may have been
-            sorted outside of the repository."""
+            Whether the published numbers were computed so is unknown: files may have been sorted outside of the
+            repository."""
         ),
     )
 

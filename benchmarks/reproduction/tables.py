@@ -5,9 +5,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-import cogbench
+from cogbench.scoring.ranking import true_ranking
 
-from .markdown import bullets, chance, listed, num, page, paragraph, rank_number, share, table
+from .markdown import (
+    TWO_P,
+    bullets,
+    chances,
+    interval,
+    listed,
+    num,
+    page,
+    paragraph,
+    rank_number,
+    relabelled,
+    share,
+    table,
+)
 from .published import (
     METHODS,
     NAMES,
@@ -25,6 +38,7 @@ from .published import (
     table_8,
     table_9,
 )
+from .significance import which_are_better_than_chance
 
 DRAWS = 5000  # over which the paper averages its random selection
 SYMMETRIC = ("DSE", "CRA", "CNM", "CRA+CNM")
@@ -56,27 +70,25 @@ def table_1(published: Published) -> list[Cell]:
     """Recompute Table 1."""
     cells = []
     for (plm, method), picks in published.selections.items():
-        found = published.own[plm, method].scores
+        scores = published.own[plm, method].scores
         by_printed = float(np.mean([printed_rank(plm, source, target) for target, source in picks.items()]))
         why = [
             f"{SHOWN[t]} takes {SHOWN[s]}, printed as rank {rank_number(printed_rank(plm, s, t))}, "
-            f"ours {rank_number(found.per_target[t])}"
+            f"ours {rank_number(scores.per_target[t].rank)}"
             for t, s in picks.items()
-            if printed_rank(plm, s, t) != found.per_target[t]
+            if printed_rank(plm, s, t) != scores.per_target[t].rank
         ]
-        why += [
-            f"its rows of Tables 8 and 9 are those of {other}"
-            for other in METHODS[: METHODS.index(method)]
-            if published.selections[plm, other] == picks
-        ]
-        cells.append(Cell(plm, method, found.trs, by_printed, float(row("table1", method=method)[plm]), "; ".join(why)))
+        if other := published.repeated(plm, method):
+            why.append(f"its rows of Tables 8 and 9 are those of {other}")
+        printed = float(row("table1", method=method)[plm])
+        cells.append(Cell(plm, method, scores.trs, by_printed, printed, "; ".join(why)))
     return cells
 
 
 def deviating_ranks(published: Published) -> Iterator[tuple[str, str, str, float, float]]:
     """Yield (backbone, target, source, printed rank, ours) where Tables 6 and 7 and their own metrics disagree."""
     for plm, oracle in published.oracles.items():
-        true = cogbench.rank(oracle.transfers)
+        true = true_ranking(oracle)
         for j, target in enumerate(true.targets):
             for i, source in enumerate(true.sources):
                 if source != target and (printed := printed_rank(plm, source, target)) != true.ranks[i, j]:
@@ -88,8 +100,7 @@ def section_1(published: Published) -> str:
     cells = table_1(published)
     body = []
     for cell in cells:
-        found = published.own[cell.plm, cell.method].scores
-        low, high = found.trs_interval
+        scores = published.own[cell.plm, cell.method].scores
         body.append(
             [
                 PLMS[cell.plm],
@@ -98,45 +109,49 @@ def section_1(published: Published) -> str:
                 num(cell.by_printed_ranks, 4),
                 num(cell.printed, 1),
                 cell.verdict,
-                chance(found.trs_p),
-                f"{num(low)} to {num(high)}",
+                *chances(scores),
+                interval(scores),
             ]
         )
     random = published.own["bert", "CRA"].scores.trs_chance
     both = " / ".join(row("table1", method="Random")[plm] for plm in PLMS)
     near = all(abs(random - float(row("table1", method="Random")[plm])) <= ROUNDED + TIE for plm in PLMS)
-    body.append(["both", "Random", num(random, 4), "", both, EQUAL if near else DIFFERS, "", ""])
-    head = ["PLM", "method", "TRS", "by printed ranks", "printed", "verdict", "p", "95 % interval"]
+    body.append(["both", "Random", num(random, 4), "", both, EQUAL if near else DIFFERS, "", "", ""])
+    head = ["PLM", "method", "TRS", "by printed ranks", "printed", "verdict", *TWO_P, "95 % interval"]
     ranks = list(deviating_ranks(published))
-    told = [
+    differences = [
         f"{PLMS[plm]}, target {SHOWN[t]}, {SHOWN[s]}: {rank_number(p)} instead of {rank_number(r)}"
         for plm, t, s, p, r in ranks
     ]
     n = sum(oracle.transfers.values.size - len(NAMES) for oracle in published.oracles.values())
-    resolution = [num(published.own[plm, "CRA"].scores.trs_resolution) for plm in PLMS]
-    within = [num(np.ptp([c.trs for c in cells if c.plm == plm and c.method in SYMMETRIC])) for plm in PLMS]
+    draws = relabelled(published.own["bert", "CRA"].scores).draws
+    assert all(relabelled(published.own[plm, "AHP"].scores).p < 0.001 for plm in PLMS)
     assert {c.why for c in cells if c.verdict == DIFFERS} == {"its rows of Tables 8 and 9 are those of CRA"}
     return page(
         "## Table 1: mean oracle rank of the selected source (TRS)",
         paragraph(
-            """TRS is 1 if the selected source is always the best, and 6 in the mean for a random one. *p* is the exact
-            probability that random choice does as well or better; the interval is a bootstrap over the twelve
-            targets. *Equal* means: the same after rounding to the printed digit."""
+            """TRS is 1 if the selected source is always the best, and 6 in the mean for a random one. *Equal* means:
+            the same after rounding to the printed digit. The interval over targets is a Bayesian bootstrap, in which
+            one further target stands whose source is drawn at random."""
+        ),
+        paragraph(
+            f"""*p* is the share of {draws:,} relabellings under which the selections do as well or better. A selection
+            is relabelled as a whole: its matrix has 1 for the source of each target and no estimate elsewhere, and its
+            rows and columns exchange the names of their tasks together, so that a source that is selected for many
+            targets is selected for as many under its other name. *p, independent* is the exact probability that
+            independent choices, each at random among eleven sources, do as well or better; it is too small for methods
+            that select the same sources for many targets."""
         ),
         table(head, body),
+        which_are_better_than_chance(published),
         paragraph("Where ranks or rows explain a difference:"),
         bullets(f"{PLMS[c.plm]} {c.method}: {c.why}." for c in cells if c.why),
         paragraph(
-            f"""{len(ranks)} of the {n} printed ranks do not follow from the printed metrics: {"; ".join(told)}. Those
-            of BERT are a tie that the paper's unrounded numbers broke; those of TinyBERT come from a sentinel value in
-            the released code ([below](#a-sentinel-on-the-diagonal)). With one or the other rank, each cell is explained
-            but BERT's CRA+CNM: its selections, as Tables 8 and 9 print them, are CRA's and cannot have another TRS, so
-            that either those rows or the cell of Table 1 is a mistake."""
-        ),
-        paragraph(
-            f"""The TRS of two random rankings differ by {" / ".join(resolution)} (BERT / TinyBERT) or more in at most
-            one of twenty pairs. The methods without transfers (all but AHP) lie within {" / ".join(within)} of each
-            other."""
+            f"""{len(ranks)} of the {n} printed ranks do not follow from the printed metrics: {"; ".join(differences)}.
+            Those of BERT are a tie that the paper's unrounded numbers broke; those of TinyBERT come from a sentinel
+            value in the released code ([below](#a-sentinel-on-the-diagonal)). With one or the other rank, each cell is
+            explained but BERT's CRA+CNM: its selections, as Tables 8 and 9 print them, are CRA's and cannot have
+            another TRS, so that either those rows or the cell of Table 1 is a mistake."""
         ),
     )
 
@@ -156,12 +171,12 @@ def random_cells(published: Published) -> Iterator[tuple[str, str, float, float,
 
 def averages(published: Published) -> list[tuple[str, str, str, float, float]]:
     """Return (guide, trained, method, recomputed, printed) of the column AVG of Tables 8 and 9."""
-    found = []
+    means = []
     for plm, method in published.selections:
         own, cross = published.own[plm, method].scores, published.cross[plm, method].scores
-        found.append((plm, plm, method, own.selected_mean, float(table_8(plm, method)["AVG"])))
-        found.append((plm, OTHER[plm], method, cross.selected_mean, float(table_9(plm, method)["AVG"])))
-    return sorted(found, key=lambda f: (f[0] != f[1], f[1]))
+        means.append((plm, plm, method, own.selected_mean, float(table_8(plm, method)["AVG"])))
+        means.append((plm, OTHER[plm], method, cross.selected_mean, float(table_9(plm, method)["AVG"])))
+    return sorted(means, key=lambda mean: (mean[0] != mean[1], mean[1]))
 
 
 def section_8_9(published: Published) -> str:
@@ -179,7 +194,7 @@ def section_8_9(published: Published) -> str:
     far = [a for a in apart if a[-1] > 3]
     body = []
     for guide, trained, method, ours, printed in means:
-        found = (published.own if guide == trained else published.cross)[guide, method].scores
+        scores = (published.own if guide == trained else published.cross)[guide, method].scores
         body.append(
             [
                 "8" if guide == trained else "9",
@@ -187,8 +202,8 @@ def section_8_9(published: Published) -> str:
                 PLMS[trained],
                 method,
                 f"{num(ours, 3)} / {num(printed)}",
-                num(found.trs),
-                chance(found.trs_p),
+                num(scores.trs),
+                *chances(scores),
             ]
         )
     assert equal == len(means), "an average differs: say which, and why"
@@ -220,7 +235,7 @@ def section_8_9(published: Published) -> str:
             f"""**AVG** (recomputed / printed): {equal} of {len(means)} are equal to within half of the last printed
             digit. The paper gives no TRS for Table 9; it follows from the selections."""
         ),
-        table(["table", "selected with", "trained", "method", "AVG", "TRS", "p"], body),
+        table(["table", "selected with", "trained", "method", "AVG", "TRS", *TWO_P], body),
         paragraph(
             f"""**Random**: the exact expectation is the mean over the eleven sources. The paper averages {DRAWS:,}
             draws; {len(far)} of its {len(apart)} cells are more than three standard errors of such an average away,
@@ -235,25 +250,25 @@ def section_8_9(published: Published) -> str:
 
 def combined(published: Published) -> str:
     """Say which selections of CRA+CNM are neither member's."""
-    told = []
+    sentences = []
     for plm in PLMS:
         cra, cnm, both = (published.selections[plm, m] for m in ("CRA", "CNM", "CRA+CNM"))
         own = [SHOWN[t] for t in both if both[t] not in (cra[t], cnm[t])]
         same = {m: sum(p[t] == both[t] for t in both) for m, p in (("CRA", cra), ("CNM", cnm))}
-        told.append(
+        sentences.append(
             f"on {PLMS[plm]} CRA+CNM takes CRA's source for {same['CRA']} targets and CNM's for {same['CNM']}; "
             + (f"for {listed(own)} it takes neither's, as an average of scores may" if own else "never a third one")
         )
-    return f"{'; '.join(told)}.".replace("on BERT", "On BERT", 1)
+    return f"{'; '.join(sentences)}.".replace("on BERT", "On BERT", 1)
 
 
 def section_3(published: Published) -> str:
     """Write Table 3's chance level and what the other PLM's oracle would give."""
     body, below, above, n = [], [], [], 0
     for guide, target in (("tinybert", "bert"), ("bert", "tinybert")):
-        found = published.guesses[target]["other PLM's oracle"].scores
-        for k, level in found.top_k.items():
-            random = found.top_k_chance[k]
+        scores = published.guesses[target]["other PLM's oracle"].scores
+        for k, level in scores.top_k.items():
+            random = scores.top_k_chance[k]
             printed = {
                 m: float(row("table3", method=m, guide=guide, target_plm=target, k=k)["probability"])
                 for m in ("CRA", "CNM", "AHP")
@@ -296,7 +311,7 @@ def counted(names: list[str]) -> list[str]:
 
 def chance_sd(published: Published, plm: str, k: int) -> float:
     """Return the standard deviation of top-k in top-6 over random rankings: hypergeometric for each target."""
-    true = cogbench.rank(published.oracles[plm].transfers)
+    true = true_ranking(published.oracles[plm])
     n, top = true.candidates.sum(axis=0), (true.candidates & (true.ranks <= 6)).sum(axis=0)  # (t,)
     variance = k * (top / n) * (1 - top / n) * (n - k) / (n - 1)  # of the number among the top
     return float(np.sqrt(variance.sum()) / k / len(n))

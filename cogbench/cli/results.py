@@ -77,14 +77,15 @@ def score(
         usual = click.core.ParameterSource.DEFAULT
         if any(context.get_parameter_source(name) != usual for name in how):
             raise click.UsageError(
-                "--out writes a result as `run` does: leave out --tasks, -k, --top-m, --gain, --regret."
+                "--out writes a result as `run` does: leave out --tasks, -k, --top-m, --gain and --regret."
             )
         guess, _ = read_guess(file, guess_reading)
         if isinstance(guess, Result):
             scored = rescore(guess, oracle, reading=reading)
         else:
-            names = {"estimator": name or file.stem, "origin": origin or file.name}
-            scored = published_result(guess, oracle, reading=reading, **names)
+            scored = published_result(
+                guess, oracle, estimator=name or file.stem, origin=origin or file.name, reading=reading
+            )
         writable(out)
         click.echo(render_results([scored], format))
         say_wrote(scored.save(out))

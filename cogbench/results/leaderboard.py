@@ -34,7 +34,7 @@ class Entry:
     relabelling), corrected p (Holm over the board's estimators), skill and its p, the difference to popularity and its
     p, top-k, regret@1, ndcg (over all sources) and spearman. `trainings` are those of the result's tasks, over all
     `seeds`, with at most `examples` each; `seconds` is what the run took that wrote it, which is little where `cached`
-    trainings and other cells stood in the store.
+    trainings and other cells stood in the store. They are None for a published guess.
     """
 
     standing: Standing | None
@@ -228,6 +228,7 @@ def _entry(
     contests: dict[str, tuple[PairedDifference, float]],
 ) -> Entry:
     s, provenance, name = result.scores, result.provenance, result.file_name
+    computed = result.basis == "computed"  # cogbench trained nothing for a published guess
     scores: dict[str, float | None] = {}
     if s is not None:
         skill = s.skill or Skill(None, None, None, None)
@@ -256,11 +257,11 @@ def _entry(
         interval=s.trs_interval if s else None,
         learned=learned,
         synthetic=tuple(result.synthetic),
-        seeds=len(provenance.seeds),
+        seeds=len(provenance.seeds) if computed else None,
         examples=provenance.max_train,
-        trainings=len(result.tasks) * len(provenance.seeds),
-        seconds=provenance.seconds,
-        cached=provenance.cells.cached,
+        trainings=len(result.tasks) * len(provenance.seeds) if computed else None,
+        seconds=provenance.seconds if computed else None,
+        cached=provenance.cells.cached if computed else None,
     )
 
 

@@ -20,6 +20,8 @@ def published_result(
     estimator: str,
     origin: str,
     reading: TableReading | None = None,
+    uses_oracle: bool = False,
+    date: str | None = None,
 ) -> Result:
     """Return a guess as a result of basis "published", scored against an oracle.
 
@@ -35,6 +37,10 @@ def published_result(
         Where the guess is published: a citation, or the file that it was read from.
     reading : TableReading, optional
         What the table of the oracle leaves open.
+    uses_oracle : bool
+        Whether the guess was made with the oracle's own transfers, so that it belongs beside popularity.
+    date : str, optional
+        When the guess was published, as 2022-05-22; the default is the time of the call.
 
     Raises
     ------
@@ -65,7 +71,7 @@ def published_result(
         by_seed=[],
         ranking={target: ranking.order(target)[:n_named] for target in true.targets},
         **against(matrix, table, {s: parts.tasks[s].card.rows for s in true.sources if s in parts.tasks}),
-        uses_oracle=False,
+        uses_oracle=uses_oracle,
         tasks={},
         seed_floor=None,
         signal_quality=None,
@@ -82,7 +88,7 @@ def published_result(
             max_train=None,
             torch="none",
             device="none",
-            started=datetime.now(UTC).isoformat(timespec="seconds"),
+            started=date or datetime.now(UTC).isoformat(timespec="seconds"),
             seconds=0.0,
             cells=CellCounts(0, 0),
         ),

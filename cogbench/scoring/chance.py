@@ -131,9 +131,9 @@ def relabellings(
     ----------
     Hubert (1987), Assignment Methods in Combinatorial Data Analysis, on the quadratic assignment procedure.
     """
-    both = [task for task in matrix.sources if task in matrix.targets]
-    role = matrix.sources if free == "sources" else matrix.targets
-    alone = [task for task in role if task not in both]
+    # By their names, so that the draws do not depend on the order of the tasks.
+    both = sorted({*matrix.sources} & {*matrix.targets})
+    alone = sorted({*(matrix.sources if free == "sources" else matrix.targets)} - {*both})
     draws = max(1, min(draws, MOST_CELLS // max(matrix.values.size, 1)))
     n_all = factorial(len(both)) * factorial(len(alone)) if len(both) + len(alone) < 20 else draws + 1
     if n_all <= draws:

@@ -49,8 +49,9 @@ class Column:
         return "" if exact == self.text(entry) else exact
 
     def differs(self, board: Board) -> bool:
-        """Whether a board's results differ in it."""
-        return len({self.value(entry) for entry in board.entries if entry.kind == "result"}) > 1
+        """Whether a board's results differ in it; a published guess says nothing of how it was computed."""
+        computed = [entry for entry in board.entries if entry.kind == "result" and entry.basis == "computed"]
+        return len({self.value(entry) for entry in computed}) > 1
 
 
 STANDING = (
@@ -109,8 +110,8 @@ def board_columns(*boards: Board) -> list[Column]:
             "examples",
             lambda e: e.examples,
             "training examples a task, at most",
-            on_page=lambda e: e.examples or ("all" if e.kind == "result" else None),
-            number=lambda e: e.examples or (inf if e.kind == "result" else None),
+            on_page=lambda e: e.examples or ("all" if e.seeds else None),
+            number=lambda e: e.examples or (inf if e.seeds else None),
             falls=True,
             shown="differing",
             spare=2,

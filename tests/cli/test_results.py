@@ -275,6 +275,6 @@ def test_a_result_against_another_oracle_is_written_for_a_leaderboard(tmp_path):
     assert again.similarity == made(NOISY).similarity and again.oracle.name == "oracle"
     assert again.scores.trs == scored(str(ours), "--oracle", "oracle.csv")["scores"]["trs"]
     refused = ask("score", str(ours), "--oracle", "oracle.csv", "--out", "again", "-k", "1")
-    assert line(refused, 2).endswith("leave out --tasks, -k, --top-m and --gain.")
+    assert line(refused, 2).endswith("leave out --tasks, -k, --top-m, --gain and --regret.")
     write("guess.csv", ORACLE)
     assert "no result" in line(ask("score", "guess.csv", "--oracle", "oracle.csv", "--out", "again"), 3)

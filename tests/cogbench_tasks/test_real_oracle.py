@@ -1,7 +1,6 @@
 """The shipped oracle of real transfers: what it was measured with, and that it is of the data that it names."""
 
 import json
-import sys
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -9,18 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cogbench_tasks.paper import ORACLES, OWN
-from numpy.testing import assert_allclose
-from scipy.stats import permutation_test
 
-from cogbench import Files, Result, TaskMatrix, load_parts, popularity_baseline, rank, rescore
+from cogbench import Files, Result, leaderboard, load_parts, rank, rescore
 from cogbench.parts.registry import find_oracle
-
-sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
-
-import board_statistics
+from cogbench.scoring.paired import holm
+from cogbench.scoring.ranking import true_ranking
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "docs" / "results"
+LEADING = ("cra", "knn", "logme")
 
 
 def test_it_is_the_usual_one_of_its_backbone_and_says_what_it_was_measured_with():
@@ -29,144 +25,135 @@ def test_it_is_the_usual_one_of_its_backbone_and_says_what_it_was_measured_with(
     assert dict(suite.oracles)["minilm"] == OWN and oracle.basis == "measured"
     assert oracle.transfers.sources == oracle.transfers.targets == suite.tasks
     assert np.isfinite(oracle.transfers.values).sum() == 132 and np.isfinite(oracle.no_transfer).all()
-    made = oracle.provenance
-    assert made["max_train"] == 1000 and made["backbone"]["name"] == "minilm" and made["model"]["revision"]
-    assert made["data"].keys() == made["settings"].keys() == {*suite.tasks}
+    provenance = oracle.provenance
+    assert provenance["max_train"] == 1000 and provenance["backbone"]["name"] == "minilm"
+    assert provenance["model"]["revision"]
+    assert provenance["data"].keys() == provenance["settings"].keys() == {*suite.tasks}
     assert "ms-marco is not the release" in oracle.note and oracle.seeds
 
 
 def test_it_holds_figures_and_no_texts():
-    held = json.loads((ORACLES / f"{OWN}.json").read_text())
+    stored = json.loads((ORACLES / f"{OWN}.json").read_text())
 
     def texts(value):
         if isinstance(value, dict):
             return [t for v in value.values() for t in texts(v)]
         return [t for v in value for t in texts(v)] if isinstance(value, list) else [value] * isinstance(value, str)
 
-    assert all(len(text.split()) < 30 and not text.startswith("/") for text in texts(held))
+    assert all(len(text.split()) < 30 and not text.startswith("/") for text in texts(stored))
     assert not [*ORACLES.glob("*.npz")]
 
 
 def test_it_is_of_the_data_that_it_names(shared_data):
     parts = load_parts()
     files = Files(shared_data, (("ms-marco", shared_data / "ms_marco_pairs_random_negatives"),), offline=True)
-    for name, known in find_oracle(parts, OWN).provenance["data"].items():
-        assert [parts.find("task", name).load(split, files).sha256 for split in ("train", "evaluation")] == known
-
-
-@pytest.mark.parametrize(
-    ("seed", "told"),
-    [
-        (0, {"logme": 2.46, "knn": 3.12, "cra": 3.46, "hscore": 4.96}),
-        (1, {"logme": 4.33, "knn": 3.54, "cra": 3.21, "hscore": 3.62}),
-    ],
-)
-def test_what_the_documents_say_of_estimators_against_one_of_its_seeds(seed, told):
-    oracle = find_oracle(load_parts(), OWN)
-    assert oracle.seeds == (0, 1)
-    values = np.where(oracle.transfers.same, np.nan, oracle.by_seed[seed])
-    alone = replace(oracle, transfers=replace(oracle.transfers, values=values), seeds=(seed,), by_seed=None)
-    for estimator, trs in told.items():
-        (file,) = RESULTS.glob(f"{estimator}--minilm--*--{OWN}-*.json")
-        assert rescore(Result.load(file), alone).scores.trs == pytest.approx(trs, abs=0.006)
-
-
-def text(name):
-    """A document as one line."""
-    return " ".join((ROOT / name).read_text().split())
+    for name, hashes in find_oracle(parts, OWN).provenance["data"].items():
+        assert [parts.find("task", name).load(split, files).sha256 for split in ("train", "evaluation")] == hashes
 
 
 @pytest.fixture(scope="module")
-def statistics():
-    """What `benchmarks/board_statistics.py` prints of the estimators that docs/oracle.md shows, by estimator."""
-    after = (ROOT / "docs" / "oracle.md").read_text().partition("## How much the board shows")[2]
-    shown = [[cell.strip() for cell in line.strip("|").split("|")] for line in after.splitlines() if line[:1] == "|"]
-    rows = board_statistics.rows([cells[0].strip("`") for cells in shown[2:]])
-    assert shown[0] == [*rows[0]] and shown[2:] == [[*row.values()] for row in rows] and len(rows) >= 9
-    return {row["estimator"].strip("`"): row for row in rows}
+def oracle():
+    return find_oracle(load_parts(), OWN)
 
 
-def test_readme_says_of_the_board_what_its_statistics_say(statistics):
-    readme = text("README.md")
-    kinds = ("p by relabelling", "adjusted, step-down", "adjusted, smallest TRS")
-    by = {name: {kind: float(row[kind]) for kind in kinds} for name, row in statistics.items()}
-    first = ("cra", "knn", "logme")
-    assert [round(by[n]["p by relabelling"], 3) for n in first] == [0.002, 0.001, 0.001]
-    assert "p is .002 for `cra` and .001 for `knn` and `logme`" in readme
-    assert [round(by[n]["adjusted, step-down"], 2) for n in first] == [0.03, 0.01, 0.02]
-    assert [float(f"{by[n]['adjusted, smallest TRS']:.1g}") for n in first] == [0.005, 0.08, 0.08]
-    assert "p is .03, .01 and .02 by one method, and .005, .08 and .08 by another" in readme
+@pytest.fixture(scope="module")
+def results(oracle):
+    """The shipped results that know no transfers, scored by today's schema, by estimator."""
+    files = sorted(RESULTS.glob(f"*--minilm--*--{OWN}-*.json"))
+    shipped = {result.estimator: result for result in map(Result.load, files) if not result.uses_oracle}
+    shipped.pop("random")
+    return {estimator: rescore(result, oracle) for estimator, result in shipped.items()}
+
+
+@pytest.fixture(scope="module")
+def scores(results):
+    return {estimator: result.scores for estimator, result in results.items()}
+
+
+@pytest.fixture(scope="module")
+def entries(results):
+    """The rows of their board by estimator."""
+    (board,) = leaderboard([*results.values()])
+    assert board.tries == len(results) == 19
+    return {entry.estimator: entry for entry in board.entries}
+
+
+@pytest.mark.parametrize(
+    ("seed", "trs", "p"),
+    [
+        (0, {"logme": 2.46, "knn": 3.12, "cra": 3.46, "hscore": 4.96}, (0.000, 0.001, 0.017, 0.135)),
+        (1, {"logme": 4.33, "knn": 3.54, "cra": 3.21, "hscore": 3.62}, (0.046, 0.004, 0.006, 0.004)),
+    ],
+)
+def test_estimators_against_one_of_its_seeds(seed, trs, p, oracle, results):
+    assert oracle.seeds == (0, 1)
+    values = np.where(oracle.transfers.same, np.nan, oracle.by_seed[seed])
+    alone = replace(oracle, transfers=replace(oracle.transfers, values=values), seeds=(seed,), by_seed=None)
+    for (estimator, of_seed), p_value in zip(trs.items(), p, strict=True):
+        scores = rescore(results[estimator], alone).scores
+        assert scores.trs == pytest.approx(of_seed, abs=0.006)
+        assert scores.trs_p.p == pytest.approx(p_value, abs=0.001)
+
+
+def test_three_estimators_are_better_than_chance_after_holms_correction(entries, scores):
+    assert {e: round(scores[e].trs, 2) for e in LEADING} == {"cra": 2.67, "knn": 3.17, "logme": 3.17}
+    assert [round(scores[e].trs_p.p, 3) for e in LEADING] == [0.002, 0.001, 0.001]
+    corrected = {name: entry.scores["corrected p"] for name, entry in entries.items() if entry.kind == "result"}
+    assert [round(corrected[e], 2) for e in LEADING] == [0.04, 0.02, 0.03]
+    assert {name for name, p in corrected.items() if p <= 0.05} == {*LEADING}
     for name in ("cra+cnm[cnm.seeds=5]", "hscore"):
-        assert round(by[name]["p by relabelling"], 2) == 0.03
-        assert min(by[name]["adjusted, step-down"], by[name]["adjusted, smallest TRS"]) >= 0.34
-    assert "have p .03, and .34 or more after either adjustment" in readme
-    assert statistics["cra"]["less popularity"] == "-0.44 (.73)"
-    assert "are .44 ranks better in the mean (p .73 by a paired test)" in readme
-    assert statistics["cra"]["beyond effects"] == "+0.13 (.10)" and ".13 for `cra` (p .10)" in readme
-    for name in ("logme", "taskemb", "knn"):
-        rho, p = statistics[name]["beyond effects"].strip(")").split(" (")
-        assert 0.34 <= float(rho) <= 0.36 and float(p) <= 0.002
-    assert "is .34 to .36 for these three (p .002 or less, not adjusted" in readme
+        assert round(scores[name].trs_p.p, 2) == 0.03 and corrected[name] > 0.45
 
 
-def test_one_source_is_most_of_what_cra_picks_and_its_model_did_not_learn_it(statistics):
-    cra = board_statistics.board()["cra"]
+def test_independent_choices_make_p_too_small_for_an_estimator_with_favourites(scores):
+    assert scores["cra"].trs_p_independent < 0.0005 < 0.001 < scores["cra"].trs_p.p
+    assert round(scores["size"].trs_p_independent, 2) == 0.11 and round(scores["size"].trs_p.p, 2) == 0.22
+
+
+def test_the_first_is_told_from_the_two_last_alone(entries):
+    standings = {name: entry.standing for name, entry in entries.items() if entry.standing}
+    assert standings.pop("cra") == "first" and len(standings) == 18
+    worse = {name for name, standing in standings.items() if standing == "worse than the first"}
+    assert worse == {"textemb", "description"} == {*sorted(entries, key=lambda e: entries[e].scores["trs"])[-2:]}
+
+
+def test_one_source_is_most_of_what_cra_picks_and_its_model_did_not_learn_it(results):
+    cra = results["cra"]
     assert [cra.matrix.sources[i] for i in np.argmax(rank(cra.matrix).picks(1), axis=0)].count("squad-v2") == 7
-    assert statistics["cra"]["most picked"] == "`squad-v2` 7" and not cra.tasks["squad-v2"].learned
+    assert not cra.tasks["squad-v2"].learned
     assert (round(cra.tasks["squad-v2"].value, 3), round(cra.tasks["squad-v2"].trivial, 3)) == (0.477, 0.498)
-    for name in ("README.md", "docs/oracle.md"):
-        assert "`squad-v2` for 7 of the 12 targets" in text(name).replace("`squad-v2`, for", "`squad-v2` for")
 
 
-def test_no_estimator_is_better_than_popularity_and_some_are_worse():
-    results, oracle = board_statistics.board(), find_oracle(load_parts(), OWN)
-    matrices = [popularity_baseline(oracle), *(result.matrix for result in results.values())]
-    popular, *each = board_statistics.target_ranks(board_statistics.picks(matrices), rank(oracle.transfers).ranks)
-    assert round(popular.mean(), 2) == 3.10
-    differences = {n: ranks - popular for n, ranks in zip(results, each, strict=True) if n != "random"}
-    p = {n: board_statistics.sign_flips(d) for n, d in differences.items()}
-    assert not [n for n in p if differences[n].mean() < 0 and p[n] < 0.5]
-    assert len(p) == 19 and sum(value < 0.05 for value in p.values()) == 9
-    assert min(p, key=p.get) == "cnm-ridge" and round(19 * p["cnm-ridge"], 2) == 0.04  # Holm's correction
-    assert 18 * sorted(p.values())[1] > 0.05
-    assert "nine are worse at .05, `cnm-ridge` also after Holm's correction (.04)" in text("docs/oracle.md")
+def test_no_estimator_is_better_than_popularity_and_few_are_worse(results, scores):
+    assert {round(result.baselines["popularity"], 2) for result in results.values()} == {3.10}
+    paired = {name: s.skill.popularity for name, s in scores.items()}
+    lower = {name: d for name, d in paired.items() if d.difference < 0}
+    assert {*lower} == {"cra"} and round(lower["cra"].difference, 2) == -0.44
+    assert round(lower["cra"].sign_flips.p, 2) == 0.73 and round(lower["cra"].p, 1) == 0.8
+    worse = {name for name, d in paired.items() if d.p <= 0.05}
+    assert worse == {"textemb", "description", "cnm-ridge", "cnm[seeds=5]", "mips"}
+    assert min(holm([d.p for d in paired.values()])) > 0.05
+    assert sum(d.sign_flips.p <= 0.05 for d in paired.values()) == 9  # which take targets for independent
+    detectable = [d.detectable for d in paired.values()]
+    assert 2 < min(detectable) and round(float(np.median(detectable)), 1) == 3.0
 
 
-def test_the_five_targets_with_the_least_spread_are_not_noise_alone():
-    oracle = find_oracle(load_parts(), OWN)
-    ranks, same = rank(oracle.transfers).ranks, oracle.transfers.same
+def test_three_estimators_know_something_of_the_pair_and_cra_is_not_among_them(scores):
+    skills = {name: s.skill for name, s in scores.items() if s.skill.p}
+    assert {*scores} - {*skills} == {"size"}  # the same for all targets: nothing is left of it
+    corrected = dict(zip(skills, holm([skill.p.p for skill in skills.values()]), strict=True))
+    assert {name for name, p in corrected.items() if p <= 0.05} == {"logme", "taskemb", "knn"}
+    assert {round(skills[name].rho, 2) for name in ("logme", "taskemb", "knn")} == {0.34, 0.35, 0.32}
+    assert round(skills["cra"].rho, 2) == 0.13 and round(skills["cra"].p.p, 2) == 0.10
+    assert round(scores["taskemb"].trs, 2) == 5.54 and scores["taskemb"].trs_p.p > 0.3
+
+
+def test_the_five_targets_with_the_least_spread_are_not_noise_alone(oracle):
+    ranks, same = true_ranking(oracle).ranks, oracle.transfers.same
     error = np.nanmean(np.where(same, np.nan, oracle.evaluation_error), axis=0)
     close = np.nanstd(oracle.transfers.values, axis=0, ddof=1) < error
     assert close.sum() == 5
     best = int(np.nanmean(ranks[:, ~close], axis=1).argmin())
     assert oracle.transfers.sources[best] == "sts-b" and round(ranks[best, close].mean(), 1) == 2.6
-    rows = np.array([*product(range(1, 12), repeat=5)]).sum(axis=1)
-    assert round(float((rows <= ranks[best, close].sum()).mean()), 3) == 0.008
-    said = text("docs/oracle.md")
-    assert "`sts-b`, the best source of the seven in the mean, has mean rank 2.6 on the five" in said
-    assert "random ranks is as low with p .008" in said
-
-
-def test_sign_flips_are_those_of_scipy():
-    differences = np.random.default_rng(0).normal(0.4, 1, 9)
-    exact = permutation_test((differences,), np.mean, permutation_type="samples", n_resamples=np.inf)
-    assert_allclose(board_statistics.sign_flips(differences), exact.pvalue)
-
-
-def test_effects_of_sources_and_targets_are_taken_out():
-    rng, names = np.random.default_rng(0), tuple("abcdef")
-    effects = rng.normal(size=(6, 1)) + rng.normal(size=6)
-    of_pairs = rng.normal(size=(6, 6))
-
-    def left(values):
-        return board_statistics.interactions(TaskMatrix.square(names, values), standardised=False)
-
-    assert not np.nan_to_num(left(effects)).any()
-    assert_allclose(left(effects + of_pairs), left(of_pairs), atol=1e-9)
-
-
-def test_relabelling_keeps_an_estimator_that_always_picks_one_source():
-    names = tuple("abcdefghijkl")
-    truth = TaskMatrix.square(names, np.tile(np.arange(12.0)[:, None], 12))  # the sources differ, the targets do not
-    null = board_statistics.relabelled(board_statistics.picks([truth]), rank(truth).ranks, draws=500)
-    assert null.std() > 2.5  # twelve independent picks, each among eleven sources, have .91
+    sums = np.array([*product(range(1, 12), repeat=5)]).sum(axis=1)
+    assert round(float((sums <= ranks[best, close].sum()).mean()), 3) == 0.008

@@ -17,7 +17,9 @@ from numpy.testing import assert_allclose
 
 from cogbench import Files, Oracle, TaskMatrix, rank
 from cogbench.scoring.baselines import popularity_baseline
-from cogbench.scoring.evaluation import score_guess
+from cogbench.scoring.evaluation import ScoreOptions, score_guess
+from cogbench.scoring.paired import holm
+from cogbench.scoring.ranking import true_ranking
 
 ROOT = Path(__file__).parents[2]
 ORACLES = {o.setting: o.read(Files(offline=True)) for o in taskweb.register_oracles()}
@@ -54,11 +56,11 @@ def published():
 @cache
 def printed(folder):
     """Each training's row as published, by setting, target, source and seed."""
-    found = {}
+    rows = {}
     with gzip.open(folder / "runs.csv.gz", "rt") as file:
         for row in csv.DictReader(file):
-            found.setdefault((row["setting"], row["target"], row["source"], row["seed"]), []).append(row)
-    return found
+            rows.setdefault((row["setting"], row["target"], row["source"], row["seed"]), []).append(row)
+    return rows
 
 
 @cache
@@ -75,7 +77,7 @@ def changes(folder):
 
 
 def trs(guess, oracle):
-    true = rank(oracle.transfers)
+    true = true_ranking(oracle)
     return (rank(guess).picks(1) * np.nan_to_num(true.ranks)).sum(axis=0).mean()
 
 
@@ -111,8 +113,8 @@ def test_a_training_without_a_score_counts_as_zero_and_is_told():
         zeros = np.argwhere(oracle.by_seed == 0)
         printed = 11 if setting == "t5b-lora" else 0  # as 0 by the authors
         assert len(zeros) == BLANKS.get(setting, 0) + printed and all(zeros[:, 2] == column)
-        told = f"{BLANKS.get(setting)} of them without a score on sts-b" in oracle.note
-        assert told == (setting in BLANKS) and "percent" in oracle.note
+        noted = f"{BLANKS.get(setting)} of them without a score on sts-b" in oracle.note
+        assert noted == (setting in BLANKS) and "percent" in oracle.note
 
 
 def test_equal_means_are_equal_numbers():
@@ -120,7 +122,7 @@ def test_equal_means_are_equal_numbers():
     printed = np.concatenate([drawn, drawn[::-1], drawn], axis=1)[:, :, None].repeat(2, axis=2)
     card = taskweb.TaskWebOracle("t5s").card
     oracle = taskweb._oracle(card, ("a", "b", "c"), ("d", "e"), printed)
-    assert (rank(oracle.transfers).ranks == 2).all()
+    assert (true_ranking(oracle).ranks == 2).all()
 
 
 def test_a_part_keeps_its_seeds():
@@ -145,8 +147,8 @@ oracles[0].read(Files(offline=True))
 heavy = {"torch", "transformers", "datasets", "scipy", "sklearn", "pandas"} & {*sys.modules}
 print(len(early), len(hook), *{f.rpartition("/")[2] for f in opened if f.endswith(".csv")}, len(heavy))
 """
-    done = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["0", "0", "taskweb.csv", "0"]
+    process = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True)
+    assert process.stdout.split() == ["0", "0", "taskweb.csv", "0"]
     assert taskweb.FIGURES.stat().st_size < 400_000
 
 
@@ -192,14 +194,14 @@ def test_each_score_is_the_published_one(published):
 @pytest.mark.parametrize(("column", "setting"), enumerate(["roberta", "t5l", "t5s"]))
 def test_trs_agree_with_figures_computed_apart(column, setting):
     oracle, quick = ORACLES[setting], {name: trs[column] for name, trs in QUICK.items()}
-    told = benchmark().guesses(oracle)
+    guesses = benchmark().guesses(oracle)
     # There ties of popularity went to the first source, and t5l's two batch sizes of COPA were averaged.
-    picks = np.nanargmax(told["popularity"].values, axis=0)
-    first = rank(oracle.transfers).ranks[picks, np.arange(21)].mean()
+    picks = np.nanargmax(guesses["popularity"].values, axis=0)
+    first = true_ranking(oracle).ranks[picks, np.arange(21)].mean()
     assert first == pytest.approx(quick.pop("popularity"), abs=0.03)
     if setting == "t5l":
-        assert abs(trs(told["TaskShop (LLM)"], oracle) - quick.pop("TaskShop (LLM)")) < 0.6
-    assert {name: trs(told[name], oracle) for name in quick} == pytest.approx(quick, abs=0.03)
+        assert abs(trs(guesses["TaskShop (LLM)"], oracle) - quick.pop("TaskShop (LLM)")) < 0.6
+    assert {name: trs(guesses[name], oracle) for name in quick} == pytest.approx(quick, abs=0.03)
 
 
 def test_both_batch_sizes_of_copa_give_the_other_figure(published):
@@ -209,11 +211,11 @@ def test_both_batch_sizes_of_copa_give_the_other_figure(published):
     for (setting, target, source, _), rows in printed(published).items():
         if (setting, target) == ("t5l", "copa"):
             both.setdefault(name_of(source), []).extend(float(r["accuracy"]) for r in rows)
-    for source, found in both.items():
-        values[oracle.transfers.sources.index(source), copa] = np.mean(found)
+    for source, accuracies in both.items():
+        values[oracle.transfers.sources.index(source), copa] = np.mean(accuracies)
     averaged = replace(oracle, transfers=replace(oracle.transfers, values=values))
-    told = benchmark().guesses(averaged)["TaskShop (LLM)"]
-    assert trs(told, averaged) == pytest.approx(QUICK["TaskShop (LLM)"][1], abs=0.03)
+    guess = benchmark().guesses(averaged)["TaskShop (LLM)"]
+    assert trs(guess, averaged) == pytest.approx(QUICK["TaskShop (LLM)"][1], abs=0.03)
 
 
 # --- what the authors' own tables say of them -------------------------------------------------------------------------
@@ -239,9 +241,9 @@ def test_why_the_targets_without_a_source_stay_unknown(published, target, theirs
 
     def misfit(metrics):
         scores = np.array([by_seed(published, "roberta", target, s, metrics) for s in sources])  # (s, seed)
-        told = np.array([1 + changes(published)["roberta", target, s][0] for s in sources])
-        inverse, *_ = np.linalg.lstsq(scores / 8, told, rcond=None)
-        return np.abs(scores / 8 @ inverse - told).max()
+        ratios = np.array([1 + changes(published)["roberta", target, s][0] for s in sources])
+        inverse, *_ = np.linalg.lstsq(scores / 8, ratios, rcond=None)
+        return np.abs(scores / 8 @ inverse - ratios).max()
 
     assert misfit(theirs) < 1e-6  # their rounding
     assert misfit(ours) < 1e-6 if ours == theirs else misfit(ours) > 1e-3
@@ -249,8 +251,8 @@ def test_why_the_targets_without_a_source_stay_unknown(published, target, theirs
 
 def test_taskshop_without_its_similarities_is_the_mean_change_in_t5_large(published):
     module = benchmark()
-    told = module.estimates()
-    alone = module.taskshops_transfers(told["TaskShop (RoE)"], told["Retrieval-of-Experts"])
+    estimates = module.estimates()
+    alone = module.taskshops_transfers(estimates["TaskShop (RoE)"], estimates["Retrieval-of-Experts"])
     change = {
         (module.task_name(s), module.task_name(t)): 0.5 * relative + 0.5 * (0.2 * better - 0.1)
         for (setting, t, s), (relative, better) in changes(published).items()
@@ -282,16 +284,85 @@ def test_the_pages_scores_are_those_of_a_run():
     oracle = ORACLES["t5s"].part(SHARED_TASKS)
     guess = popularity_baseline(oracle)
     whole = score_guess(guess, oracle)
-    found = benchmark().scored(oracle, {"popularity": guess})["popularity"]
-    assert found.drawn.std(ddof=1) == pytest.approx(whole.resampled["trs"])
-    assert found.spearman.mean() == pytest.approx(whole.spearman) and found.scores.trs == whole.trs
+    on_page = benchmark().score_guesses(oracle, {"popularity": guess})["popularity"]
+    assert on_page.deviation == pytest.approx(whole.resampled["trs"])
+    assert on_page.spearman.mean() == pytest.approx(whole.spearman) and on_page.scores.trs == whole.trs
+    assert on_page.picks.ranks.mean() == whole.trs and on_page.scores.trs_p == whole.trs_p
 
 
-def test_a_comparison_by_hand():
-    compared = benchmark().Compared.of(np.array([3.0, 1.0, 0.0, 2.0, -1.0]))
-    assert (compared.won, compared.lost, compared.ahead) == (3, 1, 1.0)
-    assert compared.p == pytest.approx(2 * 5 / 16) and compared.sure == 0
-    assert benchmark().Compared.of(np.ones(21)).sure == 1 and benchmark().Compared.of(-np.ones(21)).sure == -1
+def test_comparisons_are_paired_and_average_the_settings():
+    module, settings = benchmark(), ("t5s", "roberta")
+    experiment = module.Experiment.of({setting: ORACLES[setting] for setting in settings})
+    differences = {}
+    for setting in settings:
+        of = experiment.guesses[setting]
+        differences[setting] = of[module.SHOP].picks.ranks - of["popularity"].picks.ranks
+        alone = experiment.compare(module.SHOP, "popularity", setting)
+        assert alone.difference == pytest.approx(differences[setting].mean())
+        assert of["popularity"].scores.skill.popularity.difference == 0
+        skill = of[module.SHOP].scores.skill.popularity  # of the product, by the same tests
+        assert alone.relabelled == skill.relabelled and alone.sign_flips == skill.sign_flips
+    pooled = experiment.compare(module.SHOP, "popularity")
+    assert pooled.difference == pytest.approx(np.mean([*differences.values()]))
+    assert experiment.compare("random", "random").p == 1
+    rho, (low, high), p = experiment.compare_spearman("popularity", "random")
+    assert low < rho < high and p < 0.01
+
+
+def test_what_the_page_says_of_the_methods():
+    module = benchmark()
+    experiment = module.Experiment.of(ORACLES)
+    rivals = [*module.METHODS.values(), module.BLIND]
+    single = [experiment.compare(rival, "popularity", setting) for setting in ORACLES for rival in rivals]
+    assert len(single) == 45 and min(d.p for d in single) > 0.1
+    pooled = [experiment.compare(rival, "popularity") for rival in rivals]
+    assert [d.p <= 0.05 for d in pooled] == [False, False, True, False, False] and min(
+        holm([d.p for d in pooled])
+    ) > 0.1
+    assert 0.04 < experiment.compare("Retrieval-of-Experts", module.SHOP).p < 0.06
+    skills = {(s, m): experiment.guesses[s][m].scores.skill for s in ORACLES for m in module.METHODS.values()}
+    corrected = dict(zip(skills, holm([skill.p.p for skill in skills.values()]), strict=True))
+    established = {key for key, p in corrected.items() if p <= 0.05}
+    assert established == {
+        *((s, m) for s in ("t5l", "t5b-bitfit") for m in module.METHODS.values()),
+        ("t5b", "TaskShop (LLM)"),
+        ("t5l-pfeiffer", "Retrieval-of-Experts"),
+    }
+
+
+def test_the_authors_order_of_sources_changes_their_scores_little(published):
+    module, oracle = benchmark(), replace(ORACLES["t5l"], by_seed=None, standard_error=None)
+    sources, targets = oracle.transfers.sources, [t for t in oracle.transfers.targets if t != "piqa"]
+    ours = oracle.part(sources, targets)
+    mixed = {
+        (module.task_name(s), module.task_name(t)): 0.5 * relative + 0.5 * (0.2 * better - 0.1)
+        for (setting, t, s), (relative, better) in changes(published).items()
+        if setting == "t5l"
+    }
+    values = np.array([[mixed.get((s, t), np.nan) for t in targets] for s in sources])
+    theirs = replace(ours, transfers=TaskMatrix(sources, tuple(targets), values))
+    lower = []
+    for name, guess in module.guesses(oracle).items():
+        if name in ("popularity", "random"):
+            continue
+        part = guess.part(sources, targets)
+        by_ours, by_theirs = (score_guess(part, truth, ScoreOptions(gain="exp_rank")) for truth in (ours, theirs))
+        lower.append(100 * (by_ours.ndcg["all"] - by_theirs.ndcg["all"]))
+        by_mean = score_guess(part, ours, ScoreOptions(regret="mean")).regret["5"]
+        assert abs(regret_by_order(ours.transfers.values, values, part.values) - by_mean) < 0.035
+    assert 0.05 < min(lower) and max(lower) < 1.45
+
+
+def regret_by_order(metrics, order, guess):
+    """Return regret@5 where the best five are those of another order, as the authors have it, in percent."""
+    regrets = []
+    for metric, truth, estimate in zip(metrics.T, order.T, guess.T, strict=True):
+        best, predicted = (
+            metric[np.argsort(-np.nan_to_num(column, nan=-np.inf), kind="stable")[:5]].mean()
+            for column in (truth, estimate)
+        )
+        regrets.append(100 * (best - predicted) / best)
+    return np.mean(regrets)
 
 
 def test_noise_by_hand():

@@ -119,7 +119,7 @@ def test_an_oracle_of_effects_alone_shows_no_skill():
 def test_a_selection_is_compared_with_popularity_alone():
     guess = np.full((6, 6), np.nan)
     guess[np.arange(6), np.arange(6)[::-1]] = 1
-    found = skill_of(guess, np.random.default_rng(11).normal(size=(6, 6)), selection=True)
+    found = skill_of(guess, np.random.default_rng(11).normal(size=(6, 6)))
     assert (found.rho, found.p, found.trs) == (None, None, None) and found.popularity is not None
 
 
