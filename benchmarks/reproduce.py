@@ -90,8 +90,8 @@ def summary(published: Published) -> str:
             "averages are equal; the random row is not quite the expectation.",
             f"Of the {len(FREE)} methods without transfers, {listed(better)} have p of at most .05 by relabelling, "
             "before the number of methods and the choice among variants are counted; after Holm's correction for the "
-            "methods of a PLM none has. By independent choices, whose p this page gave before, "
-            f"{listed(lost)} would be better than chance too.",
+            "methods of a PLM none has."
+            + (f" By independent choices {listed(lost)} would be better than chance too." if lost else ""),
             "No two methods without transfers are told apart on either PLM. To take the source with most training "
             f"examples has a lower TRS than {worse['bert']} of them on BERT ({num(size['bert'].trs)}) and than "
             f"{worse['tinybert']} on TinyBERT ({num(size['tinybert'].trs)}), and is told apart from none.",

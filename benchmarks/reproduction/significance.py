@@ -22,14 +22,21 @@ def better_than_chance(published: Published, plm: str, *, corrected: bool = Fals
     Where `corrected`, after Holm's correction for the number of these methods.
     """
     methods = published.distinct(plm)
-    p_values = [relabelled(published.own[plm, method].scores).p for method in methods]
+    p_values = [sure_p(published, plm, method) for method in methods]
     return [m for m, p in zip(methods, holm(p_values) if corrected else p_values, strict=True) if p <= LEVEL]
 
 
 def no_longer_better(published: Published, plm: str) -> list[str]:
     """Return the methods without transfers that are better than chance by independent choices, not by relabelling."""
-    scores = {method: published.own[plm, method].scores for method in FREE}
-    return [m for m, s in scores.items() if s.trs_p_independent <= LEVEL < relabelled(s).p]
+    independent = {method: published.own[plm, method].scores.trs_p_independent for method in FREE}
+    return [m for m, p in independent.items() if p <= LEVEL < sure_p(published, plm, m)]
+
+
+def sure_p(published: Published, plm: str, method: str) -> float:
+    """Return the relabelled p of a method, by many relabellings where it is too near .05 to be sure of its side."""
+    p_value = relabelled(published.own[plm, method].scores)
+    near = abs(p_value.p - LEVEL) < 2 * standard_error(p_value)
+    return many_relabelled(published, plm, method).p if near else p_value.p
 
 
 def which_are_better_than_chance(published: Published) -> str:
@@ -38,10 +45,10 @@ def which_are_better_than_chance(published: Published) -> str:
     for plm, name in PLMS.items():
         p_values = {method: relabelled(published.own[plm, method].scores) for method in FREE}
         independent = {method: published.own[plm, method].scores.trs_p_independent for method in FREE}
-        better += [f"{m} on {name} ({chance(p_values[m].p)})" for m in better_than_chance(published, plm)]
+        better += [f"{m} on {name} ({chance(sure_p(published, plm, m))})" for m in better_than_chance(published, plm)]
         after_holm += [f"{m} on {name}" for m in better_than_chance(published, plm, corrected=True)]
         lost += [
-            f"{m} on {name} ({chance(independent[m])} by independent choices, {chance(p_values[m].p)} relabelled)"
+            f"{m} on {name} ({chance(independent[m])}, {chance(sure_p(published, plm, m))} relabelled)"
             for m in no_longer_better(published, plm)
         ]
         border += [
@@ -51,8 +58,11 @@ def which_are_better_than_chance(published: Published) -> str:
         [
             f"Of the {len(FREE)} methods without transfers, {listed(better)} have a p of at most .05. After Holm's "
             f"correction for the methods of a PLM, {listed(after_holm) if after_holm else 'none'} has.",
-            "By independent choices, whose p this page gave before, more methods would be better than chance: "
-            f"{listed(lost)}.",
+            *(
+                ["By independent choices more methods would be better than chance: " + listed(lost) + "."]
+                if lost
+                else []
+            ),
             *border,
             "AHP, which knows transfers, has p < .001 either way.",
         ]
