@@ -14,7 +14,7 @@ import time
 import numpy as np
 from cogbench_estimators.cnm import CNM
 from cogbench_estimators.mapping import z_scored
-from cogbench_estimators.prediction import cosines, describe_subject
+from cogbench_estimators.prediction import SubjectData, cosines, describe_subject
 from scipy.stats import spearmanr
 
 
@@ -33,8 +33,8 @@ def main() -> None:
     for solver in ("plain", "compressed"):
         estimator = CNM(solver=solver, hidden=(args.hidden,), epochs=args.epochs, folds=3)
         began = time.perf_counter()
-        runs = [describe_subject(estimator, x, y, seed) for seed in range(args.seeds)]
-        found[solver] = [run.vectors for run in runs]  # (n_tasks, n_voxels) each
+        runs = [describe_subject(estimator, SubjectData(x, None, y), seed) for seed in range(args.seeds)]
+        found[solver] = [run.relative for run in runs]  # (n_tasks, n_voxels) each
         print(f"{solver:10} {time.perf_counter() - began:7.1f} s, mean score", end=" ")
         print("{:.4f} to {:.4f}".format(*_ends([v.mean() for v in found[solver]])))
     upper = np.triu_indices(len(x), 1)

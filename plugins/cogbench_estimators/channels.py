@@ -12,6 +12,7 @@ from .mapping import Score
 
 Scaling = Literal["all", "train"]
 Average = Literal["matrices", "vectors"]
+Relative = Literal["none", "backbone", "tasks"]
 Note = Callable[[str], object]
 
 MAX_CHANNELS = 30_000  # of a subject, by default
@@ -37,11 +38,18 @@ class MappingEstimator(Protocol):
     @property
     def average(self) -> Average: ...
     @property
+    def relative(self) -> Relative: ...
+    @property
     def candidates(self) -> tuple[float, ...]:
         """The values that each task chooses one of by inner cross-validation: hidden sizes, or penalties."""
 
     def cross_validate(self, x: Array, y: Array, seed: int) -> Array:
         """Return (6, n_tasks, n_channels) `moments` of one subject's responses and their predictions."""
+
+
+def needs_of_mapping(relative: Relative) -> frozenset[str]:
+    """Return what an estimator that maps representations to channels asks of Evidence."""
+    return frozenset({"representations", "responses"} | ({"backbone"} if relative == "backbone" else set()))
 
 
 def ignore(text: str) -> None:

@@ -8,7 +8,17 @@ import numpy as np
 
 from cogbench import Array, Recording, Responses, TaskMatrix, UnusableData, hookimpl
 
-from .channels import MAX_CHANNELS, Average, Note, Scaling, draw_channels, ignore, mappable_channels
+from .channels import (
+    MAX_CHANNELS,
+    Average,
+    Note,
+    Relative,
+    Scaling,
+    draw_channels,
+    ignore,
+    mappable_channels,
+    needs_of_mapping,
+)
 from .device import to_device
 from .mapping import Score, compressed, fit
 from .prediction import SEEDS, Fold, cross_validate, similarity_by_channels
@@ -47,6 +57,10 @@ class CNM:
         Each channel is scaled over all stimuli, as in the paper, or over the training stimuli of each outer fold alone.
     average : {"matrices", "vectors"}
         Over subjects and seeds: of the similarities, or of the vectors before they are compared.
+    relative : {"none", "backbone", "tasks"}
+        What is taken off each vector before tasks are compared: nothing, as in the paper; the vector of the backbone
+        before any training, so that vectors hold what a training changed in how the signal is predicted; or the mean
+        vector of the tasks.
     solver : {"compressed", "plain"}
         With more channels than training stimuli, map to as many combinations of channels as there are stimuli, or to
         all channels; otherwise the two are the same. The channels' scores of both agree as those of two seeds do, the
@@ -73,9 +87,9 @@ class CNM:
     learning_rate: float = 1e-3
     zscore: Scaling = "all"
     average: Average = "matrices"
+    relative: Relative = "none"
     solver: Literal["compressed", "plain"] = "compressed"
     name: str = "cnm"
-    needs: frozenset[str] = frozenset({"representations", "responses"})
 
     def __post_init__(self) -> None:
         if self.solver not in ("compressed", "plain"):
@@ -83,6 +97,11 @@ class CNM:
                 f"{self.name}: solver={self.solver}; expected compressed or plain; "
                 "the linear map in closed form is an estimator of its own, cnm-ridge."
             )
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """What it asks of Evidence: with `relative=backbone` the backbone too."""
+        return needs_of_mapping(self.relative)
 
     @property
     def candidates(self) -> tuple[int, ...]:

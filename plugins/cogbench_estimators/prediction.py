@@ -47,14 +47,33 @@ class Run:
 
     Parameters
     ----------
-    vectors : array of shape (n_tasks, n_channels)
-        Each task's CogR: the score of its predictions of each channel.
+    relative : array of shape (n_tasks, n_channels)
+        Each task's CogR, the score of its predictions of each channel, less what the option `relative` takes off.
     prediction : array of shape (3, n_tasks)
         Mean score, error relative to shuffled stimuli, and share of the channels above those.
     """
 
-    vectors: Array
+    relative: Array
     prediction: Array
+
+
+@dataclass(frozen=True, eq=False)
+class SubjectData:
+    """The stimuli that a subject has seen, and the responses to them.
+
+    Parameters
+    ----------
+    tasks : array of shape (n_tasks, n_stimuli, n_dims)
+        The stimuli as each task's model represents them.
+    backbone : array of shape (1, n_stimuli, n_dims), optional
+        As the backbone represents them before any training, where the option `relative` wants it.
+    responses : array of shape (n_stimuli, n_channels)
+        Z-scored.
+    """
+
+    tasks: Array
+    backbone: Array | None
+    responses: Array
 
 
 def similarity_by_channels(estimator: MappingEstimator, evidence: "Evidence") -> TaskMatrix:
@@ -70,10 +89,10 @@ def similarity_by_channels(estimator: MappingEstimator, evidence: "Evidence") ->
         channels are to be averaged.
     """
     runs = {
-        subject: [describe_subject(estimator, x, y, seed) for seed in estimator.seeds]
-        for subject, (x, y) in subject_data(estimator, evidence).items()
+        subject: [describe_subject(estimator, data, seed) for seed in estimator.seeds]
+        for subject, data in subject_data(estimator, evidence).items()
     }
-    vectors = [[run.vectors for run in each] for each in runs.values()]  # (n_tasks, n_channels) each
+    vectors = [[run.relative for run in each] for each in runs.values()]  # (n_tasks, n_channels) each
     matrices = [np.mean([cosines(v) for v in each], axis=0) for each in vectors]  # (n_tasks, n_tasks) of a subject
     evidence.detail("by_subject", dict(zip(runs, map(json_rows, matrices), strict=True)))
     evidence.detail("prediction", describe_predictions(estimator, evidence, runs))
@@ -86,17 +105,16 @@ def similarity_by_channels(estimator: MappingEstimator, evidence: "Evidence") ->
     return TaskMatrix.square(evidence.tasks, np.mean(matrices, axis=0))
 
 
-def subject_data(estimator: MappingEstimator, evidence: "Evidence") -> dict[str, tuple[Array, Array]]:
-    """Return for each subject the stimuli that it has seen, as each task represents them, and its z-scored responses.
+def subject_data(estimator: MappingEstimator, evidence: "Evidence") -> dict[str, SubjectData]:
+    """Return the data of each subject, in the order of the sorted sentences.
 
-    Returns
-    -------
-    dict of (array of shape (n_tasks, n_stimuli, n_dims), array of shape (n_stimuli, n_channels))
-        In the order of the sorted sentences, of which folds and batches are drawn: so the order of the stimuli in the
-        evidence does not change the answer.
+    Folds and batches are drawn of that order, so the order of the stimuli in the evidence does not change the answer.
     """
     order = np.array(sorted(range(len(evidence.stimuli)), key=evidence.stimuli.__getitem__))
     x = np.stack(representations(evidence))[:, order].astype(np.float32)  # (n_tasks, n_stimuli, n_dims)
+    bare = None
+    if estimator.relative == "backbone":
+        bare = np.asarray(evidence.represent(evidence.stimuli), np.float32)[None, order]  # (1, n_stimuli, n_dims)
     subjects = evidence.responses
     channels = mappable_channels(estimator, subjects, evidence.note)
     names = {tuple(subjects[s].channels[c] for c in columns) for s, columns in channels.items()}
@@ -108,23 +126,23 @@ def subject_data(estimator: MappingEstimator, evidence: "Evidence") -> dict[str,
     for subject, columns in channels.items():
         present = subjects[subject].present[order]
         y = z_scored(subjects[subject].values[np.ix_(order[present], columns)])  # (n_present, n_mapped)
-        data[subject] = x[:, present], y
+        data[subject] = SubjectData(x[:, present], None if bare is None else bare[:, present], y)
     return data
 
 
-def describe_subject(estimator: MappingEstimator, x: Array, y: Array, seed: int) -> Run:
-    """Score each task's cross-validated predictions of one subject.
-
-    Parameters
-    ----------
-    x : array of shape (n_tasks, n_stimuli, n_dims)
-    y : array of shape (n_stimuli, n_channels)
-        Responses to the same stimuli, z-scored.
-    """
-    sums = estimator.cross_validate(x, y, seed)  # (6, n_tasks, n_channels)
-    vectors = channel_scores(sums, len(y), estimator.score)
-    error, share = above_null(sums, len(y))  # (n_tasks,) each
-    return Run(vectors, np.stack([vectors.mean(axis=1), error, share]))
+def describe_subject(estimator: MappingEstimator, data: SubjectData, seed: int) -> Run:
+    """Score each task's cross-validated predictions of one subject."""
+    n_stimuli = len(data.responses)
+    sums = estimator.cross_validate(data.tasks, data.responses, seed)  # (6, n_tasks, n_channels)
+    vectors = channel_scores(sums, n_stimuli, estimator.score)
+    error, share = above_null(sums, n_stimuli)  # (n_tasks,) each
+    origin = np.zeros_like(vectors[:1])  # (1, n_channels)
+    if data.backbone is not None:  # the same folds, first weights and batches: what differs is what training changed
+        of_backbone = estimator.cross_validate(data.backbone, data.responses, seed)
+        origin = channel_scores(of_backbone, n_stimuli, estimator.score)
+    elif estimator.relative == "tasks":
+        origin = vectors.mean(axis=0, keepdims=True)
+    return Run(vectors - origin, np.stack([vectors.mean(axis=1), error, share]))
 
 
 def cross_validate(

@@ -7,7 +7,7 @@ import numpy as np
 
 from cogbench import Array, Recording, TaskMatrix
 
-from .channels import MAX_CHANNELS, Average, Scaling, mappable_channels
+from .channels import MAX_CHANNELS, Average, Relative, Scaling, mappable_channels, needs_of_mapping
 from .device import to_device
 from .mapping import Score
 from .prediction import SEEDS, Fold, cross_validate, similarity_by_channels
@@ -29,7 +29,7 @@ class RidgeCNM:
         cross-validation.
     seeds : tuple of int
         One run for each: the folds are drawn from it, and nothing else.
-    score, channels, folds, inner_folds, zscore, average
+    score, channels, folds, inner_folds, zscore, average, relative
         Those of `CNM`. The scale of a channel does not change a linear prediction: with "train", `zscore` changes no
         more than the channels' weights in the choice of a penalty.
 
@@ -46,8 +46,13 @@ class RidgeCNM:
     inner_folds: int = 3
     zscore: Scaling = "all"
     average: Average = "matrices"
+    relative: Relative = "none"
     name: str = "cnm-ridge"
-    needs: frozenset[str] = frozenset({"representations", "responses"})
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """What it asks of Evidence: with `relative=backbone` the backbone too."""
+        return needs_of_mapping(self.relative)
 
     @property
     def candidates(self) -> tuple[float, ...]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from cogbench_estimators.mapping import z_scored
-from cogbench_estimators.prediction import describe_subject
+from cogbench_estimators.prediction import SubjectData, describe_subject
 from cogbench_estimators.ridge import RidgeCNM, choose_penalties, predict_responses, shares, stimulus_products
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.kernel_ridge import KernelRidge
@@ -62,9 +62,9 @@ def test_one_decomposition_serves_all_penalties():
 
 def test_the_estimator_predicts_what_a_task_carries_and_knows_no_unit():
     x = X.astype(np.float32)
-    found = describe_subject(RIDGE, x, Y, 1).vectors
+    found = describe_subject(RIDGE, SubjectData(x, None, Y), 1).relative
     assert found[0].mean() > 0.2 > found[1].mean()
-    assert_allclose(describe_subject(RIDGE, x * np.float32(8), Y, 1).vectors, found, atol=1e-4)
+    assert_allclose(describe_subject(RIDGE, SubjectData(x * np.float32(8), None, Y), 1).relative, found, atol=1e-4)
 
 
 def test_it_keeps_the_promises_of_an_estimator():
@@ -81,9 +81,9 @@ def test_the_folds_take_the_products_of_their_own_scale(monkeypatch):
 
     monkeypatch.setattr("cogbench_estimators.ridge.stimulus_products", watched)
     x = X.astype(np.float32)
-    describe_subject(RIDGE, x, Y, 1)
+    describe_subject(RIDGE, SubjectData(x, None, Y), 1)
     assert len(spreads) == 1  # one scale for all folds, one product
     assert_allclose(spreads[0], np.ones(6), atol=1e-6)
-    describe_subject(replace(RIDGE, zscore="train"), x, Y, 1)
+    describe_subject(replace(RIDGE, zscore="train"), SubjectData(x, None, Y), 1)
     assert len(spreads) == 1 + RIDGE.folds
     assert all(np.abs(np.array(spread) - 1).max() > 1e-3 for spread in spreads[1:])
