@@ -172,6 +172,10 @@ def board_notes(boards: Sequence[Board]) -> list[str]:
         notes.append(f"table {', '.join(no_first)}: no estimator is told from chance, so none is first")
     if any(entry.uses_oracle for board in boards for entry in board.entries):
         notes.append("† knows the data of the oracle that scores it: it has no standing, compare it with popularity")
+    if any(
+        entry.estimator == "popularity" and entry.scores.get("skill") for board in boards for entry in board.entries
+    ):
+        notes.append("popularity leaves a target's own transfers out, so its skill is negative by construction")
     if any(entry.synthetic for board in boards for entry in board.entries):
         notes.append("synthetic: made by a generator")
     return notes
