@@ -21,9 +21,9 @@ class Column:
 
     `value` gives an entry's value in a table, None where it has none; `on_page` the same where the page writes it in
     another way, under `title`; `number` what the page sorts it by, where that is not its text. `words` says that it
-    holds no numbers, `falls` that its largest values are the best. The page shows a column always, where results use
-    it, or where they differ in it, and columns of `group` 0 first. `spare` is the column's turn to be left out on a
-    narrow terminal, 0 if it stays.
+    holds no numbers, `identifies` that it says what a row is of, `falls` that its largest values are the best. The page
+    shows a column always, where results use it, or where they differ in it, and columns of `group` 0 first. `spare` is
+    the column's turn to be left out on a narrow terminal, 0 if it stays.
     """
 
     name: str
@@ -33,6 +33,7 @@ class Column:
     number: Callable[[Entry], float | None] = lambda entry: None
     title: str = ""
     words: bool = False
+    identifies: bool = False
     falls: bool = False
     shown: Literal["always", "used", "differing"] = "always"
     spare: int = 0
@@ -66,7 +67,7 @@ P = "how often the guess has a TRS as low under other names of its tasks"
 SKILL = "rank correlation with the oracle over all pairs, once the effects of sources and of targets are taken out"
 POPULARITY = "the TRS less that of the source that serves the other targets best; negative is better"
 TOP_K = f"share of the k predicted best sources that are among the oracle's best {TOP_M}"
-TOPS = {"top-3": 16, "top-4": 13, "top-5": 11}  # their turns to be left out
+TOPS = {"top-3": 14, "top-4": 10, "top-5": 9}  # their turns to be left out
 LEARNED = "tasks that were learned before their representations were used"
 TRAININGS = "that the result stands on: its tasks, for each seed"
 SECONDS = "of the run that wrote the result; few where trainings stood in the store"
@@ -83,29 +84,29 @@ def board_columns(*boards: Board) -> list[Column]:
             INTERVAL,
             number=lambda e: e.interval and e.interval[0],
             title="95 % interval",
-            spare=19,
+            spare=15,
             group=0,
         ),
-        _score("p", P, write=in_digits, spare=18),
-        _score("corrected p", "the same, corrected for the number of estimators (Holm)", write=in_digits, spare=15),
+        _score("p", P, write=in_digits, spare=20),
+        _score("corrected p", "the same, corrected for the number of estimators (Holm)", write=in_digits, spare=17),
         _score("skill", SKILL, write=in_sign, group=0),
-        _score("skill p", "how often the skill is as large under other names of the tasks", write=in_digits, spare=17),
-        _score("to popularity", POPULARITY, write=in_sign, spare=12),
-        _score("to popularity p", "of that difference: the larger of two paired tests", write=in_digits, spare=10),
+        _score("skill p", "how often the skill is as large under other names of the tasks", write=in_digits, spare=18),
+        _score("to popularity", POPULARITY, write=in_sign, spare=16),
+        _score("to popularity p", "of that difference: the larger of two paired tests", write=in_digits, spare=12),
         *(_score(name, TOP_K, spare=TOPS.get(name, 0)) for name in scores if name.startswith("top-")),
-        _score("regret@1", "percent lost against the truly best source", spare=9),
+        _score("regret@1", "percent lost against the truly best source", spare=11),
         _score("ndcg", "normalised discounted cumulative gain of the whole ranking", spare=7),
         _score("spearman", "rank correlation with the oracle's ranking", spare=6),
     ]
-    synthetic = Column("synthetic", lambda e: ", ".join(e.synthetic), words=True, spare=1, group=2)
+    synthetic = Column("synthetic", lambda e: ", ".join(e.synthetic), words=True, identifies=True, spare=1, group=2)
     return [
-        Column("estimator", _marked, on_page=lambda e: e.estimator, words=True, group=0),
-        Column("standing", lambda e: e.standing, STANDING, words=True, shown="used", group=0, spare=8),
-        Column("backbone", lambda e: e.backbone, words=True, spare=21),
-        Column("signal", lambda e: e.signal, words=True, shown="used", spare=20),
+        Column("estimator", _marked, on_page=lambda e: e.estimator, words=True, identifies=True, group=0),
+        Column("standing", lambda e: e.standing, STANDING, words=True, shown="used", group=0, spare=19),
+        Column("backbone", lambda e: e.backbone, words=True, identifies=True, spare=8),
+        Column("signal", lambda e: e.signal, words=True, identifies=True, shown="used", spare=21),
         *(of_scores if scores else []),
-        Column("learned", lambda e: e.learned, LEARNED, falls=True, shown="used", spare=14, group=2),
-        Column("seeds", lambda e: e.seeds, falls=True, shown="differing", spare=3),
+        Column("learned", lambda e: e.learned, LEARNED, falls=True, shown="used", spare=13, group=2),
+        Column("seeds", lambda e: e.seeds, identifies=True, falls=True, shown="differing", spare=3),
         Column(
             "examples",
             lambda e: e.examples,
@@ -172,6 +173,10 @@ def board_notes(boards: Sequence[Board]) -> list[str]:
         notes.append(f"table {', '.join(no_first)}: no estimator is told from chance, so none is first")
     if any(entry.uses_oracle for board in boards for entry in board.entries):
         notes.append("† knows the data of the oracle that scores it: it has no standing, compare it with popularity")
+    if any(
+        entry.estimator == "popularity" and entry.scores.get("skill") for board in boards for entry in board.entries
+    ):
+        notes.append("popularity leaves a target's own transfers out, so its skill is negative by construction")
     if any(entry.synthetic for board in boards for entry in board.entries):
         notes.append("synthetic: made by a generator")
     return notes
@@ -186,8 +191,8 @@ def render_leaderboard(boards: Sequence[Board], width: int | None = None) -> str
     scale = ""
     for board, title in zip(boards, board_tables(boards), strict=True):
         columns = _with_bars(board_columns(board), board, 22 if terminal_width(width) > 80 else len(SCALE))
-        # With the estimator, words and limits say what a row is of: they stay where results differ in them.
-        apart = {c.name for c in columns if (c.words or c.shown == "differing") and c.differs(board)}
+        # What says what a row is of stays where results differ in it.
+        apart = {c.name for c in columns if c.identifies and c.differs(board)}
         kept = [c for c in columns if c.shown != "differing" or c.name in apart]
         kept = [c for c in kept if any(map(c.value, board.entries))]
         rows = [{c.name: c.value(entry) for c in kept} for entry in board.entries]

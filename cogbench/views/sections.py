@@ -85,7 +85,7 @@ def _chance_sentences(s: Scores) -> Iterator[str]:
     if s.trs_p is None or s.skill is None:
         yield "An older schema scored this result: cogbench score computes its p and its skill."
         return
-    yield f"Under other names of its tasks the guess does as well with p {in_digits(s.trs_p.p)}: {p_words(s.trs_p)}."
+    yield f"Under other names of its tasks the guess does as well with p {in_digits(s.trs_p.p)} ({p_words(s.trs_p)})."
     if (gap := s.skill.popularity) is not None:
         yield (
             f"Its TRS differs from that of popularity by {in_sign(gap.difference)} "

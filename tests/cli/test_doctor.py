@@ -17,6 +17,8 @@ from cogbench.parts import registry
 
 @pytest.fixture
 def doctor(monkeypatch):
+    import huggingface_hub.constants  # noqa: F401  it reads the environment once, which other tests rely on
+
     for name in module.OFFLINE:  # conftest.py sets some
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("cogbench.cli.doctor.reachable", lambda endpoint: True)

@@ -129,9 +129,9 @@ def test_a_tree_of_distances_is_that_of_their_negatives():
 
 def test_a_run_points_to_the_export_of_a_table_that_an_option_decides():
     words = ["--suite", "mini", "--backbone", "minilm-2l", "--estimator", "dse", "--dry-run", "--oracle", "own.csv"]
-    told = line(ask("run", *words), 3)
-    assert "--diagonal no-transfer" in told
-    assert "cogbench oracle export own.csv … --out ORACLE.json, and name that file." in told
+    message = line(ask("run", *words), 3)
+    assert "--diagonal no-transfer" in message
+    assert "cogbench oracle export own.csv … --out ORACLE.json, and name that file." in message
 
 
 def test_what_a_guess_has_beyond_the_oracle_is_left_out_and_told():
@@ -151,6 +151,6 @@ def test_what_a_guess_has_beyond_the_oracle_is_left_out_and_told():
 def test_the_advice_on_a_guess_that_lacks_tasks_drops_no_other_source():
     Path("oracle.csv").write_text("source,p,q,r\np,,2,3\nq,4,,5\nr,3,1,\ns,3,3,4\nt,1,2,3\n")
     Path("guess.csv").write_text("source,p,q\np,,2\nq,4,\nr,3,1\ns,3,3\n")
-    told = line(ask("score", "guess.csv", "--oracle", "oracle.csv"), 3)
-    assert "it lacks the sources t; it lacks the targets r. Score a part with --tasks p,q,s." in told
+    message = line(ask("score", "guess.csv", "--oracle", "oracle.csv"), 3)
+    assert "it lacks the sources t; it lacks the targets r. Score a part with --tasks p,q,s." in message
     assert ask("score", "guess.csv", "--oracle", "oracle.csv", "--tasks", "p,q,s").exit_code == 0

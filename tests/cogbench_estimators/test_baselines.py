@@ -1,8 +1,10 @@
 """Estimators that look at no model, on the paper's own tables."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
-from cogbench_estimators.baselines import OtherPLM, Popularity, Random, Size
+from cogbench_estimators.baselines import LeastLearned, LeastMoved, OtherPLM, Popularity, Random, Size
 
 from cogbench import Oracle, TaskMatrix, UnknownName, UnusableData, load_parts
 from cogbench.parts.registry import find_oracle
@@ -86,6 +88,46 @@ def test_the_other_plm_of_a_metric_whose_lower_figures_are_better_turns_it():
     assert score_guess(found, other).trs == 1
 
 
-@pytest.mark.parametrize("estimator", [Random(), Size(), Popularity(), OtherPLM()], ids=lambda e: e.name)
+@pytest.mark.parametrize(
+    "estimator", [Random(), Size(), LeastMoved(), LeastLearned(), Popularity(), OtherPLM()], ids=lambda e: e.name
+)
 def test_they_keep_the_promises_of_an_estimator(estimator):
     check_estimator(estimator)
+
+
+class Learned:
+    """Evidence of three tasks whose encoders moved by 1, 2 and 0 of length 10, and that learned differently well."""
+
+    tasks = ("one", "two", "none")
+    moved = {"one": [0.0, 1.0], "two": [2.0, 0.0], "none": [0.0, 0.0]}
+    task_scores = {
+        "one": SimpleNamespace(value=0.9, trivial=0.8),  # half of the way
+        "two": SimpleNamespace(value=0.6, trivial=0.0),
+        "none": SimpleNamespace(value=0.4, trivial=0.5),
+    }
+
+    def weights(self, task, *, tuned=True):
+        body = np.array([6.0, 8.0]) + (np.array(self.moved[task]) if tuned else 0)
+        return {"body": body, "head": np.ones(3)} if tuned else {"body": body}
+
+
+def test_the_source_that_moved_least_is_the_same_for_all_targets():
+    matrix = LeastMoved().similarity(Learned())
+    assert matrix.sources == Learned.tasks
+    for j, target in enumerate(matrix.targets):
+        others = {s: v for s, v in zip(matrix.sources, matrix.values[:, j], strict=True) if s != target}
+        assert others == pytest.approx({s: v for s, v in {"one": -0.1, "two": -0.2, "none": 0}.items() if s != target})
+
+
+def test_the_source_that_was_learned_least_lies_nearest_to_a_constant_answer():
+    matrix = LeastLearned().similarity(Learned())
+    assert matrix.values[:, 0][1:] == pytest.approx([-0.6, 0.2]) and matrix.values[0, 1] == pytest.approx(-0.5)
+
+
+def test_a_model_that_shares_no_weights_with_the_bare_encoder_is_one_line():
+    class Other(Learned):
+        def weights(self, task, *, tuned=True):
+            return {"other" if tuned else "body": np.ones(2)}
+
+    with pytest.raises(UnusableData, match="^least-moved: a trained model and the bare encoder share no weights.$"):
+        LeastMoved().similarity(Other())

@@ -74,7 +74,7 @@ def scores(results):
 def entries(results):
     """The rows of their board by estimator."""
     (board,) = leaderboard([*results.values()])
-    assert board.tries == len(results) == 19
+    assert board.tries == len(results) == 21
     return {entry.estimator: entry for entry in board.entries}
 
 
@@ -99,7 +99,7 @@ def test_three_estimators_are_better_than_chance_after_holms_correction(entries,
     assert {e: round(scores[e].trs, 2) for e in LEADING} == {"cra": 2.67, "knn": 3.17, "logme": 3.17}
     assert [round(scores[e].trs_p.p, 3) for e in LEADING] == [0.002, 0.001, 0.001]
     corrected = {name: entry.scores["corrected p"] for name, entry in entries.items() if entry.kind == "result"}
-    assert [round(corrected[e], 2) for e in LEADING] == [0.04, 0.02, 0.03]
+    assert [round(corrected[e], 2) for e in LEADING] == [0.04, 0.03, 0.03]
     assert {name for name, p in corrected.items() if p <= 0.05} == {*LEADING}
     for name in ("cra+cnm[cnm.seeds=5]", "hscore"):
         assert round(scores[name].trs_p.p, 2) == 0.03 and corrected[name] > 0.45
@@ -112,7 +112,7 @@ def test_independent_choices_make_p_too_small_for_an_estimator_with_favourites(s
 
 def test_the_first_is_told_from_the_two_last_alone(entries):
     standings = {name: entry.standing for name, entry in entries.items() if entry.standing}
-    assert standings.pop("cra") == "first" and len(standings) == 18
+    assert standings.pop("cra") == "first" and len(standings) == 20
     worse = {name for name, standing in standings.items() if standing == "worse than the first"}
     assert worse == {"textemb", "description"} == {*sorted(entries, key=lambda e: entries[e].scores["trs"])[-2:]}
 
@@ -135,17 +135,26 @@ def test_no_estimator_is_better_than_popularity_and_few_are_worse(results, score
     assert min(holm([d.p for d in paired.values()])) > 0.05
     assert sum(d.sign_flips.p <= 0.05 for d in paired.values()) == 9  # which take targets for independent
     detectable = [d.detectable for d in paired.values()]
-    assert 2 < min(detectable) and round(float(np.median(detectable)), 1) == 3.0
+    assert 1.4 < min(detectable) and round(float(np.median(detectable)), 1) == 3.0
 
 
 def test_three_estimators_know_something_of_the_pair_and_cra_is_not_among_them(scores):
     skills = {name: s.skill for name, s in scores.items() if s.skill.p}
-    assert {*scores} - {*skills} == {"size"}  # the same for all targets: nothing is left of it
+    assert {*scores} - {*skills} == {"size", "least-moved", "least-learned"}  # the same for all targets
     corrected = dict(zip(skills, holm([skill.p.p for skill in skills.values()]), strict=True))
     assert {name for name, p in corrected.items() if p <= 0.05} == {"logme", "taskemb", "knn"}
     assert {round(skills[name].rho, 2) for name in ("logme", "taskemb", "knn")} == {0.34, 0.35, 0.32}
     assert round(skills["cra"].rho, 2) == 0.13 and round(skills["cra"].p.p, 2) == 0.10
     assert round(scores["taskemb"].trs, 2) == 5.54 and scores["taskemb"].trs_p.p > 0.3
+
+
+def test_baselines_that_look_at_nothing_of_the_target_are_as_good_as_the_first(entries, scores):
+    assert {e: round(scores[e].trs, 2) for e in ("least-moved", "least-learned")} == {
+        "least-moved": 3.25,
+        "least-learned": 3.54,
+    }
+    for name in ("least-moved", "least-learned"):
+        assert entries[name].standing == "not told from the first" and scores[name].trs_p.p > 0.05
 
 
 def test_the_five_targets_with_the_least_spread_are_not_noise_alone(oracle):

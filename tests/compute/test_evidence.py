@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+from cogbench_estimators.baselines import LeastLearned, LeastMoved, Size
 from evidence_plugin import Fisher, LayerProbe, Leep, leep
 
 from cogbench import Files, Store, TaskMatrix, UnusableData, load_parts
@@ -30,6 +31,40 @@ def test_and_run_on_a_real_transformer(estimator, workspace):
     cell = Similarity(estimator, quick, TASKS[:3], max_train=32)
     matrix = cell.matrix(workspace)
     assert np.isfinite(matrix.values[~matrix.same]).all()
+
+
+def test_weights_are_those_of_the_encoder_before_and_after_training_without_the_head(workspace):
+    backbone = load_parts().find("backbone", "minilm-2l")
+    quick = type(backbone)(**{**vars(backbone), "epochs": 1, "min_steps": 2})
+    moved = LeastMoved()
+    evidence = StoredEvidence(Similarity(moved, quick, TASKS[:3], max_train=32), workspace)
+    bare, tuned = evidence.weights("toy-a", tuned=False), evidence.weights("toy-a")
+    named = {name for name, _ in evidence.model("toy-a").named_parameters()}
+    assert bare.keys() == tuned.keys() and len(bare) < len(named)  # the head is left out
+    assert any((bare[name] != tuned[name]).any() for name in bare)
+    change = [
+        np.sqrt(
+            sum(np.square(evidence.weights(task)[name] - bare[name]).sum() for name in bare)
+            / sum(np.square(weight).sum() for weight in bare.values())
+        )
+        for task in evidence.tasks
+    ]
+    assert moved.similarity(evidence).values[[1, 0, 0], [0, 1, 2]] == pytest.approx(
+        [-change[1], -change[0], -change[0]], rel=1e-4
+    )
+    with pytest.raises(UnusableData, match="asks for 'models'"):
+        StoredEvidence(Similarity(Size(), quick, TASKS[:3]), workspace).weights("toy-a")
+
+
+def test_task_scores_are_those_of_the_tasks_own_trainings(workspace):
+    cell = Similarity(LeastLearned(), ToyBackbone(), TASKS)
+    evidence = StoredEvidence(cell, workspace)
+    assert [*evidence.task_scores] == [task.name for task in TASKS]
+    for task in TASKS:
+        score = cell.training(task).score(workspace)
+        assert evidence.task_scores[task.name].value == score.value and score.metric == task.metric
+    with pytest.raises(UnusableData, match="asks for 'models'"):
+        _ = StoredEvidence(Similarity(Size(), ToyBackbone(), TASKS), workspace).task_scores
 
 
 def test_leep_golden_value():

@@ -355,9 +355,9 @@ def test_a_table_that_cannot_be_read_is_refused_in_one_line_that_names_the_cell(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UnusableData) as refusal:
         read_oracle(written("", "t.csv", text))
-    told = str(refusal.value)
-    assert message in told and told.startswith("'t.csv'") and "\n" not in told and told.endswith(".")
-    assert isinstance(refusal.value, AmbiguousTable) == (" --" in told)
+    message = str(refusal.value)
+    assert message in message and message.startswith("'t.csv'") and "\n" not in message and message.endswith(".")
+    assert isinstance(refusal.value, AmbiguousTable) == (" --" in message)
 
 
 @pytest.mark.parametrize(

@@ -59,9 +59,9 @@ def totals_by_hand(guess, true, groups):
 def test_all_relabellings_of_a_square_guess(both):
     guess, oracle = TaskMatrix.square(FIVE[:4], both[0]), TaskMatrix.square(FIVE[:4], both[1])
     true = true_ranking(Oracle("o", "b", "s", oracle))
-    found = relabelled_totals(guess, true, relabellings(guess))
+    totals = relabelled_totals(guess, true, relabellings(guess))
     expected = totals_by_hand(guess, true, [FIVE[:4]])
-    assert sorted(found) == pytest.approx(sorted(expected))
+    assert sorted(totals) == pytest.approx(sorted(expected))
     own = picked_ranks(rank(guess), true).sum()
     p = score_guess(guess, Oracle("o", "b", "s", oracle)).trs_p
     assert (p.draws, p.exact) == (24, True) and p.p == pytest.approx(np.mean(np.array(expected) <= own + 1e-9))
@@ -78,8 +78,8 @@ def test_relabellings_keep_the_oracles_gaps_and_move_those_of_the_guess(seed):
         TaskMatrix.square(FIVE, values),
         true_ranking(Oracle("o", "b", "s", TaskMatrix.square(FIVE, transfers))),
     )
-    found = relabelled_totals(guess, true, relabellings(guess))
-    assert sorted(found) == pytest.approx(sorted(totals_by_hand(guess, true, [FIVE])))
+    totals = relabelled_totals(guess, true, relabellings(guess))
+    assert sorted(totals) == pytest.approx(sorted(totals_by_hand(guess, true, [FIVE])))
 
 
 @pytest.mark.parametrize(
@@ -99,8 +99,8 @@ def test_tasks_of_one_role_exchange_names_with_their_like_alone(sources, targets
     true = true_ranking(Oracle("o", "b", "s", TaskMatrix(guess.sources, guess.targets, rng.normal(size=shape))))
     names = relabellings(guess, free)
     assert names.exact
-    found = relabelled_totals(guess, true, names)
-    assert sorted(found) == pytest.approx(sorted(totals_by_hand(guess, true, groups)))
+    totals = relabelled_totals(guess, true, names)
+    assert sorted(totals) == pytest.approx(sorted(totals_by_hand(guess, true, groups)))
 
 
 def test_a_symmetric_guess_stays_symmetric_and_a_favourite_source_a_favourite():
@@ -140,17 +140,17 @@ def test_a_lucky_favourite_source_is_no_evidence():
     true = np.tile(np.arange(12.0)[::-1, None], 12) + rng.normal(0, 0.1, (12, 12))
     guess = np.zeros((12, 12))
     guess[0] = 1
-    found = score_guess(TaskMatrix.square(names, guess), Oracle("o", "b", "s", TaskMatrix.square(names, true)))
-    assert found.trs < 2 and found.trs_p_independent < 1e-6
-    assert found.trs_p.p == pytest.approx(1 / 12, abs=0.01)
+    scores = score_guess(TaskMatrix.square(names, guess), Oracle("o", "b", "s", TaskMatrix.square(names, true)))
+    assert scores.trs < 2 and scores.trs_p_independent < 1e-6
+    assert scores.trs_p.p == pytest.approx(1 / 12, abs=0.01)
 
 
 def test_random_choice_has_the_exact_expectation():
     oracle = find_oracle(load_parts(), "cogtaskonomy-bert")
     rng, true = np.random.default_rng(0), true_ranking(oracle)
     drawn = [rank(TaskMatrix.square(true.sources, rng.uniform(size=(12, 12)))) for _ in range(1000)]
-    found = np.array([picked_ranks(d, true).mean() for d in drawn])
-    assert found.mean() == pytest.approx(6, abs=4 * found.std() / np.sqrt(1000))
+    means = np.array([picked_ranks(d, true).mean() for d in drawn])
+    assert means.mean() == pytest.approx(6, abs=4 * means.std() / np.sqrt(1000))
     law = chance_law(true)
     assert (law * np.arange(len(law)) / 24).sum() == pytest.approx(6) == chance_trs(true)
 

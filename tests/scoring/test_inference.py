@@ -83,14 +83,14 @@ def test_an_estimator_without_knowledge_is_seldom_better_than_chance(kind):
 def test_an_estimator_with_knowledge_is_found_as_often_as_by_independent_choices():
     oracle = find_oracle(load_parts(), "cogtaskonomy-minilm-max-1000")
     true, rng = true_ranking(oracle), np.random.default_rng(0)
-    law, worth, found = chance_law(true), -np.nan_to_num(true.ranks), np.zeros(2)
+    law, worth, hits = chance_law(true), -np.nan_to_num(true.ranks), np.zeros(2)
     for seed in range(200):
         guess = TaskMatrix.square(true.sources, worth + 6 * rng.normal(size=worth.shape))
         names = relabellings(guess, draws=199, seed=seed)
         picks = score_picks(guess, true, names)
         p_values = independent_p(law, picks.ranks.sum()), relabelled_p(picks.totals, picks.ranks.sum(), names).p
-        found += np.array(p_values) <= 0.05
-    independent, relabelled = found / 200
+        hits += np.array(p_values) <= 0.05
+    independent, relabelled = hits / 200
     assert independent > 0.6 and relabelled > independent - 0.06
 
 
@@ -128,9 +128,9 @@ def test_two_estimators_without_knowledge_are_seldom_told_apart(kind):
             for _ in range(2)
         ]
         names = relabellings(guesses[0], draws=199, seed=seed)
-        found = paired_difference(*(score_picks(guess, true, names) for guess in guesses), true, names)
-        flips += found.sign_flips.p <= 0.05
-        both += found.p <= 0.05
+        difference = paired_difference(*(score_picks(guess, true, names) for guess in guesses), true, names)
+        flips += difference.sign_flips.p <= 0.05
+        both += difference.p <= 0.05
     assert both / 250 < 0.065 + 3 * np.sqrt(0.05 * 0.95 / 250)
     if kind == "one source":
         assert flips / 250 > 0.3

@@ -102,8 +102,8 @@ def test_of_many_channels_some_are_drawn_always_the_same():
 @given(st.integers(0, 10**6))
 def test_noise_is_above_chance_once_in_twenty_times(seed):
     rng = np.random.default_rng(seed)
-    names = tuple(map(str, range(2000)))
-    held = recording(**{s: Responses(rng.normal(size=(60, 2000)), names) for s in "xyz"})
+    names = tuple(map(str, range(4000)))
+    held = recording(**{s: Responses(rng.normal(size=(60, 4000)), names) for s in "xyz"})
     found = noise_ceiling(held)
     assert abs(found.above_chance - 0.05) < 0.02 and abs(found.values.mean()) < 0.02
 

@@ -22,15 +22,15 @@ def paired(one, other, transfers):
     matrices = [TaskMatrix.square(NAMES, values) for values in (one, other)]
     true = true_ranking(Oracle("o", "b", "s", TaskMatrix.square(NAMES, transfers)))
     names = relabellings(matrices[0])
-    found = paired_difference(*(score_picks(matrix, true, names) for matrix in matrices), true, names)
-    return found, *(picked_ranks(rank(matrix), true) for matrix in matrices)
+    difference = paired_difference(*(score_picks(matrix, true, names) for matrix in matrices), true, names)
+    return difference, *(picked_ranks(rank(matrix), true) for matrix in matrices)
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_sign_flips_are_scipys_permutation_test(seed):
     differences = np.random.default_rng(seed).integers(-4, 8, 9).astype(float)
-    found = sign_flips(differences)
-    assert found.exact and found.p == pytest.approx(
+    p_value = sign_flips(differences)
+    assert p_value.exact and p_value.p == pytest.approx(
         permutation_test((differences,), np.mean, permutation_type="samples", n_resamples=np.inf).pvalue
     )
 
@@ -48,8 +48,8 @@ def test_targets_without_a_difference_change_no_p():
 
 def test_many_signs_are_drawn_and_the_differences_themselves_count():
     differences = np.ones(40)
-    found = sign_flips(differences)
-    assert (found.p, found.draws, found.exact) == (1 / 65_537, 65_536, False)
+    p_value = sign_flips(differences)
+    assert (p_value.p, p_value.draws, p_value.exact) == (1 / 65_537, 65_536, False)
     noisy = np.random.default_rng(0).normal(0.3, 1, 40)
     z = abs(noisy.sum()) / np.sqrt(np.square(noisy).sum())
     assert sign_flips(noisy).p == pytest.approx(2 * norm.sf(z), abs=0.01)
@@ -58,7 +58,7 @@ def test_many_signs_are_drawn_and_the_differences_themselves_count():
 @pytest.mark.parametrize("seed", range(4))
 def test_both_guesses_get_the_same_other_names(seed):
     one, other, transfers = np.random.default_rng(seed).normal(size=(3, 5, 5))
-    found, first, second = paired(one, other, transfers)
+    difference, first, second = paired(one, other, transfers)
     true = rank(TaskMatrix.square(NAMES, transfers)).ranks
     gaps = []
     for order in permutations(range(5)):
@@ -66,31 +66,37 @@ def test_both_guesses_get_the_same_other_names(seed):
         gaps.append(
             sum(true[a, t] - true[b, t] for t, (a, b) in enumerate(zip(*(m.argmax(0) for m in values), strict=True)))
         )
-    assert found.difference == pytest.approx((first - second).mean())
+    assert difference.difference == pytest.approx((first - second).mean())
     own = abs((first - second).sum())
-    assert found.relabelled.exact and found.relabelled.p == pytest.approx(np.mean(np.abs(gaps) >= own - 1e-9))
-    assert found.p == max(found.sign_flips.p, found.relabelled.p)
+    assert difference.relabelled.exact and difference.relabelled.p == pytest.approx(np.mean(np.abs(gaps) >= own - 1e-9))
+    assert difference.p == max(difference.sign_flips.p, difference.relabelled.p)
 
 
 def test_a_difference_turned_round_has_the_other_sign_and_the_same_p():
     one, other, transfers = np.random.default_rng(0).normal(size=(3, 5, 5))
-    here, there = paired(one, other, transfers)[0], paired(other, one, transfers)[0]
-    assert here.difference == -there.difference and here.difference != 0
-    assert (here.sign_flips, here.relabelled, here.detectable) == (there.sign_flips, there.relabelled, there.detectable)
-    assert here.interval == pytest.approx((-there.interval[1], -there.interval[0]), abs=0.05)
+    one_way, other_way = paired(one, other, transfers)[0], paired(other, one, transfers)[0]
+    assert one_way.difference == -other_way.difference and one_way.difference != 0
+    assert (one_way.sign_flips, one_way.relabelled, one_way.detectable) == (
+        other_way.sign_flips,
+        other_way.relabelled,
+        other_way.detectable,
+    )
+    assert one_way.interval == pytest.approx((-other_way.interval[1], -other_way.interval[0]), abs=0.05)
 
 
 def test_equal_guesses_do_not_differ():
     guess, transfers = np.random.default_rng(0).normal(size=(2, 5, 5))
-    found, *_ = paired(guess, 3 * guess + 1, transfers)
-    assert (found.difference, found.p, found.sign_flips.p, found.relabelled.p) == (0, 1, 1, 1)
-    assert found.detectable == 0 and found.interval[0] < 0 < found.interval[1], "an interval is never a point"
+    difference, *_ = paired(guess, 3 * guess + 1, transfers)
+    assert (difference.difference, difference.p, difference.sign_flips.p, difference.relabelled.p) == (0, 1, 1, 1)
+    assert difference.detectable == 0 and difference.interval[0] < 0 < difference.interval[1], (
+        "an interval is never a point"
+    )
 
 
 def test_a_difference_is_in_its_interval():
     for seed in range(5):
-        found, *_ = paired(*np.random.default_rng(seed).normal(size=(3, 5, 5)))
-        assert found.interval[0] <= found.difference <= found.interval[1]
+        difference, *_ = paired(*np.random.default_rng(seed).normal(size=(3, 5, 5)))
+        assert difference.interval[0] <= difference.difference <= difference.interval[1]
 
 
 def test_a_difference_that_is_detectable_is_seen_with_the_power_it_says():

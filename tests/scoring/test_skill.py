@@ -71,14 +71,14 @@ def test_the_correlation_is_scipys_over_all_pairs_and_its_p_is_counted_over_all_
     rng = np.random.default_rng(4)
     true = rng.normal(size=(6, 4))
     guess = true + rng.normal(size=(6, 4))
-    found = score_guess(rectangle(guess), Oracle("o", "b", "s", rectangle(true))).skill
+    skill = score_guess(rectangle(guess), Oracle("o", "b", "s", rectangle(true))).skill
     rhos = [
         spearmanr(left_by_hand(guess)[:, order].ravel(), left_by_hand(true).ravel()).statistic
         for order in permutations(range(4))
     ]
-    assert found.rho == pytest.approx(rhos[0])
-    assert (found.p.draws, found.p.exact) == (24, True)
-    assert found.p.p == pytest.approx(np.mean(np.array(rhos) >= rhos[0] - 1e-9))
+    assert skill.rho == pytest.approx(rhos[0])
+    assert (skill.p.draws, skill.p.exact) == (24, True)
+    assert skill.p.p == pytest.approx(np.mean(np.array(rhos) >= rhos[0] - 1e-9))
 
 
 def test_the_p_of_a_square_guess_is_counted_over_all_names_of_its_tasks():
@@ -89,15 +89,15 @@ def test_the_p_of_a_square_guess_is_counted_over_all_names_of_its_tasks():
         spearmanr(left_of_guess[np.ix_(order, order)][off], left_of_truth[off]).statistic
         for order in permutations(range(5))
     ]
-    found = skill_of(guess, true)
-    assert found.rho == pytest.approx(rhos[0]) and found.p.draws == 120
-    assert found.p.p == pytest.approx(np.mean(np.array(rhos) >= rhos[0] - 1e-9))
+    skill = skill_of(guess, true)
+    assert skill.rho == pytest.approx(rhos[0]) and skill.p.draws == 120
+    assert skill.p.p == pytest.approx(np.mean(np.array(rhos) >= rhos[0] - 1e-9))
 
 
 def test_a_perfect_guess_has_all_the_skill_and_a_turned_one_none():
     true = np.random.default_rng(6).normal(size=(8, 8))
-    found, turned = skill_of(true, true), skill_of(-true, true)
-    assert (found.rho, found.trs, found.p.p) == (pytest.approx(1), 1, 1 / 10_000)
+    skill, turned = skill_of(true, true), skill_of(-true, true)
+    assert (skill.rho, skill.trs, skill.p.p) == (pytest.approx(1), 1, 1 / 10_000)
     assert turned.rho == pytest.approx(-1) and turned.p.p == 1 and turned.trs == 7
 
 
@@ -106,8 +106,8 @@ def test_a_guess_that_knows_of_sources_alone_has_no_skill():
     sources = rng.normal(size=6)
     true = 3 * sources[:, None] + rng.normal(size=(6, 6))
     for guess in (np.tile(sources[:, None], 6), sources[:, None] * rng.uniform(1, 9, 6) + rng.normal(size=6)):
-        found = skill_of(guess, true)
-        assert (found.rho, found.p, found.trs) == (None, None, None) and found.popularity is not None
+        skill = skill_of(guess, true)
+        assert (skill.rho, skill.p, skill.trs) == (None, None, None) and skill.popularity is not None
 
 
 def test_an_oracle_of_effects_alone_shows_no_skill():
@@ -119,15 +119,15 @@ def test_an_oracle_of_effects_alone_shows_no_skill():
 def test_a_selection_is_compared_with_popularity_alone():
     guess = np.full((6, 6), np.nan)
     guess[np.arange(6), np.arange(6)[::-1]] = 1
-    found = skill_of(guess, np.random.default_rng(11).normal(size=(6, 6)))
-    assert (found.rho, found.p, found.trs) == (None, None, None) and found.popularity is not None
+    skill = skill_of(guess, np.random.default_rng(11).normal(size=(6, 6)))
+    assert (skill.rho, skill.p, skill.trs) == (None, None, None) and skill.popularity is not None
 
 
 def test_the_difference_to_popularity_is_that_of_the_trs():
     guess, true = np.random.default_rng(12).normal(size=(2, 6, 6))
     oracle = Oracle("o", "b", "s", square(true))
-    found, popularity = (score_guess(m, oracle) for m in (square(guess), popularity_baseline(oracle)))
-    assert found.skill.popularity.difference == pytest.approx(found.trs - popularity.trs)
+    skill, popularity = (score_guess(m, oracle) for m in (square(guess), popularity_baseline(oracle)))
+    assert skill.skill.popularity.difference == pytest.approx(skill.trs - popularity.trs)
     assert popularity.skill.popularity.difference == 0 and popularity.skill.popularity.p == 1
 
 
@@ -141,8 +141,10 @@ def test_the_order_of_the_tasks_changes_no_skill():
     order = [3, 0, 4, 2, 1]
     names = [NAMES[i] for i in order]
     here = skill_of(guess, true)
-    there = score_guess(square(guess).part(names, names), Oracle("o", "b", "s", square(true).part(names, names))).skill
-    assert (here.rho, here.trs, here.p.p) == pytest.approx((there.rho, there.trs, there.p.p))
+    reordered = score_guess(
+        square(guess).part(names, names), Oracle("o", "b", "s", square(true).part(names, names))
+    ).skill
+    assert (here.rho, here.trs, here.p.p) == pytest.approx((reordered.rho, reordered.trs, reordered.p.p))
 
 
 def test_an_estimate_that_is_missing_counts_as_the_targets_lowest():
