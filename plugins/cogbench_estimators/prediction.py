@@ -132,14 +132,16 @@ def subject_data(estimator: MappingEstimator, evidence: "Evidence") -> dict[str,
 
 def describe_subject(estimator: MappingEstimator, data: SubjectData, seed: int) -> Run:
     """Score each task's cross-validated predictions of one subject."""
-    n_stimuli = len(data.responses)
-    sums = estimator.cross_validate(data.tasks, data.responses, seed)  # (6, n_tasks, n_channels)
-    vectors = channel_scores(sums, n_stimuli, estimator.score)
-    error, share = above_null(sums, n_stimuli)  # (n_tasks,) each
+    n_stimuli, n_tasks = len(data.responses), len(data.tasks)
+    # The backbone goes beside the tasks, through the same products: where training changed nothing, 0 is left.
+    x = data.tasks if data.backbone is None else np.concatenate([data.tasks, data.backbone])
+    sums = estimator.cross_validate(x, data.responses, seed)  # (6, n_tasks [+ 1], n_channels)
+    scores = channel_scores(sums, n_stimuli, estimator.score)
+    vectors = scores[:n_tasks]
+    error, share = above_null(sums[:, :n_tasks], n_stimuli)  # (n_tasks,) each
     origin = np.zeros_like(vectors[:1])  # (1, n_channels)
-    if data.backbone is not None:  # the same folds, first weights and batches: what differs is what training changed
-        of_backbone = estimator.cross_validate(data.backbone, data.responses, seed)
-        origin = channel_scores(of_backbone, n_stimuli, estimator.score)
+    if data.backbone is not None:
+        origin = scores[n_tasks:]
     elif estimator.relative == "tasks":
         origin = vectors.mean(axis=0, keepdims=True)
     return Run(vectors - origin, np.stack([vectors.mean(axis=1), error, share]))

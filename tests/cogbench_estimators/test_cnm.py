@@ -7,7 +7,7 @@ import pytest
 import torch
 from cogbench_estimators.cnm import CNM, register_estimators
 from cogbench_estimators.mapping import z_scored
-from cogbench_estimators.prediction import cosines
+from cogbench_estimators.prediction import SubjectData, cosines, describe_subject, subject_data
 from fake_evidence import OFF, FakeEvidence
 from mapping_evidence import BOTH, RIDGE, SMALL, evidence, responses, vectors
 from numpy.testing import assert_array_equal
@@ -76,7 +76,7 @@ def test_the_planted_task_predicts_the_channels_and_its_like_is_found():
 
 NETWORK = {"hidden": (5,), "epochs": 3, "batch_size": 30, "learning_rate": 0.1, "solver": "plain"}
 MAPPING = {"score": "rho", "channels": 25, "seeds": (3,), "folds": 5, "inner_folds": 7}
-AVERAGING = {"zscore": "train", "average": "vectors"}
+AVERAGING = {"zscore": "train", "average": "vectors", "relative": "tasks"}
 OTHER_VALUES = {
     SMALL: NETWORK | MAPPING | AVERAGING,
     RIDGE: {"penalties": (5.0, 500.0)} | MAPPING | AVERAGING,
@@ -99,6 +99,35 @@ def test_every_option_changes_the_answer(estimator, option, value, usual):
     given, answers = usual
     varied = replace(estimator, **{option: value}).similarity(given).values
     assert np.abs(varied - answers[estimator.name])[OFF].max() > 1e-3
+
+
+@BOTH
+def test_vectors_relative_to_the_backbone_are_those_less_the_bare_backbones(estimator):
+    given = evidence(n_channels=8)
+    bare = np.random.default_rng(8).normal(size=(30, 6)).astype(np.float32)
+    given.represent = lambda sentences: bare[[given.stimuli.index(sentence) for sentence in sentences]]
+    relative = replace(estimator, relative="backbone")
+    assert relative.needs == estimator.needs | {"backbone"}
+    (data,) = subject_data(relative, given).values()
+    seed = estimator.seeds[0]
+    plain = SubjectData(data.tasks, None, data.responses)
+    of_backbone = describe_subject(estimator, SubjectData(data.backbone, None, data.responses), seed).relative
+    expected = describe_subject(estimator, plain, seed).relative - of_backbone
+    np.testing.assert_allclose(describe_subject(relative, data, seed).relative, expected, atol=1e-4)
+    off_diagonal = ~np.eye(len(given.tasks), dtype=bool)
+    answer = replace(relative, seeds=(seed,)).similarity(given).values
+    np.testing.assert_allclose(answer[off_diagonal], cosines(expected)[off_diagonal], atol=1e-3)
+
+
+@BOTH
+def test_a_task_that_training_did_not_change_has_no_estimate_relative_to_the_backbone(estimator):
+    given = evidence(n_channels=8)
+    first = given.tasks[0]
+    order = {sentence: i for i, sentence in enumerate(given.stimuli)}
+    given.represent = lambda sentences: given.representations[first][[order[s] for s in sentences]]
+    answer = replace(estimator, relative="backbone").similarity(given)
+    assert np.isnan(answer.values[0]).all() and np.isfinite(answer.values[1, 2])
+    assert any(note.startswith(f"{estimator.name}: no estimate for {first}") for note in given.notes)
 
 
 @BOTH
