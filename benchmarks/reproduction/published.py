@@ -78,7 +78,7 @@ def consistent(oracle: Oracle, target: str, printed: str) -> set[str]:
     return {s for s, fits in zip(oracle.transfers.sources, near, strict=True) if fits}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # hashed by identity
 class Published:
     """The two oracles, the number of training examples of each task, and what follows from the printed tables.
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import combinations
 
 import numpy as np
@@ -84,6 +85,7 @@ def standard_error(p_value: PValue) -> float:
     return 0.0 if p_value.exact else float(np.sqrt(p_value.p * (1 - p_value.p) / p_value.draws))
 
 
+@cache
 def many_relabelled(published: Published, plm: str, method: str) -> PValue:
     """Return the p-value of a method by many relabellings."""
     oracle, guess = published.board_oracles[plm], published.matrix(plm, method)
