@@ -94,7 +94,7 @@ def score(
     known = _whole(find_oracle(parts, oracle, reading=reading), tasks)
     true, selections = known.transfers, not isinstance(guess, TaskMatrix)
     matrix = align_to_oracle(guess, true) if isinstance(guess, TaskMatrix) else selection_matrix(guess, true)
-    notes += [] if tasks is not None else _surplus_notes(guess, true)
+    notes += [] if tasks is not None else surplus_notes(guess, true)
     predicted = rank(matrix, true_ranking(known).candidates)
     options = ScoreOptions((1,) if selections else ks, top_m, gain, regret)
     found = score_guess(matrix, known, options)
@@ -158,7 +158,7 @@ def _origin_notes(result: Result) -> Iterator[str]:
         yield f"synthetic {' and '.join(result.synthetic)}: made by a generator"
 
 
-def _surplus_notes(guess: TaskMatrix | Mapping[str, str], true: TaskMatrix) -> Iterator[str]:
+def surplus_notes(guess: TaskMatrix | Mapping[str, str], true: TaskMatrix) -> Iterator[str]:
     """Yield what a guess has beyond the tasks of the oracle."""
     targets = guess.targets if isinstance(guess, TaskMatrix) else guess
     named = {"sources": guess.sources if isinstance(guess, TaskMatrix) else (), "targets": targets}

@@ -148,9 +148,9 @@ def leaderboard(results: Sequence[Result], sort: str = "trs") -> list[Board]:
     groups = comparable_results(results)
     ordered = sorted(groups, key=lambda g: (-len(g.results), g.results[0].suite, g.results[0].file_name))
     boards = [_board(group, sort) for group in ordered]
-    known = {name for board in boards for entry in board.entries for name in entry.scores}
-    if sort not in known | {"trs"}:
-        raise UnknownName.of("score", sort, known, there="The results have")
+    names = {name for board in boards for entry in board.entries for name in entry.scores}
+    if sort not in names | {"trs"}:
+        raise UnknownName.of("score", sort, names, there="The results have")
     return list(_with_differences(boards))
 
 

@@ -9,7 +9,7 @@ from ..parts.fingerprint import harness_version
 from ..parts.registry import find_oracle, load_parts
 from ..scoring.evaluation import is_selection
 from ..scoring.ranking import rank
-from .guess import align_to_oracle, selection_matrix
+from .guess import align_to_oracle, selection_matrix, surplus_notes
 from .result import SCHEMA_VERSION, CellCounts, Provenance, Result, against, rows
 
 
@@ -75,7 +75,7 @@ def published_result(
         tasks={},
         seed_floor=None,
         signal_quality=None,
-        notes=[f"a published guess, not computed here: {origin}"],
+        notes=[f"a published guess, not computed here: {origin}", *surplus_notes(guess, true)],
         details=[],
         synthetic=["tasks"] if any(s in parts.tasks and parts.tasks[s].card.synthetic for s in true.sources) else [],
         provenance=Provenance(

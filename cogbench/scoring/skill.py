@@ -118,15 +118,17 @@ def without_effects(values: Array) -> Array:
 
 def _units(centred: Array, present: Array) -> Array:
     """Return the unit of each target (n_targets,), so that their spreads over common sources agree as far as can be."""
-    there = present.astype(np.float64)
+    presence = present.astype(np.float64)
     values = np.where(present, centred, 0)
-    n = np.maximum(there.T @ there, 1)  # (t, t'): the sources that both have
-    variances = np.maximum(np.square(values).T @ there / n - np.square(values.T @ there / n), 0)  # of t's scores there
+    n = np.maximum(presence.T @ presence, 1)  # (t, t'): the sources that both have
+    variances = np.maximum(
+        np.square(values).T @ presence / n - np.square(values.T @ presence / n), 0
+    )  # of t's scores presence
     own = np.maximum(variances.diagonal(), np.finfo(np.float64).tiny)
-    known = (variances > ALIKE**2 * own[:, None]) & (variances.T > ALIKE**2 * own[None, :])
-    logs = 0.5 * np.log(np.where(known, variances, 1))
-    ratios = np.where(known, logs - logs.T, 0)
-    network = np.diag(known.sum(axis=1)) - known
+    comparable = (variances > ALIKE**2 * own[:, None]) & (variances.T > ALIKE**2 * own[None, :])
+    logs = 0.5 * np.log(np.where(comparable, variances, 1))
+    ratios = np.where(comparable, logs - logs.T, 0)
+    network = np.diag(comparable.sum(axis=1)) - comparable
     return np.exp(_solve(network.astype(np.float64), ratios.sum(axis=1)))
 
 

@@ -110,6 +110,12 @@ def test_a_guess_is_written_as_a_published_result_that_boards_and_comparisons_re
     assert near.basis == far.basis == "published" and near.scores.trs < far.scores.trs
     assert near.notes == ["a published guess, not computed here: Somebody (2020)"]
     assert far.notes == ["a published guess, not computed here: distances.csv"]
+    Path("wide.csv").write_text("source,p,q,r,s\np,,2,30,1\nq,40,,20,1\nr,10,8,,1\ns,1,1,1,\n")
+    assert ask("score", "wide.csv", "--oracle", "plain.csv", "--out", "wide").exit_code == 0
+    assert Result.load(next(Path("wide").glob("*.json"))).notes[1:] == [
+        "left out of the guess: the sources s, which the oracle does not have",
+        "left out of the guess: the targets s, which the oracle does not have",
+    ]
     assert "near (as published)" in ask("leaderboard", "kept").stdout
     assert "not told apart" in ask("compare", *map(str, Path("kept").glob("*.json"))).stdout
 

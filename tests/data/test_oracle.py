@@ -15,16 +15,16 @@ def oracle(**known):
 
 
 def test_the_figures_of_a_target_whose_lower_ones_are_better_are_turned():
-    known = oracle(better={"b": "lower", "c": "higher"})
-    assert known.signs.tolist() == [1, -1, 1]
+    table = oracle(better={"b": "lower", "c": "higher"})
+    assert table.signs.tolist() == [1, -1, 1]
     expected = np.where(np.eye(3), np.nan, VALUES * [1, -1, 1])
-    assert_array_equal(known.oriented.values, expected)
-    assert known.transfers.values[0, 1:].tolist() == [40, 0.7], "the figures stay in their own unit"
+    assert_array_equal(table.oriented.values, expected)
+    assert table.transfers.values[0, 1:].tolist() == [40, 0.7], "the figures stay in their own unit"
 
 
 def test_higher_figures_are_better_where_nothing_is_said():
-    known = oracle()
-    assert_array_equal(known.oriented.values, known.transfers.values)
+    table = oracle()
+    assert_array_equal(table.oriented.values, table.transfers.values)
 
 
 @pytest.mark.parametrize(
@@ -42,10 +42,10 @@ def test_what_an_oracle_does_not_have_is_refused_by_name(known, says):
 
 
 def test_a_part_keeps_what_is_known_of_its_own_tasks():
-    known = oracle(**KNOWN)
-    part = known.part(["b", "c"])
+    table = oracle(**KNOWN)
+    part = table.part(["b", "c"])
     assert (part.better, part.units, part.groups) == ({"b": "lower"}, {"b": "perplexity", "c": "%"}, {})
-    part = known.part(["a", "b"], ["c"])
+    part = table.part(["a", "b"], ["c"])
     assert (part.better, part.units, part.groups) == ({}, {"c": "%"}, {"a": ("x", "y")})
 
 
