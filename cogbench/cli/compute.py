@@ -106,7 +106,7 @@ def run(
 @option.as_json
 def recommend(target: str, site: Site, as_json: bool, **how: Any) -> None:
     """Say which source tasks to train before a target of your own, from the tasks that are trained already."""
-    from ..results.result import plain
+    from ..results.plain import plain
     from ..runs.recommend import recommend
     from ..views.formats import render_tables
     from ..views.rows import recommendation_rows, recommendation_title

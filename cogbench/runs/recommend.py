@@ -135,12 +135,13 @@ def recommend(
     sources = _trained(trainings, workspace)
     cell = Similarity(ranker, trained_on, (*sources, wanted), stimuli, seed, max_train, targets=(wanted,))
     _compute([cell, cell.training(wanted)], workspace)
-    matrix = cell.matrix(workspace).part([t.name for t in sources], [wanted.name])  # (n_sources, 1)
+    estimate = cell.estimate(workspace)
+    matrix = estimate.matrix.part([t.name for t in sources], [wanted.name])  # (n_sources, 1)
     order = rank(matrix).order(wanted.name)
     with_estimate = [name for name in order if _number(matrix, name) is not None]
     if not with_estimate:
         message = f"no source has an estimate by {ranker.name} for {wanted.name!r}, so none is ranked."
-        raise UnusableData("\n".join([message, *cell.notes(workspace)]))
+        raise UnusableData("\n".join([message, *estimate.notes]))
     best = [t for name in with_estimate[:k] for t in sources if t.name == name]
     label = workspace.parts.label
     return Recommendation(
@@ -153,7 +154,7 @@ def recommend(
         similarity={name: _number(matrix, name) for name in order[:k]},
         untrained=tuple(name for name in trainings if name not in {t.name for t in sources}),
         gains=tuple(_tried(cell, wanted, best, workspace)) if apply else (),
-        notes=cell.notes(workspace),
+        notes=estimate.notes,
     )
 
 

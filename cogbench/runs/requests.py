@@ -11,12 +11,11 @@ from ..compute.transfers import TransferPlan
 from ..compute.workspace import Cell, Workspace
 from ..data.oracle import Oracle, Suite
 from ..errors import AmbiguousTable, UnknownName, UnusableData
-from ..parts.interfaces import STIMULI, Backbone, Estimator, OraclePart, Signal, Task
+from ..parts.interfaces import MODELS, STIMULI, Backbone, Estimator, OraclePart, Signal, Task
 from ..parts.registry import Parts, find_oracle
 from ..parts.set_options import check_targets, varied
 
 MEASURED = "measured"
-MODELS = frozenset({"representations", "models", "transfers"})  # needs that ask for trained models
 T = TypeVar("T")
 Several: TypeAlias = str | T | Sequence[str | T]  # a name or a part, or several of them
 
@@ -63,7 +62,7 @@ class RunRequest:
     @property
     def looks(self) -> bool:
         """Whether anything is asked of the tasks' data or the backbone; a baseline looks at neither."""
-        needs = MODELS | {"backbone", "batches", "texts"}
+        needs = MODELS | {"backbone", "backbone-features", "batches", "texts"}
         return bool(needs & self.estimator.needs) or isinstance(self.oracle, TransferPlan)
 
     def transfers(self) -> list[Training]:

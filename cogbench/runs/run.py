@@ -1,11 +1,9 @@
 """One run, read from top to bottom: request, cells, matrix, ranking, scores, result."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
 from importlib import metadata
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 
@@ -13,33 +11,24 @@ from ..compute import engine
 from ..compute.cells import Encoding
 from ..compute.transfers import TransferPlan
 from ..compute.workspace import Cell, Tell, Workspace, workspace_of
-from ..data.dataset import Origin
 from ..data.files import Files
 from ..data.oracle import TaskMatrix
-from ..data.recording import Recording
 from ..errors import CogbenchError, FailedCells, UnusableData
-from ..parts.codec import encode
 from ..parts.fingerprint import harness_version
 from ..parts.interfaces import ORACLES_DATA, Backbone, Estimator, OraclePart, Signal, Task
 from ..parts.registry import Parts
-from ..parts.set_options import options_of
 from ..results.result import (
     SCHEMA_VERSION,
     CellCounts,
-    DataUsed,
     Provenance,
     Result,
-    SignalReport,
-    TaskReport,
     against,
     rows,
 )
-from ..scoring.noise_ceiling import noise_ceiling
 from ..scoring.ranking import rank
 from ..storage.store import Store
+from .background import background_of, encoded_options
 from .requests import RunRequest, Several, resolve_requests
-
-NAMED = 1000  # a result names the channels of a subject, but not the voxels of a whole brain
 
 
 def run(
@@ -183,17 +172,17 @@ def check_request(request: RunRequest, workspace: Workspace) -> None:
 def _result(request: RunRequest, workspace: Workspace, outcome: engine.Outcome, started: str, seconds: float) -> Result:
     parts = workspace.parts
     names = tuple(t.name for t in request.tasks)
-    cells = request.similarities()
-    matrices = [c.matrix(workspace).part(names, names).values for c in cells]
+    estimates = [cell.estimate(workspace) for cell in request.similarities()]
+    matrices = [estimate.matrix.part(names, names).values for estimate in estimates]
     mean = TaskMatrix.square(names, np.mean(matrices, axis=0))
     predicted = rank(mean)
     oracle = request.oracle.oracle(workspace) if isinstance(request.oracle, TransferPlan) else request.oracle
-    recording = workspace.recording(request.signal) if request.signal else None
+    background = background_of(request, workspace)
     touched = _closure(request.cells())
     return Result(
         schema_version=SCHEMA_VERSION,
         estimator=parts.label("estimator", request.estimator),
-        options=_encoded(options_of(request.estimator), parts),
+        options=encoded_options(request.estimator, workspace),
         backbone=parts.label("backbone", request.backbone),
         signal=parts.label("signal", request.signal) if request.signal else None,
         suite=request.suite,
@@ -204,24 +193,18 @@ def _result(request: RunRequest, workspace: Workspace, outcome: engine.Outcome, 
         ranking={t: predicted.order(t) for t in names},
         **against(mean, oracle, {t.name: t.card.rows for t in request.tasks}),
         uses_oracle=bool(ORACLES_DATA & request.estimator.needs),
-        tasks=_task_reports(request, workspace),
+        tasks=background.tasks,
         seed_floor=_seed_floor(request, workspace),
-        signal_quality=_signal_report(recording) if recording else None,
-        notes=[*dict.fromkeys(_notes(request, workspace))],
-        details=[c.details(workspace) for c in cells],
-        synthetic=[
-            *(["tasks"] if any(t.card.synthetic for t in request.tasks) else []),
-            *(["signal"] if recording and recording.synthetic else []),
-        ],
+        signal_quality=background.signal_quality,
+        notes=[*dict.fromkeys([*background.notes, *(note for estimate in estimates for note in estimate.notes)])],
+        details=[estimate.details for estimate in estimates],
+        synthetic=background.synthetic,
         provenance=Provenance(
             cogbench=harness_version() or "",
             plugins={p.distribution: p.version for p in parts.plugins if not p.error},
-            data={t.name: _data_used(t, workspace) for t in request.tasks} if request.looks else {},
-            model={
-                **(_origin(request.backbone.origin(workspace.files)) if request.looks else {}),
-                **_encoded(options_of(request.backbone), parts),
-            },
-            settings={t.recipe.task.name: encode(t.filled(workspace).settings) for t in request.trained()},
+            data=background.data,
+            model=background.model,
+            settings=background.settings,
             seeds=list(request.seeds),
             max_train=request.max_train,
             torch=metadata.version("torch"),
@@ -231,50 +214,6 @@ def _result(request: RunRequest, workspace: Workspace, outcome: engine.Outcome, 
             cells=CellCounts(len(touched & outcome.computed), len(touched & outcome.cached)),
         ),
     )
-
-
-@lru_cache(maxsize=4)  # the same for each estimator and backbone
-def _signal_report(recording: Recording) -> SignalReport:
-    ceiling = noise_ceiling(recording)
-    channels = {subject: responses.channels for subject, responses in recording.subjects.items()}
-    return SignalReport(
-        sentences=len(recording.sentences),
-        subjects=len(recording.subjects),
-        channels={subject: list(names) if len(names) <= NAMED else [] for subject, names in channels.items()},
-        unit=recording.unit,
-        origin=recording.origin.id,
-        sha256=recording.sha256,
-        notes=list(recording.notes),
-        n_channels={subject: len(names) for subject, names in channels.items()},
-        reliability=ceiling.summary if ceiling else None,
-    )
-
-
-def _task_reports(request: RunRequest, workspace: Workspace) -> dict[str, TaskReport]:
-    found: dict[str, list] = {}
-    for cell in request.trained():
-        found.setdefault(cell.recipe.task.name, []).append(cell.score(workspace))
-    reports = {}
-    for task in request.tasks:
-        if task.name in found:
-            of = found[task.name]
-            value, error = (float(np.mean([getattr(s, f) for s in of])) for f in ("value", "standard_error"))
-            trivial = of[0].trivial
-            learned, further = value - trivial > 2 * error, of[0].further
-            mean = {name: float(np.mean([s.further[name] for s in of])) for name in further}
-            reports[task.name] = TaskReport(of[0].metric, value, error, trivial, learned, mean, of[0].left_out)
-    return reports
-
-
-def _notes(request: RunRequest, workspace: Workspace) -> Iterator[str]:
-    """Yield what a reader should know, of the trainings and of the estimates."""
-    for cell in request.trained():
-        name, score = cell.recipe.task.name, cell.score(workspace)
-        yield from (f"{name}: {note}" for note in cell.notes(workspace))
-        if score.left_out:
-            yield f"{name}: {score.left_out} examples are left out of {score.metric}, which is not defined for them"
-    for similarity in request.similarities():
-        yield from similarity.notes(workspace)
 
 
 def _seed_floor(request: RunRequest, workspace: Workspace) -> float | None:
@@ -295,11 +234,6 @@ def _rdm(patterns: np.ndarray) -> np.ndarray:
     return 1 - np.corrcoef(patterns)[np.triu_indices(len(patterns), 1)]
 
 
-def _data_used(task: Task, workspace: Workspace) -> DataUsed:
-    train, evaluation = workspace.dataset(task, "train"), workspace.dataset(task, "evaluation")
-    return DataUsed(train.origin.id, train.origin.revision, len(train), len(evaluation), train.sha256)
-
-
 def _closure(cells: Iterable[Cell]) -> set[Cell]:
     found: set[Cell] = set()
     waiting = list(cells)
@@ -309,14 +243,6 @@ def _closure(cells: Iterable[Cell]) -> set[Cell]:
             found.add(cell)
             waiting += cell.inputs()
     return found
-
-
-def _origin(origin: Origin) -> dict[str, str | None]:
-    return {"id": origin.id, "revision": origin.revision}
-
-
-def _encoded(options: dict[str, Any], parts: Parts) -> dict[str, Any]:
-    return {name: parts.encode(value) for name, value in options.items()}
 
 
 def _device() -> str:

@@ -220,7 +220,7 @@ def check_estimator(estimator: Estimator) -> None:
         known = np.isfinite(first.values[~first.same])
         _expect(bool(known.any()), f"{estimator.name}: it gave no score for any task")
         _expect(
-            bool(known.all() or evidence.notes),
+            bool(known.all() or evidence.inquiry.notes),
             f"{estimator.name}: it gave no score for some tasks, and no note says why",
         )
         _expect(_fingerprint(cell, workspace) == before, f"{estimator.name}: it changed what Evidence gave it")
