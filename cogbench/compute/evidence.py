@@ -289,7 +289,7 @@ class Similarity:
                     workspace.identity(p) for p in (self.backbone, self.backbone.origin(workspace.files))
                 ]
         if isinstance(self.oracle, Oracle):
-            made["oracle"] = [_content(o) for o in (self.oracle, *self.others)]
+            made["oracle"] = [oracle_content(o) for o in (self.oracle, *self.others)]
         if "cards" in needs:
             made["cards"] = [workspace.identity(t.card) for t in self.tasks]
         if "responses" in needs and self.signal:
@@ -309,7 +309,7 @@ class Similarity:
         return workspace.once(("estimate", self), lambda: Estimate.load(workspace.folder(self), sources, targets))
 
 
-def _content(oracle: Oracle) -> list[Any]:
+def oracle_content(oracle: Oracle) -> list[Any]:
     matrix = oracle.oriented
     return [oracle.name, matrix.sources, matrix.targets, digest(matrix.values.tobytes().hex())]
 
