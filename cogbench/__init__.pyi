@@ -13,6 +13,8 @@ from .scoring.task_tree import task_tree as task_tree
 from .parts.registry import Parts as Parts, load_parts as load_parts
 from .compute.workspace import Step as Step
 from .data.files import Files as Files
+from .packs.pack import Pack as Pack
+from .runs.make_pack import make_pack as make_pack
 from .storage.store import Store as Store
 
 # Writing parts: the kinds of part, what they are given, and what they return.

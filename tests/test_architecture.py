@@ -32,6 +32,7 @@ LAYERS = (
     "scoring",
     "parts",
     "compute results",
+    "packs",
     "runs testing",
     "views",
     "cli",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,9 @@ from ..data.files import Files
 from ..data.oracle import Oracle
 from ..data.oracle_files import oracle_of_plain
 from ..data.recording import Recording, Responses
-from ..errors import MissingData, UnusableData
+from ..errors import MissingData, UnknownName, UnusableData
+from ..parts.interfaces import PackPart
+from ..parts.registry import Parts
 from ..results.plain import plain, record_of_plain
 from ..storage.atomic import readable, save
 from .card import SCHEMA_VERSION, PackCard, array_name
@@ -33,10 +36,13 @@ class Pack:
         What the pack is called.
     file : str
         What `cogbench pack make` wrote.
+    description : str
+        One line on the pack.
     """
 
     name: str
     file: str
+    description: str = ""
 
     def open(self) -> "OpenPack":
         """Return the pack's content; MissingData without the file, UnusableData if it is no pack or damaged."""
@@ -120,6 +126,24 @@ class OpenPack:
             raise UnusableData(f"pack {str(self.path)!r}: {name!r} holds NaN or infinity; make the pack anew.")
         return values
 
+    def shapes(self) -> dict[str, list[Any]]:
+        """Return for each array its kind of number and its shape."""
+        slices = {name: self._tensors.get_slice(name) for name in sorted(self._names)}
+        return {name: [part.get_dtype(), *part.get_shape()] for name, part in slices.items()}
+
+    def check(self) -> None:
+        """Read all arrays; UnusableData if one holds infinity, or NaN where its kind cannot.
+
+        The mean features of an example without a token are NaN.
+        """
+        means = {str(i) for i, view in enumerate(self.card.views) if view.options.pooling == "mean"}
+        for name in sorted(self._names):
+            kind, _, rest = name.partition("/")
+            values = self._tensors.get_tensor(name)
+            may_lack = kind in ("responses", "transfers") or (kind == "features" and rest.partition("/")[0] in means)
+            if np.isinf(values).any() or (np.isnan(values).any() and not may_lack):
+                raise UnusableData(f"pack {str(self.path)!r}: {name!r} holds NaN or infinity; make the pack anew.")
+
     @cached_property
     def oracle(self) -> Oracle:
         """The oracle that the pack's evidence is of, with its per-example scores where the pack holds them."""
@@ -162,6 +186,23 @@ class PackedSignal:
             notes=tuple(report.notes) if report else (),
             synthetic="signal" in content.card.background.synthetic,
         )
+
+
+def find_pack(parts: Parts, wanted: "str | PackPart | Pack") -> Pack:
+    """Return an installed pack by its name, or a pack by its file.
+
+    Raises
+    ------
+    UnknownName
+        If no installed pack has that name.
+    """
+    if not isinstance(wanted, str):
+        return Pack(wanted.name, wanted.file, wanted.description)
+    if wanted in parts.packs:
+        return find_pack(parts, parts.packs[wanted])
+    if Path(wanted).suffix == SUFFIX:
+        return Pack(Path(wanted).stem, wanted)
+    raise UnknownName.of("pack", wanted, [*parts.packs], there=f"Files of packs end in {SUFFIX}. Installed")
 
 
 def write_pack(path: Path, card: PackCard, arrays: Mapping[str, Array]) -> None:

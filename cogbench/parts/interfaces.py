@@ -361,6 +361,18 @@ class OraclePart(Protocol):
 
 
 @runtime_checkable
+class PackPart(Protocol):
+    """An evidence pack as a plugin gives it, a `cogbench.Pack`: a name, one line on it, and its file."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def file(self) -> str: ...
+    @property
+    def description(self) -> str: ...
+
+
+@runtime_checkable
 class Opener(Protocol):
     """A part that also stands for things without a name of their own: a file, a folder, a hub id."""
 

@@ -84,6 +84,8 @@ def _about(kind: str, part: Any) -> dict[str, Any]:
         return {"about": line, "needs": ", ".join(sorted(part.needs)), "options": _options(part)}
     if kind == "oracle":
         return _of_card(part.card)
+    if kind == "pack":
+        return {"about": part.description, "file": part.file}
     return {"about": part.description, "tasks": ", ".join(part.tasks), "signal": part.signal}
 
 
