@@ -38,6 +38,7 @@ from ..scoring.noise_ceiling import noise_ceiling
 from ..scoring.ranking import rank
 from ..storage.store import Store
 from .requests import RunRequest, Several, resolve_requests
+from .stimuli import refuse_without_responses
 
 NAMED = 1000  # a result names the channels of a subject, but not the voxels of a whole brain
 
@@ -49,6 +50,7 @@ def run(
     suite: str = "cogtaskonomy",
     tasks: Several[Task] | None = None,
     signal: Several[Signal] = (),
+    stimuli: Several[Signal] = (),
     oracle: str | OraclePart | None = None,
     oracle_backbone: str | Backbone | None = None,
     set: Several[str] = (),
@@ -73,6 +75,9 @@ def run(
         Some tasks of the suite, or other tasks. One text may hold several names with commas between them.
     signal : str, Signal, or several
         Recordings: stimuli with the responses to them. The default is the suite's usual signal.
+    stimuli : str, Signal, or several
+        What estimators read that need sentences and no responses: a text file with one sentence a line, or a signal.
+        The default is `signal`; in place of a usual signal that is not at hand it is `neutral`, and a note says so.
     oracle : str or OraclePart, optional
         The oracle that scores the rankings: a name, a file, or "measured", which runs all transfers. The default is the
         suite's oracle for the backbone. A ranking without an oracle is not scored.
@@ -117,6 +122,7 @@ def run(
         suite=suite,
         tasks=tasks,
         signal=signal,
+        stimuli=stimuli,
         oracle=oracle,
         oracle_backbone=oracle_backbone,
         set=set,
@@ -168,6 +174,7 @@ def check_request(request: RunRequest, workspace: Workspace) -> None:
     """Refuse what cannot work before any work is done: unreadable data or models, a signal the estimator rejects."""
     if request.signal is not None:  # before the tasks, which may have to come from the hub first
         recording = workspace.recording(request.signal)
+        refuse_without_responses(request.estimator, request.signal, recording, workspace.parts.suites[request.suite])
         refuse = getattr(request.estimator, "refuse", None)
         if refuse is not None:
             try:
@@ -267,7 +274,8 @@ def _task_reports(request: RunRequest, workspace: Workspace) -> dict[str, TaskRe
 
 
 def _notes(request: RunRequest, workspace: Workspace) -> Iterator[str]:
-    """Yield what a reader should know, of the trainings and of the estimates."""
+    """Yield what a reader should know, of the stimuli, the trainings and the estimates."""
+    yield from request.notes
     for cell in request.trained():
         name, score = cell.recipe.task.name, cell.score(workspace)
         yield from (f"{name}: {note}" for note in cell.notes(workspace))
