@@ -178,8 +178,8 @@ def _numbers(cell: Any, column: str, place: CopyRow) -> Array:
         lists = values.cast(pa.large_list(values.type.value_type))
         lengths = sorted({*lists.value_lengths().to_pylist()} - {None})
         if lists.null_count or len(lists) != EXPERIMENT or len(lengths) != 1:
-            spread = f"of {lengths[0]} to {lengths[-1]} numbers" if lengths else "of nothing"
-            raise refuse(f"{len(lists) - lists.null_count} lists {spread}")
+            sizes = " to ".join(str(length) for length in dict.fromkeys([*lengths[:1], *lengths[-1:]]))
+            raise refuse(f"{len(lists) - lists.null_count} lists of {sizes or 'no'} numbers")
         values = lists.flatten()
     if not (pa.types.is_floating(values.type) or pa.types.is_integer(values.type)):
         raise refuse(f"a list of {values.type}")
