@@ -301,11 +301,14 @@ def read(**files):
 
 def test_only_fetch_downloads_and_only_by_name(tmp_path):
     with Hub(tmp_path / "hub") as hub, Machine(hub.environment(tmp_path / "home"), tmp_path, PREAMBLE) as machine:
-        hub.add("datasets", HUB_ID, COMMIT, made.copied_files(made.copied_rows(), HUB_FILES))
         hub.add("datasets", GLUE, GLUE_COMMIT, glue_files())
+        _, row = machine.ask("answers['rows'] = fetch(tasks='rte', signal='pereira')")["rows"]
+        assert row["error"] == f"the hub has no data set {HUB_ID!r} at revision {COMMIT}."
+        hub.requests.clear()
+        hub.add("datasets", HUB_ID, COMMIT, made.copied_files(made.copied_rows(), HUB_FILES))
         assert "`cogbench fetch --signal pereira` brings a copy" in machine.ask("answers['run'] = read()")["run"]
         rows = machine.ask("answers['rows'] = fetch(tasks='rte')")["rows"]
-        assert [row["state"] for row in rows] == ["fetched", "failed"] and "fetch --signal" in rows[1]["error"]
+        assert [row["state"] for row in rows] == ["there", "failed"] and "fetch --signal" in rows[1]["error"]
         assert not [path for path in hub.requests if HUB_ID in path]
         _, row = machine.ask("answers['rows'] = fetch(tasks='rte', signal='pereira')")["rows"]
         assert (row["state"], row["id"], row["revision"]) == ("fetched", HUB_ID, COMMIT) and not row["error"]
