@@ -130,17 +130,17 @@ def recommend(
     )
     ranker, trained_on = only("estimator", selection.estimators), only("backbone", selection.backbones)
     choices = selection.stimuli_of(ranker, workspace)
-    read, notes = choices[0]
-    if read is not None:
-        only("signal", [choice for choice, _ in choices if choice])
-        refuse_without_responses(ranker, read, workspace.recording(read), selection.suite)
+    own_signal, notes = choices[0]
+    if own_signal is not None:
+        only("signal", [choice for choice, _ in choices])
+        refuse_without_responses(ranker, own_signal, workspace.recording(own_signal), selection.suite)
     each_once(selection.tasks, as_list(set))
     if ORACLES_DATA & ranker.needs:
         raise UnusableData(f"estimator {ranker.name!r} knows transfers, and of a target of one's own there are none.")
     candidates = [task for task in selection.tasks if task.name != wanted.name]
     trainings = {t.name: Training(trained_on, Recipe((t,), seed=seed, max_train=max_train)) for t in candidates}
     sources = _trained(trainings, workspace)
-    cell = Similarity(ranker, trained_on, (*sources, wanted), read, seed, max_train, targets=(wanted,))
+    cell = Similarity(ranker, trained_on, (*sources, wanted), own_signal, seed, max_train, targets=(wanted,))
     _compute([cell, cell.training(wanted)], workspace)
     matrix = cell.matrix(workspace).part([t.name for t in sources], [wanted.name])  # (n_sources, 1)
     order = rank(matrix).order(wanted.name)
@@ -155,7 +155,7 @@ def recommend(
         kind=wanted.kind,
         estimator=label("estimator", ranker),
         backbone=label("backbone", trained_on),
-        signal=label("signal", read) if read else None,
+        signal=label("signal", own_signal) if own_signal else None,
         ranking=tuple(order[:k]),
         similarity={name: _number(matrix, name) for name in order[:k]},
         untrained=tuple(name for name in trainings if name not in {t.name for t in sources}),

@@ -164,8 +164,8 @@ def resolve(
         find("signal", sentences),
         usual=not as_list(signal) if signal is not None else False,
     )
-    stimulating = (*selection.signals, *selection.stimuli)
-    used = (*selection.tasks, *rankers, *_members(rankers), *selection.backbones, *stimulating, *further)
+    signals = (*selection.signals, *selection.stimuli)
+    used = (*selection.tasks, *rankers, *_members(rankers), *selection.backbones, *signals, *further)
     check_targets(sets, used)
     return selection
 
@@ -258,12 +258,12 @@ def resolve_requests(
                     f"estimator {ranker.name!r} ranks by an oracle, and none is known for backbone {truth.name!r}: "
                     "name one with --oracle."
                 )
-            for read, notes in selection.stimuli_of(ranker, workspace):
+            for own_signal, notes in selection.stimuli_of(ranker, workspace):
                 request = RunRequest(
                     estimator=ranker,
                     backbone=trained,
                     tasks=selection.tasks,
-                    signal=read,
+                    signal=own_signal,
                     oracle=table,
                     suite=selection.suite.name,
                     seeds=numbers,

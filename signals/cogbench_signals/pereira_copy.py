@@ -149,8 +149,8 @@ def _first_line(error: Exception) -> str:
 
 def _texts(cell: Any, place: CopyRow) -> list[str]:
     """Return the texts in a cell: a list of them, or one text with a sentence a line."""
-    held = cell.as_py()
-    texts = held.splitlines() if isinstance(held, str) else held
+    content = cell.as_py()
+    texts = content.splitlines() if isinstance(content, str) else content
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise UnusableData(f"{place.where} holds as {SENTENCES} {cell.type}; expected a list of texts.")
     return texts
@@ -166,9 +166,9 @@ def _numbers(cell: Any, column: str, place: CopyRow) -> Array:
     """
     import pyarrow as pa
 
-    def refuse(found: str) -> UnusableData:
+    def refuse(content: str) -> UnusableData:
         return UnusableData(
-            f"{place.where} holds as {column} {found}; expected numbers for each of {EXPERIMENT} sentences."
+            f"{place.where} holds as {column} {content}; expected numbers for each of {EXPERIMENT} sentences."
         )
 
     values = getattr(cell, "values", None)
