@@ -33,6 +33,7 @@ from .parts.interfaces import (
     Signal as Signal,
     Task as Task,
 )
+from .parts.sentence_file import SentenceFile as SentenceFile
 from .parts.table_task import TableTask as TableTask
 from .data.kinds import TASK_KINDS as TASK_KINDS
 from .data.dataset import (

@@ -77,7 +77,8 @@ def _task_reports(request: RunRequest, workspace: Workspace) -> dict[str, TaskRe
 
 
 def _notes(request: RunRequest, workspace: Workspace) -> Iterator[str]:
-    """Yield what a reader should know of the trainings."""
+    """Yield what a reader should know of the stimuli and the trainings."""
+    yield from request.notes
     for cell in request.trained():
         name, score = cell.recipe.task.name, cell.score(workspace)
         yield from (f"{name}: {note}" for note in cell.notes(workspace))

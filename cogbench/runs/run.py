@@ -29,6 +29,7 @@ from ..scoring.ranking import rank
 from ..storage.store import Store
 from .background import background_of, encoded_options
 from .requests import RunRequest, Several, resolve_requests
+from .stimuli import refuse_without_responses
 
 
 def run(
@@ -38,6 +39,7 @@ def run(
     suite: str = "cogtaskonomy",
     tasks: Several[Task] | None = None,
     signal: Several[Signal] = (),
+    stimuli: Several[Signal] = (),
     oracle: str | OraclePart | None = None,
     oracle_backbone: str | Backbone | None = None,
     set: Several[str] = (),
@@ -62,6 +64,9 @@ def run(
         Some tasks of the suite, or other tasks. One text may hold several names with commas between them.
     signal : str, Signal, or several
         Recordings: stimuli with the responses to them. The default is the suite's usual signal.
+    stimuli : str, Signal, or several
+        What estimators read that need sentences and no responses: a text file with one sentence a line, or a signal.
+        The default is `signal`; in place of a usual signal that is not at hand it is `neutral`, and a note says so.
     oracle : str or OraclePart, optional
         The oracle that scores the rankings: a name, a file, or "measured", which runs all transfers. The default is the
         suite's oracle for the backbone. A ranking without an oracle is not scored.
@@ -106,6 +111,7 @@ def run(
         suite=suite,
         tasks=tasks,
         signal=signal,
+        stimuli=stimuli,
         oracle=oracle,
         oracle_backbone=oracle_backbone,
         set=set,
@@ -157,6 +163,7 @@ def check_request(request: RunRequest, workspace: Workspace) -> None:
     """Refuse what cannot work before any work is done: unreadable data or models, a signal the estimator rejects."""
     if request.signal is not None:  # before the tasks, which may have to come from the hub first
         recording = workspace.recording(request.signal)
+        refuse_without_responses(request.estimator, request.signal, recording, workspace.parts.suites[request.suite])
         refuse = getattr(request.estimator, "refuse", None)
         if refuse is not None:
             try:

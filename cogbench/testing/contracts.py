@@ -133,7 +133,7 @@ def _empty(folder: str) -> Path:
 
 
 def check_signal(signal: Signal, files: Files | None = None) -> None:
-    """Check that a signal reads, twice the same, with stimuli and at least one subject.
+    """Check that a signal reads, twice the same, with stimuli; it may hold sentences alone, without subjects.
 
     Raises
     ------
