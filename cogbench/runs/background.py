@@ -10,18 +10,21 @@ from ..compute.workspace import Workspace
 from ..data.dataset import Origin
 from ..data.recording import Recording
 from ..parts.codec import encode
-from ..parts.interfaces import Task
+from ..parts.interfaces import MODELS, Task
 from ..parts.set_options import options_of
 from ..results.background import Background
 from ..results.result import DataUsed, SignalReport, TaskReport
 from ..scoring.noise_ceiling import noise_ceiling
+from .pack_requests import PackRequest
 from .requests import RunRequest
 
 NAMED = 1000  # a result names the channels of a subject, but not the voxels of a whole brain
 
 
-def background_of(request: RunRequest, workspace: Workspace) -> Background:
-    """Return the background of a request's result, from the store and the parts that it reads."""
+def background_of(request: RunRequest | PackRequest, workspace: Workspace) -> Background:
+    """Return the background of a request's result: from the store and the parts that it reads, or from its pack."""
+    if isinstance(request, PackRequest):
+        return _background_of_pack(request)
     recording = workspace.recording(request.signal) if request.signal else None
     origin = _origin(request.backbone.origin(workspace.files)) if request.looks else {}
     return Background(
@@ -35,6 +38,23 @@ def background_of(request: RunRequest, workspace: Workspace) -> Background:
             *(["tasks"] if any(t.card.synthetic for t in request.tasks) else []),
             *(["signal"] if recording and recording.synthetic else []),
         ],
+    )
+
+
+def _background_of_pack(request: PackRequest) -> Background:
+    """Return the background in the card of a pack, of the request's tasks, with a note that the pack is read."""
+    card = request.card
+    names = {task.name for task in request.tasks}
+    needs_models = bool(MODELS & request.estimator.needs)
+    whole = card.background
+    return Background(
+        tasks={name: report for name, report in whole.tasks.items() if name in names and needs_models},
+        data={name: data for name, data in whole.data.items() if name in names},
+        model=whole.model,
+        settings={name: settings for name, settings in whole.settings.items() if name in names},
+        signal_quality=whole.signal_quality if request.signal else None,
+        notes=[f"the evidence is that of pack {card.name!r}, in half precision", *whole.notes],
+        synthetic=[word for word in whole.synthetic if word != "signal" or request.signal],
     )
 
 

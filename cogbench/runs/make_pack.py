@@ -40,6 +40,7 @@ def make_pack(
     suite: str = "cogtaskonomy",
     tasks: Several[Task] | None = None,
     signal: Several[Signal] = (),
+    stimuli: Several[Signal] = (),
     responses: bool = True,
     set: Several[str] = (),
     seed: int = 0,
@@ -64,8 +65,8 @@ def make_pack(
         The file, with the ending .safetensors. Its name without the ending is the pack's name.
     oracle : str or OraclePart, optional
         The oracle that the pack carries; by default the suite's oracle for the backbone.
-    suite, tasks, signal, set, max_train
-        As for `run`. The signal gives the stimuli; their text does not come into the pack.
+    suite, tasks, signal, stimuli, set, max_train
+        As for `run`. The text of the stimuli does not come into the pack.
     responses : bool
         Whether the signal's responses come into the pack: only where their licence allows it.
     seed : int
@@ -99,6 +100,7 @@ def make_pack(
             suite=suite,
             tasks=tasks,
             signal=signal,
+            stimuli=stimuli,
             oracle=oracle,
             set=set,
             seeds=(seed,),

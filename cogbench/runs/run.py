@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from time import perf_counter
+from typing import TypeAlias
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from ..data.files import Files
 from ..data.oracle import TaskMatrix
 from ..errors import CogbenchError, FailedCells, UnusableData
 from ..parts.fingerprint import harness_version
-from ..parts.interfaces import ORACLES_DATA, Backbone, Estimator, OraclePart, Signal, Task
+from ..parts.interfaces import ORACLES_DATA, Backbone, Estimator, OraclePart, PackPart, Signal, Task
 from ..parts.registry import Parts
 from ..results.result import (
     SCHEMA_VERSION,
@@ -28,14 +29,18 @@ from ..results.result import (
 from ..scoring.ranking import rank
 from ..storage.store import Store
 from .background import background_of, encoded_options
-from .requests import RunRequest, Several, resolve_requests
+from .pack_requests import PackRequest, resolve_pack_requests
+from .requests import RunRequest, Several, as_list, resolve_requests
 from .stimuli import refuse_without_responses
+
+Request: TypeAlias = RunRequest | PackRequest
 
 
 def run(
     estimator: Several[Estimator],
-    backbone: Several[Backbone],
+    backbone: Several[Backbone] = (),
     *,
+    pack: Several[PackPart] = (),
     suite: str = "cogtaskonomy",
     tasks: Several[Task] | None = None,
     signal: Several[Signal] = (),
@@ -58,6 +63,10 @@ def run(
     ----------
     estimator, backbone : str, part, or several
         The names of installed parts, or parts of your own.
+    pack : str, Pack, or several
+        Evidence packs by name or file, in place of backbones: the estimators read what a pack holds of a backbone, a
+        suite, a signal and an oracle, so that no data, model or training is needed. Beside it count `tasks`, `oracle`
+        and the options of estimators alone.
     suite : str
         The suite gives the tasks and, where `signal` and `oracle` are not given, these too.
     tasks : str, Task, or several, optional
@@ -104,6 +113,13 @@ def run(
     >>> cogbench.run("cra", "minilm-2l", suite="mini")[0].scores.trs  # doctest: +SKIP
     """
     workspace = workspace_of(files=files, store=store, parts=parts, jobs=jobs, scheduler=scheduler, tell=tell)
+    if as_list(pack):
+        if as_list(backbone) or as_list(signal) or as_list(stimuli):
+            raise UnusableData("a pack has its own backbone and signal: leave out backbone, signal and stimuli.")
+        packed = resolve_pack_requests(workspace, estimator, pack, tasks=tasks, oracle=oracle, set=set)
+        return _answered(packed, workspace)
+    if not as_list(backbone):
+        raise UnusableData("name a backbone, or a pack.")
     requests = resolve_requests(
         workspace,
         estimator,
@@ -118,13 +134,18 @@ def run(
         seeds=seeds,
         max_train=max_train,
     )
+    return _answered(requests, workspace)
+
+
+def _answered(requests: Sequence[Request], workspace: Workspace) -> list[Result]:
+    """Return the results; FailedCells if one could not be made."""
     results, failures = answer_requests(requests, workspace)
     if failures:
         raise FailedCells(f"{'; '.join(failures)}.")
     return results
 
 
-def answer_requests(requests: Sequence[RunRequest], workspace: Workspace) -> tuple[list[Result], dict[str, Exception]]:
+def answer_requests(requests: Sequence[Request], workspace: Workspace) -> tuple[list[Result], dict[str, Exception]]:
     """Compute what is missing for these requests and answer each; return results, and a line for each failure.
 
     Raises
@@ -133,7 +154,7 @@ def answer_requests(requests: Sequence[RunRequest], workspace: Workspace) -> tup
         If the only request is refused before any work.
     """
     started, clock = datetime.now(UTC).isoformat(timespec="seconds"), perf_counter()
-    failures, good = dict[str, Exception](), list[RunRequest]()
+    failures, good = dict[str, Exception](), list[Request]()
     for request in requests:
         try:
             check_request(request, workspace)
@@ -159,24 +180,26 @@ def answer_requests(requests: Sequence[RunRequest], workspace: Workspace) -> tup
     return results, failures
 
 
-def check_request(request: RunRequest, workspace: Workspace) -> None:
+def check_request(request: Request, workspace: Workspace) -> None:
     """Refuse what cannot work before any work is done: unreadable data or models, a signal the estimator rejects."""
     if request.signal is not None:  # before the tasks, which may have to come from the hub first
         recording = workspace.recording(request.signal)
-        refuse_without_responses(request.estimator, request.signal, recording, workspace.parts.suites[request.suite])
+        if isinstance(request, RunRequest):
+            suite = workspace.parts.suites[request.suite]
+            refuse_without_responses(request.estimator, request.signal, recording, suite)
         refuse = getattr(request.estimator, "refuse", None)
         if refuse is not None:
             try:
                 refuse(recording)
             except UnusableData as error:
                 raise UnusableData(f"signal {request.signal.name!r}: {error}") from None
-    if not request.looks:
+    if isinstance(request, PackRequest) or not request.looks:
         return
     workspace.check(request.tasks)
     request.backbone.origin(workspace.files)
 
 
-def _result(request: RunRequest, workspace: Workspace, outcome: engine.Outcome, started: str, seconds: float) -> Result:
+def _result(request: Request, workspace: Workspace, outcome: engine.Outcome, started: str, seconds: float) -> Result:
     parts = workspace.parts
     names = tuple(t.name for t in request.tasks)
     estimates = [cell.estimate(workspace) for cell in request.similarities()]
@@ -223,9 +246,14 @@ def _result(request: RunRequest, workspace: Workspace, outcome: engine.Outcome, 
     )
 
 
-def _seed_floor(request: RunRequest, workspace: Workspace) -> float | None:
+def _seed_floor(request: Request, workspace: Workspace) -> float | None:
     """Return the mean correlation of one task's stimulus RDM between seeds."""
-    if len(request.seeds) < 2 or "representations" not in request.estimator.needs or request.signal is None:
+    if (
+        isinstance(request, PackRequest)
+        or len(request.seeds) < 2
+        or "representations" not in request.estimator.needs
+        or request.signal is None
+    ):
         return None
     found = []
     for task in request.tasks:
