@@ -12,6 +12,7 @@ import numpy as np
 import pereira_files as made
 import pyarrow as pa
 import pytest
+from cogbench_estimators.cnm import CNM
 from cogbench_signals.pereira import Pereira
 from cogbench_signals.pereira_copy import COMMIT, HUB_FILES, HUB_ID, ROWS
 from hub import Hub, Machine
@@ -71,6 +72,7 @@ def test_it_is_read_where_there_are_no_files_of_the_authors(put):
     assert recording.notes[0] == f"row-1: 12 voxels from row 1 of {Path(HUB_FILES[0]).name}."
     assert "experiment 384 alone; its rows do not say which subject they are" in recording.notes[-1]
     check_signal(ALL, HERE)
+    CNM().refuse(recording)  # which it does not: the channels of all rows can be mapped
 
 
 def test_channels_of_two_subjects_are_never_taken_for_the_same(put):
