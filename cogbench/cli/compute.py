@@ -24,7 +24,14 @@ if TYPE_CHECKING:
     shell_complete=complete("estimator"),
     help="A name from `cogbench list estimators`, or `all`; may be given several times.",
 )
-@option.backbone(required=True)
+@option.backbone()
+@click.option(
+    "--pack",
+    multiple=True,
+    metavar="NAME|FILE",
+    shell_complete=complete("pack"),
+    help="In place of --backbone: read an evidence pack, without data, models or training; may be given several times.",
+)
 @option.suite
 @option.tasks
 @option.signal
@@ -55,20 +62,30 @@ if TYPE_CHECKING:
     help="The folder for result files.",
 )
 @option.format_()
+@click.pass_context
 def run(
-    estimator: tuple[str, ...], backbone: tuple[str, ...], site: Site, dry_run: bool, out: Path, format: str, **how: Any
+    context: click.Context,
+    estimator: tuple[str, ...],
+    backbone: tuple[str, ...],
+    pack: tuple[str, ...],
+    site: Site,
+    dry_run: bool,
+    out: Path,
+    format: str,
+    **how: Any,
 ) -> None:
     """Rank source tasks with estimators and score the rankings."""
     from ..runs.dry_run import describe_plan
-    from ..runs.requests import resolve_requests
-    from ..runs.run import answer_requests, check_request
+    from ..runs.run import answer_requests, check_request, resolve_run
     from ..storage.atomic import writable
     from ..views.card import render_results
 
     with progress() as tell:
         workspace = site.workspace(tell)
         estimators = [*workspace.parts.estimators] if "all" in estimator else estimator
-        requests = resolve_requests(workspace, estimators, backbone, **how)
+        if pack:
+            _refuse_beside_pack(context)
+        requests = resolve_run(workspace, estimators, backbone, pack=pack, **how)
         site.check_tasks([task.name for task in requests[0].tasks])
         if dry_run:
             for request in requests:
@@ -84,6 +101,18 @@ def run(
     if failures:
         saved_too = f"; {len(saved)} other results are saved" if saved else ""
         raise FailedCells.of("; ".join(failures) + saved_too, failures.values())
+
+
+OF_A_PACK = ("backbone", "suite", "signal", "stimuli", "oracle_backbone", "seeds", "max_train", "data_dir", "task_data")
+
+
+def _refuse_beside_pack(context: click.Context) -> None:
+    """Raise UsageError if options are given that a pack has decided."""
+    usual = (click.core.ParameterSource.DEFAULT, click.core.ParameterSource.DEFAULT_MAP)
+    given = [name for name in OF_A_PACK if context.get_parameter_source(name) not in usual]
+    if given:
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise click.UsageError(f"a pack has its own backbone, tasks and stimuli: leave out {options}.")
 
 
 @click.command("recommend")

@@ -71,9 +71,9 @@ class PackCard:
     """What a pack holds beside its arrays; docs/packs.md describes each field.
 
     `tasks` are both sources and targets; `subjects` names the channels of each subject whose responses are in the
-    pack, `weights` the encoder's weights whose changes are in it; `n_stimuli` counts the sentences that the
-    representations are of, which are not in the pack; `sentences` are hashes of further sentences that the bare
-    backbone's representations are of, such as the tasks' descriptions; `oracle` holds what a file of an oracle holds.
+    pack, `weights` the weights of each task's encoder; `n_stimuli` counts the sentences that the representations are
+    of, which are not in the pack; `sentences` are hashes of further sentences that the bare backbone's representations
+    are of, such as the tasks' descriptions; `oracle` holds what a file of an oracle holds.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -86,7 +86,7 @@ class PackCard:
     signal: str | None
     n_stimuli: int
     subjects: dict[str, tuple[str, ...]]
-    weights: tuple[str, ...]
+    weights: dict[str, tuple[str, ...]]
     views: tuple[FeatureView, ...]
     kept: tuple[KeptArrays, ...]
     sentences: tuple[str, ...]

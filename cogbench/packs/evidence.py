@@ -159,7 +159,7 @@ class PackedEvidence:
         self.inquiry.allow("models")
         content = self._pack
         return WeightChange(
-            names=content.card.weights,
+            names=content.card.weights[task],
             initial_norms=content.array("weights", task, "initial", finite=True).astype(np.float64),
             change_norms=content.array("weights", task, "change", finite=True).astype(np.float64),
             sketches=content.array("weights", task, "sketch", finite=True).astype(np.float64),

@@ -233,14 +233,12 @@ def _representations(evidence: StoredEvidence, sentences: Sequence[str]) -> Arra
     return of_tasks | {array_name("representations", BARE): evidence.represent(sentences)}
 
 
-def _weight_changes(evidence: StoredEvidence) -> tuple[tuple[str, ...], Arrays]:
-    """Return the names of the encoder's weights, and for each task how its training changed them."""
-    arrays, names = Arrays(), tuple[str, ...]()
+def _weight_changes(evidence: StoredEvidence) -> tuple[dict[str, tuple[str, ...]], Arrays]:
+    """Return for each task the names of its encoder's weights, and how its training changed them."""
+    arrays, names = Arrays(), dict[str, tuple[str, ...]]()
     for task in evidence.tasks:
         change = evidence.weight_change(task)
-        if names and change.names != names:
-            raise UnusableData(f"the model of {task!r} has other weights than that of {evidence.tasks[0]!r}.")
-        names = change.names
+        names[task] = change.names
         arrays[array_name("weights", task, "initial")] = change.initial_norms
         arrays[array_name("weights", task, "change")] = change.change_norms
         arrays[array_name("weights", task, "sketch")] = change.sketches

@@ -113,14 +113,57 @@ def run(
     >>> cogbench.run("cra", "minilm-2l", suite="mini")[0].scores.trs  # doctest: +SKIP
     """
     workspace = workspace_of(files=files, store=store, parts=parts, jobs=jobs, scheduler=scheduler, tell=tell)
+    requests = resolve_run(
+        workspace,
+        estimator,
+        backbone,
+        pack=pack,
+        suite=suite,
+        tasks=tasks,
+        signal=signal,
+        stimuli=stimuli,
+        oracle=oracle,
+        oracle_backbone=oracle_backbone,
+        set=set,
+        seeds=seeds,
+        max_train=max_train,
+    )
+    results, failures = answer_requests(requests, workspace)
+    if failures:
+        raise FailedCells(f"{'; '.join(failures)}.")
+    return results
+
+
+def resolve_run(
+    workspace: Workspace,
+    estimator: Several[Estimator],
+    backbone: Several[Backbone] = (),
+    *,
+    pack: Several[PackPart] = (),
+    suite: str = "cogtaskonomy",
+    tasks: Several[Task] | None = None,
+    signal: Several[Signal] = (),
+    stimuli: Several[Signal] = (),
+    oracle: str | OraclePart | None = None,
+    oracle_backbone: str | Backbone | None = None,
+    set: Several[str] = (),
+    seeds: str | int | Sequence[int] = (0,),
+    max_train: int | None = None,
+) -> Sequence[Request]:
+    """Resolve the names of a run into requests, of packs or of backbones.
+
+    Raises
+    ------
+    UnknownName, UnusableData
+        If a name or an option is unknown, there is neither a backbone nor a pack, or both.
+    """
     if as_list(pack):
         if as_list(backbone) or as_list(signal) or as_list(stimuli):
             raise UnusableData("a pack has its own backbone and signal: leave out backbone, signal and stimuli.")
-        packed = resolve_pack_requests(workspace, estimator, pack, tasks=tasks, oracle=oracle, set=set)
-        return _answered(packed, workspace)
+        return resolve_pack_requests(workspace, estimator, pack, tasks=tasks, oracle=oracle, set=set)
     if not as_list(backbone):
-        raise UnusableData("name a backbone, or a pack.")
-    requests = resolve_requests(
+        raise UnusableData("name a backbone with --backbone, or an evidence pack with --pack.")
+    return resolve_requests(
         workspace,
         estimator,
         backbone,
@@ -134,15 +177,6 @@ def run(
         seeds=seeds,
         max_train=max_train,
     )
-    return _answered(requests, workspace)
-
-
-def _answered(requests: Sequence[Request], workspace: Workspace) -> list[Result]:
-    """Return the results; FailedCells if one could not be made."""
-    results, failures = answer_requests(requests, workspace)
-    if failures:
-        raise FailedCells(f"{'; '.join(failures)}.")
-    return results
 
 
 def answer_requests(requests: Sequence[Request], workspace: Workspace) -> tuple[list[Result], dict[str, Exception]]:
