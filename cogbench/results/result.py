@@ -95,8 +95,17 @@ class CellCounts:
 
 
 @dataclass(frozen=True)
+class PackUsed:
+    """The evidence pack that an estimator read: its name, its hash, and how many examples it has features of."""
+
+    name: str
+    sha256: str
+    examples: int
+
+
+@dataclass(frozen=True)
 class Provenance:
-    """Everything that the figures came from."""
+    """Everything that the figures came from; `pack` is None where the estimator read data and models themselves."""
 
     cogbench: str
     plugins: dict[str, str]
@@ -110,6 +119,7 @@ class Provenance:
     started: str
     seconds: float
     cells: CellCounts
+    pack: PackUsed | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,6 +197,7 @@ class Result:
             self.provenance.model,
             self.signal_quality.sha256 if self.signal_quality else None,
             self.oracle_ranks,
+            *([self.provenance.pack.sha256] if self.provenance.pack else []),
         ]
         return f"{'--'.join(map(slug, parts))}-{digest(apart)[:8]}.json"
 

@@ -13,6 +13,7 @@ from ..packs.pack import Pack, PackedSignal, find_pack
 from ..parts.interfaces import STIMULI, Estimator, OraclePart, PackPart, Task
 from ..parts.registry import find_oracle
 from ..parts.set_options import check_targets, varied
+from ..results.result import PackUsed
 from .requests import Several, as_list, by_commas, with_members
 
 
@@ -56,6 +57,13 @@ class PackRequest:
     def max_train(self) -> int | None:
         """The largest number of examples that a task was trained on."""
         return self.card.max_train
+
+    @property
+    def pack_used(self) -> PackUsed:
+        """What a result says of the pack."""
+        content = self.pack.open()
+        n_examples = max((view.options.examples for view in content.card.views), default=0)
+        return PackUsed(content.card.name, content.sha256, n_examples)
 
     @property
     def looks(self) -> bool:

@@ -276,6 +276,7 @@ def _result(request: Request, workspace: Workspace, outcome: engine.Outcome, sta
             started=started,
             seconds=seconds,
             cells=CellCounts(len(touched & outcome.computed), len(touched & outcome.cached)),
+            pack=request.pack_used if isinstance(request, PackRequest) else None,
         ),
     )
 

@@ -123,7 +123,8 @@ def test_what_the_signal_is_comes_from_the_card(pack, world):
     (from_pack,) = run("cnm-ridge", pack=pack, **world)
     assert from_pack.signal_quality == from_store.signal_quality
     assert from_pack.synthetic == from_store.synthetic == ["tasks", "signal"]
-    assert_allclose(from_pack.similarity[0][1], from_store.similarity[0][1], atol=0.02)
+    differences = np.abs(from_pack.matrix.values - from_store.matrix.values)
+    assert np.nanmax(differences) < 0.1  # a rounded representation may choose another penalty
 
 
 def test_no_text_is_in_the_file(pack, world):
