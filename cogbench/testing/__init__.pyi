@@ -9,6 +9,9 @@ from .contracts import (
     check_oracle as check_oracle,
 )
 from .contracts import (
+    check_pack as check_pack,
+)
+from .contracts import (
     check_signal as check_signal,
 )
 from .contracts import (

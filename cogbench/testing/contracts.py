@@ -17,6 +17,7 @@ from ..data.dataset import TASK_KINDS, Dataset
 from ..data.files import Files
 from ..data.recording import Recording
 from ..errors import UnusableData
+from ..packs.pack import find_pack
 from ..parts.codec import decode, encode
 from ..parts.fingerprint import identity
 from ..parts.interfaces import (
@@ -24,12 +25,14 @@ from ..parts.interfaces import (
     Backbone,
     Estimator,
     OraclePart,
+    PackPart,
     Recipe,
     Settings,
     Signal,
     Task,
     teacher_of,
 )
+from ..parts.registry import Parts
 from ..parts.table_task import TableTask
 from ..scoring.metrics import METRICS
 from ..storage.store import Store
@@ -181,6 +184,20 @@ def check_oracle(oracle: OraclePart, files: Files | None = None) -> None:
         np.array_equal(table.transfers.values, again, equal_nan=True),
         f"{oracle.name}: it reads differently the second time",
     )
+
+
+def check_pack(pack: PackPart, files: Files | None = None) -> None:
+    """Check an evidence pack: its file is read whole, its oracle is of its tasks, its numbers are finite.
+
+    Raises
+    ------
+    MissingData, UnusableData
+        If the file is not there, or the pack breaks the contract.
+    """
+    _check_part(pack, PackPart)
+    content = find_pack(Parts(), pack).open()
+    _expect(content.card.name == pack.name, f"pack {pack.name!r}: its card calls it {content.card.name!r}")
+    content.check()
 
 
 def check_estimator(estimator: Estimator) -> None:

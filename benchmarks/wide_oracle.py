@@ -1,0 +1,65 @@
+"""Measure a wide oracle: transfers between the paper's twelve tasks, tasks of shared data, and tasks of real text, by
+
+    python benchmarks/wide_oracle.py --data-dir DATA --task-data ms-marco=FOLDER --seeds 0
+
+The evaluation splits are samples, so that a thousand trainings fit into some hours. What is in the store
+(COGBENCH_HOME) is not measured again: after an interruption, or with more tasks, the same command goes on.
+"""
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from outputs import output_folder
+from shipped_oracle import SHIPPED, report
+from wide_tasks import wide_tasks
+
+from cogbench import Files, Store, load_parts
+from cogbench.compute.workspace import Workspace
+from cogbench.data.oracle_files import write_oracle
+from cogbench.runs.measure_oracle import measure_transfers, resolve_transfers
+from cogbench.storage.store import home
+
+
+def main() -> None:
+    """Measure, print and write."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--backbone", default="minilm-2l")
+    options.add_argument("--suites", nargs="+", default=["cogtaskonomy"], help="Suites whose tasks are measured too.")
+    options.add_argument("--seeds", type=int, nargs="+", default=[0])
+    options.add_argument("--max-train", type=int, default=400)
+    options.add_argument("--evaluation", type=int, default=400, help="At most so many evaluation examples a task.")
+    options.add_argument("--data-dir", type=Path, required=True)
+    options.add_argument("--task-data", nargs="+", default=[], metavar="TASK=FOLDER")
+    options.add_argument("--jobs", type=int)
+    options.add_argument("--name", default="wide-minilm-2l-max-400")
+    options.add_argument("--out", type=output_folder, default=str(SHIPPED))
+    args = options.parse_args()
+    parts = load_parts()
+    installed = [name for suite in args.suites for name in parts.find("suite", suite).tasks]
+    tasks = wide_tasks(parts, installed, args.evaluation)
+    transfers, name = resolve_transfers(
+        parts, args.backbone, tasks=tasks, seeds=args.seeds, max_train=args.max_train, name=args.name
+    )
+    overrides = tuple((task, Path(folder)) for task, folder in (pair.split("=", 1) for pair in args.task_data))
+    workspace = Workspace(Files(args.data_dir, overrides, offline=True), Store(home()))
+
+    def tell(step) -> None:
+        print(f"{step.done}/{step.total} {step.place}", file=sys.stderr)
+
+    oracle, _ = measure_transfers(replace(transfers, suite="wide"), name, replace(workspace, jobs=args.jobs, tell=tell))
+    report(oracle)
+    provenance, seeds = oracle.provenance, ", ".join(map(str, oracle.seeds))
+    origin = (
+        f"measured by cogbench {provenance['cogbench']} with torch {provenance['torch']}, seeds {seeds}: "
+        "`python benchmarks/wide_oracle.py`"
+    )
+    note = f"from {args.max_train} rows of each task, scored on at most {args.evaluation} examples: docs/oracle.md"
+    path = args.out / f"{name}.json"
+    write_oracle(replace(oracle, origin=origin, licence="MIT", note=note, per_example=None), path)
+    print(f"wrote {path}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
