@@ -1,0 +1,1 @@
+"""Evidence packs that come with cogbench."""
