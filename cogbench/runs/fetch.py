@@ -17,7 +17,7 @@ from ..text import first_line
 from .requests import Several, as_list, resolve
 
 log = logging.getLogger("cogbench")
-STATES = {"hub": "fetched", "cache": "there", "local": "local"}
+STATES = {"hub": "fetched", "index": "fetched", "cache": "there", "local": "local"}
 SENTENCE = ("This is a sentence.",)
 
 Wanted = list[tuple[str, Any]]  # (kind, part)
@@ -75,7 +75,7 @@ def resolve_wanted(
     """Resolve the names of a run into the parts that read something; warn of a usual signal that is not installed."""
     usual = parts.find("suite", suite).signal
     missing = not as_list(signal) and usual not in parts.signals
-    if missing:
+    if missing and usual:
         log.warning(f"no installed plugin gives {usual!r}, the usual signal of suite {suite!r}: none is fetched.")
     stimuli = None if missing else signal
     selection = resolve(parts, suite=suite, tasks=tasks, backbone=backbone, signal=stimuli, set=set)
@@ -88,10 +88,11 @@ def fetch_wanted(wanted: Wanted, files: Files, tell: Callable[[str, int, int], N
     rows, before = [], dict[Path, str]()
     for number, (kind, part) in enumerate(wanted, start=1):
         what, arrivals = f"{kind} {part.name}", list[Arrival]()
+        door = replace(files, tell=arrivals.append, fetching=files.fetching or kind != "signal")
         if tell:
             tell(what, number, len(wanted))
         try:
-            origin = _brought(kind, part, replace(files, tell=arrivals.append), arrivals)
+            origin = _brought(kind, part, door, arrivals)
         except Exception as error:  # one thing's failure, whatever it is, must not lose the others
             reason = str(error) if isinstance(error, CogbenchError) else f"{type(error).__name__}: {first_line(error)}"
             rows.append(_row(what, Origin(""), {}, "", "failed", reason))
