@@ -313,7 +313,7 @@ class Files:
         """Raise MissingData unless the hub may be asked and answers."""
         if why := self._silent():
             bring = "`cogbench fetch` brings it where the hub can be asked"
-            raise Absent(f"wheel {name}", f"not on this machine, and {why}; {bring}, {remedy}.")
+            raise Absent(what, f"not on this machine, and {why}; {bring}, {remedy}.")
 
 
 @cache

