@@ -44,7 +44,7 @@ class Files:
     offline : bool
         Touch no network: only local files and what the hub's cache already holds.
     fetching : bool
-        Whether what is large may be downloaded, such as a `wheel`: `cogbench fetch` does, a run does not.
+        Whether `wheel` may download: `cogbench fetch` does, a run does not.
     tell : callable, optional
         Called with an `Arrival` for each thing that comes through; it stays in this process.
     """

@@ -227,10 +227,10 @@ class Oracle:
 
 @dataclass(frozen=True)
 class Suite:
-    """A named set of tasks with its usual signal, if it has one, and, for each backbone, its usual oracle."""
+    """A named set of tasks with its usual signal and, for each backbone, its usual oracle."""
 
     name: str
     tasks: tuple[str, ...]
-    signal: str  # empty if no signal is usual
+    signal: str
     oracles: tuple[tuple[str, str], ...] = ()  # (backbone, oracle) pairs
     description: str = ""

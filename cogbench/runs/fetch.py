@@ -75,7 +75,7 @@ def resolve_wanted(
     """Resolve the names of a run into the parts that read something; warn of a usual signal that is not installed."""
     usual = parts.find("suite", suite).signal
     missing = not as_list(signal) and usual not in parts.signals
-    if missing and usual:
+    if missing:
         log.warning(f"no installed plugin gives {usual!r}, the usual signal of suite {suite!r}: none is fetched.")
     stimuli = None if missing else signal
     selection = resolve(parts, suite=suite, tasks=tasks, backbone=backbone, signal=stimuli, set=set)

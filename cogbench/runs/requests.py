@@ -291,8 +291,6 @@ def _check_suite(parts: Parts, suite: Suite) -> None:
 def _signals(parts: Parts, suite: Suite, signal: Several[Signal]) -> list[Any]:
     """Return the signals that are named, else the suite's usual one."""
     named = as_list(signal)
-    if not named and not suite.signal:
-        raise UnusableData(f"suite {suite.name!r} has no usual signal: name one with --signal.")
     if not named and suite.signal not in parts.signals:
         raise UnknownName(
             f"no installed plugin gives {suite.signal!r}, the usual signal of suite {suite.name!r}: "

@@ -91,5 +91,5 @@ def register_tasks() -> Iterable[Task]:
 
 @hookimpl
 def register_suites() -> Iterable[Suite]:
-    """Add the suite of all of them; no signal is usual for it."""
-    return [Suite(SUITE, tuple(SOURCES), "", (), "real text of many domains, from wheels of the package index")]
+    """Add the suite of all of them; its usual stimuli are sentences without responses."""
+    return [Suite(SUITE, tuple(SOURCES), "neutral", (), "real text of many domains, from wheels of the package index")]
