@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 from ..errors import Absent, CogbenchError, MissingData, UnusableData
 from ..storage.atomic import write_whole
 from ..storage.store import Store, digest, home
+from ..storage.wheels import FOLDER, downloaded, refuse_other, wheel_name
 from ..text import first_line
 from .dataset import Origin
 from .hub import (
@@ -28,7 +29,6 @@ from .hub import (
     snapshot,
 )
 from .tables import Rows, joined, split_files
-from .wheels import FOLDER, downloaded, refuse_other, wheel_name
 
 NO_ROWS = "BatchSize must be greater than 0"  # what `datasets` says of a split without rows
 READING = "reading"  # what the store calls files that were read once, by `Files.derived`

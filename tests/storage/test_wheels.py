@@ -10,9 +10,9 @@ from click.testing import CliRunner
 
 from cogbench import Dataset, Files, MissingData, Origin, Suite, UnusableData, hookimpl
 from cogbench.cli.main import cli
-from cogbench.data.wheels import wheel_name
 from cogbench.errors import together
 from cogbench.parts import registry
+from cogbench.storage.wheels import wheel_name
 from cogbench.testing.toys import TASKS
 
 NAME = "carrier_of_text-1.0-py3-none-any.whl"
@@ -97,7 +97,7 @@ def test_without_a_network_one_line_says_what_to_do(index, tmp_path, monkeypatch
 
 def test_without_pip_one_line_says_what_to_do(index, monkeypatch):
     find_spec = importlib.util.find_spec
-    monkeypatch.setattr("cogbench.data.wheels.find_spec", lambda name: None if name == "pip" else find_spec(name))
+    monkeypatch.setattr("cogbench.storage.wheels.find_spec", lambda name: None if name == "pip" else find_spec(name))
     with pytest.raises(MissingData, match=r"no pip .* `python -m ensurepip` .* --data-dir\.$"):
         ask(Files(fetching=True), "0" * 64)
 

