@@ -1,16 +1,14 @@
 # Two commands do everything on a machine with Python, make and a package index: `make demo` and `make test`.
 PYTHON ?= python3
 BIN = .venv/bin
-COMPETITORS = plugins/cogbench-transferability
-REALTEXT = plugins/cogbench-realtext
+PLUGINS = $(wildcard plugins/cogbench-*)
 export OMP_NUM_THREADS = 1
 export OMP_WAIT_POLICY = passive
 
 .PHONY: demo test torture lint types check format schema mini-oracle reproduce board bench clean
 
-demo: .venv/demo  ## The main job on the embedded, synthetic suite: no data, no hub.
-	$(BIN)/cogbench run --suite mini --backbone minilm-2l --estimator cnm --estimator cra --estimator dse \
-	  --set cnm.hidden=200 --set cnm.seeds=5 --offline --out results/demo
+demo: .venv/demo  ## Rankings of real tasks and of a planted control, from the installed evidence packs.
+	$(BIN)/cogbench demo --out results/demo
 
 test: .venv/dev lint types  ## Everything that must hold before a commit.
 	$(BIN)/pytest -n 2 --dist worksteal
@@ -47,14 +45,14 @@ board: .venv/demo  ## Write docs/leaderboard.html and .md anew from the results 
 	$(BIN)/cogbench leaderboard docs/results --format html --out docs/leaderboard.html
 	$(BIN)/cogbench leaderboard docs/results --format markdown --out docs/leaderboard.md
 
-.venv/demo: pyproject.toml constraints.txt $(COMPETITORS)/pyproject.toml $(REALTEXT)/pyproject.toml
+.venv/demo: pyproject.toml constraints.txt $(PLUGINS:=/pyproject.toml)
 	test -d .venv || $(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[demo]" -e $(COMPETITORS) -e $(REALTEXT)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[demo]" $(PLUGINS:%=-e %)
 	touch $@
 
-.venv/dev: pyproject.toml constraints.txt $(COMPETITORS)/pyproject.toml $(REALTEXT)/pyproject.toml
+.venv/dev: pyproject.toml constraints.txt $(PLUGINS:=/pyproject.toml)
 	test -d .venv || $(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[demo,dev]" -e $(COMPETITORS) -e $(REALTEXT)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[demo,dev]" $(PLUGINS:%=-e %)
 	touch $@ .venv/demo
 
 clean:
