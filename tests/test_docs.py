@@ -56,6 +56,14 @@ def test_the_example_plugin_of_contributing_works(monkeypatch):
     check_estimator(parts.estimators["shortest"])
 
 
+def test_the_example_estimator_of_packs_works(monkeypatch):
+    code = next(b for b in re.findall(r"```python\n(.*?)```", (ROOT / "docs/packs.md").read_text(), re.S))
+    module = ModuleType("linear_probe")
+    monkeypatch.setitem(sys.modules, "linear_probe", module)
+    exec(compile(code, "docs/packs.md", "exec"), module.__dict__)
+    check_estimator(cogbench.load_parts(module).estimators["linear-probe"])
+
+
 def test_the_schema_of_results_is_the_records():
     assert json.loads((ROOT / "docs" / "result.schema.json").read_text()) == schema()
 
