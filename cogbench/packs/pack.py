@@ -215,10 +215,15 @@ def write_pack(path: Path, card: PackCard, arrays: Mapping[str, Array]) -> None:
     """
     from safetensors.numpy import save as serialised
 
-    if path.suffix != SUFFIX:
-        raise UnusableData(f"cannot write a pack as {path.name!r}: name a file {SUFFIX}.")
+    refuse_other_names(path)
     tensors = {name: np.ascontiguousarray(in_half(values)) for name, values in arrays.items()}
     save(path, serialised(tensors, {CARD: json.dumps(plain(card))}))
+
+
+def refuse_other_names(path: Path) -> None:
+    """Raise UnusableData unless the name of a file has the ending of a pack."""
+    if path.suffix != SUFFIX:
+        raise UnusableData(f"cannot write a pack as {path.name!r}: name a file {SUFFIX}.")
 
 
 def in_half(values: Array) -> Array:

@@ -21,10 +21,11 @@ from ..data.oracle_files import plain_oracle
 from ..errors import FailedCells, UnusableData
 from ..packs.card import BARE, FeatureView, KeptArrays, PackCard, PackedTask, array_name
 from ..packs.evidence import hash_of, key_of_kept
-from ..packs.pack import write_pack
+from ..packs.pack import refuse_other_names, write_pack
 from ..parts.fingerprint import harness_version
 from ..parts.interfaces import Backbone, Estimator, Evidence, OraclePart, Signal, Task
 from ..parts.registry import Parts
+from ..storage.atomic import writable
 from ..storage.store import Store
 from .background import background_of
 from .requests import RunRequest, Several, as_list, only, resolve_requests
@@ -90,6 +91,9 @@ def make_pack(
     CogbenchError
         If a name is unknown, there is no oracle of these tasks, or a training fails.
     """
+    out = Path(out)
+    refuse_other_names(out)
+    writable(out.absolute().parent)
     workspace = workspace_of(files=files, store=store, parts=parts, jobs=jobs, scheduler=scheduler, tell=tell)
     request = only(
         "pack",
@@ -107,9 +111,7 @@ def make_pack(
             max_train=max_train,
         ),
     )
-    return gather_pack(
-        request, workspace, Path(out), examples=examples, responses=responses, keep=keep, licence=licence
-    )
+    return gather_pack(request, workspace, out, examples=examples, responses=responses, keep=keep, licence=licence)
 
 
 def gather_pack(
