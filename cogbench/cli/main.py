@@ -16,6 +16,9 @@ class _Group(click.Group):
     """Commands whose foreseen errors print as one line and set the exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        # Threads that wait for work spin otherwise. On a busy machine they take the processor from the threads that
+        # work: small matrices took twenty times as long. OpenMP reads this when torch is imported.
+        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         _messages()
         try:
             return super().invoke(ctx)
