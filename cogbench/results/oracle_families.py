@@ -75,8 +75,13 @@ class OracleFamily:
                 count[self.columns(i)] += 1
         return np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)
 
-    def choices(self, names: frozenset[str]) -> list[Array]:
-        """Return for each target what each of its sources is worth: its relative rank in the mean over oracles."""
+    def choices(self, names: frozenset[str]) -> Array:
+        """Return what each choice is worth: its relative rank in the mean over oracles, NaN where it is none.
+
+        Returns
+        -------
+        array of shape (n_sources, n_targets)
+        """
         total = np.zeros((len(self.sources), len(self.targets)))
         count = np.zeros(total.shape)
         for i in self.places(names):
@@ -84,8 +89,7 @@ class OracleFamily:
             cells = np.ix_([self.sources.index(s) for s in relative.sources], self.columns(i))
             total[cells] += np.where(relative.candidates, relative.ranks, 0)
             count[cells] += relative.candidates
-        columns = zip(total.T, count.T, strict=True)
-        return [of[n > 0] / n[n > 0] for of, n in columns if n.any()]
+        return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
 
 
 def stacked_oracles(results: Sequence[Result]) -> tuple[list[StackedOracle], list[str]]:
@@ -102,7 +106,8 @@ def stacked_oracles(results: Sequence[Result]) -> tuple[list[StackedOracle], lis
     notes, scored = [], [result for result in results if result.scores]
     outdated = sum(result.is_outdated for result in scored)
     if outdated:
-        notes.append(f"left out: {outdated} results that an older schema scored; `cogbench score` computes them anew")
+        n_results = f"{outdated} result{'s' * (outdated > 1)}"
+        notes.append(f"left out: {n_results} that an older schema scored; `cogbench score` computes scores anew")
     groups = comparable_results([result for result in scored if not result.is_outdated])
     ordered = sorted(
         groups, key=lambda group: (-len(group.results), group.results[0].suite, group.results[0].file_name)

@@ -49,9 +49,10 @@ class StackedFigures:
 
     def interval(self, i: int, names: Names) -> tuple[float, float]:
         """Return the 95 % interval of a row's relative rank; one further target of each family chooses at random."""
+        every = [family.choices(names) for family in self.covered(names)]
         further = [
-            np.random.default_rng(2 * seed).choice(np.concatenate(family.choices(names)), DRAWS)
-            for seed, family in enumerate(self.covered(names))
+            np.random.default_rng(2 * seed).choice(choices[np.isfinite(choices)], DRAWS)
+            for seed, choices in enumerate(every)
         ]
         return nested_interval([*zip(self.relative_ranks(i, names), further, strict=True)])
 
@@ -84,8 +85,9 @@ class StackedFigures:
         differences = [one - another for one, another in pairs]
         further = []
         for seed, family in enumerate(self.covered(names)):
-            rng = np.random.default_rng(2 * seed)
-            further.append(rng.permutation(random_differences(family.choices(names), rng))[:DRAWS])
+            rng, choices = np.random.default_rng(2 * seed), family.choices(names).T
+            columns = [column[np.isfinite(column)] for column in choices if np.isfinite(column).any()]
+            further.append(rng.permutation(random_differences(columns, rng))[:DRAWS])
         relabelled = self._relabel(i, names) - self._relabel(other, names)
         return nested_difference([*zip(differences, further, strict=True)], relabelled, exact=self._is_exact)
 

@@ -70,6 +70,9 @@ def dirichlet_interval(values: Array, further: Array, *, seed: int = 0) -> tuple
 def nested_interval(families: Sequence[tuple[Array, Array]], *, seed: int = 0) -> tuple[float, float]:
     """Return the 95 % interval of the mean over families of each family's mean over its targets.
 
+    One further target stands among those of all families together: in each of them it weighs the less, the more there
+    are. If each family had a further target of its own, their sum would draw the mean of many families to chance.
+
     Parameters
     ----------
     families : sequence of (values, further)
@@ -85,7 +88,10 @@ def nested_interval(families: Sequence[tuple[Array, Array]], *, seed: int = 0) -
     draws = len(families[0][1])
     means, own = np.zeros(draws), 0.0
     for i, (values, further) in enumerate(families):
-        weights = np.random.default_rng(seed + 1 + 2 * i).standard_exponential((draws, len(values) + 1))
+        rng = np.random.default_rng(seed + 1 + 2 * i)
+        weights = rng.standard_exponential((draws, len(values) + 1))
+        if len(families) > 1:
+            weights[:, -1] = rng.standard_gamma(1 / len(families), draws)
         weights /= weights.sum(axis=1, keepdims=True)
         means += (weights[:, :-1] @ values + weights[:, -1] * further) / len(families)
         own += float(values.mean()) / len(families)

@@ -8,7 +8,7 @@ from ..results.stacked_board import ONE_RANK, OracleScores, StackedBoard, Stacke
 from ..scoring.paired import LEVEL
 from ..text import MISSING, in_decimals, in_digits, in_range, in_sign
 from .leaderboard import KNOWS_TRANSFERS, POPULARITY_SKILL, Column, marked_name
-from .terminal import Bar, escaped, printed, table_within, terminal_width
+from .terminal import Bar, columns_within, escaped, printed, table_within, terminal_width
 
 SCALE = "0 to 1"  # the column of bars, in a terminal alone
 INCOMPLETE = "‡"
@@ -96,6 +96,11 @@ def _marked(entry: StackedEntry) -> str:
     return marked_name(entry) + f" {INCOMPLETE}" * (not entry.complete)
 
 
+def _in_full(entry: StackedEntry) -> str:
+    """Return an estimator's name with what tells it from another row of that name."""
+    return ", ".join([_marked(entry), *filter(None, [entry.backbone, *entry.signals])])
+
+
 def _in_oracle(column: StackedColumn, write: Callable[[OracleScores], str]) -> Callable[[StackedEntry], str]:
     def text(entry: StackedEntry) -> str:
         scores = entry.by_oracle.get(column.name)
@@ -146,7 +151,7 @@ def stacked_title(board: StackedBoard) -> str:
     n_oracles, n_families = sum(map(len, board.families)), len(board.families)
     oracles = f"{n_oracles} oracle{'s' * (n_oracles > 1)}"
     families = f" in {n_families} famil{'ies' if n_families > 1 else 'y'}" if n_oracles > 1 else ""
-    return f"over {oracles}{families}, {board.n_targets} target tasks"
+    return f"Over {oracles}{families}, {board.n_targets} target tasks"
 
 
 def stacked_notes(board: StackedBoard) -> list[str]:
@@ -187,7 +192,7 @@ def stacked_notes(board: StackedBoard) -> list[str]:
         notes.append(POPULARITY_SKILL)
     if any(column.family is None for column in board.oracles):
         notes.append("control: synthetic tasks, which do not count over all; --synthetic counts them")
-    notes.append("* p at most .05 on that oracle alone, not corrected")
+    notes.append("a star: p is at most .05 on that oracle alone, not corrected")
     return [*notes, *board.left_out]
 
 
@@ -201,13 +206,16 @@ def render_stacked(board: StackedBoard, width: int | None = None) -> str:
     apart = ("signal", "backbone") if len({*names}) < len(names) else ()
     spare = sorted((c for c in kept if c.spare and c.name not in apart), key=lambda c: c.spare)
     overall, gone = table_within(rows, width, [column.name for column in spare])
-    identifying = [c for c in kept if c.name == "estimator" or c.name in apart]
-    each = [*identifying, *oracle_columns(board, "aligned")]
-    by_oracle, _ = table_within([{c.name: c.value(entry) for c in each} for entry in board.entries], width, [])
     parts: list[Any] = [f"[bold]{escaped(stacked_title(board))}[/]", overall]
     if gone:
         parts.append(f"left out for want of width: {', '.join(gone)}; --format csv has all")
-    parts += ["[bold]TRS and skill on each oracle[/]", by_oracle]
+    parts.append("[bold]TRS and skill on each oracle[/]")
+    named = Column[StackedEntry]("estimator", lambda e: _in_full(e) if apart else _marked(e))
+    each = [named, *oracle_columns(board, "aligned")]
+    rows = [{column.name: column.value(entry) for column in each} for entry in board.entries]
+    for group in columns_within(rows, terminal_width(width)):
+        part = [{name: row[name] for name in group} for row in rows]
+        parts.append(table_within(part, width, [])[0])
     parts += [escaped(_legend(number, column)) for number, column in enumerate(board.oracles, 1)]
     scale = [] if SCALE in gone else [f"{SCALE}: ● the relative rank, ━ its 95 % interval, ┆ chance"]
     wide = width is None and not sys.stdout.isatty()
