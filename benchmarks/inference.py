@@ -11,6 +11,7 @@ bootstrap over targets.
 import argparse
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 
@@ -63,6 +64,7 @@ SIMULATED: dict[str, Callable[[Rng, int], Values]] = {
 }
 
 
+@cache
 def oracle_maker(name: str) -> Callable[[Rng], Oracle]:
     """Return what gives the oracle of a simulation: an installed one, or a simulated one, drawn anew each time."""
     if name in SIMULATED:
