@@ -14,6 +14,8 @@ from .scoring.task_tree import task_tree as task_tree
 from .parts.registry import Parts as Parts, load_parts as load_parts
 from .compute.workspace import Step as Step
 from .data.files import Files as Files
+from .packs.pack import Pack as Pack
+from .runs.make_pack import make_pack as make_pack
 from .storage.store import Store as Store
 
 # Writing parts: the kinds of part, what they are given, and what they return.
@@ -32,6 +34,7 @@ from .parts.interfaces import (
     Signal as Signal,
     Task as Task,
 )
+from .parts.sentence_file import SentenceFile as SentenceFile
 from .parts.table_task import TableTask as TableTask
 from .data.kinds import TASK_KINDS as TASK_KINDS
 from .data.dataset import (
@@ -41,6 +44,7 @@ from .data.dataset import (
     Origin as Origin,
     draw_rows as draw_rows,
 )
+from .data.features import FeatureOptions as FeatureOptions, Features as Features, WeightChange as WeightChange
 from .data.recording import Recording as Recording, Responses as Responses
 from .data.oracle import Oracle as Oracle, OracleCard as OracleCard, Suite as Suite, TaskMatrix as TaskMatrix
 from .data.oracle_files import OracleFile as OracleFile, read_oracle as read_oracle

@@ -1,4 +1,7 @@
-"""Files like those of Pereira et al. (2018), with planted values: sentences of our own, both families, any size."""
+"""Files like those of Pereira et al. (2018), with planted values: sentences of our own, both families, any size.
+
+And files like those of the copy on the hub, by the columns that its card states.
+"""
 
 import itertools
 import zlib
@@ -111,3 +114,54 @@ def subject(folder, name, family="data", *, seed=0, n=12, below="", **options):
         order = rng.permutation(number)
         write(folder / name / below, name, number, family, places=places, order=order, **options)
     return places
+
+
+# The regions of the copy, by the columns of its files: which voxels of 12 each holds, counted from 0.
+COPIED = {
+    "language_lh": ("languageLH", [4, 5, 6, 7]),
+    "language_rh": ("languageRH", [8, 9]),
+    "vision_body": ("visual_body", [0, 1, 2]),
+    "vision_face": ("visual_face", [2, 3]),
+    "vision_object": ("visual_object", [3]),
+    "vision_scene": ("visual_scene", [10]),
+    "vision": ("visual", [0, 1, 2, 3, 10]),
+    "dmn": ("DMN", [11, 5, 7]),
+    "task": ("MD", [6, 9, 0]),
+}
+
+
+def with_copied_regions(values, held):
+    """Give a file of the authors the atlases that the copy has, for `change` of `write`."""
+    atlases = [name for name, _ in COPIED.values()]
+    regions = [np.array(columns, float)[:, None] + 1 for _, columns in COPIED.values()]
+    held["meta"]["atlases"] = cell(atlases).T
+    held["meta"]["rois"] = cell([cell(["one"]) for _ in atlases]).T
+    held["meta"]["roiColumns"] = cell([cell([columns]) for columns in regions]).T
+
+
+def copied_row(subject, places, order):
+    """Return one row of the copy, a subject with 12 voxels and its sentences in some order: lists by column."""
+    sentences = [SENTENCES[384][i] for i in order]
+    values = np.stack([responses(subject, s, places) for s in sentences])
+    regions = {column: values[:, voxels].tolist() for column, (_, voxels) in COPIED.items()}
+    return {**regions, "all": values.tolist(), "sentences": sentences}
+
+
+def copied_rows(n=8, n_voxels=12):
+    """Return all rows of the copy: subjects `S0`, `S1` and so on, each with an order of its own."""
+    orders = [np.random.default_rng(10 + i).permutation(384) for i in range(n)]
+    return [copied_row(f"S{i}", coordinates(n_voxels, i), order) for i, order in enumerate(orders)]
+
+
+def copied_files(rows, names, schema=None):
+    """Return the bytes of the copy's files by their names, which share the rows in their order."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    files = {}
+    for i, name in enumerate(names):
+        share = rows[i * len(rows) // len(names) : (i + 1) * len(rows) // len(names)]
+        sink = pa.BufferOutputStream()
+        parquet.write_table(pa.Table.from_pylist(share, schema), sink)
+        files[name] = sink.getvalue().to_pybytes()
+    return files

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 @option.suite
 @option.tasks
 @option.signal
+@option.stimuli
 @click.option(
     "--oracle",
     default=None,
@@ -96,7 +97,19 @@ def run(
 )
 @option.suite
 @option.tasks
-@click.option("--signal", default=None, shell_complete=complete("signal"), help="Stimuli.  [default: the suite's]")
+@click.option(
+    "--signal",
+    default=None,
+    shell_complete=complete("signal"),
+    help="Sentences with responses.  [default: the suite's]",
+)
+@click.option(
+    "--stimuli",
+    default=None,
+    metavar="FILE|NAME",
+    shell_complete=complete("signal"),
+    help="Sentences alone, as `run` takes them.  [default: the signal's, or `neutral`]",
+)
 @option.set_("An option of a part, as `run` takes it.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the trainings.")
 @option.max_train
@@ -106,7 +119,7 @@ def run(
 @option.as_json
 def recommend(target: str, site: Site, as_json: bool, **how: Any) -> None:
     """Say which source tasks to train before a target of your own, from the tasks that are trained already."""
-    from ..results.result import plain
+    from ..results.plain import plain
     from ..runs.recommend import recommend
     from ..views.formats import render_tables
     from ..views.rows import recommendation_rows, recommendation_title

@@ -1,5 +1,6 @@
 """The commands about what is installed and stored: list, plugins, fetch, doctor, cache."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from ..errors import FailedCells, MissingData, UnusableData
 from . import options as option
 from .options import Site, at_site, print_rows, say
 
-KINDS = ("tasks", "backbones", "signals", "estimators", "oracles", "suites")
+KINDS = ("tasks", "backbones", "signals", "estimators", "oracles", "suites", "packs")
 
 
 @click.command("list")
@@ -55,7 +56,8 @@ def fetch(site: Site, as_json: bool, **how: Any) -> None:
 
     wanted = resolve_wanted(load_parts(), **how)
     site.check_tasks([part.name for kind, part in wanted if kind == "task"])
-    rows = fetch_wanted(wanted, site.files(), lambda what, i, n: say(f"{what} ({i} of {n}) …"))
+    files = replace(site.files(), fetching=bool(how["signal"]))
+    rows = fetch_wanted(wanted, files, lambda what, i, n: say(f"{what} ({i} of {n}) …"))
     print_rows(rows, as_json, fetch_rows)
     failed = [row for row in rows if row["error"]]
     for row in failed:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ..errors import CogbenchError
-from . import compute, install, results
+from . import compute, install, packs, results
 from .options import say
 
 
@@ -44,5 +44,5 @@ def cli() -> None:
     """Which source task should a model learn before a target task? Rank, and score the ranking."""
 
 
-for command in (*compute.COMMANDS, *results.COMMANDS, *install.COMMANDS):
+for command in (*compute.COMMANDS, *packs.COMMANDS, *results.COMMANDS, *install.COMMANDS):
     cli.add_command(command)

@@ -95,6 +95,14 @@ signal = click.option(
     help="A name, or a table of sentences and responses FILE[:channel,…]; may be given several times."
     "  [default: the suite's]",
 )
+stimuli = click.option(
+    "--stimuli",
+    multiple=True,
+    metavar="FILE|NAME",
+    shell_complete=complete("signal"),
+    help="For estimators that need no responses: a text file with one sentence a line, or a signal; may be given "
+    "several times.  [default: the signal's, or `neutral`]",
+)
 suite = click.option(
     "--suite",
     default="cogtaskonomy",

@@ -105,7 +105,8 @@ def score(
 def compare(results: tuple[Path, ...], format: str, **how: Any) -> None:
     """Say how alike results are: their matrices, their seeds, their rankings under each other's oracle."""
     from ..results.comparison import compare
-    from ..results.result import Result, plain
+    from ..results.plain import plain
+    from ..results.result import Result
     from ..views.formats import render_tables
     from ..views.rows import comparison_tables
 
@@ -148,7 +149,7 @@ def leaderboard(
     averaged first. As html it stands above the others.
     """
     from ..results.leaderboard import leaderboard, read_result_files
-    from ..results.result import plain
+    from ..results.plain import plain
     from ..results.stacked_board import stacked_board
     from ..storage.atomic import save_text
     from ..views.formats import render_tables
@@ -226,7 +227,7 @@ def report(file: Path, out: Path | None, figures: Path | None) -> None:
 def tree(file: Path, linkage: Any, guess_reading: "TableReading", as_json: bool) -> None:
     """Draw the taxonomy of tasks that a matrix of similarities implies, by hierarchical clustering."""
     from ..results.guess import read_matrix
-    from ..results.result import plain
+    from ..results.plain import plain
     from ..scoring.task_tree import task_tree
     from ..views.card import render_tree
 

@@ -4,7 +4,6 @@ Nothing is opened before it is asked for. What a planned run needs is already in
 is computed in place.
 """
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,15 +13,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..data.dataset import Array, Card, Dataset, Split
+from ..data.features import USUAL_FEATURES, FeatureOptions, Features, WeightChange
 from ..data.oracle import Oracle, TaskMatrix
 from ..data.recording import Responses
-from ..errors import MissingData, UnusableData
+from ..errors import MissingData
 from ..parts.codec import encode
-from ..parts.interfaces import STIMULI, Backbone, Estimator, Recipe, Signal, Task, members_of
+from ..parts.interfaces import MODELS, STIMULI, Backbone, Estimator, Recipe, Signal, Task, members_of
 from ..scoring.metrics import TaskScore
 from ..storage.store import digest
 from ..text import slug
 from .cells import Encoding, Training
+from .estimate import Estimate, Inquiry, estimate_from
+from .features import FeatureExtraction, weight_change
 from .transfers import TransferPlan
 from .workspace import Cell, Workspace
 
@@ -68,15 +70,7 @@ class StoredEvidence:
         self.tasks: tuple[str, ...] = tuple(self._tasks)
         self.targets: tuple[str, ...] = tuple(t.name for t in cell.targets or cell.tasks)
         self.seed = cell.seed
-        self.notes: list[str] = []
-        self.details: dict[str, Any] = {}
-
-    def _ask(self, *either: str) -> None:
-        if not {*either} & self._cell.estimator.needs:
-            raise UnusableData(
-                f"estimator {self._cell.estimator.name!r} asks for {either[0]!r}, which its `needs` does not name: "
-                f"{sorted(self._cell.estimator.needs)}."
-            )
+        self.inquiry = Inquiry(cell.estimator)
 
     @property
     def stimuli(self) -> tuple[str, ...]:
@@ -86,7 +80,7 @@ class StoredEvidence:
     @cached_property
     def representations(self) -> Mapping[str, Array]:
         """For each task the stimuli as its trained model represents them: (n_stimuli, n_dims) float32."""
-        self._ask("representations")
+        self.inquiry.allow("representations")
         return _Lazy(
             self.tasks,
             lambda name: Encoding(self._cell.training(self._tasks[name]), self._signal()).representations(
@@ -97,13 +91,13 @@ class StoredEvidence:
     @property
     def responses(self) -> Mapping[str, Responses]:
         """For each subject the recorded responses to the stimuli, in their order."""
-        self._ask("responses")
+        self.inquiry.allow("responses")
         return self._workspace.recording(self._signal()).subjects
 
     @cached_property
     def transfers(self) -> Mapping[tuple[str, str], Array]:
         """For each (source, target) the per-example scores on the target's evaluation split: (n_examples,)."""
-        self._ask("transfers")
+        self.inquiry.allow("transfers")
         pairs = [(s, t) for s in self.tasks for t in self.tasks if s != t]
         cells = {pair: self._cell.transfer(self._tasks[pair[0]], self._tasks[pair[1]]) for pair in pairs}
         return {pair: cell.score(self._workspace).per_example for pair, cell in cells.items()}
@@ -111,7 +105,7 @@ class StoredEvidence:
     @property
     def oracle(self) -> Oracle:
         """The transfers that the ranking is scored against. A baseline may look at those of the other targets."""
-        self._ask("oracle")
+        self.inquiry.allow("oracle")
         found = self._cell.oracle
         if found is None:
             raise MissingData(f"estimator {self._cell.estimator.name!r} needs an oracle: name one with --oracle.")
@@ -120,25 +114,25 @@ class StoredEvidence:
     @property
     def oracles(self) -> Mapping[str, Oracle]:
         """Other installed oracles of the same tasks by their names, the suite's own first."""
-        self._ask("oracle")
+        self.inquiry.allow("oracle")
         return {o.name: o.part(self.tasks) for o in self._cell.others}
 
     @property
     def cards(self) -> Mapping[str, Card]:
         """For each task what is published of it."""
-        self._ask("cards")
+        self.inquiry.allow("cards")
         return {name: task.card for name, task in self._tasks.items()}
 
     def similarity(self, member: Estimator) -> TaskMatrix:
         """Return the matrix of an estimator among the fields of this one; its notes become notes here."""
-        cell = self._cell.member(member)
-        for text in cell.notes(self._workspace):
+        estimate = self._cell.member(member).estimate(self._workspace)
+        for text in estimate.notes:
             self.note(text)
-        return cell.matrix(self._workspace).part(self.tasks, self.targets)
+        return estimate.matrix.part(self.tasks, self.targets)
 
     def model(self, task: str, *, tuned: bool = True) -> "Module":
         """Return a task's trained torch module with its head, or the bare backbone's encoder if not `tuned`."""
-        self._ask(*(["models"] if tuned else ["backbone", "models"]))
+        self.inquiry.allow(*(["models"] if tuned else ["backbone", "models"]))
         checkpoint = self._cell.training(self._tasks[task]).checkpoint(self._workspace) if tuned else None
         return self._cell.backbone.model(checkpoint, self._workspace.files)
 
@@ -148,26 +142,38 @@ class StoredEvidence:
         body = getattr(model, "base_model", model)
         return {name: weight.detach().cpu().float().numpy() for name, weight in body.named_parameters()}
 
+    def weight_change(self, task: str) -> WeightChange:
+        """Return how training on a task changed the encoder's weights: lengths and a random projection of each."""
+        return weight_change(self.weights(task, tuned=False), self.weights(task))
+
     @property
     def task_scores(self) -> Mapping[str, TaskScore]:
         """For each task how well its own model learned it, on its evaluation split."""
-        self._ask("models")
+        self.inquiry.allow("models", "features")
         return _Lazy(self.tasks, lambda name: self._cell.training(self._tasks[name]).score(self._workspace))
 
     def represent(self, sentences: Sequence[str]) -> Array:
         """Return any sentences as the bare backbone represents them: (n_sentences, n_dims) float32."""
-        self._ask("backbone")
+        self.inquiry.allow("backbone")
         return self._cell.backbone.represent(None, tuple(sentences), self._workspace.files)
 
     @property
     def labels(self) -> Mapping[str, tuple[str, ...]]:
         """For each task the names of its classes or tags, in the order of their numbers; empty where it has none."""
-        self._ask("batches")
+        self.inquiry.allow("batches", "features", "backbone-features")
         return _Lazy(self.tasks, lambda name: self._workspace.dataset(self._tasks[name], "train").labels)
+
+    def features(self, source: str | None, target: str, options: FeatureOptions = USUAL_FEATURES) -> Features:
+        """Return a target's training examples as a source's trained model sees them, or the bare backbone for None."""
+        self.inquiry.allow("backbone-features" if source is None else "features")
+        cell = self._cell
+        training = cell.training(self._tasks[source]) if source is not None else None
+        extraction = FeatureExtraction(cell.backbone, training, self._tasks[target], options, cell.max_train)
+        return extraction.features(self._workspace)
 
     def texts(self, task: str, split: Split, *, n: int | None = None, seed: int = 0) -> tuple[str, ...]:
         """Return what is read of each example, as one text; `n` and `seed` as in `batches`."""
-        self._ask("texts")
+        self.inquiry.allow("texts")
         columns = self._examples(task, split, n, seed).columns
         read = [columns[name] for name in ("text", "text_pair", "tokens", "passages") if name in columns]
         return tuple(" ".join(t if isinstance(t, str) else " ".join(t) for t in row) for row in zip(*read, strict=True))
@@ -176,7 +182,7 @@ class StoredEvidence:
         self, task: str, split: Split, *, n: int | None = None, seed: int = 0
     ) -> Iterator[Mapping[str, "Tensor"]]:
         """Yield encoded examples of a task, with `labels`, in batches that `model(**batch)` takes."""
-        self._ask("batches")
+        self.inquiry.allow("batches")
         return self._cell.backbone.batches(self._examples(task, split, n, seed), self._workspace.files)
 
     def _examples(self, task: str, split: Split, n: int | None, seed: int) -> Dataset:
@@ -202,12 +208,11 @@ class StoredEvidence:
 
     def note(self, text: str) -> None:
         """Add a line for the reader of the result: what was dropped, counted or set to 0."""
-        if text not in self.notes:
-            self.notes.append(text)
+        self.inquiry.note(text)
 
     def detail(self, name: str, value: Any) -> None:
         """Add something that machines should find in the result beside the matrix: numbers, texts, lists, mappings."""
-        self.details[name] = value
+        self.inquiry.details[name] = value
 
     def _signal(self) -> Signal:
         if self._cell.signal is None:
@@ -266,7 +271,7 @@ class Similarity:
             cells += self.oracle.cells()
         if "representations" in needs and self.signal:
             cells += [Encoding(self.training(t), self.signal) for t in self.tasks]
-        if "models" in needs:
+        if {"models", "features"} & needs:
             cells += [self.training(t) for t in self.tasks]
         if "transfers" in needs:
             cells += [self.transfer(s, t) for s in self.tasks for t in self.tasks if s != t]
@@ -277,53 +282,34 @@ class Similarity:
         made: dict[str, Any] = {"estimator": workspace.identity(self.estimator), "tasks": [t.name for t in self.tasks]}
         if self.targets:
             made["targets"] = [t.name for t in self.targets]
-        if not {"representations", "models", "transfers"} & needs:
+        if not MODELS & needs:
             made["seed"] = self.seed  # otherwise it stands in the keys of the trainings, as the backbone does
-            if {"batches", "backbone"} & needs:
+            if {"batches", "backbone", "backbone-features"} & needs:
                 made["backbone"] = [
                     workspace.identity(p) for p in (self.backbone, self.backbone.origin(workspace.files))
                 ]
         if isinstance(self.oracle, Oracle):
-            made["oracle"] = [_content(o) for o in (self.oracle, *self.others)]
+            made["oracle"] = [oracle_content(o) for o in (self.oracle, *self.others)]
         if "cards" in needs:
             made["cards"] = [workspace.identity(t.card) for t in self.tasks]
         if "responses" in needs and self.signal:
             made["responses"] = workspace.recording(self.signal).sha256
-        if {"batches", "texts"} & needs:
+        if {"batches", "texts", "features", "backbone-features"} & needs:
             made["data"] = [[workspace.dataset(t, s).sha256 for s in ("train", "evaluation")] for t in self.tasks]
             made["max_train"] = self.max_train
         return made
 
     def compute(self, workspace: Workspace, out: Path) -> None:
         evidence = StoredEvidence(self, workspace)
-        matrix = self.estimator.similarity(evidence)
-        others = {*matrix.targets} - {*evidence.tasks} or {*evidence.targets} - {*matrix.targets}
-        if others or {*evidence.tasks} != {*matrix.sources}:
-            raise UnusableData(f"estimator {self.estimator.name!r} answered for other tasks than it was asked for.")
-        matrix = matrix.part(evidence.tasks, evidence.targets)
-        np.save(out / "similarity.npy", matrix.values)
-        (out / "notes.json").write_text(
-            json.dumps({"tasks": evidence.tasks, "notes": evidence.notes, "details": evidence.details})
-        )
+        estimate_from(self.estimator, evidence, evidence.inquiry).save(out)
 
-    def matrix(self, workspace: Workspace) -> TaskMatrix:
-        """Return the matrix, computing it if need be."""
-        sources, targets = (tuple(t.name for t in some) for some in (self.tasks, self.targets or self.tasks))
-        return TaskMatrix(sources, targets, np.load(workspace.folder(self) / "similarity.npy"))
-
-    def notes(self, workspace: Workspace) -> tuple[str, ...]:
-        """Return the lines that the estimator left for the reader."""
-        return tuple(self._told(workspace)["notes"])
-
-    def details(self, workspace: Workspace) -> dict[str, Any]:
-        """Return what the estimator left for machines."""
-        return self._told(workspace).get("details", {})
-
-    def _told(self, workspace: Workspace) -> dict[str, Any]:
-        return json.loads((workspace.folder(self) / "notes.json").read_text())
+    def estimate(self, workspace: Workspace) -> Estimate:
+        """Return the estimator's matrix, notes and details, computing them if need be."""
+        sources, targets = ([t.name for t in some] for some in (self.tasks, self.targets or self.tasks))
+        return workspace.once(("estimate", self), lambda: Estimate.load(workspace.folder(self), sources, targets))
 
 
-def _content(oracle: Oracle) -> list[Any]:
+def oracle_content(oracle: Oracle) -> list[Any]:
     matrix = oracle.oriented
     return [oracle.name, matrix.sources, matrix.targets, digest(matrix.values.tobytes().hex())]
 

@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from ..data.dataset import Dataset, Split
 from ..data.files import Files
 from ..data.recording import Recording
-from ..errors import CogbenchError, UnusableData, together
+from ..errors import CogbenchError, MissingData, UnusableData, together
 from ..parts import registry
 from ..parts.fingerprint import Fingerprints, harness_version
 from ..parts.interfaces import Signal, Task
@@ -95,6 +95,14 @@ class Workspace:
     def recording(self, signal: Signal) -> Recording:
         """Return a signal's recording, read once."""
         return self.once(signal, lambda: signal.read(self.files))
+
+    def at_hand(self, signal: Signal) -> bool:
+        """Whether a signal needs no download. It is read for that; data that are there but broken are at hand too."""
+        try:
+            self.once(signal, lambda: signal.read(replace(self.files, offline=True)))
+        except CogbenchError as error:
+            return not isinstance(error, MissingData)
+        return True
 
     def check(self, tasks: Iterable[Task]) -> None:
         """Refuse tasks whose data cannot be read or do not suit their metrics, all of them at once."""

@@ -14,7 +14,19 @@ from ..storage.atomic import write_whole
 from ..storage.store import Store, digest, home
 from ..text import first_line
 from .dataset import Origin
-from .hub import COMMIT, WEIGHTS, commit_of, lacking_in, occupied, prepared, reachable, remembered, snapshot
+from .hub import (
+    COMMIT,
+    WEIGHTS,
+    cached_files,
+    commit_of,
+    download_files,
+    lacking_in,
+    occupied,
+    prepared,
+    reachable,
+    remembered,
+    snapshot,
+)
 from .tables import Rows, joined, split_files
 
 NO_ROWS = "BatchSize must be greater than 0"  # what `datasets` says of a split without rows
@@ -42,6 +54,8 @@ class Files:
         A folder of split files for single tasks.
     offline : bool
         Touch no network: only local files and what the hub's cache already holds.
+    fetching : bool
+        Whether `hub_files` may download: `cogbench fetch` does, a run does not.
     tell : callable, optional
         Called with an `Arrival` for each thing that comes through; it stays in this process.
     """
@@ -49,6 +63,7 @@ class Files:
     data_dir: Path | None = None
     overrides: tuple[tuple[str, Path], ...] = ()
     offline: bool = field(default_factory=lambda: os.environ.get("COGBENCH_OFFLINE", "") not in ("", "0"))
+    fetching: bool = False
     tell: Callable[[Arrival], None] | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -126,6 +141,36 @@ class Files:
         origin = Origin(hub_id, folder.name)
         self._told(origin, "hub" if there is None else "cache", folder.rglob("*"))
         return folder, origin
+
+    def hub_files(self, what: str, hub_id: str, names: Sequence[str], commit: str) -> tuple[list[Path], Origin]:
+        """Return files of gigabytes of a data set on the hub, from its cache; only `cogbench fetch` downloads them.
+
+        Parameters
+        ----------
+        what : str
+            What they are, for messages: "signal 'pereira'".
+        hub_id : str
+            `namespace/name` of the data set.
+        names : sequence of str
+            The files by their paths in the repository.
+        commit : str
+            The commit, in full: it stands in the origin.
+
+        Raises
+        ------
+        MissingData
+            If the cache lacks one of them, and `fetching` is off or the hub cannot be asked.
+        """
+        paths = cached = cached_files(hub_id, names, commit)
+        if paths is None and not self.fetching:
+            remedy = "only `cogbench fetch` downloads files of this size"
+            raise Absent(f"{what}, {hub_id}", f"not in the hub's cache on this machine, and {remedy}.")
+        if paths is None:
+            self._reach(f"{what}, {hub_id}", "`cogbench run … --data-dir DIR --offline` works on local files")
+            paths = download_files(hub_id, names, commit)
+        origin = Origin(hub_id, commit)
+        self._told(origin, "hub" if cached is None else "cache", paths)
+        return paths, origin
 
     def path(self, *relative: str) -> Path:
         """Return a file or folder below `data_dir`; MissingData says what was looked for."""

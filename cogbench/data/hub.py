@@ -3,7 +3,7 @@
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -111,6 +111,22 @@ def _arrows(folder: Path, split: str) -> list[Path]:
 def _plain(name: str) -> str:
     """Return a data set's name without what the cache changes of it: `FineWeb` is `fine_web` there."""
     return name.replace("_", "").lower()
+
+
+def cached_files(hub_id: str, names: Sequence[str], commit: str) -> list[Path] | None:
+    """Return these files of a data set as the hub's cache has them at this commit; None unless it has all of them."""
+    from huggingface_hub import try_to_load_from_cache
+
+    paths = [try_to_load_from_cache(hub_id, name, revision=commit, repo_type="dataset") for name in names]
+    return [Path(path) for path in paths if isinstance(path, str)] if all(isinstance(p, str) for p in paths) else None
+
+
+def download_files(hub_id: str, names: Sequence[str], commit: str) -> list[Path]:
+    """Return these files of a data set at this commit, downloaded into the hub's cache."""
+    from huggingface_hub import hf_hub_download
+
+    with _one_line(f"data set {hub_id!r} at revision {commit}", "could not be downloaded"):
+        return [Path(hf_hub_download(hub_id, name, revision=commit, repo_type="dataset")) for name in names]
 
 
 def snapshot(hub_id: str, revision: str | None, *, cached: bool) -> Path | None:

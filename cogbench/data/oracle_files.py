@@ -253,21 +253,37 @@ def _number(value: float) -> float | None:
 def _from_json(path: Path) -> Oracle:
     readable(path)
     try:
-        held = json.loads(path.read_text())
-        if (version := held.get("schema_version", 1)) > SCHEMA_VERSION:
+        return oracle_of_plain(json.loads(path.read_text()), str(path), _scores_file(path))
+    except ValueError as error:
+        raise UnusableData(f"{str(path)!r} is no oracle that cogbench wrote: {error!r}.") from error
+
+
+def oracle_of_plain(values: dict[str, Any], place: str, scores: Path | None = None) -> Oracle:
+    """Return the oracle that `plain_oracle` gave these values of; `place` is where they stand, for messages.
+
+    Its per-example scores are read from the file `scores`, if there is one.
+
+    Raises
+    ------
+    UnusableData
+        If the values are of no oracle, or of a newer schema version.
+    """
+    try:
+        if (version := values.get("schema_version", 1)) > SCHEMA_VERSION:
             raise UnusableData(
-                f"{str(path)!r} has schema version {version}; this cogbench reads up to {SCHEMA_VERSION}: upgrade it."
+                f"{place!r} has schema version {version}; this cogbench reads up to {SCHEMA_VERSION}: upgrade it."
             )
-        held = _renamed(held)
+        values = _renamed(dict(values))
         matrix = TaskMatrix(
-            tuple(held.pop("sources")), tuple(held.pop("targets")), np.array(held.pop("transfers"), np.float64)
+            tuple(values.pop("sources")), tuple(values.pop("targets")), np.array(values.pop("transfers"), np.float64)
         )
         arrays: dict[str, Any] = {
-            k: None if (v := held.pop(k, None)) is None else np.array(v, np.float64)
+            k: None if (v := values.pop(k, None)) is None else np.array(v, np.float64)
             for k in ("no_transfer", "standard_error", "evaluation_error", "by_seed")
         }
-        held["seeds"] = tuple(held.get("seeds", ()))
-        held["groups"] = {source: tuple(members) for source, members in held.get("groups", {}).items()}
-        return Oracle(transfers=matrix, **arrays, **held, per_example=_scores(_scores_file(path), held["seeds"]))
+        values["seeds"] = tuple(values.get("seeds", ()))
+        values["groups"] = {source: tuple(members) for source, members in values.get("groups", {}).items()}
+        per_example = _scores(scores, values["seeds"]) if scores else None
+        return Oracle(transfers=matrix, **arrays, **values, per_example=per_example)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UnusableData(f"{str(path)!r} is no oracle that cogbench wrote: {error!r}.") from error
+        raise UnusableData(f"{place!r} is no oracle that cogbench wrote: {error!r}.") from error

@@ -60,14 +60,14 @@ def _blocks(values: Array) -> Iterator[Array]:
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """A cognitive signal: stimuli with the recorded responses of one or more subjects.
+    """A cognitive signal: stimuli with the recorded responses of one or more subjects; or stimuli alone.
 
     Parameters
     ----------
     sentences : tuple of str
         The stimuli, each once.
     subjects : mapping of str to Responses
-        For each subject a row of values for each stimulus.
+        For each subject a row of values for each stimulus; none for sentences without responses.
     unit : str
         The unit of the values, or a word that says what they are.
     origin : Origin
@@ -88,7 +88,7 @@ class Recording:
     def __post_init__(self) -> None:
         if len(set(self.sentences)) != len(self.sentences):
             raise UnusableData(f"signal {self.origin.id!r} holds a sentence twice.")
-        if not self.subjects or any(len(r.values) != len(self.sentences) for r in self.subjects.values()):
+        if any(len(r.values) != len(self.sentences) for r in self.subjects.values()):
             raise UnusableData(f"signal {self.origin.id!r}: each subject needs a row for each of the sentences.")
 
     @cached_property

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import pluggy
 
 from ..data.oracle import Suite
-from .interfaces import Backbone, Estimator, OraclePart, Signal, Task
+from .interfaces import Backbone, Estimator, OraclePart, PackPart, Signal, Task
 
 hookspec = pluggy.HookspecMarker("cogbench")
 hookimpl = pluggy.HookimplMarker("cogbench")
@@ -42,3 +42,8 @@ def register_oracles() -> Iterable[OraclePart]:  # type: ignore[empty-body]
 @hookspec
 def register_suites() -> Iterable[Suite]:  # type: ignore[empty-body]
     """Return the suites this plugin adds: a name, its tasks, its usual signal and oracles."""
+
+
+@hookspec
+def register_packs() -> Iterable[PackPart]:  # type: ignore[empty-body]
+    """Return the evidence packs this plugin adds: what estimators read of a measured oracle, each in a file."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from ..data.dataset import Array, Card, Dataset, Origin, Split
+from ..data.features import FeatureOptions, Features, WeightChange
 from ..data.files import Files
 from ..data.oracle import Oracle, OracleCard, TaskMatrix
 from ..data.recording import Recording, Responses
@@ -171,6 +172,8 @@ class Signal(Protocol):
 NEEDS = {
     "representations": "the stimuli encoded by each task's trained model",
     "responses": "the recorded responses to the stimuli",
+    "features": "what each task's trained model makes of the examples of each task: features, outputs, answers",
+    "backbone-features": "the same of the pre-trained model as it is before any training",
     "models": "each task's trained model with its head",
     "backbone": "the pre-trained model as it is before any training",
     "batches": "encoded examples of each task",
@@ -180,6 +183,7 @@ NEEDS = {
     "cards": "what is published of each task, such as its official number of examples",
 }
 STIMULI = frozenset({"representations", "responses"})  # what needs a signal
+MODELS = frozenset({"representations", "features", "models", "transfers"})  # what needs trained models
 ORACLES_DATA = frozenset({"transfers", "oracle"})  # an estimator that asks for it knows what it is scored against
 
 
@@ -246,7 +250,15 @@ class Evidence(Protocol):
     def labels(self) -> Mapping[str, tuple[str, ...]]:
         """For each task the names of its classes or tags, in the order of their numbers; empty where it has none.
 
-        Needs `batches`.
+        Needs `batches`, `features` or `backbone-features`.
+        """
+
+    def features(self, source: str | None, target: str, options: FeatureOptions = ...) -> Features:
+        """Return a target's training examples as a source's trained model sees them, or the bare backbone for None.
+
+        `options` says which hidden states of how many examples; by default the first token's in the last layer, of
+        1,000 examples. Fewer examples come where the task or an evidence pack has fewer. Needs `features`, or for None
+        `backbone-features`.
         """
 
     def similarity(self, member: "Estimator") -> TaskMatrix:
@@ -265,9 +277,15 @@ class Evidence(Protocol):
         The head is left out, where the model knows its `base_model`. Needs as `model`.
         """
 
+    def weight_change(self, task: str) -> WeightChange:
+        """Return how training on a task changed the encoder's weights: lengths and a random projection of each.
+
+        Needs `models`.
+        """
+
     @property
     def task_scores(self) -> Mapping[str, TaskScore]:
-        """For each task how well its own model learned it, on its evaluation split. Needs `models`."""
+        """For each task how well its own model learned it, on its evaluation split. Needs `models` or `features`."""
 
     def represent(self, sentences: Sequence[str]) -> Array:
         """Return sentences as the bare backbone represents them: (n_sentences, n_dims) float32. Needs `backbone`."""
@@ -340,6 +358,18 @@ class OraclePart(Protocol):
     def card(self) -> OracleCard: ...
     def read(self, files: Files) -> Oracle:
         """Read the table; raise MissingData if it is not there, UnusableData if it is not what the card promises."""
+
+
+@runtime_checkable
+class PackPart(Protocol):
+    """An evidence pack as a plugin gives it, a `cogbench.Pack`: a name, one line on it, and its file."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def file(self) -> str: ...
+    @property
+    def description(self) -> str: ...
 
 
 @runtime_checkable

@@ -26,7 +26,7 @@ from ..storage.store import home
 from . import hookspecs
 from .codec import decode, encode
 from .fingerprint import distribution_of, harness_version
-from .interfaces import Backbone, Estimator, Opener, OraclePart, Signal, Task
+from .interfaces import Backbone, Estimator, Opener, OraclePart, PackPart, Signal, Task
 from .set_options import options_of, with_option
 
 GROUP = "cogbench"
@@ -38,6 +38,7 @@ PART_KINDS: dict[str, Any] = {
     "estimator": Estimator,
     "oracle": OraclePart,
     "suite": Suite,
+    "pack": PackPart,
 }
 # The parts of this repository's other distributions by kind, so that a message can name the distribution of a part.
 DISTRIBUTIONS = {
@@ -70,11 +71,12 @@ class Parts:
     estimators: Mapping[str, Estimator] = field(default_factory=dict)
     oracles: Mapping[str, OraclePart] = field(default_factory=dict)
     suites: Mapping[str, Suite] = field(default_factory=dict)
+    packs: Mapping[str, PackPart] = field(default_factory=dict)
     plugins: tuple[Plugin, ...] = ()
     providers: Mapping[tuple[str, str], Plugin] = field(default_factory=dict)
 
     def of(self, kind: str) -> Mapping[str, Any]:
-        """Return the parts of a kind: "task", "backbone", "signal", "estimator", "oracle" or "suite"."""
+        """Return the parts of a kind: "task", "backbone", "signal", "estimator", "oracle", "suite" or "pack"."""
         return getattr(self, f"{kind}s")
 
     def find(self, kind: str, name: str) -> Any:

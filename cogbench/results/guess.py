@@ -15,7 +15,8 @@ from ..parts.registry import find_oracle
 from ..scoring.baselines import baselines
 from ..scoring.evaluation import KS, TOP_M, NdcgGain, Regret, ScoreOptions, Scores, score_guess
 from ..scoring.ranking import Ranking, rank, true_ranking
-from .result import SCHEMA_VERSION, Result, against, plain
+from .plain import plain
+from .result import SCHEMA_VERSION, Result, against
 
 OF_RANKINGS = ("rank_of_best", "ndcg", "ndcg_gain", "spearman", "kendall")  # scores that a selection does not have
 

@@ -1,10 +1,8 @@
 """The result of one run: what was ranked, how good it was, and everything it came from; one JSON file each."""
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +21,7 @@ from ..scoring.ranking import true_ranking
 from ..storage.atomic import readable, write_whole
 from ..storage.store import digest
 from ..text import slug
+from .plain import adapter, plain, record_of_plain
 
 SCHEMA_VERSION = 3
 # What schema version 3 renamed of scores; what it computes otherwise, or adds, older files do not have.
@@ -197,7 +196,7 @@ class Result:
         if self.is_outdated:
             raise UnusableData(f"an older schema scored {self.file_name}: `cogbench score` computes its scores anew.")
         try:
-            write_whole(path, _adapter(Result).dump_json(self, indent=1).decode() + "\n")
+            write_whole(path, adapter(Result).dump_json(self, indent=1).decode() + "\n")
         except OSError as error:
             raise UnusableData(f"cannot write to the results folder {str(folder)!r}: {error.strerror}.") from error
         return path
@@ -205,8 +204,6 @@ class Result:
     @classmethod
     def load(cls, path: Path) -> "Result":
         """Read a result; UnusableData if the file is none, or of a newer schema version."""
-        from pydantic import ValidationError
-
         readable(path := Path(path))
         try:
             held = _held(path)
@@ -218,10 +215,8 @@ class Result:
                 )
             if isinstance(version, int) and version < SCHEMA_VERSION:
                 held = _upgraded(held)
-            found: Result = _adapter(Result).validate_python(held)
+            found: Result = record_of_plain(cls, held)
             fault = next(_faults(found), None)
-        except ValidationError as error:
-            fault = _in_words(error.errors()[0])
         except ValueError as error:
             fault = str(error)
         if fault:
@@ -235,7 +230,7 @@ class Result:
 
 def schema() -> dict[str, Any]:
     """Return the JSON Schema of a result file; `docs/result.schema.json` holds a copy that a test keeps true."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_adapter(Result).json_schema()}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **adapter(Result).json_schema()}
 
 
 def against(guess: TaskMatrix, oracle: Oracle | None, counts: Mapping[str, int]) -> dict[str, Any]:
@@ -260,12 +255,6 @@ def against(guess: TaskMatrix, oracle: Oracle | None, counts: Mapping[str, int])
 def rows(values: Array) -> list[list[float | None]]:
     """Return a matrix as JSON writes it: None for NaN."""
     return [[none_if_nan(v) for v in row] for row in values]
-
-
-def plain(record: Any) -> Any:
-    """Return any record as JSON values: null for what is undefined."""
-    kind: Any = type(record)
-    return json.loads(_adapter(kind).dump_json(record))
 
 
 def _upgraded(plain_result: dict[str, Any]) -> dict[str, Any]:
@@ -315,15 +304,6 @@ def _held(path: Path) -> dict[str, Any]:
     return held
 
 
-def _in_words(fault: Any) -> str:
-    """Return what pydantic finds, without Python's names of things."""
-    place = " / ".join(map(str, fault["loc"]))
-    if fault["type"] == "missing":
-        return f"it has no {place}"
-    told = re.sub(r" or an instance of \w+|, unable to .*", "", fault["msg"]).replace("dictionary", "JSON object")
-    return f"{place} {told.removeprefix('Input ')}"
-
-
 def _faults(result: Result) -> Iterator[str]:
     """Yield what its readers cannot do with a record of which each field alone is well."""
     sources, targets, s = result.sources, result.targets, result.scores
@@ -350,10 +330,3 @@ def _faults(result: Result) -> Iterator[str]:
         yield f"scores lack per_target of {', '.join(lost)}"
     if s and not (s.top_k and s.top_k.keys() <= s.top_k_chance.keys() and "1" in s.regret and "all" in s.ndcg):
         yield "scores lack top_k, top_k_chance of the same, regret of 1 or ndcg of all"
-
-
-@cache  # made once: it takes longer than reading a result
-def _adapter(kind: type) -> Any:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(kind)

@@ -40,7 +40,8 @@ def fetch(
     Parameters
     ----------
     suite, tasks, backbone, signal, set
-        As for `run`. The default signal is the suite's usual signal; a warning says so if it is not installed.
+        As for `run`. The default signal is the suite's usual signal; a warning says so if it is not installed. Its
+        files of gigabytes are downloaded only if `signal` names it.
     files, parts : Files, Parts, optional
         The door to disk and hub, and the installed parts.
     tell : callable, optional
@@ -60,7 +61,7 @@ def fetch(
     """
     parts, files = parts or load_parts(), files or Files()
     wanted = resolve_wanted(parts, suite=suite, tasks=tasks, backbone=backbone, signal=signal, set=set)
-    return fetch_wanted(wanted, files, tell)
+    return fetch_wanted(wanted, replace(files, fetching=bool(as_list(signal))), tell)
 
 
 def resolve_wanted(
@@ -84,7 +85,7 @@ def resolve_wanted(
 
 
 def fetch_wanted(wanted: Wanted, files: Files, tell: Callable[[str, int, int], None] | None = None) -> list[Row]:
-    """Have each of these parts read all that it reads; return the rows of `fetch`."""
+    """Have each of these parts read all that it reads through the door; return the rows of `fetch`."""
     rows, before = [], dict[Path, str]()
     for number, (kind, part) in enumerate(wanted, start=1):
         what, arrivals = f"{kind} {part.name}", list[Arrival]()

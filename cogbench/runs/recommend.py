@@ -20,6 +20,7 @@ from ..scoring.metrics import gap_error
 from ..scoring.ranking import rank
 from ..storage.store import Store
 from .requests import Several, as_list, each_once, only, resolve
+from .stimuli import refuse_without_responses
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ def recommend(
     suite: str = "cogtaskonomy",
     tasks: Several[Task] | None = None,
     signal: str | Signal | None = None,
+    stimuli: str | Signal | None = None,
     set: Several[str] = (),
     seed: int = 0,
     max_train: int | None = None,
@@ -95,7 +97,7 @@ def recommend(
     kind, columns, description
         The kind, the columns and the description of a table, as for `TableTask`. `columns` may also be a text,
         `text=COLUMN,label=COLUMN`.
-    suite, tasks, signal, set, seed, max_train
+    suite, tasks, signal, stimuli, set, seed, max_train
         The candidate sources and how they were trained, as for `run`.
     k : int
         The number of sources to name and, with `apply`, to try.
@@ -123,24 +125,30 @@ def recommend(
         backbone=backbone,
         estimator=estimator,
         signal=() if signal is None else signal,
+        stimuli=() if stimuli is None else stimuli,
         set=set,
     )
     ranker, trained_on = only("estimator", selection.estimators), only("backbone", selection.backbones)
-    stimuli = only("signal", selection.signals) if selection.signals else None
+    choices = selection.stimuli_of(ranker, workspace)
+    own_signal, notes = choices[0]
+    if own_signal is not None:
+        only("signal", [choice for choice, _ in choices])
+        refuse_without_responses(ranker, own_signal, workspace.recording(own_signal), selection.suite)
     each_once(selection.tasks, as_list(set))
     if ORACLES_DATA & ranker.needs:
         raise UnusableData(f"estimator {ranker.name!r} knows transfers, and of a target of one's own there are none.")
     candidates = [task for task in selection.tasks if task.name != wanted.name]
     trainings = {t.name: Training(trained_on, Recipe((t,), seed=seed, max_train=max_train)) for t in candidates}
     sources = _trained(trainings, workspace)
-    cell = Similarity(ranker, trained_on, (*sources, wanted), stimuli, seed, max_train, targets=(wanted,))
+    cell = Similarity(ranker, trained_on, (*sources, wanted), own_signal, seed, max_train, targets=(wanted,))
     _compute([cell, cell.training(wanted)], workspace)
-    matrix = cell.matrix(workspace).part([t.name for t in sources], [wanted.name])  # (n_sources, 1)
+    estimate = cell.estimate(workspace)
+    matrix = estimate.matrix.part([t.name for t in sources], [wanted.name])  # (n_sources, 1)
     order = rank(matrix).order(wanted.name)
     with_estimate = [name for name in order if _number(matrix, name) is not None]
     if not with_estimate:
         message = f"no source has an estimate by {ranker.name} for {wanted.name!r}, so none is ranked."
-        raise UnusableData("\n".join([message, *cell.notes(workspace)]))
+        raise UnusableData("\n".join([message, *estimate.notes]))
     best = [t for name in with_estimate[:k] for t in sources if t.name == name]
     label = workspace.parts.label
     return Recommendation(
@@ -148,12 +156,12 @@ def recommend(
         kind=wanted.kind,
         estimator=label("estimator", ranker),
         backbone=label("backbone", trained_on),
-        signal=label("signal", stimuli) if stimuli else None,
+        signal=label("signal", own_signal) if own_signal else None,
         ranking=tuple(order[:k]),
         similarity={name: _number(matrix, name) for name in order[:k]},
         untrained=tuple(name for name in trainings if name not in {t.name for t in sources}),
         gains=tuple(_tried(cell, wanted, best, workspace)) if apply else (),
-        notes=cell.notes(workspace),
+        notes=(*notes, *estimate.notes),
     )
 
 

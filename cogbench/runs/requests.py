@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 from ..compute.cells import Training
@@ -11,12 +12,12 @@ from ..compute.transfers import TransferPlan
 from ..compute.workspace import Cell, Workspace
 from ..data.oracle import Oracle, Suite
 from ..errors import AmbiguousTable, UnknownName, UnusableData
-from ..parts.interfaces import STIMULI, Backbone, Estimator, OraclePart, Signal, Task
+from ..parts.interfaces import MODELS, STIMULI, Backbone, Estimator, OraclePart, Signal, Task
 from ..parts.registry import Parts, find_oracle
 from ..parts.set_options import check_targets, varied
+from .stimuli import NEUTRAL, find_stimuli, refuse_unused_stimuli, stand_in, takes_sentences
 
 MEASURED = "measured"
-MODELS = frozenset({"representations", "models", "transfers"})  # needs that ask for trained models
 T = TypeVar("T")
 Several: TypeAlias = str | T | Sequence[str | T]  # a name or a part, or several of them
 
@@ -34,6 +35,7 @@ class RunRequest:
     seeds: tuple[int, ...] = (0,)
     max_train: int | None = None
     others: tuple[Oracle, ...] = ()  # further oracles of these tasks
+    notes: tuple[str, ...] = ()  # what a reader should know of how it was chosen
 
     def similarities(self) -> list[Similarity]:
         """Return the cells of the estimator's matrices, one a seed."""
@@ -63,7 +65,7 @@ class RunRequest:
     @property
     def looks(self) -> bool:
         """Whether anything is asked of the tasks' data or the backbone; a baseline looks at neither."""
-        needs = MODELS | {"backbone", "batches", "texts"}
+        needs = MODELS | {"backbone", "backbone-features", "batches", "texts"}
         return bool(needs & self.estimator.needs) or isinstance(self.oracle, TransferPlan)
 
     def transfers(self) -> list[Training]:
@@ -84,6 +86,24 @@ class Selection:
     backbones: tuple[Backbone, ...]
     estimators: tuple[Estimator, ...]
     signals: tuple[Signal, ...]
+    stimuli: tuple[Signal, ...] = ()  # for estimators that need no responses, if they are named
+    usual: bool = False  # whether the signal is the suite's, because none was named
+
+    def stimuli_of(self, estimator: Estimator, workspace: Workspace) -> list[tuple[Signal | None, tuple[str, ...]]]:
+        """Return the signals whose sentences an estimator reads, each with notes for the result; None if it has none.
+
+        One that needs responses reads the signal's. Another one reads the stimuli that are named; else the signal; and
+        in place of a usual signal that is not at hand the neutral sentences.
+        """
+        if not STIMULI & estimator.needs:
+            return [(None, ())]
+        if not takes_sentences(estimator):
+            return [(signal, ()) for signal in self.signals]
+        if self.stimuli or not self.usual:
+            return [(signal, ()) for signal in self.stimuli or self.signals]
+        key = ("stand-in", self.suite, self.signals)  # one warning for all estimators
+        signals, notes = workspace.once(key, lambda: stand_in(self.signals, self.suite, workspace))
+        return [(signal, notes) for signal in signals]
 
 
 def resolve(
@@ -94,6 +114,7 @@ def resolve(
     backbone: Several[Backbone] = (),
     estimator: Several[Estimator] = (),
     signal: Several[Signal] | None = None,
+    stimuli: Several[Signal] = (),
     set: Several[str] = (),
     further: Iterable[Any] = (),
 ) -> Selection:
@@ -107,7 +128,9 @@ def resolve(
         Its tasks and its usual signal stand in for those that are not named.
     tasks, backbone, estimator, signal
         Names, or parts of one's own; tasks may be one text, by commas. No signal is resolved for None, nor if there are
-        estimators and none of them needs stimuli; without a name it is the usual signal of the suite.
+        estimators and none of them needs it; without a name it is the usual signal of the suite.
+    stimuli : str, Signal, or several
+        Files of sentences, or signals whose sentences are read, for estimators that need no responses.
     set : several str
         PART.OPTION=VALUE[,VALUE…].
     further : iterable of parts
@@ -116,7 +139,7 @@ def resolve(
     Raises
     ------
     UnknownName, UnusableData
-        If a name or an option is unknown, or a task of the suite is not installed.
+        If a name or an option is unknown, a task of the suite is not installed, or no estimator reads the stimuli.
     """
     sets = as_list(set)
 
@@ -128,15 +151,20 @@ def resolve(
     if not tasks:
         _check_suite(parts, of_suite)
     rankers = tuple(with_members(parts, ranker, sets) for ranker in find("estimator", estimator))
-    needed = not rankers or any(STIMULI & ranker.needs for ranker in rankers)
+    sentences = [find_stimuli(parts, name) if isinstance(name, str | Path) else name for name in as_list(stimuli)]
+    if sentences:
+        refuse_unused_stimuli(rankers)
     selection = Selection(
         of_suite,
         find("task", by_commas(tasks or of_suite.tasks)),
         find("backbone", backbone),
         rankers,
-        find("signal", _signals(parts, of_suite, signal)) if needed and signal is not None else (),
+        find("signal", [] if signal is None else _signals(parts, of_suite, rankers, signal, bool(sentences))),
+        find("signal", sentences),
+        usual=not as_list(signal) if signal is not None else False,
     )
-    used = (*selection.tasks, *rankers, *_members(rankers), *selection.backbones, *selection.signals, *further)
+    signals = (*selection.signals, *selection.stimuli)
+    used = (*selection.tasks, *rankers, *_members(rankers), *selection.backbones, *signals, *further)
     check_targets(sets, used)
     return selection
 
@@ -187,6 +215,7 @@ def resolve_requests(
     suite: str = "cogtaskonomy",
     tasks: Several[Task] | None = None,
     signal: Several[Signal] = (),
+    stimuli: Several[Signal] = (),
     oracle: str | OraclePart | None = None,
     oracle_backbone: str | Backbone | None = None,
     set: Several[str] = (),
@@ -210,6 +239,7 @@ def resolve_requests(
         backbone=backbone,
         estimator=estimator,
         signal=signal,
+        stimuli=stimuli,
         set=set,
         further=others,
     )
@@ -227,17 +257,18 @@ def resolve_requests(
                     f"estimator {ranker.name!r} ranks by an oracle, and none is known for backbone {truth.name!r}: "
                     "name one with --oracle."
                 )
-            for stimuli in selection.signals if STIMULI & ranker.needs else [None]:
+            for own_signal, notes in selection.stimuli_of(ranker, workspace):
                 request = RunRequest(
                     estimator=ranker,
                     backbone=trained,
                     tasks=selection.tasks,
-                    signal=stimuli,
+                    signal=own_signal,
                     oracle=table,
                     suite=selection.suite.name,
                     seeds=numbers,
                     max_train=max_train,
                     others=_others(workspace, selection.suite, table, names) if knows_oracle else (),
+                    notes=notes,
                 )
                 requests.append(request)
     return requests
@@ -288,15 +319,22 @@ def _check_suite(parts: Parts, suite: Suite) -> None:
         )
 
 
-def _signals(parts: Parts, suite: Suite, signal: Several[Signal]) -> list[Any]:
-    """Return the signals that are named, else the suite's usual one."""
+def _signals(
+    parts: Parts, suite: Suite, rankers: Sequence[Estimator], signal: Several[Signal], has_stimuli: bool
+) -> list[Any]:
+    """Return the signals that are named, else the suite's usual one; none if no estimator needs one."""
+    responses = not rankers or any("responses" in ranker.needs for ranker in rankers)
+    if not responses and (has_stimuli or not any(takes_sentences(ranker) for ranker in rankers)):
+        return []
     named = as_list(signal)
-    if not named and suite.signal not in parts.signals:
+    if named or suite.signal in parts.signals:
+        return named or [suite.signal]
+    if responses or NEUTRAL not in parts.signals:
         raise UnknownName(
             f"no installed plugin gives {suite.signal!r}, the usual signal of suite {suite.name!r}: "
             "name one with --signal."
         )
-    return named or [suite.signal]
+    return []
 
 
 def _oracle(

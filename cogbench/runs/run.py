@@ -1,11 +1,10 @@
 """One run, read from top to bottom: request, cells, matrix, ranking, scores, result."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
 from importlib import metadata
 from time import perf_counter
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 
@@ -13,42 +12,39 @@ from ..compute import engine
 from ..compute.cells import Encoding
 from ..compute.transfers import TransferPlan
 from ..compute.workspace import Cell, Tell, Workspace, workspace_of
-from ..data.dataset import Origin
 from ..data.files import Files
 from ..data.oracle import TaskMatrix
-from ..data.recording import Recording
 from ..errors import CogbenchError, FailedCells, UnusableData
-from ..parts.codec import encode
 from ..parts.fingerprint import harness_version
-from ..parts.interfaces import ORACLES_DATA, Backbone, Estimator, OraclePart, Signal, Task
+from ..parts.interfaces import ORACLES_DATA, Backbone, Estimator, OraclePart, PackPart, Signal, Task
 from ..parts.registry import Parts
-from ..parts.set_options import options_of
 from ..results.result import (
     SCHEMA_VERSION,
     CellCounts,
-    DataUsed,
     Provenance,
     Result,
-    SignalReport,
-    TaskReport,
     against,
     rows,
 )
-from ..scoring.noise_ceiling import noise_ceiling
 from ..scoring.ranking import rank
 from ..storage.store import Store
-from .requests import RunRequest, Several, resolve_requests
+from .background import background_of, encoded_options
+from .pack_requests import PackRequest, resolve_pack_requests
+from .requests import RunRequest, Several, as_list, resolve_requests
+from .stimuli import refuse_without_responses
 
-NAMED = 1000  # a result names the channels of a subject, but not the voxels of a whole brain
+Request: TypeAlias = RunRequest | PackRequest
 
 
 def run(
     estimator: Several[Estimator],
-    backbone: Several[Backbone],
+    backbone: Several[Backbone] = (),
     *,
+    pack: Several[PackPart] = (),
     suite: str = "cogtaskonomy",
     tasks: Several[Task] | None = None,
     signal: Several[Signal] = (),
+    stimuli: Several[Signal] = (),
     oracle: str | OraclePart | None = None,
     oracle_backbone: str | Backbone | None = None,
     set: Several[str] = (),
@@ -67,12 +63,19 @@ def run(
     ----------
     estimator, backbone : str, part, or several
         The names of installed parts, or parts of your own.
+    pack : str, Pack, or several
+        Evidence packs by name or file, in place of backbones: the estimators read what a pack holds of a backbone, a
+        suite, a signal and an oracle, so that no data, model or training is needed. Beside it count `tasks`, `oracle`
+        and the options of estimators alone.
     suite : str
         The suite gives the tasks and, where `signal` and `oracle` are not given, these too.
     tasks : str, Task, or several, optional
         Some tasks of the suite, or other tasks. One text may hold several names with commas between them.
     signal : str, Signal, or several
         Recordings: stimuli with the responses to them. The default is the suite's usual signal.
+    stimuli : str, Signal, or several
+        What estimators read that need sentences and no responses: a text file with one sentence a line, or a signal.
+        The default is `signal`; in place of a usual signal that is not at hand it is `neutral`, and a note says so.
     oracle : str or OraclePart, optional
         The oracle that scores the rankings: a name, a file, or "measured", which runs all transfers. The default is the
         suite's oracle for the backbone. A ranking without an oracle is not scored.
@@ -110,6 +113,13 @@ def run(
     >>> cogbench.run("cra", "minilm-2l", suite="mini")[0].scores.trs  # doctest: +SKIP
     """
     workspace = workspace_of(files=files, store=store, parts=parts, jobs=jobs, scheduler=scheduler, tell=tell)
+    if as_list(pack):
+        if as_list(backbone) or as_list(signal) or as_list(stimuli):
+            raise UnusableData("a pack has its own backbone and signal: leave out backbone, signal and stimuli.")
+        packed = resolve_pack_requests(workspace, estimator, pack, tasks=tasks, oracle=oracle, set=set)
+        return _answered(packed, workspace)
+    if not as_list(backbone):
+        raise UnusableData("name a backbone, or a pack.")
     requests = resolve_requests(
         workspace,
         estimator,
@@ -117,19 +127,25 @@ def run(
         suite=suite,
         tasks=tasks,
         signal=signal,
+        stimuli=stimuli,
         oracle=oracle,
         oracle_backbone=oracle_backbone,
         set=set,
         seeds=seeds,
         max_train=max_train,
     )
+    return _answered(requests, workspace)
+
+
+def _answered(requests: Sequence[Request], workspace: Workspace) -> list[Result]:
+    """Return the results; FailedCells if one could not be made."""
     results, failures = answer_requests(requests, workspace)
     if failures:
         raise FailedCells(f"{'; '.join(failures)}.")
     return results
 
 
-def answer_requests(requests: Sequence[RunRequest], workspace: Workspace) -> tuple[list[Result], dict[str, Exception]]:
+def answer_requests(requests: Sequence[Request], workspace: Workspace) -> tuple[list[Result], dict[str, Exception]]:
     """Compute what is missing for these requests and answer each; return results, and a line for each failure.
 
     Raises
@@ -138,7 +154,7 @@ def answer_requests(requests: Sequence[RunRequest], workspace: Workspace) -> tup
         If the only request is refused before any work.
     """
     started, clock = datetime.now(UTC).isoformat(timespec="seconds"), perf_counter()
-    failures, good = dict[str, Exception](), list[RunRequest]()
+    failures, good = dict[str, Exception](), list[Request]()
     for request in requests:
         try:
             check_request(request, workspace)
@@ -164,36 +180,39 @@ def answer_requests(requests: Sequence[RunRequest], workspace: Workspace) -> tup
     return results, failures
 
 
-def check_request(request: RunRequest, workspace: Workspace) -> None:
+def check_request(request: Request, workspace: Workspace) -> None:
     """Refuse what cannot work before any work is done: unreadable data or models, a signal the estimator rejects."""
     if request.signal is not None:  # before the tasks, which may have to come from the hub first
         recording = workspace.recording(request.signal)
+        if isinstance(request, RunRequest):
+            suite = workspace.parts.suites[request.suite]
+            refuse_without_responses(request.estimator, request.signal, recording, suite)
         refuse = getattr(request.estimator, "refuse", None)
         if refuse is not None:
             try:
                 refuse(recording)
             except UnusableData as error:
                 raise UnusableData(f"signal {request.signal.name!r}: {error}") from None
-    if not request.looks:
+    if isinstance(request, PackRequest) or not request.looks:
         return
     workspace.check(request.tasks)
     request.backbone.origin(workspace.files)
 
 
-def _result(request: RunRequest, workspace: Workspace, outcome: engine.Outcome, started: str, seconds: float) -> Result:
+def _result(request: Request, workspace: Workspace, outcome: engine.Outcome, started: str, seconds: float) -> Result:
     parts = workspace.parts
     names = tuple(t.name for t in request.tasks)
-    cells = request.similarities()
-    matrices = [c.matrix(workspace).part(names, names).values for c in cells]
+    estimates = [cell.estimate(workspace) for cell in request.similarities()]
+    matrices = [estimate.matrix.part(names, names).values for estimate in estimates]
     mean = TaskMatrix.square(names, np.mean(matrices, axis=0))
     predicted = rank(mean)
     oracle = request.oracle.oracle(workspace) if isinstance(request.oracle, TransferPlan) else request.oracle
-    recording = workspace.recording(request.signal) if request.signal else None
+    background = background_of(request, workspace)
     touched = _closure(request.cells())
     return Result(
         schema_version=SCHEMA_VERSION,
         estimator=parts.label("estimator", request.estimator),
-        options=_encoded(options_of(request.estimator), parts),
+        options=encoded_options(request.estimator, workspace),
         backbone=parts.label("backbone", request.backbone),
         signal=parts.label("signal", request.signal) if request.signal else None,
         suite=request.suite,
@@ -204,24 +223,18 @@ def _result(request: RunRequest, workspace: Workspace, outcome: engine.Outcome, 
         ranking={t: predicted.order(t) for t in names},
         **against(mean, oracle, {t.name: t.card.rows for t in request.tasks}),
         uses_oracle=bool(ORACLES_DATA & request.estimator.needs),
-        tasks=_task_reports(request, workspace),
+        tasks=background.tasks,
         seed_floor=_seed_floor(request, workspace),
-        signal_quality=_signal_report(recording) if recording else None,
-        notes=[*dict.fromkeys(_notes(request, workspace))],
-        details=[c.details(workspace) for c in cells],
-        synthetic=[
-            *(["tasks"] if any(t.card.synthetic for t in request.tasks) else []),
-            *(["signal"] if recording and recording.synthetic else []),
-        ],
+        signal_quality=background.signal_quality,
+        notes=[*dict.fromkeys([*background.notes, *(note for estimate in estimates for note in estimate.notes)])],
+        details=[estimate.details for estimate in estimates],
+        synthetic=background.synthetic,
         provenance=Provenance(
             cogbench=harness_version() or "",
             plugins={p.distribution: p.version for p in parts.plugins if not p.error},
-            data={t.name: _data_used(t, workspace) for t in request.tasks} if request.looks else {},
-            model={
-                **(_origin(request.backbone.origin(workspace.files)) if request.looks else {}),
-                **_encoded(options_of(request.backbone), parts),
-            },
-            settings={t.recipe.task.name: encode(t.filled(workspace).settings) for t in request.trained()},
+            data=background.data,
+            model=background.model,
+            settings=background.settings,
             seeds=list(request.seeds),
             max_train=request.max_train,
             torch=metadata.version("torch"),
@@ -233,53 +246,14 @@ def _result(request: RunRequest, workspace: Workspace, outcome: engine.Outcome, 
     )
 
 
-@lru_cache(maxsize=4)  # the same for each estimator and backbone
-def _signal_report(recording: Recording) -> SignalReport:
-    ceiling = noise_ceiling(recording)
-    channels = {subject: responses.channels for subject, responses in recording.subjects.items()}
-    return SignalReport(
-        sentences=len(recording.sentences),
-        subjects=len(recording.subjects),
-        channels={subject: list(names) if len(names) <= NAMED else [] for subject, names in channels.items()},
-        unit=recording.unit,
-        origin=recording.origin.id,
-        sha256=recording.sha256,
-        notes=list(recording.notes),
-        n_channels={subject: len(names) for subject, names in channels.items()},
-        reliability=ceiling.summary if ceiling else None,
-    )
-
-
-def _task_reports(request: RunRequest, workspace: Workspace) -> dict[str, TaskReport]:
-    found: dict[str, list] = {}
-    for cell in request.trained():
-        found.setdefault(cell.recipe.task.name, []).append(cell.score(workspace))
-    reports = {}
-    for task in request.tasks:
-        if task.name in found:
-            of = found[task.name]
-            value, error = (float(np.mean([getattr(s, f) for s in of])) for f in ("value", "standard_error"))
-            trivial = of[0].trivial
-            learned, further = value - trivial > 2 * error, of[0].further
-            mean = {name: float(np.mean([s.further[name] for s in of])) for name in further}
-            reports[task.name] = TaskReport(of[0].metric, value, error, trivial, learned, mean, of[0].left_out)
-    return reports
-
-
-def _notes(request: RunRequest, workspace: Workspace) -> Iterator[str]:
-    """Yield what a reader should know, of the trainings and of the estimates."""
-    for cell in request.trained():
-        name, score = cell.recipe.task.name, cell.score(workspace)
-        yield from (f"{name}: {note}" for note in cell.notes(workspace))
-        if score.left_out:
-            yield f"{name}: {score.left_out} examples are left out of {score.metric}, which is not defined for them"
-    for similarity in request.similarities():
-        yield from similarity.notes(workspace)
-
-
-def _seed_floor(request: RunRequest, workspace: Workspace) -> float | None:
+def _seed_floor(request: Request, workspace: Workspace) -> float | None:
     """Return the mean correlation of one task's stimulus RDM between seeds."""
-    if len(request.seeds) < 2 or "representations" not in request.estimator.needs or request.signal is None:
+    if (
+        isinstance(request, PackRequest)
+        or len(request.seeds) < 2
+        or "representations" not in request.estimator.needs
+        or request.signal is None
+    ):
         return None
     found = []
     for task in request.tasks:
@@ -295,11 +269,6 @@ def _rdm(patterns: np.ndarray) -> np.ndarray:
     return 1 - np.corrcoef(patterns)[np.triu_indices(len(patterns), 1)]
 
 
-def _data_used(task: Task, workspace: Workspace) -> DataUsed:
-    train, evaluation = workspace.dataset(task, "train"), workspace.dataset(task, "evaluation")
-    return DataUsed(train.origin.id, train.origin.revision, len(train), len(evaluation), train.sha256)
-
-
 def _closure(cells: Iterable[Cell]) -> set[Cell]:
     found: set[Cell] = set()
     waiting = list(cells)
@@ -309,14 +278,6 @@ def _closure(cells: Iterable[Cell]) -> set[Cell]:
             found.add(cell)
             waiting += cell.inputs()
     return found
-
-
-def _origin(origin: Origin) -> dict[str, str | None]:
-    return {"id": origin.id, "revision": origin.revision}
-
-
-def _encoded(options: dict[str, Any], parts: Parts) -> dict[str, Any]:
-    return {name: parts.encode(value) for name, value in options.items()}
 
 
 def _device() -> str:

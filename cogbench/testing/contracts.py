@@ -133,7 +133,7 @@ def _empty(folder: str) -> Path:
 
 
 def check_signal(signal: Signal, files: Files | None = None) -> None:
-    """Check that a signal reads, twice the same, with stimuli and at least one subject.
+    """Check that a signal reads, twice the same, with stimuli; it may hold sentences alone, without subjects.
 
     Raises
     ------
@@ -220,7 +220,7 @@ def check_estimator(estimator: Estimator) -> None:
         known = np.isfinite(first.values[~first.same])
         _expect(bool(known.any()), f"{estimator.name}: it gave no score for any task")
         _expect(
-            bool(known.all() or evidence.notes),
+            bool(known.all() or evidence.inquiry.notes),
             f"{estimator.name}: it gave no score for some tasks, and no note says why",
         )
         _expect(_fingerprint(cell, workspace) == before, f"{estimator.name}: it changed what Evidence gave it")

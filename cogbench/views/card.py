@@ -176,8 +176,11 @@ def _footer(result: Result) -> list[str]:
         shown = ", ".join(channels[:8]) + (f" and {len(channels) - 8} more" if len(channels) > 8 else "")
         n_channels = next(iter(q.n_channels.values()), len(channels))
         size = f"{q.sentences} sentences, {q.subjects} subject(s), {n_channels:,} channels"
-        lines.append(f"signal: {size}{f' ({escaped(shown)})' if shown else ''}, unit {escaped(q.unit)}")
-        lines.append(f"  reliability {q.reliability or 'unknown: neither repetitions nor several subjects'}")
+        if q.subjects:
+            lines.append(f"signal: {size}{f' ({escaped(shown)})' if shown else ''}, unit {escaped(q.unit)}")
+            lines.append(f"  reliability {q.reliability or 'unknown: neither repetitions nor several subjects'}")
+        else:
+            lines.append(f"stimuli: {q.sentences} sentences without responses, {escaped(q.origin)}")
         lines += [f"  {escaped(note)}" for note in q.notes]
     cells = result.provenance.cells
     lines += [f"note: {escaped(note)}" for note in result.notes]

@@ -84,6 +84,8 @@ def _about(kind: str, part: Any) -> dict[str, Any]:
         return {"about": line, "needs": ", ".join(sorted(part.needs)), "options": _options(part)}
     if kind == "oracle":
         return _of_card(part.card)
+    if kind == "pack":
+        return {"about": part.description, "file": part.file}
     return {"about": part.description, "tasks": ", ".join(part.tasks), "signal": part.signal}
 
 
@@ -123,12 +125,14 @@ def _presence(kind: str, part: Any, files: Files) -> tuple[str, dict[str, Any] |
 def _worth(recording: Recording) -> tuple[str, dict[str, Any]]:
     ceiling = noise_ceiling(recording)
     n_channels = {subject: len(r.channels) for subject, r in recording.subjects.items()}
-    few, most = min(n_channels.values()), max(n_channels.values())
-    words = (
-        f"{len(recording.sentences)} sentences, {len(recording.subjects)} subject(s), "
-        f"{few:,}{'' if few == most else f' to {most:,}'} channel(s); reliability "
-        f"{ceiling.summary if ceiling else 'unknown'}"
-    )
+    words = f"{len(recording.sentences)} sentences, no responses"
+    if n_channels:
+        few, most = min(n_channels.values()), max(n_channels.values())
+        words = (
+            f"{len(recording.sentences)} sentences, {len(recording.subjects)} subject(s), "
+            f"{few:,}{'' if few == most else f' to {most:,}'} channel(s); reliability "
+            f"{ceiling.summary if ceiling else 'unknown'}"
+        )
     return words, {
         "sentences": len(recording.sentences),
         "subjects": len(recording.subjects),

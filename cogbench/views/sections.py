@@ -211,7 +211,8 @@ def _signal(result: Result) -> Section | None:
     held["channels"] = held.pop("n_channels") or {s: len(names) for s, names in quality.channels.items()}
     notes = [f"reliability {quality.reliability}"] if quality.reliability else []
     rows = tuple({"what": name.replace("_", " "), "value": value} for name, value in _flat(held) if name != "notes")
-    return Section("signal", f"The signal: {result.signal}", tuple(map(_sentence, [*notes, *quality.notes])), rows=rows)
+    title = f"{'The signal' if quality.subjects else 'The stimuli'}: {result.signal}"
+    return Section("signal", title, tuple(map(_sentence, [*notes, *quality.notes])), rows=rows)
 
 
 def _provenance(result: Result) -> Section:

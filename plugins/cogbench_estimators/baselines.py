@@ -1,12 +1,21 @@
 """Estimators that look at no model: what every other one must beat."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cogbench import Array, TaskMatrix, UnknownName, UnusableData, hookimpl, popularity_baseline, size_baseline
+from cogbench import (
+    Array,
+    TaskMatrix,
+    UnknownName,
+    UnusableData,
+    WeightChange,
+    hookimpl,
+    popularity_baseline,
+    size_baseline,
+)
 
 if TYPE_CHECKING:
     from cogbench import Estimator, Evidence
@@ -41,12 +50,11 @@ class LeastMoved:
     """The source whose training changed the encoder's weights least, whatever the target."""
 
     name: str = "least-moved"
-    needs: frozenset[str] = frozenset({"models", "backbone"})
+    needs: frozenset[str] = frozenset({"models"})
 
     def similarity(self, evidence: "Evidence") -> TaskMatrix:
         """Return the negative length of each source's change, relative to the encoder's: (n_sources, n_targets)."""
-        bare = evidence.weights(evidence.tasks[0], tuned=False)
-        moved = [_relative_change(evidence.weights(task), bare) for task in evidence.tasks]
+        moved = [_relative_change(evidence.weight_change(task)) for task in evidence.tasks]
         return _same_for_all_targets(evidence.tasks, -np.array(moved))
 
 
@@ -68,13 +76,9 @@ class LeastLearned:
         return _same_for_all_targets(evidence.tasks, -np.array(learned))
 
 
-def _relative_change(weights: Mapping[str, Array], bare: Mapping[str, Array]) -> float:
-    """Return the length of the change of the weights that both have, divided by their length before."""
-    shared = [name for name, weight in weights.items() if name in bare and weight.shape == bare[name].shape]
-    if not shared:
-        raise UnusableData("least-moved: a trained model and the bare encoder share no weights.")
-    change = sum(float(np.square(weights[name] - bare[name], dtype=np.float64).sum()) for name in shared)
-    return float(np.sqrt(change / sum(float(np.square(bare[name], dtype=np.float64).sum()) for name in shared)))
+def _relative_change(change: WeightChange) -> float:
+    """Return the length of the change of all weights, divided by their length before."""
+    return float(np.linalg.norm(change.change_norms) / np.linalg.norm(change.initial_norms))
 
 
 def _same_for_all_targets(tasks: tuple[str, ...], column: Array) -> TaskMatrix:

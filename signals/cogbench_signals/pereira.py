@@ -1,19 +1,19 @@
-"""The signal `pereira`: fMRI of five people who read 627 sentences, from the files that the authors publish.
+"""The signal `pereira`: fMRI of people who read sentences, from the authors' files or from a copy on the hub.
 
-Each subject has two files, `{data,examples}_384sentences.mat` and `{data,examples}_243sentences.mat`, in
-`DIR/pereira/<subject>/`, one folder deeper too, as the archives unpack. Rows are found by their sentence, never by
-their number; voxels by their place in the common space.
+Of the authors' files each subject has two, `{data,examples}_384sentences.mat` and `{data,examples}_243sentences.mat`,
+in `DIR/pereira/<subject>/`, one folder deeper too, as the archives unpack. Rows are found by their sentence, never by
+their number; voxels by their place in the common space. Where there are none, the copy on the hub is read, if
+`cogbench fetch --signal pereira` has downloaded it: `pereira_copy.py` says what it holds.
 """
 
 import hashlib
-import json
 import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -32,13 +32,29 @@ from cogbench import (
 )
 
 from .matlab import variables
+from .pereira_copy import (
+    COMMIT,
+    CONTENT,
+    EXPERIMENT,
+    HUB_FILES,
+    HUB_ID,
+    ROWS,
+    SIZE,
+    CopyRow,
+    columns_of,
+    copy_rows,
+    lacks,
+    scan_row,
+)
+from .voxels import Scan, StoredSubject, check_sentences, scan_voxels, write_subject
 
 log = logging.getLogger("cogbench")
 
 # The variable of responses (n_sentences, n_voxels) in each family of files; the first one that is there is read.
 FAMILIES = {"data": "examples_passagesentences", "examples": "examples"}
 PUBLISHED = "https://evlab.mit.edu/sites/default/files/documents/index2.html"
-BLOCK = 4096  # voxels handled at once
+EXPERIMENTS = (384, 243)  # by their numbers of sentences
+BOTH = ("P01", "M02", "M04", "M07", "M15")  # the subjects who took part in both experiments
 
 
 @dataclass(frozen=True)
@@ -48,9 +64,10 @@ class Pereira:
     Parameters
     ----------
     subjects : tuple of str
-        By default those who took part in both experiments.
+        By default those who took part in both experiments. The copy on the hub has eight, without names: by default
+        all, else `row-1` to `row-8`.
     experiments : tuple of int
-        384, 243 or both, which are their numbers of sentences.
+        384, 243 or both, which are their numbers of sentences. The copy on the hub has the first alone.
     regions : tuple of str
         Only voxels of these: an atlas, as `languageLH` or `gordon`, or one region as `ATLAS/REGION`; by default all.
     zscore : bool
@@ -58,8 +75,8 @@ class Pereira:
     """
 
     name: str = "pereira"
-    subjects: tuple[str, ...] = ("P01", "M02", "M04", "M07", "M15")
-    experiments: tuple[int, ...] = (384, 243)
+    subjects: tuple[str, ...] = BOTH
+    experiments: tuple[int, ...] = EXPERIMENTS
     regions: tuple[str, ...] = ()
     zscore: bool = True
     card: Card = Card(
@@ -71,48 +88,103 @@ class Pereira:
     )
 
     def read(self, files: Files) -> Recording:
-        """Return the recording: a row for each sentence, a channel `x-y-z` for each voxel that varies.
+        """Return the recording: a row for each sentence, a channel for each voxel that varies.
 
         Values of each subject are a memory map (n_sentences, n_voxels) of float32 in the store, made once; sentences
-        are in the order of the experiments, and within them of the alphabet.
+        are in the order of the experiments, and within them of the alphabet. From the authors' files a channel is
+        called `x-y-z`, after its place.
 
         Raises
         ------
         MissingData
-            If no subject's files are there; the message says what they are called and who publishes them.
+            If neither files of a subject nor the copy are there; the message says what brings them.
         UnknownName, UnusableData
             If no subject has such a region, or no subject's files can be used. Otherwise a subject whose files cannot
             be used is left out: a note and a warning say why.
         """
-        numbers = [n for n in (384, 243) if n in self.experiments]
+        numbers = [n for n in EXPERIMENTS if n in self.experiments]
         if not numbers or not self.subjects or {*self.experiments} - {*numbers}:
             raise UnusableData(f"signal {self.name!r} takes at least one subject, and experiments 384, 243 or both.")
-        held: dict[str, _Subject] = {}
-        faults: dict[str, CogbenchError] = {}
+        if not self._has_files(numbers, files):
+            return self._read_copy(numbers, files)
+        subjects, faults = dict[str, StoredSubject](), dict[str, CogbenchError]()
         for subject in dict.fromkeys(self.subjects):
             try:
-                held[subject] = self._subject(subject, numbers, files)
+                subjects[subject] = self._subject(subject, numbers, files)
             except (MissingData, UnknownName, UnusableData) as error:
                 faults[subject] = error
-        if not held:
+        if not subjects:
             raise self._nothing(faults, numbers, files)
-        for subject, fault in _others_sentences(held).items():
-            del held[subject]
+        left_out = self._leave_out(subjects, faults)
+        revision = hashlib.sha256("".join(s.sha256 for s in subjects.values()).encode()).hexdigest()
+        return self._recording(subjects, Origin(f"{files.data_dir}/{self.name}", f"sha256:{revision}"), left_out)
+
+    def _recording(self, subjects: Mapping[str, StoredSubject], origin: Origin, notes: Sequence[str]) -> Recording:
+        return Recording(
+            next(iter(subjects.values())).sentences,
+            {name: Responses(stored.values, stored.channels) for name, stored in subjects.items()},
+            "z-scores of each voxel over the sentences" if self.zscore else "response estimates, as in the files",
+            origin,
+            (*(f"{name}: {stored.note}" for name, stored in subjects.items()), *notes),
+        )
+
+    def _leave_out(self, subjects: dict[str, StoredSubject], faults: dict[str, CogbenchError]) -> list[str]:
+        """Remove the subjects with other sentences than most; return why they and those with faults are left out."""
+        for subject, fault in _others_sentences(subjects).items():
+            del subjects[subject]
             faults[subject] = fault
         left_out = [f"subject {subject} left out: {fault}" for subject, fault in faults.items()]
         if left_out:  # before hours of training, not after
             log.warning(f"signal {self.name!r}: {' '.join(left_out)}")
-        subjects = {s: Responses(h.values, h.channels) for s, h in held.items()}
-        revision = hashlib.sha256("".join(h.sha256 for h in held.values()).encode()).hexdigest()
-        return Recording(
-            next(iter(held.values())).sentences,
-            subjects,
-            "z-scores of each voxel over the sentences" if self.zscore else "response estimates, as in the files",
-            Origin(f"{files.data_dir}/{self.name}", f"sha256:{revision}"),
-            (*(f"{s}: {h.note}" for s, h in held.items()), *left_out),
-        )
+        return left_out
 
-    def _subject(self, subject: str, numbers: Sequence[int], files: Files) -> "_Subject":
+    def _has_files(self, numbers: Sequence[int], files: Files) -> bool:
+        """Whether the folder of data has a file of one of the authors' archives, packed or not."""
+        packed = any(_folder(files, self.name, s).with_suffix(".tar").is_file() for s in self.subjects)
+        return packed or any(_file(files, self.name, s, n) for s in self.subjects for n in numbers)
+
+    def _read_copy(self, numbers: Sequence[int], files: Files) -> Recording:
+        """Return the recording from the copy on the hub."""
+        names = ROWS if self.subjects == BOTH else tuple(dict.fromkeys(self.subjects))
+        if lacks(numbers, names, self.regions):
+            raise self._nowhere(numbers, files, f"the copy on the hub has {CONTENT}")
+        try:
+            paths, origin = files.hub_files(f"signal {self.name!r}", HUB_ID, HUB_FILES, COMMIT)
+        except MissingData:
+            if files.fetching:
+                raise
+            remedy = f"`cogbench fetch --signal {self.name}` brings a copy of one experiment from the hub ({SIZE})"
+            raise self._nowhere(numbers, files, remedy) from None
+        rows, columns = copy_rows(paths), columns_of(self.regions)
+        subjects, faults = dict[str, StoredSubject](), dict[str, CogbenchError]()
+        for name in names:
+            try:
+                subjects[name] = self._copied(name, rows[name], columns, files)
+            except UnusableData as error:
+                faults[name] = error
+        if not subjects:
+            raise UnusableData(" ".join(str(fault) for fault in faults.values()))
+        notes = [
+            f"read from the copy {HUB_ID} on the hub: experiment {EXPERIMENT} alone; its rows do not say which subject "
+            "they are nor where their voxels lie, so channels of two subjects cannot be compared.",
+            *self._leave_out(subjects, faults),
+        ]
+        return self._recording(subjects, origin, notes)
+
+    def _copied(self, name: str, row: CopyRow, columns: Sequence[str], files: Files) -> StoredSubject:
+        """Return what the store holds of a row of the copy, made the first time."""
+        folder = files.derived(
+            f"signals/{self.name}/{name}",
+            [row.path],
+            lambda out: write_subject(out, [scan_row(name, row, columns)], [row.where], self.zscore),
+            row=row.row,
+            columns=list(columns),
+            zscore=self.zscore,
+            reading=1,  # raised when the same files are read in another way
+        )
+        return StoredSubject.load(folder, files.sha256(row.path))
+
+    def _subject(self, subject: str, numbers: Sequence[int], files: Files) -> StoredSubject:
         """Return what the store holds of a subject, made from its files the first time."""
         found = {n: _file(files, self.name, subject, n) for n in numbers}
         if absent := [n for n, path in found.items() if path is None]:
@@ -121,14 +193,19 @@ class Pereira:
         folder = files.derived(
             f"signals/{self.name}/{subject}",
             list(paths.values()),
-            lambda out: _make(out, paths, self.regions, self.zscore),
+            lambda out: write_subject(
+                out,
+                [_scan(path, number, self.regions) for number, path in paths.items()],
+                [path.name for path in paths.values()],
+                self.zscore,
+            ),
             experiments=list(paths),
             families=[_family(path) for path in paths.values()],
             regions=sorted(self.regions),
             zscore=self.zscore,
             reading=1,  # raised when the same files are read in another way
         )
-        return _Subject.load(folder, "".join(map(files.sha256, paths.values())))
+        return StoredSubject.load(folder, "".join(map(files.sha256, paths.values())))
 
     def _nothing(self, faults: Mapping[str, CogbenchError], numbers: Sequence[int], files: Files) -> CogbenchError:
         """Return the error for a signal that no subject is left of."""
@@ -137,18 +214,28 @@ class Pereira:
             return unknown[0]
         if any(not isinstance(fault, MissingData) for fault in faults.values()):
             return UnusableData(" ".join(f"{subject}: {fault}" for subject, fault in faults.items()))
-        if any(_file(files, self.name, subject, n) for subject in faults for n in numbers):
-            lacking = " ".join(f"{subject}: {fault}" for subject, fault in faults.items())
-        else:
-            lacking = f"there are none of {', '.join(faults)}"
-            lacking += f" in {files.data_dir / self.name}" if files.data_dir else ": name their folder with --data-dir"
+        lacking = " ".join(f"{subject}: {fault}" for subject, fault in faults.items())
+        if not any(_file(files, self.name, subject, n) for subject in faults for n in numbers):
             packed = [s for s in faults if _folder(files, self.name, s).with_suffix(".tar").is_file()]
-            lacking += f" ({', '.join(f'{s}.tar' for s in packed)} must be unpacked)" if packed else ""
-        names = " and ".join(map(_called, numbers))
+            archives = ", ".join(f"{subject}.tar" for subject in packed)
+            lacking = f"There are none of {', '.join(faults)} in {files.data_dir}; {archives} must be unpacked."
+        about = f"signal {self.name!r} reads the fMRI files of Pereira et al. (2018)."
+        return MissingData(f"{about} {lacking} Expected: {self._expected(numbers)}")
+
+    def _nowhere(self, numbers: Sequence[int], files: Files, remedy: str) -> MissingData:
+        """Return the error where there is neither a file of the authors nor the copy; `remedy` tells of the copy."""
+        looked = f" (there are none in {files.data_dir / self.name})" if files.data_dir else ""
         return MissingData(
-            f"signal {self.name!r} reads the fMRI files of Pereira et al. (2018), {lacking.rstrip('.')}. Expected: "
-            f"{names} in DIR/{self.name}/<subject>, with --data-dir DIR. Their authors publish them, one .tar for each "
-            f"subject, at {PUBLISHED}; --set {self.name}.subjects=P01:M02 takes these alone, --signal another signal."
+            f"signal {self.name!r}, the fMRI of Pereira et al. (2018), is not on this machine: {remedy}. "
+            f"--data-dir DIR reads the authors' files{looked}: {self._expected(numbers)}"
+        )
+
+    def _expected(self, numbers: Sequence[int]) -> str:
+        """Return in words which files of the authors are read, and who publishes them."""
+        return (
+            f"{' and '.join(map(_called, numbers))} in DIR/{self.name}/<subject>, for the subjects "
+            f"{', '.join(self.subjects)}; they publish one .tar for each subject at {PUBLISHED}. "
+            "--signal takes another signal."
         )
 
 
@@ -174,92 +261,24 @@ def _file(files: Files, name: str, subject: str, number: int) -> Path | None:
     return found and files.path(*found.relative_to(files.data_dir).parts)
 
 
-class _Subject(NamedTuple):
-    """What the store holds of one subject."""
-
-    sentences: tuple[str, ...]
-    values: Array  # (n_sentences, n_voxels) float32, a memory map
-    channels: tuple[str, ...]
-    note: str
-    sha256: str
-
-    @classmethod
-    def load(cls, folder: Path, sha256: str) -> "_Subject":
-        facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
-        values, voxels = np.load(folder / "values.npy", mmap_mode="r"), np.load(folder / "voxels.npy")
-        return cls(tuple(facts["sentences"]), values, tuple(voxels.tolist()), facts["note"], sha256)
-
-
-def _others_sentences(held: Mapping[str, _Subject]) -> dict[str, UnusableData]:
+def _others_sentences(subjects: Mapping[str, StoredSubject]) -> dict[str, UnusableData]:
     """Return for each subject whose sentences are not those of most others why it is left out."""
-    most = Counter(h.sentences for h in held.values()).most_common(1)[0][0]
-    of, known = next(subject for subject, h in held.items() if h.sentences == most), {*most}
+    most = Counter(stored.sentences for stored in subjects.values()).most_common(1)[0][0]
+    first, usual = next(subject for subject, stored in subjects.items() if stored.sentences == most), {*most}
     faults = {}
-    for subject, h in held.items():
-        if own := [s for s in h.sentences if s not in known]:
-            faults[subject] = UnusableData(f"{len(own)} of its sentences are not those of {of}, such as {own[0]!r}.")
+    for subject, stored in subjects.items():
+        if own := [s for s in stored.sentences if s not in usual]:
+            faults[subject] = UnusableData(f"{len(own)} of its sentences are not those of {first}, such as {own[0]!r}.")
     return faults
 
 
-class _Scan(NamedTuple):
-    """One experiment of one subject, rows sorted by sentence."""
-
-    sentences: list[str]
-    values: Array  # (n_sentences, n_voxels) float32
-    voxels: Array  # (n_voxels,) of str, each once
-    varies: Array  # (n_voxels,) of bool
-    finite: Array  # (n_voxels,) of bool
-
-
-def _make(out: Path, paths: Mapping[int, Path], regions: Sequence[str], zscore: bool) -> None:
-    """Write a subject's values, voxels and facts into a folder."""
-    scans = [_scan(path, number, regions) for number, path in paths.items()]
-    sentences = [s for scan in scans for s in scan.sentences]
-    if len(set(sentences)) < len(sentences):
-        raise UnusableData(f"{' and '.join(p.name for p in paths.values())} share a sentence.")
-    voxels, places = _common(scans)
-    finite, varies = (
-        np.all([getattr(scan, of)[place] for scan, place in zip(scans, places, strict=True)], axis=0)
-        for of in ("finite", "varies")
-    )
-    kept = np.flatnonzero(finite & varies)
-    dropped = {
-        "with NaN or infinity": int((~finite).sum()),
-        "constant in an experiment": int((finite & ~varies).sum()),
-        "in one experiment only": sum(len(scan.voxels) for scan in scans) - len(scans) * len(voxels),
-    }
-    if not len(kept):
-        raise UnusableData(f"none of its {len(voxels)} voxels varies and is finite.")
-    shape = (len(sentences), len(kept))
-    values = np.lib.format.open_memmap(out / "values.npy", "w+", np.float32, shape)
-    for some in _runs(len(kept)):
-        columns = kept[some]
-        block = np.concatenate([s.values[:, p[columns]] for s, p in zip(scans, places, strict=True)]).astype(np.float64)
-        values[:, some] = (block - block.mean(axis=0)) / block.std(axis=0) if zscore else block
-    values.flush()
-    np.save(out / "voxels.npy", voxels[kept])
-    lost = "; ".join(f"{what}: {n:,}" for what, n in dropped.items() if n)
-    note = f"{len(kept):,} voxels from {' and '.join(p.name for p in paths.values())}"
-    note += f"; dropped, {lost}." if lost else "."
-    facts = json.dumps({"sentences": sentences, "note": note}, ensure_ascii=False)
-    (out / "facts.json").write_text(facts, encoding="utf-8")
-
-
-def _common(scans: Sequence[_Scan]) -> tuple[Array, list[Array]]:
-    """Return the voxels that all experiments have, and where in each of them they stand."""
-    first = scans[0].voxels
-    if all(np.array_equal(scan.voxels, first) for scan in scans):
-        return first, [np.arange(len(first)) for _ in scans]
-    shared = set(first.tolist()).intersection(*(scan.voxels.tolist() for scan in scans[1:]))
-    names = [name for name in first.tolist() if name in shared]
-    where = [{name: i for i, name in enumerate(scan.voxels.tolist())} for scan in scans]
-    return np.array(names, first.dtype), [np.array([at[name] for name in names], int) for at in where]
-
-
-def _scan(path: Path, number: int, regions: Sequence[str]) -> _Scan:
+def _scan(path: Path, number: int, regions: Sequence[str]) -> Scan:
     """Read one file; `regions` pick voxels."""
     told = variables(path, ("keySentences", "meta"))
-    sentences = _sentences(path, told.get("keySentences"), number)
+    texts = told.get("keySentences")
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise UnusableData(f"{path.name} has no texts keySentences; is it a file of Pereira et al. (2018)?")
+    sentences = check_sentences(texts, number, path.name)
     meta = told.get("meta")
     if not isinstance(meta, dict) or "colToCoord" not in meta:
         raise UnusableData(f"{path.name} does not say where its voxels are (meta.colToCoord).")
@@ -280,32 +299,7 @@ def _scan(path: Path, number: int, regions: Sequence[str]) -> _Scan:
         raise UnusableData(
             f"{path.name} holds as {name} {found}; expected {number} sentences × {len(where)} voxels of numbers."
         )
-    order = sorted(range(number), key=sentences.__getitem__)
-    values = np.empty((number, len(columns)), np.float32)
-    varies, finite = np.empty(len(columns), bool), np.empty(len(columns), bool)
-    for some in _runs(len(columns)):
-        with np.errstate(over="ignore", invalid="ignore"):  # what float32 cannot hold is infinite in it
-            block = held[:, columns[some]].astype(np.float32)
-            finite[some] = np.isfinite(block).all(axis=0)
-            low, high = block.min(axis=0), block.max(axis=0)
-            # A spread of the size of float32's rounding is none.
-            varies[some] = high - low > 1e-6 * np.maximum(abs(low), abs(high))
-        values[:, some] = block[order]
-    return _Scan([sentences[i] for i in order], values, voxels, varies, finite)
-
-
-def _runs(n: int) -> Iterator[slice]:
-    return (slice(i, i + BLOCK) for i in range(0, n, BLOCK))
-
-
-def _sentences(path: Path, held: Any, number: int) -> list[str]:
-    """Return the file's sentences, a row's each, their white space made single."""
-    if not isinstance(held, list) or not all(isinstance(text, str) for text in held):
-        raise UnusableData(f"{path.name} has no texts keySentences; is it a file of Pereira et al. (2018)?")
-    sentences = [" ".join(text.split()) for text in held]
-    if len(sentences) != number or len(set(sentences)) != number or not all(sentences):
-        raise UnusableData(f"{path.name} has {len(set(sentences) - {''})} different sentences; expected {number}.")
-    return sentences
+    return scan_voxels(sentences, held, columns, voxels)
 
 
 def _columns(path: Path, meta: Mapping[str, Any], regions: Sequence[str], n: int) -> Array:

@@ -129,18 +129,19 @@ def test_bad_input_gets_one_clear_line_before_any_work(invoke, tmp_path, words, 
 
 
 def test_the_papers_suite_says_what_is_missing_and_what_works(invoke):
-    for words in ([], ["--tasks", "cola,rte,sst-2"]):
-        message = line(invoke("run", "--estimator", "cra", "--backbone", "bert", *words), 3)
-        assert "signal 'pereira'" in message and "--data-dir" in message and "--signal" in message
+    for words in ([], ["--tasks", "cola,rte,sst-2"], ["--backbone", "tinybert"]):
+        message = line(invoke("run", "--estimator", "cnm", "--backbone", "bert", *words), 3)
+        assert message.startswith("cogbench: signal 'pereira'") and "`cogbench fetch --signal pereira`" in message
+        assert "--data-dir" in message and "--signal takes another" in message
     assert re.search("did you mean .*'cnm'", line(invoke("run", "--estimator", "cnn", "--backbone", "bert"), 2))
-    message = line(invoke("run", "--estimator", "cra", "--backbone", "toy", "--suite", "lonely"), 2)
+    message = line(invoke("run", "--estimator", "cnm", "--backbone", "toy", "--suite", "lonely"), 2)
     assert "no installed plugin gives 'nowhere', the usual signal of suite 'lonely'" in message
 
 
 def test_a_signal_that_is_not_there_stops_no_other(invoke):
     found = invoke(*RUN, "--estimator", "dse", "--signal", "pereira", "--signal", "toy", "--signal", "nowhere.csv")
     assert found.exit_code == 1 and "dse on toy" in found.stdout
-    assert "signal 'pereira' reads the fMRI files" in found.stderr and "nowhere.csv" in found.stderr
+    assert "signal 'pereira', the fMRI of" in found.stderr and "nowhere.csv" in found.stderr
 
 
 def test_an_unwritable_store_and_a_silent_scheduler_are_told(invoke, tmp_path):

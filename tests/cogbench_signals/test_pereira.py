@@ -72,8 +72,8 @@ def test_one_experiment(folder, number):
 
 def test_a_reading_by_row_number_is_caught(folder, monkeypatch):
     """The same check fails for a loader that trusts the order of rows."""
-    sentences = pereira._sentences
-    monkeypatch.setattr(pereira, "_sentences", lambda *of: sorted(sentences(*of)))
+    sentences = pereira.check_sentences
+    monkeypatch.setattr(pereira, "check_sentences", lambda *of: sorted(sentences(*of)))
     with pytest.raises(AssertionError, match="Not equal to tolerance"):
         check_planted(TWO.read(Files(folder)))
 
@@ -81,8 +81,8 @@ def test_a_reading_by_row_number_is_caught(folder, monkeypatch):
 def test_a_misalignment_shows_as_no_agreement_between_subjects(folder, monkeypatch):
     aligned = noise_ceiling(TWO.read(Files(folder)))
     assert aligned.way == "subjects" and aligned.values.min() > 0.4
-    sentences = pereira._sentences
-    monkeypatch.setattr(pereira, "_sentences", lambda *of: sorted(sentences(*of)))
+    sentences = pereira.check_sentences
+    monkeypatch.setattr(pereira, "check_sentences", lambda *of: sorted(sentences(*of)))
     monkeypatch.setenv("COGBENCH_HOME", str(folder / "another"))
     assert abs(noise_ceiling(TWO.read(Files(folder))).values).max() < 0.2
 

@@ -29,7 +29,7 @@ def test_and_run_on_a_real_transformer(estimator, workspace):
     backbone = load_parts().find("backbone", "minilm-2l")
     quick = type(backbone)(**{**vars(backbone), "epochs": 1, "min_steps": 2})
     cell = Similarity(estimator, quick, TASKS[:3], max_train=32)
-    matrix = cell.matrix(workspace)
+    matrix = cell.estimate(workspace).matrix
     assert np.isfinite(matrix.values[~matrix.same]).all()
 
 

@@ -46,12 +46,23 @@ class Bug(ToySignal):
         raise ZeroDivisionError("by zero\nand more")
 
 
+@dataclass(frozen=True)
+class Large(ToySignal):
+    name: str = "large"
+
+    def read(self, files):
+        if not files.fetching:
+            raise MissingData("large: only fetch brings it.")
+        return super().read(files)
+
+
 @pytest.fixture
 def invoke(toy_plugin, tmp_path, monkeypatch):
     extra = ModuleType("extra_plugin")
     extra.register_backbones = hookimpl(lambda: [Taught()], specname="register_backbones")
-    extra.register_signals = hookimpl(lambda: [Absent(), Bug()], specname="register_signals")
-    extra.register_suites = hookimpl(lambda: [Suite("lonely", ("toy-a",), "nowhere")], specname="register_suites")
+    extra.register_signals = hookimpl(lambda: [Absent(), Bug(), Large()], specname="register_signals")
+    suites = [Suite("lonely", ("toy-a",), "nowhere"), Suite("heavy", ("toy-a",), "large")]
+    extra.register_suites = hookimpl(lambda: suites, specname="register_suites")
     load_parts = registry.load_parts
     monkeypatch.setattr(registry, "load_parts", lambda: load_parts(toy_plugin, extra))
     monkeypatch.chdir(tmp_path)
@@ -192,6 +203,13 @@ def test_a_usual_signal_that_is_not_installed_is_told_and_no_failure(invoke):
     found = invoke("--suite", "lonely", "--json")
     assert found.exit_code == 0 and [*rows_of(found)] == ["task toy-a"]
     assert "no installed plugin gives 'nowhere', the usual signal of suite 'lonely': none is fetched." in found.stderr
+
+
+def test_what_is_large_is_fetched_by_its_name_alone(invoke):
+    found = invoke("--suite", "heavy", "--json")
+    assert rows_of(found)["signal large"]["error"] == "large: only fetch brings it." and found.exit_code == 1
+    found = invoke("--suite", "heavy", "--signal", "large", "--json")
+    assert rows_of(found)["signal large"]["state"] == "built in" and found.exit_code == 0
 
 
 @pytest.mark.parametrize(

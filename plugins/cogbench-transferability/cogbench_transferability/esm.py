@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from cogbench import Array, TaskMatrix, UnusableData, hookimpl
+from cogbench import Array, FeatureOptions, TaskMatrix, UnusableData, hookimpl
 
-from .examples import NUMBERS, Features, answers_of, checked
+from .examples import answers_of, checked
 from .logme import NullSpace, logme
 from .pairs import of_pairs
 
@@ -25,7 +25,7 @@ class ESMLogME:
 
     Parameters
     ----------
-    features : Features
+    features : FeatureOptions
         Which examples of each task, and how they are pooled.
     fit : {"adamw", "least-squares"}
         How the map is learned: as the authors do, by steps from random weights; or in closed form.
@@ -42,7 +42,7 @@ class ESMLogME:
     learning, EMNLP.
     """
 
-    features: Features = field(default_factory=Features)
+    features: FeatureOptions = field(default_factory=FeatureOptions)
     fit: Literal["adamw", "least-squares"] = "adamw"
     epochs: int = 10
     batch_size: int = 32
@@ -51,7 +51,7 @@ class ESMLogME:
     null_space: NullSpace = "include"
     seed: int = 0
     name: str = "esm-logme"
-    needs: frozenset[str] = frozenset({"models", "batches"})
+    needs: frozenset[str] = frozenset({"features", "backbone-features"})
 
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch_size < 1:
@@ -61,17 +61,17 @@ class ESMLogME:
         """Return (n_sources, n_targets) evidences an example, in nats; NaN where undefined, and a note."""
 
         def made(source: str) -> dict[str, Array]:
-            before = self.features.seen(evidence, None, source).features
-            after = self.features.seen(evidence, source, source).features
+            before = evidence.features(None, source, self.features).values
+            after = evidence.features(source, source, self.features).values
             weights, bias = self.map(before, after)
             return {"weights": weights, "bias": bias}
 
         def score(source: str, target: str) -> float:
             moved = evidence.keep("map", lambda: made(source), source=source)
-            seen = self.features.seen(evidence, None, target)
-            answers = answers_of(evidence, self.name, target, seen)
-            mapped = seen.features @ moved["weights"] + moved["bias"]  # (n_examples, n_dims)
-            return logme(mapped, answers, seen.of != NUMBERS, self.null_space)
+            features = evidence.features(None, target, self.features)
+            answers = answers_of(evidence, self.name, target, features)
+            mapped = features.values @ moved["weights"] + moved["bias"]  # (n_examples, n_dims)
+            return logme(mapped, answers, features.answer_kind != "numbers", self.null_space)
 
         return of_pairs(evidence, self.name, score)
 

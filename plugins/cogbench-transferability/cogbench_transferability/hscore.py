@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cogbench import Array, TaskMatrix, hookimpl
+from cogbench import Array, FeatureOptions, TaskMatrix, hookimpl
 
-from .examples import Features, classes_of, paired, scaled
+from .examples import classes_of, paired, scaled
 from .pairs import of_pairs
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ class HScore:
 
     Parameters
     ----------
-    features : Features
+    features : FeatureOptions
         Which examples, and how they are pooled.
     regularised : bool
         Whether the covariance is shrunk, which few examples of many dimensions need.
@@ -32,17 +32,17 @@ class HScore:
     Ibrahim, Ponomareva & Mazumder (2022), Newer is not always better, ECML-PKDD, for the shrinkage.
     """
 
-    features: Features = field(default_factory=Features)
+    features: FeatureOptions = field(default_factory=FeatureOptions)
     regularised: bool = True
     name: str = "hscore"
-    needs: frozenset[str] = frozenset({"models", "batches"})
+    needs: frozenset[str] = frozenset({"features"})
 
     def similarity(self, evidence: "Evidence") -> TaskMatrix:
         """Return (n_sources, n_targets) scores without a unit, 0 or more; NaN where undefined, and a note."""
 
         def score(source: str, target: str) -> float:
-            seen = self.features.seen(evidence, source, target)
-            return hscore(seen.features, classes_of(evidence, self.name, target, seen), self.regularised)
+            features = evidence.features(source, target, self.features)
+            return hscore(features.values, classes_of(evidence, self.name, target, features), self.regularised)
 
         return of_pairs(evidence, self.name, score)
 

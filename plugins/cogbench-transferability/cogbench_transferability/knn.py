@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cogbench import Array, TaskMatrix, UnusableData, hookimpl
+from cogbench import Array, FeatureOptions, TaskMatrix, UnusableData, hookimpl
 
-from .examples import NUMBERS, Features, answers_of, paired, scaled
+from .examples import answers_of, paired, scaled
 from .pairs import Undefined, of_pairs
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ class KNN:
 
     Parameters
     ----------
-    features : Features
+    features : FeatureOptions
         Which examples, and how they are pooled.
     neighbours : int
         How many of them vote.
@@ -31,10 +31,10 @@ class KNN:
     Renggli et al. (2022), Which model to transfer? Finding the needle in the growing haystack, CVPR.
     """
 
-    features: Features = field(default_factory=Features)
+    features: FeatureOptions = field(default_factory=FeatureOptions)
     neighbours: int = 3
     name: str = "knn"
-    needs: frozenset[str] = frozenset({"models", "batches"})
+    needs: frozenset[str] = frozenset({"features"})
 
     def __post_init__(self) -> None:
         if self.neighbours < 1:
@@ -44,9 +44,9 @@ class KNN:
         """Return (n_sources, n_targets) shares of right answers, or R² of numbers; NaN where undefined."""
 
         def score(source: str, target: str) -> float:
-            seen = self.features.seen(evidence, source, target)
-            answers = answers_of(evidence, self.name, target, seen)
-            return knn(seen.features, answers, self.neighbours, seen.of != NUMBERS)
+            features = evidence.features(source, target, self.features)
+            answers = answers_of(evidence, self.name, target, features)
+            return knn(features.values, answers, self.neighbours, features.answer_kind != "numbers")
 
         return of_pairs(evidence, self.name, score)
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cogbench import Array, TaskMatrix, hookimpl
+from cogbench import Array, FeatureOptions, TaskMatrix, hookimpl
 
-from .examples import Features, classes_of, numbered, same_length
+from .examples import classes_of, numbered, same_length
 from .pairs import Undefined, of_pairs
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ class LEEP:
 
     Parameters
     ----------
-    features : Features
+    features : FeatureOptions
         Which examples.
 
     References
@@ -29,9 +29,9 @@ class LEEP:
     Nguyen, Hassner, Seeger & Archambeau (2020), LEEP: a new measure to evaluate transferability, ICML.
     """
 
-    features: Features = field(default_factory=Features)
+    features: FeatureOptions = field(default_factory=FeatureOptions)
     name: str = "leep"
-    needs: frozenset[str] = frozenset({"models", "batches"})
+    needs: frozenset[str] = frozenset({"features"})
 
     def similarity(self, evidence: "Evidence") -> TaskMatrix:
         """Return (n_sources, n_targets) log-likelihoods an example, in nats, at most 0; NaN where undefined."""
@@ -48,7 +48,7 @@ class NCE:
 
     Parameters
     ----------
-    features : Features
+    features : FeatureOptions
         Which examples.
 
     References
@@ -56,9 +56,9 @@ class NCE:
     Tran, Nguyen & Hassner (2019), Transferability and hardness of supervised classification tasks, ICCV.
     """
 
-    features: Features = field(default_factory=Features)
+    features: FeatureOptions = field(default_factory=FeatureOptions)
     name: str = "nce"
-    needs: frozenset[str] = frozenset({"models", "batches"})
+    needs: frozenset[str] = frozenset({"features"})
 
     def similarity(self, evidence: "Evidence") -> TaskMatrix:
         """Return (n_sources, n_targets) negative entropies in nats, at most 0; NaN where undefined."""
@@ -70,12 +70,14 @@ class NCE:
         return of_pairs(evidence, self.name, score)
 
 
-def _predicted(features: Features, evidence: "Evidence", name: str, source: str, target: str) -> tuple[Array, Array]:
+def _predicted(
+    options: FeatureOptions, evidence: "Evidence", name: str, source: str, target: str
+) -> tuple[Array, Array]:
     """Return the source's probabilities of its classes (n_examples, n_classes) and the target's classes."""
-    seen = features.seen(evidence, source, target)
-    if not seen.theta.shape[1]:
+    features = evidence.features(source, target, options)
+    if not features.probabilities.shape[1]:
         raise Undefined("the source's head does not choose one of several classes")
-    return seen.theta, classes_of(evidence, name, target, seen)
+    return features.probabilities, classes_of(evidence, name, target, features)
 
 
 def leep(theta: Array, labels: Array) -> float:

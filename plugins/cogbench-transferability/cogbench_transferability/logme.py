@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from cogbench import Array, TaskMatrix, hookimpl
+from cogbench import Array, FeatureOptions, TaskMatrix, hookimpl
 
-from .examples import NUMBERS, Features, answers_of, paired
+from .examples import answers_of, paired
 from .pairs import of_pairs
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class LogME:
 
     Parameters
     ----------
-    features : Features
+    features : FeatureOptions
         Which examples, and how they are pooled.
     null_space : {"include", "released"}
         Whether directions in which the features do not vary count in the determinant, as the formula has it; the
@@ -34,18 +34,18 @@ class LogME:
     You, Liu, Wang & Long (2021), LogME: practical assessment of pre-trained models for transfer learning, ICML.
     """
 
-    features: Features = field(default_factory=Features)
+    features: FeatureOptions = field(default_factory=FeatureOptions)
     null_space: NullSpace = "include"
     name: str = "logme"
-    needs: frozenset[str] = frozenset({"models", "batches"})
+    needs: frozenset[str] = frozenset({"features"})
 
     def similarity(self, evidence: "Evidence") -> TaskMatrix:
         """Return (n_sources, n_targets) evidences an example, in nats; NaN where it is undefined, and a note."""
 
         def score(source: str, target: str) -> float:
-            seen = self.features.seen(evidence, source, target)
-            answers = answers_of(evidence, self.name, target, seen)
-            return logme(seen.features, answers, seen.of != NUMBERS, self.null_space)
+            features = evidence.features(source, target, self.features)
+            answers = answers_of(evidence, self.name, target, features)
+            return logme(features.values, answers, features.answer_kind != "numbers", self.null_space)
 
         return of_pairs(evidence, self.name, score)
 

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from cogbench import Array, TaskMatrix, UnusableData, hookimpl
+from cogbench import Array, FeatureOptions, TaskMatrix, UnusableData, hookimpl
 
-from .examples import Features
 from .pairs import Undefined, cosine, of_pairs
 from .prompts import Prompt
 
@@ -34,7 +33,7 @@ class MIPS:
         For each token of the source the nearest of the target, or the mean of this and the other way round.
     normalise : bool
         Whether tokens are brought to length 1 first: products are cosines then.
-    features : Features
+    features : FeatureOptions
         Which examples make a matrix.
     prompt : Prompt
         How prompts are trained.
@@ -48,7 +47,7 @@ class MIPS:
     variant: Variant = "max_pairwise"
     direction: Literal["source_to_target", "symmetric"] = "source_to_target"
     normalise: bool = True
-    features: Features = field(default_factory=lambda: Features(examples=100, pooling="mean"))
+    features: FeatureOptions = field(default_factory=lambda: FeatureOptions(examples=100, pooling="mean"))
     prompt: Prompt = field(default_factory=Prompt)
     name: str = "mips"
 
@@ -62,7 +61,7 @@ class MIPS:
     @property
     def needs(self) -> frozenset[str]:
         """Trained models for their view of the text; the bare backbone for prompts."""
-        return frozenset({"batches", "models" if self.tokens == "text" else "backbone"})
+        return frozenset({"features"} if self.tokens == "text" else {"batches", "backbone"})
 
     def similarity(self, evidence: "Evidence") -> TaskMatrix:
         """Return (n_sources, n_targets) similarities, cosines from -1 to 1 if normalised; NaN where undefined."""
@@ -80,8 +79,8 @@ class MIPS:
     def matrix(self, evidence: "Evidence", task: str) -> Array:
         """Return a task's tokens: (n_tokens, n_dims)."""
         if self.tokens == "text":
-            found = self.features.seen(evidence, task, task).features
-            return found[np.isfinite(found).all(axis=1)]
+            tokens = evidence.features(task, task, self.features).values
+            return tokens[np.isfinite(tokens).all(axis=1)]
         return self.prompt.of(evidence, task)
 
 

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from cogbench import Array, TaskMatrix, hookimpl
+from cogbench import Array, FeatureOptions, TaskMatrix, hookimpl
 
-from .examples import Features
 from .pairs import Undefined, cosine, of_pairs
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ class TextEmb:
 
     Parameters
     ----------
-    features : Features
+    features : FeatureOptions
         Which examples; the paper's pooling is the mean over an example's tokens, then over examples.
 
     References
@@ -29,13 +28,13 @@ class TextEmb:
     Vu et al. (2020), Exploring and predicting transferability across NLP tasks, EMNLP, section 4.1.
     """
 
-    features: Features = field(default_factory=lambda: Features(pooling="mean"))
+    features: FeatureOptions = field(default_factory=lambda: FeatureOptions(pooling="mean"))
     name: str = "textemb"
-    needs: frozenset[str] = frozenset({"backbone", "batches"})
+    needs: frozenset[str] = frozenset({"backbone-features"})
 
     def similarity(self, evidence: "Evidence") -> TaskMatrix:
         """Return the symmetric (n_tasks, n_tasks) cosine, from -1 to 1; NaN for a task without text, and a note."""
-        means = {t: mean_text(self.features.seen(evidence, None, t).features) for t in evidence.tasks}
+        means = {t: mean_text(evidence.features(None, t, self.features).values) for t in evidence.tasks}
         return of_pairs(evidence, self.name, lambda source, target: cosine(means[source], means[target]))
 
 

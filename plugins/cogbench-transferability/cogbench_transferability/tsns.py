@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from cogbench import Array, TaskMatrix, UnusableData, hookimpl
+from cogbench import Array, FeatureOptions, TaskMatrix, UnusableData, hookimpl
 
-from .examples import CLASSES, Features, answers_of, checked
+from .examples import answers_of, checked, class_numbers
 from .neurons import Method, aggregated, chosen, combined, fingerprint, importances, zero_shot
 from .pairs import Undefined, cosine, of_pairs
 from .vocabulary import jaccard
@@ -43,7 +43,7 @@ class TSNS:
         How importance is told; `forest` of 1000 `trees` in 100 `draws` is the paper's, the default a tenth and less.
     trees : int
         Of each forest.
-    features : Features
+    features : FeatureOptions
         Which examples; `layers` has to be `all`.
     seed : int
         Of samples and trees.
@@ -63,10 +63,10 @@ class TSNS:
     subsample: float = 0.7
     method: Method = "extra-trees"
     trees: int = 100
-    features: Features = field(default_factory=lambda: Features(layers="all"))
+    features: FeatureOptions = field(default_factory=lambda: FeatureOptions(layers="all"))
     seed: int = 0
     name: str = "tsns"
-    needs: frozenset[str] = frozenset({"backbone", "batches"})
+    needs: frozenset[str] = frozenset({"backbone-features"})
 
     def __post_init__(self) -> None:
         if not 0 <= self.alpha <= 1 or not 0 < self.share <= 1 or not 0 < self.subsample <= 1:
@@ -81,7 +81,7 @@ class TSNS:
 
         The fingerprints themselves stand in the notes, and as `fingerprints` in the result's details.
         """
-        sizes = self.features.sizes(evidence, None, evidence.tasks[0])  # (n_layers,)
+        sizes = evidence.features(None, evidence.tasks[0], self.features).layer_sizes  # (n_layers,)
         n_neurons = int(sizes.sum())
         n = self.neurons or max(1, round(self.share * n_neurons))
         if n > n_neurons:
@@ -122,11 +122,11 @@ class TSNS:
         Undefined
             If the task's examples have not one answer each, or tell none of its neurons apart.
         """
-        seen = self.features.seen(evidence, None, task)
-        features, answers = checked(seen.features), answers_of(evidence, self.name, task, seen)
+        features = evidence.features(None, task, self.features)
+        values, answers = checked(features.values), answers_of(evidence, self.name, task, features)
 
         def compute() -> dict[str, Array]:
-            return {"importance": self.of(features, answers, seen.of == CLASSES, n)}
+            return {"importance": self.of(values, answers, features.answer_kind == "classes", n)}
 
         # What importance does not hang on is left out of its key: all comparisons share the forests.
         own = replace(self, similarity_="fingerprint", neurons=None, share=1.0)
@@ -144,10 +144,10 @@ class TSNS:
         names = evidence.labels
         if not names[source] or names[source] != names[target]:
             raise Undefined("source and target have not the same classes")
-        seen = [self.features.seen(evidence, None, task) for task in (source, target)]
-        for of in seen:
-            of.classes()
-        return zero_shot(seen[0].features, seen[0].answers, seen[1].features, seen[1].answers, neurons)
+        one, other = (evidence.features(None, task, self.features) for task in (source, target))
+        for features in (one, other):
+            class_numbers(features)
+        return zero_shot(one.values, one.answers, other.values, other.answers, neurons)
 
 
 def _spearman(a: Array, b: Array) -> float:

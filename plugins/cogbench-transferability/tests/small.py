@@ -9,6 +9,7 @@ import transformers
 from hypothesis import HealthCheck, settings
 
 from cogbench import Card, TaskMatrix
+from cogbench.compute.features import extract_features
 
 # A busy machine is slow, which is no fault of a test.
 drawn_often = settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
@@ -42,6 +43,12 @@ class Small:
 
     def batches(self, task, split, *, n=None, seed=0):
         return iter(self.of[task])
+
+    def features(self, source, target, options):
+        place = ("features", options, source, target)
+        if place not in self.kept:
+            self.kept[place] = extract_features(self.models[source], self.of[target], options)
+        return self.kept[place]
 
     def texts(self, task, split, *, n=None, seed=0):
         return tuple(self.words[task])

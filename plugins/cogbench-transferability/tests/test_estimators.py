@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 from cogbench_transferability.esm import ESMLogME, least_squares
-from cogbench_transferability.examples import Features
 from cogbench_transferability.fuse import Fuse
 from cogbench_transferability.fusion import fused
 from cogbench_transferability.hscore import HScore
@@ -24,10 +23,10 @@ from numpy.testing import assert_allclose
 from sklearn.linear_model import LinearRegression
 from small import Small, square
 
-from cogbench import UnusableData, load_parts
+from cogbench import FeatureOptions, UnusableData, load_parts
 from cogbench.testing import check_estimator
 
-MEAN = Features(pooling="mean", examples=20)
+MEAN = FeatureOptions(pooling="mean", examples=20)
 QUICK = TSNS(draws=2, trees=5)
 OWN = [e for e in load_parts().estimators.values() if type(e).__module__.startswith("cogbench_transferability.")]
 
@@ -152,20 +151,18 @@ def test_esm_logme_of_an_exact_map_is_logme(kinds):
     """Where source text spans all that the target's does, the mapped features are the source's own."""
 
     names = ("classes", "classes-3", "numbers")
-    part, features = ESMLogME(fit="least-squares"), Features()
+    part, options = ESMLogME(fit="least-squares"), FeatureOptions()
     evidence = Small(kinds.models, {t: kinds.of[t] for t in names}, kinds.labels)
     for source in names:
         weights = np.random.default_rng(len(source)).normal(size=(16, 16))
         for target in names:
-            bare = features.seen(evidence, None, target)
-            place = ("seen", features, (("source", source), ("target", target)))
-            of = {"features": bare.features @ weights, "answers": bare.answers, "of": bare.of, "theta": bare.theta}
-            evidence.kept[place] = of
+            bare = evidence.features(None, target, options)
+            evidence.kept["features", options, source, target] = replace(bare, values=bare.values @ weights)
     direct = LogME().similarity(evidence).values
     # Twelve examples do not determine 16 dimensions, so each source maps the text of all three.
-    many = np.concatenate([features.seen(evidence, None, t).features for t in names]).astype(float)
+    many = np.concatenate([evidence.features(None, t, options).values for t in names]).astype(float)
     for source in names:
-        after = np.concatenate([features.seen(evidence, source, t).features for t in names]).astype(float)
+        after = np.concatenate([evidence.features(source, t, options).values for t in names]).astype(float)
         weights, bias = part.map(many, after)
         evidence.kept["map", None, (("source", source),)] = {"weights": weights, "bias": bias}
     assert_allclose(part.similarity(evidence).values, direct, atol=1e-4)
@@ -221,9 +218,9 @@ def test_the_cosine_of_tiny_numbers_is_no_0():
 
 
 def test_what_asks_for_a_training_and_what_does_not():
-    trained = {e.name for e in OWN if "models" in e.needs}
+    trained = {e.name for e in OWN if {"models", "features"} & e.needs}
     assert trained == {"taskemb", "mips", "logme", "hscore", "leep", "nce", "knn", "esm-logme", "fuse"}
-    assert TextEmb().needs == QUICK.needs == {"backbone", "batches"}
+    assert TextEmb().needs == QUICK.needs == {"backbone-features"}
 
 
 @pytest.mark.parametrize(
@@ -233,7 +230,7 @@ def test_what_asks_for_a_training_and_what_does_not():
         (lambda: ESMLogME(epochs=0), "epochs=0"),
         (lambda: TaskEmb(samples=0), "samples=0"),
         (lambda: Fuse(k=-1), "k=-1"),
-        (lambda: Features(examples=0), "features: examples=0"),
+        (lambda: FeatureOptions(examples=0), "features: examples=0"),
         (lambda: TaskEmb(examples=-1), "examples=-1"),
         (lambda: Vocabulary(examples=0), "vocabulary: examples=0"),
         (lambda: Prompt(examples=0), "prompt: .*examples=0"),

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from cogbench_transferability.examples import Features
 from cogbench_transferability.neurons import (
     aggregated,
     chosen,
@@ -23,7 +22,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from small import Small, drawn_often, model_of
 
-from cogbench import UnusableData
+from cogbench import FeatureOptions, UnusableData
+from cogbench.compute.features import extract_features
 
 Q = np.array([[0.4, 0.1, 0.3, 0.2], [0.2, 0.1, 0.5, 0.2]])
 
@@ -183,7 +183,7 @@ def test_more_neurons_than_there_are_is_one_clear_line(kinds):
     [
         ({"alpha": 2.0}, "alpha, share and subsample"),
         ({"neurons": 0}, "neurons are at least 1"),
-        ({"features": Features()}, "features.layers=last; expected all"),
+        ({"features": FeatureOptions()}, "features.layers=last; expected all"),
     ],
 )
 def test_bad_options(options, why):
@@ -195,10 +195,10 @@ def test_features_of_all_layers_are_the_first_tokens_of_each(kinds):
     import torch
 
     model, batch = model_of("bare"), kinds.of["classes"][0]
-    found = Features(layers="all").of(model, [batch])
+    features = extract_features(model, [batch], FeatureOptions(layers="all"))
     with torch.no_grad():
         states = model(
             input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], output_hidden_states=True
         ).hidden_states
-    assert found["sizes"].tolist() == [16, 16]
-    assert_allclose(found["features"], np.concatenate([s[:, 0] for s in states[1:]], axis=1), atol=1e-6)
+    assert features.layer_sizes.tolist() == [16, 16]
+    assert_allclose(features.values, np.concatenate([s[:, 0] for s in states[1:]], axis=1), atol=1e-6)

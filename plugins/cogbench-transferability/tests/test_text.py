@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from cogbench_transferability.examples import Features, pooled
 from cogbench_transferability.pairs import Undefined
 from cogbench_transferability.textemb import Description, TextEmb, mean_text, weighted_words
 from cogbench_transferability.vocabulary import Vocabulary, frequent_words, jaccard, overlap
@@ -14,6 +13,7 @@ from sklearn.metrics.pairwise import cosine_similarity
 from small import Small, drawn_often
 
 from cogbench import Card, UnusableData
+from cogbench.compute.features import pooled
 
 
 def test_the_mean_is_over_tokens_first_then_over_examples():
@@ -46,7 +46,7 @@ def test_textemb_is_the_cosine_of_mean_token_vectors(kinds):
 
 
 def test_nothing_is_trained_for_it():
-    assert TextEmb().needs == {"backbone", "batches"}
+    assert TextEmb().needs == {"backbone-features"}
     assert Description(by="words").needs == {"cards"} and Vocabulary().needs == {"texts"}
 
 
@@ -117,4 +117,3 @@ def test_overlaps_are_symmetric_and_bounded(a, b):
 def test_bad_options_are_one_clear_line():
     with pytest.raises(UnusableData, match="words=0"):
         Vocabulary(words=0)
-    assert Features(pooling="mean") != Features()

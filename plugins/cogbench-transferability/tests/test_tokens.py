@@ -73,7 +73,7 @@ def test_mips_of_tasks_and_its_directions(kinds):
     part = MIPS()
     a, b = part.matrix(evidence, "classes"), part.matrix(evidence, "qa")
     assert one[evidence.tasks.index("classes"), evidence.tasks.index("qa")] == pytest.approx(token_similarity(a, b))
-    assert MIPS().needs == {"models", "batches"} and MIPS(tokens="prompt").needs == {"backbone", "batches"}
+    assert MIPS().needs == {"features"} and MIPS(tokens="prompt").needs == {"backbone", "batches"}
 
 
 def test_examples_have_no_places_to_compare():

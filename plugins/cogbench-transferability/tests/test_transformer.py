@@ -5,19 +5,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from cogbench_transferability.esm import ESMLogME
-from cogbench_transferability.examples import Features
 from cogbench_transferability.mips import MIPS
 from cogbench_transferability.prompts import Prompt
 from cogbench_transferability.taskemb import TaskEmb
 from cogbench_transferability.tsns import TSNS
 
-from cogbench import Files, MissingData, Store, load_parts, run
+from cogbench import FeatureOptions, Files, MissingData, Store, load_parts, run
 
-FEW = Features(examples=20)
+FEW = FeatureOptions(examples=20)
 QUICK = [
     TaskEmb(examples=8),
-    TSNS(draws=1, trees=5, features=Features(examples=20, layers="all")),
-    MIPS(features=Features(examples=10, pooling="mean")),
+    TSNS(draws=1, trees=5, features=FeatureOptions(examples=20, layers="all")),
+    MIPS(features=FeatureOptions(examples=10, pooling="mean")),
     MIPS(tokens="prompt", prompt=Prompt(length=3, steps=3, examples=20), name="mips-prompt"),
     ESMLogME(FEW, epochs=1),
 ]

@@ -1,0 +1,79 @@
+"""An estimator's answer: its matrix, its notes and details; and what it may ask for on the way."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..data.oracle import TaskMatrix
+from ..errors import UnusableData
+from ..parts.interfaces import Estimator, Evidence
+
+
+class Inquiry:
+    """What an estimator may ask of its evidence, by its `needs`, and the notes and details that it leaves.
+
+    Parameters
+    ----------
+    estimator : Estimator
+        The estimator that asks.
+    """
+
+    def __init__(self, estimator: Estimator) -> None:
+        self._estimator = estimator
+        self.notes: list[str] = []
+        self.details: dict[str, Any] = {}
+
+    def allow(self, *either: str) -> None:
+        """Raise UnusableData unless the estimator's `needs` name one of these."""
+        if not {*either} & self._estimator.needs:
+            raise UnusableData(
+                f"estimator {self._estimator.name!r} asks for {either[0]!r}, which its `needs` does not name: "
+                f"{sorted(self._estimator.needs)}."
+            )
+
+    def note(self, text: str) -> None:
+        """Add a line for the reader of the result, once."""
+        if text not in self.notes:
+            self.notes.append(text)
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """An estimator's matrix for the tasks that it was asked for, and what it left for readers and for machines."""
+
+    matrix: TaskMatrix
+    notes: tuple[str, ...]
+    details: dict[str, Any]
+
+    def save(self, out: Path) -> None:
+        """Write the estimate into the folder of its cell."""
+        np.save(out / "similarity.npy", self.matrix.values)
+        (out / "notes.json").write_text(
+            json.dumps({"tasks": self.matrix.sources, "notes": self.notes, "details": self.details})
+        )
+
+    @classmethod
+    def load(cls, folder: Path, sources: Sequence[str], targets: Sequence[str]) -> "Estimate":
+        """Read the estimate of these tasks from the folder of its cell."""
+        beside = json.loads((folder / "notes.json").read_text())
+        matrix = TaskMatrix(tuple(sources), tuple(targets), np.load(folder / "similarity.npy"))
+        return cls(matrix, tuple(beside["notes"]), beside.get("details", {}))
+
+
+def estimate_from(estimator: Estimator, evidence: Evidence, inquiry: Inquiry) -> Estimate:
+    """Return the estimator's answer to this evidence, for its tasks and targets in their order.
+
+    Raises
+    ------
+    UnusableData
+        If the estimator answers for other tasks.
+    """
+    matrix = estimator.similarity(evidence)
+    others = {*matrix.targets} - {*evidence.tasks} or {*evidence.targets} - {*matrix.targets}
+    if others or {*evidence.tasks} != {*matrix.sources}:
+        raise UnusableData(f"estimator {estimator.name!r} answered for other tasks than it was asked for.")
+    return Estimate(matrix.part(evidence.tasks, evidence.targets), tuple(inquiry.notes), inquiry.details)

@@ -1,0 +1,111 @@
+"""The card of an evidence pack: what it holds, of which tasks and models, and what its arrays are called."""
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from urllib.parse import quote
+
+from ..data.dataset import Card, Dataset, Split
+from ..data.features import AnswerKind, FeatureOptions
+from ..data.files import Files
+from ..errors import MissingData
+from ..results.background import Background
+
+SCHEMA_VERSION = 1
+BARE = "-"  # stands for the backbone before any training, where the name of a source stands otherwise
+Models = Literal["trained", "own", "backbone"]  # every source's, the target's own, or the bare backbone
+
+
+@dataclass(frozen=True, kw_only=True)
+class PackedTask:
+    """A task of a pack: its card, the names of its classes and the kind of its answers, without its examples."""
+
+    name: str
+    suite: str
+    kind: str
+    metric: str
+    card: Card
+    labels: tuple[str, ...] = ()
+    answer_kind: AnswerKind = "neither"
+
+    def load(self, split: Split, files: Files) -> Dataset:
+        """Raise MissingData: a pack holds no examples."""
+        raise MissingData(f"task {self.name!r} comes from an evidence pack, which holds no examples.")
+
+
+@dataclass(frozen=True)
+class PackedBackbone:
+    """The backbone of a pack: its name alone."""
+
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureView:
+    """Features that a pack holds: of which models, and which hidden states of how many examples."""
+
+    models: Models
+    options: FeatureOptions
+
+    def holds(self, source: str | None, target: str, options: FeatureOptions) -> bool:
+        """Whether it holds these hidden states, of however many examples, for a source and a target."""
+        models = {"backbone"} if source is None else {"trained", "own"} if source == target else {"trained"}
+        return self.models in models and _states(self.options) == _states(options)
+
+    def __str__(self) -> str:
+        o = self.options
+        return f"{self.models} models: pooling={o.pooling}, layers={o.layers}, {o.examples} examples"
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeptArrays:
+    """Arrays that an estimator kept while the pack was made, such as its Fisher information, under its own key."""
+
+    estimator: str
+    key: str
+    arrays: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PackCard:
+    """What a pack holds beside its arrays; docs/packs.md describes each field.
+
+    `tasks` are both sources and targets; `subjects` names the channels of each subject whose responses are in the
+    pack, `weights` the encoder's weights whose changes are in it; `n_stimuli` counts the sentences that the
+    representations are of, which are not in the pack; `sentences` are hashes of further sentences that the bare
+    backbone's representations are of, such as the tasks' descriptions; `oracle` holds what a file of an oracle holds.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    name: str
+    backbone: str
+    suite: str
+    seed: int
+    max_train: int | None
+    tasks: tuple[PackedTask, ...]
+    signal: str | None
+    n_stimuli: int
+    subjects: dict[str, tuple[str, ...]]
+    weights: tuple[str, ...]
+    views: tuple[FeatureView, ...]
+    kept: tuple[KeptArrays, ...]
+    sentences: tuple[str, ...]
+    oracle: dict[str, Any]
+    background: Background
+    licence: str
+    versions: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def licences(self) -> dict[str, str]:
+        """The licence of each task's data."""
+        return {task.name: task.card.licence for task in self.tasks}
+
+
+def array_name(*parts: object) -> str:
+    """Return the name of an array in the file: its parts, such as the names of tasks, divided by slashes."""
+    return "/".join(quote(str(part), safe="-") if part is not None else BARE for part in parts)
+
+
+def _states(options: FeatureOptions) -> FeatureOptions:
+    """Return the options that say which hidden states, with one number and seed of examples."""
+    return dataclasses.replace(options, examples=1, seed=0)

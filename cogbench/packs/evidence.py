@@ -1,0 +1,301 @@
+"""Evidence from a pack, and the cell of an estimator that is given it."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+
+from ..compute.estimate import Estimate, Inquiry, estimate_from
+from ..compute.evidence import oracle_content
+from ..compute.workspace import Cell, Workspace
+from ..data.dataset import Array, Card, Split, draw_rows
+from ..data.features import USUAL_FEATURES, FeatureOptions, Features, WeightChange
+from ..data.oracle import Oracle, TaskMatrix
+from ..data.recording import Responses
+from ..errors import MissingData
+from ..parts.codec import encode
+from ..parts.interfaces import Estimator, members_of
+from ..scoring.metrics import TaskScore
+from ..storage.store import digest
+from ..text import slug
+from .card import BARE, FeatureView, PackedTask
+from .pack import OpenPack, Pack
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.nn import Module
+
+
+class PackedEvidence:
+    """Evidence from a pack: figures alone; what needs a model or a text is refused by its name.
+
+    Parameters
+    ----------
+    cell : PackedSimilarity
+        The matrix that is to be made.
+    workspace : Workspace
+        Where the matrices of an estimator's members are kept.
+    """
+
+    def __init__(self, cell: "PackedSimilarity", workspace: Workspace) -> None:
+        self._cell, self._workspace = cell, workspace
+        self._pack: OpenPack = cell.pack.open()
+        self._tasks = {task.name: task for task in cell.tasks}
+        self.tasks: tuple[str, ...] = tuple(self._tasks)
+        self.targets = self.tasks
+        self.seed = self._pack.card.seed
+        self.inquiry = Inquiry(cell.estimator)
+
+    @property
+    def stimuli(self) -> tuple[str, ...]:
+        """What stands for the stimuli (n_stimuli,): their text is not in a pack."""
+        return self._pack.stimuli
+
+    @property
+    def representations(self) -> Mapping[str, Array]:
+        """For each task the stimuli as its trained model represents them: (n_stimuli, n_dims) float32."""
+        self.inquiry.allow("representations")
+        return {name: self._pack.array("representations", name, finite=True) for name in self.tasks}
+
+    @property
+    def responses(self) -> Mapping[str, Responses]:
+        """For each subject the recorded responses to the stimuli, in their order."""
+        self.inquiry.allow("responses")
+        if not self._pack.responses:
+            raise MissingData(f"pack {self._name!r} holds no responses, which {self._asker} needs.")
+        return self._pack.responses
+
+    @property
+    def transfers(self) -> Mapping[tuple[str, str], Array]:
+        """For each (source, target) the per-example scores on the target's evaluation split: (n_examples,)."""
+        self.inquiry.allow("transfers")
+        oracle = self._pack.oracle
+        if oracle.per_example is None or self.seed not in oracle.seeds:
+            raise MissingData(f"pack {self._name!r} holds no scores of examples, which {self._asker} needs.")
+        row = oracle.seeds.index(self.seed)
+        pairs = [(s, t) for s in self.tasks for t in self.tasks if s != t]
+        return {pair: oracle.per_example[pair][row] for pair in pairs}
+
+    @property
+    def oracle(self) -> Oracle:
+        """The transfers that the ranking is scored against."""
+        self.inquiry.allow("oracle")
+        assert self._cell.oracle is not None
+        return self._cell.oracle.part(self.tasks)
+
+    @property
+    def oracles(self) -> Mapping[str, Oracle]:
+        """Other installed oracles of the same tasks by their names."""
+        self.inquiry.allow("oracle")
+        return {oracle.name: oracle.part(self.tasks) for oracle in self._cell.others}
+
+    @property
+    def cards(self) -> Mapping[str, Card]:
+        """For each task what is published of it."""
+        self.inquiry.allow("cards")
+        return {name: task.card for name, task in self._tasks.items()}
+
+    @property
+    def labels(self) -> Mapping[str, tuple[str, ...]]:
+        """For each task the names of its classes or tags, in the order of their numbers; empty where it has none."""
+        self.inquiry.allow("batches", "features", "backbone-features")
+        return {name: task.labels for name, task in self._tasks.items()}
+
+    def similarity(self, member: Estimator) -> TaskMatrix:
+        """Return the matrix of an estimator among the fields of this one; its notes become notes here."""
+        estimate = self._cell.member(member).estimate(self._workspace)
+        for text in estimate.notes:
+            self.note(text)
+        return estimate.matrix
+
+    def features(self, source: str | None, target: str, options: FeatureOptions = USUAL_FEATURES) -> Features:
+        """Return a target's training examples as a source's trained model sees them, or the bare backbone for None."""
+        self.inquiry.allow("backbone-features" if source is None else "features")
+        views = self._pack.card.views
+        number = next((i for i, view in enumerate(views) if view.holds(source, target, options)), None)
+        if number is None:
+            whose = "the backbone" if source is None else "the target's own model" if source == target else "all models"
+            raise MissingData(
+                f"pack {self._name!r} holds no features of {whose} with pooling={options.pooling} and "
+                f"layers={options.layers}, which {self._asker} asks for; it holds: {'; '.join(map(str, views))}."
+            )
+        return self._sampled(self._view(number, source, target), options, views[number])
+
+    def _view(self, number: int, source: str | None, target: str) -> Features:
+        """Return all that the pack holds of a view of a source and a target."""
+        array, of_model = self._pack.array, (number, source if source is not None else BARE, target)
+        # A mean over no token is NaN: an example without a token has no mean features.
+        pooled_mean = self._pack.card.views[number].options.pooling == "mean"
+        return Features(
+            values=array("features", *of_model, finite=not pooled_mean),
+            layer_sizes=array("layer-sizes", number),
+            answers=array("answers", number, target),
+            answer_kind=self._tasks[target].answer_kind,
+            probabilities=array("probabilities", *of_model, finite=True).astype(np.float64),
+        )
+
+    def _sampled(self, features: Features, options: FeatureOptions, view: FeatureView) -> Features:
+        """Return as many examples as are asked for, or all with a note that there are fewer."""
+        n, n_in_pack = options.examples, view.options.examples
+        if n > n_in_pack:
+            self.note(f"{self._cell.estimator.name}: it asks for {n} examples of each task; the pack has {n_in_pack}.")
+        if n >= n_in_pack:
+            return features
+        n_rows = max(1, round(len(features.values) * n / n_in_pack))  # an example may have several rows
+        rng, by_class = np.random.default_rng(options.seed), features.answer_kind == "classes"
+        rows = draw_rows(features.answers, n_rows, rng, by_class=by_class)
+        return replace(
+            features,
+            values=features.values[rows],
+            answers=features.answers[rows],
+            probabilities=features.probabilities[rows],
+        )
+
+    def weight_change(self, task: str) -> WeightChange:
+        """Return how training on a task changed the encoder's weights: lengths and a random projection of each."""
+        self.inquiry.allow("models")
+        content = self._pack
+        return WeightChange(
+            names=content.card.weights,
+            initial_norms=content.array("weights", task, "initial", finite=True).astype(np.float64),
+            change_norms=content.array("weights", task, "change", finite=True).astype(np.float64),
+            sketches=content.array("weights", task, "sketch", finite=True).astype(np.float64),
+        )
+
+    @property
+    def task_scores(self) -> Mapping[str, TaskScore]:
+        """For each task how well its own model learned it, without the scores of its examples."""
+        self.inquiry.allow("models", "features")
+        reports = self._pack.card.background.tasks
+        return {
+            name: TaskScore(
+                metric=reports[name].metric,
+                value=reports[name].value,
+                standard_error=reports[name].standard_error,
+                trivial=reports[name].trivial,
+                learned=reports[name].learned,
+                per_example=np.empty(0),
+                further=reports[name].further,
+                left_out=reports[name].left_out,
+            )
+            for name in self.tasks
+        }
+
+    def represent(self, sentences: Sequence[str]) -> Array:
+        """Return sentences as the bare backbone represents them: those that the pack holds."""
+        self.inquiry.allow("backbone")
+        if tuple(sentences) == self.stimuli:
+            return self._pack.array("representations", BARE, finite=True)
+        rows = {key: row for row, key in enumerate(self._pack.card.sentences)}
+        keys = [hash_of(sentence) for sentence in sentences]
+        if not {*keys} <= {*rows}:
+            self._refuse("representations of sentences other than its stimuli and its tasks' descriptions")
+        return self._pack.array("sentences", finite=True)[[rows[key] for key in keys]]
+
+    def keep(
+        self, name: str, compute: Callable[[], Mapping[str, Array]], *, owner: Any = None, **key: Any
+    ) -> Mapping[str, Array]:
+        """Return an estimator's own intermediate arrays from the pack, or compute them from what the pack holds."""
+        wanted = key_of_kept(self._cell.estimator if owner is None else owner, name, key)
+        for kept in self._pack.card.kept:
+            if kept.key == wanted:
+                return {array: self._pack.array("kept", wanted, array).astype(np.float64) for array in kept.arrays}
+        return compute()
+
+    def model(self, task: str, *, tuned: bool = True) -> "Module":
+        """Raise MissingData: a pack holds no model."""
+        self._refuse("trained models" if tuned else "the backbone's model")
+
+    def weights(self, task: str, *, tuned: bool = True) -> Mapping[str, Array]:
+        """Raise MissingData: a pack holds the changes of weights alone."""
+        self._refuse("weights, only the lengths and projections of their changes (`weight_change`)")
+
+    def texts(self, task: str, split: Split, *, n: int | None = None, seed: int = 0) -> tuple[str, ...]:
+        """Raise MissingData: a pack holds no text."""
+        self._refuse("texts")
+
+    def batches(
+        self, task: str, split: Split, *, n: int | None = None, seed: int = 0
+    ) -> Iterator[Mapping[str, "Tensor"]]:
+        """Raise MissingData: a pack holds no examples."""
+        self._refuse("encoded examples")
+
+    def note(self, text: str) -> None:
+        """Add a line for the reader of the result: what was dropped, counted or set to 0."""
+        self.inquiry.note(text)
+
+    def detail(self, name: str, value: Any) -> None:
+        """Add something that machines should find in the result beside the matrix: numbers, texts, lists, mappings."""
+        self.inquiry.details[name] = value
+
+    @property
+    def _name(self) -> str:
+        return self._pack.card.name
+
+    @property
+    def _asker(self) -> str:
+        return f"estimator {self._cell.estimator.name!r}"
+
+    def _refuse(self, what: str) -> NoReturn:
+        raise MissingData(
+            f"pack {self._name!r} holds no {what}, which {self._asker} asks for: run it with --backbone and --suite."
+        )
+
+
+@dataclass(frozen=True)
+class PackedSimilarity:
+    """An estimator's matrix from the evidence of a pack; computed in the process of the run."""
+
+    estimator: Estimator
+    pack: Pack
+    tasks: tuple[PackedTask, ...]
+    oracle: Oracle | None = None  # only where the estimator asks for it
+    others: tuple[Oracle, ...] = ()
+    here = True
+
+    @property
+    def place(self) -> str:
+        return f"{slug(self.pack.name)}/{slug(self.estimator.name)}"
+
+    def member(self, estimator: Estimator) -> "PackedSimilarity":
+        """Return the cell of an estimator among the fields of this one."""
+        knows_oracle = "oracle" in estimator.needs
+        return replace(
+            self,
+            estimator=estimator,
+            oracle=self.oracle if knows_oracle else None,
+            others=self.others if knows_oracle else (),
+        )
+
+    def inputs(self) -> tuple[Cell, ...]:
+        return tuple(self.member(member) for member in members_of(self.estimator))
+
+    def ingredients(self, workspace: Workspace) -> dict[str, Any]:
+        return {
+            "estimator": workspace.identity(self.estimator),
+            "tasks": [task.name for task in self.tasks],
+            "pack": self.pack.open().sha256,
+            "oracle": [oracle_content(o) for o in (self.oracle, *self.others) if o is not None],
+        }
+
+    def compute(self, workspace: Workspace, out: Path) -> None:
+        evidence = PackedEvidence(self, workspace)
+        estimate_from(self.estimator, evidence, evidence.inquiry).save(out)
+
+    def estimate(self, workspace: Workspace) -> Estimate:
+        """Return the estimator's matrix, notes and details, computing them if need be."""
+        names = [task.name for task in self.tasks]
+        return workspace.once(("estimate", self), lambda: Estimate.load(workspace.folder(self), names, names))
+
+
+def hash_of(sentence: str) -> str:
+    """Return the hash that stands for a sentence in a pack."""
+    return hashlib.sha256(sentence.encode()).hexdigest()
+
+
+def key_of_kept(maker: Any, name: str, key: Mapping[str, Any]) -> str:
+    """Return the key of arrays that an estimator, or a part that it names, keeps under a name."""
+    return digest([encode(maker), name, encode(tuple(sorted(key.items())))])[:16]

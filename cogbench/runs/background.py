@@ -1,0 +1,115 @@
+"""What a run's results share: how the tasks were learned, on which data, and what the signal was."""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from ..compute.workspace import Workspace
+from ..data.dataset import Origin
+from ..data.recording import Recording
+from ..parts.codec import encode
+from ..parts.interfaces import MODELS, Task
+from ..parts.set_options import options_of
+from ..results.background import Background
+from ..results.result import DataUsed, SignalReport, TaskReport
+from ..scoring.noise_ceiling import noise_ceiling
+from .pack_requests import PackRequest
+from .requests import RunRequest
+
+NAMED = 1000  # a result names the channels of a subject, but not the voxels of a whole brain
+
+
+def background_of(request: RunRequest | PackRequest, workspace: Workspace) -> Background:
+    """Return the background of a request's result: from the store and the parts that it reads, or from its pack."""
+    if isinstance(request, PackRequest):
+        return _background_of_pack(request)
+    recording = workspace.recording(request.signal) if request.signal else None
+    origin = _origin(request.backbone.origin(workspace.files)) if request.looks else {}
+    return Background(
+        tasks=_task_reports(request, workspace),
+        data={t.name: _data_used(t, workspace) for t in request.tasks} if request.looks else {},
+        model={**origin, **encoded_options(request.backbone, workspace)},
+        settings={t.recipe.task.name: encode(t.filled(workspace).settings) for t in request.trained()},
+        signal_quality=_signal_report(recording) if recording else None,
+        notes=[*dict.fromkeys(_notes(request, workspace))],
+        synthetic=[
+            *(["tasks"] if any(t.card.synthetic for t in request.tasks) else []),
+            *(["signal"] if recording and recording.synthetic else []),
+        ],
+    )
+
+
+def _background_of_pack(request: PackRequest) -> Background:
+    """Return the background in the card of a pack, of the request's tasks, with a note that the pack is read."""
+    card = request.card
+    names = {task.name for task in request.tasks}
+    needs_models = bool(MODELS & request.estimator.needs)
+    whole = card.background
+    return Background(
+        tasks={name: report for name, report in whole.tasks.items() if name in names and needs_models},
+        data={name: data for name, data in whole.data.items() if name in names},
+        model=whole.model,
+        settings={name: settings for name, settings in whole.settings.items() if name in names},
+        signal_quality=whole.signal_quality if request.signal else None,
+        notes=[f"the evidence is that of pack {card.name!r}, in half precision", *whole.notes],
+        synthetic=[word for word in whole.synthetic if word != "signal" or request.signal],
+    )
+
+
+def encoded_options(part: Any, workspace: Workspace) -> dict[str, Any]:
+    """Return a part's options as plain values."""
+    return {name: workspace.parts.encode(value) for name, value in options_of(part).items()}
+
+
+@lru_cache(maxsize=4)  # the same for each estimator and backbone
+def _signal_report(recording: Recording) -> SignalReport:
+    ceiling = noise_ceiling(recording)
+    channels = {subject: responses.channels for subject, responses in recording.subjects.items()}
+    return SignalReport(
+        sentences=len(recording.sentences),
+        subjects=len(recording.subjects),
+        channels={subject: list(names) if len(names) <= NAMED else [] for subject, names in channels.items()},
+        unit=recording.unit,
+        origin=recording.origin.id,
+        sha256=recording.sha256,
+        notes=list(recording.notes),
+        n_channels={subject: len(names) for subject, names in channels.items()},
+        reliability=ceiling.summary if ceiling else None,
+    )
+
+
+def _task_reports(request: RunRequest, workspace: Workspace) -> dict[str, TaskReport]:
+    scores: dict[str, list] = {}
+    for cell in request.trained():
+        scores.setdefault(cell.recipe.task.name, []).append(cell.score(workspace))
+    reports = {}
+    for task in request.tasks:
+        if task.name in scores:
+            of_seeds = scores[task.name]
+            value, error = (float(np.mean([getattr(s, f) for s in of_seeds])) for f in ("value", "standard_error"))
+            first = of_seeds[0]
+            learned = value - first.trivial > 2 * error
+            further = {name: float(np.mean([s.further[name] for s in of_seeds])) for name in first.further}
+            reports[task.name] = TaskReport(first.metric, value, error, first.trivial, learned, further, first.left_out)
+    return reports
+
+
+def _notes(request: RunRequest, workspace: Workspace) -> Iterator[str]:
+    """Yield what a reader should know of the stimuli and the trainings."""
+    yield from request.notes
+    for cell in request.trained():
+        name, score = cell.recipe.task.name, cell.score(workspace)
+        yield from (f"{name}: {note}" for note in cell.notes(workspace))
+        if score.left_out:
+            yield f"{name}: {score.left_out} examples are left out of {score.metric}, which is not defined for them"
+
+
+def _data_used(task: Task, workspace: Workspace) -> DataUsed:
+    train, evaluation = workspace.dataset(task, "train"), workspace.dataset(task, "evaluation")
+    return DataUsed(train.origin.id, train.origin.revision, len(train), len(evaluation), train.sha256)
+
+
+def _origin(origin: Origin) -> dict[str, str | None]:
+    return {"id": origin.id, "revision": origin.revision}
