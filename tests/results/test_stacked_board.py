@@ -160,6 +160,9 @@ def test_p_relabels_both_backbones_alike_by_brute_force():
 
 
 def test_families_are_relabelled_apart(three):
+    one, other = oracle_families(stacked_oracles(three)[0])
+    assert len(one.of_sources[0].sources) == len(other.of_sources[0].sources) == 9_999
+    assert not np.array_equal(one.of_sources[0].sources, other.of_sources[0].sources)
     rows = by_name(stacked_board([r for r in three if r.estimator == "good"]))
     values = np.stack([FIRST, SECOND, THIRD]) + 0.8 * GUESSES[0]
     orders = [*permutations(range(6))]

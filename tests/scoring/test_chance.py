@@ -225,6 +225,13 @@ def test_an_interval_over_families_is_that_of_one_if_they_are_the_same_and_narro
     assert (two[1] - two[0]) / (alone[1] - alone[0]) == pytest.approx(np.sqrt(1 / 2), abs=0.05)
 
 
+def test_many_families_that_are_right_everywhere_are_not_drawn_to_chance():
+    """All further targets together weigh as one: else eight families would end near 0.06."""
+    right, further = np.zeros(12), np.full(2_000, 0.5)
+    ends = [nested_interval([(right, further)] * n)[1] for n in (1, 2, 8)]
+    assert ends[0] > 0.1 and ends[0] > ends[1] > ends[2] and 0 < ends[2] < 0.03
+
+
 @given(st.lists(arrays(float, st.integers(1, 6), elements=st.floats(0, 1)), min_size=1, max_size=4))
 def test_an_interval_over_families_holds_the_mean_of_their_means(families):
     low, high = nested_interval([(values, np.linspace(0, 1, 100)) for values in families])
