@@ -17,6 +17,7 @@ from .ranking import Ranking, rank
 DRAWS = 9_999  # relabellings, where all of them are more
 MOST_CELLS = 100_000_000  # of all relabelled matrices together: a table of 300 tasks is relabelled 1,111 times
 BLOCK = 2_000_000  # cells of the matrices that are relabelled at once
+LEAST_WEIGHT = 0.25  # the concentration of the weights of one or two targets, whose variance says little
 ROUNDING = 1e-9  # sums of the same ranks in another order
 
 
@@ -70,8 +71,9 @@ def dirichlet_interval(values: Array, further: Array, *, seed: int = 0) -> tuple
 def nested_interval(families: Sequence[tuple[Array, Array]], *, seed: int = 0) -> tuple[float, float]:
     """Return the 95 % interval of the mean over families of each family's mean over its targets.
 
-    One further target stands among those of all families together: in each of them it weighs the less, the more there
-    are. If each family had a further target of its own, their sum would draw the mean of many families to chance.
+    Of one family the weights are those of the Bayesian bootstrap, with one further target. A further target in each of
+    several families would draw their mean to chance, the more so the more families there are: coverage would fall to
+    .55. So all families together have one, and without it the weights must vary a little more.
 
     Parameters
     ----------
@@ -89,8 +91,11 @@ def nested_interval(families: Sequence[tuple[Array, Array]], *, seed: int = 0) -
     means, own = np.zeros(draws), 0.0
     for i, (values, further) in enumerate(families):
         rng = np.random.default_rng(seed + 1 + 2 * i)
-        weights = rng.standard_exponential((draws, len(values) + 1))
-        if len(families) > 1:
+        n, shape = len(values), (draws, len(values) + 1)
+        if len(families) == 1:
+            weights = rng.standard_exponential(shape)
+        else:  # the variance of such weights is that of the mean: s² / n
+            weights = rng.standard_gamma(max((n - 2) / n, LEAST_WEIGHT), shape)
             weights[:, -1] = rng.standard_gamma(1 / len(families), draws)
         weights /= weights.sum(axis=1, keepdims=True)
         means += (weights[:, :-1] @ values + weights[:, -1] * further) / len(families)

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, Literal
 
-from ..results.stacked_board import ONE_RANK, OracleScores, StackedBoard, StackedColumn, StackedEntry
+from ..results.stacked_board import FEW_FAMILIES, ONE_RANK, OracleScores, StackedBoard, StackedColumn, StackedEntry
 from ..scoring.paired import LEVEL
 from ..text import MISSING, in_decimals, in_digits, in_range, in_sign
 from .leaderboard import KNOWS_TRANSFERS, POPULARITY_SKILL, Column, marked_name
@@ -166,8 +166,12 @@ def stacked_notes(board: StackedBoard) -> list[str]:
             "each family of oracles counts alike, and in it each target task, however many oracles it stands in; on "
             "several oracles the relabelled skill is that by the oracles' ranks, for result files hold no transfers"
         )
-    of_others = "" if n_families > 2 else ", and nothing tells how an estimator does on others"
-    notes.append(f"intervals and p-values are of these oracles and of tasks like theirs{of_others}")
+    of_others = (
+        "between families stands how much an estimator differs on others"
+        if n_families >= FEW_FAMILIES
+        else "nothing tells how an estimator does on others"
+    )
+    notes.append(f"intervals and p-values are of these oracles and of tasks like theirs; {of_others}")
     if board.detectable is not None and board.power_for_one_rank is not None:
         notes.append(
             f"a difference of {board.detectable:.3f} to the lowest relative rank is seen with 80 % power, which is "

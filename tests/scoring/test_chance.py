@@ -222,7 +222,22 @@ def test_an_interval_over_families_is_that_of_one_if_they_are_the_same_and_narro
     values, further = rng.random(12), rng.random(2_000)
     alone, two = nested_interval([(values, further)]), nested_interval([(values, further), (values, further)])
     assert alone[0] < two[0] < values.mean() < two[1] < alone[1]
-    assert (two[1] - two[0]) / (alone[1] - alone[0]) == pytest.approx(np.sqrt(1 / 2), abs=0.05)
+    # Without a further target of its own, a family's weights vary by (n + 1) / (n - 1) more.
+    assert (two[1] - two[0]) / (alone[1] - alone[0]) == pytest.approx(np.sqrt(13 / 11 / 2), abs=0.05)
+
+
+@pytest.mark.parametrize("sizes", [(12, 8), (8,) * 6])
+@pytest.mark.parametrize("skill", [0.0, 0.5, 0.9])
+def test_an_interval_over_families_holds_the_true_mean_in_about_95_percent(sizes, skill):
+    rng, held = np.random.default_rng(len(sizes)), 0
+    for seed in range(200):
+        families = []
+        for n in sizes:
+            every = np.arange(n - 1) / (n - 2)
+            families.append((np.where(rng.random(n) < skill, 0.0, rng.choice(every, n)), rng.choice(every, 400)))
+        low, high = nested_interval(families, seed=seed)
+        held += low <= (1 - skill) / 2 <= high
+    assert held / 200 > 0.95 - 3 * np.sqrt(0.05 * 0.95 / 200)
 
 
 def test_many_families_that_are_right_everywhere_are_not_drawn_to_chance():
