@@ -64,10 +64,10 @@ def stacked_rows(oracles: Sequence[StackedOracle]) -> tuple[list[StackedRow], li
 
     every = [(oracle.name, result) for oracle in oracles for result in oracle.results]
     for name, result in every:
-        if "signal" not in result.synthetic:
+        if not _is_planted(result):
             add(_row_key(result, result.signal), name, result)
     for name, result in every:
-        if "signal" in result.synthetic:  # a control's signal is its own: what used another elsewhere stands beside it
+        if _is_planted(result):  # its signal belongs to its tasks: it stands beside those that used another elsewhere
             own = _row_key(result, None)
             for key in [key for key in rows if key[:3] == own[:3]] or [own]:
                 add(key, name, result)
@@ -85,6 +85,11 @@ def stacked_rows(oracles: Sequence[StackedOracle]) -> tuple[list[StackedRow], li
         if n
     ]
     return [rows[key] for key in sorted(rows)], lines
+
+
+def _is_planted(result: Result) -> bool:
+    """Whether a generator made both the tasks and the signal of a result."""
+    return {"tasks", "signal"} <= {*result.synthetic}
 
 
 def _row_key(result: Result, signal: str | None) -> tuple[str, ...]:

@@ -346,6 +346,9 @@ def test_a_synthetic_signal_stands_beside_what_used_another_elsewhere():
     assert signals["cra"] == (("words", "made"), {"one", "two", "planted"})
     assert signals["cnm"] == (("made",), {"planted"}) and by_name(board)["cnm"].relative_rank is None
     assert board.tries == 1, "what stands on controls alone is not judged"
+    generated = on(SIX, FIRST, "one", values[1], signal="made", synthetic=["signal"])
+    rows = [entry for entry in stacked_board([*results_of(values, "cra", signal="words"), generated]).entries]
+    assert [e.signals for e in rows if e.estimator == "cra"] == [("words",), ("made",)], "on real tasks it is another"
 
 
 def test_of_several_results_of_a_row_that_of_the_most_examples_counts_then_of_the_most_seeds():
