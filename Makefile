@@ -41,9 +41,10 @@ mini-oracle: .venv/demo  ## Measure the shipped oracles of the mini suite and it
 reproduce: .venv/demo  ## Write docs/reproduction.md: the paper's tables recomputed, beside what is printed.
 	$(BIN)/python benchmarks/reproduce.py
 
-board: .venv/demo  ## Write docs/leaderboard.html and .md anew from the results in docs/results.
-	$(BIN)/cogbench leaderboard docs/results --format html --out docs/leaderboard.html
+board: .venv/demo  ## Write docs/leaderboard.html, leaderboard.md and stacked.md anew from the results in docs/results.
+	$(BIN)/cogbench leaderboard docs/results --stacked --format html --out docs/leaderboard.html
 	$(BIN)/cogbench leaderboard docs/results --format markdown --out docs/leaderboard.md
+	$(BIN)/cogbench leaderboard docs/results --stacked --format markdown --out docs/stacked.md
 
 .venv/demo: pyproject.toml constraints.txt $(PLUGINS:=/pyproject.toml)
 	test -d .venv || $(PYTHON) -m venv .venv

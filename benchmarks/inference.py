@@ -1,6 +1,7 @@
 """What the statistics hold: false positives, power and coverage by simulation, as the tables of docs/inference.md.
 
-    python benchmarks/inference.py [--simulations 1000] [--draws 999] [--seed 0] [--only level,paired,power,coverage]
+    python benchmarks/inference.py [--simulations 1000] [--draws 999] [--seed 0]
+                                   [--only level,paired,power,coverage,stacked,nested]
 
 A false positive is an estimator without knowledge that a test calls better than chance (or better than another one) at
 .05. `before` are the tests of cogbench 0.2.0's first boards: independent choices, sign flips alone, and the percentile
@@ -9,10 +10,14 @@ bootstrap over targets.
 
 import argparse
 from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 
 from cogbench import Files, Oracle, TaskMatrix, load_parts
+from cogbench.results.oracle_families import StackedOracle, oracle_families
+from cogbench.results.stacked_figures import StackedFigures
 from cogbench.scoring.chance import (
     chance_law,
     independent_p,
@@ -23,7 +28,7 @@ from cogbench.scoring.chance import (
 )
 from cogbench.scoring.paired import paired_difference, score_picks
 from cogbench.scoring.ranking import picked_ranks, rank, true_ranking
-from cogbench.scoring.skill import skill_beyond_effects
+from cogbench.scoring.skill import Skill, skill_beyond_effects
 from cogbench.views.formats import grid
 
 LEVEL = 0.05
@@ -59,6 +64,7 @@ SIMULATED: dict[str, Callable[[Rng, int], Values]] = {
 }
 
 
+@cache
 def oracle_maker(name: str) -> Callable[[Rng], Oracle]:
     """Return what gives the oracle of a simulation: an installed one, or a simulated one, drawn anew each time."""
     if name in SIMULATED:
@@ -201,19 +207,163 @@ def percentile_interval(picked: Values, rng: Rng, draws: int) -> tuple[float, fl
     return float(low), float(high)
 
 
+@dataclass(frozen=True, eq=False)
+class SimulatedRow:
+    """A row of a stacked board: a guess for each oracle, and its skill there."""
+
+    guesses: dict[str, TaskMatrix]
+    skills: dict[str, Skill]
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset(self.guesses)
+
+    def guess(self, oracle: StackedOracle) -> TaskMatrix:
+        return self.guesses[oracle.name]
+
+    def skill(self, name: str) -> Skill | None:
+        return self.skills.get(name)
+
+
+def alike(make: Callable[[Rng, int], Values], rng: Rng, n: int, share: float = 0.5) -> list[Values]:
+    """Return the values of two backbones on the same tasks: this share of their variance is common."""
+    common = make(rng, n)
+    return [np.sqrt(share) * common + np.sqrt(1 - share) * make(rng, n) for _ in range(2)]
+
+
+def stack_of(kind: str, rng: Rng) -> list[Oracle]:
+    """Return three oracles: two backbones on twelve tasks, and one on eight others. They hold transfers."""
+    if kind == "measured":
+        twelve = [oracle_maker(name)(rng) for name in ("cogtaskonomy-bert", "cogtaskonomy-minilm-max-1000")]
+        twelve[1] = twelve[1].part(twelve[0].transfers.sources)
+        make = SIMULATED["simulated: sources differ"]
+    else:
+        make, tasks = SIMULATED[kind], tuple(f"task {i}" for i in range(12))
+        twelve = [
+            Oracle(name, "", "twelve", TaskMatrix.square(tasks, values))
+            for name, values in zip(("one", "two"), alike(make, rng, 12), strict=True)
+        ]
+    eight = TaskMatrix.square([f"other {i}" for i in range(8)], make(rng, 8))
+    return [*twelve, Oracle("three", "", "eight", eight)]
+
+
+def figures_of(oracles: list[Oracle], rows: list[dict[str, TaskMatrix]], draws: int, *, skills: bool) -> StackedFigures:
+    """Return the figures of guesses by the ranks of oracles, as result files hold them; skills are by the transfers."""
+    by_ranks = []
+    for oracle in oracles:
+        values = -true_ranking(oracle).ranks
+        ranks = replace(oracle, transfers=replace(oracle.transfers, values=values), better={}, no_transfer=None)
+        by_ranks.append(StackedOracle(oracle.name, oracle.suite, False, (), ranks))
+    simulated = [
+        SimulatedRow(row, {o.name: skill_of(row[o.name], o) for o in oracles} if skills else {}) for row in rows
+    ]
+    return StackedFigures(oracle_families(by_ranks, draws=draws), simulated)
+
+
+def skill_of(guess: TaskMatrix, oracle: Oracle) -> Skill:
+    """Return the skill of a guess by an oracle's transfers, without a p that is worth its time."""
+    true, names = true_ranking(oracle), relabellings(guess, draws=2)
+    return skill_beyond_effects(guess, oracle, true, score_picks(guess, true, names), names, draws=2)
+
+
+def stacked_false_positives(simulations: int, draws: int, rng: Rng) -> list[dict[str, str]]:
+    """Return how often estimators without knowledge are called better than chance, skilled, or told apart over all."""
+    rows = []
+    for stack in ("measured", *SIMULATED):
+        for kind, guess_values in IGNORANT.items():
+            hits = np.zeros(3)
+            for _ in range(simulations):
+                oracles = stack_of(stack, rng)
+                tasks = [oracle.transfers.sources for oracle in oracles]
+                guesses = []
+                for _ in range(2):  # an estimator says much the same on both backbones
+                    values = [*alike(guess_values, rng, 12), guess_values(rng, 8)]
+                    named = zip(oracles, tasks, values, strict=True)
+                    guesses.append({o.name: TaskMatrix.square(names, of) for o, names, of in named})
+                figures = figures_of(oracles, guesses, draws, skills=kind != "one source")
+                skill_p = figures.skill(0, figures.names)[1]
+                p_values = [figures.p(0, figures.names), np.nan if skill_p is None else skill_p]
+                hits += np.array([*p_values, figures.difference(0, 1).p]) <= LEVEL
+            level, skill, paired = hits / simulations
+            rows.append(
+                {
+                    "oracles": stack,
+                    "estimator without knowledge": kind,
+                    "relative rank": f"{level:.3f}",
+                    "skill": "–" if kind == "one source" else f"{skill:.3f}",
+                    "two of them told apart": f"{paired:.3f}",
+                }
+            )
+    return rows
+
+
+def nested_coverage(simulations: int, draws: int, rng: Rng) -> list[dict[str, str]]:
+    """Return how often 95 % intervals over families hold the true mean; `skill` is as in `coverage`."""
+    rows = []
+    for n_families in (2, 6):  # the first has two backbones, the others one
+        for wrong in ("the same source on both backbones", "any source on each"):
+            for skill in (0.0, 0.5, 0.9):
+                held, width = np.zeros(2), 0.0
+                for _ in range(simulations):
+                    oracles = stack_of("simulated: sources differ", rng)
+                    for i in range(2, n_families):
+                        tasks = [f"family {i}, {task}" for task in oracles[2].transfers.sources]
+                        matrix = TaskMatrix.square(tasks, rng.normal(size=(8, 8)))
+                        oracles.append(Oracle(f"oracle {i}", "", f"family {i}", matrix))
+                    figures = figures_of(oracles, [chosen_sources(oracles, skill, wrong, rng)], 2, skills=False)
+                    every = [
+                        of for name in sorted(figures.names) for of in figures.relative_ranks(0, frozenset([name]))
+                    ]
+                    intervals = (
+                        percentile_interval(np.concatenate(every), rng, draws),
+                        figures.interval(0, figures.names),
+                    )
+                    held += [low <= (1 - skill) / 2 <= high for low, high in intervals]
+                    width += intervals[1][1] - intervals[1][0]
+                rows.append(
+                    {
+                        "families": str(n_families),
+                        "a wrong choice": wrong,
+                        "skill": f"{skill:g}",
+                        "all targets of all oracles alike": f"{held[0] / simulations:.3f}",
+                        "nested": f"{held[1] / simulations:.3f}",
+                        "width": f"{width / simulations:.2f}",
+                    }
+                )
+    return rows
+
+
+def chosen_sources(oracles: list[Oracle], skill: float, wrong: str, rng: Rng) -> dict[str, TaskMatrix]:
+    """Return selections that are right with the probability `skill`, for a target on all backbones or on none."""
+    right: dict[tuple[str, ...], Values] = {}
+    others: dict[tuple[str, ...], Values] = {}
+    selections = {}
+    for oracle in oracles:
+        tasks, columns = oracle.transfers.sources, np.arange(len(oracle.transfers.sources))
+        is_right = right.setdefault(tasks, rng.random(len(tasks)) < skill)
+        another = (columns + rng.integers(1, len(tasks), size=len(tasks))) % len(tasks)
+        another = others.setdefault(tasks, another) if wrong.startswith("the same") else another
+        values = np.zeros((len(tasks), len(tasks)))
+        values[np.where(is_right, np.nanargmax(oracle.transfers.values, axis=0), another), columns] = 1
+        selections[oracle.name] = TaskMatrix.square(tasks, values)
+    return selections
+
+
 def main() -> None:
     """Simulate and print the tables."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--simulations", type=int, default=1000)
     options.add_argument("--draws", type=int, default=999)
     options.add_argument("--seed", type=int, default=0)
-    options.add_argument("--only", default="level,paired,power,coverage")
+    options.add_argument("--only", default="level,paired,power,coverage,stacked,nested")
     args = options.parse_args()
     titles = {
         "level": ("False positives at .05, of one estimator", false_positives),
         "paired": ("False positives at .05, of two estimators", paired_false_positives),
         "power": ("Power at .05", power),
         "coverage": ("Coverage of the 95 % interval of TRS", coverage),
+        "stacked": ("False positives at .05 over three oracles", stacked_false_positives),
+        "nested": ("Coverage of the 95 % interval over families of oracles", nested_coverage),
     }
     for name in args.only.split(","):
         title, simulate = titles[name]

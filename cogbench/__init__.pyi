@@ -8,6 +8,7 @@ from .runs.fetch import fetch as fetch
 from .results.guess import rescore as rescore, score as score
 from .results.comparison import compare as compare
 from .results.leaderboard import leaderboard as leaderboard, read_results as read_results
+from .results.stacked_board import stacked_board as stacked_board
 from .results.result import Result as Result
 from .scoring.task_tree import task_tree as task_tree
 from .parts.registry import Parts as Parts, load_parts as load_parts

@@ -53,7 +53,8 @@ def _names(ctx: click.Context, param: click.Parameter, value: str | None) -> lis
     return [name.strip() for name in value.split(",") if name.strip()] if value else None
 
 
-def _several(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+def several(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names of an option that may be given several times, each time with names by commas."""
     names = [name.strip() for value in values for name in value.split(",")]
     return tuple(dict.fromkeys(name for name in names if name))
 
@@ -250,14 +251,14 @@ OF_ORACLE_TABLES = (
     click.option(
         "--leave-out",
         multiple=True,
-        callback=_several,
+        callback=several,
         metavar="NAME,…",
         help="Of an oracle's table: these rows and columns are no tasks, such as an average.",
     ),
     click.option(
         "--lower-is-better",
         multiple=True,
-        callback=_several,
+        callback=several,
         metavar="all|TARGET,…",
         help="Of an oracle's table: lower figures of these targets are better, such as error rates.",
     ),
@@ -270,7 +271,7 @@ OF_GUESS_TABLES = (
     click.option(
         "--guess-leave-out",
         multiple=True,
-        callback=_several,
+        callback=several,
         metavar="NAME,…",
         help="Of the guess: these rows and columns are no tasks.",
     ),

@@ -120,31 +120,73 @@ def compare(results: tuple[Path, ...], format: str, **how: Any) -> None:
 @click.command("leaderboard")
 @click.argument("places", metavar="[DIR|RESULT]…", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--sort", default="trs", show_default=True, help="A score that the table shows, such as p or top-3.")
+@click.option(
+    "--oracle",
+    "oracles",
+    multiple=True,
+    callback=option.several,
+    metavar="NAME[,NAME…]",
+    help="Only results on these oracles; may be given several times.",
+)
+@click.option("--stacked", is_flag=True, help="One table over all oracles, a row for each estimator.")
+@click.option("--synthetic", is_flag=True, help="With --stacked: count oracles of synthetic tasks too.")
 @option.format_("html")
 @click.option("--out", type=click.Path(path_type=Path), default=None, help="Write a file instead.")
-def leaderboard(places: tuple[Path, ...], sort: str, format: str, out: Path | None) -> None:
-    """Rank the results in folders (by default `results`); what may not be compared stands in separate tables."""
+@click.pass_context
+def leaderboard(
+    context: click.Context,
+    places: tuple[Path, ...],
+    sort: str,
+    oracles: tuple[str, ...],
+    stacked: bool,
+    synthetic: bool,
+    format: str,
+    out: Path | None,
+) -> None:
+    """Rank the results in folders (by default `results`); what may not be compared stands in separate tables.
+
+    With --stacked there is one table over all oracles, sorted by the relative rank; oracles that share target tasks are
+    averaged first. As html it stands above the others.
+    """
     from ..results.leaderboard import leaderboard, read_result_files
     from ..results.plain import plain
+    from ..results.stacked_board import stacked_board
     from ..storage.atomic import save_text
     from ..views.formats import render_tables
     from ..views.leaderboard import board_notes, board_tables, render_leaderboard
     from ..views.pages import board_page
+    from ..views.stacked import render_stacked, stacked_notes, stacked_tables
 
+    is_page = format == "html" or (format == "table" and out is not None and out.suffix.lower() in PAGE)
+    if stacked and not is_page and context.get_parameter_source("sort") != click.core.ParameterSource.DEFAULT:
+        raise click.UsageError("--stacked is sorted by the relative rank over all oracles: leave out --sort.")
+    if synthetic and not stacked:
+        raise click.UsageError("--synthetic says what a stacked board counts: add --stacked.")
     results, skipped = read_result_files(places or (Path("results"),))
-    found = leaderboard(results, sort)
     for line in skipped:
         say(line)
-    if format == "html" or (format == "table" and out is not None and out.suffix.lower() in PAGE):
-        text = board_page(found, sort)
+    if oracles:
+        names = {result.oracle.name for result in results if result.oracle}
+        if unknown := [name for name in oracles if name not in names]:
+            raise UnknownName.of("oracle", unknown[0], names, there="The results have")
+        results = [result for result in results if result.oracle and result.oracle.name in oracles]
+    over_all = stacked_board(results, synthetic=synthetic) if stacked else None
+    boards = leaderboard(results, sort) if is_page or not stacked else []
+    if is_page:
+        text = board_page(boards, sort, stacked=over_all)
+    elif over_all is not None:
+        if format == "json":
+            text = as_text(plain(over_all))
+        elif format == "table":
+            text = render_stacked(over_all)
+        else:
+            text = render_tables(stacked_tables(over_all, format), format, stacked_notes(over_all))
     elif format == "json":
-        text = as_text([plain(board) for board in found])
+        text = as_text([plain(board) for board in boards])
+    elif format == "table":
+        text = render_leaderboard(boards)
     else:
-        text = (
-            render_leaderboard(found)
-            if format == "table"
-            else render_tables(board_tables(found), format, board_notes(found))
-        )
+        text = render_tables(board_tables(boards), format, board_notes(boards))
     if out is None:
         click.echo(text)
     else:

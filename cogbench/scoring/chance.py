@@ -1,11 +1,11 @@
 """What knowing nothing reaches: choices drawn independently, and the guess itself under other names of its tasks."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import permutations, product
-from math import factorial
+from math import factorial, prod
 from typing import Literal
 
 import numpy as np
@@ -17,6 +17,7 @@ from .ranking import Ranking, rank
 DRAWS = 9_999  # relabellings, where all of them are more
 MOST_CELLS = 100_000_000  # of all relabelled matrices together: a table of 300 tasks is relabelled 1,111 times
 BLOCK = 2_000_000  # cells of the matrices that are relabelled at once
+LEAST_WEIGHT = 0.25  # the concentration of the weights of one or two targets, whose variance says little
 ROUNDING = 1e-9  # sums of the same ranks in another order
 
 
@@ -64,11 +65,43 @@ def interval_over_targets(picked: Array, true: Ranking, *, draws: int = 10_000, 
 
 def dirichlet_interval(values: Array, further: Array, *, seed: int = 0) -> tuple[float, float]:
     """Return the 95 % interval of the mean of `values` (n,), drawn with one of `further` (n_draws,) each time."""
-    weights = np.random.default_rng(seed + 1).standard_exponential((len(further), len(values) + 1))
-    weights /= weights.sum(axis=1, keepdims=True)
-    means = weights[:, :-1] @ values + weights[:, -1] * further
+    return nested_interval([(values, further)], seed=seed)
+
+
+def nested_interval(families: Sequence[tuple[Array, Array]], *, seed: int = 0) -> tuple[float, float]:
+    """Return the 95 % interval of the mean over families of each family's mean over its targets.
+
+    Of one family the weights are those of the Bayesian bootstrap, with one further target. A further target in each of
+    several families would draw their mean to chance, the more so the more families there are: coverage would fall to
+    .55. So all families together have one, and without it the weights must vary a little more.
+
+    Parameters
+    ----------
+    families : sequence of (values, further)
+        Of each family the values of its targets (n_targets,), where a target of several oracles has one value, the
+        mean over them; and the values of one further target, (n_draws,), as many for each family.
+    seed : int
+        Of the weights: those of a family's targets are drawn from a Dirichlet distribution, apart from other families.
+
+    References
+    ----------
+    Rubin (1981), The Annals of Statistics 9:130, on the Bayesian bootstrap.
+    """
+    draws = len(families[0][1])
+    means, own = np.zeros(draws), 0.0
+    for i, (values, further) in enumerate(families):
+        rng = np.random.default_rng(seed + 1 + 2 * i)
+        n, shape = len(values), (draws, len(values) + 1)
+        if len(families) == 1:
+            weights = rng.standard_exponential(shape)
+        else:  # the variance of such weights is that of the mean: s² / n
+            weights = rng.standard_gamma(max((n - 2) / n, LEAST_WEIGHT), shape)
+            weights[:, -1] = rng.standard_gamma(1 / len(families), draws)
+        weights /= weights.sum(axis=1, keepdims=True)
+        means += (weights[:, :-1] @ values + weights[:, -1] * further) / len(families)
+        own += float(values.mean()) / len(families)
     low, high = np.percentile(means, [2.5, 97.5])
-    return round(float(min(low, values.mean())), 9), round(float(max(high, values.mean())), 9)
+    return round(float(min(low, own)), 9), round(float(max(high, own)), 9)
 
 
 @dataclass(frozen=True)
@@ -81,6 +114,12 @@ class PValue:
     p: float
     draws: int
     exact: bool
+
+    @classmethod
+    def counted(cls, as_good: Array, *, exact: bool) -> "PValue":
+        """Return the p-value of which relabellings (n_draws,) of bool do as well."""
+        n, hits = len(as_good), int(as_good.sum())
+        return cls(hits / n if exact else (1 + hits) / (1 + n), n, exact)
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,8 +153,7 @@ class Relabellings:
 
     def p_value(self, as_good: Array) -> PValue:
         """Return the p-value of which relabellings (n_draws,) of bool do as well."""
-        n, hits = len(as_good), int(as_good.sum())
-        return PValue(hits / n if self.exact else (1 + hits) / (1 + n), n, self.exact)
+        return PValue.counted(as_good, exact=self.exact)
 
 
 def relabellings(
@@ -131,29 +169,70 @@ def relabellings(
     ----------
     Hubert (1987), Assignment Methods in Combinatorial Data Analysis, on the quadratic assignment procedure.
     """
+    (names,) = joint_relabellings([matrix], free, draws=draws, seed=seed)
+    return names
+
+
+def joint_relabellings(
+    matrices: Sequence[TaskMatrix],
+    free: Literal["sources", "targets"] = "sources",
+    *,
+    draws: int = DRAWS,
+    seed: int = 0,
+    always_drawn: bool = False,
+) -> list[Relabellings]:
+    """Return relabellings of several matrices: in each draw a task has the same other name in all of them.
+
+    Tasks exchange their names with those that have the same roles in the same matrices; so of matrices of the same
+    tasks all do.
+
+    Parameters
+    ----------
+    matrices : sequence of TaskMatrix
+    free, draws, seed
+        As of `relabellings`.
+    always_drawn : bool
+        Whether relabellings are drawn even where all of them are fewer than `draws`.
+    """
     # By their names, so that the draws do not depend on the order of the tasks.
-    both = sorted({*matrix.sources} & {*matrix.targets})
-    alone = sorted({*(matrix.sources if free == "sources" else matrix.targets)} - {*both})
-    draws = max(1, min(draws, MOST_CELLS // max(matrix.values.size, 1)))
-    n_all = factorial(len(both)) * factorial(len(alone)) if len(both) + len(alone) < 20 else draws + 1
-    if n_all <= draws:
-        orders = [*product(permutations(range(len(both))), permutations(range(len(alone))))]
-        of_both, of_alone = (np.array([pair[i] for pair in orders], int) for i in (0, 1))
+    groups = _exchangeable_tasks(matrices, free)
+    draws = max(1, min(draws, MOST_CELLS // max(1, *(matrix.values.size for matrix in matrices))))
+    few = not always_drawn and sum(map(len, groups)) < 20
+    exact = few and prod(factorial(len(group)) for group in groups) <= draws
+    if exact:
+        every = [*product(*(permutations(range(len(group))) for group in groups))]
+        orders = [np.array([order[i] for order in every], int) for i in range(len(groups))]
+        draws = len(every)
     else:
         rng = np.random.default_rng(seed)
-        of_both, of_alone = (
-            rng.permuted(np.tile(np.arange(len(group)), (draws, 1)), axis=1) for group in (both, alone)
-        )
+        orders = [rng.permuted(np.tile(np.arange(len(group)), (draws, 1)), axis=1) for group in groups]
 
     def places(names: tuple[str, ...]) -> Array:
-        new = np.tile(np.arange(len(names)), (len(of_both), 1))
-        for group, order in ((both, of_both), (alone, of_alone)):
+        new = np.tile(np.arange(len(names)), (draws, 1))
+        for group, order in zip(groups, orders, strict=True):
             at = np.array([names.index(task) for task in group if task in names], int)
             if len(at):
                 new[:, at] = at[order]
         return new
 
-    return Relabellings(places(matrix.sources), places(matrix.targets), n_all <= draws)
+    return [Relabellings(places(matrix.sources), places(matrix.targets), exact) for matrix in matrices]
+
+
+def _exchangeable_tasks(matrices: Sequence[TaskMatrix], free: Literal["sources", "targets"]) -> list[list[str]]:
+    """Return the groups of tasks that exchange their names: those of the same roles in all matrices."""
+    alone = "one role" if free == "sources" else "kept"
+    others = "kept" if free == "sources" else "one role"
+    roles: dict[str, list[str]] = {}
+    for i, matrix in enumerate(matrices):
+        for task in dict.fromkeys([*matrix.sources, *matrix.targets]):
+            role = "both" if task in matrix.sources and task in matrix.targets else ""
+            role = role or (alone if task in matrix.sources else others)
+            roles.setdefault(task, ["absent"] * len(matrices))[i] = role
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for task in sorted(roles):
+        if "kept" not in roles[task]:
+            groups.setdefault(tuple(roles[task]), []).append(task)
+    return [groups[of_roles] for of_roles in sorted(groups, key=lambda of: ([role != "both" for role in of], of))]
 
 
 def relabelled_totals(guess: TaskMatrix, true: Ranking, names: Relabellings) -> Array:

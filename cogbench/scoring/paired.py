@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import hypot
 
 import numpy as np
 
 from ..data.dataset import Array
 from ..data.oracle import TaskMatrix
-from .chance import ROUNDING, PValue, Relabellings, dirichlet_interval, relabelled_totals
+from .chance import ROUNDING, PValue, Relabellings, nested_interval, relabelled_totals
 from .ranking import Ranking, picked_ranks, rank
 
 DRAWS = 10_000  # of the interval
@@ -82,17 +83,46 @@ def paired_difference(
     seed : int
         Of the draws.
     """
-    differences, totals = one.ranks - other.ranks, one.totals - other.totals
-    rng = np.random.default_rng(seed)
+    differences = one.ranks - other.ranks
+    relabelled = (one.totals - other.totals) / len(differences)
     columns = [column[np.isfinite(column)] for column in true.ranks.T]
-    # Of two random choices of a target, as many of each target.
-    further = np.concatenate([np.subtract(*rng.choice(column, (2, 1 + DRAWS // len(columns)))) for column in columns])
+    further = random_differences(columns, np.random.default_rng(seed))
+    return nested_difference([(differences, further)], relabelled, exact=names.exact, seed=seed)
+
+
+def random_differences(columns: Sequence[Array], rng: np.random.Generator) -> Array:
+    """Return what two random choices of a target differ by, as many for each target's ranks: 10,000 or a few more."""
+    return np.concatenate([np.subtract(*rng.choice(column, (2, 1 + DRAWS // len(columns)))) for column in columns])
+
+
+def nested_difference(
+    families: Sequence[tuple[Array, Array]], relabelled: Array, *, exact: bool, seed: int = 0
+) -> PairedDifference:
+    """Compare two guesses over families of targets: each family counts alike, however many targets it has.
+
+    Parameters
+    ----------
+    families : sequence of (differences, further)
+        Of each family the differences of its targets (n_targets,), and those of random choices (n_draws,): as of
+        `nested_interval`.
+    relabelled : array of shape (n_draws,)
+        The same mean of the differences of both guesses under other names of tasks.
+    exact : bool
+        Whether these are all relabellings.
+    seed : int
+        Of the draws.
+    """
+    differences = [of_targets for of_targets, _ in families]
+    n_targets = sum(map(len, differences))
+    # So scaled that their mean is the mean over families; the sign of a target is one in all oracles of its family.
+    scaled = np.concatenate([d * (n_targets / (len(d) * len(families))) for d in differences])
+    mean = float(scaled.mean())
     return PairedDifference(
-        difference=float(differences.mean()),
-        interval=dirichlet_interval(differences, further, seed=seed),
-        sign_flips=sign_flips(differences, seed=seed),
-        relabelled=names.p_value(np.abs(totals) >= abs(differences.sum()) - ROUNDING),
-        detectable=detectable_difference(differences),
+        difference=mean,
+        interval=nested_interval(families, seed=seed),
+        sign_flips=sign_flips(scaled, seed=seed),
+        relabelled=PValue.counted(np.abs(relabelled) >= abs(mean) - ROUNDING, exact=exact),
+        detectable=detectable_difference(*differences),
     )
 
 
@@ -116,17 +146,37 @@ def sign_flips(differences: Array, *, seed: int = 0) -> PValue:
     return PValue(hits / n if exact else (1 + hits) / (1 + n), n, exact)
 
 
-def detectable_difference(differences: Array) -> float | None:
-    """Return the smallest mean of differences like these (n,) that a paired test sees with 80 % power; None for one.
+def detectable_difference(*differences: Array) -> float | None:
+    """Return the smallest mean difference that a paired test sees with 80 % power; None for one target.
 
-    The test is of level .05 and two-sided; the power is that of a normal distribution with their spread.
+    Parameters
+    ----------
+    *differences : array of shape (n_targets,)
+        Differences of like spread; of several families, one array each, and the mean is that of their means.
+
+    Notes
+    -----
+    The test is of level .05 and two-sided; the power is that of a normal distribution with the spread of each family.
     """
     from statistics import NormalDist
 
-    if len(differences) < 2:
+    if min(map(len, differences)) < 2:
         return None
     quantiles = NormalDist().inv_cdf(1 - LEVEL / 2) + NormalDist().inv_cdf(POWER)
-    return float(quantiles * differences.std(ddof=1) / np.sqrt(len(differences)))
+    of_families = [quantiles * d.std(ddof=1) / np.sqrt(len(d)) for d in differences]
+    return float(hypot(*of_families) / len(of_families))
+
+
+def power_for(difference: float, detectable: float) -> float:
+    """Return the power of a paired test for a difference, by the difference that it sees with 80 % power."""
+    from statistics import NormalDist
+
+    normal = NormalDist()
+    bound = normal.inv_cdf(1 - LEVEL / 2)
+    if not detectable:
+        return 1.0
+    errors = difference / detectable * (bound + normal.inv_cdf(POWER))  # the difference in standard errors
+    return normal.cdf(errors - bound) + normal.cdf(-errors - bound)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -7,7 +7,7 @@ import numpy as np
 from ..data.dataset import Array
 from ..data.oracle import Oracle, TaskMatrix
 from .baselines import popularity_baseline
-from .chance import DRAWS, ROUNDING, PValue, Relabellings, relabellings
+from .chance import BLOCK, DRAWS, ROUNDING, PValue, Relabellings, relabellings
 from .correlation import average_ranks
 from .paired import PairedDifference, ScoredPicks, paired_difference, score_picks
 from .ranking import Ranking, picked_ranks, rank
@@ -77,14 +77,52 @@ def skill_beyond_effects(
     left_of_guess, left_of_truth = (
         rank(TaskMatrix(guess.sources, guess.targets, values), measured) for values in (of_guess, of_truth)
     )
-    truth, cells = np.zeros(measured.shape), np.zeros(measured.shape)
-    truth[measured] = average_ranks(of_truth[measured])
-    cells[~guess.same] = average_ranks(of_guess[~guess.same])
+    cells = _ranks_of_cells(of_guess, ~guess.same)
+    truth = np.where(measured, of_truth, np.nan)
+    own = float(_correlation(cells[None], _ranks_of_cells(truth, measured), measured)[0])
     of_targets = relabellings(guess, "targets", draws=draws, seed=seed)
-    own = _correlation(cells[None], truth, measured)[0]
-    rhos = np.concatenate([_correlation(block, truth, measured) for block in of_targets.apply(cells)])
+    rhos = relabelled_rhos(cells[None], truth, of_targets)[:, 0]
     p = of_targets.p_value(rhos >= own - ROUNDING)
-    return Skill(float(own), p, float(picked_ranks(left_of_guess, left_of_truth).mean()), popularity)
+    return Skill(own, p, float(picked_ranks(left_of_guess, left_of_truth).mean()), popularity)
+
+
+def ranks_of_pairs(guess: TaskMatrix) -> Array:
+    """Return the ranks of what is left of a guess over all pairs of tasks, (n_sources, n_targets): 0 of no pair."""
+    return _ranks_of_cells(without_effects(_with_lowest(guess)), ~guess.same)
+
+
+def relabelled_rhos(cells: Array, truth: Array, names: Relabellings) -> Array:
+    """Return the rank correlation of relabelled guesses with what is left of an oracle.
+
+    Parameters
+    ----------
+    cells : array of shape (n_guesses, n_sources, n_targets)
+        Of each guess, its `ranks_of_pairs`.
+    truth : array of shape (n_sources, n_targets)
+        What is left of the oracle; NaN where it was not measured.
+    names : Relabellings
+        Of the guesses.
+
+    Returns
+    -------
+    array of shape (n_draws, n_guesses)
+    """
+    measured = np.isfinite(truth)
+    weights = _unit_weights(_ranks_of_cells(truth, measured), measured)
+    rows, columns = names.inverse
+    flat = cells.reshape(len(cells), -1).T  # (s * t, g)
+    step, rhos, n = max(1, BLOCK // truth.size), list[Array](), measured.sum()
+    whole = np.array_equal(measured, (cells != 0).any(axis=0))  # other names move no pair out of what was measured
+    total, square = flat.sum(axis=0), np.square(flat).sum(axis=0)
+    for i in range(0, len(rows), step):
+        # The oracle moves the other way instead of each guess: one product serves all guesses.
+        block = rows[i : i + step, :, None], columns[i : i + step, None, :]
+        products = weights[block].reshape(-1, truth.size) @ flat
+        if not whole:
+            inside = measured.astype(np.float64)[block].reshape(-1, truth.size)
+            total, square = inside @ flat, inside @ np.square(flat)
+        rhos.append(products / np.sqrt(np.maximum(square - total**2 / n, np.finfo(np.float64).tiny)))
+    return np.concatenate(rhos)
 
 
 def without_effects(values: Array) -> Array:
@@ -151,10 +189,22 @@ def _centred(values: Array) -> tuple[Array, Array]:
     return np.where(present, values - mean, 0), present
 
 
+def _ranks_of_cells(values: Array, chosen: Array) -> Array:
+    """Return the ranks of the chosen cells among each other, of the shape of `values`; 0 elsewhere."""
+    cells = np.zeros(values.shape)
+    cells[chosen] = average_ranks(values[chosen])
+    return cells
+
+
+def _unit_weights(truth: Array, measured: Array) -> Array:
+    """Return the centred ranks of measured cells in length 1, 0 elsewhere: their product with ranks is Pearson's r."""
+    weights = np.where(measured, truth - truth[measured].mean(), 0)
+    return weights / np.linalg.norm(weights)
+
+
 def _correlation(block: Array, truth: Array, measured: Array) -> Array:
     """Return Pearson's r over the measured cells of each (n_sources, n_targets) of a block with the truth."""
-    weights = np.where(measured, truth - truth[measured].mean(), 0)
-    weights /= np.linalg.norm(weights)
+    weights = _unit_weights(truth, measured)
     n, inside = measured.sum(), measured.astype(np.float64)
     products = np.einsum("dst,st->d", block, weights)
     total, square = np.einsum("dst,st->d", block, inside), np.einsum("dst,dst,st->d", block, block, inside)

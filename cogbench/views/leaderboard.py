@@ -1,23 +1,25 @@
 """Leaderboards as tables for people: their columns, once for all formats, and how a terminal shows them."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
 from ..results.leaderboard import LOWER_IS_BETTER, Board, Entry, score_names
+from ..results.stacked_board import StackedEntry
 from ..scoring.evaluation import TOP_M
 from ..text import MISSING, in_decimals, in_digits, in_range, in_sign, or_blank
 from .terminal import Bar, escaped, printed, table_within, terminal_width
 
 SCALE = "1 to worst"  # the column of bars, in a terminal alone
 Value = str | int | Bar | None
+Row = TypeVar("Row")  # an entry of a board
 
 
 @dataclass(frozen=True)
-class Column:
-    """A column of a leaderboard.
+class Column(Generic[Row]):
+    """A column of a board.
 
     `value` gives an entry's value in a table, None where it has none; `on_page` the same where the page writes it in
     another way, under `title`; `number` what the page sorts it by, where that is not its text. `words` says that it
@@ -27,10 +29,10 @@ class Column:
     """
 
     name: str
-    value: Callable[[Entry], Value]
+    value: Callable[[Row], Value]
     help: str = ""
-    on_page: Callable[[Entry], Value] | None = None
-    number: Callable[[Entry], float | None] = lambda entry: None
+    on_page: Callable[[Row], Value] | None = None
+    number: Callable[[Row], float | None] = lambda entry: None
     title: str = ""
     words: bool = False
     identifies: bool = False
@@ -39,20 +41,24 @@ class Column:
     spare: int = 0
     group: int = 1
 
-    def text(self, entry: Entry) -> str:
+    def text(self, entry: Row) -> str:
         """Return what the page shows of an entry."""
         return or_blank((self.on_page or self.value)(entry))
 
-    def sort_value(self, entry: Entry) -> str:
+    def sort_value(self, entry: Row) -> str:
         """Return the number that the page sorts an entry by, empty where its text says the same."""
         number = self.number(entry)
         exact = "" if number is None else f"{number:.6g}"
         return "" if exact == self.text(entry) else exact
 
-    def differs(self, board: Board) -> bool:
-        """Whether a board's results differ in it; a published guess says nothing of how it was computed."""
-        computed = [entry for entry in board.entries if entry.kind == "result" and entry.basis == "computed"]
-        return len({self.value(entry) for entry in computed}) > 1
+    def differs(self, entries: Iterable[Row]) -> bool:
+        """Whether entries differ in it."""
+        return len({self.value(entry) for entry in entries}) > 1
+
+
+def computed_entries(board: Board) -> list[Entry]:
+    """Return a board's results that cogbench computed; a published guess says nothing of how it was computed."""
+    return [entry for entry in board.entries if entry.kind == "result" and entry.basis == "computed"]
 
 
 STANDING = (
@@ -70,10 +76,12 @@ TOP_K = f"share of the k predicted best sources that are among the oracle's best
 TOPS = {"top-3": 14, "top-4": 10, "top-5": 9}  # their turns to be left out
 LEARNED = "tasks that were learned before their representations were used"
 TRAININGS = "that the result stands on: its tasks, for each seed"
+KNOWS_TRANSFERS = "† knows the data of the oracle that scores it: it has no standing, compare it with popularity"
+POPULARITY_SKILL = "popularity leaves a target's own transfers out, so its skill is negative by construction"
 SECONDS = "of the run that wrote the result; few where trainings stood in the store"
 
 
-def board_columns(*boards: Board) -> list[Column]:
+def board_columns(*boards: Board) -> list[Column[Entry]]:
     """Return the columns of some boards: scores where there are any, `synthetic` where something is."""
     scores = dict.fromkeys(name for board in boards for name in score_names(board))
     of_scores = [
@@ -98,9 +106,11 @@ def board_columns(*boards: Board) -> list[Column]:
         _score("ndcg", "normalised discounted cumulative gain of the whole ranking", spare=7),
         _score("spearman", "rank correlation with the oracle's ranking", spare=6),
     ]
-    synthetic = Column("synthetic", lambda e: ", ".join(e.synthetic), words=True, identifies=True, spare=1, group=2)
+    synthetic = Column[Entry](
+        "synthetic", lambda e: ", ".join(e.synthetic), words=True, identifies=True, spare=1, group=2
+    )
     return [
-        Column("estimator", _marked, on_page=lambda e: e.estimator, words=True, identifies=True, group=0),
+        Column("estimator", marked_name, on_page=lambda e: e.estimator, words=True, identifies=True, group=0),
         Column("standing", lambda e: e.standing, STANDING, words=True, shown="used", group=0, spare=19),
         Column("backbone", lambda e: e.backbone, words=True, identifies=True, spare=8),
         Column("signal", lambda e: e.signal, words=True, identifies=True, shown="used", spare=21),
@@ -123,7 +133,7 @@ def board_columns(*boards: Board) -> list[Column]:
     ]
 
 
-def _score(name: str, help: str, *, write: Callable[[float], str] = in_decimals, **more: Any) -> Column:
+def _score(name: str, help: str, *, write: Callable[[float], str] = in_decimals, **more: Any) -> Column[Entry]:
     def text(entry: Entry) -> str:
         value = entry.scores.get(name)
         return "" if value is None else write(value)
@@ -135,7 +145,7 @@ def _score(name: str, help: str, *, write: Callable[[float], str] = in_decimals,
     return Column(name, in_table, help, text, lambda e: e.scores.get(name), falls=falls, **more)
 
 
-def _marked(entry: Entry) -> str:
+def marked_name(entry: Entry | StackedEntry) -> str:
     """Return an estimator's name with the signs that the notes explain."""
     signs = "†" * entry.uses_oracle + " (as published)" * (entry.basis == "published")
     return entry.estimator + signs + " (baseline)" * (entry.kind == "baseline")
@@ -172,11 +182,11 @@ def board_notes(boards: Sequence[Board]) -> list[str]:
     if no_first := [f"{i}" for i, b in enumerate(boards, 1) if b.tries and not any(e.standing for e in b.entries)]:
         notes.append(f"table {', '.join(no_first)}: no estimator is told from chance, so none is first")
     if any(entry.uses_oracle for board in boards for entry in board.entries):
-        notes.append("† knows the data of the oracle that scores it: it has no standing, compare it with popularity")
+        notes.append(KNOWS_TRANSFERS)
     if any(
         entry.estimator == "popularity" and entry.scores.get("skill") for board in boards for entry in board.entries
     ):
-        notes.append("popularity leaves a target's own transfers out, so its skill is negative by construction")
+        notes.append(POPULARITY_SKILL)
     if any(entry.synthetic for board in boards for entry in board.entries):
         notes.append("synthetic: made by a generator")
     return notes
@@ -192,7 +202,7 @@ def render_leaderboard(boards: Sequence[Board], width: int | None = None) -> str
     for board, title in zip(boards, board_tables(boards), strict=True):
         columns = _with_bars(board_columns(board), board, 22 if terminal_width(width) > 80 else len(SCALE))
         # What says what a row is of stays where results differ in it.
-        apart = {c.name for c in columns if c.identifies and c.differs(board)}
+        apart = {c.name for c in columns if c.identifies and c.differs(computed_entries(board))}
         kept = [c for c in columns if c.shown != "differing" or c.name in apart]
         kept = [c for c in kept if any(map(c.value, board.entries))]
         rows = [{c.name: c.value(entry) for c in kept} for entry in board.entries]
@@ -207,7 +217,7 @@ def render_leaderboard(boards: Sequence[Board], width: int | None = None) -> str
     return printed(*parts, *map(escaped, filter(None, [*board_notes(boards), scale])), width=width, wide=wide)
 
 
-def _with_bars(columns: list[Column], board: Board, width: int) -> list[Column]:
+def _with_bars(columns: list[Column[Entry]], board: Board, width: int) -> list[Column[Entry]]:
     """Return the columns with one of bars after the TRS: the last one that a narrow terminal goes without."""
 
     def bar(entry: Entry) -> Bar | None:

@@ -7,23 +7,32 @@ from typing import Any
 
 from ..results.leaderboard import Board, Entry
 from ..results.result import Result
+from ..results.stacked_board import StackedBoard
 from ..storage.atomic import save_text, writable
 from .canvas import inline_svg, standalone_svg
 from .formats import grid
-from .leaderboard import Column, board_columns, board_notes
+from .leaderboard import Column, board_columns, board_notes, computed_entries
 from .sections import headline, sections
+from .stacked import INCOMPLETE, oracle_columns, stacked_columns, stacked_notes, stacked_title
 
 TEMPLATES = Path(__file__).with_name("templates")
 
 
-def board_page(boards: Sequence[Board], sort: str = "trs") -> str:
-    """Return a leaderboard as an HTML page."""
+def board_page(boards: Sequence[Board], sort: str = "trs", *, stacked: StackedBoard | None = None) -> str:
+    """Return a leaderboard as an HTML page, with a stacked board above the others if there is one."""
     shown = [_board_context(board, i) for i, board in enumerate(boards, 1)]
     backbones = sorted({e.backbone for board in boards for e in board.entries if e.backbone})
     oracles = list(dict.fromkeys(board["oracle"] for board in shown))
     notes, meanings = board_notes(boards), _meanings(boards)
     return _fill_template(
-        "board.html", boards=shown, sort=sort, backbones=backbones, oracles=oracles, notes=notes, meanings=meanings
+        "board.html",
+        boards=shown,
+        sort=sort,
+        backbones=backbones,
+        oracles=oracles,
+        notes=notes,
+        meanings=meanings,
+        stacked=None if stacked is None else _stacked_context(stacked),
     )
 
 
@@ -65,23 +74,23 @@ def _board_context(board: Board, number: int) -> dict[str, Any]:
     rows = []
     for entry in board.entries:
         cells = [
-            (c, _interval_svg(board, entry) if c.name == "interval" else "", c.text(entry), c.sort_value(entry))
+            (c, _board_interval(board, entry) if c.name == "interval" else "", c.text(entry), c.sort_value(entry))
             for c in columns
         ]
-        rows.append({"entry": entry, "cells": cells})
+        rows.append({"entry": entry, "cells": cells, "mark": ""})
     n = len({*board.sources, *board.targets})
     oracle = board.oracle or "none"
     return {"board": board, "number": number, "columns": columns, "rows": rows, "n_tasks": n, "oracle": oracle}
 
 
-def _page_columns(board: Board) -> list[Column]:
+def _page_columns(board: Board) -> list[Column[Entry]]:
     """Return a board's columns in the order of the page, without those that say nothing of its results."""
     results = [entry for entry in board.entries if entry.kind == "result"]
     columns = [
         column
         for column in board_columns(board)
         if column.shown == "always"
-        or (column.differs(board) if column.shown == "differing" else any(map(column.text, results)))
+        or (column.differs(computed_entries(board)) if column.shown == "differing" else any(map(column.text, results)))
     ]
     return sorted(columns, key=lambda column: column.group)
 
@@ -93,15 +102,31 @@ def _meanings(boards: Sequence[Board]) -> dict[str, str]:
     return {"top-k" if c.name.startswith("top-") else c.title or c.name: c.help for c in columns}
 
 
-def _interval_svg(board: Board, entry: Entry) -> str:
-    """Return the interval as a path of an SVG that is 88 wide and 12 high, and the TRS as a dot in it."""
-    trs, chance = entry.scores.get("trs"), board.chance
-    if trs is None or chance is None:
+def _stacked_context(board: StackedBoard) -> dict[str, Any]:
+    """Return what the template needs of a stacked board: its columns, and a row of texts for each entry."""
+    used = [c for c in stacked_columns(board) if c.shown == "always" or any(map(c.text, board.entries))]
+    columns, rows = [*used, *oracle_columns(board, "apart")], []
+    for entry in board.entries:
+        drawn = _interval_svg(entry.relative_rank, entry.interval, 0.5, (0.0, 1.0))
+        cells = [(c, drawn if c.name == "interval" else "", c.text(entry), c.sort_value(entry)) for c in columns]
+        rows.append({"entry": entry, "cells": cells, "mark": "" if entry.complete else f" {INCOMPLETE}"})
+    return {"title": stacked_title(board), "columns": columns, "rows": rows, "notes": stacked_notes(board)}
+
+
+def _board_interval(board: Board, entry: Entry) -> str:
+    return _interval_svg(entry.scores.get("trs"), entry.interval, board.chance, (1.0, max(board.worst, 2.0)))
+
+
+def _interval_svg(
+    value: float | None, interval: tuple[float, float] | None, chance: float | None, ends: tuple[float, float]
+) -> str:
+    """Return an interval as a path of an SVG that is 88 wide and 12 high, and the value as a dot in it."""
+    if value is None or chance is None:
         return ""
 
-    def place(value: float) -> str:
-        return f"{4 + 80 * (value - 1) / max(board.worst - 1, 1):.1f}".removesuffix(".0")
+    def place(number: float) -> str:
+        return f"{4 + 80 * (number - ends[0]) / (ends[1] - ends[0]):.1f}".removesuffix(".0")
 
-    low, high = entry.interval or (trs, trs)
-    bar = f'<path class=i d="M{place(low)} 6H{place(high)}"/>' if entry.interval else ""
-    return f'<path class=c d="M{place(chance)} 0V12"/>{bar}<circle cx={place(trs)} cy=6 r=3.5 />'
+    low, high = interval or (value, value)
+    bar = f'<path class=i d="M{place(low)} 6H{place(high)}"/>' if interval else ""
+    return f'<path class=c d="M{place(chance)} 0V12"/>{bar}<circle cx={place(value)} cy=6 r=3.5 />'

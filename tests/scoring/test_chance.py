@@ -14,6 +14,8 @@ from cogbench.scoring.chance import (
     chance_law,
     chance_trs,
     interval_over_targets,
+    joint_relabellings,
+    nested_interval,
     relabelled_p,
     relabelled_totals,
     relabellings,
@@ -180,3 +182,73 @@ def test_the_interval_covers_the_mean_of_the_targets_it_was_drawn_from():
         low, high = interval_over_targets(rng.choice(np.arange(1.0, 12), 12, p=odds), true, draws=500)
         covered += low <= mean <= high
     assert covered / 300 == pytest.approx(0.95, abs=0.04)
+
+
+def test_tasks_of_several_matrices_get_the_same_other_names_in_all_of_them():
+    matrices = [TaskMatrix.square(tuple(names), np.zeros((5, 5))) for names in ("abcde", "abcxy")]
+    one, two = joint_relabellings(matrices)
+    assert one.exact and len(one.sources) == 6 * 2 * 2, "a, b, c; d, e; x, y"
+    for place, task in enumerate("abc"):
+        assert np.array_equal(one.sources[:, place], two.sources[:, "abcxy".index(task)])
+    assert {frozenset(row) for row in one.sources[:, 3:].tolist()} == {frozenset((3, 4))}
+    drawn = joint_relabellings(matrices, always_drawn=True, draws=50)
+    assert len(drawn[0].sources) == 50 and not drawn[0].exact
+
+
+@given(st.permutations("abcdef"), st.integers(0, 9))
+def test_names_do_not_depend_on_the_order_of_the_tasks_or_the_matrices(order, seed):
+    straight, turned = (TaskMatrix.square(tuple(names), np.zeros((6, 6))) for names in ("abcdef", order))
+    one, two = joint_relabellings([straight, turned], draws=20, seed=seed)
+    other_two, other_one = joint_relabellings([turned, straight], draws=20, seed=seed)
+    assert np.array_equal(one.sources, other_one.sources) and np.array_equal(two.sources, other_two.sources)
+    for draw, again in zip(one.sources, two.sources, strict=True):
+        new = {"abcdef"[i]: "abcdef"[j] for i, j in enumerate(draw)}
+        assert {order[i]: order[j] for i, j in enumerate(again)} == new
+
+
+def test_a_task_that_only_one_matrix_has_as_a_source_keeps_its_name_there():
+    """`d` is a target alone in the second matrix: it cannot exchange names with sources of the first."""
+    matrices = [
+        TaskMatrix.square(tuple("abcd"), np.zeros((4, 4))),
+        TaskMatrix(("a", "b", "c"), ("d",), np.zeros((3, 1))),
+    ]
+    of_sources, of_targets = (joint_relabellings(matrices, free) for free in ("sources", "targets"))
+    assert (of_sources[0].sources[:, 3] == 3).all() and len(of_sources[0].sources) == 6
+    assert (of_targets[1].sources == np.arange(3)).all() and len(of_targets[0].sources) == 1
+
+
+def test_an_interval_over_families_is_that_of_one_if_they_are_the_same_and_narrower_if_not():
+    rng = np.random.default_rng(0)
+    values, further = rng.random(12), rng.random(2_000)
+    alone, two = nested_interval([(values, further)]), nested_interval([(values, further), (values, further)])
+    assert alone[0] < two[0] < values.mean() < two[1] < alone[1]
+    # Without a further target of its own, a family's weights vary by (n + 1) / (n - 1) more.
+    assert (two[1] - two[0]) / (alone[1] - alone[0]) == pytest.approx(np.sqrt(13 / 11 / 2), abs=0.05)
+
+
+@pytest.mark.parametrize("sizes", [(12, 8), (8,) * 6])
+@pytest.mark.parametrize("skill", [0.0, 0.5, 0.9])
+def test_an_interval_over_families_holds_the_true_mean_in_about_95_percent(sizes, skill):
+    rng, held = np.random.default_rng(len(sizes)), 0
+    for seed in range(200):
+        families = []
+        for n in sizes:
+            every = np.arange(n - 1) / (n - 2)
+            families.append((np.where(rng.random(n) < skill, 0.0, rng.choice(every, n)), rng.choice(every, 400)))
+        low, high = nested_interval(families, seed=seed)
+        held += low <= (1 - skill) / 2 <= high
+    assert held / 200 > 0.95 - 3 * np.sqrt(0.05 * 0.95 / 200)
+
+
+def test_many_families_that_are_right_everywhere_are_not_drawn_to_chance():
+    """All further targets together weigh as one: else eight families would end near 0.06."""
+    right, further = np.zeros(12), np.full(2_000, 0.5)
+    ends = [nested_interval([(right, further)] * n)[1] for n in (1, 2, 8)]
+    assert ends[0] > 0.1 and ends[0] > ends[1] > ends[2] and 0 < ends[2] < 0.03
+
+
+@given(st.lists(arrays(float, st.integers(1, 6), elements=st.floats(0, 1)), min_size=1, max_size=4))
+def test_an_interval_over_families_holds_the_mean_of_their_means(families):
+    low, high = nested_interval([(values, np.linspace(0, 1, 100)) for values in families])
+    mean = np.mean([values.mean() for values in families])
+    assert -1e-9 <= low <= mean + 1e-9 and mean - 1e-9 <= high <= 1 + 1e-9

@@ -11,7 +11,15 @@ from scipy.stats import norm, permutation_test
 
 from cogbench import Oracle, TaskMatrix, rank
 from cogbench.scoring.chance import relabellings
-from cogbench.scoring.paired import detectable_difference, holm, paired_difference, score_picks, sign_flips
+from cogbench.scoring.paired import (
+    detectable_difference,
+    holm,
+    nested_difference,
+    paired_difference,
+    power_for,
+    score_picks,
+    sign_flips,
+)
 from cogbench.scoring.ranking import picked_ranks, true_ranking
 
 NAMES = tuple("abcde")
@@ -110,3 +118,29 @@ def test_p_values_corrected_by_hand():
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([0.04, 0.01, 0.5, 0.01]) == pytest.approx([0.08, 0.04, 0.5, 0.04])
     assert holm([0.9, 0.8]) == [1, 1] and holm([0.2]) == [0.2] and holm([]) == []
+
+
+def test_a_difference_over_two_families_by_hand():
+    one, two = np.array([1.0, 3.0]), np.array([0.0, 2.0, -1.0, 1.0])
+    further, relabelled = np.linspace(-1, 1, 500), np.array([0.0, 1.5, -1.25, 1.0])
+    difference = nested_difference([(one, further), (two, further)], relabelled, exact=True)
+    assert difference.difference == pytest.approx((2 + 0.5) / 2)
+    flipped = [
+        abs((signs[:2] @ one) / 2 + (signs[2:] @ two) / 4) / 2 for signs in np.array([*product((-1, 1), repeat=6)])
+    ]
+    assert difference.sign_flips.p == pytest.approx(np.mean(np.array(flipped) >= 1.25 - 1e-9))
+    assert difference.relabelled.p == 0.5
+    error = np.sqrt(one.var(ddof=1) / 2 + two.var(ddof=1) / 4) / 2
+    assert difference.detectable == pytest.approx((norm.isf(0.025) + norm.isf(0.2)) * error)
+    assert difference.interval[0] < 1.25 < difference.interval[1]
+
+
+def test_a_family_of_one_target_has_no_difference_that_would_be_seen():
+    assert detectable_difference(np.array([1.0, 2.0]), np.array([1.0])) is None
+
+
+def test_the_power_for_a_difference():
+    assert power_for(0.3, 0.3) == pytest.approx(0.8, abs=1e-5)
+    assert power_for(0.0, 0.3) == pytest.approx(0.05) and power_for(0.1, 0.0) == 1
+    errors = 0.1 / (0.3 / (norm.isf(0.025) + norm.isf(0.2)))
+    assert power_for(0.1, 0.3) == pytest.approx(norm.sf(1.959964 - errors) + norm.cdf(-1.959964 - errors), abs=1e-6)

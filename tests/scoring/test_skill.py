@@ -5,11 +5,12 @@ from itertools import permutations
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from scipy.stats import spearmanr
+from scipy.stats import rankdata, spearmanr
 
 from cogbench import Oracle, TaskMatrix, popularity_baseline
+from cogbench.scoring.chance import relabellings
 from cogbench.scoring.evaluation import score_guess
-from cogbench.scoring.skill import without_effects
+from cogbench.scoring.skill import ranks_of_pairs, relabelled_rhos, without_effects
 
 NAMES = tuple("abcdefgh")
 
@@ -203,3 +204,21 @@ def _units_by_loops(values):
             equations.append(row)
             ratios.append(np.log(values[both, one].std() / values[both, other].std()))
     return np.exp(np.linalg.lstsq(np.array(equations), np.array(ratios), rcond=None)[0])
+
+
+@pytest.mark.parametrize("n_missing", [0, 5])
+def test_many_guesses_are_relabelled_at_once_by_brute_force(n_missing):
+    rng, off = np.random.default_rng(10), ~np.eye(5, dtype=bool)
+    guesses, true = rng.normal(size=(3, 5, 5)), np.where(off, rng.normal(size=(5, 5)), np.nan)
+    true.ravel()[rng.choice(np.flatnonzero(off), n_missing, replace=False)] = np.nan
+    measured, names = np.isfinite(true), relabellings(square(guesses[0]), "targets")
+    truth = np.where(measured, without_effects(true), np.nan)
+    rhos = relabelled_rhos(np.stack([ranks_of_pairs(square(guess)) for guess in guesses]), truth, names)
+    assert rhos.shape == (120, 3)
+    for draw in (0, 7, 119):
+        order = np.ix_(names.sources[draw], names.targets[draw])
+        for guess, rho in zip(guesses, rhos[draw], strict=True):
+            left = without_effects(np.where(off, guess, np.nan))
+            ranks = np.zeros((5, 5))
+            ranks[off] = rankdata(left[off])
+            assert rho == pytest.approx(np.corrcoef(ranks[order][measured], rankdata(truth[measured]))[0, 1])
