@@ -1,10 +1,16 @@
-"""What an evidence pack holds, in tables."""
+"""What an evidence pack holds, in tables; and the demonstration from installed packs."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from ..packs.pack import OpenPack
 from ..results.plain import plain
-from ..text import in_words
+from ..results.result import Result
+from ..runs.demo import Demo
+from ..text import in_digits, in_range, in_sign, in_words
+from .card import render_results
+from .formats import render_tables
 
 Rows = list[dict[str, Any]]
 
@@ -57,3 +63,58 @@ def pack_in_full(content: OpenPack) -> dict[str, Any]:
         "bytes": content.path.stat().st_size,
         "sha256": content.sha256,
     }
+
+
+def render_demo(found: Demo, page: Path, first: Path) -> str:
+    """Return the demonstration as text: one ranking in full, the estimators side by side, the control, what is next.
+
+    Parameters
+    ----------
+    found : Demo
+        The results.
+    page : Path
+        Where the page with all results was written.
+    first : Path
+        The file of the first result.
+    """
+    blocks = []
+    if found.real:
+        result = found.real[0]
+        blocks += [
+            f"1. Which of {len(result.sources)} real tasks should {result.backbone} learn before each of the others? "
+            f"The guess of {result.estimator}, beside the true ranks of transfers that were trained:",
+            render_results([result], "table"),
+            render_tables({"2. Several estimators on the same transfers": _rows(found.real)}, "table", []),
+        ]
+    if found.control:
+        title = "3. A control: synthetic tasks in which it is planted which tasks share knowledge"
+        blocks.append(render_tables({title: _rows(found.control)}, "table", []))
+    commands = [
+        f"cogbench report {first}",
+        f"cogbench run --pack {found.packs[0].name} --estimator cra --estimator random",
+        f"cogbench pack show {found.packs[0].name}",
+    ]
+    blocks.append(f"4. All results on one page: open {page}")
+    blocks.append("\n".join(["5. Try next:", *(f"   {command}" for command in commands)]))
+    return "\n\n".join(blocks)
+
+
+def _rows(results: Sequence[Result]) -> list[dict[str, Any]]:
+    rows = []
+    for result in results:
+        scores = result.scores
+        if scores is None:
+            continue
+        skill = scores.skill
+        rows.append(
+            {
+                "estimator": result.estimator,
+                "TRS (1 is perfect)": f"{scores.trs:.2f}",
+                "interval": in_range(scores.trs_interval),
+                "chance": f"{scores.trs_chance:.2f}",
+                "p": in_digits(scores.trs_p.p) if scores.trs_p else "",
+                "skill": in_sign(skill.rho) if skill else "",
+                "skill p": in_digits(skill.p.p) if skill and skill.p else "",
+            }
+        )
+    return rows
