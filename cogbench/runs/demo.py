@@ -38,7 +38,10 @@ def demo(*, parts: Parts | None = None, store: Store | None = None, tell: Tell |
     real = [pack for pack in packs if "tasks" not in pack.open().card.background.synthetic]
     planted = [pack for pack in packs if pack not in real]
     if not packs:
-        raise MissingData("no evidence pack is installed; the distribution cogbench-evidence brings some.")
+        raise MissingData(
+            "no evidence pack is installed; install some in a checkout of cogbench: "
+            "`pip install -e . -e plugins/cogbench-evidence`."
+        )
     chosen = (*real[:1], *planted[:1])
     answers = {
         pack: tuple(run(_installed(parts, names), pack=pack, parts=parts, store=store, jobs=0, tell=tell))
