@@ -1,6 +1,8 @@
 """A control of CNM at the level of its formula: planted representations, a signal that reads them, a known answer.
 
-    python benchmarks/cnm_control.py [--draws 12] [--only control,network,curves]
+    python benchmarks/cnm_control.py [--draws 12] [--only control,curves,network]
+
+`curves` writes docs/figures/cnm-recovery.svg.
 
 Each task has some of six skills. A skill is a property of the stimuli; a task's model amplifies the properties of its
 skills, and shows them beside a common background through a random projection of its own, with noise of its own. The
@@ -11,15 +13,16 @@ that it shares with nobody.
 """
 
 import argparse
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from cnm_profiles import (
-    RELATIVES,
     Judgement,
     Measurements,
+    Variant,
     disjoint_similarities,
     interval,
     judge,
@@ -32,11 +35,13 @@ from cogbench_estimators.cnm import CNM
 from cogbench_estimators.ridge import RidgeCNM
 
 from cogbench import Array, Oracle
+from cogbench.storage.atomic import writable
+from cogbench.views.canvas import ACCENT, INK, MUTED, SOFT, Canvas, standalone_svg
 from cogbench.views.formats import grid
 
-RIDGE = RidgeCNM(seeds=(5,), penalties=(1e-2, 1e-1, 1.0, 10.0))
+RIDGE = RidgeCNM(seeds=(5,), penalties=(1e-1, 1.0, 10.0), inner_folds=2)
 NETWORK = CNM(hidden=(48,), seeds=(5,), epochs=60)
-Variant = Callable[[MappingEstimator, Measurements], dict[str, Array]]
+FIGURE = Path(__file__).parents[1] / "docs" / "figures" / "cnm-recovery.svg"
 KINDS: dict[str, Variant] = {"same stimuli": similarities, "disjoint stimuli": disjoint_similarities}
 
 
@@ -155,14 +160,23 @@ CONDITIONS = {
     "the signal reads what no task has": replace(USUAL, channels="foreign"),
     "tasks share nothing": replace(USUAL, skills="private"),
 }
+LINES = ("none", "backbone", "none, responses shuffled", "none, disjoint stimuli")
 CURVES: dict[str, tuple[str, tuple[Any, ...]]] = {
     "share of a channel that is no noise": ("ceiling", (0.01, 0.03, 0.1, 0.3, 0.6, 0.9)),
-    "channels of a subject": ("n_channels", (3, 6, 12, 24, 48, 96, 192)),
+    "channels of a subject": ("n_channels", (3, 6, 12, 24, 48, 96)),
     "stimuli": ("n_stimuli", (50, 100, 200, 300, 600)),
-    "subjects": ("n_subjects", (1, 2, 3, 6, 12)),
-    "properties that a channel reads": ("reads", (1, 2, 3, 6)),
+    "subjects": ("n_subjects", (1, 2, 3, 6)),
     "weight of a skill's property (.5 without the skill)": ("strong", (0.5, 0.6, 0.75, 1.0, 1.5, 2.0)),
 }
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """Skill by a value: for each of `LINES` an array (n_values, 3) of mean, lower and upper end of its interval."""
+
+    title: str
+    values: tuple[float, ...]
+    lines: dict[str, Array]
 
 
 def judgements(planted: Planted, estimator: MappingEstimator, kind: Variant, draws: int, relabel: int) -> list[Any]:
@@ -198,40 +212,83 @@ def control(estimator: MappingEstimator, draws: int) -> Iterator[dict[str, str]]
                 }
 
 
-def curves(draws: int) -> Iterator[tuple[str, list[dict[str, str]]]]:
-    """Yield a table for each curve: mean skill and its interval."""
+def curves(draws: int) -> Iterator[Curve]:
+    """Yield each curve: of `cnm-ridge` with the signal, with shuffled responses and with disjoint stimuli."""
     for title, (field, values) in CURVES.items():
-        rows = []
-        for value in values:
+        lines = {label: np.full((len(values), 3), np.nan) for label in LINES}
+        for i, value in enumerate(values):
             planted = replace(USUAL, **{field: value})
-            row = {title: f"{value:g}"}
-            for label, condition, answer, names in (
-                ("", planted, similarities, RELATIVES),
-                ("shuffled, ", replace(planted, channels="shuffled"), similarities, ("none", "backbone")),
-                ("disjoint, ", planted, disjoint_similarities, ("none", "backbone")),
+            for condition, answer, labels in (
+                (planted, similarities, {"none": "none", "backbone": "backbone"}),
+                (replace(planted, channels="shuffled"), similarities, {"none": "none, responses shuffled"}),
+                (planted, disjoint_similarities, {"none": "none, disjoint stimuli"}),
             ):
                 found = judgements(condition, RIDGE, answer, draws, 1)
-                for name in names:
-                    mean, low, high = interval([j[name].rho for j in found])
-                    row[f"{label}{name}"] = f"{mean:+.2f} ({low:+.2f} to {high:+.2f})"
-            rows.append(row)
-        yield title, rows
+                for name, label in labels.items():
+                    lines[label][i] = interval([row[name].rho for row in found])
+        yield Curve(title, values, lines)
+
+
+def table(curve: Curve) -> str:
+    """Return a curve as a table."""
+    rows = [
+        {curve.title: f"{x:g}"}
+        | {label: "{:+.2f} ({:+.2f} to {:+.2f})".format(*points[i]) for label, points in curve.lines.items()}
+        for i, x in enumerate(curve.values)
+    ]
+    return grid(rows, "markdown")
+
+
+def draw(drawn: Sequence[Curve], draws: int) -> str:
+    """Return the curves as one SVG."""
+    width, height, columns = 330, 190, 2
+    n_rows = -(-len(drawn) // columns)
+    plot = Canvas(columns * width, n_rows * (height + 50) + 90)
+    styles = dict(zip(LINES, ((ACCENT, "-"), (ACCENT, ":"), (MUTED, "--"), (INK, "-")), strict=True))
+    for i, curve in enumerate(drawn):
+        row, column = divmod(i, columns)
+        axes = plot.axes(column * width + 45, row * (height + 50) + 15, width - 65, height - 15)
+        places = range(len(curve.values))
+        for label, points in curve.lines.items():
+            colour, style = styles[label]
+            axes.fill_between(places, points[:, 1], points[:, 2], color=colour, alpha=0.12, linewidth=0)
+            axes.plot(places, points[:, 0], style, color=colour, linewidth=1.6, label=label)
+        axes.axhline(0, color=SOFT, linewidth=1)
+        axes.set_xticks(places, [f"{x:g}" for x in curve.values])
+        axes.set(ylim=(-0.25, 1.0), xlabel=curve.title, ylabel="skill" if column == 0 else "")
+        axes.spines[["top", "right"]].set_visible(False)
+    handles, labels = axes.get_legend_handles_labels()
+    plot.drawing.legend(handles, labels, loc="lower center", ncols=2, frameon=False, fontsize=11, labelcolor=INK)
+    alt = (
+        f"Skill of cnm-ridge in recovering planted sharing, the mean of {draws} draws and its 95 % interval, by "
+        f"{', '.join(curve.title for curve in drawn)}. The tables in docs/cnm.md have the numbers."
+    )
+    return standalone_svg(plot.figure("cnm-recovery", "What CNM recovers of a planted answer", alt, []))
+
+
+def write_figure(draws: int) -> None:
+    """Write the figure of docs/cnm.md, and print its tables."""
+    writable(FIGURE.parent)
+    drawn = []
+    for curve in curves(draws):
+        drawn.append(curve)
+        print(f"**Skill by {curve.title}** ({draws} draws a cell)\n\n{table(curve)}\n", flush=True)
+    FIGURE.write_text(draw(drawn, draws))
 
 
 def main(words: Sequence[str] | None = None) -> None:
     """Draw and print the tables."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--draws", type=int, default=12)
-    options.add_argument("--only", default="control,network,curves")
+    options.add_argument("--only", default="control,curves")
     args = options.parse_args(words)
     for part in args.only.split(","):
         if part == "curves":
-            for title, rows in curves(args.draws):
-                print(f"**Skill by {title}** ({args.draws} draws a cell)\n\n{grid(rows, 'markdown')}\n", flush=True)
+            write_figure(args.draws)
         else:
             estimator = RIDGE if part == "control" else NETWORK
-            rows = list(control(estimator, args.draws))
-            print(f"**{estimator.name}** ({args.draws} draws a row)\n\n{grid(rows, 'markdown')}\n", flush=True)
+            found = list(control(estimator, args.draws))
+            print(f"**{estimator.name}** ({args.draws} draws a row)\n\n{grid(found, 'markdown')}\n", flush=True)
 
 
 if __name__ == "__main__":

@@ -2,36 +2,46 @@
 
     python benchmarks/cnm_findings.py [--suite mini] [--backbone minilm-2l] [--signal mini …] [--estimators cnm-ridge]
         [--set mini.n_stimuli=1200 …] [--seeds 0,1,2] [--stimuli all,halves] [--kinds same,disjoint] [--shuffles 20]
-        [--oracle NAME] [--max-train N] [--data-dir DIR] [--task-data TASK=DIR …] [--out LINES.jsonl]
+        [--oracle NAME] [--max-train N] [--data-dir DIR] [--task-data TASK=DIR …] [--each-seed] [--out KEPT.jsonl]
 
-Each line is one similarity: of an estimator, a value of `relative`, a signal, some stimuli and a training seed; with
-profiles of the same or of disjoint stimuli. It is scored against the oracle and, for a suite whose skills are planted,
-against the number of skills that two tasks share. With `--shuffles` each line says how often the same measurements with
-the responses under other stimuli do as well. Lines that stand in the file already are not computed again.
+Each row is one similarity, the mean of the training seeds: of an estimator, a value of `relative`, a signal and some
+stimuli, with profiles of the same or of disjoint stimuli. It is scored against the oracle and, for a suite whose skills
+are planted, against the sharing of skills. With `--shuffles` a row says how often the same measurements with the
+responses under other stimuli do as well. Similarities that stand in the file already are not computed again.
 """
 
 import argparse
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
-from cnm_profiles import RELATIVES, Judgement, Measurements, disjoint_similarities, judge, sharing_oracle, similarities
+from cnm_profiles import (
+    RELATIVES,
+    Measurements,
+    Variant,
+    disjoint_similarities,
+    judge,
+    sharing_oracle,
+    similarities,
+)
 from cogbench_estimators.channels import MappingEstimator, mappable_channels
 from cogbench_estimators.cnm import CNM
 from cogbench_estimators.ridge import RidgeCNM
 from cogbench_tasks.mini import SKILLS
 from outputs import output_file
 
-from cogbench import Files, Oracle
+from cogbench import Array, Files, Oracle
 from cogbench.compute import engine
 from cogbench.compute.workspace import Workspace, workspace_of
 from cogbench.runs.requests import RunRequest, resolve_requests
 from cogbench.views.formats import grid
 
-KINDS = {"same": similarities, "disjoint": disjoint_similarities}
+Record: TypeAlias = dict[str, list[list[list[float]]]]  # similarities by `relative`: as recorded, then shuffled
+KINDS: dict[str, Variant] = {"same": similarities, "disjoint": disjoint_similarities}
 ESTIMATORS: dict[str, MappingEstimator] = {
     "cnm-ridge": RidgeCNM(),
     "cnm-ridge-1": RidgeCNM(seeds=(5,)),  # one draw of folds, for shuffles
@@ -55,30 +65,32 @@ class Case:
 class Truths:
     """What a similarity is scored against."""
 
+    names: tuple[str, ...]
     oracle: Oracle
     planted: Oracle | None
 
 
 def main(words: Sequence[str] | None = None) -> None:
-    """Compute the lines that are not there, and print all."""
+    """Compute the similarities that are not there, and print a line for each."""
     args = arguments(words)
     files = Files(args.data_dir, dict(pair.split("=", 1) for pair in args.task_data), offline=True)
     workspace = workspace_of(files=files, jobs=args.jobs)
-    known = read_lines(args.out)
-    lines = []
-    for case, measurements, truths in cases(args, workspace):
-        for name in args.estimators.split(","):
-            for kind in args.kinds.split(","):
-                where = {**asdict(case), "estimator": name, "profiles": kind}
-                key = json.dumps([where, args.shuffles, truths.oracle.name], sort_keys=True)
-                if key not in known:
-                    computed = list(lines_of(ESTIMATORS[name], kind, measurements, truths, args.shuffles))
-                    known[key] = [{**where, **line} for line in computed]
-                    if args.out:
-                        with args.out.open("a") as out:
-                            print(json.dumps({"key": key, "lines": known[key]}), file=out, flush=True)
-                lines += known[key]
-    print(grid([written(line) for line in lines], "markdown"))
+    known = read_records(args.out)
+    groups: dict[tuple[str, ...], list[tuple[Case, Record]]] = {}  # of one case but for the training seed
+    truths = None
+    for case, measurements, of_case in cases(args, workspace):
+        truths = of_case
+        for name, kind in product(args.estimators.split(","), args.kinds.split(",")):
+            key = json.dumps([asdict(case), name, kind, args.shuffles], sort_keys=True)
+            if key not in known:
+                known[key] = compute(ESTIMATORS[name], KINDS[kind], measurements, args.shuffles)
+                if args.out:
+                    with args.out.open("a") as out:
+                        print(json.dumps({"key": key, "similarities": known[key]}), file=out, flush=True)
+            group = (case.signal, case.options, case.stimuli, name, kind)
+            groups.setdefault(group, []).append((case, known[key]))
+    assert truths is not None
+    print(grid(list(rows(groups, truths, args.each_seed)), "markdown"))
 
 
 def arguments(words: Sequence[str] | None) -> argparse.Namespace:
@@ -97,17 +109,18 @@ def arguments(words: Sequence[str] | None) -> argparse.Namespace:
     options.add_argument("--max-train", type=int)
     options.add_argument("--data-dir", type=Path)
     options.add_argument("--task-data", nargs="+", default=[], metavar="TASK=DIR")
+    options.add_argument("--each-seed", action="store_true")
     options.add_argument("--jobs", type=int, default=0)
     options.add_argument("--out", type=output_file)
     return options.parse_args(words)
 
 
-def read_lines(file: Path | None) -> dict[str, list[dict[str, Any]]]:
-    """Return the lines that a file holds, by their keys."""
+def read_records(file: Path | None) -> "dict[str, Record]":
+    """Return the similarities that a file holds, by their keys."""
     if file is None or not file.is_file():
         return {}
     records = [json.loads(text) for text in file.read_text().splitlines()]
-    return {record["key"]: record["lines"] for record in records}
+    return {record["key"]: record["similarities"] for record in records}
 
 
 def cases(args: argparse.Namespace, workspace: Workspace) -> Iterator[tuple[Case, Measurements, Truths]]:
@@ -128,7 +141,7 @@ def cases(args: argparse.Namespace, workspace: Workspace) -> Iterator[tuple[Case
         names = sorted(task.name for task in request.tasks)
         skills = {name: SKILLS.get(name.replace("mini-shuffled", "mini")) for name in names}
         planted = sharing_oracle({n: s for n, s in skills.items() if s}) if all(skills.values()) else None
-        truths = Truths(request.oracle.part(names), planted)
+        truths = Truths(tuple(names), request.oracle.part(names), planted)
         for seed in request.seeds:
             case = Case(args.suite, args.backbone, request.signal.name, ",".join(sorted(args.set)), "all", seed)
             whole = measure(replace(request, seeds=(seed,)), workspace)
@@ -158,49 +171,49 @@ def measure(request: RunRequest, workspace: Workspace) -> Measurements:
     return Measurements(names, tasks, bare, responses).at(np.flatnonzero(present))
 
 
-def lines_of(
-    estimator: MappingEstimator, kind: str, measurements: Measurements, truths: Truths, shuffles: int
-) -> Iterator[dict[str, Any]]:
-    """Yield a line for each value of `relative`."""
-    names = measurements.names
-    answers = KINDS[kind](estimator, measurements)
-    nulls = [KINDS[kind](estimator, measurements.shuffled(i)) for i in range(shuffles)]
-    for relative in RELATIVES:
-        line: dict[str, Any] = {"relative": relative}
-        for truth, oracle in (("oracle", truths.oracle), ("planted", truths.planted)):
-            if oracle is None:
-                continue
-            judgement = judge(names, answers[relative], oracle)
-            line[truth] = asdict(judgement)
-            if nulls:
-                rhos = [judge(names, null[relative], oracle, 1).rho for null in nulls]
-                line[truth] |= {"shuffled": rhos, "p_shuffled": p_of_shuffles(judgement, rhos)}
-        yield line
+def compute(estimator: MappingEstimator, answer: Variant, measurements: Measurements, shuffles: int) -> Record:
+    """Return for each value of `relative` the similarity, and then those of shuffled responses: JSON."""
+    answers = [answer(estimator, measurements), *(answer(estimator, measurements.shuffled(i)) for i in range(shuffles))]
+    return {name: [each[name].tolist() for each in answers] for name in RELATIVES}
 
 
-def p_of_shuffles(judgement: Judgement, rhos: Sequence[float]) -> float:
-    """Return how often shuffled responses give as much skill."""
-    return (1 + sum(rho >= judgement.rho for rho in rhos)) / (1 + len(rhos))
-
-
-def written(line: dict[str, Any]) -> dict[str, str]:
-    """Return a line for people."""
-    row = {name: str(line[name]) for name in ("suite", "signal", "options", "stimuli", "seed", "estimator", "profiles")}
-    row["relative"] = line["relative"]
-    for truth in ("oracle", "planted"):
-        if truth in line:
-            figures = line[truth]
-            row |= {
-                f"TRS, {truth}": f"{figures['trs']:.2f}",
-                f"p, {truth}": f"{figures['trs_p']:.4f}",
-                f"skill, {truth}": f"{figures['rho']:+.2f}",
-                f"skill p, {truth}": f"{figures['rho_p']:.4f}",
-            }
-            if "shuffled" in figures:
-                row |= {
-                    f"shuffled, {truth}": f"{np.mean(figures['shuffled']):+.2f}",
-                    f"p over shuffled, {truth}": f"{figures['p_shuffled']:.3f}",
+def rows(
+    groups: dict[tuple[str, ...], list[tuple[Case, Record]]], truths: Truths, each_seed: bool
+) -> Iterator[dict[str, str]]:
+    """Yield a row for each value of `relative`: of the training seeds' mean similarity, or of each seed as well."""
+    for (signal, options, stimuli, estimator, kind), members in groups.items():
+        alone = {str(case.seed): [record] for case, record in members}
+        together = {",".join(alone): [record for _, record in members]}
+        for seeds, records in ({**alone, **together} if each_seed else together).items():
+            for relative in RELATIVES:
+                answer, *shuffled = np.mean([record[relative] for record in records], axis=0)
+                yield {
+                    "signal": ",".join(filter(None, (signal, options))),
+                    "stimuli": stimuli,
+                    "estimator": estimator,
+                    "profiles": kind,
+                    "seeds": seeds,
+                    "relative": relative,
+                    **figures(truths.names, answer, shuffled, truths.oracle, "oracle"),
+                    **(figures(truths.names, answer, shuffled, truths.planted, "planted") if truths.planted else {}),
                 }
+
+
+def figures(
+    names: Sequence[str], answer: Array, shuffled: Sequence[Array], oracle: Oracle, truth: str
+) -> dict[str, str]:
+    """Return what is printed of a similarity and a truth."""
+    judgement = judge(names, answer, oracle)
+    row = {
+        f"TRS, {truth}": f"{judgement.trs:.2f}",
+        f"p, {truth}": f"{judgement.trs_p:.4f}",
+        f"skill, {truth}": f"{judgement.rho:+.2f}",
+        f"skill p, {truth}": f"{judgement.rho_p:.4f}",
+    }
+    if shuffled:
+        rhos = np.array([judge(names, values, oracle, 1).rho for values in shuffled])
+        p = (1 + (rhos >= judgement.rho).sum()) / (1 + len(rhos))
+        row |= {f"shuffled, {truth}": f"{rhos.mean():+.2f}", f"p over shuffled, {truth}": f"{p:.3f}"}
     return row
 
 

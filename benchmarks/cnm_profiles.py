@@ -4,7 +4,7 @@ A profile holds how well a task's representations predict each channel. The vari
 predictions, so that all of them cost one: `test_cnm_control` holds them against the estimators' own answers.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -95,6 +95,9 @@ class StandIn:
 def without_signal(measurements: Measurements) -> Array:
     """Return what `cra` says of the same representations, which needs no responses: (n_tasks, n_tasks)."""
     return CRA().similarity(measurements.evidence).values  # type: ignore[arg-type]
+
+
+Variant = Callable[[MappingEstimator, Measurements], dict[str, Array]]
 
 
 def profiles(estimator: MappingEstimator, measurements: Measurements, seed: int) -> list[Array]:
