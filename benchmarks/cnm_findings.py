@@ -23,10 +23,10 @@ from cnm_profiles import (
     RELATIVES,
     Measurements,
     Variant,
-    disjoint_similarities,
+    disjoint_by_subject,
     judge,
+    same_by_subject,
     sharing_oracle,
-    similarities,
 )
 from cogbench_estimators.channels import MappingEstimator, mappable_channels
 from cogbench_estimators.cnm import CNM
@@ -41,7 +41,7 @@ from cogbench.runs.requests import RunRequest, resolve_requests
 from cogbench.views.formats import grid
 
 Record: TypeAlias = dict[str, list[list[list[float]]]]  # similarities by `relative`: as recorded, then shuffled
-KINDS: dict[str, Variant] = {"same": similarities, "disjoint": disjoint_similarities}
+KINDS: dict[str, Variant] = {"same": same_by_subject, "disjoint": disjoint_by_subject}
 ESTIMATORS: dict[str, MappingEstimator] = {
     "cnm-ridge": RidgeCNM(),
     "cnm-ridge-1": RidgeCNM(seeds=(5,)),  # one draw of folds, for shuffles
@@ -173,8 +173,13 @@ def measure(request: RunRequest, workspace: Workspace) -> Measurements:
 
 def compute(estimator: MappingEstimator, answer: Variant, measurements: Measurements, shuffles: int) -> Record:
     """Return for each value of `relative` the similarity, and then those of shuffled responses: JSON."""
-    answers = [answer(estimator, measurements), *(answer(estimator, measurements.shuffled(i)) for i in range(shuffles))]
-    return {name: [each[name].tolist() for each in answers] for name in RELATIVES}
+    shuffled = [measurements.shuffled(i).responses for i in range(shuffles)]
+    responses = [y for each in (measurements.responses, *shuffled) for y in each]
+    matrices = answer(estimator, replace(measurements, responses=responses))  # (n_shuffles + 1) * n_subjects of each
+    n_tasks = len(measurements.names)
+    return {
+        name: each.reshape(shuffles + 1, -1, n_tasks, n_tasks).mean(axis=1).tolist() for name, each in matrices.items()
+    }
 
 
 def rows(

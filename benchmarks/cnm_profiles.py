@@ -4,21 +4,25 @@ A profile holds how well a task's representations predict each channel. The vari
 predictions, so that all of them cost one: `test_cnm_control` holds them against the estimators' own answers.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from cogbench_estimators.channels import MappingEstimator
 from cogbench_estimators.cra import CRA
-from cogbench_estimators.mapping import channel_scores, z_scored
+from cogbench_estimators.mapping import channel_scores, moments, z_scored
 from cogbench_estimators.prediction import cosines
+from cogbench_estimators.ridge import RidgeCNM
 
 from cogbench import Array, Oracle, Responses, TaskMatrix
 from cogbench.scoring.chance import relabelled_p, relabellings
 from cogbench.scoring.paired import score_picks
 from cogbench.scoring.ranking import true_ranking
 from cogbench.scoring.skill import skill_beyond_effects
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 RELATIVES = ("none", "backbone", "tasks")
 DRAWS = 9_999  # relabellings, as in a run
@@ -108,10 +112,62 @@ def profiles(estimator: MappingEstimator, measurements: Measurements, seed: int)
     list of arrays of shape (n_tasks + 1, n_channels)
     """
     x = np.concatenate([measurements.tasks, measurements.backbone[None]]).astype(np.float32)
-    return [
-        channel_scores(estimator.cross_validate(x, z_scored(y), seed), len(y), estimator.score)
-        for y in measurements.responses
-    ]
+    responses = [z_scored(y) for y in measurements.responses]
+    if isinstance(estimator, RidgeCNM):
+        sums = ridge_moments(estimator, x, responses, seed)
+    else:
+        sums = [estimator.cross_validate(x, y, seed) for y in responses]
+    return [channel_scores(each, x.shape[1], estimator.score) for each in sums]
+
+
+def ridge_moments(estimator: RidgeCNM, x: Array, responses: Sequence[Array], seed: int) -> list[Array]:
+    """Return what `RidgeCNM.cross_validate` does for each of many responses to the same stimuli.
+
+    The decompositions depend on the representations alone, so that many responses take little longer than one.
+    """
+    import torch
+
+    inputs = torch.from_numpy(x)
+    sizes = [y.shape[1] for y in responses]
+    y = torch.from_numpy(np.concatenate(responses, axis=1)).double()  # (n_stimuli, n_channels of all)
+    folds = np.array_split(np.random.default_rng(seed).permutation(len(y)), estimator.folds)
+    sums = torch.zeros(6, len(x), y.shape[1], dtype=torch.float64)
+    for k, test in enumerate(folds):
+        train = np.concatenate(folds[:k] + folds[k + 1 :])
+        inner = np.array_split(train, estimator.inner_folds)
+        errors = torch.zeros(len(estimator.penalties), len(x), y.shape[1], dtype=torch.float64)
+        for i, held in enumerate(inner):
+            rest = np.concatenate(inner[:i] + inner[i + 1 :])
+            for j, predicted in enumerate(ridge_predictions(inputs, y, rest, held, estimator.penalties)):
+                errors[j] += (predicted - y[held]).square().sum(dim=1)
+        choices = [error.sum(dim=2).argmin(dim=0) for error in errors.split(sizes, dim=2)]  # (n_tasks,) of each
+        predictions = [p.split(sizes, dim=2) for p in ridge_predictions(inputs, y, train, test, estimator.penalties)]
+        chosen = [
+            torch.stack([predictions[int(c)][i][task] for task, c in enumerate(choice)])
+            for i, choice in enumerate(choices)
+        ]
+        sums += moments(y[test], torch.cat(chosen, dim=2))
+    return [each.numpy() for each in sums.split(sizes, dim=2)]
+
+
+def ridge_predictions(
+    x: "Tensor", y: "Tensor", train: Array, test: Array, penalties: Sequence[float]
+) -> "Iterator[Tensor]":
+    """Yield for each penalty the predictions of the rows `test`: (n_tasks, n_test, n_channels)."""
+    import torch
+
+    rows = x[:, train].double()
+    mean, level = rows.mean(dim=1, keepdim=True), y[train].mean(dim=0)
+    rows, others = rows - mean, x[:, test].double() - mean
+    size = rows.square().sum(dim=2).mean(dim=1)[:, None]  # (n_tasks, 1): the unit of the penalties
+    if rows.shape[2] < rows.shape[1]:
+        strength, v = torch.linalg.eigh(rows.mT @ rows)
+        seen, answers = others @ v, v.mT @ (rows.mT @ (y[train] - level))
+    else:
+        strength, u = torch.linalg.eigh(rows @ rows.mT)
+        seen, answers = others @ (rows.mT @ u), u.mT @ (y[train] - level)
+    for penalty in penalties:
+        yield (seen / (strength.clamp(min=0) + penalty * size)[:, None]) @ answers + level
 
 
 def relative_profiles(scores: Array) -> dict[str, Array]:
@@ -120,32 +176,47 @@ def relative_profiles(scores: Array) -> dict[str, Array]:
     return {"none": tasks, "backbone": tasks - backbone, "tasks": tasks - tasks.mean(axis=0, keepdims=True)}
 
 
-def similarities(estimator: MappingEstimator, measurements: Measurements) -> dict[str, Array]:
-    """Return what the estimator answers for each value of `relative`: (n_tasks, n_tasks) each."""
-    matrices: dict[str, list[Array]] = {name: [] for name in RELATIVES}
+def same_by_subject(estimator: MappingEstimator, measurements: Measurements) -> dict[str, Array]:
+    """Return each subject's similarity for each value of `relative`: (n_subjects, n_tasks, n_tasks) each."""
+    matrices: dict[str, list[list[Array]]] = {name: [] for name in RELATIVES}
     for seed in estimator.seeds:
-        for scores in profiles(estimator, measurements, seed):
-            for name, vectors in relative_profiles(scores).items():
-                matrices[name].append(cosines(vectors))
-    return {name: np.mean(each, axis=0) for name, each in matrices.items()}
+        vectors = [relative_profiles(scores) for scores in profiles(estimator, measurements, seed)]
+        for name, of_seeds in matrices.items():
+            of_seeds.append([cosines(of_subject[name]) for of_subject in vectors])
+    return {name: np.mean(of_seeds, axis=0) for name, of_seeds in matrices.items()}
 
 
-def disjoint_similarities(estimator: MappingEstimator, measurements: Measurements) -> dict[str, Array]:
+def disjoint_by_subject(estimator: MappingEstimator, measurements: Measurements) -> dict[str, Array]:
     """Return the same with the two tasks' profiles from different halves of the stimuli, in the mean of both ways.
 
     Two tasks with like representations predict the same noise alike, so their profiles of the same responses agree
     where the signal says nothing. Profiles of different stimuli have no noise in common.
     """
-    matrices: dict[str, list[Array]] = {name: [] for name in RELATIVES}
+    matrices: dict[str, list[list[Array]]] = {name: [] for name in RELATIVES}
     for seed in estimator.seeds:
-        halves = [profiles(estimator, half, seed) for half in measurements.halves(seed)]
-        for one, other in zip(*halves, strict=True):
-            second = relative_profiles(other)
-            for name, vectors in relative_profiles(one).items():
-                n = len(vectors)
-                across = cosines(np.concatenate([vectors, second[name]]))[:n, n:]  # (n_tasks, n_tasks)
-                matrices[name].append((across + across.T) / 2)
-    return {name: np.mean(each, axis=0) for name, each in matrices.items()}
+        first, second = (
+            [relative_profiles(scores) for scores in profiles(estimator, half, seed)]
+            for half in measurements.halves(seed)
+        )
+        for name, of_seeds in matrices.items():
+            of_seeds.append([across(one[name], other[name]) for one, other in zip(first, second, strict=True)])
+    return {name: np.mean(of_seeds, axis=0) for name, of_seeds in matrices.items()}
+
+
+def across(one: Array, other: Array) -> Array:
+    """Return the cosines of rows of `one` with rows of `other`, (n_tasks, n_channels) each, made symmetric."""
+    matrix = cosines(np.concatenate([one, other]))[: len(one), len(one) :]
+    return (matrix + matrix.T) / 2
+
+
+def similarities(estimator: MappingEstimator, measurements: Measurements) -> dict[str, Array]:
+    """Return what the estimator answers for each value of `relative`: (n_tasks, n_tasks) each."""
+    return {name: each.mean(axis=0) for name, each in same_by_subject(estimator, measurements).items()}
+
+
+def disjoint_similarities(estimator: MappingEstimator, measurements: Measurements) -> dict[str, Array]:
+    """Return the same with profiles of disjoint stimuli."""
+    return {name: each.mean(axis=0) for name, each in disjoint_by_subject(estimator, measurements).items()}
 
 
 @dataclass(frozen=True)

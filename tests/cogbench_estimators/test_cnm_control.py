@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cogbench_estimators.cnm import CNM
+from cogbench_estimators.mapping import z_scored
 from cogbench_estimators.prediction import cosines
 from cogbench_estimators.ridge import RidgeCNM
 
@@ -20,6 +21,7 @@ from cnm_profiles import (
     judge,
     profiles,
     relative_profiles,
+    ridge_moments,
     sharing_oracle,
     similarities,
 )
@@ -49,6 +51,15 @@ def test_the_variants_are_the_answers_of_the_estimators(estimator):
         expected = replace(estimator, relative=relative).similarity(measurements.evidence).values
         off = ~np.eye(len(values), dtype=bool)
         np.testing.assert_allclose(values[off], expected[off], atol=2e-3)
+
+
+def test_ridge_for_many_responses_is_ridge_for_each():
+    measurements, _ = replace(QUIET, n_tasks=4, n_skills=2, n_subjects=2).draw(1)
+    for n_stimuli in (160, 20):  # more stimuli than dimensions, and fewer
+        few = measurements.at(np.arange(n_stimuli))
+        x, responses = few.tasks, [z_scored(y) for y in few.responses]
+        for sums, y in zip(ridge_moments(RIDGE, x, responses, 5), responses, strict=True):
+            np.testing.assert_allclose(sums, RIDGE.cross_validate(x, y, 5), atol=1e-3)
 
 
 def p_values(planted, answer, draws):
