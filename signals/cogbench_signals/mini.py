@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cogbench import Array, Files, Origin, Recording, Responses, hookimpl
+from cogbench import Array, Files, Origin, Recording, Responses, UnusableData, hookimpl
 
-# The share of channels that carry anything, and the squared correlation of the best possible prediction with such a
-# channel: the rest of its variance is noise.
+# By default: the share of channels that carry anything, and the squared correlation of the best possible prediction
+# with such a channel. The rest of its variance is noise.
 INFORMATIVE = 0.5
 NOISE_CEILING = 0.6
 
@@ -136,6 +136,15 @@ class MiniSignal:
         Its size.
     seed : int
         Of sentences, read-outs and noise.
+    informative : float
+        The share of channels that carry anything, from 0 to 1.
+    noise_ceiling : float
+        The share of the variance of such a channel that is no noise, from 0 to 1.
+
+    Raises
+    ------
+    UnusableData
+        If a share is not from 0 to 1.
     """
 
     name: str = "mini"
@@ -143,12 +152,19 @@ class MiniSignal:
     n_subjects: int = 3
     n_channels: int = 48
     seed: int = 0
+    informative: float = INFORMATIVE
+    noise_ceiling: float = NOISE_CEILING
+
+    def __post_init__(self) -> None:
+        for option, share in (("informative", self.informative), ("noise_ceiling", self.noise_ceiling)):
+            if not 0 <= share <= 1:
+                raise UnusableData(f"signal {self.name!r}: {option}={share}; expected a share from 0 to 1.")
 
     def readout(self, subject: int) -> Array:
         """Return the planted weights (n_latents, n_channels) of a subject; an uninformative channel's are all 0."""
         rng = np.random.default_rng([self.seed, subject])
         weights = rng.standard_normal((len(LATENTS), self.n_channels))
-        silent = rng.permutation(self.n_channels)[round(INFORMATIVE * self.n_channels) :]
+        silent = rng.permutation(self.n_channels)[round(self.informative * self.n_channels) :]
         weights[:, silent] = 0
         return weights
 
@@ -163,7 +179,7 @@ class MiniSignal:
             spread = signal.std(axis=0)
             signal = np.divide(signal, spread, out=np.zeros_like(signal), where=spread > 0)
             noise = np.random.default_rng([self.seed, subject, 1]).standard_normal(signal.shape)
-            share = NOISE_CEILING * (spread > 0)
+            share = self.noise_ceiling * (spread > 0)
             values = np.sqrt(share) * signal + np.sqrt(1 - share) * noise
             # Each sentence was shown twice, so to speak: the noise of each time is as large as that of the other, and
             # the mean of both times is `values`.
@@ -177,8 +193,8 @@ class MiniSignal:
             unit="arbitrary (synthetic)",
             origin=Origin("cogbench synthetic mini", f"seed {self.seed}"),
             notes=(
-                f"Synthetic: no brain was recorded. {INFORMATIVE:.0%} of the channels read out known properties of "
-                f"the sentences ({', '.join(LATENTS)}), with a noise ceiling of {NOISE_CEILING} (r squared); "
+                f"Synthetic: no brain was recorded. {self.informative:.0%} of the channels read out known properties "
+                f"of the sentences ({', '.join(LATENTS)}), with a noise ceiling of {self.noise_ceiling} (r squared); "
                 "the rest is noise.",
             ),
             synthetic=True,

@@ -19,6 +19,7 @@ WITH_OUT = sorted(name for name, source in SOURCES.items() if '"--out"' in sourc
 # What writes a file of the repository, and the function that does the work of it.
 PAGES = {
     ("reproduce.py", "reproduction"): ([], ["PAGE"]),
+    ("cnm_control.py", "curves"): (["--only", "curves"], ["FIGURE"]),
     ("taskweb.py", "page"): (["--write"], ["PAGE"]),
     ("taskweb.py", "runs"): (["--figures", "."], ["FIGURES", "ESTIMATES"]),
 }

@@ -6,7 +6,7 @@ from cogbench_signals import mini
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cogbench import Files
+from cogbench import Files, UnusableData
 
 SIGNAL = mini.MiniSignal()
 
@@ -64,3 +64,24 @@ def test_words_that_mean_the_same_are_read_out_alike():
     pairs = mini.LEXICON["agent"]
     assert mini._meaning("doctor", pairs) == mini._meaning("physician", pairs) != mini._meaning("lawyer", pairs)
     assert [mini._meaning(pairs[i], pairs) for i in (0, -1)] == [-1, 1]
+
+
+def test_the_usual_signal_is_the_one_that_results_were_computed_on(recording):
+    assert recording.sha256.startswith("080af35a8c558521")
+
+
+def test_a_signal_of_which_all_channels_read_without_noise():
+    signal = mini.MiniSignal(n_subjects=1, n_channels=6, informative=1.0, noise_ceiling=1.0)
+    (responses,) = signal.read(Files()).subjects.values()
+    latents = np.column_stack([mini.stimuli()[1], np.ones(300)])
+    assert signal.readout(0).any(axis=0).all()
+    _, residuals, *_ = np.linalg.lstsq(latents, responses.values, rcond=None)
+    assert residuals.max() < 1e-5  # what rounding leaves
+    quiet = mini.MiniSignal(informative=0.0).read(Files())
+    assert "0% of the channels" in quiet.notes[0] and not mini.MiniSignal(informative=0.0).readout(0).any()
+
+
+@pytest.mark.parametrize("options", [{"informative": 1.5}, {"noise_ceiling": -0.1}])
+def test_a_share_that_is_none_is_refused(options):
+    with pytest.raises(UnusableData, match="expected a share from 0 to 1"):
+        mini.MiniSignal(**options)

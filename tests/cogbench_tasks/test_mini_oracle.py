@@ -1,9 +1,11 @@
 """The shipped oracle of the mini suite is what measuring gives, two cells measured again, and shows what is planted."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from cogbench_tasks import mini
 from cogbench_tasks.mini import SKILLS
 
 from cogbench import Files, Recipe, Store, load_parts, rank
@@ -25,6 +27,17 @@ def test_two_cells_measured_again(tmp_path):
     # Processors compute in other precisions: as near as two seeds.
     assert alone.score(here).value == pytest.approx(oracle.no_transfer[s], abs=0.05)
     assert transfer.score(here).value == pytest.approx(oracle.transfers.values[s, t], abs=0.05)
+
+
+def test_the_planted_oracle_is_the_cosine_of_two_tasks_skills():
+    oracle = find_oracle(load_parts(), str(Path(mini.__file__).parent / "oracles" / "mini-planted.csv"))
+    names = oracle.transfers.sources
+    assert set(names) == set(SKILLS) and names == oracle.transfers.targets
+    for i, source in enumerate(names):
+        for j, target in enumerate(names):
+            shared, sizes = SKILLS[source] & SKILLS[target], len(SKILLS[source]) * len(SKILLS[target])
+            if source != target:
+                assert oracle.transfers.values[i, j] == pytest.approx(len(shared) / sizes**0.5, abs=1e-6)
 
 
 def test_sources_that_share_a_skill_rank_better_and_on_the_control_they_do_not():
