@@ -25,10 +25,10 @@ def demo(out: Path) -> None:
 
     writable(out)
     with progress() as tell:
-        found = demo(tell=tell)
-    saved, page = save_demo(found, out), out / "leaderboard.html"
-    save_text(page, board_page(leaderboard([*found.real, *found.control])))
-    click.echo(render_demo(found, page, saved[0]))
+        results = demo(tell=tell)
+    saved, page = save_demo(results, out), out / "leaderboard.html"
+    save_text(page, board_page(leaderboard([*results.real, *results.control])))
+    click.echo(render_demo(results, page, saved[0]))
     say_wrote(page)
 
 

@@ -65,12 +65,12 @@ def pack_in_full(content: OpenPack) -> dict[str, Any]:
     }
 
 
-def render_demo(found: Demo, page: Path, first: Path) -> str:
+def render_demo(results: Demo, page: Path, first: Path) -> str:
     """Return the demonstration as text: one ranking in full, the estimators side by side, the control, what is next.
 
     Parameters
     ----------
-    found : Demo
+    results : Demo
         The results.
     page : Path
         Where the page with all results was written.
@@ -78,21 +78,21 @@ def render_demo(found: Demo, page: Path, first: Path) -> str:
         The file of the first result.
     """
     blocks = []
-    if found.real:
-        result = found.real[0]
+    if results.real:
+        result = results.real[0]
         blocks += [
             f"1. Which of {len(result.sources)} real tasks should {result.backbone} learn before each of the others? "
             f"The guess of {result.estimator}, beside the true ranks of transfers that were trained:",
             render_results([result], "table"),
-            render_tables({"2. Several estimators on the same transfers": _rows(found.real)}, "table", []),
+            render_tables({"2. Several estimators on the same transfers": _rows(results.real)}, "table", []),
         ]
-    if found.control:
-        title = "3. A control: synthetic tasks in which it is planted which tasks share knowledge"
-        blocks.append(render_tables({title: _rows(found.control)}, "table", []))
+    if results.control:
+        title = "3. A control: synthetic tasks. Which tasks share knowledge is planted, and an estimator must find it"
+        blocks.append(render_tables({title: _rows(results.control)}, "table", []))
     commands = [
         f"cogbench report {first}",
-        f"cogbench run --pack {found.packs[0].name} --estimator cra --estimator random",
-        f"cogbench pack show {found.packs[0].name}",
+        f"cogbench run --pack {results.packs[0].name} --estimator cra --estimator random",
+        f"cogbench pack show {results.packs[0].name}",
     ]
     blocks.append(f"4. All results on one page: open {page}")
     blocks.append("\n".join(["5. Try next:", *(f"   {command}" for command in commands)]))
