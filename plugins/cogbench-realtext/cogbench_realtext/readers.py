@@ -11,17 +11,12 @@ Reader = Callable[[Archive, str], Iterable[Row]]  # the rows of one file
 ASPECTS = ("challenge", "approach", "outcome")
 
 
-def yes_no(text: str, text_pair: str) -> Reader:
-    """Return the reader of pairs of texts whose answer is True or False; pairs that share a text stay together."""
-
-    def read(archive: Archive, member: str) -> Iterator[Row]:
-        for record in archive.records(member, {text: str, text_pair: str}):
-            one, other, answer = record[text], record[text_pair], record.get("answer", record.get("label"))
-            if answer is not None:  # a test row without a label
-                columns = {"text": one, "text_pair": other, "label": "yes" if str(answer) == "True" else "no"}
-                yield Row(columns, (one, other))
-
-    return read
+def clauses(archive: Archive, member: str) -> Iterator[Row]:
+    """Yield questions, each with a clause that answers it or does not; pairs that share a text stay together."""
+    for record in archive.records(member, {"question": str, "context": str, "answer": str}):
+        question, clause = record["question"], record["context"]
+        label = "yes" if record["answer"] == "True" else "no"
+        yield Row({"text": question, "text_pair": clause, "label": label}, (question, clause))
 
 
 def named_by_file(archive: Archive, member: str) -> Iterator[Row]:
@@ -31,22 +26,16 @@ def named_by_file(archive: Archive, member: str) -> Iterator[Row]:
         yield Row({"text": record["question"], "label": name}, (record["question"],))
 
 
-def choices(*texts: str) -> Reader:
-    """Return the reader of questions with lettered options, of which one is right: passages to rank.
+def choices(archive: Archive, member: str) -> Iterator[Row]:
+    """Yield questions with lettered options, of which one is right: passages to rank.
 
-    The question is the texts of these columns, one after the other. Rows whose options are not lettered from A on, or
-    whose answer is none of them, are left out.
+    Rows whose options are not lettered from A on, or whose answer is none of them, are left out.
     """
-
-    def read(archive: Archive, member: str) -> Iterator[Row]:
-        for record in archive.records(member, {c: str for c in (*texts, "options", "answer")}):
-            options = lettered(record["options"])
-            right = [int(record["answer"].strip() == f"{chr(65 + i)}. {o}") for i, o in enumerate(options)]
-            if len(options) > 1 and sum(right) == 1:
-                question = " ".join(record[text].strip() for text in texts)
-                yield Row({"text": question, "passages": options, "label": right}, (record[texts[0]], question))
-
-    return read
+    for record in archive.records(member, {"question": str, "options": str, "answer": str}):
+        question, options = record["question"].strip(), lettered(record["options"])
+        right = [int(record["answer"].strip() == f"{chr(65 + i)}. {option}") for i, option in enumerate(options)]
+        if len(options) > 1 and sum(right) == 1:
+            yield Row({"text": question, "passages": options, "label": right}, (record["question"], question))
 
 
 def lettered(options: str) -> list[str]:

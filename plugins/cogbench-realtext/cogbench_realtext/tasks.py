@@ -67,11 +67,12 @@ class RealText:
         """
         source, rows = self.source, []
         archive = source.wheel.open(files)
-        for member, expected in source.members.items():
-            found = list(source.read(archive, member))
-            if len(found) != expected:
-                raise UnusableData(f"{archive.origin.id}: {member} gives {len(found)} rows, expected {expected}.")
-            rows += found
+        with archive.content:
+            for member, expected in source.members.items():
+                of_member = list(source.read(archive, member))
+                if (n := len(of_member)) != expected:
+                    raise UnusableData(f"{archive.origin.id}: {member} gives {n} rows, expected {expected}.")
+                rows += of_member
         chosen = side(rows, split, train_rows=self.train_rows, evaluation_rows=self.evaluation_rows)
         columns = {name: [row.columns[name] for row in chosen] for name in rows[0].columns}
         if source.classes:

@@ -41,7 +41,7 @@ class Archive(NamedTuple):
 
     def records(self, member: str, columns: Mapping[str, type]) -> Iterator[dict[str, Any]]:
         """Yield the lines of a file of JSON objects; UnusableData if one lacks a column of these types."""
-        for number, line in enumerate(self.text(member).splitlines(), start=1):
+        for number, line in enumerate(self.text(member).split("\n"), start=1):
             if not line.strip():
                 continue
             try:
@@ -56,7 +56,7 @@ class Archive(NamedTuple):
     def sentences(self, member: str) -> Iterator[tuple[str, list[list[str]]]]:
         """Yield the sentences of a file in CoNLL-U: the id of each, and the ten columns of each of its words."""
         name, words = "", list[list[str]]()
-        for number, line in enumerate([*self.text(member).splitlines(), ""], start=1):
+        for number, line in enumerate([*self.text(member).split("\n"), ""], start=1):
             if line.startswith("#"):
                 key, _, value = line[1:].partition("=")
                 name = value.strip() if key.strip() == "sent_id" else name

@@ -52,7 +52,7 @@ def _text(name, source, member):
         )
     if name == "aclsum-aspect":
         return lines(_paper(f"{member} {i}") for i in range(N // 3))
-    pair = {"question": "Q", "context": "C", "contract": "C", "passage": "P"}
+    pair = {"question": "Q", "context": "C"}
     return lines({k: f"{v} {member} {i}" for k, v in pair.items()} | {"answer": str(i % 2 == 0)} for i in range(N))
 
 
@@ -67,7 +67,6 @@ def _choice(i):
     lettered = [f"{letter}. {option}" for letter, option in zip("ABC", options, strict=True)]
     return {
         "question": f"question {i}",
-        "passage": f"passage {i}",
         "options": "\n".join(lettered),
         "answer": lettered[i % 3],
     }

@@ -18,20 +18,19 @@ def columns(rows):
     return [row.columns for row in rows]
 
 
-def test_pairs_with_yes_or_no(tmp_path):
+def test_clauses_that_answer_or_do_not(tmp_path):
     text = lines(
         [
-            {"question": "May I?", "clause": "You may.", "answer": "True"},
-            {"question": "May I?", "clause": "You must not.", "label": False},
-            {"question": "Shall I?", "clause": "A hidden label."},
+            {"question": "May I?", "context": "You may.", "answer": "True"},
+            {"question": "May I?", "context": "You must not.\u2028Never.", "answer": "False"},
         ]
     )
-    rows = read(readers.yes_no("question", "clause"), tmp_path, text)
+    rows = read(readers.clauses, tmp_path, text)
     assert columns(rows) == [
         {"text": "May I?", "text_pair": "You may.", "label": "yes"},
-        {"text": "May I?", "text_pair": "You must not.", "label": "no"},
+        {"text": "May I?", "text_pair": "You must not.\u2028Never.", "label": "no"},
     ]
-    assert [row.together for row in rows] == [("May I?", "You may."), ("May I?", "You must not.")]
+    assert [row.together for row in rows] == [("May I?", "You may."), ("May I?", "You must not.\u2028Never.")]
 
 
 def test_a_class_is_the_name_of_the_file(tmp_path):
@@ -56,11 +55,11 @@ def test_options_with_letters(options, expected):
 
 
 def test_a_question_with_options_ranks_them(tmp_path):
-    good = {"passage": "He ran. ", "question": "Why?", "options": "A. fear\nB. joy\nC. joy", "answer": "A. fear"}
+    good = {"question": "Why? ", "options": "A. fear\nB. joy\nC. joy", "answer": "A. fear"}
     text = lines([good, good | {"answer": "D. none"}, good | {"options": "fear or joy"}])
-    rows = read(readers.choices("passage", "question"), tmp_path, text)
-    assert columns(rows) == [{"text": "He ran. Why?", "passages": ["fear", "joy", "joy"], "label": [1, 0, 0]}]
-    assert rows[0].together == ("He ran. ", "He ran. Why?")
+    rows = read(readers.choices, tmp_path, text)
+    assert columns(rows) == [{"text": "Why?", "passages": ["fear", "joy", "joy"], "label": [1, 0, 0]}]
+    assert rows[0].together == ("Why? ", "Why?")
 
 
 def test_only_answers_that_stand_in_their_passage_are_taken(tmp_path):
@@ -120,7 +119,7 @@ def test_words_with_their_parts_of_speech(tmp_path):
         (readers.named_by_file, '{"query": "?"}\n', r"line 1 of rows\.jsonl has no question"),
         (readers.named_by_file, '{"question": 7}\n', r"line 1 of rows\.jsonl has no question"),
         (readers.named_by_file, "[1, 2]\n", r"line 1 of rows\.jsonl has no question"),
-        (readers.yes_no("a", "b"), json.dumps({}), r"has no a, b\."),
+        (readers.clauses, json.dumps({"answer": "True"}), r"has no question, context\."),
         (readers.part_of_speech("_"), "1\tde\tde\tADP\n", r"line 1 of rows\.jsonl has 4 columns, not 10"),
         (readers.named_by_file, b"\xff\xfe", r"rows\.jsonl cannot be read"),
     ],
