@@ -42,6 +42,7 @@ PART_KINDS: dict[str, Any] = {
 }
 # The parts of this repository's other distributions by kind, so that a message can name the distribution of a part.
 DISTRIBUTIONS = {
+    "cogbench-evidence": {"pack": "mini-minilm-2l"},
     "cogbench-realtext": {
         "suite": "realtext",
         "task": "aclsum-aspect commonsenseqa disfl-qa medmcqa-subject petrogold-pos porttinari-pos privacy-policy "
