@@ -15,7 +15,7 @@ from ..data.files import Files
 from ..data.oracle import Oracle
 from ..data.oracle_files import oracle_of_plain
 from ..data.recording import Recording, Responses
-from ..errors import MissingData, UnknownName, UnusableData
+from ..errors import MissingData, UnusableData
 from ..parts.interfaces import PackPart
 from ..parts.registry import Parts
 from ..results.plain import plain, record_of_plain
@@ -194,15 +194,13 @@ def find_pack(parts: Parts, wanted: "str | PackPart | Pack") -> Pack:
     Raises
     ------
     UnknownName
-        If no installed pack has that name.
+        If no installed pack has that name, and it is no file of a pack.
     """
     if not isinstance(wanted, str):
         return Pack(wanted.name, wanted.file, wanted.description)
-    if wanted in parts.packs:
-        return find_pack(parts, parts.packs[wanted])
-    if Path(wanted).suffix == SUFFIX:
+    if wanted not in parts.packs and Path(wanted).suffix == SUFFIX:
         return Pack(Path(wanted).stem, wanted)
-    raise UnknownName.of("pack", wanted, [*parts.packs], there=f"Files of packs end in {SUFFIX}. Installed")
+    return find_pack(parts, parts.find("pack", wanted))
 
 
 def write_pack(path: Path, card: PackCard, arrays: Mapping[str, Array]) -> None:
