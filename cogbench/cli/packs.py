@@ -65,7 +65,7 @@ def show(name: str, format: str) -> None:
     from ..views.formats import render_tables
     from ..views.packs import pack_in_full, pack_tables
 
-    content = find_pack(load_parts(), name).open()
+    content = find_pack(load_parts(), name).content()
     content.check()
     if format == "json":
         print_json(pack_in_full(content))

@@ -42,7 +42,7 @@ class PackedEvidence:
 
     def __init__(self, cell: "PackedSimilarity", workspace: Workspace) -> None:
         self._cell, self._workspace = cell, workspace
-        self._pack: OpenPack = cell.pack.open()
+        self._pack: OpenPack = cell.pack.content()
         self._tasks = {task.name: task for task in cell.tasks}
         self.tasks: tuple[str, ...] = tuple(self._tasks)
         self.targets = self.tasks
@@ -277,7 +277,7 @@ class PackedSimilarity:
         return {
             "estimator": workspace.identity(self.estimator),
             "tasks": [task.name for task in self.tasks],
-            "pack": self.pack.open().sha256,
+            "pack": self.pack.content().sha256,
             "oracle": [oracle_content(o) for o in (self.oracle, *self.others) if o is not None],
         }
 

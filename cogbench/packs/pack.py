@@ -44,7 +44,7 @@ class Pack:
     file: str
     description: str = ""
 
-    def open(self) -> "OpenPack":
+    def content(self) -> "OpenPack":
         """Return the pack's content; MissingData without the file, UnusableData if it is no pack or damaged."""
         path = Path(self.file)
         readable(path)
@@ -176,7 +176,7 @@ class PackedSignal:
 
     def read(self, files: Files) -> Recording:
         """Return the recording; UnusableData if the pack holds no responses of any subject."""
-        content = self.pack.open()
+        content = self.pack.content()
         report = content.card.background.signal_quality
         return Recording(
             sentences=content.stimuli,

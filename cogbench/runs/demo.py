@@ -44,7 +44,7 @@ def demo(*, parts: Parts | None = None, store: Store | None = None, tell: Tell |
             "no evidence pack is installed; install some in a checkout of cogbench: "
             "`pip install -e . -e plugins/cogbench-evidence`."
         )
-    synthetic = [pack for pack in packs if "tasks" in pack.open().card.background.synthetic]
+    synthetic = [pack for pack in packs if "tasks" in pack.content().card.background.synthetic]
     real = [pack for pack in packs if pack not in synthetic]
     surroundings: dict[str, Any] = {"parts": parts, "store": store, "jobs": 0, "tell": tell}
     on_real, on_control = list[Result](), list[Result]()
@@ -64,7 +64,7 @@ def save_demo(results: Demo, folder: Path) -> list[Path]:
 
 def _planted_oracle(parts: Parts, pack: Pack) -> str | None:
     """Return an installed oracle of a pack's tasks that is not measured: what is planted in them."""
-    names = [task.name for task in pack.open().card.tasks]
+    names = [task.name for task in pack.content().card.tasks]
     known = (name for name, oracle in parts.oracles.items() if oracle.card.knows(names))
     return next((name for name in known if parts.oracles[name].card.basis != "measured"), None)
 

@@ -30,7 +30,7 @@ class PackRequest:
     @property
     def card(self) -> PackCard:
         """The pack's card."""
-        return self.pack.open().card
+        return self.pack.content().card
 
     @property
     def backbone(self) -> PackedBackbone:
@@ -61,7 +61,7 @@ class PackRequest:
     @property
     def pack_used(self) -> PackUsed:
         """What a result says of the pack."""
-        content = self.pack.open()
+        content = self.pack.content()
         n_examples = max((view.options.examples for view in content.card.views), default=0)
         return PackUsed(content.card.name, content.sha256, n_examples)
 
@@ -115,7 +115,7 @@ def resolve_pack_requests(
     requests = []
     for wanted in as_list(pack):
         found = find_pack(parts, wanted)
-        content = found.open()
+        content = found.content()
         chosen = _tasks(content.card, by_commas(tasks) if tasks else None)
         names = [task.name for task in chosen]
         table = content.oracle if oracle is None else find_oracle(parts, oracle, workspace.files)

@@ -195,7 +195,7 @@ def check_pack(pack: PackPart, files: Files | None = None) -> None:
         If the file is not there, or the pack breaks the contract.
     """
     _check_part(pack, PackPart)
-    content = find_pack(Parts(), pack).open()
+    content = find_pack(Parts(), pack).content()
     _expect(content.card.name == pack.name, f"pack {pack.name!r}: its card calls it {content.card.name!r}")
     content.check()
 

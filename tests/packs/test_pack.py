@@ -86,7 +86,7 @@ def pack(world, tmp_path):
 
 
 def evidence_of(pack, estimator, world, **changes):
-    content = Pack("toys", pack).open()
+    content = Pack("toys", pack).content()
     cell = PackedSimilarity(estimator, Pack("toys", pack), content.card.tasks, **changes)
     return PackedEvidence(cell, Workspace(world["files"], world["store"], world["parts"]))
 
@@ -242,8 +242,8 @@ def test_damaged_packs_are_one_clear_line(pack, world, tmp_path):
     with pytest.raises(FailedCells, match="'features/0/toy-b/toy-a' holds NaN or infinity; make the pack anew"):
         run(MeanFeatures(), pack=broken, **world)
     with pytest.raises(UnusableData, match="'features/0/toy-b/toy-a' holds NaN"):
-        Pack("x", broken).open().check()
-    Pack("x", pack).open().check()
+        Pack("x", broken).content().check()
+    Pack("x", pack).content().check()
 
 
 def test_a_pack_and_a_backbone_are_not_given_together(pack, world):

@@ -19,7 +19,7 @@ def test_a_pack_keeps_its_promises(pack):
 
 @pytest.mark.parametrize("pack", PACKS, ids=lambda pack: pack.name)
 def test_features_are_of_data_that_may_be_passed_on(pack):
-    card = pack.open().card
+    card = pack.content().card
     if card.views:
         assert {licence for licence in card.licences.values() if not licence.startswith(FREE)} == set()
 
