@@ -92,7 +92,7 @@ class OracleCard:
     targets: tuple[str, ...]
     metrics: tuple[tuple[str, str], ...] = ()
     better: tuple[tuple[str, Direction], ...] = ()
-    basis: Literal["published", "measured"] = "published"
+    basis: Literal["published", "measured", "planted"] = "published"
     tuning: str = "full"
     sharing: str = "sequential"
     note: str = ""
@@ -131,7 +131,7 @@ class Oracle:
         Which figures of a target are better; "higher" for a target that is not named.
     groups : mapping of str to tuple of str
         The tasks of each source that is a set of tasks.
-    basis : {"published", "measured"}
+    basis : {"published", "measured", "planted"}
     tuning, sharing : str
         Which weights moved, and how the tasks were combined: as in `Recipe`.
     origin, licence, note : str
@@ -154,7 +154,7 @@ class Oracle:
     units: Mapping[str, str] = field(default_factory=dict)
     better: Mapping[str, Direction] = field(default_factory=dict)
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    basis: Literal["published", "measured"] = "published"
+    basis: Literal["published", "measured", "planted"] = "published"
     tuning: str = "full"
     sharing: str = "sequential"
     origin: str = ""

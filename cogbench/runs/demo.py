@@ -63,10 +63,10 @@ def save_demo(results: Demo, folder: Path) -> list[Path]:
 
 
 def _planted_oracle(parts: Parts, pack: Pack) -> str | None:
-    """Return an installed oracle of a pack's tasks that is not measured: what is planted in them."""
+    """Return the name of an installed oracle of what is planted in a pack's tasks, if there is one."""
     names = [task.name for task in pack.content().card.tasks]
-    known = (name for name, oracle in parts.oracles.items() if oracle.card.knows(names))
-    return next((name for name in known if parts.oracles[name].card.basis != "measured"), None)
+    planted = (name for name, oracle in parts.oracles.items() if oracle.card.basis == "planted")
+    return next((name for name in planted if parts.oracles[name].card.knows(names)), None)
 
 
 def _installed(parts: Parts, names: Sequence[str]) -> list[str]:

@@ -119,7 +119,11 @@ def resolve_pack_requests(
         chosen = _tasks(content.card, by_commas(tasks) if tasks else None)
         names = [task.name for task in chosen]
         table = content.oracle if oracle is None else find_oracle(parts, oracle, workspace.files)
-        others = [o for o in parts.oracles.values() if o.name != table.name and o.card.knows(names)]
+        others = [
+            other
+            for other in parts.oracles.values()
+            if other.name != table.name and other.card.basis != "planted" and other.card.knows(names)
+        ]
         for ranker in rankers:
             reads_others = "oracle" in ranker.needs
             request = PackRequest(

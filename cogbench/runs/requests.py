@@ -368,4 +368,5 @@ def _others(
     first = [name for _, name in suite.oracles if name in oracles]
     scored = table.name if isinstance(table, Oracle) else None
     known = [oracles[name] for name in dict.fromkeys([*first, *oracles])]
+    known = [oracle for oracle in known if oracle.card.basis != "planted"]  # which are no transfers of any backbone
     return tuple(o.read(workspace.files).part(names) for o in known if o.name != scored and o.card.knows(names))

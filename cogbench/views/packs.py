@@ -1,5 +1,6 @@
 """What an evidence pack holds, in tables; and the demonstration from installed packs."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -90,7 +91,7 @@ def render_demo(results: Demo, page: Path, first: Path) -> str:
         title = "3. A control: synthetic tasks. Which tasks share knowledge is planted, and an estimator must find it"
         blocks.append(render_tables({title: _rows(results.control)}, "table", []))
     commands = [
-        f"cogbench report {first}",
+        f"cogbench report {shlex.quote(str(first))}",
         f"cogbench run --pack {results.packs[0].name} --estimator cra --estimator random",
         f"cogbench pack show {results.packs[0].name}",
     ]

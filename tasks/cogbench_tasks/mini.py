@@ -196,8 +196,25 @@ def register_tasks() -> list[MiniTask]:
 
 @hookimpl
 def register_oracles() -> list[OracleFile]:
-    """Return the transfers measured on both suites; `make mini-oracle` measures them again."""
-    return [_oracle("mini"), _oracle("mini-shuffled")]
+    """Return the transfers measured on both suites (`make mini-oracle` measures them again), and what is planted."""
+    return [_oracle("mini"), _oracle("mini-shuffled"), _planted()]
+
+
+def _planted() -> OracleFile:
+    tasks = tuple(FORMS)
+    card = OracleCard(
+        description="how many skills two tasks of mini share: the cosine of their sets of skills",
+        origin="planted: cogbench_tasks.mini.SKILLS",
+        licence="MIT",
+        backbone="none",
+        suite="mini",
+        sources=tasks,
+        targets=tasks,
+        metrics=tuple((task, "cosine") for task in tasks),
+        basis="planted",
+        note="no transfers, but which tasks share skills",
+    )
+    return OracleFile("mini-planted", str(Path(__file__).parent / "oracles" / "mini-planted.csv"), card)
 
 
 def _oracle(suite: str) -> OracleFile:

@@ -30,7 +30,7 @@ def test_two_cells_measured_again(tmp_path):
 
 
 def test_the_planted_oracle_is_the_cosine_of_two_tasks_skills():
-    oracle = find_oracle(load_parts(), str(Path(mini.__file__).parent / "oracles" / "mini-planted.csv"))
+    oracle = find_oracle(load_parts(), "mini-planted")
     names = oracle.transfers.sources
     assert set(names) == set(SKILLS) and names == oracle.transfers.targets
     for i, source in enumerate(names):
