@@ -1,4 +1,4 @@
-"""The CogTaskonomy suite, its two published oracles (Luo, Xu & Xiong, ACL 2022, Tables 6 and 7), and one of our own."""
+"""The CogTaskonomy suite, its two published oracles (Luo, Xu & Xiong, ACL 2022, Tables 6 and 7), and ours."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -32,19 +32,20 @@ IN_PRINT = (  # in the order of the paper's tables
     *("cola", "qnli", "rte", "mnli", "sst-2", "mrpc", "sts-b", "qqp", "conll-2003", "semeval-2010-8", "squad-v2"),
     "ms-marco",
 )
-OWN = "cogtaskonomy-minilm-max-1000"  # made by benchmarks/shipped_oracle.py: docs/oracle.md
+# Made by benchmarks/shipped_oracle.py: docs/oracle.md.
+OWN = {backbone: f"cogtaskonomy-{backbone}-max-1000" for backbone in ("minilm", "minilm-2l")}
 
 
 @hookimpl
 def register_oracles() -> Iterable[OracleFile]:
     """Add the published tables, in percent as printed, GLUE's metrics but CoLA's and STS-B's accuracies; and ours."""
-    return [_published("bert", 6), _published("tinybert", 7), _own()]
+    return [_published("bert", 6), _published("tinybert", 7), *(_own(backbone) for backbone in OWN)]
 
 
 @hookimpl
 def register_suites() -> Iterable[Suite]:
     """Add the paper's twelve tasks."""
-    oracles = (("bert", "cogtaskonomy-bert"), ("tinybert", "cogtaskonomy-tinybert"), ("minilm", OWN))
+    oracles = (("bert", "cogtaskonomy-bert"), ("tinybert", "cogtaskonomy-tinybert"), *OWN.items())
     return [Suite("cogtaskonomy", TASKS, "pereira", oracles, "the twelve tasks of CogTaskonomy (Luo, Xu & Xiong 2022)")]
 
 
@@ -63,13 +64,13 @@ def _published(backbone: str, table: int) -> OracleFile:
     return OracleFile(f"cogtaskonomy-{backbone}", str(ORACLES / f"cogtaskonomy-{backbone}.csv"), card)
 
 
-def _own() -> OracleFile:
+def _own(backbone: str) -> OracleFile:
     own = {"squad-v2": "token-f1", "conll-2003": "entity-f1", "semeval-2010-8": "relation-f1"}
     card = OracleCard(
         description="transfers between the twelve tasks of CogTaskonomy, from 1,000 rows of each",
         origin="measured by cogbench: docs/oracle.md",
         licence="MIT",
-        backbone="minilm",
+        backbone=backbone,
         suite="cogtaskonomy",
         sources=TASKS,
         targets=TASKS,
@@ -77,4 +78,4 @@ def _own() -> OracleFile:
         basis="measured",
         note="ms-marco is not the release, but real queries with their passage among nine of other queries",
     )
-    return OracleFile(OWN, str(ORACLES / f"{OWN}.json"), card)
+    return OracleFile(OWN[backbone], str(ORACLES / f"{OWN[backbone]}.json"), card)

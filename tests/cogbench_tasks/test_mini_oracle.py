@@ -1,11 +1,9 @@
 """The shipped oracle of the mini suite is what measuring gives, two cells measured again, and shows what is planted."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
-from cogbench_tasks import mini
 from cogbench_tasks.mini import SKILLS
 
 from cogbench import Files, Recipe, Store, load_parts, rank

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cogbench_tasks.paper import ORACLES, OWN
+from cogbench_tasks import paper
+from cogbench_tasks.paper import ORACLES
 
 from cogbench import Files, Result, leaderboard, load_parts, rank, rescore
 from cogbench.parts.registry import find_oracle
@@ -15,25 +16,28 @@ from cogbench.scoring.paired import holm
 from cogbench.scoring.ranking import true_ranking
 
 ROOT = Path(__file__).parents[2]
+OWN = paper.OWN["minilm"]
 RESULTS = ROOT / "docs" / "results"
 LEADING = ("cra", "knn", "logme")
 
 
-def test_it_is_the_usual_one_of_its_backbone_and_says_what_it_was_measured_with():
+@pytest.mark.parametrize("backbone", paper.OWN)
+def test_it_is_the_usual_one_of_its_backbone_and_says_what_it_was_measured_with(backbone):
     parts = load_parts()
-    oracle, suite = find_oracle(parts, OWN), parts.find("suite", "cogtaskonomy")
-    assert dict(suite.oracles)["minilm"] == OWN and oracle.basis == "measured"
+    oracle, suite = find_oracle(parts, paper.OWN[backbone]), parts.find("suite", "cogtaskonomy")
+    assert dict(suite.oracles)[backbone] == paper.OWN[backbone] and oracle.basis == "measured"
     assert oracle.transfers.sources == oracle.transfers.targets == suite.tasks
     assert np.isfinite(oracle.transfers.values).sum() == 132 and np.isfinite(oracle.no_transfer).all()
     provenance = oracle.provenance
-    assert provenance["max_train"] == 1000 and provenance["backbone"]["name"] == "minilm"
+    assert provenance["max_train"] == 1000 and provenance["backbone"]["name"] == backbone
     assert provenance["model"]["revision"]
     assert provenance["data"].keys() == provenance["settings"].keys() == {*suite.tasks}
     assert "ms-marco is not the release" in oracle.note and oracle.seeds
 
 
-def test_it_holds_figures_and_no_texts():
-    stored = json.loads((ORACLES / f"{OWN}.json").read_text())
+@pytest.mark.parametrize("name", paper.OWN.values())
+def test_it_holds_figures_and_no_texts(name):
+    stored = json.loads((ORACLES / f"{name}.json").read_text())
 
     def texts(value):
         if isinstance(value, dict):
@@ -44,10 +48,11 @@ def test_it_holds_figures_and_no_texts():
     assert not [*ORACLES.glob("*.npz")]
 
 
-def test_it_is_of_the_data_that_it_names(shared_data):
+@pytest.mark.parametrize("own", paper.OWN.values())
+def test_it_is_of_the_data_that_it_names(own, shared_data):
     parts = load_parts()
     files = Files(shared_data, (("ms-marco", shared_data / "ms_marco_pairs_random_negatives"),), offline=True)
-    for name, hashes in find_oracle(parts, OWN).provenance["data"].items():
+    for name, hashes in find_oracle(parts, own).provenance["data"].items():
         assert [parts.find("task", name).load(split, files).sha256 for split in ("train", "evaluation")] == hashes
 
 
