@@ -30,7 +30,7 @@ def main() -> None:
     options.add_argument("--seeds", type=int, nargs="+", default=[0])
     options.add_argument("--max-train", type=int, default=400)
     options.add_argument("--evaluation", type=int, default=400, help="At most so many evaluation examples a task.")
-    options.add_argument("--data-dir", type=Path, required=True)
+    options.add_argument("--data-dir", type=Path)
     options.add_argument("--task-data", nargs="+", default=[], metavar="TASK=FOLDER")
     options.add_argument("--jobs", type=int)
     options.add_argument("--name", default="wide-minilm-2l-max-400")
