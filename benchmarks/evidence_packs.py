@@ -22,7 +22,6 @@ PACKS: dict[str, dict[str, Any]] = {
         "backbone": "minilm-2l",
         "suite": "mini",
         "set": ("mini.informative=1", "mini.noise_ceiling=0.9"),
-        "examples": 30,
     },
     "realtext-minilm": {"backbone": "minilm", "suite": "realtext", "stimuli": "neutral"},
     "realtext-minilm-2l": {"backbone": "minilm-2l", "suite": "realtext", "stimuli": "neutral"},
@@ -42,7 +41,7 @@ def main() -> None:
     """Make each pack that is named, or all."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("packs", nargs="*", default=[*PACKS], help=f"Some of {', '.join(PACKS)}.")
-    options.add_argument("--examples", type=int, default=40)
+    options.add_argument("--examples", type=int, default=30)
     options.add_argument("--data-dir", type=Path)
     options.add_argument("--task-data", nargs="+", default=[], metavar="TASK=FOLDER")
     options.add_argument("--jobs", type=int)

