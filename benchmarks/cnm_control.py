@@ -2,9 +2,9 @@
 
     python benchmarks/cnm_control.py [--draws 12] [--only control,curves] [--estimators cnm-ridge,cnm] [--details]
 
-`control` prints a row for each condition: the mean skill with `relative=none`, half the width of its 95 % interval, and
-in how many draws the skill has p < .001. `--details` prints each value of `relative` and the TRS too. `curves` prints
-how the skill of `cnm-ridge` depends on the signal, and writes docs/figures/cnm-recovery.svg.
+`control` prints a row for each condition: the mean skill with `relative=none`, and in how many draws it has p < .001.
+`--details` prints each value of `relative`, intervals and the TRS too. `curves` prints how the skill of `cnm-ridge`
+depends on the signal, and writes docs/figures/cnm-recovery.svg.
 
 Each task has some of six skills. A skill is a property of the stimuli; a task's model amplifies the properties of its
 skills, and shows them beside a common background through a random projection of its own, with noise of its own. The
@@ -222,7 +222,8 @@ def summary(each: Sequence[Judgement]) -> dict[str, str]:
     p = np.array([judgement.rho_p for judgement in each])
     return {
         "TRS": f"{np.mean([judgement.trs for judgement in each]):.2f}",
-        "skill": f"{signed(skill)} ± {(high - low) / 2:.2f}",
+        "skill": signed(skill),
+        "95 % interval": f"{signed(low)} to {signed(high)}",
         "largest p": f"{p.max():.4f}",
         "p < .001": f"{(p < 0.001).sum()} of {len(p)}",
         "p ≤ .05": f"{(p <= 0.05).sum()} of {len(p)}",
