@@ -17,7 +17,7 @@ from cogbench import Files, make_pack
 SHIPPED = Path(__file__).parents[1] / "plugins" / "cogbench-evidence" / "cogbench_evidence" / "files"
 LICENCES = "figures of cogbench's own measurements, MIT; the data's licences stand with each task"
 PACKS: dict[str, dict[str, Any]] = {
-    # With the signal of docs/cnm.md's control: all channels read something, with little noise.
+    # With setting C of docs/cnm.md: all channels read something, with little noise.
     "mini-minilm-2l": {
         "backbone": "minilm-2l",
         "suite": "mini",
