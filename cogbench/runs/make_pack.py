@@ -137,9 +137,12 @@ def gather_pack(
     evidence, arrays = StoredEvidence(similarity, workspace), Arrays()
     recording = workspace.recording(request.signal) if request.signal else None
     if recording is not None:
-        arrays |= _representations(evidence, recording.sentences)
-    if recording is not None and responses:
-        arrays |= {array_name("responses", s): r.values for s, r in recording.subjects.items()}
+        # In the order of their texts, which some estimators draw folds by: the names that stand for them are in order.
+        order = np.array(sorted(range(len(recording.sentences)), key=recording.sentences.__getitem__))
+        stimuli = _representations(evidence, recording.sentences)
+        if responses:
+            stimuli |= {array_name("responses", s): r.values for s, r in recording.subjects.items()}
+        arrays |= {name: values[order] for name, values in stimuli.items()}
     weights, changes = _weight_changes(evidence)
     sentences, described = _descriptions(evidence)
     kept, kept_arrays = _kept(keep, similarity, workspace)
