@@ -52,6 +52,7 @@ if TYPE_CHECKING:
 @option.set_("An option of a part; several values give one result each, a:b:c is a list.")
 @option.seeds
 @option.max_train
+@option.skip_unsuitable
 @at_site(*COMPUTES)
 @option.dry_run
 @click.option(
@@ -75,7 +76,7 @@ def run(
     **how: Any,
 ) -> None:
     """Rank source tasks with estimators and score the rankings."""
-    from ..runs.dry_run import describe_plan
+    from ..runs.plan import describe_plan
     from ..runs.run import answer_requests, check_request, resolve_run
     from ..storage.atomic import writable
     from ..views.card import render_results
@@ -103,7 +104,10 @@ def run(
         raise FailedCells.of("; ".join(failures) + saved_too, failures.values())
 
 
-OF_A_PACK = ("backbone", "suite", "signal", "stimuli", "oracle_backbone", "seeds", "max_train", "data_dir", "task_data")
+OF_A_PACK = (
+    *("backbone", "suite", "signal", "stimuli", "oracle_backbone", "seeds", "max_train", "skip_unsuitable"),
+    *("data_dir", "task_data"),
+)
 
 
 def _refuse_beside_pack(context: click.Context) -> None:
@@ -227,8 +231,8 @@ def oracle_measure(backbone: str, site: Site, dry_run: bool, format: str, **how:
 
     Seeds that were measured before stay in the table.
     """
-    from ..runs.dry_run import describe_plan
     from ..runs.measure_oracle import check_transfers, measure_transfers, resolve_transfers
+    from ..runs.plan import describe_plan
     from ..storage.atomic import writable
 
     with progress() as tell:

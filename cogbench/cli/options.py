@@ -124,6 +124,11 @@ max_train = click.option(
     default=None,
     help="At most so many training examples a task, a stratified sample.  [default: all]",
 )
+skip_unsuitable = click.option(
+    "--skip-unsuitable",
+    is_flag=True,
+    help="Leave out the tasks that a backbone cannot be trained on.",
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="For machines.")
 ks = click.option(
     "-k", "ks", default="3,4,5", show_default=True, callback=numbers(1), help="The k of top-k, by commas."

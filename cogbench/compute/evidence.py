@@ -24,7 +24,7 @@ from ..storage.store import digest
 from ..text import slug
 from .cells import Encoding, Training
 from .estimate import Estimate, Inquiry, estimate_from
-from .features import FeatureExtraction, weight_change
+from .features import encoder_of, feature_extraction, weight_change
 from .transfers import TransferPlan
 from .workspace import Cell, Workspace
 
@@ -139,8 +139,8 @@ class StoredEvidence:
     def weights(self, task: str, *, tuned: bool = True) -> Mapping[str, Array]:
         """Return the weights of a task's trained encoder by name, or those before any training if not `tuned`."""
         model = self.model(task, tuned=tuned)
-        body = getattr(model, "base_model", model)
-        return {name: weight.detach().cpu().float().numpy() for name, weight in body.named_parameters()}
+        weights = encoder_of(model).named_parameters()
+        return {name: weight.detach().cpu().float().numpy() for name, weight in weights}
 
     def weight_change(self, task: str) -> WeightChange:
         """Return how training on a task changed the encoder's weights: lengths and a random projection of each."""
@@ -168,7 +168,9 @@ class StoredEvidence:
         self.inquiry.allow("backbone-features" if source is None else "features")
         cell = self._cell
         training = cell.training(self._tasks[source]) if source is not None else None
-        extraction = FeatureExtraction(cell.backbone, training, self._tasks[target], options, cell.max_train)
+        extraction = feature_extraction(
+            cell.backbone, training, self._tasks[target], options, cell.max_train, self._workspace.files
+        )
         return extraction.features(self._workspace)
 
     def texts(self, task: str, split: Split, *, n: int | None = None, seed: int = 0) -> tuple[str, ...]:

@@ -50,6 +50,7 @@ def run(
     set: Several[str] = (),
     seeds: str | int | Sequence[int] = (0,),
     max_train: int | None = None,
+    skip_unsuitable: bool = False,
     files: Files | None = None,
     store: Store | None = None,
     parts: Parts | None = None,
@@ -87,6 +88,9 @@ def run(
         The seeds of the trainings.
     max_train : int, optional
         Train each task on at most this number of examples, a stratified sample.
+    skip_unsuitable : bool
+        Whether to leave out the tasks that a backbone cannot be trained on, such as tagging where transformers has no
+        head for it. Otherwise they are refused before anything is trained.
     files, store, parts : Files, Store, Parts, optional
         Where data, the results of cells, and parts come from. The defaults are the hub with its cache, the user's store
         and the installed parts.
@@ -127,6 +131,7 @@ def run(
         set=set,
         seeds=seeds,
         max_train=max_train,
+        skip_unsuitable=skip_unsuitable,
     )
     results, failures = answer_requests(requests, workspace)
     if failures:
@@ -149,6 +154,7 @@ def resolve_run(
     set: Several[str] = (),
     seeds: str | int | Sequence[int] = (0,),
     max_train: int | None = None,
+    skip_unsuitable: bool = False,
 ) -> Sequence[Request]:
     """Resolve the names of a run into requests, of packs or of backbones.
 
@@ -176,6 +182,7 @@ def resolve_run(
         set=set,
         seeds=seeds,
         max_train=max_train,
+        skip_unsuitable=skip_unsuitable,
     )
 
 
