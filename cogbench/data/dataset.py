@@ -117,11 +117,22 @@ class Dataset:
         return replace(self, columns={name: [column[i] for i in rows] for name, column in self.columns.items()})
 
     def sample(self, n: int | None, seed: int = 0) -> "Dataset":
-        """Return at most `n` examples drawn without replacement, each class in its share; all of them for None."""
-        if n is None or n >= len(self):
-            return self
+        """Return at most `n` examples drawn without replacement; all of them for None.
+
+        Each class has its share, and at least two examples where there are two, as far as `n` allows.
+        """
+        return self if n is None or n >= len(self) else self.take(self._sampled(n, seed)[0])
+
+    def is_topped_up(self, n: int | None, seed: int = 0) -> bool:
+        """Whether `sample` had to add examples of a class that has too few of them by its share."""
+        return n is not None and n < len(self) and self._sampled(n, seed)[1]
+
+    def _sampled(self, n: int, seed: int) -> tuple[Array, bool]:
         labels, by_class = self.columns["label"], TASK_KINDS[self.kind].classes
-        return self.take(draw_rows(labels, n, np.random.default_rng(seed), by_class=by_class))
+        rng = np.random.default_rng(seed)
+        rows = draw_rows(labels, n, rng, by_class=by_class)
+        whole = _with_each_class(rows, np.asarray(labels), rng) if by_class else rows
+        return whole, whole is not rows
 
 
 def draw_rows(labels: Sequence[Any] | Array, n: int, rng: np.random.Generator, *, by_class: bool) -> Array:
@@ -132,6 +143,31 @@ def draw_rows(labels: Sequence[Any] | Array, n: int, rng: np.random.Generator, *
         order = order[np.argsort(np.asarray(labels)[order], kind="stable")]
         order = order[((rng.random() + np.arange(n)) * len(order) / n).astype(int)]
     return np.sort(order[:n])
+
+
+def _with_each_class(rows: Array, labels: Array, rng: np.random.Generator) -> Array:
+    """Return drawn rows (n,) with rows of the classes that have too few of them, in place of rows of the largest ones.
+
+    Too few are less than two, or less than all that there are; less than one, if `n` is too small for two of each. The
+    very same array comes back if no class has too few, or if `n` is smaller than the number of classes.
+    """
+    classes, numbers, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+    least = np.minimum(sizes, 2)  # (n_classes,)
+    if least.sum() > len(rows):
+        least = np.minimum(sizes, 1)
+    drawn = np.bincount(numbers[rows], minlength=len(classes))
+    if least.sum() > len(rows) or (drawn >= least).all():
+        return rows
+    kept = {int(row) for row in rows}
+    for c in np.flatnonzero(drawn < least):
+        others = [int(row) for row in np.flatnonzero(numbers == c) if int(row) not in kept]
+        for row in rng.permutation(others)[: least[c] - drawn[c]]:
+            largest = np.argmax(np.where(drawn > least, drawn, 0))
+            kept.remove(int(rng.choice([r for r in sorted(kept) if numbers[r] == largest])))
+            kept.add(int(row))
+            drawn[largest] -= 1
+            drawn[c] += 1
+    return np.sort(np.array([*kept]))
 
 
 def _letters(text: Any) -> int:
