@@ -53,6 +53,8 @@ class Dataset:
         The names of the classes or tags in the order of their numbers; empty where there are none.
     origin : Origin
         Where the rows came from.
+    notes : tuple of str
+        What the reader should be told of the rows, such as which were left out.
 
     Raises
     ------
@@ -64,6 +66,7 @@ class Dataset:
     columns: Mapping[str, Sequence[Any]]
     labels: tuple[str, ...]
     origin: Origin
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         where = f"dataset {self.origin.id!r}"
@@ -76,16 +79,7 @@ class Dataset:
             raise UnusableData(f"{where}: its columns differ in length.")
         if not len(self):
             raise UnusableData(f"{where} has no rows.")
-        for name in ("text", "text_pair"):
-            row = next((i for i, text in enumerate(self.columns.get(name, ())) if not isinstance(text, str)), None)
-            if row is not None:
-                raise UnusableData(f"{where}: row {row} has no text in column {name}.")
-        try:
-            refusal = TASK_KINDS[self.kind].refusal(self.columns, self.labels)
-        except (TypeError, ValueError, KeyError) as error:  # such as None, where there should be a list
-            raise UnusableData(f"{where}: a label or text is not of the kind {self.kind}: {error}.") from error
-        if refusal:
-            raise UnusableData(f"{where}: {refusal}.")
+        refuse_faults(where, self.kind, self.columns, self.labels, range(len(self)))
 
     def __len__(self) -> int:
         return len(self.columns["label"])
@@ -133,6 +127,23 @@ class Dataset:
         rows = draw_rows(labels, n, rng, by_class=by_class)
         whole = _with_each_class(rows, np.asarray(labels), rng) if by_class else rows
         return whole, whole is not rows
+
+
+def refuse_faults(
+    where: str, kind: str, columns: Mapping[str, Sequence[Any]], labels: tuple[str, ...], numbers: Sequence[int]
+) -> None:
+    """Raise UnusableData for the first row that is not what its kind has; `numbers` are those of the rows."""
+    for name in ("text", "text_pair"):
+        row = next((i for i, text in enumerate(columns.get(name, ())) if not isinstance(text, str)), None)
+        if row is not None:
+            raise UnusableData(f"{where}: row {numbers[row]} has no text in column {name}.")
+    try:
+        refusal = TASK_KINDS[kind].refusal(columns, labels)
+    except (TypeError, ValueError, KeyError) as error:  # such as None, where there should be a list
+        raise UnusableData(f"{where}: a label or text is not of the kind {kind}: {error}.") from error
+    if refusal:
+        row, fault = refusal
+        raise UnusableData(f"{where}: {fault}." if row is None else f"{where}: row {numbers[row]} {fault}.")
 
 
 def draw_rows(labels: Sequence[Any] | Array, n: int, rng: np.random.Generator, *, by_class: bool) -> Array:

@@ -16,12 +16,16 @@ SHARD = re.compile(r".*-\d+-of-(\d+)")
 
 
 class Rows(NamedTuple):
-    """A table as read: equally long columns, the class names of those that state them, and where it came from."""
+    """A table as read: equally long columns, the class names of those that state them, and where it came from.
+
+    `first` is the number of the first row in an editor or a spreadsheet, which counts the header.
+    """
 
     columns: dict[str, list[Any]]
     names: dict[str, tuple[str, ...]]
     origin: Origin
     what: str  # for messages: the file, or the task and split
+    first: int = 1
 
     def of(self, *columns: str, classes: Mapping[str, tuple[str, ...]] | None = None) -> list[list[Any]]:
         """Return some columns, in this order.
@@ -52,8 +56,15 @@ class Rows(NamedTuple):
         return [self.columns[c] for c in columns]
 
 
-def read_table(path: Path) -> Rows:
+def read_table(path: Path, *, as_text: bool = False) -> Rows:
     """Read a parquet, csv, tsv or jsonl file, with the class names that its metadata state.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    as_text : bool
+        Leave all values of csv and tsv as the texts that they are there: not numbers, dates or gaps.
 
     Raises
     ------
@@ -70,7 +81,7 @@ def read_table(path: Path) -> Rows:
         if ending == ".parquet":
             table = parquet.read_table(path)
         elif ending in (".csv", ".tsv"):
-            table = _separated(path, "\t" if ending == ".tsv" else ",")
+            table = _separated(path, "\t" if ending == ".tsv" else ",", as_text)
         elif ending == ".jsonl":
             table = jsonl.read_json(path)
         else:
@@ -80,10 +91,11 @@ def read_table(path: Path) -> Rows:
     stated = json.loads((table.schema.metadata or {}).get(b"huggingface", b"{}"))
     features = stated.get("info", {}).get("features", {})
     names = {k: tuple(f["names"]) for k, v in features.items() if "names" in (f := _element(v))}
-    return Rows(table.to_pydict(), names, Origin(str(path)), repr(str(path)))
+    first = 2 if ending in (".csv", ".tsv") else 1
+    return Rows(table.to_pydict(), names, Origin(str(path)), repr(str(path)), first)
 
 
-def _separated(path: Path, mark: str) -> Any:
+def _separated(path: Path, mark: str, as_text: bool = False) -> Any:
     """Return a table of separated values; quotes that do not pair are text, where lines and columns fit them so.
 
     A quote that opens a field and does not close it would swallow the lines up to the next one, in silence.
@@ -92,7 +104,12 @@ def _separated(path: Path, mark: str) -> Any:
     from pyarrow import csv
 
     def parsed(**how: Any) -> Any:
-        return csv.read_csv(path, parse_options=csv.ParseOptions(delimiter=mark, newlines_in_values=True, **how))
+        parse = csv.ParseOptions(delimiter=mark, newlines_in_values=True, **how)
+        if not as_text:
+            return csv.read_csv(path, parse_options=parse)
+        with csv.open_csv(path, parse_options=parse) as reader:
+            types = dict.fromkeys(reader.schema.names, pa.string())
+        return csv.read_csv(path, parse_options=parse, convert_options=csv.ConvertOptions(column_types=types))
 
     with path.open("rb") as file:
         lines = sum(bool(line.strip(b"\r\n")) for line in file) - 1

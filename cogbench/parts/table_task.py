@@ -4,21 +4,21 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..data.dataset import Card, Dataset, Origin, Split
+from ..data.dataset import Card, Dataset, Split
 from ..data.kinds import TASK_KINDS
 from ..data.tables import read_table
 from ..errors import MissingData, UnknownName, UnusableData
 from ..scoring.metrics import METRICS
+from .examples import OUTSIDE, Examples, examples_of
+from .hold_out import SHARE, held_out
 
 if TYPE_CHECKING:
     from ..data.files import Files
 
-EVERY = 5  # one row of so many is held out
-
 
 @dataclass(frozen=True)
 class TableTask:
-    """A task whose examples stand in a csv, tsv, parquet or jsonl file; lists of words or passages need the latter two.
+    """A task whose examples stand in a table; lists of words or passages need jsonl, json or parquet.
 
     Parameters
     ----------
@@ -31,16 +31,22 @@ class TableTask:
     columns : tuple of (column of the kind, column of the file) pairs
         Such as `(("text", "review"), ("label", "stars"))`; those that are called the same need not be named.
     evaluation_file : str or Path, optional
-        The examples to score on; without it every fifth row of `file` is held out for that.
+        The examples to score on; without it a fifth of the rows of `file` is held out for that.
     metric : str
         One of `cogbench.METRICS`; by default the first that is for this kind.
     description : str
         A paragraph that says what the task is, for its card and for estimators that read it.
+    drop_missing : bool
+        Leave out rows without a text or a label, with a note, instead of refusing the table.
 
     Notes
     -----
-    Classes and tags may be texts or numbers: they are numbered as their sorted distinct values in the training rows,
-    after `O` for tags.
+    Classes and tags may be texts or numbers: they are numbered as their sorted distinct names, after `O` for tags; tags
+    without `O` begin with the most frequent one.
+
+    Rows are held out by hashes of their texts, so always the same ones: each class in its share, while equal texts, and
+    the rows of one query, stay on one side. Every class keeps rows for training; a class with a single one, or with
+    the same text in all its rows, has none held out, which a note says.
     """
 
     name: str
@@ -52,6 +58,7 @@ class TableTask:
     suite: str = "own"
     card: Card = field(default=Card(rows=0, licence="one's own", description=""))
     description: str = ""
+    drop_missing: bool = False
 
     def __post_init__(self) -> None:
         for name in ("file", "evaluation_file"):
@@ -69,45 +76,82 @@ class TableTask:
 
     def load(self, split: Split, files: "Files") -> Dataset:
         """Read one split."""
-        train = self._columns(Path(self.file))
-        held_out = self.evaluation_file is None
-        rows = train if held_out or split == "train" else self._columns(Path(self.evaluation_file or ""))
-        if held_out:
-            keep = [i for i in range(len(rows["label"])) if (i % EVERY == EVERY - 1) == (split == "evaluation")]
-            rows = {name: [column[i] for i in keep] for name, column in rows.items()}
-        origin = Origin(self.file)
-        empty = next((i for i, label in enumerate(train["label"]) if label in (None, "")), None)
-        if empty is not None:
-            raise UnusableData(f"task {self.name!r}: row {empty} of {self.file!r} has no label.")
-        if held_out and 0 < (n := len(train["label"])) < EVERY:
+        examples = self._examples(self.file)
+        if self.evaluation_file is None:
+            return self._held_out(examples, split)
+        classes = self._classes(examples)
+        if split == "train":
+            return examples.dataset(classes)
+        evaluation = self._examples(self.evaluation_file)
+        unseen = sorted({*evaluation.names} - {*classes}) if evaluation.has_names else []
+        if unseen and self.kind != "tagging":
+            row = evaluation.numbers[evaluation.names.index(unseen[0])]
             raise UnusableData(
-                f"task {self.name!r}: {self.file!r} has {n} row(s); every fifth is held out to score on, so it takes "
-                f"at least {EVERY}, or a file of its own for the evaluation."
+                f"{evaluation.where}: row {row} has the class {unseen[0]!r}, which no row of {self.file!r} has; "
+                f"the classes there are {', '.join(classes)}."
             )
-        tags = self.kind == "tagging"
-        if not (tags or TASK_KINDS[self.kind].classes):
-            return Dataset(self.kind, rows, (), origin)
-        seen = {tag for row in train["label"] for tag in row} if tags else {*train["label"]}
-        classes = sorted(seen, key=lambda label: (label != "O", str(label)))
-        if not tags and len(classes) == 1:
-            raise UnusableData(
-                f"task {self.name!r}: all rows of {self.file!r} have the label {classes[0]!r}; expected two classes or "
-                "more."
-            )
-        number = {label: i for i, label in enumerate(classes)}
-        labels = [[number.get(t, -1) for t in v] if tags else number.get(v, -1) for v in rows["label"]]
-        return Dataset(self.kind, {**rows, "label": labels}, tuple(map(str, classes)), origin)
+        return evaluation.dataset(classes)
 
-    def _columns(self, path: Path) -> dict[str, list]:
-        if not path.is_file():
-            raise MissingData(f"task {self.name!r}: no file {str(path)!r}.")
-        found = read_table(path).columns
-        of = dict(self.columns)
-        every = [c for c in TASK_KINDS[self.kind].columns if not c.endswith("?") or c[:-1] in {*of, *found}]
-        wanted = [c.removesuffix("?") for c in every]
-        missing = [of.get(c, c) for c in wanted if of.get(c, c) not in found]
-        if missing:
+    def _held_out(self, examples: Examples, split: Split) -> Dataset:
+        """Return one side of a single table."""
+        n_rows, texts = len(examples.numbers), examples.texts()
+        if n_rows < SHARE:
             raise UnusableData(
-                f"task {self.name!r}: {str(path)!r} lacks column {', '.join(missing)}; it has {', '.join(found)}."
+                f"{examples.where} has {n_rows} row(s); one row of {SHARE} is held out to score on, so it takes at "
+                f"least {SHARE}, or a table of its own for the evaluation."
             )
-        return {c: found[of.get(c, c)] for c in wanted}
+        classes = self._classes(examples)
+        groups = examples.columns["label"] if TASK_KINDS[self.kind].classes else [""] * n_rows
+        n, notes = max(1, round(n_rows / SHARE)), list[str]()
+        rows = held_out(texts, groups, n)
+        if "text_pair" in examples.columns and not n / 2 <= len(rows) <= 2 * n:  # second texts tie most rows together
+            by_first = held_out([pair[:1] for pair in texts], groups, n)
+            if n / 2 <= len(by_first) <= 2 * n:
+                rows = by_first
+                notes.append(f"{self.name}: equal second texts stand in training and evaluation both.")
+        if not rows:
+            single = len({*groups}) == n_rows
+            reason = "no class has a second row" if single else "all rows of a class have a text in common"
+            raise UnusableData(
+                f"{examples.where}: no row can be held out to score on, as {reason}; give a table of its own for the "
+                "evaluation."
+            )
+        notes.insert(0, f"{self.name}: {len(rows)} of {n_rows} rows are held out to score on{self._how(len(rows), n)}.")
+        if whole := sorted({*groups} - {groups[row] for row in rows}):
+            notes.append(
+                f"{self.name}: no row of class {', '.join(whole)} is held out, so nothing tells how well it is learned."
+            )
+        chosen = {*rows}
+        side = [row for row in range(n_rows) if (row in chosen) == (split == "evaluation")]
+        return examples.dataset(classes, side, notes)
+
+    def _how(self, n: int, asked: int) -> str:
+        by_class = ", each class in its share" if TASK_KINDS[self.kind].classes else ""
+        return f", a fifth{by_class}" if n == asked else by_class
+
+    def _classes(self, examples: Examples) -> list[str]:
+        """Return the names of classes or tags in the order of their numbers; none where labels are neither."""
+        if not examples.has_names:
+            return []
+        names = {*examples.names}
+        if self.kind == "tagging" and self.evaluation_file is not None:
+            names |= {*self._examples(self.evaluation_file).names}
+        if self.kind == "tagging" and OUTSIDE not in names:
+            counts = [(-examples.names.count(name), name) for name in names]
+            return [name for _, name in sorted(counts)]
+        if self.kind != "tagging" and len(names) == 1:
+            raise UnusableData(
+                f"{examples.where}: all rows have the label {names.pop()!r}; expected two classes or more."
+            )
+        classes = [*examples.classes]
+        classes += sorted(names - {*classes}, key=lambda name: (name != OUTSIDE, name))
+        return sorted(classes, key=lambda name: name != OUTSIDE) if self.kind == "tagging" else classes
+
+    def _examples(self, file: str) -> Examples:
+        path = Path(file)
+        where = f"task {self.name!r}: {file!r}"
+        if not path.is_file():
+            raise MissingData(f"task {self.name!r}: no file {file!r}.")
+        return examples_of(
+            read_table(path, as_text=True), self.kind, dict(self.columns), where, drop_missing=self.drop_missing
+        )

@@ -1,6 +1,6 @@
 """Which source tasks to train first for a target of one's own: represent it, rank what is trained, try the best."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -161,7 +161,7 @@ def recommend(
         similarity={name: _number(matrix, name) for name in order[:k]},
         untrained=tuple(name for name in trainings if name not in {t.name for t in sources}),
         gains=tuple(_tried(cell, wanted, best, workspace)) if apply else (),
-        notes=(*notes, *estimate.notes),
+        notes=tuple(dict.fromkeys([*_notes_on_rows(wanted, workspace), *notes, *estimate.notes])),
     )
 
 
@@ -230,6 +230,12 @@ def _tried(cell: Similarity, target: Task, best: Sequence[Task], workspace: Work
         error = gap_error(target.metric, transfer.outputs(workspace), alone.outputs(workspace), evaluation)
         gains.append(Gain(source.name, target.metric, value, base, value - base, error))
     return gains
+
+
+def _notes_on_rows(target: Task, workspace: Workspace) -> Iterator[str]:
+    """Yield what a reader should know of the target's rows."""
+    yield from workspace.dataset(target, "train").notes
+    yield from workspace.dataset(target, "evaluation").notes
 
 
 def _number(matrix: TaskMatrix, source: str) -> float | None:

@@ -46,16 +46,16 @@ def _value(metric, answers, dataset):
     [
         (
             lambda: _qa(("a dog barks", [(3, "dog")])),
-            "row 0: the answer 'dog' does not stand at character 3 of its context",
+            "row 0 has an answer 'dog' that does not stand at character 3 of its context",
         ),
         (lambda: _qa(("a dog barks", [(-5, "dog")])), "does not stand at character -5"),
-        (lambda: _qa(("a dog barks", [(2, "")])), "the answer '' does not stand"),
+        (lambda: _qa(("a dog barks", [(2, "")])), "an answer '' that does not stand"),
         (lambda: _qa(("a dog barks", None)), "not of the kind extractive-qa"),
         (lambda: _tagging([0, 1], []), "row 1 has 0 words and 0 tags"),
         (lambda: _tagging([0, 5]), r"unseen label 5; expected 0 to 4 \(O, B-PER"),
         (
             lambda: Dataset("tagging", {"tokens": [["a", ""]], "label": [[0, 0]]}, TAGS, Origin("here")),
-            "word 1 of row 0 is empty",
+            "row 0 has no text in word 2",
         ),
         (
             lambda: Dataset("tagging", {"tokens": [["a", "b"]], "label": [[0]]}, TAGS, Origin("here")),

@@ -48,6 +48,7 @@ def test_the_task_with_the_same_words_comes_first(world):
     assert found.ranking[0] == "toy-b" and found.untrained == ("toy-d",) and found.gains == ()
     assert [*found.similarity] == [*found.ranking] and found.similarity["toy-b"] == max(found.similarity.values())
     assert (found.target, found.kind, found.signal) == ("mine", "classification", "toy")
+    assert found.notes[0] == "mine: 12 of 60 rows are held out to score on, a fifth, each class in its share."
 
 
 def test_only_the_target_is_trained(world, monkeypatch):
