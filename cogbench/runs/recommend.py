@@ -42,8 +42,10 @@ class Gain:
 class Recommendation:
     """The tasks to train first for a target, best first.
 
-    `similarity` has the estimator's score of each ranked source, None where it has no estimate; `untrained` are tasks
-    of the suite that the store has no training of, so that they could not be ranked; `gains` the sources tried.
+    `similarity` has the estimator's score of each ranked source, None where it has no estimate. `learned` says of each
+    whether its model learned it, as in the result of a run; those that it did not learn rank behind all others.
+    `untrained` are tasks of the suite that the store has no training of, so that they could not be ranked; `gains` the
+    sources tried.
     """
 
     target: str
@@ -53,6 +55,7 @@ class Recommendation:
     signal: str | None
     ranking: tuple[str, ...]
     similarity: dict[str, float | None]
+    learned: dict[str, bool]
     untrained: tuple[str, ...]
     gains: tuple[Gain, ...]
     notes: tuple[str, ...]
@@ -144,7 +147,8 @@ def recommend(
     _compute([cell, cell.training(wanted)], workspace)
     estimate = cell.estimate(workspace)
     matrix = estimate.matrix.part([t.name for t in sources], [wanted.name])  # (n_sources, 1)
-    order = rank(matrix).order(wanted.name)
+    learned = {t.name: trainings[t.name].score(workspace).learned for t in sources}
+    order = sorted(rank(matrix).order(wanted.name), key=lambda name: not learned[name])  # stable
     with_estimate = [name for name in order if _number(matrix, name) is not None]
     if not with_estimate:
         message = f"no source has an estimate by {ranker.name} for {wanted.name!r}, so none is ranked."
@@ -159,9 +163,12 @@ def recommend(
         signal=label("signal", own_signal) if own_signal else None,
         ranking=tuple(order[:k]),
         similarity={name: _number(matrix, name) for name in order[:k]},
+        learned={name: learned[name] for name in order[:k]},
         untrained=tuple(name for name in trainings if name not in {t.name for t in sources}),
         gains=tuple(_tried(cell, wanted, best, workspace)) if apply else (),
-        notes=tuple(dict.fromkeys([*_notes_on_rows(wanted, workspace), *notes, *estimate.notes])),
+        notes=tuple(
+            dict.fromkeys([*_not_learned(learned), *_notes_on_rows(wanted, workspace), *notes, *estimate.notes])
+        ),
     )
 
 
@@ -230,6 +237,15 @@ def _tried(cell: Similarity, target: Task, best: Sequence[Task], workspace: Work
         error = gap_error(target.metric, transfer.outputs(workspace), alone.outputs(workspace), evaluation)
         gains.append(Gain(source.name, target.metric, value, base, value - base, error))
     return gains
+
+
+def _not_learned(learned: Mapping[str, bool]) -> Iterator[str]:
+    """Yield which sources were not learned, if any."""
+    if names := sorted(name for name, is_learned in learned.items() if not is_learned):
+        yield (
+            f"not learned: {', '.join(names)}. The score of each does not lie above that of a constant answer, so its "
+            "similarity says little: it ranks behind all learned sources."
+        )
 
 
 def _notes_on_rows(target: Task, workspace: Workspace) -> Iterator[str]:

@@ -211,9 +211,12 @@ def recommendation_title(found: Recommendation) -> str:
 def recommendation_rows(found: Recommendation) -> list[dict[str, Any]]:
     """Return a recommendation as rows for people."""
     rows: list[dict[str, Any]] = [
-        {"": MISSING, "source": name, "similarity": "no estimate"}
-        if (s := found.similarity[name]) is None
-        else {"": i, "source": name, "similarity": f"{s:.4f}"}
+        {
+            "": MISSING if (s := found.similarity[name]) is None else i,
+            "source": name,
+            "similarity": "no estimate" if s is None else f"{s:.4f}",
+            "learned": "yes" if found.learned[name] else "NO",
+        }
         for i, name in enumerate(found.ranking, 1)
     ]
     for row, gain in zip(rows, found.gains, strict=False):

@@ -48,7 +48,7 @@ def test_the_task_with_the_same_words_comes_first(world):
     assert found.ranking[0] == "toy-b" and found.untrained == ("toy-d",) and found.gains == ()
     assert [*found.similarity] == [*found.ranking] and found.similarity["toy-b"] == max(found.similarity.values())
     assert (found.target, found.kind, found.signal) == ("mine", "classification", "toy")
-    assert found.notes[0] == "mine: 12 of 60 rows are held out to score on, a fifth, each class in its share."
+    assert found.notes[1] == "mine: 12 of 60 rows are held out to score on, a fifth, each class in its share."
 
 
 def test_only_the_target_is_trained(world, monkeypatch):
@@ -80,7 +80,21 @@ def test_an_estimator_is_asked_for_the_target_alone(world):
             assert evidence.tasks == (*NAMES[:3], "mine") and evidence.targets == ("mine",)
             return TaskMatrix(evidence.tasks, evidence.targets, [[0.1], [0.3], [0.2], [np.nan]])
 
-    assert recommend(path, Asked(), "toy", **common).ranking == ("toy-b", "toy-c", "toy-a")
+    found = recommend(path, Asked(), "toy", **common)
+    assert found.ranking == ("toy-b", "toy-a", "toy-c")  # toy-c was not learned: last, though more alike than toy-a
+
+
+def test_a_source_that_a_run_calls_not_learned_is_marked_and_ranks_last(world):
+    path, common = world
+    (result,) = run(
+        "dse", "toy", tasks=NAMES[:3], **{n: common[n] for n in ("suite", "parts", "store", "files", "jobs")}
+    )
+    found = recommend(path, "dse", "toy", **common)
+    assert found.learned == {name: result.tasks[name].learned for name in found.ranking}
+    assert found.learned == {"toy-b": True, "toy-a": True, "toy-c": False} and found.ranking[-1] == "toy-c"
+    assert [row["learned"] for row in recommendation_rows(found)] == ["yes", "yes", "NO"]
+    assert found.notes[0].startswith("not learned: toy-c. The score of each does not lie above that of a constant")
+    assert "not learned: toy-c" in recommend(path, "dse", "toy", k=1, **common).notes[0]
 
 
 def test_gains_are_those_of_the_transfers_with_the_error_of_their_gap(world):
