@@ -151,15 +151,15 @@ def recommend(target: str, site: Site, as_json: bool, **how: Any) -> None:
     from ..results.plain import plain
     from ..runs.recommend import recommend
     from ..views.formats import render_tables
-    from ..views.rows import recommendation_rows, recommendation_title
+    from ..views.rows import recommendation_notes, recommendation_tables
 
     with progress() as tell:
         recommendation = recommend(target, files=site.files(), tell=tell, **site.processes(), **how)
     if as_json:
         print_json(plain(recommendation))
     else:
-        table = {recommendation_title(recommendation): recommendation_rows(recommendation)}
-        click.echo(render_tables(table, "table", recommendation.notes))
+        tables = recommendation_tables(recommendation)
+        click.echo(render_tables(tables, "table", recommendation_notes(recommendation)))
 
 
 @click.group("oracle")

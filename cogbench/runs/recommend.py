@@ -21,6 +21,7 @@ from ..scoring.ranking import rank
 from ..storage.store import Store
 from .requests import Several, as_list, each_once, only, resolve
 from .stimuli import refuse_without_responses
+from .worth import Worth, known_worth
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ class Recommendation:
     `similarity` has the estimator's score of each ranked source, None where it has no estimate. `learned` says of each
     whether its model learned it, as in the result of a run; those that it did not learn rank behind all others.
     `untrained` are tasks of the suite that the store has no training of, so that they could not be ranked; `gains` the
-    sources tried.
+    sources tried, of which none need help: `none_helps` says that no gain exceeds two standard errors. `worth` is what
+    the estimator was worth on the oracles of the board; it is empty for one that is not on the board.
     """
 
     target: str
@@ -58,6 +60,8 @@ class Recommendation:
     learned: dict[str, bool]
     untrained: tuple[str, ...]
     gains: tuple[Gain, ...]
+    none_helps: bool
+    worth: tuple[Worth, ...]
     notes: tuple[str, ...]
 
 
@@ -154,6 +158,7 @@ def recommend(
         message = f"no source has an estimate by {ranker.name} for {wanted.name!r}, so none is ranked."
         raise UnusableData("\n".join([message, *estimate.notes]))
     best = [t for name in with_estimate[:k] for t in sources if t.name == name]
+    gains = tuple(_tried(cell, wanted, best, workspace)) if apply else ()
     label = workspace.parts.label
     return Recommendation(
         target=wanted.name,
@@ -165,7 +170,9 @@ def recommend(
         similarity={name: _number(matrix, name) for name in order[:k]},
         learned={name: learned[name] for name in order[:k]},
         untrained=tuple(name for name in trainings if name not in {t.name for t in sources}),
-        gains=tuple(_tried(cell, wanted, best, workspace)) if apply else (),
+        gains=gains,
+        none_helps=none_helps(gains),
+        worth=known_worth(label("estimator", ranker)),
         notes=tuple(
             dict.fromkeys([*_not_learned(learned), *_notes_on_rows(wanted, workspace), *notes, *estimate.notes])
         ),
@@ -252,6 +259,11 @@ def _notes_on_rows(target: Task, workspace: Workspace) -> Iterator[str]:
     """Yield what a reader should know of the target's rows."""
     yield from workspace.dataset(target, "train").notes
     yield from workspace.dataset(target, "evaluation").notes
+
+
+def none_helps(gains: Sequence[Gain]) -> bool:
+    """Whether sources were tried, and none of them gains more than two standard errors."""
+    return bool(gains) and all(gain.gain <= 2 * gain.standard_error for gain in gains)
 
 
 def _number(matrix: TaskMatrix, source: str) -> float | None:

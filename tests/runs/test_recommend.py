@@ -2,7 +2,7 @@
 
 import csv
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -22,9 +22,10 @@ from cogbench import (
     recommend,
     run,
 )
+from cogbench.runs.recommend import none_helps
 from cogbench.scoring.metrics import gap_error, score_outputs
 from cogbench.testing.toys import TASKS, ToyBackbone
-from cogbench.views.rows import recommendation_rows
+from cogbench.views.rows import recommendation_notes, recommendation_rows, recommendation_tables, recommendation_title
 
 NAMES = tuple(t.name for t in TASKS)
 
@@ -105,6 +106,35 @@ def test_gains_are_those_of_the_transfers_with_the_error_of_their_gap(world):
         assert gain.gain == pytest.approx(gain.value - gain.no_transfer) and gain.standard_error >= 0
 
 
+def test_no_transfer_is_a_row_and_none_at_all_an_answer(world):
+    path, common = world
+    found = recommend(path, "dse", "toy", apply=True, k=2, **common)
+    *tried, alone = recommendation_rows(found)
+    assert [row["source"] for row in tried] == [*found.ranking] and alone["source"] == "no transfer"
+    assert alone["accuracy"] == f"{found.gains[0].no_transfer:.3f}" and {*alone} == {*tried[0]}
+    for factor, expected in ((1.9, True), (2.1, False)):
+        gains = [replace(g, gain=factor * 0.01, standard_error=0.01) for g in found.gains]
+        assert none_helps(gains) == expected
+        title = recommendation_title(replace(found, none_helps=expected))
+        assert title.startswith("train none first: no source tried" if expected else "what to train first for mine")
+    assert found.none_helps == none_helps(found.gains) and not recommend(path, "dse", "toy", **common).none_helps
+    assert not none_helps([])
+
+
+def test_what_the_estimator_is_worth_stands_beside_the_ranking(world):
+    path, common = world
+    found = recommend(path, "dse", "toy", **common)
+    (worth,) = [*recommendation_tables(found).values()][1]
+    assert (
+        worth["TRS, 1 is perfect"] == "4.75"
+        and worth["chance"] == "6.00"
+        and recommendation_notes(found) == [*found.notes]
+    )
+    unknown = recommend(path, Reader(), "toy", description="moods", **common)
+    assert unknown.worth == () and len(recommendation_tables(unknown)) == 1
+    assert recommendation_notes(unknown)[0].startswith("reader is not on the board of measured oracles: nothing here")
+
+
 def test_the_error_of_a_gap_is_smaller_than_that_of_two_scores_apart():
     files, rng = Files(offline=True), np.random.default_rng(0)
     evaluation, train = (TASKS[0].load(s, files) for s in ("evaluation", "train"))
@@ -161,7 +191,7 @@ def test_a_source_without_an_estimate_is_neither_placed_nor_tried(world):
     path, common = world
     found = recommend(path, Knowing("toy-b"), "toy", apply=True, **common)
     assert [gain.source for gain in found.gains] == ["toy-b"]
-    assert [row[""] for row in recommendation_rows(found)] == [1, "–", "–"]
+    assert [row[""] for row in recommendation_rows(found)] == [1, "–", "–", ""]
     with pytest.raises(UnusableData) as caught:
         recommend(path, Knowing("nothing"), "toy", apply=True, **common)
     assert str(caught.value).splitlines() == [
