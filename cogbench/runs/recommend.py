@@ -9,7 +9,9 @@ import numpy as np
 from ..compute import engine
 from ..compute.cells import Training
 from ..compute.evidence import Similarity
+from ..compute.resampled import draw_scores
 from ..compute.workspace import Cell, Tell, Workspace, workspace_of
+from ..data.dataset import Array
 from ..data.files import Files
 from ..data.oracle import TaskMatrix
 from ..errors import FailedCells, MissingData, UnknownName, UnusableData
@@ -17,7 +19,7 @@ from ..parts.interfaces import ORACLES_DATA, Backbone, Estimator, Recipe, Signal
 from ..parts.registry import Parts
 from ..parts.table_task import TableTask
 from ..scoring.metrics import gap_error
-from ..scoring.ranking import rank
+from ..scoring.ranking import Place, rank, shared_places
 from ..storage.store import Store
 from .requests import Several, as_list, each_once, only, resolve
 from .stimuli import refuse_without_responses
@@ -43,7 +45,8 @@ class Gain:
 class Recommendation:
     """The tasks to train first for a target, best first.
 
-    `similarity` has the estimator's score of each ranked source, None where it has no estimate. `learned` says of each
+    `similarity` has the estimator's score of each ranked source, None where it has no estimate. `places` has the place
+    of each that has one: sources that chance does not tell apart share one. `learned` says of each
     whether its model learned it, as in the result of a run; those that it did not learn rank behind all others.
     `untrained` are tasks of the suite that the store has no training of, so that they could not be ranked; `gains` the
     sources tried, of which none need help: `none_helps` says that no gain exceeds two standard errors. `worth` is what
@@ -57,6 +60,7 @@ class Recommendation:
     signal: str | None
     ranking: tuple[str, ...]
     similarity: dict[str, float | None]
+    places: dict[str, Place]
     learned: dict[str, bool]
     untrained: tuple[str, ...]
     gains: tuple[Gain, ...]
@@ -157,6 +161,8 @@ def recommend(
     if not with_estimate:
         message = f"no source has an estimate by {ranker.name} for {wanted.name!r}, so none is ranked."
         raise UnusableData("\n".join([message, *estimate.notes]))
+    draws = draw_scores(cell, with_estimate, workspace)
+    places = _places(matrix, with_estimate, learned, draws.scores)
     best = [t for name in with_estimate[:k] for t in sources if t.name == name]
     gains = tuple(_tried(cell, wanted, best, workspace)) if apply else ()
     label = workspace.parts.label
@@ -168,13 +174,23 @@ def recommend(
         signal=label("signal", own_signal) if own_signal else None,
         ranking=tuple(order[:k]),
         similarity={name: _number(matrix, name) for name in order[:k]},
+        places={name: places[name] for name in order[:k] if name in places},
         learned={name: learned[name] for name in order[:k]},
         untrained=tuple(name for name in trainings if name not in {t.name for t in sources}),
         gains=gains,
         none_helps=none_helps(gains),
         worth=known_worth(label("estimator", ranker)),
         notes=tuple(
-            dict.fromkeys([*_not_learned(learned), *_notes_on_rows(wanted, workspace), *notes, *estimate.notes])
+            dict.fromkeys(
+                [
+                    *_not_learned(learned),
+                    *_further(places, k),
+                    draws.note,
+                    *_notes_on_rows(wanted, workspace),
+                    *notes,
+                    *estimate.notes,
+                ]
+            )
         ),
     )
 
@@ -253,6 +269,27 @@ def _not_learned(learned: Mapping[str, bool]) -> Iterator[str]:
             f"not learned: {', '.join(names)}. The score of each does not lie above that of a constant answer, so its "
             "similarity says little: it ranks behind all learned sources."
         )
+
+
+def _places(
+    matrix: TaskMatrix, names: Sequence[str], learned: Mapping[str, bool], draws: Array | None
+) -> dict[str, Place]:
+    """Return the places of sources, best first: those that were learned, and behind them the others."""
+    scores, places = matrix.part(names, matrix.targets).values[:, 0], dict[str, Place]()
+    for tier in (True, False):
+        rows = [i for i, name in enumerate(names) if learned[name] is tier]
+        of_tier = shared_places(scores[rows], None if draws is None else draws[:, rows])
+        behind = len(places)
+        places |= {names[i]: replace(p, number=p.number + behind) for i, p in zip(rows, of_tier, strict=True)}
+    return places
+
+
+def _further(places: Mapping[str, Place], k: int) -> Iterator[str]:
+    """Yield which sources are not shown, but share the place of the last that is."""
+    names = list(places)
+    last = places[names[min(k, len(names)) - 1]]
+    if further := [name for name in names[k:] if places[name].number == last.number]:
+        yield f"not told from the sources of place {last.number} above: {', '.join(further)}."
 
 
 def _notes_on_rows(target: Task, workspace: Workspace) -> Iterator[str]:

@@ -244,15 +244,16 @@ def recommendation_title(found: Recommendation) -> str:
 
 def recommendation_rows(found: Recommendation) -> list[dict[str, Any]]:
     """Return a recommendation as rows for people; where sources were tried, with a row for none of them."""
-    rows: list[dict[str, Any]] = [
-        {
-            "": MISSING if (s := found.similarity[name]) is None else i,
-            "source": name,
-            "similarity": "no estimate" if s is None else f"{s:.4f}",
-            "learned": "yes" if found.learned[name] else "NO",
-        }
-        for i, name in enumerate(found.ranking, 1)
-    ]
+    digits, rows = _digits(found), list[dict[str, Any]]()
+    for name in found.ranking:
+        score, place = found.similarity[name], found.places.get(name)
+        shown = {"": MISSING, "source": name, "similarity": "no estimate", "difference": ""}
+        if score is not None and place is not None:
+            error = "" if place.standard_error is None else f" ± {place.standard_error:.{digits}f}"
+            gap = "" if place.difference is None else f"{-place.difference:.{digits}f}{error}"
+            number = f"{place.number}{'=' if place.shared else ''}"
+            shown |= {"": number, "similarity": f"{score:.{digits}f}", "difference": gap}
+        rows.append({**shown, "learned": "yes" if found.learned[name] else "NO"})
     if not found.gains:
         return rows
     metric = found.gains[0].metric
@@ -266,10 +267,17 @@ def recommendation_rows(found: Recommendation) -> list[dict[str, Any]]:
         "": "",
         "source": "no transfer",
         "similarity": "",
+        "difference": "",
         "learned": "",
         metric: f"{found.gains[0].no_transfer:.3f}",
     }
     return [*rows, {**alone, "gain": ""}]
+
+
+def _digits(found: Recommendation) -> int:
+    """Return how many decimals of the similarities are shown: as many as tell each two of them apart that differ."""
+    scores = sorted({score for score in found.similarity.values() if score is not None})
+    return next((n for n in range(4, 12) if len({f"{score:.{n}f}" for score in scores}) == len(scores)), 12)
 
 
 def score_tables(found: Scored) -> dict[str, list[dict[str, Any]]]:

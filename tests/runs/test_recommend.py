@@ -49,7 +49,7 @@ def test_the_task_with_the_same_words_comes_first(world):
     assert found.ranking[0] == "toy-b" and found.untrained == ("toy-d",) and found.gains == ()
     assert [*found.similarity] == [*found.ranking] and found.similarity["toy-b"] == max(found.similarity.values())
     assert (found.target, found.kind, found.signal) == ("mine", "classification", "toy")
-    assert found.notes[1] == "mine: 12 of 60 rows are held out to score on, a fifth, each class in its share."
+    assert found.notes[2] == "mine: 12 of 60 rows are held out to score on, a fifth, each class in its share."
 
 
 def test_only_the_target_is_trained(world, monkeypatch):
@@ -104,6 +104,36 @@ def test_gains_are_those_of_the_transfers_with_the_error_of_their_gap(world):
     assert [g.source for g in found.gains] == list(found.ranking) and len(found.gains) == 2
     for gain in found.gains:
         assert gain.gain == pytest.approx(gain.value - gain.no_transfer) and gain.standard_error >= 0
+
+
+@dataclass(frozen=True)
+class NearlyEqual:
+    """Three sources differ in the eighth digit, and far more from half to half of the examples."""
+
+    noise: float = 0.1
+    name: str = "nearly-equal"
+    needs: frozenset = frozenset({"features"})
+
+    def similarity(self, evidence):
+        seen = evidence.features("toy-a", "mine").values[:, 0].sum()
+        noise = np.random.default_rng(int(abs(seen) * 1e6)).normal(size=4) * self.noise
+        values = (
+            -0.79336 - np.array([2e-8, 1e-8, 3e-8, 0]) + noise * (len(evidence.features("toy-a", "mine").values) < 48)
+        )
+        return TaskMatrix(evidence.tasks, evidence.targets, values[:, None])
+
+
+def test_sources_that_chance_does_not_tell_apart_share_a_place(world):
+    path, common = world
+    found = recommend(path, NearlyEqual(), "toy", **common)
+    rows = recommendation_rows(found)
+    assert [row[""] for row in rows] == ["1=", "1=", "3"]  # the third was not learned
+    assert [row["similarity"] for row in rows] == ["-0.79336001", "-0.79336002", "-0.79336003"]
+    assert rows[0]["difference"] == "" and rows[1]["difference"].startswith("-0.00000001 ± 0.1")
+    first = recommend(path, NearlyEqual(), "toy", k=1, **common)
+    assert "not told from the sources of place 1 above: toy-a." in first.notes and [*first.places] == ["toy-b"]
+    sure = recommend(path, NearlyEqual(noise=0), "toy", **common)
+    assert [row[""] for row in recommendation_rows(sure)] == ["1", "2", "3"]
 
 
 def test_no_transfer_is_a_row_and_none_at_all_an_answer(world):
@@ -191,7 +221,7 @@ def test_a_source_without_an_estimate_is_neither_placed_nor_tried(world):
     path, common = world
     found = recommend(path, Knowing("toy-b"), "toy", apply=True, **common)
     assert [gain.source for gain in found.gains] == ["toy-b"]
-    assert [row[""] for row in recommendation_rows(found)] == [1, "–", "–", ""]
+    assert [row[""] for row in recommendation_rows(found)] == ["1", "–", "–", ""]
     with pytest.raises(UnusableData) as caught:
         recommend(path, Knowing("nothing"), "toy", apply=True, **common)
     assert str(caught.value).splitlines() == [
