@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,10 +14,10 @@ from ..compute.workspace import Cell, Tell, Workspace, workspace_of
 from ..data.dataset import Array
 from ..data.files import Files
 from ..data.oracle import TaskMatrix
-from ..errors import FailedCells, MissingData, UnknownName, UnusableData
+from ..errors import FailedCells, MissingData, UnusableData
 from ..parts.interfaces import ORACLES_DATA, Backbone, Estimator, Recipe, Signal, Task
 from ..parts.registry import Parts
-from ..parts.table_task import TableTask
+from ..parts.targets import find_target
 from ..scoring.metrics import gap_error
 from ..scoring.ranking import Place, rank, shared_places
 from ..storage.store import Store
@@ -70,13 +70,16 @@ class Recommendation:
 
 
 def recommend(
-    target: str | Path | Task,
+    target: Any,
     estimator: str | Estimator,
     backbone: str | Backbone,
     *,
     kind: str | None = None,
-    columns: str | Sequence[tuple[str, str]] = (),
+    columns: str | Mapping[str, str] | Sequence[tuple[str, str]] = (),
+    evaluation: Any = None,
     description: str = "",
+    drop_missing: bool = False,
+    max_evaluation: int | None = 2000,
     suite: str = "cogtaskonomy",
     tasks: Several[Task] | None = None,
     signal: str | Signal | None = None,
@@ -100,14 +103,17 @@ def recommend(
 
     Parameters
     ----------
-    target : str, path or Task
-        The name of a task, a table of examples (its `kind` must be said), or a task of one's own.
+    target : str, Path, Task, Dataset, DataFrame or DatasetDict
+        The name of a task; a table of examples, a folder of its splits, or a data set on the hub; a `Task` or a
+        `Dataset` of one's own; a DataFrame of pandas, a Dataset of the package datasets, or its splits. The kind of a
+        table must be said.
     estimator, backbone : str or part
         The estimator that ranks, and the backbone whose trainings it compares. An estimator that reads transfers cannot
         rank for a target that has none.
-    kind, columns, description
-        The kind, the columns and the description of a table, as for `TableTask`. `columns` may also be a text,
-        `text=COLUMN,label=COLUMN`.
+    kind, columns, description, drop_missing, max_evaluation
+        Of a table, as for `TableTask`. `columns` may also be a text, `text=COLUMN,label=COLUMN`.
+    evaluation : str, Path, Dataset or DataFrame, optional
+        The examples to score on; without any, those of the split `validation` or `test`, or a fifth of the rows.
     suite, tasks, signal, stimuli, set, seed, max_train
         The candidate sources and how they were trained, as for `run`.
     k : int
@@ -121,14 +127,24 @@ def recommend(
     Raises
     ------
     MissingData
-        If the store has fewer than two trained sources: the message says what trains them.
+        If there is no such target, or the store has fewer than two trained sources: the message says what trains them.
     UnusableData, UnknownName
         If the target is no task, or the estimator cannot rank for it or has no estimate of any source.
     FailedCells
         If a training failed.
     """
     workspace = workspace_of(files=files, store=store, parts=parts, jobs=jobs, scheduler=scheduler, tell=tell)
-    wanted = _target(workspace.parts, target, kind, _pairs(columns), description)
+    wanted = find_target(
+        workspace.parts,
+        target,
+        workspace.files,
+        kind=kind,
+        columns=columns,
+        evaluation=evaluation,
+        description=description,
+        drop_missing=drop_missing,
+        max_evaluation=max_evaluation,
+    )
     selection = resolve(
         workspace.parts,
         suite=suite,
@@ -195,14 +211,6 @@ def recommend(
     )
 
 
-def _pairs(columns: str | Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:
-    """Return the columns of a table as pairs, from `text=COLUMN,label=COLUMN` too."""
-    if not isinstance(columns, str):
-        return columns
-    pairs = [pair.partition("=") for pair in columns.split(",") if pair]
-    return [(role.strip(), column.strip()) for role, _, column in pairs]
-
-
 def _trained(trainings: Mapping[str, Training], workspace: Workspace) -> tuple[Task, ...]:
     """Return the tasks that the store has a training of, by name; MissingData says what trains them if they are few."""
     tasks = [cell.recipe.task for cell in trainings.values() if _has(workspace, cell)]
@@ -214,25 +222,6 @@ def _trained(trainings: Mapping[str, Training], workspace: Workspace) -> tuple[T
             f"with seed {cell.recipe.seed}{most}; `cogbench run` with the same options trains them."
         )
     return tuple(sorted(tasks, key=lambda t: t.name))
-
-
-def _target(
-    parts: Parts, target: str | Path | Task, kind: str | None, columns: Sequence[tuple[str, str]], description: str
-) -> Task:
-    """Return the task that is meant: one's own, one by name, or a table."""
-    if not isinstance(target, str | Path):
-        return target
-    if str(target) in parts.tasks:
-        return parts.tasks[str(target)]
-    path = Path(target)
-    if not path.is_file():
-        raise UnknownName.of("task or file", str(target), parts.tasks)
-    if kind is None:
-        raise UnusableData(f"{str(path)!r}: say with --kind which kind of task its rows are of.")
-    task = TableTask(path.stem, str(path), kind, tuple(columns), description=description)
-    if task.name in parts.tasks:
-        task = replace(task, name=f"{task.name}-own")  # a file called like a task is another one
-    return task
 
 
 def _has(workspace: Workspace, cell: Training) -> bool:

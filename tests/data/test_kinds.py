@@ -82,6 +82,19 @@ def test_what_is_not_of_the_kind_is_refused(make, says):
         make()
 
 
+def test_tags_without_o_are_scored_by_words():
+    tags, labels = [[0, 1, 1], [2, 0]], ("NOUN", "VERB", "DET")
+    dataset = Dataset("tagging", {"tokens": [["w"] * 3, ["w"] * 2], "label": tags}, labels, Origin("here"))
+    answers = [np.array([0, 1, 2]), np.array([0, 0])]
+    assert _value("word-accuracy", answers, dataset) == sk.accuracy_score(np.concatenate(tags), np.concatenate(answers))
+    outputs = np.eye(3)[np.concatenate(answers)]
+    score = score_outputs("word-accuracy", outputs, dataset, dataset)
+    assert score.value == 3 / 5 and score.trivial == 2 / 5  # the first tag, everywhere
+    with pytest.raises(UnusableData, match="metric 'entity-f1' is for tags with 'O'; score tags without it by 'word-"):
+        check_metric("entity-f1", dataset)
+    check_metric("word-accuracy", dataset)
+
+
 def test_a_metric_is_for_its_kind():
     with pytest.raises(UnusableData, match="metric 'entity-f1' is for a tagging; this is a reranking"):
         check_metric("entity-f1", _reranking([1]))

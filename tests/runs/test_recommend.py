@@ -16,7 +16,6 @@ from cogbench import (
     Store,
     TableTask,
     TaskMatrix,
-    UnknownName,
     UnusableData,
     load_parts,
     recommend,
@@ -259,8 +258,10 @@ def test_what_cannot_be_ranked_is_one_clear_line(world, tmp_path):
     path, common = world
     with pytest.raises(UnusableData, match="say with --kind which kind of task"):
         recommend(path, "dse", "toy", **{**common, "kind": None})
-    with pytest.raises(UnknownName, match="unknown task or file 'nothing.csv'"):
+    with pytest.raises(MissingData, match="no file 'nothing.csv'"):
         recommend("nothing.csv", "dse", "toy", **common)
+    with pytest.raises(UnusableData, match="'toy-a' is a task, which has an evaluation of its own"):
+        recommend("toy-a", "dse", "toy", evaluation=path, **common)
     with pytest.raises(UnusableData, match="'popularity' knows transfers, and of a target of one's own there are none"):
         recommend(path, Popularity(), "toy", **common)
     with pytest.raises(MissingData, match=r"has 0 of these tasks trained on 'toy' with seed 5; `cogbench run`"):
@@ -286,7 +287,12 @@ def test_the_command_prints_a_table_or_json(world, monkeypatch, toy_plugin):
     assert "toy-b" in found.stdout and "±" in found.stdout and "not trained, so not ranked: toy-d" in found.stdout
     held = json.loads(CliRunner().invoke(cli, [*words.split(), "--json"]).stdout)
     assert held["ranking"][0] == "toy-b"
-    assert "unknown task or file" in line(CliRunner().invoke(cli, [*words.replace(str(path), "x.csv").split()]), 2)
+    assert (
+        line(CliRunner().invoke(cli, [*words.replace(str(path), "x.csv").split()]), 3) == "cogbench: no file 'x.csv'."
+    )
+    unknown = line(CliRunner().invoke(cli, [*words.replace(str(path), "toy-z").split()]), 2)
+    assert unknown.startswith("cogbench: unknown target 'toy-z'; did you mean 'toy-")
+    assert unknown.endswith("or a data set of the hub, namespace/name.") and "mini-" not in unknown
 
 
 def test_a_table_named_like_a_task_is_another_task(world):
