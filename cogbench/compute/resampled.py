@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data.dataset import Array, Split, draw_rows
+from ..data.dataset import Array, Split, draw_rows, with_each_class
 from ..data.features import USUAL_FEATURES, FeatureOptions, Features
 from ..data.oracle import TaskMatrix
 from ..data.recording import Responses
@@ -26,7 +26,7 @@ WHOLE = frozenset({"models", "batches"})  # what reads them in a way that is not
 class HalvedEvidence(StoredEvidence):
     """Evidence in which half of the target's examples stand, and half of the stimuli: drawn without repetition.
 
-    Everything else is as in the store. An example of a class is drawn among those of its class.
+    Everything else is as in the store. Each class has its share of the examples that are drawn, and keeps two.
 
     Parameters
     ----------
@@ -104,7 +104,9 @@ class HalvedEvidence(StoredEvidence):
 
     def _half(self, n: int, labels: Array | None = None) -> Array:
         rng = np.random.default_rng((self._draw, n))
-        return draw_rows(np.zeros(n) if labels is None else labels, max(1, n // 2), rng, by_class=labels is not None)
+        if labels is None:
+            return draw_rows(np.zeros(n), max(1, n // 2), rng, by_class=False)
+        return with_each_class(draw_rows(labels, max(1, n // 2), rng, by_class=True), labels, rng)
 
 
 @dataclass(frozen=True, eq=False)

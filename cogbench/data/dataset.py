@@ -125,7 +125,7 @@ class Dataset:
         labels, by_class = self.columns["label"], TASK_KINDS[self.kind].classes
         rng = np.random.default_rng(seed)
         rows = draw_rows(labels, n, rng, by_class=by_class)
-        whole = _with_each_class(rows, np.asarray(labels), rng) if by_class else rows
+        whole = with_each_class(rows, np.asarray(labels), rng) if by_class else rows
         return whole, whole is not rows
 
 
@@ -156,7 +156,7 @@ def draw_rows(labels: Sequence[Any] | Array, n: int, rng: np.random.Generator, *
     return np.sort(order[:n])
 
 
-def _with_each_class(rows: Array, labels: Array, rng: np.random.Generator) -> Array:
+def with_each_class(rows: Array, labels: Array, rng: np.random.Generator) -> Array:
     """Return drawn rows (n,) with rows of the classes that have too few of them, in place of rows of the largest ones.
 
     Too few are less than two, or less than all that there are; less than one, if `n` is too small for two of each. The

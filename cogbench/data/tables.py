@@ -139,15 +139,14 @@ def read_own_table(path: Path) -> Rows:
 
 def _decoded(content: bytes, where: str) -> str:
     """Return bytes as text in UTF-8."""
-    found = "UTF-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else None
+    wide = content[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in content[:1000]
     try:
-        text = content.decode("utf-8-sig")
-        found = found or ("UTF-16" if "\0" in text[:1000] else None)
+        if not wide:
+            return content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        found = found or "another encoding"
-    if found:
-        raise UnusableData(f"{where} is not UTF-8 but {found}: save it as UTF-8.")
-    return text
+        pass
+    encoding = "UTF-16, not UTF-8" if wide else "not UTF-8"
+    raise UnusableData(f"{where} is {encoding}: save it as UTF-8 (in a spreadsheet: csv UTF-8).")
 
 
 def _mark(text: str) -> str:

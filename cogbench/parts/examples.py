@@ -106,7 +106,7 @@ def examples_of(
         chosen, numbers = _by_query(chosen, numbers)
     for name in chosen:
         chosen[name] = _cleaned(chosen[name], name, kind, numbers, f"{where}: column {names[name]}")
-    if lacking := _without(chosen, kind):
+    if lacking := _without(chosen, kind, blanks=drop_missing):
         first = min(lacking)
         if not drop_missing:
             raise UnusableData(
@@ -143,7 +143,9 @@ def _cleaned(values: list[Any], name: str, kind: str, numbers: Sequence[int], wh
         return [None if value is None else [clean(item) for item in value] for value in values]
     if name in ("text", "text_pair"):
         return [None if value is None or value != value else str(value) for value in values]
-    if name != "label" or kind in ("extractive-qa", "reranking"):
+    if name == "label" and kind == "extractive-qa":
+        return [_answers(value, row, where) for row, value in zip(numbers, values, strict=True)]
+    if name != "label" or kind == "reranking":
         return values
     if kind == "regression":
         return _as_numbers(values, numbers, where)
@@ -152,6 +154,18 @@ def _cleaned(values: list[Any], name: str, kind: str, numbers: Sequence[int], wh
             f"{where}: row {numbers[several[0]]} has several labels; several labels a row are not supported: keep one."
         )
     return [_name(value) for value in values]
+
+
+def _answers(value: Any, row: int, where: str) -> Any:
+    """Return the answers to a question as SQuAD's columns have them: all texts, and where each begins."""
+    if isinstance(value, list) and all(isinstance(answer, dict) for answer in value):
+        value = {name: [answer.get(name) for answer in value] for name in ("text", "answer_start")}
+    if value is None or (isinstance(value, dict) and {"text", "answer_start"} <= {*value}):
+        return value
+    raise UnusableData(
+        f"{where}: row {row} has no answers as SQuAD has them: text, a list, and answer_start, a list; they need a "
+        "json, jsonl or parquet file."
+    )
 
 
 def _name(value: Any) -> str | None:
@@ -186,11 +200,13 @@ def _as_numbers(values: list[Any], numbers: Sequence[int], where: str) -> list[f
     return result
 
 
-def _without(columns: Mapping[str, list[Any]], kind: str) -> dict[int, str]:
-    """Return what the rows lack that lack something: a text, or a label."""
+def _without(columns: Mapping[str, list[Any]], kind: str, *, blanks: bool) -> dict[int, str]:
+    """Return what the rows lack that lack something: a text, or a label; with `blanks`, a blank text is none."""
     lacking = dict[int, str]()
     for name, values in columns.items():
         for i, value in enumerate(values):
+            if blanks and name == "text" and value is not None and not value.strip():
+                value = None
             if value is None or (kind == "tagging" and name == "label" and None in value):
                 lacking.setdefault(i, "label" if name == "label" else f"text in column {name}")
     return lacking

@@ -122,6 +122,7 @@ class TableTask:
 
     def _held_out(self, examples: Examples, classes: Sequence[str], split: Split) -> Dataset:
         """Return one side of a single table."""
+        examples.dataset(classes)  # a faulty row is told of before anything is chosen
         n_rows, texts = len(examples.numbers), examples.texts()
         if n_rows < SHARE:
             raise UnusableData(
@@ -137,8 +138,8 @@ class TableTask:
                 rows = by_first
                 notes.append(f"{self.name}: equal second texts stand in training and evaluation both.")
         if not rows:
-            single = len({*groups}) == n_rows
-            reason = "no class has a second row" if single else "all rows of a class have a text in common"
+            reason = "all rows of a class have a text in common" if TASK_KINDS[self.kind].classes else "all are alike"
+            reason = "no class has a second row" if len({*groups}) == n_rows else reason
             raise UnusableData(
                 f"{examples.where}: no row can be held out to score on, as {reason}; give a table of its own for the "
                 "evaluation."
@@ -197,7 +198,8 @@ class TableTask:
             rows = read_own_table(path)
         else:
             raise MissingData(f"task {self.name!r}: no file {file!r}.")
-        return examples_of(rows, self.kind, dict(self.columns), where, drop_missing=self.drop_missing)
+        examples = examples_of(rows, self.kind, dict(self.columns), where, drop_missing=self.drop_missing)
+        return replace(examples, notes=tuple(f"{self.name}: {note}" for note in examples.notes))
 
 
 def is_hub_id(address: str) -> bool:

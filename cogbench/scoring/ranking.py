@@ -93,6 +93,9 @@ class Place:
     standard_error: float | None
 
 
+RESOLUTION = 1e-6  # differences below this share of the largest score are rounding: features are float32
+
+
 def shared_places(scores: Array, draws: Array | None) -> list[Place]:
     """Return the places of scores: one that the first score of a place is not told from shares that place.
 
@@ -103,7 +106,12 @@ def shared_places(scores: Array, draws: Array | None) -> list[Place]:
     draws : array of shape (n_draws, n_scores), optional
         The same scores of random halves of the data, whose standard deviation is the standard error. A score is told
         from another by two standard errors of their difference. Without draws all scores that differ are told apart.
+
+    Notes
+    -----
+    Scores that differ by less than a millionth of the largest one are alike: so much is rounding.
     """
+    rounding = RESOLUTION * np.abs(scores).max(initial=0)
 
     def error(a: int, b: int) -> float | None:
         if draws is None:
@@ -115,7 +123,7 @@ def shared_places(scores: Array, draws: Array | None) -> list[Place]:
     numbers, first = [1] if len(scores) else [], 0
     for i in range(1, len(scores)):
         gap, of_gap = scores[first] - scores[i], error(first, i)
-        alike = gap == 0 if draws is None else of_gap is None or gap < 2 * of_gap or gap == 0
+        alike = gap <= rounding or (draws is not None and (of_gap is None or gap < 2 * of_gap))
         first = first if alike else i
         numbers.append(first + 1)
     return [

@@ -1,7 +1,7 @@
 """Rows for people: what results, oracles, guesses and recommendations say, as tables and notes."""
 
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
@@ -275,9 +275,12 @@ def recommendation_rows(found: Recommendation) -> list[dict[str, Any]]:
 
 
 def _digits(found: Recommendation) -> int:
-    """Return how many decimals of the similarities are shown: as many as tell each two of them apart that differ."""
-    scores = sorted({score for score in found.similarity.values() if score is not None})
-    return next((n for n in range(4, 12) if len({f"{score:.{n}f}" for score in scores}) == len(scores)), 12)
+    """Return how many decimals of the similarities are shown: at least four, and as many as tell the places apart."""
+    of_places = dict[int, list[float]]()
+    for name, place in found.places.items():
+        of_places.setdefault(place.number, []).append(found.similarity[name] or 0.0)
+    ends = [(values[-1], others[0]) for values, others in pairwise(of_places.values())]
+    return next((n for n in range(4, 12) if all(f"{one:.{n}f}" != f"{other:.{n}f}" for one, other in ends)), 12)
 
 
 def score_tables(found: Scored) -> dict[str, list[dict[str, Any]]]:

@@ -55,7 +55,9 @@ def test_a_folder_in_the_layout_of_the_hub(tmp_path, other):
     folder = written(tmp_path / "reviews" / "train.csv").parent
     if other:
         written(folder / f"{other}.csv", {"text": ["a"], "label": ["no"]})
-        written(folder / "test.csv" if other == "validation" else folder / "unused.csv", {"text": ["b"], "label": ["no"]})
+        written(
+            folder / "test.csv" if other == "validation" else folder / "unused.csv", {"text": ["b"], "label": ["no"]}
+        )
     task = target_of(str(folder))
     assert task.name == "reviews" and len(task.load("train", FILES)) == (20 if other else 16)
     assert len(task.load("evaluation", FILES)) == (1 if other else 4)
@@ -112,7 +114,9 @@ def test_a_data_set_of_cogbench_brings_its_kind_and_its_classes():
 
 @pytest.mark.parametrize("target", [3, None, ["a", "b"], SimpleNamespace(columns=1)])
 def test_anything_else_is_refused_in_one_line(target):
-    with pytest.raises(UnusableData, match="^a target is the name of a task .* pandas DataFrame.* This is a ") as caught:
+    with pytest.raises(
+        UnusableData, match="^a target is the name of a task .* pandas DataFrame.* This is a "
+    ) as caught:
         target_of(target)
     assert "\n" not in str(caught.value)
 

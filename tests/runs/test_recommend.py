@@ -107,8 +107,9 @@ def test_gains_are_those_of_the_transfers_with_the_error_of_their_gap(world):
 
 @dataclass(frozen=True)
 class NearlyEqual:
-    """Three sources differ in the eighth digit, and far more from half to half of the examples."""
+    """Three sources differ by a step, and perhaps far more from half to half of the examples."""
 
+    step: float
     noise: float = 0.1
     name: str = "nearly-equal"
     needs: frozenset = frozenset({"features"})
@@ -117,22 +118,27 @@ class NearlyEqual:
         seen = evidence.features("toy-a", "mine").values[:, 0].sum()
         noise = np.random.default_rng(int(abs(seen) * 1e6)).normal(size=4) * self.noise
         values = (
-            -0.79336 - np.array([2e-8, 1e-8, 3e-8, 0]) + noise * (len(evidence.features("toy-a", "mine").values) < 48)
+            -0.79336
+            - self.step * np.array([2, 1, 3, 0])
+            + noise * (len(evidence.features("toy-a", "mine").values) < 48)
         )
         return TaskMatrix(evidence.tasks, evidence.targets, values[:, None])
 
 
 def test_sources_that_chance_does_not_tell_apart_share_a_place(world):
     path, common = world
-    found = recommend(path, NearlyEqual(), "toy", **common)
+    found = recommend(path, NearlyEqual(1e-3), "toy", **common)
     rows = recommendation_rows(found)
     assert [row[""] for row in rows] == ["1=", "1=", "3"]  # the third was not learned
-    assert [row["similarity"] for row in rows] == ["-0.79336001", "-0.79336002", "-0.79336003"]
-    assert rows[0]["difference"] == "" and rows[1]["difference"].startswith("-0.00000001 ± 0.1")
-    first = recommend(path, NearlyEqual(), "toy", k=1, **common)
+    assert [row["similarity"] for row in rows] == ["-0.7944", "-0.7954", "-0.7964"]
+    assert rows[0]["difference"] == "" and rows[1]["difference"].startswith("-0.0010 ± 0.1")
+    first = recommend(path, NearlyEqual(1e-3), "toy", k=1, **common)
     assert "not told from the sources of place 1 above: toy-a." in first.notes and [*first.places] == ["toy-b"]
-    sure = recommend(path, NearlyEqual(noise=0), "toy", **common)
+    sure = recommend(path, NearlyEqual(1e-5, noise=0), "toy", **common)
     assert [row[""] for row in recommendation_rows(sure)] == ["1", "2", "3"]
+    assert [row["similarity"] for row in recommendation_rows(sure)] == ["-0.79337", "-0.79338", "-0.79339"]
+    rounding = recommend(path, NearlyEqual(1e-8, noise=0), "toy", **common)
+    assert [row[""] for row in recommendation_rows(rounding)] == ["1=", "1=", "3"]
 
 
 def test_no_transfer_is_a_row_and_none_at_all_an_answer(world):
