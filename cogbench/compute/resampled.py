@@ -19,6 +19,7 @@ from .evidence import Similarity, StoredEvidence
 from .workspace import Workspace
 
 DRAWS, LEAST, SECONDS = 100, 10, 30.0
+TRIAL = 3  # draws after which it is clear whether the least number fits into about the time
 EXAMPLES = frozenset({"features", "backbone-features", "texts"})  # what is read of the target's examples
 WHOLE = frozenset({"models", "batches"})  # what reads them in a way that is not drawn again
 
@@ -186,5 +187,5 @@ def _until(draws: Iterator[Array], clock: Callable[[], float]) -> Iterator[Array
     for i, scores in enumerate(draws, 1):
         yield scores
         spent = clock() - begin
-        if spent > SECONDS or (i < LEAST and spent * LEAST > 2 * SECONDS * i):
+        if spent > SECONDS or (i == TRIAL and spent * LEAST > 2 * SECONDS * TRIAL):
             return

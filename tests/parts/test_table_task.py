@@ -184,3 +184,26 @@ def test_lists_of_words_passages_and_answers_come_from_jsonl(tmp_path):
     )
     with pytest.raises(UnknownName, match="unknown kind of task 'taging'; did you mean 'tagging'"):
         TableTask("t", path, "taging")
+
+
+def test_at_most_so_many_examples_are_scored_on_and_a_note_says_so(tmp_path):
+    path = write(tmp_path / "t.csv", [f"text {i},{'ab'[i % 4 == 0]}" for i in range(200)])
+    task = TableTask("t", path, columns=COLUMNS, max_evaluation=20)
+    held_out = task.load("evaluation", FILES)
+    assert len(held_out) == 20 and held_out.columns["label"].count(1) == 5 and len(task.load("train", FILES)) == 180
+    assert held_out.notes == ("t: 20 of 200 rows are held out to score on, each class in its share.",)
+    apart = TableTask("t", path, columns=COLUMNS, evaluation_file=path, max_evaluation=20)
+    scored = apart.load("evaluation", FILES)
+    assert len(scored) == 20 and scored.columns["label"].count(1) == 5 and len(apart.load("train", FILES)) == 200
+    assert scored.notes == ("t: 20 of 200 evaluation examples are scored on, each class in its share.",)
+    assert TableTask("t", path).max_evaluation == 2000
+    assert len(replace(apart, max_evaluation=None).load("evaluation", FILES)) == 200
+
+
+def test_tags_and_classes_that_a_table_states_keep_their_order(tmp_path):
+    rows = [{"tokens": ["Anna", f"ran{i}"], "label": ["B-PER", "O"]} for i in range(10)]
+    train, held_out = tmp_path / "train.jsonl", tmp_path / "held-out.jsonl"
+    for path, tag in ((train, "B-PER"), (held_out, "B-LOC")):
+        path.write_text("".join(json.dumps({**row, "label": [tag, "O"]}) + "\n" for row in rows))
+    task = TableTask("t", train, "tagging", evaluation_file=held_out)
+    assert task.load("train", FILES).labels == task.load("evaluation", FILES).labels == ("O", "B-LOC", "B-PER")

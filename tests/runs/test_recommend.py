@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from cogbench_estimators.baselines import Popularity
 from command import line
@@ -296,9 +297,31 @@ def test_the_command_prints_a_table_or_json(world, monkeypatch, toy_plugin):
     assert (
         line(CliRunner().invoke(cli, [*words.replace(str(path), "x.csv").split()]), 3) == "cogbench: no file 'x.csv'."
     )
+    frame = pd.read_csv(path).rename(columns={"sentence": "a, b"})
+    frame.loc[3, "label"] = None
+    frame.to_csv(gap := path.with_name("gap.csv"), index=False)
+    other = words.replace(str(path), str(gap)).replace("--columns text=sentence", "").split() + [
+        "--column",
+        "text=a, b",
+    ]
+    assert "row 5 has no label, and 1 of 60 rows lack one" in line(CliRunner().invoke(cli, other), 3)
+    more = ["--drop-missing", "--evaluation", str(gap), "--max-evaluation", "10", "--json"]
+    held = json.loads(CliRunner().invoke(cli, [*other, *more]).stdout)
+    assert "gap: 1 of 60 rows are left out: they have no text or no label." in held["notes"]
+    assert "gap: 10 of 59 evaluation examples are scored on, each class in its share." in held["notes"]
+    assert "is not of the form text=COLUMN" in CliRunner().invoke(cli, [*other[:-1], "a, b"]).stderr
     unknown = line(CliRunner().invoke(cli, [*words.replace(str(path), "toy-z").split()]), 2)
     assert unknown.startswith("cogbench: unknown target 'toy-z'; did you mean 'toy-")
     assert unknown.endswith("or a data set of the hub, namespace/name.") and "mini-" not in unknown
+
+
+def test_rows_in_memory_are_a_target(world):
+    path, common = world
+    frame = pd.read_csv(path)
+    found = recommend(frame, "dse", "toy", **common)
+    assert found.target == "own-rows" and found.ranking == recommend(path, "dse", "toy", **common).ranking
+    dataset = TASKS[1].load("train", common["files"])
+    assert recommend(dataset, "dse", "toy", **{**common, "kind": None, "columns": ()}).ranking == found.ranking
 
 
 def test_a_table_named_like_a_task_is_another_task(world):
