@@ -1,7 +1,6 @@
 """Which rows of a single table are held out to score on: chosen by hashes of their texts, so always the same."""
 
 import hashlib
-import json
 import math
 from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence
@@ -79,7 +78,7 @@ def _groups(texts: Sequence[Sequence[str]], seed: int) -> list[Group]:
             leader[first(row)] = first(text)
     groups, hashes = dict[Hashable, Group](), dict[Hashable, str]()
     for row, of_row in enumerate(plain):
-        name, digest = first(row), hashlib.sha256(json.dumps([seed, of_row]).encode()).hexdigest()
+        name, digest = first(row), hashlib.sha256("\n".join([str(seed), *of_row]).encode()).hexdigest()
         groups.setdefault(name, []).append(row)
         hashes[name] = min(digest, hashes.get(name, digest))
     return [groups[name] for name in sorted(groups, key=lambda name: hashes[name])]

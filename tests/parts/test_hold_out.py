@@ -62,7 +62,7 @@ def test_four_irrelevant_passages_and_a_relevant_one_for_each_query_stay_togethe
 
 def test_another_seed_holds_out_other_rows_and_these_are_the_same_on_every_machine():
     texts = [(f"text {i}",) for i in range(20)]
-    assert held_out(texts, [0] * 20, 4) == [2, 4, 11, 19] != held_out(texts, [0] * 20, 4, seed=1)
+    assert held_out(texts, [0] * 20, 4) == [0, 13, 17, 18] != held_out(texts, [0] * 20, 4, seed=1)
 
 
 def test_large_groups_are_held_out_rather_than_hardly_any_row():
