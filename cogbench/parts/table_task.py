@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ..data.dataset import Card, Dataset, Origin, Split
 from ..data.kinds import TASK_KINDS
 from ..data.tables import OWN_TABLES, joined, read_own_table, split_files
-from ..errors import MissingData, UnknownName, UnusableData
+from ..errors import Absent, MissingData, UnknownName, UnusableData
 from ..scoring.metrics import METRICS
 from .examples import OUTSIDE, Examples, examples_of
 from .hold_out import SHARE, held_out
@@ -193,7 +193,13 @@ class TableTask:
                 raise MissingData(f"{where} holds no {split}*.parquet (or csv, tsv, jsonl).")
             rows, where = joined(shards, Origin(file), where, read_own_table), f"{where} ({split})"
         elif is_hub_id(file):
-            rows, where = files.dataset(self.name, file, split), f"{where} ({split})"
+            try:
+                rows, where = files.dataset(self.name, file, split), f"{where} ({split})"
+            except Absent as error:  # `cogbench fetch` knows tasks by name alone
+                raise MissingData(
+                    f"{where} is no file or folder, and no data set of the hub that is on this machine: the hub cannot "
+                    "be asked. The same command downloads it where there is a network; or name a folder of it."
+                ) from error
         elif path.is_file():
             rows = read_own_table(path)
         else:

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 from cogbench_estimators.baselines import LeastMoved, Size
+from cogbench_estimators.combined import CRAandCNM
 from cogbench_estimators.cra import CRA
 from cogbench_estimators.dse import DSE
+from cogbench_estimators.ridge import RidgeCNM
 
 from cogbench import Files, Store, TaskMatrix, UnusableData
 from cogbench.compute.evidence import Similarity
@@ -63,12 +65,16 @@ def test_all_sources_are_seen_by_the_same_examples_and_nothing_is_kept_of_a_draw
     assert not [path for path in workspace.store.root.rglob("cell.json") if "mean-feature" in str(path)]
 
 
-@pytest.mark.parametrize("estimator", [DSE(), CRA()], ids=lambda e: e.name)
-def test_stimuli_are_drawn_for_what_reads_stimuli(workspace, estimator):
+@pytest.mark.parametrize("estimator", [DSE(), CRA(), RidgeCNM(), CRAandCNM(cnm=RidgeCNM())], ids=lambda e: e.name)
+def test_stimuli_are_drawn_for_what_reads_stimuli(workspace, estimator, monkeypatch):
+    monkeypatch.setattr("cogbench.compute.resampled.DRAWS", 20)
     cell = cell_of(estimator, ToySignal())
     evidence = HalvedEvidence(cell, workspace, 0, {})
     rows = [ToySignal().read(None).sentences.index(sentence) for sentence in evidence.stimuli]
     assert len(rows) == 20 and {len(r) for r in evidence.representations.values()} == {20}
+    if "responses" in estimator.needs:
+        recorded = ToySignal().read(None).subjects
+        assert all((of.values == recorded[name].values[rows]).all() for name, of in evidence.responses.items())
     draws = draw_scores(cell, NAMES, workspace, clock=lambda: 0.0)
     assert "halves of the stimuli" in draws.note and np.isfinite(draws.scores).all()
     assert np.ptp(draws.scores, axis=0).min() > 0

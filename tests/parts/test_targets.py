@@ -72,7 +72,9 @@ def test_a_data_set_of_the_hub_is_read_through_the_door(tmp_path):
     files = Files(tmp_path, offline=True)
     assert task.name == "imdb" and [len(task.load(s, files)) for s in ("train", "evaluation")] == [20, 6]
     assert task.load("train", files).origin.id == "stanfordnlp/imdb"
-    with pytest.raises(MissingData, match="data of task 'other', some/other: not on this machine"):
+    with pytest.raises(
+        MissingData, match="'some/other' is no file or folder, and no data set of the hub that is on this"
+    ):
         target_of("some/other").load("train", FILES)
 
 
