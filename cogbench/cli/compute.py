@@ -135,7 +135,7 @@ def _refuse_beside_pack(context: click.Context) -> None:
     "--evaluation",
     default=None,
     metavar="FILE",
-    help="Of a table: the examples to score on.  [default: a fifth of the rows]",
+    help="Of a table: the examples to score on.  [default: its split validation or test, else a fifth of its rows]",
 )
 @click.option(
     "--max-evaluation",

@@ -16,7 +16,8 @@ from ..text import first_line
 from .dataset import Origin
 
 TABLES = (".parquet", ".csv", ".tsv", ".jsonl")
-OWN_TABLES = (".csv", ".tsv", ".jsonl", ".json", ".conll", ".csv.gz", ".tsv.gz", ".jsonl.gz", ".parquet", ".xlsx")
+PACKED = (".csv.gz", ".tsv.gz", ".jsonl.gz", ".json.gz", ".conll.gz")
+OWN_TABLES = (*(ending.removesuffix(".gz") for ending in PACKED), *PACKED, ".parquet", ".xlsx")
 SHARD = re.compile(r".*-\d+-of-(\d+)")
 
 
@@ -112,18 +113,17 @@ def read_own_table(path: Path) -> Rows:
     import pyarrow as pa
 
     readable(path)
-    whole = path.name.lower().removesuffix(".gz")
-    ending = next((end for end in (*TABLES, ".json", ".conll", ".xlsx") if whole.endswith(end)), None)
-    packed = path.name.lower().endswith(".gz")
-    if ending is None or (packed and ending in (".parquet", ".xlsx")):
+    known = next((end for end in OWN_TABLES if path.name.lower().endswith(end)), None)
+    if known is None:
         raise UnusableData(f"{str(path)!r}: unknown ending; known: {', '.join(OWN_TABLES)}.")
+    ending = known.removesuffix(".gz")
     where, origin = repr(str(path)), Origin(str(path))
     try:
         if ending == ".parquet":
             return _of_parquet(path)
         if ending == ".xlsx":
             return Rows(_of_spreadsheet(path, where), {}, origin, where, 2)
-        content = gzip.decompress(path.read_bytes()) if packed else path.read_bytes()
+        content = gzip.decompress(path.read_bytes()) if known in PACKED else path.read_bytes()
         text = _decoded(content, where)
         if ending == ".conll":
             return Rows(_of_conll(text, where), {}, origin, where)

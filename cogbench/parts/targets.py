@@ -10,7 +10,7 @@ from typing import Any
 
 from ..data.dataset import Dataset
 from ..data.files import Files
-from ..data.tables import OWN_TABLES
+from ..data.tables import OWN_TABLES, PACKED
 from ..errors import MissingData, UnknownName, UnusableData
 from ..storage.atomic import write_whole
 from ..storage.store import home
@@ -19,9 +19,10 @@ from .interfaces import Task
 from .registry import Parts
 from .table_task import SCORED, TableTask, is_hub_id
 
+WHOLE = [ending for ending in OWN_TABLES if ending not in PACKED]
 KINDS_OF_TARGET = (
-    f"the name of a task (`cogbench list tasks`), a table ({', '.join(OWN_TABLES)}), a folder with train.csv and, if "
-    "there is one, validation.csv or test.csv, or a data set of the hub, namespace/name"
+    f"the name of a task (`cogbench list tasks`), a table ({', '.join(WHOLE)}, or packed as .gz), a folder with "
+    "train.csv and, if there is one, validation.csv or test.csv, or a data set of the hub, namespace/name"
 )
 IN_MEMORY = (
     "a cogbench.Task or cogbench.Dataset, a pandas DataFrame, or a Dataset or DatasetDict of the package datasets"
