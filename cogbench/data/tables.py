@@ -113,17 +113,17 @@ def read_own_table(path: Path) -> Rows:
     import pyarrow as pa
 
     readable(path)
-    known = next((end for end in OWN_TABLES if path.name.lower().endswith(end)), None)
-    if known is None:
+    written = next((end for end in OWN_TABLES if path.name.lower().endswith(end)), None)
+    if written is None:
         raise UnusableData(f"{str(path)!r}: unknown ending; known: {', '.join(OWN_TABLES)}.")
-    ending = known.removesuffix(".gz")
+    ending = written.removesuffix(".gz")
     where, origin = repr(str(path)), Origin(str(path))
     try:
         if ending == ".parquet":
             return _of_parquet(path)
         if ending == ".xlsx":
             return Rows(_of_spreadsheet(path, where), {}, origin, where, 2)
-        content = gzip.decompress(path.read_bytes()) if known in PACKED else path.read_bytes()
+        content = gzip.decompress(path.read_bytes()) if written in PACKED else path.read_bytes()
         text = _decoded(content, where)
         if ending == ".conll":
             return Rows(_of_conll(text, where), {}, origin, where)
@@ -133,8 +133,8 @@ def read_own_table(path: Path) -> Rows:
         return Rows(_separated(content, mark, as_text=True).to_pydict(), {}, origin, where, 2)
     except (pa.ArrowException, OSError, EOFError, zlib.error) as error:
         unlike = _unlike(text, mark) if ending in (".csv", ".tsv") and isinstance(error, pa.ArrowException) else None
-        told = unlike or first_line(error).partition(": ")[0]
-        raise UnusableData(f"{where} cannot be read as {ending[1:]}: {told}.") from error
+        reason = unlike or first_line(error).partition(": ")[0]
+        raise UnusableData(f"{where} cannot be read as {ending[1:]}: {reason}.") from error
 
 
 def _decoded(content: bytes, where: str) -> str:
@@ -187,7 +187,12 @@ def _of_json(text: str, where: str) -> dict[str, list[Any]]:
     if not all(isinstance(row, dict) for row in objects):
         raise UnusableData(f"{where} is no list of JSON objects, nor has it one on each line.")
     if objects and all("paragraphs" in row for row in objects):
-        return _of_squad(objects)
+        try:
+            return _of_squad(objects)
+        except (KeyError, TypeError) as error:
+            raise UnusableData(
+                f"{where} looks like SQuAD's json, but a paragraph or a question lacks {error}."
+            ) from None
     names = dict.fromkeys(name for row in objects for name in row)
     return {name: [row.get(name) for row in objects] for name in names}
 
@@ -238,7 +243,7 @@ def _of_spreadsheet(path: Path, where: str) -> dict[str, list[Any]]:
         workbook = load_workbook(path, read_only=True, data_only=True)
         header, *rows = workbook.worksheets[0].iter_rows(values_only=True)
         workbook.close()
-    except (ValueError, KeyError, OSError) as error:  # of no rows, or no workbook
+    except Exception as error:  # whatever the package says of a file that is no workbook, or has no rows
         raise UnusableData(f"{where} cannot be read as xlsx: it has no rows, or is no workbook.") from error
     kept = [row for row in rows if any(value is not None for value in row)]
     return {str(name): [row[i] for row in kept] for i, name in enumerate(header) if name is not None}

@@ -38,25 +38,25 @@ def held_out(texts: Sequence[Sequence[str]], classes: Sequence[Hashable], n: int
     groups = _groups(texts, seed)
     counts = [Counter(classes[row] for row in group) for group in groups]  # of each class in a group
     sizes, pieces = Counter(classes), Counter(name for count in counts for name in count)
-    held, chosen = Counter[Hashable](), dict[int, None]()
+    taken, chosen = Counter[Hashable](), dict[int, None]()
 
     def choose(order: Iterator[int], most: Mapping[Hashable, int], enough: int) -> None:
         """Hold out groups until there are enough rows, and of no class more than the most, or all."""
         for i in order:
-            if held.total() >= enough:
+            if taken.total() >= enough:
                 return
-            if i not in chosen and all(held[c] + k <= min(most[c], sizes[c] - 1) for c, k in counts[i].items()):
+            if i not in chosen and all(taken[c] + k <= min(most[c], sizes[c] - 1) for c, k in counts[i].items()):
                 chosen[i] = None
-                held.update(counts[i])
+                taken.update(counts[i])
 
-    share, all_rows = n / len(classes), len(classes)
+    all_rows = len(classes)
     if sum(count > 1 for count in pieces.values()) <= n:
         choose(iter(range(len(groups))), dict.fromkeys(sizes, 1), all_rows)
-    choose(iter(range(len(groups))), {c: math.floor(size * share) for c, size in sizes.items()}, all_rows)
-    choose(iter(range(len(groups))), {c: math.ceil(size * share) for c, size in sizes.items()}, n)
-    if held.total() < n / 2:  # groups are large: rather other shares than hardly any row
+    choose(iter(range(len(groups))), {c: size * n // all_rows for c, size in sizes.items()}, all_rows)
+    choose(iter(range(len(groups))), {c: math.ceil(size * n / all_rows) for c, size in sizes.items()}, n)
+    if taken.total() < n / 2:  # groups are large: rather other shares than hardly any row
         smallest_first = sorted(range(len(groups)), key=lambda i: len(groups[i]))
-        choose(iter(i for i in smallest_first if held.total() + len(groups[i]) <= all_rows / 2), sizes, n)
+        choose(iter(i for i in smallest_first if taken.total() + len(groups[i]) <= all_rows / 2), sizes, n)
     return sorted(row for i in chosen for row in groups[i])
 
 

@@ -96,6 +96,7 @@ SECRET = "something private"
         ("a.json", f'[{{"text": "{SECRET}"'.encode(), "a.json': line 1 is no JSON"),
         ("a.jsonl", f'{{"text": "a"}}\n{SECRET}\n'.encode(), "a.jsonl': line 2 is no JSON"),
         ("a.json", f'["{SECRET}"]'.encode(), "a.json' is no list of JSON objects"),
+        ("a.json", b'{"data": [{"paragraphs": [{"context": "x"}]}]}', "a paragraph or a question lacks 'qas'"),
         ("a.parquet", SECRET.encode(), "cannot be read as parquet"),
         ("a.parquet.gz", SECRET.encode(), "unknown ending; known: .csv, .tsv, .jsonl, .json, .conll, .csv.gz"),
         ("a.doc", SECRET.encode(), "unknown ending; known: .csv"),
