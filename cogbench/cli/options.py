@@ -66,6 +66,14 @@ def _pairs(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
     return tuple((v.partition("=")[0], Path(v.partition("=")[2])) for v in values)
 
 
+def pair(text: str) -> tuple[str, str]:
+    """Return the two sides of `text=COLUMN`."""
+    role, equals, column = text.partition("=")
+    if not equals:
+        raise click.BadParameter(f"{text!r} is not of the form text=COLUMN", param_hint="--column")
+    return role.strip(), column.strip()
+
+
 def backbone(**more: Any) -> Callable[..., Any]:
     """Return the option of several backbones."""
     return click.option(

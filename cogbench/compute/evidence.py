@@ -22,7 +22,7 @@ from ..parts.interfaces import MODELS, STIMULI, Backbone, Estimator, Recipe, Sig
 from ..scoring.metrics import TaskScore
 from ..storage.store import digest
 from ..text import slug
-from .cells import Encoding, Training
+from .cells import Encoding, Training, key_of_sample
 from .estimate import Estimate, Inquiry, estimate_from
 from .features import encoder_of, feature_extraction, weight_change
 from .transfers import TransferPlan
@@ -299,6 +299,8 @@ class Similarity:
         if {"batches", "texts", "features", "backbone-features"} & needs:
             made["data"] = [[workspace.dataset(t, s).sha256 for s in ("train", "evaluation")] for t in self.tasks]
             made["max_train"] = self.max_train
+            topped_up = any(workspace.dataset(t, "train").is_topped_up(self.max_train) for t in self.tasks)
+            made |= key_of_sample(topped_up)
         return made
 
     def compute(self, workspace: Workspace, out: Path) -> None:

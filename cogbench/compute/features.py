@@ -14,7 +14,7 @@ from ..data.files import Files
 from ..errors import UnusableData
 from ..parts.interfaces import Backbone, Task
 from ..text import slug
-from .cells import Training
+from .cells import Training, key_of_sample
 from .workspace import Cell, Workspace
 
 if TYPE_CHECKING:
@@ -44,12 +44,16 @@ class FeatureExtraction:
         return (self.training,) if self.training else ()
 
     def ingredients(self, workspace: Workspace) -> dict[str, Any]:
+        train = workspace.dataset(self.task, "train")
+        examples, seed = self.options.examples, self.options.seed
+        topped_up = train.is_topped_up(self.max_train) or train.sample(self.max_train).is_topped_up(examples, seed)
         return {
             "backbone": [workspace.identity(p) for p in (self.backbone, self.backbone.origin(workspace.files))],
             "options": workspace.identity(self.options),
-            "data": workspace.dataset(self.task, "train").sha256,
+            "data": train.sha256,
             "max_train": self.max_train,
             **({"examples are": "tokens"} if self.task.kind in AT_TOKENS else {}),
+            **key_of_sample(topped_up),
         }
 
     def compute(self, workspace: Workspace, out: Path) -> None:

@@ -1,7 +1,7 @@
 """Rows for people: what results, oracles, guesses and recommendations say, as tables and notes."""
 
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
@@ -201,29 +201,86 @@ def _difference_row(contest: Contest) -> dict[str, Any]:
     return {**empty, "target": "mean", **means, "difference of ranks": in_sign(contest.trs.difference)}
 
 
+def recommendation_tables(found: Recommendation) -> dict[str, list[dict[str, Any]]]:
+    """Return a recommendation as a titled table, and one of what its estimator was worth where that is known."""
+    tables = {recommendation_title(found): recommendation_rows(found)}
+    if found.worth:
+        tables[f"what {found.estimator.partition('[')[0]} was worth where all transfers were measured"] = [
+            {
+                "estimator": worth.estimator,
+                "oracle": worth.oracle,
+                "signal": worth.signal or "",
+                "TRS, 1 is perfect": f"{worth.trs:.2f}",
+                "chance": f"{worth.chance:.2f}",
+                "p": in_digits(worth.p),
+                "skill": in_sign(worth.skill, 2, MISSING),
+                "p of the skill": MISSING if worth.skill_p is None else in_digits(worth.skill_p),
+            }
+            for worth in found.worth
+        ]
+    return tables
+
+
+def recommendation_notes(found: Recommendation) -> list[str]:
+    """Return what a reader of the tables must know."""
+    if found.worth:
+        return [*found.notes]
+    name = found.estimator.partition("[")[0]
+    return [
+        f"{name} is not on the board of measured oracles: nothing here tells what its ranking is worth.",
+        *found.notes,
+    ]
+
+
 def recommendation_title(found: Recommendation) -> str:
-    """Return what a recommendation is of, in a line."""
-    ranked = f"what to train first for {found.target} ({found.kind}), by {found.estimator} on {found.backbone}"
+    """Return what a recommendation is of, in a line; or that no source need be trained first."""
+    of = f"{found.target} ({found.kind}), by {found.estimator} on {found.backbone}"
     rest = f"; not trained, so not ranked: {', '.join(found.untrained)}" if found.untrained else ""
-    return ranked + (f", stimuli of {found.signal}" if found.signal else "") + rest
+    stimuli = f", stimuli of {found.signal}" if found.signal else ""
+    if found.none_helps:
+        return f"train none first: no source tried brings more than two standard errors; for {of}{stimuli}{rest}"
+    return f"what to train first for {of}{stimuli}{rest}"
 
 
 def recommendation_rows(found: Recommendation) -> list[dict[str, Any]]:
-    """Return a recommendation as rows for people."""
-    rows: list[dict[str, Any]] = [
-        {"": MISSING, "source": name, "similarity": "no estimate"}
-        if (s := found.similarity[name]) is None
-        else {"": i, "source": name, "similarity": f"{s:.4f}"}
-        for i, name in enumerate(found.ranking, 1)
-    ]
-    for row, gain in zip(rows, found.gains, strict=False):
-        sure = "" if abs(gain.gain) > 2 * gain.standard_error else ", within noise"
-        row |= {
-            gain.metric: f"{gain.value:.3f}",
-            "no transfer": f"{gain.no_transfer:.3f}",
-            "gain": f"{gain.gain:+.3f} ± {gain.standard_error:.3f}{sure}",
-        }
-    return rows
+    """Return a recommendation as rows for people; where sources were tried, with a row for none of them."""
+    digits, rows = _digits(found), list[dict[str, Any]]()
+    for name in found.ranking:
+        score, place = found.similarity[name], found.places.get(name)
+        shown = {"": MISSING, "source": name, "similarity": "no estimate", "difference": ""}
+        if score is not None and place is not None:
+            error = "" if place.standard_error is None else f" ± {place.standard_error:.{digits}f}"
+            gap = "" if place.difference is None else f"{-place.difference:.{digits}f}{error}"
+            number = f"{place.number}{'=' if place.shared else ''}"
+            shown |= {"": number, "similarity": f"{score:.{digits}f}", "difference": gap}
+        rows.append({**shown, "learned": "yes" if found.learned[name] else "NO"})
+    if not found.gains:
+        return rows
+    metric = found.gains[0].metric
+    gains = {gain.source: gain for gain in found.gains}
+    for row in rows:
+        row |= {metric: "", "gain": "not tried"}
+        if gain := gains.get(row["source"]):
+            sure = "" if abs(gain.gain) > 2 * gain.standard_error else ", within noise"
+            row |= {metric: f"{gain.value:.3f}", "gain": f"{gain.gain:+.3f} ± {gain.standard_error:.3f}{sure}"}
+    alone = {
+        "": "",
+        "source": "no transfer",
+        "similarity": "",
+        "difference": "",
+        "learned": "",
+        metric: f"{found.gains[0].no_transfer:.3f}",
+    }
+    return [*rows, {**alone, "gain": ""}]
+
+
+def _digits(found: Recommendation) -> int:
+    """Return how many decimals of the similarities are shown: at least four, and as many as tell the places apart."""
+    of_places = dict[int, list[float]]()
+    for name, place in found.places.items():
+        of_places.setdefault(place.number, []).append(found.similarity[name] or 0.0)
+    ends = [(values[-1], others[0]) for values, others in pairwise(of_places.values())]
+    return next((n for n in range(4, 12) if all(f"{one:.{n}f}" != f"{other:.{n}f}" for one, other in ends)), 12)
 
 
 def score_tables(found: Scored) -> dict[str, list[dict[str, Any]]]:
