@@ -185,6 +185,7 @@ def _set_offline() -> list[str]:
 def _backbone(name: str) -> str:
     """Return which kinds of task a backbone can be trained on; its files are looked for on disk alone."""
     backbone = load_parts().find("backbone", name)
+    backbone.origin(Files(offline=True))
     reasons = unsuitable_kinds(backbone, [*TASK_KINDS], Files(offline=True))
     cannot = [kind for kinds in reasons.values() for kind in kinds]
     lines = [f"not {', '.join(kinds)}: {reason}" for reason, kinds in reasons.items()]

@@ -160,14 +160,14 @@ def with_each_class(rows: Array, labels: Array, rng: np.random.Generator) -> Arr
     """Return drawn rows (n,) with rows of the classes that have too few of them, in place of rows of the largest ones.
 
     Too few are less than two; less than one, if `n` is too small for two of each. A class of a single row is drawn by
-    chance, for nothing can be learned of it and found again. The very same array comes back if no class has too few, or
+    chance, and stays if it was drawn. The very same array comes back if no class has too few, or
     if `n` is smaller than the number of classes.
     """
     classes, numbers, sizes = np.unique(labels, return_inverse=True, return_counts=True)
-    least = np.where(sizes > 1, 2, 0)  # (n_classes,)
+    drawn = np.bincount(numbers[rows], minlength=len(classes))
+    least = np.where(sizes > 1, 2, drawn)  # (n_classes,)
     if least.sum() > len(rows):
         least = np.minimum(least, 1)
-    drawn = np.bincount(numbers[rows], minlength=len(classes))
     if least.sum() > len(rows) or (drawn >= least).all():
         return rows
     kept = {int(row) for row in rows}

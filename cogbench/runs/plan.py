@@ -2,30 +2,33 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from ..compute import cluster, engine, spread
 from ..compute.cells import Training
 from ..compute.workspace import Cell, Workspace
 from ..data.files import Files
-from ..errors import UnusableData
+from ..errors import MissingData, UnusableData
 from ..parts.interfaces import Backbone, Task
 
 
 def unsuitable_kinds(backbone: Backbone, kinds: Sequence[str], files: Files) -> dict[str, list[str]]:
     """Return for each reason the kinds of task that a backbone cannot be trained on for it.
 
-    A backbone says so by the verb `unsuitable(kind, files)`; one without it can be trained on all kinds.
+    A backbone says so by the verb `unsuitable(kind, files)`; one without it can be trained on all kinds. Nothing is
+    said of a model that is not at hand.
 
     Raises
     ------
-    MissingData, UnusableData
-        If the model is not at hand, or its folder cannot be opened.
+    UnusableData
+        If the model's folder cannot be opened.
     """
     unsuitable: Callable[[str, Files], str | None] = getattr(backbone, "unsuitable", lambda kind, files: None)
     kinds_by_reason = dict[str, list[str]]()
-    for kind in dict.fromkeys(kinds):
-        if reason := unsuitable(kind, files):
-            kinds_by_reason.setdefault(reason, []).append(kind)
+    with suppress(MissingData):  # a training will say so, with the data that it misses
+        for kind in dict.fromkeys(kinds):
+            if reason := unsuitable(kind, files):
+                kinds_by_reason.setdefault(reason, []).append(kind)
     return kinds_by_reason
 
 

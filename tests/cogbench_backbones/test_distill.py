@@ -14,7 +14,15 @@ from cogbench_backbones.distill import Distilled, register_backbones
 from cogbench_backbones.heads import IGNORED, batch, encoded, row
 from cogbench_backbones.huggingface import HuggingFace
 from scipy.special import expit, log_softmax, softmax
-from transformers import AutoModel, BertConfig, BertForMaskedLM, BertModel, BertTokenizer, DistilBertConfig
+from transformers import (
+    AutoModel,
+    AutoTokenizer,
+    BertConfig,
+    BertForMaskedLM,
+    BertModel,
+    BertTokenizer,
+    DistilBertConfig,
+)
 from transformers import DistilBertModel as DistilBert
 
 from cogbench import Dataset, Files, Origin, Recipe, Settings, Store, UnusableData, load_parts
@@ -500,7 +508,7 @@ def test_words_are_replaced_by_the_likeliest_in_their_place_as_often_as_the_meth
     data = dataset("classification", ("a", "b"), text=[text], label=[0])
     monkeypatch.setattr(augment, "BEST", 3)
     copies = [t.split() for t in more(small, data, copies=3000).columns["text"][1:]]
-    tokenizer = small.teacher.tokenizer(FILES)
+    tokenizer = AutoTokenizer.from_pretrained(small.teacher.address)  # one that reads [MASK] as the mask
     model = BertForMaskedLM.from_pretrained(small.teacher.address).eval()
     words = text.split()
     for i, word in enumerate(words):

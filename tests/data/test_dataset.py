@@ -121,10 +121,10 @@ def test_a_sample_keeps_every_class_and_is_the_former_one_where_that_did(labels,
     whole = _dataset(labels=tuple("abcd"), text=[str(i) for i in range(len(labels))], label=labels)
     rows = [int(t) for t in whole.sample(n, seed).columns["text"]]
     former, counts = _drawn_by_share(labels, n, seed), Counter(labels)
-    least = {c: min(2, count) for c, count in counts.items()}
-    least = least if sum(least.values()) <= n else dict.fromkeys(counts, 1)
     before, now = (Counter(labels[i] for i in some) for some in (former, rows))
-    if n < len(counts) or all(before[c] >= least[c] for c in counts):
+    least = {c: 2 if count > 1 else before[c] for c, count in counts.items()}  # a single row is drawn by chance
+    least = least if sum(least.values()) <= n else {c: min(1, few) for c, few in least.items()}
+    if n < sum(least.values()) or all(before[c] >= least[c] for c in counts):
         assert rows == former and not whole.is_topped_up(n, seed)
         return
     assert whole.is_topped_up(n, seed) and len(rows) == n
