@@ -140,7 +140,7 @@ def extract_features(model: Any, batches: Iterable[Mapping[str, "Tensor"]], opti
 def encoder_of(model: Any) -> Any:
     """Return the part of a torch module that represents texts: without its head, and of two parts the encoder."""
     body = getattr(model, "base_model", model)
-    in_two = getattr(getattr(body, "config", None), "is_encoder_decoder", False)
+    in_two = hasattr(body, "encoder") and hasattr(body, "decoder")
     return body.get_encoder() if in_two else body
 
 

@@ -130,10 +130,11 @@ class HuggingFace:
         """Return the model before a training: the encoder of `start` or the pre-trained one, and a head by the seed."""
         # The fresh head. After a source it is another than the source's first one: the encoder has learned to answer
         # through that, and would begin with the source's answers, right or wrong by the order of the classes.
-        model = self.pretrained(files).with_head(train.kind, train.labels, seed if start is None else 2**31 + seed)
+        pretrained = self.pretrained(files)
+        model = pretrained.with_head(train.kind, train.labels, seed if start is None else 2**31 + seed)
         if start is not None:
             # What the source's model lacks, such as a pooler or a decoder, stays the pre-trained model's.
-            model.base_model.load_state_dict(trained(start.folder).base_model.state_dict(), strict=False)
+            pretrained.take_body(model, trained(start.folder))
         start_at_mean(model, train)
         return model
 

@@ -6,7 +6,7 @@ weights come into a model with a head, and which vector stands for a text.
 
 import importlib.util
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from copy import copy
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -185,15 +185,23 @@ class Pretrained:
         config = self.configured(id2label=dict(enumerate(names)), label2id={name: i for i, name in enumerate(names)})
         config.problem_type = HEADS[kind].problem
         head = self._heads(kind)[type(config)]
-        prefix = f"{head.base_model_prefix}."
-        weights = {prefix + name: values for name, values in body.state_dict().items() if name not in missing}
+        with torch.device("meta"):
+            prefix = prefix_of_body(head(config))
+        held = {prefix + name: values for name, values in body.state_dict().items() if name not in missing}
         torch.manual_seed(seed)
         model, told = head.from_pretrained(
-            None, config=config, state_dict=weights, dtype="float32", output_loading_info=True
+            None, config=config, state_dict=held, dtype="float32", output_loading_info=True
         )
-        lacking = {n for n in told["missing_keys"] if n.startswith(prefix) and not _is_pooler(n)}
-        self._refuse_lacking(lacking, model.base_model)
+        lacking = {*told["missing_keys"]} & {prefix + name for name in body.state_dict()}
+        self._refuse_lacking({name for name in lacking if not _is_pooler(name)}, body)
         return model
+
+    def take_body(self, model: Any, source: Any) -> None:
+        """Give a model the weights of another one's body; weights that the other lacks stay as they are."""
+        names = {*self._outline.state_dict()}
+        weights = body_weights(source, names)
+        own = {prefix_of_body(model) + name: values for name, values in weights.items()}
+        model.load_state_dict(own, strict=False)
 
     def _loaded(self) -> tuple["Module", set[str]]:
         try:
@@ -257,6 +265,18 @@ class Pretrained:
 
     def _has(self, file: str) -> bool:
         return (self.folder / file).exists()
+
+
+def prefix_of_body(model: Any) -> str:
+    """Return what stands before the names of the body's weights in a model with a head; some heads stand beside it."""
+    return "" if model.base_model is model else f"{model.base_model_prefix}."
+
+
+def body_weights(model: Any, names: Collection[str]) -> dict[str, Any]:
+    """Return the weights of a model's body by their names in the body, of these names."""
+    prefix = prefix_of_body(model)
+    held = {name.removeprefix(prefix): v for name, v in model.state_dict().items() if name.startswith(prefix)}
+    return {name: values for name, values in held.items() if name in names}
 
 
 def _sentence_pooling(folder: Path) -> Pooling | None:
