@@ -49,6 +49,11 @@ def numbers(least: int) -> Callable[..., tuple[int, ...]]:
     return read
 
 
+def sizes(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, ...]:
+    """Return the numbers of examples of a list by commas; none where nothing is given."""
+    return () if value is None else numbers(1)(ctx, param, value)
+
+
 def _names(ctx: click.Context, param: click.Parameter, value: str | None) -> list[str] | None:
     return [name.strip() for name in value.split(",") if name.strip()] if value else None
 
@@ -123,6 +128,12 @@ max_train = click.option(
     type=click.IntRange(min=1),
     default=None,
     help="At most so many training examples a task, a stratified sample.  [default: all]",
+)
+max_train_target = click.option(
+    "--max-train-target",
+    type=click.IntRange(min=1),
+    default=None,
+    help="At most so many training examples of a task as the target.  [default: as --max-train]",
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="For machines.")
 ks = click.option(

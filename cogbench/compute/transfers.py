@@ -1,7 +1,7 @@
 """Source → target scores, measured: the trainings of an oracle, and the oracle of these trainings."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
 from typing import Any
@@ -14,17 +14,29 @@ from ..errors import UnusableData
 from ..parts.codec import decode_record, encode
 from ..parts.fingerprint import harness_version, upgraded
 from ..parts.interfaces import Backbone, Recipe, Task
+from ..scoring.metrics import gap_error
 from .cells import Training, trained_as
 from .workspace import Workspace
 
 
 def trainings(
-    backbone: Backbone, tasks: Sequence[Task], seed: int, max_train: int | None, keep: bool = False
+    backbone: Backbone,
+    tasks: Sequence[Task],
+    seed: int,
+    max_train: int | None,
+    keep: bool = False,
+    max_train_target: int | None = None,
 ) -> dict[tuple[str, str], Training]:
-    """Return the cells of a measured oracle: (target, target) trains a task alone, (source, target) transfers."""
-    alone = {t.name: Recipe((t,), seed=seed, max_train=max_train) for t in tasks}
+    """Return the cells of a measured oracle: (target, target) trains a task alone, (source, target) transfers.
+
+    A source is trained on at most `max_train` examples, a target after it or alone on at most `max_train_target`; None
+    for as many as a source.
+    """
+    most = target_budget(max_train, max_train_target)
+    sources = {t.name: Recipe((t,), seed=seed, max_train=max_train) for t in tasks}
+    targets = {name: replace(recipe, max_train=most) for name, recipe in sources.items()}
     return {
-        (s.name, t.name): Training(backbone, replace(alone[t.name], start=None if s is t else alone[s.name]), keep)
+        (s.name, t.name): Training(backbone, replace(targets[t.name], start=None if s is t else sources[s.name]), keep)
         for s in tasks
         for t in tasks
     }
@@ -40,24 +52,47 @@ class TransferPlan:
     seeds: tuple[int, ...] = (0,)
     max_train: int | None = None
     keep: bool = False  # the weights of the transfers
+    max_train_target: int | None = None  # as many as of a source, unless said
+
+    @property
+    def target_budget(self) -> int | None:
+        """The largest number of training examples of a target; None for all."""
+        return target_budget(self.max_train, self.max_train_target)
+
+    @property
+    def apart(self) -> bool:
+        """Whether a target has another number of training examples than a source."""
+        return self.target_budget != self.max_train
+
+    def trainings(self, seed: int) -> dict[tuple[str, str], Training]:
+        """Return the trainings of a seed: (target, target) trains a task alone, (source, target) transfers."""
+        return trainings(self.backbone, self.tasks, seed, self.max_train, self.keep, self.max_train_target)
 
     def cells(self) -> list[Training]:
         """Return the trainings of all seeds."""
-        asked = (trainings(self.backbone, self.tasks, s, self.max_train, self.keep) for s in self.seeds)
-        return [cell for of in asked for cell in of.values()]
+        return [cell for seed in self.seeds for cell in self.trainings(seed).values()]
 
     def provenance(self, workspace: Workspace) -> dict[str, Any]:
         """Return what the figures were measured with, as plain values."""
-        alone = [Training(self.backbone, Recipe((t,), max_train=self.max_train)) for t in self.tasks]
+        apart: dict[str, Any] = {}
+        if self.apart:  # else as ever, so that seeds can be added to oracles of old
+            of_targets = self._settings(self.target_budget, workspace)
+            apart = {"max_train_target": self.target_budget, "settings_target": of_targets}
         return {
             "cogbench": harness_version() or "",
             "torch": metadata.version("torch"),
             "backbone": json.loads(json.dumps(trained_as(self.backbone, workspace))),
             "model": encode(self.backbone.origin(workspace.files)),
             "max_train": self.max_train,
-            "settings": {c.recipe.task.name: encode(c.filled(workspace).settings) for c in alone},
+            "settings": self._settings(self.max_train, workspace),
+            **apart,
             "data": {t.name: [workspace.dataset(t, s).sha256 for s in ("train", "evaluation")] for t in self.tasks},  # type: ignore[arg-type]
         }
+
+    def _settings(self, max_train: int | None, workspace: Workspace) -> dict[str, Any]:
+        """Return how each task is trained on so many examples, as plain values."""
+        alone = [Training(self.backbone, Recipe((t,), max_train=max_train)) for t in self.tasks]
+        return {cell.recipe.task.name: encode(cell.filled(workspace).settings) for cell in alone}
 
     def oracle(self, workspace: Workspace) -> Oracle:
         """Return the oracle of these trainings, computing what is missing."""
@@ -65,12 +100,13 @@ class TransferPlan:
 
     def _measured(self, workspace: Workspace) -> Oracle:
         names = tuple(t.name for t in self.tasks)
-        cells = [trainings(self.backbone, self.tasks, seed, self.max_train) for seed in self.seeds]
+        cells = [self.trainings(seed) for seed in self.seeds]
         found = [{pair: cell.score(workspace) for pair, cell in of.items()} for of in cells]
         values, errors = (
             np.array([[[getattr(f[s, t], what) for t in names] for s in names] for f in found])  # (seed, s, t)
             for what in ("value", "standard_error")
         )
+        gain_errors = [[[_gain_error(of, s, t, workspace) for t in names] for s in names] for of in cells]
         return of_seeds(
             Oracle(
                 name=f"measured-{self.backbone.name}",
@@ -81,11 +117,27 @@ class TransferPlan:
                 metrics={t.name: t.metric for t in self.tasks},
                 basis="measured",
                 provenance=self.provenance(workspace),
+                max_train_target=self.target_budget if self.apart else None,
             ),
             self.seeds,
             values,
             errors,
+            np.array(gain_errors),
         )
+
+
+def target_budget(max_train: int | None, max_train_target: int | None) -> int | None:
+    """Return the largest number of training examples of a target: as many as of a source, unless it is said."""
+    return max_train if max_train_target is None else max_train_target
+
+
+def _gain_error(of: Mapping[tuple[str, str], Training], source: str, target: str, workspace: Workspace) -> float:
+    """Return the standard error of a target's gain from a source, on the same examples; 0 for a task with itself."""
+    if source == target:
+        return 0.0
+    task = of[target, target].recipe.task
+    outputs = [of[pair].outputs(workspace) for pair in ((source, target), (target, target))]
+    return gap_error(task.metric, *outputs, workspace.dataset(task, "evaluation"))
 
 
 def in_todays_form(oracle: Oracle) -> Oracle:
