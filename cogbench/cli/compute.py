@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 @option.set_("An option of a part; several values give one result each, a:b:c is a list.")
 @option.seeds
 @option.max_train
+@option.max_train_target
 @at_site(*COMPUTES)
 @option.dry_run
 @click.option(
@@ -104,7 +105,10 @@ def run(
         raise FailedCells.of("; ".join(failures) + saved_too, failures.values())
 
 
-OF_A_PACK = ("backbone", "suite", "signal", "stimuli", "oracle_backbone", "seeds", "max_train", "data_dir", "task_data")
+OF_A_PACK = (
+    *("backbone", "suite", "signal", "stimuli", "oracle_backbone", "seeds", "max_train", "max_train_target"),
+    *("data_dir", "task_data"),
+)
 
 
 def _refuse_beside_pack(context: click.Context) -> None:
@@ -143,6 +147,7 @@ def _refuse_beside_pack(context: click.Context) -> None:
 @option.set_("An option of a part, as `run` takes it.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the trainings.")
 @option.max_train
+@option.max_train_target
 @click.option("-k", type=click.IntRange(min=1), default=3, show_default=True, help="How many sources to name.")
 @click.option("--apply", is_flag=True, help="Train the target after each of them and without any; report the gains.")
 @at_site(*COMPUTES)

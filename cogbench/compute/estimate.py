@@ -64,6 +64,28 @@ class Estimate:
         return cls(matrix, tuple(beside["notes"]), beside.get("details", {}))
 
 
+def joined(estimates: Sequence[Estimate]) -> Estimate:
+    """Return the estimate whose columns are those of estimates of one target each, of the same sources.
+
+    A note that all of them have stands once, any other beside its target; details stand under `by_target`.
+    """
+    targets = tuple(estimate.matrix.targets[0] for estimate in estimates)
+    values = np.concatenate([estimate.matrix.values for estimate in estimates], axis=1)
+    common = [note for note in estimates[0].notes if all(note in estimate.notes for estimate in estimates)]
+    own = [
+        f"for target {target}: {note}"
+        for target, estimate in zip(targets, estimates, strict=True)
+        for note in estimate.notes
+        if note not in common
+    ]
+    details = {target: estimate.details for target, estimate in zip(targets, estimates, strict=True)}
+    return Estimate(
+        TaskMatrix(estimates[0].matrix.sources, targets, values),
+        (*common, *own),
+        {"by_target": details} if any(details.values()) else {},
+    )
+
+
 def estimate_from(estimator: Estimator, evidence: Evidence, inquiry: Inquiry) -> Estimate:
     """Return the estimator's answer to this evidence, for its tasks and targets in their order.
 

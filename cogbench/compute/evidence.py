@@ -23,9 +23,9 @@ from ..scoring.metrics import TaskScore
 from ..storage.store import digest
 from ..text import slug
 from .cells import Encoding, Training
-from .estimate import Estimate, Inquiry, estimate_from
+from .estimate import Estimate, Inquiry, estimate_from, joined
 from .features import FeatureExtraction, weight_change
-from .transfers import TransferPlan
+from .transfers import TransferPlan, target_budget
 from .workspace import Cell, Workspace
 
 if TYPE_CHECKING:
@@ -168,7 +168,8 @@ class StoredEvidence:
         self.inquiry.allow("backbone-features" if source is None else "features")
         cell = self._cell
         training = cell.training(self._tasks[source]) if source is not None else None
-        extraction = FeatureExtraction(cell.backbone, training, self._tasks[target], options, cell.max_train)
+        task = self._tasks[target]
+        extraction = FeatureExtraction(cell.backbone, training, task, options, cell.budget(task))
         return extraction.features(self._workspace)
 
     def texts(self, task: str, split: Split, *, n: int | None = None, seed: int = 0) -> tuple[str, ...]:
@@ -187,7 +188,8 @@ class StoredEvidence:
 
     def _examples(self, task: str, split: Split, n: int | None, seed: int) -> Dataset:
         dataset = self._workspace.dataset(self._tasks[task], split)
-        return (dataset.sample(self._cell.max_train) if split == "train" else dataset).sample(n, seed)
+        most = self._cell.budget(self._tasks[task]) if split == "train" else None
+        return dataset.sample(most).sample(n, seed)
 
     def keep(
         self, name: str, compute: Callable[[], Mapping[str, Array]], *, owner: Any = None, **key: Any
@@ -220,9 +222,18 @@ class StoredEvidence:
         return self._cell.signal
 
 
+# What shows an estimator a task's training examples, or a model that was trained on them.
+EXAMPLES = frozenset({"representations", "features", "backbone-features", "models", "batches", "texts"})
+
+
 @dataclass(frozen=True)
 class Similarity:
-    """An estimator's matrix, of one backbone, signal and seed."""
+    """An estimator's matrix, of one backbone, signal and seed.
+
+    A task is trained on at most `max_train` examples as a source, on at most `max_train_target` as a target. Where the
+    two differ and the estimator sees examples, the matrix is joined of one cell a target: in it this task alone has the
+    examples of a target and a model trained on these, so that nothing is known of a target that the regime forbids.
+    """
 
     estimator: Estimator
     backbone: Backbone
@@ -233,6 +244,23 @@ class Similarity:
     oracle: Oracle | TransferPlan | None = None  # only where the estimator asks for it
     others: tuple[Oracle, ...] = ()
     targets: tuple[Task, ...] = ()  # all, unless said
+    max_train_target: int | None = None  # as many as of a source, unless said
+
+    @property
+    def target_budget(self) -> int | None:
+        """The largest number of training examples of a target; None for all."""
+        return target_budget(self.max_train, self.max_train_target)
+
+    def budget(self, task: Task) -> int | None:
+        """Return the largest number of training examples of a task in this cell, as source or as target."""
+        return self.target_budget if task in self.targets else self.max_train
+
+    @property
+    def by_target(self) -> tuple["Similarity", ...]:
+        """The cells of one target each that the matrix is joined of; none where it is made at once."""
+        if self.targets or self.target_budget == self.max_train or not EXAMPLES & self.estimator.needs:
+            return ()
+        return tuple(replace(self, targets=(task,)) for task in self.tasks)
 
     @property
     def here(self) -> bool:
@@ -255,16 +283,18 @@ class Similarity:
         return f"{slug(self.backbone.name)}/{slug(self.estimator.name)}{stimuli}/seed-{self.seed}"
 
     def training(self, task: Task) -> Training:
-        """Return the cell that trains a task."""
-        return Training(self.backbone, Recipe((task,), seed=self.seed, max_train=self.max_train))
+        """Return the cell that trains a task, as a source or as a target."""
+        return Training(self.backbone, Recipe((task,), seed=self.seed, max_train=self.budget(task)))
 
     def transfer(self, source: Task, target: Task) -> Training:
         """Return the cell that trains a target from a source's encoder."""
-        recipe = Recipe((target,), self.training(source).recipe, self.seed, self.max_train)
-        return Training(self.backbone, recipe)
+        start = Recipe((source,), seed=self.seed, max_train=self.max_train)
+        return Training(self.backbone, Recipe((target,), start, self.seed, self.target_budget))
 
     def inputs(self) -> tuple[Cell, ...]:
         needs, cells = self.estimator.needs, list[Cell]()
+        if self.by_target:
+            return self.by_target
         if members := members_of(self.estimator):
             return tuple(self.member(m) for m in members)
         if isinstance(self.oracle, TransferPlan):
@@ -297,9 +327,14 @@ class Similarity:
         if {"batches", "texts", "features", "backbone-features"} & needs:
             made["data"] = [[workspace.dataset(t, s).sha256 for s in ("train", "evaluation")] for t in self.tasks]
             made["max_train"] = self.max_train
+            if self.target_budget != self.max_train:
+                made["max_train_target"] = self.target_budget
         return made
 
     def compute(self, workspace: Workspace, out: Path) -> None:
+        if self.by_target:
+            joined([cell.estimate(workspace) for cell in self.by_target]).save(out)
+            return
         evidence = StoredEvidence(self, workspace)
         estimate_from(self.estimator, evidence, evidence.inquiry).save(out)
 

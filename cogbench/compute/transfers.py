@@ -109,7 +109,7 @@ class TransferPlan:
         gain_errors = [[[_gain_error(of, s, t, workspace) for t in names] for s in names] for of in cells]
         return of_seeds(
             Oracle(
-                name=f"measured-{self.backbone.name}",
+                name=f"measured-{self.backbone.name}" + (f"-target-{self.target_budget}" if self.apart else ""),
                 backbone=self.backbone.name,
                 suite=self.suite,
                 transfers=TaskMatrix.square(names, values.mean(axis=0)),
@@ -138,6 +138,29 @@ def _gain_error(of: Mapping[tuple[str, str], Training], source: str, target: str
     task = of[target, target].recipe.task
     outputs = [of[pair].outputs(workspace) for pair in ((source, target), (target, target))]
     return gap_error(task.metric, *outputs, workspace.dataset(task, "evaluation"))
+
+
+def notes_of_budgets(plan: TransferPlan, oracle: Oracle | TransferPlan | None, sees_examples: bool) -> list[str]:
+    """Return what a reader should know where a target has other numbers of examples than a source, or in the oracle.
+
+    Parameters
+    ----------
+    plan : TransferPlan
+        What an estimator is given.
+    oracle : Oracle or TransferPlan, optional
+        What it is scored against.
+    sees_examples : bool
+        Whether the estimator sees any examples, or models that were trained on them.
+    """
+    of_source, of_target = (f"at most {n}" if n else "all" for n in (plan.max_train, plan.target_budget))
+    notes = [f"training examples: {of_source} of a source, {of_target} of a target"] if plan.apart else []
+    if not (sees_examples and isinstance(oracle, Oracle)) or not (plan.apart or oracle.max_train_target):
+        return notes
+    most = target_budget(oracle.provenance.get("max_train"), oracle.max_train_target)
+    if oracle.basis != "measured" or most != plan.target_budget:
+        in_oracle = (f"at most {most}" if most else "all") if oracle.basis == "measured" else "an unknown number"
+        notes.append(f"the estimator saw {of_target} examples of a target, and {oracle.name} was measured on {in_oracle}")
+    return notes
 
 
 def in_todays_form(oracle: Oracle) -> Oracle:

@@ -50,6 +50,7 @@ def run(
     set: Several[str] = (),
     seeds: str | int | Sequence[int] = (0,),
     max_train: int | None = None,
+    max_train_target: int | None = None,
     files: Files | None = None,
     store: Store | None = None,
     parts: Parts | None = None,
@@ -87,6 +88,9 @@ def run(
         The seeds of the trainings.
     max_train : int, optional
         Train each task on at most this number of examples, a stratified sample.
+    max_train_target : int, optional
+        The same of a task as the target of transfers. An estimator then sees no more examples of a target, nor a model
+        that was trained on more of them. The default is `max_train`.
     files, store, parts : Files, Store, Parts, optional
         Where data, the results of cells, and parts come from. The defaults are the hub with its cache, the user's store
         and the installed parts.
@@ -127,6 +131,7 @@ def run(
         set=set,
         seeds=seeds,
         max_train=max_train,
+        max_train_target=max_train_target,
     )
     results, failures = answer_requests(requests, workspace)
     if failures:
@@ -149,6 +154,7 @@ def resolve_run(
     set: Several[str] = (),
     seeds: str | int | Sequence[int] = (0,),
     max_train: int | None = None,
+    max_train_target: int | None = None,
 ) -> Sequence[Request]:
     """Resolve the names of a run into requests, of packs or of backbones.
 
@@ -176,6 +182,7 @@ def resolve_run(
         set=set,
         seeds=seeds,
         max_train=max_train,
+        max_train_target=max_train_target,
     )
 
 
@@ -271,6 +278,7 @@ def _result(request: Request, workspace: Workspace, outcome: engine.Outcome, sta
             settings=background.settings,
             seeds=list(request.seeds),
             max_train=request.max_train,
+            max_train_target=request.max_train_target if isinstance(request, RunRequest) else None,
             torch=metadata.version("torch"),
             device=_device() if request.looks else "none",
             started=started,
