@@ -1,7 +1,7 @@
 """An estimator's answer: its matrix, its notes and details; and what it may ask for on the way."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,26 @@ import numpy as np
 from ..data.oracle import TaskMatrix
 from ..errors import UnusableData
 from ..parts.interfaces import Estimator, Evidence
+
+
+class LazyMapping(Mapping[str, Any]):
+    """A mapping with known keys whose values are made when asked for, once."""
+
+    def __init__(self, names: tuple[str, ...], make: Callable[[str], Any]) -> None:
+        self._names, self._make, self._made = names, make, dict[str, Any]()
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._names:
+            raise KeyError(name)
+        if name not in self._made:
+            self._made[name] = self._make(name)
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 class Inquiry:

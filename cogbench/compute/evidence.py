@@ -17,13 +17,15 @@ from ..data.features import USUAL_FEATURES, FeatureOptions, Features, WeightChan
 from ..data.oracle import Oracle, TaskMatrix
 from ..data.recording import Responses
 from ..errors import MissingData
+from ..parts.cheap_transfers import USUAL_TRANSFER, CheapTransfer, TransferOptions
 from ..parts.codec import encode
 from ..parts.interfaces import MODELS, STIMULI, Backbone, Estimator, Recipe, Signal, Task, members_of
 from ..scoring.metrics import TaskScore
 from ..storage.store import digest
 from ..text import slug
 from .cells import Encoding, Training
-from .estimate import Estimate, Inquiry, estimate_from, joined
+from .cheap_transfers import cheap_trainings, cheap_transfer, transfer_options
+from .estimate import Estimate, Inquiry, LazyMapping, estimate_from, joined
 from .features import FeatureExtraction, weight_change
 from .transfers import TransferPlan, target_budget
 from .workspace import Cell, Workspace
@@ -31,26 +33,6 @@ from .workspace import Cell, Workspace
 if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
-
-
-class _Lazy(Mapping[str, Any]):
-    """A mapping with known keys whose values are made when asked for, once."""
-
-    def __init__(self, names: tuple[str, ...], make: Callable[[str], Any]) -> None:
-        self._names, self._make, self._made = names, make, dict[str, Any]()
-
-    def __getitem__(self, name: str) -> Any:
-        if name not in self._names:
-            raise KeyError(name)
-        if name not in self._made:
-            self._made[name] = self._make(name)
-        return self._made[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)
 
 
 class StoredEvidence:
@@ -81,7 +63,7 @@ class StoredEvidence:
     def representations(self) -> Mapping[str, Array]:
         """For each task the stimuli as its trained model represents them: (n_stimuli, n_dims) float32."""
         self.inquiry.allow("representations")
-        return _Lazy(
+        return LazyMapping(
             self.tasks,
             lambda name: Encoding(self._cell.training(self._tasks[name]), self._signal()).representations(
                 self._workspace
@@ -150,7 +132,7 @@ class StoredEvidence:
     def task_scores(self) -> Mapping[str, TaskScore]:
         """For each task how well its own model learned it, on its evaluation split."""
         self.inquiry.allow("models", "features")
-        return _Lazy(self.tasks, lambda name: self._cell.training(self._tasks[name]).score(self._workspace))
+        return LazyMapping(self.tasks, lambda name: self._cell.training(self._tasks[name]).score(self._workspace))
 
     def represent(self, sentences: Sequence[str]) -> Array:
         """Return any sentences as the bare backbone represents them: (n_sentences, n_dims) float32."""
@@ -161,7 +143,7 @@ class StoredEvidence:
     def labels(self) -> Mapping[str, tuple[str, ...]]:
         """For each task the names of its classes or tags, in the order of their numbers; empty where it has none."""
         self.inquiry.allow("batches", "features", "backbone-features")
-        return _Lazy(self.tasks, lambda name: self._workspace.dataset(self._tasks[name], "train").labels)
+        return LazyMapping(self.tasks, lambda name: self._workspace.dataset(self._tasks[name], "train").labels)
 
     def features(self, source: str | None, target: str, options: FeatureOptions = USUAL_FEATURES) -> Features:
         """Return a target's training examples as a source's trained model sees them, or the bare backbone for None."""
@@ -171,6 +153,14 @@ class StoredEvidence:
         task = self._tasks[target]
         extraction = FeatureExtraction(cell.backbone, training, task, options, cell.budget(task))
         return extraction.features(self._workspace)
+
+    def cheap_transfer(
+        self, source: str | None, target: str, options: TransferOptions = USUAL_TRANSFER
+    ) -> CheapTransfer:
+        """Return how well a target is learned after a source, or alone for None, in short trainings on few examples."""
+        self.inquiry.allow("cheap-transfers")
+        start = self._tasks[source] if source is not None else None
+        return cheap_transfer(self._cell.cheap_trainings(start, self._tasks[target], options), self._workspace)
 
     def texts(self, task: str, split: Split, *, n: int | None = None, seed: int = 0) -> tuple[str, ...]:
         """Return what is read of each example, as one text; `n` and `seed` as in `batches`."""
@@ -291,6 +281,11 @@ class Similarity:
         start = Recipe((source,), seed=self.seed, max_train=self.max_train)
         return Training(self.backbone, Recipe((target,), start, self.seed, self.target_budget))
 
+    def cheap_trainings(self, source: Task | None, target: Task, options: TransferOptions) -> tuple[Training, ...]:
+        """Return the cells of a cheap transfer: a target's few examples after a source, or alone for None."""
+        start = Recipe((source,), seed=self.seed, max_train=self.max_train) if source is not None else None
+        return cheap_trainings(self.backbone, start, target, self.target_budget, options, self.seed)
+
     def inputs(self) -> tuple[Cell, ...]:
         needs, cells = self.estimator.needs, list[Cell]()
         if self.by_target:
@@ -301,8 +296,12 @@ class Similarity:
             cells += self.oracle.cells()
         if "representations" in needs and self.signal:
             cells += [Encoding(self.training(t), self.signal) for t in self.tasks]
-        if {"models", "features"} & needs:
+        if {"models", "features", "cheap-transfers"} & needs:
             cells += [self.training(t) for t in self.tasks]
+        if "cheap-transfers" in needs:
+            pairs = [(s, t) for s in self.tasks for t in self.targets or self.tasks if s != t]
+            asked = transfer_options(self.estimator)
+            cells += [cell for o in asked for s, t in pairs for cell in self.cheap_trainings(s, t, o)]
         if "transfers" in needs:
             cells += [self.transfer(s, t) for s in self.tasks for t in self.tasks if s != t]
         return tuple(cells)
@@ -324,7 +323,7 @@ class Similarity:
             made["cards"] = [workspace.identity(t.card) for t in self.tasks]
         if "responses" in needs and self.signal:
             made["responses"] = workspace.recording(self.signal).sha256
-        if {"batches", "texts", "features", "backbone-features"} & needs:
+        if {"batches", "texts", "features", "backbone-features", "cheap-transfers"} & needs:
             made["data"] = [[workspace.dataset(t, s).sha256 for s in ("train", "evaluation")] for t in self.tasks]
             made["max_train"] = self.max_train
             if self.target_budget != self.max_train:

@@ -136,8 +136,8 @@ def _gain_error(of: Mapping[tuple[str, str], Training], source: str, target: str
     if source == target:
         return 0.0
     task = of[target, target].recipe.task
-    outputs = [of[pair].outputs(workspace) for pair in ((source, target), (target, target))]
-    return gap_error(task.metric, *outputs, workspace.dataset(task, "evaluation"))
+    after, alone = (of[pair].outputs(workspace) for pair in ((source, target), (target, target)))
+    return gap_error(task.metric, after, alone, workspace.dataset(task, "evaluation"))
 
 
 def notes_of_budgets(plan: TransferPlan, oracle: Oracle | TransferPlan | None, sees_examples: bool) -> list[str]:
@@ -159,7 +159,9 @@ def notes_of_budgets(plan: TransferPlan, oracle: Oracle | TransferPlan | None, s
     most = target_budget(oracle.provenance.get("max_train"), oracle.max_train_target)
     if oracle.basis != "measured" or most != plan.target_budget:
         in_oracle = (f"at most {most}" if most else "all") if oracle.basis == "measured" else "an unknown number"
-        notes.append(f"the estimator saw {of_target} examples of a target, and {oracle.name} was measured on {in_oracle}")
+        notes.append(
+            f"the estimator saw {of_target} examples of a target, and {oracle.name} was measured on {in_oracle}"
+        )
     return notes
 
 

@@ -253,9 +253,7 @@ def resolve_requests(
     for trained in selection.backbones:
         truth = others[0] if others else trained
         suite_name = selection.suite.name
-        plan = TransferPlan(
-            truth, selection.tasks, suite_name, numbers, max_train, max_train_target=max_train_target
-        )
+        plan = TransferPlan(truth, selection.tasks, suite_name, numbers, max_train, max_train_target=max_train_target)
         table = _oracle(workspace, selection, plan, oracle)
         for ranker in selection.estimators:
             knows_oracle = "oracle" in ranker.needs

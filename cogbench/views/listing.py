@@ -12,8 +12,7 @@ from ..data.oracle import OracleCard
 from ..data.oracle_files import read_card
 from ..data.recording import Recording
 from ..errors import CogbenchError, MissingData
-from ..parts.interfaces import Opener
-from ..parts.registry import Parts, measured_oracles
+from ..parts.registry import Opener, Parts, measured_oracles
 from ..parts.set_options import options_of
 from ..runs.fetch import Row
 from ..scoring.noise_ceiling import noise_ceiling
