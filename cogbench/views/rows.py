@@ -1,5 +1,6 @@
 """Rows for people: what results, oracles, guesses and recommendations say, as tables and notes."""
 
+from collections import Counter
 from collections.abc import Iterator
 from itertools import combinations
 from typing import Any
@@ -10,6 +11,8 @@ from ..data.dataset import Array
 from ..data.oracle import Oracle
 from ..data.oracle_files import _number, plain_oracle
 from ..data.oracle_seeds import told_apart
+from ..oracles.comparison import OracleComparison
+from ..oracles.gains import SourceGain, TargetGains
 from ..results.comparison import Choice, Comparison, Contest
 from ..results.guess import Scored
 from ..runs.recommend import Recommendation
@@ -155,6 +158,58 @@ def comparison_tables(found: Comparison) -> dict[str, list[dict[str, Any]]]:
         f"Rankings against each oracle, top-k in its top {top_m}": oracles,
     }
     return {title: rows for title, rows in named.items() if rows}
+
+
+def oracle_comparison_tables(found: OracleComparison) -> dict[str, list[dict[str, Any]]]:
+    """Return what oracles gain by numbers of examples, and how far two of them agree; empty tables are left out."""
+    pairs: list[dict[str, Any]] = [
+        {
+            "first": pair.first,
+            "second": pair.second,
+            "cells": pair.cells,
+            "Pearson": in_decimals(pair.pearson, 3, MISSING),
+            "Spearman": in_decimals(pair.spearman, 3, MISSING),
+            "Spearman by target": in_decimals(pair.by_target, 3, MISSING),
+            "skill": in_sign(pair.skill, 3, MISSING),
+            "p of the skill": in_digits(pair.skill_p.p) if pair.skill_p else MISSING,
+            "TRS of the first's best": in_decimals(pair.trs, 2, MISSING),
+            "TRS chance": in_decimals(pair.trs_chance, 2, MISSING),
+        }
+        for pair in found.pairs
+    ]
+    named = {
+        "Gain over no transfer ± standard error": [*map(_gains_row, found.gains)],
+        "How far two oracles agree; the first as a guess at the second": pairs,
+    }
+    return {title: rows for title, rows in named.items() if rows}
+
+
+def _gains_row(of: TargetGains) -> dict[str, Any]:
+    def shown(gain: SourceGain) -> str:
+        return f"{gain.gain:+.3f} ± {gain.error:.3f}"
+
+    sizes = [MISSING if size is None else size for size in (of.max_train, of.max_train_target)]
+    return {
+        "target": of.target,
+        "source examples": sizes[0],
+        "target examples": sizes[1],
+        "no transfer": f"{of.no_transfer:.3f}",
+        "best source": f"{of.best.source} {shown(of.best)}",
+        "pays": f"{'yes' if of.pays else 'no'}, p {in_digits(of.p)}",
+        "mean of sources": shown(of.mean),
+        "best of the size beside": MISSING if of.chosen is None else f"{of.chosen.source} {shown(of.chosen)}",
+    }
+
+
+def oracle_comparison_notes(found: OracleComparison) -> list[str]:
+    """Return from which number of target examples on transfer stops paying, and what a reader must know."""
+    lines = [sizes.sentence.rstrip(".") for sizes in found.sizes]
+    if found.sizes:
+        counts = Counter(size for of in found.sizes for size, pays in zip(of.sizes, of.pays, strict=True) if pays)
+        every = dict.fromkeys(size for of in found.sizes for size in of.sizes)
+        words = [f"{counts[size]} at {'all' if size is None else f'{size:,}'}" for size in every]
+        lines.append(f"of {len(found.sizes)} targets transfer pays for {', '.join(words)} target examples")
+    return [*lines, *found.notes]
 
 
 def _contest_row(contest: Contest) -> dict[str, Any]:
