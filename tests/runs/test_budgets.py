@@ -7,13 +7,15 @@ from click.testing import CliRunner
 from command import line
 from made_results import made
 
-from cogbench import Files, Result, leaderboard, load_parts, measure_oracle, recommend, run
+from cogbench import Files, Result, TransferOptions, leaderboard, load_parts, measure_oracle, recommend, run
 from cogbench.cli.main import cli
 from cogbench.compute.cells import Training
+from cogbench.compute.cheap_transfers import cheap_trainings
 from cogbench.compute.transfers import trainings
 from cogbench.compute.workspace import workspace_of
 from cogbench.parts import registry
 from cogbench.parts.interfaces import Recipe
+from cogbench.runs.dry_run import describe_plan
 from cogbench.testing.toys import TASKS, ToyBackbone, ToyTask
 
 RUN = "run --estimator dse --estimator size --backbone toy --suite toy --jobs 0 --offline --max-train 40".split()
@@ -145,3 +147,16 @@ def test_the_command_recommends_within_a_budget(invoke, tmp_path):
 
 def _columns(dataset):
     return dataset.columns["text"], dataset.columns["label"]
+
+
+def test_a_plan_takes_short_trainings_for_short(world, monkeypatch):
+    monkeypatch.setattr(ToyBackbone, "cost", lambda self, recipe, files: (60.0, 2**20), raising=False)
+    workspace = workspace_of(files=world["files"], parts=world["parts"], jobs=1)
+    usual = trainings(ToyBackbone(), TASKS[:1], 0, 40)["toy-a", "toy-a"]
+    options = TransferOptions(examples=40, steps=usual.filled(workspace).settings.steps(40) // 2)
+    short = cheap_trainings(ToyBackbone(), usual.recipe, TASKS[0], 40, options, 0)
+    assert "about 1.0 minutes" in describe_plan([usual], workspace)
+    # Half the steps on half the examples of a batch, and the evaluation of a few: about a quarter of the work, twice.
+    words = describe_plan([usual, *short], workspace)
+    minutes = float(words.partition("time: about ")[2].partition(" ")[0])
+    assert 1.3 < minutes < 1.7
