@@ -195,7 +195,7 @@ class Oracle:
     def card(self) -> OracleCard:
         """What a reader should know of the oracle."""
         return OracleCard(
-            description=f"transfers between the tasks of {self.suite} on {self.backbone}",
+            description=describe_transfers(self.suite, self.backbone, self.max_train_target),
             origin=self.origin,
             licence=self.licence,
             backbone=self.backbone,
@@ -233,6 +233,12 @@ class Oracle:
             better={t: which for t, which in self.better.items() if t in targets},
             groups={s: members for s, members in self.groups.items() if s in sources},
         )
+
+
+def describe_transfers(suite: str, backbone: str, max_train_target: int | None = None) -> str:
+    """Return what was transferred, in a line; with the number of target examples where it is one of its own."""
+    few = f", to at most {max_train_target} examples of a target" if max_train_target else ""
+    return f"transfers between the tasks of {suite} on {backbone}{few}"
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from ..storage.atomic import readable, save, save_text
 from .dataset import Array
 from .files import Files
 from .grids import read_grid
-from .oracle import Oracle, OracleCard, TaskMatrix
+from .oracle import Oracle, OracleCard, TaskMatrix, describe_transfers
 from .score_tables import NO_TRANSFER, TableReading, read_scores
 
 SEEDS = "seeds"  # the array that says whose the rows of the per-example scores are
@@ -156,7 +156,7 @@ def read_card(path: Path) -> OracleCard:
         fields = {f: head[f] for f in ("origin", "licence", "backbone", "suite", "basis", "note") if f in head}
         axes = {axis: head[axis] for axis in ("tuning", "sharing", "max_train_target") if axis in head}
         return OracleCard(
-            description=f"transfers between the tasks of {head['suite']} on {head['backbone']}",
+            description=describe_transfers(head["suite"], head["backbone"], head.get("max_train_target")),
             sources=tuple(head["sources"]),
             targets=tuple(head["targets"]),
             metrics=tuple(head["metrics"].items()),

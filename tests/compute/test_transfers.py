@@ -157,6 +157,9 @@ def test_an_oracle_of_budgets_apart_says_both_and_holds_the_errors_of_its_gains(
     write_oracle(oracle, tmp_path / "o.json")
     again, card = read_oracle(tmp_path / "o.json"), read_card(tmp_path / "o.json")
     assert again.max_train_target == card.max_train_target == oracle.card.max_train_target == 20
+    assert card.description == oracle.card.description and card.description.endswith(
+        "to at most 20 examples of a target"
+    )
     np.testing.assert_allclose(again.gain_error, oracle.gain_error, atol=1e-6)
     assert again.part(("toy-b", "toy-a")).gain_error[0, 1] == pytest.approx(oracle.gain_error[1, 0], abs=1e-6)
     equal = TransferPlan(ToyBackbone(), TASKS, "toy", (0,), 40, max_train_target=40).oracle(here)
