@@ -177,9 +177,9 @@ def in_todays_form(oracle: Oracle) -> Oracle:
             provenance["backbone"] = upgraded(provenance["backbone"])
         if "model" in provenance:
             provenance["model"] = encode(decode_record(provenance["model"]))
-        if "settings" in provenance:
-            settings = provenance["settings"].items()
-            provenance["settings"] = {task: encode(decode_record(value)) for task, value in settings}
+        for name in {"settings", "settings_target"} & provenance.keys():
+            settings = provenance[name].items()
+            provenance[name] = {task: encode(decode_record(value)) for task, value in settings}
     except (UnusableData, AttributeError, TypeError) as error:
         raise UnusableData(f"oracle {oracle.name!r}: what it was measured with cannot be read: {error}") from error
     return replace(oracle, provenance=provenance)
