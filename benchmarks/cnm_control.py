@@ -1,8 +1,10 @@
 """A control of CNM at the level of its formula: planted representations, a signal that reads them, a known answer.
 
-    python benchmarks/cnm_control.py [--draws 12] [--only control,curves,network]
+    python benchmarks/cnm_control.py [--draws 12] [--only control,curves] [--estimators cnm-ridge,cnm] [--details]
 
-`curves` writes docs/figures/cnm-recovery.svg.
+`control` prints a row for each condition: the mean skill with `relative=none`, and in how many draws it has p < .001.
+`--details` prints each value of `relative`, intervals and the TRS too. `curves` prints how the skill of `cnm-ridge`
+depends on the signal, and writes docs/figures/cnm-recovery.svg.
 
 Each task has some of six skills. A skill is a property of the stimuli; a task's model amplifies the properties of its
 skills, and shows them beside a common background through a random projection of its own, with noise of its own. The
@@ -27,6 +29,7 @@ from cnm_profiles import (
     interval,
     judge,
     sharing_oracle,
+    signed,
     similarities,
     without_signal,
 )
@@ -42,7 +45,8 @@ from cogbench.views.formats import grid
 RIDGE = RidgeCNM(seeds=(5,), penalties=(1e-1, 1.0, 10.0), inner_folds=2)
 NETWORK = CNM(hidden=(48,), seeds=(5,), epochs=60)
 FIGURE = Path(__file__).parents[1] / "docs" / "figures" / "cnm-recovery.svg"
-KINDS: dict[str, Variant] = {"same stimuli": similarities, "disjoint stimuli": disjoint_similarities}
+ESTIMATORS: dict[str, MappingEstimator] = {"cnm-ridge": RIDGE, "cnm": NETWORK}
+KINDS: dict[str, Variant] = {"same": similarities, "disjoint": disjoint_similarities}
 
 
 @dataclass(frozen=True)
@@ -181,35 +185,49 @@ class Curve:
 
 def judgements(planted: Planted, estimator: MappingEstimator, kind: Variant, draws: int, relabel: int) -> list[Any]:
     """Return for each draw a judgement for each value of `relative`: dicts."""
-    found = []
+    rows = []
     for seed in range(draws):
         measurements, oracle = planted.draw(seed)
         answers = kind(estimator, measurements)
-        found.append({name: judge(measurements.names, values, oracle, relabel) for name, values in answers.items()})
-    return found
+        rows.append({name: judge(measurements.names, values, oracle, relabel) for name, values in answers.items()})
+    return rows
 
 
-def control(estimator: MappingEstimator, draws: int) -> Iterator[dict[str, str]]:
-    """Yield a row for each condition, kind of profiles and value of `relative`; `cra` stands beside them."""
-    kinds: dict[str, Variant] = {**KINDS, "no responses: cra": lambda estimator, m: {"–": without_signal(m)}}
+def control(estimators: Sequence[MappingEstimator], draws: int) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+    """Return the short table, a row for each condition, and the detailed one, a row for each line."""
+    kinds: list[tuple[str, MappingEstimator, str, Variant]] = [
+        (f"{estimator.name}, {kind} stimuli", estimator, kind, answer)
+        for estimator in estimators
+        for kind, answer in KINDS.items()
+    ]
+    kinds.append(("cra, no responses", RIDGE, "no responses: cra", lambda estimator, m: {"none": without_signal(m)}))
+    short, details = list[dict[str, str]](), list[dict[str, str]]()
     for condition, planted in CONDITIONS.items():
-        for kind, answer in kinds.items():
-            found = judgements(planted, estimator, answer, draws, 9_999)
-            for name in found[0]:
-                each: list[Judgement] = [row[name] for row in found]
-                mean, low, high = interval([j.rho for j in each])
-                p = np.array([j.rho_p for j in each])
-                yield {
-                    "condition": condition,
-                    "profiles of": kind,
-                    "relative": name,
-                    "TRS": f"{np.mean([j.trs for j in each]):.2f}",
-                    "skill": f"{mean:+.2f}",
-                    "95 % interval": f"{low:+.2f} to {high:+.2f}",
-                    "largest p": f"{p.max():.4f}",
-                    "p < .001": f"{(p < 0.001).sum()} of {draws}",
-                    "p ≤ .05": f"{(p <= 0.05).sum()} of {draws}",
-                }
+        row = {"condition": condition}
+        for title, estimator, kind, answer in kinds:
+            by_draw = judgements(planted, estimator, answer, draws, 9_999)
+            for relative in by_draw[0]:
+                figures = summary([judgement[relative] for judgement in by_draw])
+                names = {"condition": condition, "estimator": estimator.name, "profiles of": kind, "relative": relative}
+                details.append(names | figures)
+                if relative == "none":
+                    row[title] = f"{figures['skill']} ({figures['p < .001']})"
+        short.append(row)
+    return short, details
+
+
+def summary(each: Sequence[Judgement]) -> dict[str, str]:
+    """Return what is printed of the judgements of all draws."""
+    skill, low, high = interval([judgement.rho for judgement in each])
+    p = np.array([judgement.rho_p for judgement in each])
+    return {
+        "TRS": f"{np.mean([judgement.trs for judgement in each]):.2f}",
+        "skill": signed(skill),
+        "95 % interval": f"{signed(low)} to {signed(high)}",
+        "largest p": f"{p.max():.4f}",
+        "p < .001": f"{(p < 0.001).sum()} of {len(p)}",
+        "p ≤ .05": f"{(p <= 0.05).sum()} of {len(p)}",
+    }
 
 
 def curves(draws: int) -> Iterator[Curve]:
@@ -223,9 +241,9 @@ def curves(draws: int) -> Iterator[Curve]:
                 (replace(planted, channels="shuffled"), similarities, {"none": "none, responses shuffled"}),
                 (planted, disjoint_similarities, {"none": "none, disjoint stimuli"}),
             ):
-                found = judgements(condition, RIDGE, answer, draws, 1)
+                rows = judgements(condition, RIDGE, answer, draws, 1)
                 for name, label in labels.items():
-                    lines[label][i] = interval([row[name].rho for row in found])
+                    lines[label][i] = interval([row[name].rho for row in rows])
         yield Curve(title, values, lines)
 
 
@@ -261,7 +279,7 @@ def draw(drawn: Sequence[Curve], draws: int) -> str:
     plot.drawing.legend(handles, labels, loc="lower center", ncols=2, frameon=False, fontsize=11, labelcolor=INK)
     alt = (
         f"Skill of cnm-ridge in recovering planted sharing, the mean of {draws} draws and its 95 % interval, by "
-        f"{', '.join(curve.title for curve in drawn)}. The tables in docs/cnm.md have the numbers."
+        f"{', '.join(curve.title for curve in drawn)}. The command cnm_control.py --only curves prints the numbers."
     )
     return standalone_svg(plot.figure("cnm-recovery", "What CNM recovers of a planted answer", alt, []))
 
@@ -281,14 +299,17 @@ def main(words: Sequence[str] | None = None) -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--draws", type=int, default=12)
     options.add_argument("--only", default="control,curves")
+    options.add_argument("--estimators", default=",".join(ESTIMATORS))
+    options.add_argument("--details", action="store_true")
     args = options.parse_args(words)
     for part in args.only.split(","):
         if part == "curves":
             write_figure(args.draws)
         else:
-            estimator = RIDGE if part == "control" else NETWORK
-            found = list(control(estimator, args.draws))
-            print(f"**{estimator.name}** ({args.draws} draws a row)\n\n{grid(found, 'markdown')}\n", flush=True)
+            short, details = control([ESTIMATORS[name] for name in args.estimators.split(",")], args.draws)
+            print(f"**Control** ({args.draws} draws a row)\n\n{grid(short, 'markdown')}\n", flush=True)
+            if args.details:
+                print(f"{grid(details, 'markdown')}\n", flush=True)
 
 
 if __name__ == "__main__":

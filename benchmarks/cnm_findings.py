@@ -1,32 +1,41 @@
-"""What CNM finds with trained models: on the suite `mini`, on its negative control, and on measured reading.
+"""What CNM finds with trained models: on the suite `mini`, on its negative control, and with measured reading.
 
-    python benchmarks/cnm_findings.py [--suite mini] [--backbone minilm-2l] [--signal mini …] [--estimators cnm-ridge]
-        [--set mini.n_stimuli=1200 …] [--seeds 0,1,2] [--stimuli all,halves] [--kinds same,disjoint] [--shuffles 20]
-        [--oracle NAME] [--max-train N] [--data-dir DIR] [--task-data TASK=DIR …] [--each-seed] [--out KEPT.jsonl]
+    python benchmarks/cnm_findings.py [--suite mini mini-shuffled] [--backbone minilm-2l] [--signal mini …]
+        [--variants cnm-ridge:same,cnm-ridge:disjoint,cnm:same] [--set mini.n_stimuli=150 …] [--seeds 0,1,2]
+        [--stimuli all,halves] [--shuffles 20] [--oracle NAME] [--max-train N] [--data-dir DIR]
+        [--task-data TASK=DIR …] [--figure skill] [--truth planted] [--holm] [--each-seed] [--details]
+        [--out KEPT.jsonl]
 
-Each row is one similarity, the mean of the training seeds: of an estimator, a value of `relative`, a signal and some
-stimuli, with profiles of the same or of disjoint stimuli. It is scored against the oracle and, for a suite whose skills
-are planted, against the sharing of skills. With `--shuffles` a row says how often the same measurements with the
-responses under other stimuli do as well. Similarities that stand in the file already are not computed again.
+A row is an estimator, a signal and some stimuli, with profiles of the same or of disjoint stimuli; a cell is the
+similarity for a value of `relative`, in the mean of the training seeds. It is scored against the planted sharing of
+skills, where a suite has it, or else against the oracle. A cell holds the skill (or the TRS), its p of relabelling and,
+with `--holm`, this p corrected by Holm's method for all cells of the suite; with `--each-seed` the figure of each
+training seed follows. With `--shuffles` a cell holds the skill, the mean skill of the same measurements with the
+responses under other stimuli, and how often these do as well. Each `--set` is a setting of the signal with rows of its
+own; one without values is the signal as it is. `--details` prints all figures, a row for each line. Similarities that
+stand in the file already are not computed again.
 """
 
 import argparse
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import product
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 from cnm_profiles import (
     RELATIVES,
+    Judgement,
     Measurements,
     Variant,
     disjoint_by_subject,
+    in_thousandths,
     judge,
     same_by_subject,
     sharing_oracle,
+    signed,
 )
 from cogbench_estimators.channels import MappingEstimator, mappable_channels
 from cogbench_estimators.cnm import CNM
@@ -38,6 +47,7 @@ from cogbench import Array, Files, Oracle
 from cogbench.compute import engine
 from cogbench.compute.workspace import Workspace, workspace_of
 from cogbench.runs.requests import RunRequest, resolve_requests
+from cogbench.scoring.paired import holm
 from cogbench.views.formats import grid
 
 Record: TypeAlias = dict[str, list[list[list[float]]]]  # similarities by `relative`: as recorded, then shuffled
@@ -51,7 +61,7 @@ ESTIMATORS: dict[str, MappingEstimator] = {
 
 @dataclass(frozen=True)
 class Case:
-    """What a line is of, beside the estimator and the value of `relative`."""
+    """The measurements that a similarity is made from."""
 
     suite: str
     backbone: str
@@ -59,60 +69,100 @@ class Case:
     options: str
     stimuli: str
     seed: int
+    max_train: int | None
 
 
 @dataclass(frozen=True, eq=False)
 class Truths:
-    """What a similarity is scored against."""
+    """The oracle that scores a similarity, and the planted sharing of skills if the suite has it."""
 
     names: tuple[str, ...]
     oracle: Oracle
     planted: Oracle | None
 
 
+@dataclass(frozen=True)
+class Variety:
+    """The cells of a row, which differ in the value of `relative` alone."""
+
+    suite: str
+    signal: str
+    setting: str
+    stimuli: str
+    estimator: str
+    profiles: str
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """A similarity in the mean of the training seeds, its mean with each shuffle of the responses, and each seed's."""
+
+    variety: Variety
+    relative: str
+    truths: Truths
+    answer: Array
+    shuffled: Array
+    by_seed: dict[int, Array]
+
+
 def main(words: Sequence[str] | None = None) -> None:
-    """Compute the similarities that are not there, and print a line for each."""
+    """Compute the similarities that are not kept, and print the table."""
     args = arguments(words)
-    files = Files(args.data_dir, dict(pair.split("=", 1) for pair in args.task_data), offline=True)
-    workspace = workspace_of(files=files, jobs=args.jobs)
-    known = read_records(args.out)
-    groups: dict[tuple[str, ...], list[tuple[Case, Record]]] = {}  # of one case but for the training seed
-    truths = None
-    for case, measurements, of_case in cases(args, workspace):
-        truths = of_case
-        for name, kind in product(args.estimators.split(","), args.kinds.split(",")):
-            key = json.dumps([asdict(case), name, kind, args.shuffles], sort_keys=True)
-            if key not in known:
-                known[key] = compute(ESTIMATORS[name], KINDS[kind], measurements, args.shuffles)
-                if args.out:
-                    with args.out.open("a") as out:
-                        print(json.dumps({"key": key, "similarities": known[key]}), file=out, flush=True)
-            group = (case.signal, case.options, case.stimuli, name, kind)
-            groups.setdefault(group, []).append((case, known[key]))
-    assert truths is not None
-    print(grid(list(rows(groups, truths, args.each_seed)), "markdown"))
+    lines = list(measured_lines(args))
+    rows = list(detailed_rows(lines, args.each_seed) if args.details else short_rows(lines, args))
+    print(grid(without_constant(rows, [field for field in asdict(lines[0].variety)]), "markdown"))
 
 
 def arguments(words: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--suite", default="mini")
+    options.add_argument("--suite", nargs="+", default=["mini"])
     options.add_argument("--backbone", default="minilm-2l")
     options.add_argument("--signal", nargs="+", default=[])
-    options.add_argument("--estimators", default="cnm-ridge")
-    options.add_argument("--set", nargs="+", default=[], metavar="SIGNAL.OPTION=VALUE")
+    options.add_argument("--variants", default="cnm-ridge:same,cnm-ridge:disjoint,cnm:same")
+    options.add_argument("--set", nargs="*", action="append", default=[], metavar="SIGNAL.OPTION=VALUE")
     options.add_argument("--seeds", default="0")
     options.add_argument("--stimuli", default="all")
-    options.add_argument("--kinds", default="same")
     options.add_argument("--shuffles", type=int, default=0)
     options.add_argument("--oracle")
     options.add_argument("--max-train", type=int)
     options.add_argument("--data-dir", type=Path)
     options.add_argument("--task-data", nargs="+", default=[], metavar="TASK=DIR")
+    options.add_argument("--figure", choices=["skill", "TRS"], default="skill")
+    options.add_argument("--truth", choices=["planted", "oracle"], default="planted")
+    options.add_argument("--holm", action="store_true")
     options.add_argument("--each-seed", action="store_true")
+    options.add_argument("--details", action="store_true")
     options.add_argument("--jobs", type=int, default=0)
     options.add_argument("--out", type=output_file)
     return options.parse_args(words)
+
+
+def measured_lines(args: argparse.Namespace) -> Iterator[Line]:
+    """Yield each line; similarities that are not kept are computed, and kept."""
+    files = Files(args.data_dir, dict(pair.split("=", 1) for pair in args.task_data), offline=True)
+    workspace = workspace_of(files=files, jobs=args.jobs)
+    kept = read_records(args.out)
+    groups: dict[Variety, dict[int, Record]] = {}
+    truths_by_suite: dict[str, Truths] = {}
+    for case, load, truths in cases(args, workspace):
+        truths_by_suite[case.suite] = truths
+        for name, kind in (variant.split(":") for variant in args.variants.split(",")):
+            key = json.dumps([asdict(case), name, kind, args.shuffles], sort_keys=True)
+            if key not in kept:
+                kept[key] = compute(ESTIMATORS[name], KINDS[kind], load(), args.shuffles)
+                if args.out:
+                    with args.out.open("a") as out:
+                        print(json.dumps({"key": key, "similarities": kept[key]}), file=out, flush=True)
+            setting = case.options.replace(f"{case.signal}.", "") or "as it is"
+            variety = Variety(case.suite, case.signal, setting, case.stimuli, name, kind)
+            groups.setdefault(variety, {})[case.seed] = kept[key]
+    for variety, records in groups.items():
+        for relative in RELATIVES:
+            by_seed = {seed: np.array(record[relative]) for seed, record in records.items()}
+            answer, *shuffled = np.mean([*by_seed.values()], axis=0)
+            first = {seed: values[0] for seed, values in by_seed.items()}
+            yield Line(variety, relative, truths_by_suite[variety.suite], answer, np.array(shuffled), first)
 
 
 def read_records(file: Path | None) -> "dict[str, Record]":
@@ -123,37 +173,49 @@ def read_records(file: Path | None) -> "dict[str, Record]":
     return {record["key"]: record["similarities"] for record in records}
 
 
-def cases(args: argparse.Namespace, workspace: Workspace) -> Iterator[tuple[Case, Measurements, Truths]]:
-    """Yield what is asked for: each signal, training seed and set of stimuli."""
-    requests = resolve_requests(
-        workspace,
-        "cnm-ridge",
-        args.backbone,
-        suite=args.suite,
-        signal=args.signal,
-        oracle=args.oracle,
-        set=args.set,
-        seeds=args.seeds,
-        max_train=args.max_train,
-    )
-    for request in requests:
-        assert isinstance(request.oracle, Oracle) and request.signal is not None
-        names = sorted(task.name for task in request.tasks)
-        skills = {name: SKILLS.get(name.replace("mini-shuffled", "mini")) for name in names}
-        planted = sharing_oracle({n: s for n, s in skills.items() if s}) if all(skills.values()) else None
-        truths = Truths(tuple(names), request.oracle.part(names), planted)
-        for seed in request.seeds:
-            case = Case(args.suite, args.backbone, request.signal.name, ",".join(sorted(args.set)), "all", seed)
-            whole = measure(replace(request, seeds=(seed,)), workspace)
-            halves = whole.halves(0)
-            for name in args.stimuli.split(","):
-                if name == "all":
-                    yield case, whole, truths
-                else:
-                    for label, half in zip(("first half", "second half"), halves, strict=True):
-                        yield replace(case, stimuli=label), half, truths
+def cases(args: argparse.Namespace, workspace: Workspace) -> Iterator[tuple[Case, Callable[[], Measurements], Truths]]:
+    """Yield each suite, setting, signal, training seed and set of stimuli, with a function that measures it."""
+    for suite in args.suite:
+        for setting in args.set or [[]]:
+            for request in resolve_requests(
+                workspace,
+                "cnm-ridge",
+                args.backbone,
+                suite=suite,
+                signal=args.signal,
+                oracle=args.oracle,
+                set=setting,
+                seeds=args.seeds,
+                max_train=args.max_train,
+            ):
+                assert request.signal is not None
+                truths = truths_of(request, suite)
+                for seed in request.seeds:
+                    one = replace(request, seeds=(seed,))
+                    for stimuli in args.stimuli.replace("halves", "first half,second half").split(","):
+                        options = ",".join(sorted(setting))
+                        signal = request.signal.name
+                        case = Case(suite, args.backbone, signal, options, stimuli, seed, args.max_train)
+                        yield case, partial(measure_stimuli, one, workspace, stimuli), truths
 
 
+def truths_of(request: RunRequest, suite: str) -> Truths:
+    """Return what scores the similarities of a request."""
+    assert isinstance(request.oracle, Oracle)
+    names = sorted(task.name for task in request.tasks)
+    skills = {name: SKILLS.get(name.replace("mini-shuffled", "mini")) for name in names}
+    planted = sharing_oracle({n: s for n, s in skills.items() if s}) if all(skills.values()) else None
+    return Truths(tuple(names), request.oracle.part(names), planted)
+
+
+def measure_stimuli(request: RunRequest, workspace: Workspace, stimuli: str) -> Measurements:
+    """Return the measurements of all stimuli, or of a half of them."""
+    whole = measure(request, workspace)
+    halves = dict(zip(("first half", "second half"), whole.halves(0), strict=True))
+    return {"all": whole, **halves}[stimuli]
+
+
+@lru_cache(maxsize=1)
 def measure(request: RunRequest, workspace: Workspace) -> Measurements:
     """Return the measurements of one training seed; what is not in the store is computed."""
     (cell,) = request.similarities()
@@ -182,44 +244,84 @@ def compute(estimator: MappingEstimator, answer: Variant, measurements: Measurem
     }
 
 
-def rows(
-    groups: dict[tuple[str, ...], list[tuple[Case, Record]]], truths: Truths, each_seed: bool
-) -> Iterator[dict[str, str]]:
-    """Yield a row for each value of `relative`: of the training seeds' mean similarity, or of each seed as well."""
-    for (signal, options, stimuli, estimator, kind), members in groups.items():
-        alone = {str(case.seed): [record] for case, record in members}
-        together = {",".join(alone): [record for _, record in members]}
-        for seeds, records in ({**alone, **together} if each_seed else together).items():
-            for relative in RELATIVES:
-                answer, *shuffled = np.mean([record[relative] for record in records], axis=0)
-                yield {
-                    "signal": ",".join(filter(None, (signal, options))),
-                    "stimuli": stimuli,
-                    "estimator": estimator,
-                    "profiles": kind,
-                    "seeds": seeds,
-                    "relative": relative,
-                    **figures(truths.names, answer, shuffled, truths.oracle, "oracle"),
-                    **(figures(truths.names, answer, shuffled, truths.planted, "planted") if truths.planted else {}),
-                }
+def short_rows(lines: Sequence[Line], args: argparse.Namespace) -> Iterator[dict[str, str]]:
+    """Yield a row for each variety, with a cell for each value of `relative`."""
+    judgements = [judge(line.truths.names, line.answer, truth_of(line, args.truth)) for line in lines]
+    corrected = [""] * len(lines)
+    if args.holm:
+        for suite in args.suite:
+            places = [i for i, line in enumerate(lines) if line.variety.suite == suite]
+            p_values = holm([figure_of(judgements[i], args.figure)[1] for i in places])
+            for i, p in zip(places, p_values, strict=True):
+                corrected[i] = f"; {in_thousandths(p)}"
+    rows: dict[Variety, dict[str, str]] = {}
+    for line, judgement, correction in zip(lines, judgements, corrected, strict=True):
+        text, p = figure_of(judgement, args.figure)
+        if len(line.shuffled):
+            mean, _, share = beside_shuffles(line, judgement, truth_of(line, args.truth))
+            cell = f"{text}; shuffled {signed(mean)} ({in_thousandths(share)})"
+        else:
+            cell = f"{text} ({in_thousandths(p)}{correction})"
+        if args.each_seed:
+            each = [judge(line.truths.names, values, truth_of(line, args.truth), 1) for values in line.by_seed.values()]
+            cell += ": " + ", ".join(figure_of(judgement, args.figure)[0] for judgement in each)
+        rows.setdefault(line.variety, asdict(line.variety))[line.relative] = cell
+    yield from rows.values()
 
 
-def figures(
-    names: Sequence[str], answer: Array, shuffled: Sequence[Array], oracle: Oracle, truth: str
-) -> dict[str, str]:
-    """Return what is printed of a similarity and a truth."""
-    judgement = judge(names, answer, oracle)
+def figure_of(judgement: Judgement, figure: str) -> tuple[str, float]:
+    """Return a figure as it is printed, and its p."""
+    if figure == "TRS":
+        return f"{judgement.trs:.2f}", judgement.trs_p
+    return signed(judgement.rho), judgement.rho_p
+
+
+def truth_of(line: Line, truth: str) -> Oracle:
+    """Return the planted sharing if it is wanted and the suite has it, or else the oracle."""
+    return line.truths.planted if truth == "planted" and line.truths.planted else line.truths.oracle
+
+
+def beside_shuffles(line: Line, judgement: Judgement, truth: Oracle) -> tuple[float, str, float]:
+    """Return the mean skill of shuffled responses, its range, and how often a shuffle does as well as the signal."""
+    skills = np.array([judge(line.truths.names, values, truth, 1).rho for values in line.shuffled])
+    share = (1 + (skills >= judgement.rho).sum()) / (1 + len(skills))
+    return float(skills.mean()), f"{signed(skills.min())} to {signed(skills.max())}", float(share)
+
+
+def detailed_rows(lines: Sequence[Line], each_seed: bool) -> Iterator[dict[str, str]]:
+    """Yield a row for each line: of the training seeds' mean similarity, or of each seed as well."""
+    for line in lines:
+        whole = {",".join(map(str, line.by_seed)): line}
+        alone = {str(seed): replace(line, answer=values, shuffled=np.empty(0)) for seed, values in line.by_seed.items()}
+        for seeds, part in ({**alone, **whole} if each_seed else whole).items():
+            yield {
+                **asdict(line.variety),
+                "relative": line.relative,
+                "seeds": seeds,
+                **all_figures(part, part.truths.oracle, "oracle"),
+                **(all_figures(part, part.truths.planted, "planted") if part.truths.planted else {}),
+            }
+
+
+def all_figures(line: Line, truth: Oracle, name: str) -> dict[str, str]:
+    """Return each figure of a line against a truth."""
+    judgement = judge(line.truths.names, line.answer, truth)
     row = {
-        f"TRS, {truth}": f"{judgement.trs:.2f}",
-        f"p, {truth}": f"{judgement.trs_p:.4f}",
-        f"skill, {truth}": f"{judgement.rho:+.2f}",
-        f"skill p, {truth}": f"{judgement.rho_p:.4f}",
+        f"TRS, {name}": f"{judgement.trs:.2f}",
+        f"p, {name}": f"{judgement.trs_p:.4f}",
+        f"skill, {name}": signed(judgement.rho),
+        f"skill p, {name}": f"{judgement.rho_p:.4f}",
     }
-    if shuffled:
-        rhos = np.array([judge(names, values, oracle, 1).rho for values in shuffled])
-        p = (1 + (rhos >= judgement.rho).sum()) / (1 + len(rhos))
-        row |= {f"shuffled, {truth}": f"{rhos.mean():+.2f}", f"p over shuffled, {truth}": f"{p:.3f}"}
+    if len(line.shuffled):
+        mean, ends, share = beside_shuffles(line, judgement, truth)
+        row |= {f"shuffled, {name}": f"{signed(mean)} ({ends})", f"p over shuffled, {name}": f"{share:.3f}"}
     return row
+
+
+def without_constant(rows: Sequence[dict[str, str]], columns: Sequence[str]) -> list[dict[str, str]]:
+    """Return rows without those of some columns that say the same in all rows."""
+    constant = {column for column in columns if len({row[column] for row in rows}) == 1}
+    return [{name: text for name, text in row.items() if name not in constant} for row in rows]
 
 
 if __name__ == "__main__":

@@ -257,3 +257,13 @@ def interval(values: Sequence[float]) -> tuple[float, float, float]:
     array = np.asarray(values, np.float64)
     half = t.ppf(0.975, len(array) - 1) * array.std(ddof=1) / np.sqrt(len(array))
     return float(array.mean()), float(array.mean() - half), float(array.mean() + half)
+
+
+def in_thousandths(p: float) -> str:
+    """Return a probability as a table has it: `.012`, or `< .001`."""
+    return "< .001" if p < 0.001 else f"{p:.3f}".removeprefix("0")
+
+
+def signed(value: float) -> str:
+    """Return a figure with its sign and two decimals; what rounds to nothing has the sign of plus."""
+    return f"{round(value, 2) + 0.0:+.2f}"

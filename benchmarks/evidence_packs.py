@@ -17,11 +17,11 @@ from cogbench import Files, make_pack
 SHIPPED = Path(__file__).parents[1] / "plugins" / "cogbench-evidence" / "cogbench_evidence" / "files"
 LICENCES = "figures of cogbench's own measurements, MIT; the data's licences stand with each task"
 PACKS: dict[str, dict[str, Any]] = {
-    # With the signal of docs/cnm.md's control: all channels read something, with little noise.
+    # With setting F of docs/cnm.md, the control: 150 stimuli, all channels read something, with little noise.
     "mini-minilm-2l": {
         "backbone": "minilm-2l",
         "suite": "mini",
-        "set": ("mini.informative=1", "mini.noise_ceiling=0.9"),
+        "set": ("mini.n_stimuli=150", "mini.informative=1", "mini.noise_ceiling=0.9"),
     },
     "realtext-minilm": {"backbone": "minilm", "suite": "realtext", "stimuli": "neutral"},
     "realtext-minilm-2l": {"backbone": "minilm-2l", "suite": "realtext", "stimuli": "neutral"},

@@ -26,8 +26,8 @@ from cogbench import Checkpoint, Files, Recipe, Store, load_parts
 from cogbench.compute import engine
 from cogbench.compute.cells import Training
 from cogbench.compute.workspace import Workspace
-from cogbench.runs.dry_run import describe_plan
 from cogbench.runs.measure_oracle import resolve_transfers
+from cogbench.runs.plan import describe_plan
 from cogbench.testing.toys import TASKS, ToyBackbone
 
 PARTS = ("workers", "loop", "overhead", "planning")

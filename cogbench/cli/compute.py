@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 @option.seeds
 @option.max_train
 @option.max_train_target
+@option.skip_unsuitable
 @at_site(*COMPUTES)
 @option.dry_run
 @click.option(
@@ -77,7 +78,7 @@ def run(
     **how: Any,
 ) -> None:
     """Rank source tasks with estimators and score the rankings."""
-    from ..runs.dry_run import describe_plan
+    from ..runs.plan import describe_plan
     from ..runs.run import answer_requests, check_request, resolve_run
     from ..storage.atomic import writable
     from ..views.card import render_results
@@ -107,6 +108,7 @@ def run(
 
 OF_A_PACK = (
     *("backbone", "suite", "signal", "stimuli", "oracle_backbone", "seeds", "max_train", "max_train_target"),
+    *("skip_unsuitable",),
     *("data_dir", "task_data"),
 )
 
@@ -121,9 +123,35 @@ def _refuse_beside_pack(context: click.Context) -> None:
 
 
 @click.command("recommend")
-@click.option("--target", required=True, metavar="TASK|FILE", help="A task's name, or a table of your own examples.")
+@click.option(
+    "--target",
+    required=True,
+    metavar="TASK|FILE|FOLDER|HUB_ID",
+    help="A task's name; a table of your own examples (csv, tsv, json, jsonl, parquet, conll, xlsx); a folder with "
+    "train.csv and validation.csv or test.csv; or a data set of the hub, namespace/name.",
+)
 @click.option("--kind", default=None, help="Of a table: classification, regression, tagging, …")
 @click.option("--columns", default="", metavar="text=COLUMN,…", help="What a table calls the columns of its kind.")
+@click.option(
+    "--column",
+    multiple=True,
+    metavar="text=COLUMN",
+    help="The same of one column, whose name may have commas; may be given several times.",
+)
+@click.option(
+    "--evaluation",
+    default=None,
+    metavar="FILE",
+    help="Of a table: the examples to score on.  [default: its split validation or test, else a fifth of its rows]",
+)
+@click.option(
+    "--max-evaluation",
+    type=click.IntRange(min=1),
+    default=2000,
+    show_default=True,
+    help="Of a table: at most so many examples to score on.",
+)
+@click.option("--drop-missing", is_flag=True, help="Of a table: leave out rows without a text or a label.")
 @click.option("--description", default="", metavar="TEXT", help="Of a table: a paragraph on it, which some read.")
 @click.option("--estimator", required=True, shell_complete=complete("estimator"), help="What ranks the sources.")
 @click.option(
@@ -152,20 +180,22 @@ def _refuse_beside_pack(context: click.Context) -> None:
 @click.option("--apply", is_flag=True, help="Train the target after each of them and without any; report the gains.")
 @at_site(*COMPUTES)
 @option.as_json
-def recommend(target: str, site: Site, as_json: bool, **how: Any) -> None:
+def recommend(target: str, columns: str, column: tuple[str, ...], site: Site, as_json: bool, **how: Any) -> None:
     """Say which source tasks to train before a target of your own, from the tasks that are trained already."""
+    from ..parts.targets import as_pairs
     from ..results.plain import plain
     from ..runs.recommend import recommend
     from ..views.formats import render_tables
-    from ..views.rows import recommendation_rows, recommendation_title
+    from ..views.rows import recommendation_notes, recommendation_tables
 
     with progress() as tell:
-        recommendation = recommend(target, files=site.files(), tell=tell, **site.processes(), **how)
+        pairs = [*as_pairs(columns), *(option.pair(text) for text in column)]
+        recommendation = recommend(target, columns=pairs, files=site.files(), tell=tell, **site.processes(), **how)
     if as_json:
         print_json(plain(recommendation))
     else:
-        table = {recommendation_title(recommendation): recommendation_rows(recommendation)}
-        click.echo(render_tables(table, "table", recommendation.notes))
+        tables = recommendation_tables(recommendation)
+        click.echo(render_tables(tables, "table", recommendation_notes(recommendation)))
 
 
 @click.group("oracle")
@@ -242,8 +272,8 @@ def oracle_measure(backbone: str, site: Site, dry_run: bool, format: str, **how:
     Seeds that were measured before stay in the table. With --max-train-target a target has fewer, or more, training
     examples than a source; `compare` says of such oracles from which size on transfer stops paying.
     """
-    from ..runs.dry_run import describe_plan
     from ..runs.measure_oracle import check_transfers, measure_each, resolve_sizes
+    from ..runs.plan import describe_plan
     from ..storage.atomic import writable
 
     with progress() as tell:

@@ -3,16 +3,19 @@
 import os
 import platform
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..data.files import Files
 from ..data.hub import reachable
+from ..data.kinds import TASK_KINDS
 from ..errors import CogbenchError, UnusableData
 from ..parts.fingerprint import distribution_of
 from ..parts.registry import load_parts
+from ..runs.plan import unsuitable_kinds
 from ..storage.atomic import writable
 from ..storage.store import home
 from ..text import first_line, in_words
@@ -24,15 +27,15 @@ OFFLINE = ("COGBENCH_OFFLINE", "HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFO
 UNSET = ("", "0", "false", "no", "off")
 
 
-def examine() -> list[dict[str, str]]:
-    """Return a row for each thing that runs depend on.
+def examine(backbones: Sequence[str] = ()) -> list[dict[str, str]]:
+    """Return a row for each thing that runs depend on, and for each of these backbones.
 
     Returns
     -------
     list of dict
         `what` it is, what was `found`, and the `trouble` if that would stop a run, with what mends it.
     """
-    looks = {
+    looks: dict[str, Callable[[], str]] = {
         **_versions(),
         "device": _device,
         "processors": _processors,
@@ -43,6 +46,7 @@ def examine() -> list[dict[str, str]]:
         "hub": _hub,
         "offline": _offline,
         "plugins": _plugins,
+        **{f"backbone {name}": partial(_backbone, name) for name in backbones},
     }
     return [_looked(what, look) for what, look in looks.items()]
 
@@ -176,6 +180,17 @@ def _offline() -> str:
 
 def _set_offline() -> list[str]:
     return [name for name in OFFLINE if os.environ.get(name, "").lower() not in UNSET]
+
+
+def _backbone(name: str) -> str:
+    """Return which kinds of task a backbone can be trained on; its files are looked for on disk alone."""
+    backbone = load_parts().find("backbone", name)
+    reasons = unsuitable_kinds(backbone, [*TASK_KINDS], Files(offline=True))
+    cannot = [kind for kinds in reasons.values() for kind in kinds]
+    lines = [f"not {', '.join(kinds)}: {reason}" for reason, kinds in reasons.items()]
+    if len(cannot) == len(TASK_KINDS):
+        raise UnusableData("; ".join(lines))
+    return "; ".join(["can be trained on " + ", ".join(kind for kind in TASK_KINDS if kind not in cannot), *lines])
 
 
 def _plugins() -> str:

@@ -59,6 +59,9 @@ def fetch(site: Site, as_json: bool, **how: Any) -> None:
     files = replace(site.files(), fetching=bool(how["signal"]))
     rows = fetch_wanted(wanted, files, lambda what, i, n: say(f"{what} ({i} of {n}) …"))
     print_rows(rows, as_json, fetch_rows)
+    for row in rows:
+        if row["unsuitable"]:
+            say(f"{row['what']}: {row['unsuitable']}")
     failed = [row for row in rows if row["error"]]
     for row in failed:
         say(f"{row['what']}: {row['error']}")
@@ -68,12 +71,13 @@ def fetch(site: Site, as_json: bool, **how: Any) -> None:
 
 
 @click.command("doctor")
+@option.backbone()
 @option.as_json
-def doctor(as_json: bool) -> None:
+def doctor(backbone: tuple[str, ...], as_json: bool) -> None:
     """Say what is installed, where things are kept, whether the hub answers, and what would stop a run."""
     from .doctor import examine
 
-    rows = examine()
+    rows = examine(backbone)
     print_rows(rows, as_json)
     if troubles := [f"{row['what']}: {row['trouble']}" for row in rows if row["trouble"]]:
         raise UnusableData(f"this would stop a run: {'; '.join(troubles)}")

@@ -71,6 +71,14 @@ def _pairs(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
     return tuple((v.partition("=")[0], Path(v.partition("=")[2])) for v in values)
 
 
+def pair(text: str) -> tuple[str, str]:
+    """Return the two sides of `text=COLUMN`."""
+    role, equals, column = text.partition("=")
+    if not equals:
+        raise click.BadParameter(f"{text!r} is not of the form text=COLUMN", param_hint="--column")
+    return role.strip(), column.strip()
+
+
 def backbone(**more: Any) -> Callable[..., Any]:
     """Return the option of several backbones."""
     return click.option(
@@ -134,6 +142,11 @@ max_train_target = click.option(
     type=click.IntRange(min=1),
     default=None,
     help="At most so many training examples of a task as the target.  [default: as --max-train]",
+)
+skip_unsuitable = click.option(
+    "--skip-unsuitable",
+    is_flag=True,
+    help="Leave out the tasks that a backbone cannot be trained on.",
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="For machines.")
 ks = click.option(

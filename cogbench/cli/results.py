@@ -113,8 +113,8 @@ def compare(results: tuple[str, ...], format: str, **how: Any) -> None:
     from ..oracles.comparison import OracleComparison
     from ..results.comparison import compare, read_for_comparison
     from ..results.plain import plain
+    from ..views.comparison import comparison_tables, oracle_comparison_notes, oracle_comparison_tables
     from ..views.formats import render_tables
-    from ..views.rows import comparison_tables, oracle_comparison_notes, oracle_comparison_tables
 
     compared: list[Any] = [read_for_comparison(place) for place in results]
     found = compare(compared, **how)

@@ -56,7 +56,7 @@ class Training:
 
     def ingredients(self, workspace: Workspace) -> dict[str, Any]:
         recipe = self.filled(workspace)
-        rows = len(workspace.dataset(recipe.task, "train"))
+        train = workspace.dataset(recipe.task, "train")
         return {
             "backbone": trained_as(self.backbone, workspace),
             "model": workspace.once(("origin", self.backbone), lambda: self._origin(workspace)),
@@ -64,7 +64,8 @@ class Training:
             **({} if recipe.tuning == "full" else {"tuning": recipe.tuning}),
             **({} if recipe.sharing == "sequential" else {"sharing": recipe.sharing}),
             "seed": recipe.seed,
-            "max_train": recipe.max_train if recipe.max_train and recipe.max_train < rows else None,
+            "max_train": recipe.max_train if recipe.max_train and recipe.max_train < len(train) else None,
+            **key_of_sample(train.is_topped_up(recipe.max_train)),
             "tasks": [workspace.identity(t) for t in recipe.tasks],
             "data": [[workspace.dataset(t, s).sha256 for s in ("train", "evaluation")] for t in recipe.tasks],
         }
@@ -193,6 +194,15 @@ def _report(folder: Path) -> dict[str, Any]:
     """Return what stands in a training's folder beside weights and outputs: its steps, notes and seconds."""
     report: dict[str, Any] = json.loads((folder / "training.json").read_text())
     return {"notes": (), "seconds": 0.0, **report}
+
+
+def key_of_sample(topped_up: bool) -> dict[str, Any]:
+    """Return what a key says of a sample of examples.
+
+    Nothing if each class has its share in it, so that the keys of such samples are those of versions that left classes
+    out.
+    """
+    return {"sample": "topped up"} if topped_up else {}
 
 
 def trained_as(part: Any, workspace: Workspace) -> dict[str, Any]:

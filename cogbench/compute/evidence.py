@@ -23,11 +23,10 @@ from ..parts.interfaces import MODELS, STIMULI, Backbone, Estimator, Recipe, Sig
 from ..scoring.metrics import TaskScore
 from ..storage.store import digest
 from ..text import slug
-from .cells import Encoding, Training
-from .cheap_transfers import cheap_trainings, cheap_transfer, transfer_options
+from .cells import Encoding, Training, key_of_sample
 from .estimate import Estimate, Inquiry, LazyMapping, estimate_from, joined
-from .features import FeatureExtraction, weight_change
-from .transfers import TransferPlan, target_budget
+from .features import encoder_of, feature_extraction, weight_change
+from .transfers import TransferPlan, cheap_trainings, cheap_transfer, target_budget, transfer_options
 from .workspace import Cell, Workspace
 
 if TYPE_CHECKING:
@@ -121,8 +120,8 @@ class StoredEvidence:
     def weights(self, task: str, *, tuned: bool = True) -> Mapping[str, Array]:
         """Return the weights of a task's trained encoder by name, or those before any training if not `tuned`."""
         model = self.model(task, tuned=tuned)
-        body = getattr(model, "base_model", model)
-        return {name: weight.detach().cpu().float().numpy() for name, weight in body.named_parameters()}
+        weights = encoder_of(model).named_parameters()
+        return {name: weight.detach().cpu().float().numpy() for name, weight in weights}
 
     def weight_change(self, task: str) -> WeightChange:
         """Return how training on a task changed the encoder's weights: lengths and a random projection of each."""
@@ -150,8 +149,8 @@ class StoredEvidence:
         self.inquiry.allow("backbone-features" if source is None else "features")
         cell = self._cell
         training = cell.training(self._tasks[source]) if source is not None else None
-        task = self._tasks[target]
-        extraction = FeatureExtraction(cell.backbone, training, task, options, cell.budget(task))
+        task, files = self._tasks[target], self._workspace.files
+        extraction = feature_extraction(cell.backbone, training, task, options, cell.budget(task), files)
         return extraction.features(self._workspace)
 
     def cheap_transfer(
@@ -328,6 +327,8 @@ class Similarity:
             made["max_train"] = self.max_train
             if self.target_budget != self.max_train:
                 made["max_train_target"] = self.target_budget
+            topped_up = any(workspace.dataset(t, "train").is_topped_up(self.budget(t)) for t in self.tasks)
+            made |= key_of_sample(topped_up)
         return made
 
     def compute(self, workspace: Workspace, out: Path) -> None:

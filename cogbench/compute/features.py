@@ -1,23 +1,27 @@
 """Features of examples: what a model makes of a task's examples, computed once for all estimators that ask for it."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..data.dataset import Array
+from ..data.dataset import Array, draw_rows
 from ..data.features import AnswerKind, FeatureOptions, Features, WeightChange, sketch
+from ..data.files import Files
 from ..errors import UnusableData
 from ..parts.interfaces import Backbone, Task
 from ..text import slug
-from .cells import Training
+from .cells import Training, key_of_sample
 from .workspace import Cell, Workspace
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+CHOOSING = frozenset({"classification", "relation", "tagging"})  # kinds whose head chooses one class an example
+AT_TOKENS = frozenset({"tagging", "extractive-qa"})  # kinds whose answers stand at tokens
 ANSWERS = frozenset({"labels", "start_positions", "end_positions"})  # what batches hold beside the model's inputs
 
 
@@ -40,16 +44,23 @@ class FeatureExtraction:
         return (self.training,) if self.training else ()
 
     def ingredients(self, workspace: Workspace) -> dict[str, Any]:
+        train = workspace.dataset(self.task, "train")
+        examples, seed = self.options.examples, self.options.seed
+        topped_up = train.is_topped_up(self.max_train) or train.sample(self.max_train).is_topped_up(examples, seed)
         return {
             "backbone": [workspace.identity(p) for p in (self.backbone, self.backbone.origin(workspace.files))],
             "options": workspace.identity(self.options),
-            "data": workspace.dataset(self.task, "train").sha256,
+            "data": train.sha256,
             "max_train": self.max_train,
+            **({"examples are": "tokens"} if self.task.kind in AT_TOKENS else {}),
+            **key_of_sample(topped_up),
         }
 
     def compute(self, workspace: Workspace, out: Path) -> None:
         checkpoint = self.training.checkpoint(workspace) if self.training else None
         model = self.backbone.model(checkpoint, workspace.files)
+        if self.training is None or self.training.recipe.task.kind not in CHOOSING:
+            model = encoder_of(model)
         dataset = workspace.dataset(self.task, "train").sample(self.max_train)
         dataset = dataset.sample(self.options.examples, self.options.seed)
         features = extract_features(model, self.backbone.batches(dataset, workspace.files), self.options)
@@ -60,6 +71,31 @@ class FeatureExtraction:
         """Return the features, computing them if need be."""
         with np.load(workspace.folder(self) / "features.npz") as arrays:
             return Features(**{**arrays, "answer_kind": str(arrays["answer_kind"])})  # type: ignore[arg-type]
+
+
+def feature_extraction(
+    backbone: Backbone,
+    training: Training | None,
+    task: Task,
+    options: FeatureOptions,
+    max_train: int | None,
+    files: Files,
+) -> FeatureExtraction:
+    """Return the cell of these features, with the pooling that the backbone's own stands for.
+
+    Raises
+    ------
+    UnusableData
+        If the pooling says nothing of the backbone's texts.
+    """
+    return FeatureExtraction(backbone, training, task, with_pooling(options, backbone, files), max_train)
+
+
+def with_pooling(options: FeatureOptions, backbone: Backbone, files: Files) -> FeatureOptions:
+    """Return the options with the backbone's own pooling in place of "auto"; a backbone without a say has "cls"."""
+    pooling_of = getattr(backbone, "pooling_of", None)
+    pooling = pooling_of(options.pooling, files) if pooling_of else options.pooling
+    return replace(options, pooling="cls" if pooling == "auto" else pooling)
 
 
 def extract_features(model: Any, batches: Iterable[Mapping[str, "Tensor"]], options: FeatureOptions) -> Features:
@@ -75,25 +111,48 @@ def extract_features(model: Any, batches: Iterable[Mapping[str, "Tensor"]], opti
     """
     import torch
 
-    values, answers, kinds, probabilities, layer_sizes = [], [], [], [], np.empty(0, int)
-    for batch in batches:
+    batches = list(batches)
+    tokens = _drawn_tokens(batches, options)
+    values, probabilities, layer_sizes = [], [], np.empty(0, int)
+    for number, batch in enumerate(batches):
+        mask = batch.get("attention_mask")
         with torch.inference_mode():
             out = model(**{k: v for k, v in batch.items() if k not in ANSWERS}, output_hidden_states=True)
-        states = out.hidden_states[1:] if options.layers == "all" else out.hidden_states[-1:]
-        layers = [pooled(s, batch.get("attention_mask"), options.pooling) for s in states]
+        states = states_of(out, mask)
+        states = states[1:] if options.layers == "all" else states[-1:]
+        if tokens is None:
+            layers = [pooled(s, mask, options.pooling) for s in states]
+        else:
+            layers = [s[tokens[number][:, 0], tokens[number][:, 1]].float().cpu().numpy() for s in states]
         layer_sizes = np.array([layer.shape[1] for layer in layers])
         values.append(np.concatenate(layers, axis=1))
-        answer, kind = _answers(batch)
-        answers.append(answer)
-        kinds.append(kind)
-        probabilities.append(_probabilities(out))
+        probabilities.append(_probabilities(out, len(states[0]), None if tokens is None else tokens[number]))
+    answers, kind = _answers(batches, tokens)
     return Features(
         values=np.concatenate(values).astype(np.float32),
         layer_sizes=layer_sizes,
-        answers=np.concatenate(answers),
-        answer_kind=kinds[0],
+        answers=answers,
+        answer_kind=kind,
         probabilities=np.concatenate(probabilities),
     )
+
+
+def encoder_of(model: Any) -> Any:
+    """Return the part of a torch module that represents texts: without its head, and of two parts the encoder."""
+    body = getattr(model, "base_model", model)
+    in_two = getattr(getattr(body, "config", None), "is_encoder_decoder", False)
+    return body.get_encoder() if in_two else body
+
+
+def states_of(out: Any, mask: "Tensor | None") -> "list[Tensor]":
+    """Return the hidden states of a model's output that belong to the tokens of its texts, the embeddings' first.
+
+    They are those of the encoder where there is a decoder too; (batch, tokens, dims) each. Behind the tokens of the
+    mask stand those that the model has added to fill a block (BigBird). Layers that join tokens are left out (CANINE).
+    """
+    states = getattr(out, "encoder_hidden_states", None) or out.hidden_states
+    width = states[0].shape[1] if mask is None else mask.shape[1]
+    return [s for s in states if s.ndim == 3 and s.shape[1] >= width]
 
 
 def weight_change(before: Mapping[str, Array], after: Mapping[str, Array]) -> WeightChange:
@@ -117,15 +176,80 @@ def weight_change(before: Mapping[str, Array], after: Mapping[str, Array]) -> We
 
 
 def pooled(states: "Tensor", mask: "Tensor | None", pooling: str) -> Array:
-    """Return one vector an example, (batch, dims), of states (batch, tokens, dims); NaN where it has no token."""
+    """Return one vector for each text of a batch, wherever its tokens are padded.
+
+    Parameters
+    ----------
+    states : tensor of shape (batch, tokens, dims)
+        Hidden states. A model may have padded them further than the mask says.
+    mask : tensor of shape (batch, tokens), optional
+        1 where a token is one of the text; by default everywhere.
+    pooling : {"cls", "mean", "last"}
+        The first token of each text, the mean over its tokens, or the last token.
+
+    Returns
+    -------
+    array of shape (batch, dims), float32
+        NaN where a text has no token and the mean is asked for.
+    """
+    import torch
+
     states = states.float()
-    if pooling == "cls":
-        return states[:, 0].cpu().numpy()
     mask = states.new_ones(states.shape[:2]) if mask is None else mask.to(states.dtype)
-    return ((states * mask[:, :, None]).sum(1) / mask.sum(1, keepdim=True)).cpu().numpy()
+    states = states[:, : mask.shape[1]]
+    if pooling == "mean":
+        return ((states * mask[:, :, None]).sum(1) / mask.sum(1, keepdim=True)).cpu().numpy()
+    place = mask.argmax(1) if pooling == "cls" else mask.shape[1] - 1 - mask.flip(1).argmax(1)
+    return states[torch.arange(len(states), device=states.device), place].cpu().numpy()
 
 
-def _answers(batch: Mapping[str, "Tensor"]) -> tuple[Array, AnswerKind]:
+def _drawn_tokens(batches: Sequence[Mapping[str, "Tensor"]], options: FeatureOptions) -> list[Array] | None:
+    """Return which tokens of each batch are the examples, (n_tokens, 2) of row and place; None if the rows are."""
+    answers = [_answers_at_tokens(batch) for batch in batches]
+    if not answers or answers[0] is None:
+        return None
+    candidates = [np.argwhere(of >= 0) for of in answers if of is not None]
+    classes = np.concatenate([of[of >= 0] for of in answers if of is not None])
+    rng, n = np.random.default_rng(options.seed), options.examples
+    if "start_positions" in batches[0]:
+        inside = np.flatnonzero(classes == 1)
+        drawn = [
+            rng.permutation(of)[: max(1, min(n // 2, len(inside)))] for of in (inside, np.flatnonzero(classes == 0))
+        ]
+        chosen = np.sort(np.concatenate(drawn))
+    else:
+        chosen = draw_rows(classes, min(n, len(classes)), rng, by_class=True)
+    bounds = np.cumsum([0, *map(len, candidates)])
+    every = np.concatenate(candidates)
+    return [every[chosen[(chosen >= a) & (chosen < b)]] for a, b in pairwise(bounds)]
+
+
+def _answers_at_tokens(batch: Mapping[str, "Tensor"]) -> Array | None:
+    """Return the answer at each token of a batch (batch, tokens), -1 where there is none; None if rows have answers."""
+    labels = batch.get("labels")
+    if labels is not None:
+        at_tokens = labels.ndim == 2 and labels.shape[1] > 1 and not labels.is_floating_point()
+        return np.where((of := labels.cpu().numpy()) >= 0, of, -1) if at_tokens else None
+    if not {"start_positions", "end_positions", "input_ids"} <= {*batch}:
+        return None
+    starts, ends, ids = (batch[k].cpu().numpy() for k in ("start_positions", "end_positions", "input_ids"))
+    places = np.arange(ids.shape[1])
+    # A row without an answer has the first token as its answer: that is none of its text.
+    inside = (places >= starts[:, None]) & (places <= ends[:, None]) & (places > 0)
+    mask = batch.get("attention_mask")
+    return np.where(np.ones_like(ids, bool) if mask is None else mask.cpu().numpy() == 1, inside.astype(int), -1)
+
+
+def _answers(batches: Sequence[Mapping[str, "Tensor"]], tokens: list[Array] | None) -> tuple[Array, AnswerKind]:
+    """Return each example's answer (n_examples,), and of which kind the answers are."""
+    if tokens is not None:
+        at_tokens = [(_answers_at_tokens(batch), of) for batch, of in zip(batches, tokens, strict=True)]
+        return np.concatenate([a[of[:, 0], of[:, 1]] for a, of in at_tokens if a is not None]), "classes"
+    kinds = {_row_answers(batch)[1] for batch in batches}
+    return np.concatenate([_row_answers(batch)[0] for batch in batches]), kinds.pop() if len(kinds) == 1 else "neither"
+
+
+def _row_answers(batch: Mapping[str, "Tensor"]) -> tuple[Array, AnswerKind]:
     """Return each row's answer (batch,), and of which kind the answers are."""
     labels = batch.get("labels")
     if labels is None or (labels.ndim == 2 and labels.shape[1] > 1) or labels.ndim > 2:
@@ -136,9 +260,11 @@ def _answers(batch: Mapping[str, "Tensor"]) -> tuple[Array, AnswerKind]:
     return answers, "classes" if answers.dtype.kind == "i" else "numbers"
 
 
-def _probabilities(out: Any) -> Array:
-    """Return the head's probabilities (batch, n_classes); without columns if it does not choose one class a row."""
-    logits = getattr(out, "logits", None)
-    if logits is None or logits.ndim != 2 or logits.shape[1] < 2:
-        return np.empty((len(out.hidden_states[-1] if logits is None else logits), 0))
+def _probabilities(out: Any, n_rows: int, tokens: Array | None) -> Array:
+    """Return the head's probabilities (n_examples, n_classes); without columns if it does not choose one class each."""
+    logits, n_axes = getattr(out, "logits", None), 2 if tokens is None else 3
+    if logits is None or logits.ndim != n_axes or logits.shape[-1] < 2:
+        return np.empty((n_rows if tokens is None else len(tokens), 0))
+    if tokens is not None:
+        logits = logits[tokens[:, 0], tokens[:, 1]]
     return logits.double().softmax(dim=1).cpu().numpy()

@@ -53,6 +53,8 @@ class Dataset:
         The names of the classes or tags in the order of their numbers; empty where there are none.
     origin : Origin
         Where the rows came from.
+    notes : tuple of str
+        What the reader should be told of the rows, such as which were left out.
 
     Raises
     ------
@@ -64,6 +66,7 @@ class Dataset:
     columns: Mapping[str, Sequence[Any]]
     labels: tuple[str, ...]
     origin: Origin
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         where = f"dataset {self.origin.id!r}"
@@ -76,16 +79,7 @@ class Dataset:
             raise UnusableData(f"{where}: its columns differ in length.")
         if not len(self):
             raise UnusableData(f"{where} has no rows.")
-        for name in ("text", "text_pair"):
-            row = next((i for i, text in enumerate(self.columns.get(name, ())) if not isinstance(text, str)), None)
-            if row is not None:
-                raise UnusableData(f"{where}: row {row} has no text in column {name}.")
-        try:
-            refusal = TASK_KINDS[self.kind].refusal(self.columns, self.labels)
-        except (TypeError, ValueError, KeyError) as error:  # such as None, where there should be a list
-            raise UnusableData(f"{where}: a label or text is not of the kind {self.kind}: {error}.") from error
-        if refusal:
-            raise UnusableData(f"{where}: {refusal}.")
+        refuse_faults(where, self.kind, self.columns, self.labels, range(len(self)))
 
     def __len__(self) -> int:
         return len(self.columns["label"])
@@ -117,11 +111,39 @@ class Dataset:
         return replace(self, columns={name: [column[i] for i in rows] for name, column in self.columns.items()})
 
     def sample(self, n: int | None, seed: int = 0) -> "Dataset":
-        """Return at most `n` examples drawn without replacement, each class in its share; all of them for None."""
-        if n is None or n >= len(self):
-            return self
+        """Return at most `n` examples drawn without replacement; all of them for None.
+
+        Each class has its share, and at least two examples where there are two, as far as `n` allows.
+        """
+        return self if n is None or n >= len(self) else self.take(self._sampled(n, seed)[0])
+
+    def is_topped_up(self, n: int | None, seed: int = 0) -> bool:
+        """Whether `sample` had to add examples of a class that has too few of them by its share."""
+        return n is not None and n < len(self) and self._sampled(n, seed)[1]
+
+    def _sampled(self, n: int, seed: int) -> tuple[Array, bool]:
         labels, by_class = self.columns["label"], TASK_KINDS[self.kind].classes
-        return self.take(draw_rows(labels, n, np.random.default_rng(seed), by_class=by_class))
+        rng = np.random.default_rng(seed)
+        rows = draw_rows(labels, n, rng, by_class=by_class)
+        whole = with_each_class(rows, np.asarray(labels), rng) if by_class else rows
+        return whole, whole is not rows
+
+
+def refuse_faults(
+    where: str, kind: str, columns: Mapping[str, Sequence[Any]], labels: tuple[str, ...], numbers: Sequence[int]
+) -> None:
+    """Raise UnusableData for the first row that is not what its kind has; `numbers` are those of the rows."""
+    for name in ("text", "text_pair"):
+        row = next((i for i, text in enumerate(columns.get(name, ())) if not isinstance(text, str)), None)
+        if row is not None:
+            raise UnusableData(f"{where}: row {numbers[row]} has no text in column {name}.")
+    try:
+        refusal = TASK_KINDS[kind].refusal(columns, labels)
+    except (TypeError, ValueError, KeyError) as error:  # such as None, where there should be a list
+        raise UnusableData(f"{where}: a label or text is not of the kind {kind}: {error}.") from error
+    if refusal:
+        row, fault = refusal
+        raise UnusableData(f"{where}: {fault}." if row is None else f"{where}: row {numbers[row]} {fault}.")
 
 
 def draw_rows(labels: Sequence[Any] | Array, n: int, rng: np.random.Generator, *, by_class: bool) -> Array:
@@ -132,6 +154,32 @@ def draw_rows(labels: Sequence[Any] | Array, n: int, rng: np.random.Generator, *
         order = order[np.argsort(np.asarray(labels)[order], kind="stable")]
         order = order[((rng.random() + np.arange(n)) * len(order) / n).astype(int)]
     return np.sort(order[:n])
+
+
+def with_each_class(rows: Array, labels: Array, rng: np.random.Generator) -> Array:
+    """Return drawn rows (n,) with rows of the classes that have too few of them, in place of rows of the largest ones.
+
+    Too few are less than two; less than one, if `n` is too small for two of each. A class of a single row is drawn by
+    chance, for nothing can be learned of it and found again. The very same array comes back if no class has too few, or
+    if `n` is smaller than the number of classes.
+    """
+    classes, numbers, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+    least = np.where(sizes > 1, 2, 0)  # (n_classes,)
+    if least.sum() > len(rows):
+        least = np.minimum(least, 1)
+    drawn = np.bincount(numbers[rows], minlength=len(classes))
+    if least.sum() > len(rows) or (drawn >= least).all():
+        return rows
+    kept = {int(row) for row in rows}
+    for c in np.flatnonzero(drawn < least):
+        others = [int(row) for row in np.flatnonzero(numbers == c) if int(row) not in kept]
+        for row in rng.permutation(others)[: least[c] - drawn[c]]:
+            largest = np.argmax(np.where(drawn > least, drawn, 0))
+            kept.remove(int(rng.choice([r for r in sorted(kept) if numbers[r] == largest])))
+            kept.add(int(row))
+            drawn[largest] -= 1
+            drawn[c] += 1
+    return np.sort(np.array([*kept]))
 
 
 def _letters(text: Any) -> int:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 Columns = Mapping[str, Sequence[Any]]
+Refusal = tuple[int | None, str]  # the row, counted from 0, if it is of one; and what is wrong
 
 
 class Kind(Protocol):
@@ -24,7 +25,7 @@ class Kind(Protocol):
     def classes(self) -> bool:
         """Whether a label is the number of one class, so that a sample can hold each class in its share."""
 
-    def refusal(self, columns: Columns, labels: tuple[str, ...]) -> str | None:
+    def refusal(self, columns: Columns, labels: tuple[str, ...]) -> Refusal | None:
         """Say what is wrong with the first row that is not well-formed, or None."""
 
     def answers(self, outputs: np.ndarray, columns: Columns) -> Any:
@@ -43,7 +44,7 @@ class Classification:
     columns: tuple[str, ...] = ("text", "text_pair?", "label")
     classes = True
 
-    def refusal(self, columns: Columns, labels: tuple[str, ...]) -> str | None:
+    def refusal(self, columns: Columns, labels: tuple[str, ...]) -> Refusal | None:
         return _unseen(columns["label"], labels)
 
     def answers(self, outputs: np.ndarray, columns: Columns) -> np.ndarray:
@@ -65,12 +66,12 @@ class Relation(Classification):
     columns = ("text", "label")
     MARKS = ("<e1>", "</e1>", "<e2>", "</e2>")
 
-    def refusal(self, columns: Columns, labels: tuple[str, ...]) -> str | None:
+    def refusal(self, columns: Columns, labels: tuple[str, ...]) -> Refusal | None:
         for i, text in enumerate(columns["text"]):
             places = [text.find(mark) for mark in self.MARKS]
             well = all(text.count(m) == 1 for m in self.MARKS) and places[0] < places[1] and places[2] < places[3]
             if not well:
-                return f"row {i} does not mark its two entities with {' '.join(self.MARKS)}, each once and in pairs"
+                return i, f"does not mark its two entities with {' '.join(self.MARKS)}, each once and in pairs"
         return super().refusal(columns, labels)
 
 
@@ -80,10 +81,11 @@ class Regression:
     columns = ("text", "text_pair?", "label")
     classes = False
 
-    def refusal(self, columns: Columns, labels: tuple[str, ...]) -> str | None:
-        if all(isinstance(v, int | float) and math.isfinite(v) for v in columns["label"]):
-            return None
-        return "a label is not a finite number"
+    def refusal(self, columns: Columns, labels: tuple[str, ...]) -> Refusal | None:
+        for i, value in enumerate(columns["label"]):
+            if not (isinstance(value, int | float) and math.isfinite(value)):
+                return i, f"has the label {value!r}: a label is not a finite number"
+        return None
 
     def answers(self, outputs: np.ndarray, columns: Columns) -> np.ndarray:
         return outputs[:, 0]
@@ -110,12 +112,15 @@ class ExtractiveQA:
     columns = ("text", "text_pair", "label")
     classes = False
 
-    def refusal(self, columns: Columns, labels: tuple[str, ...]) -> str | None:
+    def refusal(self, columns: Columns, labels: tuple[str, ...]) -> Refusal | None:
         for i, (context, right) in enumerate(zip(columns["text_pair"], columns["label"], strict=True)):
             for start, text in zip(right["answer_start"], right["text"], strict=True):
                 found = context[start : start + len(text)]
                 if start < 0 or not text or found != text:
-                    return f"row {i}: the answer {text!r} does not stand at character {start} of its context: {found!r}"
+                    return (
+                        i,
+                        f"has an answer {text!r} that does not stand at character {start} of its context: {found!r}",
+                    )
         return None
 
     def answers(self, outputs: np.ndarray, columns: Columns) -> list[str]:
@@ -131,7 +136,9 @@ class ExtractiveQA:
 
 
 class Tagging:
-    """One of several tags for each word of `tokens`, in IOB2; the first tag, `O`, means none.
+    """One of several tags for each word of `tokens`: in IOB2, where the first tag, `O`, means none; or without `O`.
+
+    The first tag is the constant answer: of tags without `O` it should be the most frequent.
 
     Outputs (n_words of all examples, n_labels): logits, sentence after sentence. Answers: a list of tag numbers each.
     """
@@ -139,15 +146,15 @@ class Tagging:
     columns = ("tokens", "label")
     classes = False
 
-    def refusal(self, columns: Columns, labels: tuple[str, ...]) -> str | None:
-        if not labels or labels[0] != "O":
-            return f"the first tag has to be 'O', no entity; its tags are {', '.join(labels)}"
+    def refusal(self, columns: Columns, labels: tuple[str, ...]) -> Refusal | None:
+        if not labels or "O" in labels[1:]:
+            return None, f"the first tag has to be 'O', no entity; its tags are {', '.join(labels)}"
         for i, (tokens, tags) in enumerate(zip(columns["tokens"], columns["label"], strict=True)):
             if len(tokens) != len(tags) or not len(tokens):
-                return f"row {i} has {len(tokens)} words and {len(tags)} tags"
+                return i, f"has {len(tokens)} words and {len(tags)} tags"
             empty = [j for j, token in enumerate(tokens) if not isinstance(token, str) or not token.strip()]
             if empty:
-                return f"word {empty[0]} of row {i} is empty"
+                return i, f"has no text in word {empty[0] + 1}"
         return _unseen([tag for tags in columns["label"] for tag in tags], labels)
 
     def answers(self, outputs: np.ndarray, columns: Columns) -> list[np.ndarray]:
@@ -173,14 +180,14 @@ class Reranking:
     columns = ("text", "passages", "label")
     classes = False
 
-    def refusal(self, columns: Columns, labels: tuple[str, ...]) -> str | None:
+    def refusal(self, columns: Columns, labels: tuple[str, ...]) -> Refusal | None:
         for i, (passages, relevant) in enumerate(zip(columns["passages"], columns["label"], strict=True)):
             if len(passages) != len(relevant) or not len(passages):
-                return f"row {i} has {len(passages)} passages and {len(relevant)} labels"
+                return i, f"has {len(passages)} passages and {len(relevant)} labels"
             if not all(isinstance(passage, str) for passage in passages):
-                return f"row {i} has a passage without text"
+                return i, "has a passage without text"
             if unseen := [v for v in relevant if v not in (0, 1)]:
-                return f"row {i} has the label {unseen[0]!r}; expected 0 or 1 for each passage"
+                return i, f"has the label {unseen[0]!r}; expected 0 or 1 for each passage"
         return None
 
     def answers(self, outputs: np.ndarray, columns: Columns) -> list[np.ndarray]:
@@ -241,12 +248,12 @@ def _overlap(given: list[str], wanted: list[str]) -> float:
     return 2 * common / (len(given) + len(wanted))
 
 
-def _unseen(values: Sequence[Any], labels: tuple[str, ...]) -> str | None:
+def _unseen(values: Sequence[Any], labels: tuple[str, ...]) -> Refusal | None:
     unseen = [v for v in values if type(v) is not int or not 0 <= v < len(labels)]
     if not unseen:
         return None
     shown = ", ".join(sorted({repr(v) for v in unseen})[:3])
-    return f"unseen label {shown}; expected 0 to {len(labels) - 1} ({', '.join(labels)})"
+    return None, f"unseen label {shown}; expected 0 to {len(labels) - 1} ({', '.join(labels)})"
 
 
 def _parts(values: np.ndarray, like: Sequence[Sequence[Any]]) -> list[np.ndarray]:

@@ -1,8 +1,12 @@
 """Tables as they are read from a file or from the shards of a split: parquet, csv, tsv and jsonl."""
 
+import csv
+import gzip
+import io
 import json
 import re
-from collections.abc import Mapping, Sequence
+import zlib
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,16 +16,22 @@ from ..text import first_line
 from .dataset import Origin
 
 TABLES = (".parquet", ".csv", ".tsv", ".jsonl")
+PACKED = (".csv.gz", ".tsv.gz", ".jsonl.gz", ".json.gz", ".conll.gz")
+OWN_TABLES = (*(ending.removesuffix(".gz") for ending in PACKED), *PACKED, ".parquet", ".xlsx")
 SHARD = re.compile(r".*-\d+-of-(\d+)")
 
 
 class Rows(NamedTuple):
-    """A table as read: equally long columns, the class names of those that state them, and where it came from."""
+    """A table as read: equally long columns, the class names of those that state them, and where it came from.
+
+    `first` is the number of the first row in an editor or a spreadsheet, which counts the header.
+    """
 
     columns: dict[str, list[Any]]
     names: dict[str, tuple[str, ...]]
     origin: Origin
     what: str  # for messages: the file, or the task and split
+    first: int = 1
 
     def of(self, *columns: str, classes: Mapping[str, tuple[str, ...]] | None = None) -> list[list[Any]]:
         """Return some columns, in this order.
@@ -62,46 +72,207 @@ def read_table(path: Path) -> Rows:
     """
     import pyarrow as pa
     from pyarrow import json as jsonl
-    from pyarrow import parquet
 
     readable(path)
     try:
         ending = path.suffix.lower()
         if ending == ".parquet":
-            table = parquet.read_table(path)
-        elif ending in (".csv", ".tsv"):
-            table = _separated(path, "\t" if ending == ".tsv" else ",")
+            return _of_parquet(path)
+        if ending in (".csv", ".tsv"):
+            table = _separated(path.read_bytes(), "\t" if ending == ".tsv" else ",")
         elif ending == ".jsonl":
             table = jsonl.read_json(path)
         else:
             raise UnusableData(f"{str(path)!r}: unknown ending; known: {', '.join(TABLES)}.")
     except (pa.ArrowException, OSError) as error:
         raise UnusableData(f"{str(path)!r} cannot be read as {ending[1:]}: {first_line(error)}") from error
+    return Rows(table.to_pydict(), {}, Origin(str(path)), repr(str(path)))
+
+
+def _of_parquet(path: Path) -> Rows:
+    from pyarrow import parquet
+
+    table = parquet.read_table(path)
     stated = json.loads((table.schema.metadata or {}).get(b"huggingface", b"{}"))
     features = stated.get("info", {}).get("features", {})
     names = {k: tuple(f["names"]) for k, v in features.items() if "names" in (f := _element(v))}
     return Rows(table.to_pydict(), names, Origin(str(path)), repr(str(path)))
 
 
-def _separated(path: Path, mark: str) -> Any:
+def read_own_table(path: Path) -> Rows:
+    """Read a table as people have it, in one of the forms of `OWN_TABLES`; values of csv, tsv and conll stay texts.
+
+    The values of a csv file may be separated by semicolons. A conll file has a word and its tag on each line, the tag
+    last, and an empty line after each sentence. A json file is a list of objects, has one on each line, or is SQuAD's.
+
+    Raises
+    ------
+    MissingData, UnusableData
+        If there is no such file, or it cannot be read as what its name says. The message quotes no text of the file.
+    """
+    import pyarrow as pa
+
+    readable(path)
+    written = next((end for end in OWN_TABLES if path.name.lower().endswith(end)), None)
+    if written is None:
+        raise UnusableData(f"{str(path)!r}: unknown ending; known: {', '.join(OWN_TABLES)}.")
+    ending = written.removesuffix(".gz")
+    where, origin = repr(str(path)), Origin(str(path))
+    try:
+        if ending == ".parquet":
+            return _of_parquet(path)
+        if ending == ".xlsx":
+            return Rows(_of_spreadsheet(path, where), {}, origin, where, 2)
+        content = gzip.decompress(path.read_bytes()) if written in PACKED else path.read_bytes()
+        text = _decoded(content, where)
+        if ending == ".conll":
+            return Rows(_of_conll(text, where), {}, origin, where)
+        if ending in (".json", ".jsonl"):
+            return Rows(_of_json(text, where), {}, origin, where)
+        mark = "\t" if ending == ".tsv" else _mark(text)
+        return Rows(_separated(content, mark, as_text=True).to_pydict(), {}, origin, where, 2)
+    except (pa.ArrowException, OSError, EOFError, zlib.error) as error:
+        unlike = _unlike(text, mark) if ending in (".csv", ".tsv") and isinstance(error, pa.ArrowException) else None
+        reason = unlike or first_line(error).partition(": ")[0]
+        raise UnusableData(f"{where} cannot be read as {ending[1:]}: {reason}.") from error
+
+
+def _decoded(content: bytes, where: str) -> str:
+    """Return bytes as text in UTF-8."""
+    wide = content[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in content[:1000]
+    try:
+        if not wide:
+            return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        pass
+    encoding = "UTF-16, not UTF-8" if wide else "not UTF-8"
+    raise UnusableData(f"{where} is {encoding}: save it as UTF-8 (in a spreadsheet: csv UTF-8).")
+
+
+def _mark(text: str) -> str:
+    """Return what separates the values of a csv file: what its header has more of, commas or semicolons."""
+    header = re.sub(r'"[^"]*"', "", text.lstrip("\r\n").partition("\n")[0])
+    return max(",", ";", key=header.count)
+
+
+def _unlike(text: str, mark: str) -> str | None:
+    """Return which row of separated values is unlike the header."""
+    try:
+        rows = [row for row in csv.reader(io.StringIO(text), delimiter=mark) if row]
+    except csv.Error:
+        return None
+    n = len(rows[0]) if rows else 0
+    return next(
+        (f"row {i} has {len(row)} values, the header {n}" for i, row in enumerate(rows, 1) if len(row) != n), None
+    )
+
+
+def _of_json(text: str, where: str) -> dict[str, list[Any]]:
+    """Return the columns of a list of objects, of one object a line, or of SQuAD's nested objects."""
+    try:
+        whole = json.loads(text)
+    except ValueError:
+        whole = []
+        for i, line in enumerate(text.splitlines(), 1):
+            if line.strip():
+                try:
+                    whole.append(json.loads(line))
+                except ValueError:
+                    raise UnusableData(f"{where}: line {i} is no JSON, and the file as a whole is none.") from None
+    if isinstance(whole, dict) and isinstance(whole.get("data"), list):
+        whole = whole["data"]
+    if isinstance(whole, dict) and all(isinstance(values, list) for values in whole.values()):
+        return whole
+    objects = whole if isinstance(whole, list) else [whole]
+    if not all(isinstance(row, dict) for row in objects):
+        raise UnusableData(f"{where} is no list of JSON objects, nor has it one on each line.")
+    if objects and all("paragraphs" in row for row in objects):
+        try:
+            return _of_squad(objects)
+        except (KeyError, TypeError) as error:
+            raise UnusableData(
+                f"{where} looks like SQuAD's json, but a paragraph or a question lacks {error}."
+            ) from None
+    names = dict.fromkeys(name for row in objects for name in row)
+    return {name: [row.get(name) for row in objects] for name in names}
+
+
+def _of_squad(articles: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """Return the questions of SQuAD's own json, in the columns of extractive question answering."""
+    columns: dict[str, list[Any]] = {"text": [], "text_pair": [], "label": []}
+    for paragraph in (paragraph for article in articles for paragraph in article["paragraphs"]):
+        for question in paragraph["qas"]:
+            answers = [] if question.get("is_impossible") else question.get("answers", [])
+            starts = [answer["answer_start"] for answer in answers]
+            label = {"text": [answer["text"] for answer in answers], "answer_start": starts}
+            for name, value in zip(columns, (question["question"], paragraph["context"], label), strict=True):
+                columns[name].append(value)
+    return columns
+
+
+def _of_conll(text: str, where: str) -> dict[str, list[Any]]:
+    """Return the words and tags of sentences, in the columns of tagging."""
+    columns: dict[str, list[Any]] = {"tokens": [], "label": []}
+    words, tags = list[str](), list[str]()
+    for i, line in enumerate([*text.splitlines(), ""], 1):
+        parts = line.split()
+        if parts and (parts[0] == "-DOCSTART-" or (parts[0] == "#" and not words)):
+            continue
+        if len(parts) == 1:
+            raise UnusableData(f"{where}: line {i} has a word and no tag.")
+        if parts:
+            words.append(parts[0])
+            tags.append(parts[-1])
+        elif words:
+            columns["tokens"].append(words)
+            columns["label"].append(tags)
+            words, tags = [], []
+    return columns
+
+
+def _of_spreadsheet(path: Path, where: str) -> dict[str, list[Any]]:
+    """Return the columns of the first sheet of a workbook."""
+    try:
+        from openpyxl import load_workbook
+    except ModuleNotFoundError:
+        raise UnusableData(
+            f"{where} is a workbook, which takes the package openpyxl to read: install it, or save the sheet as csv in "
+            "UTF-8."
+        ) from None
+    try:
+        workbook = load_workbook(path, read_only=True, data_only=True)
+        header, *rows = workbook.worksheets[0].iter_rows(values_only=True)
+        workbook.close()
+    except Exception as error:  # whatever the package says of a file that is no workbook, or has no rows
+        raise UnusableData(f"{where} cannot be read as xlsx: it has no rows, or is no workbook.") from error
+    kept = [row for row in rows if any(value is not None for value in row)]
+    return {str(name): [row[i] for row in kept] for i, name in enumerate(header) if name is not None}
+
+
+def _separated(content: bytes, mark: str, *, as_text: bool = False) -> Any:
     """Return a table of separated values; quotes that do not pair are text, where lines and columns fit them so.
 
     A quote that opens a field and does not close it would swallow the lines up to the next one, in silence.
     """
     import pyarrow as pa
-    from pyarrow import csv
+    from pyarrow import csv as separated
 
     def parsed(**how: Any) -> Any:
-        return csv.read_csv(path, parse_options=csv.ParseOptions(delimiter=mark, newlines_in_values=True, **how))
+        parse = separated.ParseOptions(delimiter=mark, newlines_in_values=True, **how)
+        if not as_text:
+            return separated.read_csv(pa.BufferReader(content), parse_options=parse)
+        with separated.open_csv(pa.BufferReader(content), parse_options=parse) as reader:
+            types = dict.fromkeys(reader.schema.names, pa.string())
+        texts = separated.ConvertOptions(column_types=types)
+        return separated.read_csv(pa.BufferReader(content), parse_options=parse, convert_options=texts)
 
-    with path.open("rb") as file:
-        lines = sum(bool(line.strip(b"\r\n")) for line in file) - 1
+    lines = sum(bool(line.strip(b"\r\n")) for line in io.BytesIO(content)) - 1
     refused, table = None, None
     try:
         table = parsed()
     except pa.ArrowInvalid as error:
         refused = error
-    if table is not None and (table.num_rows == lines or _paired(path, mark)):
+    if table is not None and (table.num_rows == lines or _paired(content, mark)):
         return table
     for how in ({"quote_char": False}, {"escape_char": "\\"}):  # quotes as text; quotes within text as \"
         try:
@@ -115,14 +286,11 @@ def _separated(path: Path, mark: str) -> Any:
     return table
 
 
-def _paired(path: Path, mark: str) -> bool:
+def _paired(content: bytes, mark: str) -> bool:
     """Whether each quote that opens a field closes it, so that a field may go over several lines."""
-    import csv
-
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            for _ in csv.reader(file, delimiter=mark, strict=True):
-                pass
+        for _ in csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), delimiter=mark, strict=True):
+            pass
     except (csv.Error, UnicodeDecodeError):
         return False
     return True
@@ -153,9 +321,9 @@ def _is_split(path: Path, split: str) -> bool:
     return path.stem == split or path.stem.startswith(f"{split}-")
 
 
-def joined(files: Sequence[Path], origin: Origin, what: str) -> Rows:
+def joined(files: Sequence[Path], origin: Origin, what: str, read: Callable[[Path], Rows] = read_table) -> Rows:
     """Return the rows of all shards, one after the other; they must have the same columns."""
-    first, *others = (read_table(p) for p in files)
+    first, *others = (read(p) for p in files)
     for part in others:
         if {*part.columns} != {*first.columns}:
             raise UnusableData(

@@ -1,6 +1,5 @@
 """The card of an evidence pack: what it holds, of which tasks and models, and what its arrays are called."""
 
-import dataclasses
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import quote
@@ -48,9 +47,14 @@ class FeatureView:
     options: FeatureOptions
 
     def holds(self, source: str | None, target: str, options: FeatureOptions) -> bool:
-        """Whether it holds these hidden states, of however many examples, for a source and a target."""
+        """Whether it holds these hidden states, of however many examples, for a source and a target.
+
+        The first view that holds some has the backbone's own pooling, which "auto" stands for.
+        """
         models = {"backbone"} if source is None else {"trained", "own"} if source == target else {"trained"}
-        return self.models in models and _states(self.options) == _states(options)
+        own, asked = self.options, options
+        same = asked.layers == own.layers and asked.pooling in ("auto", own.pooling)
+        return self.models in models and same
 
     def __str__(self) -> str:
         o = self.options
@@ -104,8 +108,3 @@ class PackCard:
 def array_name(*parts: object) -> str:
     """Return the name of an array in the file: its parts, such as the names of tasks, divided by slashes."""
     return "/".join(quote(str(part), safe="-") if part is not None else BARE for part in parts)
-
-
-def _states(options: FeatureOptions) -> FeatureOptions:
-    """Return the options that say which hidden states, with one number and seed of examples."""
-    return dataclasses.replace(options, examples=1, seed=0)

@@ -155,8 +155,9 @@ class OpenPack:
 
     @property
     def stimuli(self) -> tuple[str, ...]:
-        """What stands for the stimuli, whose text is not in the pack: their numbers, in words."""
-        return tuple(f"stimulus {i}" for i in range(1, self.card.n_stimuli + 1))
+        """What stands for the stimuli, whose text is not in the pack: their numbers in the order of the texts."""
+        width = len(str(self.card.n_stimuli))
+        return tuple(f"stimulus {i:0{width}}" for i in range(1, self.card.n_stimuli + 1))
 
     @cached_property
     def responses(self) -> Mapping[str, Responses]:

@@ -1,46 +1,62 @@
 """A task from one's own table."""
 
+import re
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..data.dataset import Card, Dataset, Origin, Split
 from ..data.kinds import TASK_KINDS
-from ..data.tables import read_table
-from ..errors import MissingData, UnknownName, UnusableData
+from ..data.tables import OWN_TABLES, joined, read_own_table, split_files
+from ..errors import Absent, MissingData, UnknownName, UnusableData
 from ..scoring.metrics import METRICS
+from .examples import OUTSIDE, Examples, examples_of
+from .hold_out import SHARE, held_out
 
 if TYPE_CHECKING:
     from ..data.files import Files
 
-EVERY = 5  # one row of so many is held out
+SCORED = ("validation", "test")  # the splits of a data set that are scored on: the first that there is
+HUB_ID = re.compile(r"[\w-][\w.-]*/[\w.-]+")
 
 
 @dataclass(frozen=True)
 class TableTask:
-    """A task whose examples stand in a csv, tsv, parquet or jsonl file; lists of words or passages need the latter two.
+    """A task whose examples stand in a table; lists of words or passages need jsonl, json or parquet.
 
     Parameters
     ----------
     name : str
         What to call it.
     file : str or Path
-        The training examples.
+        The training examples: a file, a folder in the hub's layout, or a data set on the hub, `namespace/name`. The
+        latter two are scored on their split `validation`, or else `test`, if they have one.
     kind : str
         One of `cogbench.TASK_KINDS`.
     columns : tuple of (column of the kind, column of the file) pairs
         Such as `(("text", "review"), ("label", "stars"))`; those that are called the same need not be named.
     evaluation_file : str or Path, optional
-        The examples to score on; without it every fifth row of `file` is held out for that.
+        The examples to score on; without any a fifth of the rows of `file` is held out for that.
     metric : str
         One of `cogbench.METRICS`; by default the first that is for this kind.
     description : str
         A paragraph that says what the task is, for its card and for estimators that read it.
+    drop_missing : bool
+        Leave out rows without a text or a label, with a note, instead of refusing the table.
+    max_evaluation : int, optional
+        At most so many examples to score on, each class in its share.
 
     Notes
     -----
-    Classes and tags may be texts or numbers: they are numbered as their sorted distinct values in the training rows,
-    after `O` for tags.
+    Classes and tags may be texts or numbers: they are numbered as their sorted distinct names, after `O` for tags; tags
+    without `O` begin with the most frequent one.
+
+    Rows are held out by hashes of their texts, so always the same ones: each class in its share, while equal texts, and
+    the rows of one query, stay on one side. Every class keeps rows for training; a class with a single one, or with
+    the same text in all its rows, has none held out, which a note says.
     """
 
     name: str
@@ -52,6 +68,8 @@ class TableTask:
     suite: str = "own"
     card: Card = field(default=Card(rows=0, licence="one's own", description=""))
     description: str = ""
+    drop_missing: bool = False
+    max_evaluation: int | None = 2000
 
     def __post_init__(self) -> None:
         for name in ("file", "evaluation_file"):
@@ -61,6 +79,10 @@ class TableTask:
             raise UnknownName.of("kind of task", self.kind, TASK_KINDS, there="Known")
         if isinstance(self.columns, dict):
             object.__setattr__(self, "columns", tuple(self.columns.items()))
+        roles = [column.removesuffix("?") for column in TASK_KINDS[self.kind].columns]
+        for role, _ in self.columns:
+            if role not in roles:
+                raise UnknownName.of(f"column of {self.kind}", role, roles, there="It has")
         if not self.metric:
             usual = next((name for name, metric in METRICS.items() if self.kind in metric.kinds), "")
             object.__setattr__(self, "metric", usual)
@@ -68,46 +90,125 @@ class TableTask:
             object.__setattr__(self, "card", replace(self.card, description=self.description))
 
     def load(self, split: Split, files: "Files") -> Dataset:
-        """Read one split."""
-        train = self._columns(Path(self.file))
-        held_out = self.evaluation_file is None
-        rows = train if held_out or split == "train" else self._columns(Path(self.evaluation_file or ""))
-        if held_out:
-            keep = [i for i in range(len(rows["label"])) if (i % EVERY == EVERY - 1) == (split == "evaluation")]
-            rows = {name: [column[i] for i in keep] for name, column in rows.items()}
-        origin = Origin(self.file)
-        empty = next((i for i, label in enumerate(train["label"]) if label in (None, "")), None)
-        if empty is not None:
-            raise UnusableData(f"task {self.name!r}: row {empty} of {self.file!r} has no label.")
-        if held_out and 0 < (n := len(train["label"])) < EVERY:
-            raise UnusableData(
-                f"task {self.name!r}: {self.file!r} has {n} row(s); every fifth is held out to score on, so it takes "
-                f"at least {EVERY}, or a file of its own for the evaluation."
-            )
-        tags = self.kind == "tagging"
-        if not (tags or TASK_KINDS[self.kind].classes):
-            return Dataset(self.kind, rows, (), origin)
-        seen = {tag for row in train["label"] for tag in row} if tags else {*train["label"]}
-        classes = sorted(seen, key=lambda label: (label != "O", str(label)))
-        if not tags and len(classes) == 1:
-            raise UnusableData(
-                f"task {self.name!r}: all rows of {self.file!r} have the label {classes[0]!r}; expected two classes or "
-                "more."
-            )
-        number = {label: i for i, label in enumerate(classes)}
-        labels = [[number.get(t, -1) for t in v] if tags else number.get(v, -1) for v in rows["label"]]
-        return Dataset(self.kind, {**rows, "label": labels}, tuple(map(str, classes)), origin)
+        """Read one split.
 
-    def _columns(self, path: Path) -> dict[str, list]:
-        if not path.is_file():
-            raise MissingData(f"task {self.name!r}: no file {str(path)!r}.")
-        found = read_table(path).columns
-        of = dict(self.columns)
-        every = [c for c in TASK_KINDS[self.kind].columns if not c.endswith("?") or c[:-1] in {*of, *found}]
-        wanted = [c.removesuffix("?") for c in every]
-        missing = [of.get(c, c) for c in wanted if of.get(c, c) not in found]
-        if missing:
+        Raises
+        ------
+        MissingData
+            If the table is not there.
+        UnusableData
+            If it cannot be read, its rows are not of the kind, or no row can be held out to score on.
+        """
+        examples, evaluation = self._examples(self.file, "train", files), self._evaluation(files)
+        classes = self._classes(examples, evaluation)
+        if evaluation is None:
+            return self._held_out(examples, classes, split)
+        if split == "train":
+            return examples.dataset(classes)
+        unseen = sorted({*evaluation.names} - {*classes}) if evaluation.has_names else []
+        if unseen:
+            row = evaluation.numbers[evaluation.names.index(unseen[0])]
             raise UnusableData(
-                f"task {self.name!r}: {str(path)!r} lacks column {', '.join(missing)}; it has {', '.join(found)}."
+                f"{evaluation.where}: row {row} has the class {unseen[0]!r}, which no training example has; the "
+                f"classes are {', '.join(classes)}."
             )
-        return {c: found[of.get(c, c)] for c in wanted}
+        whole = evaluation.dataset(classes)
+        scored = whole.sample(self.max_evaluation)
+        if scored is whole:
+            return whole
+        by_class = ", each class in its share" if TASK_KINDS[self.kind].classes else ""
+        note = f"{self.name}: {len(scored)} of {len(whole)} evaluation examples are scored on{by_class}."
+        return replace(scored, notes=(*scored.notes, note))
+
+    def _held_out(self, examples: Examples, classes: Sequence[str], split: Split) -> Dataset:
+        """Return one side of a single table."""
+        examples.dataset(classes)  # a faulty row is told of before anything is chosen
+        n_rows, texts = len(examples.numbers), examples.texts()
+        if n_rows < SHARE:
+            raise UnusableData(
+                f"{examples.where} has {n_rows} row(s); one row of {SHARE} is held out to score on, so it takes at "
+                f"least {SHARE}, or a table of its own for the evaluation."
+            )
+        groups = examples.columns["label"] if TASK_KINDS[self.kind].classes else [""] * n_rows
+        n, notes = min(max(1, round(n_rows / SHARE)), self.max_evaluation or n_rows), list[str]()
+        rows = held_out(texts, groups, n)
+        if "text_pair" in examples.columns and not n / 2 <= len(rows) <= 2 * n:  # second texts tie most rows together
+            by_first = held_out([pair[:1] for pair in texts], groups, n)
+            if n / 2 <= len(by_first) <= 2 * n:
+                rows = by_first
+                notes.append(f"{self.name}: equal second texts stand in training and evaluation both.")
+        if not rows:
+            reason = "all rows of a class have a text in common" if TASK_KINDS[self.kind].classes else "all are alike"
+            reason = "no class has a second row" if len({*groups}) == n_rows else reason
+            raise UnusableData(
+                f"{examples.where}: no row can be held out to score on, as {reason}; give a table of its own for the "
+                "evaluation."
+            )
+        share = ", a fifth" if len(rows) == round(n_rows / SHARE) else ""
+        by_class = ", each class in its share" if TASK_KINDS[self.kind].classes else ""
+        notes.insert(0, f"{self.name}: {len(rows)} of {n_rows} rows are held out to score on{share}{by_class}.")
+        if whole := sorted({*groups} - {groups[row] for row in rows}):
+            notes.append(
+                f"{self.name}: no row of class {', '.join(whole)} is held out, so nothing tells how well it is learned."
+            )
+        chosen = {*rows}
+        side = [row for row in range(n_rows) if (row in chosen) == (split == "evaluation")]
+        return examples.dataset(classes, side, notes)
+
+    def _classes(self, examples: Examples, evaluation: Examples | None) -> list[str]:
+        """Return the names of classes or tags in the order of their numbers; none where labels are neither."""
+        if not examples.has_names:
+            return []
+        names = {*examples.names}
+        if self.kind == "tagging":  # rare tags may stand in the evaluation alone
+            names |= {*evaluation.names} if evaluation else set()
+            if OUTSIDE not in names:
+                counts = Counter(examples.names)
+                return sorted(names, key=lambda name: (-counts[name], name))
+            return sorted({*names, *examples.classes}, key=lambda name: (name != OUTSIDE, name))
+        if len(names) == 1:
+            raise UnusableData(
+                f"{examples.where}: all rows have the label {names.pop()!r}; expected two classes or more."
+            )
+        return [*examples.classes, *sorted(names - {*examples.classes})]
+
+    def _evaluation(self, files: "Files") -> Examples | None:
+        """Return the examples to score on, if there is a table of them."""
+        if self.evaluation_file is not None:
+            return self._examples(self.evaluation_file, "evaluation", files)
+        if Path(self.file).is_dir():
+            split = next((split for split in SCORED if split_files(Path(self.file), split)), None)
+            return self._examples(self.file, split, files) if split else None
+        if not is_hub_id(self.file):
+            return None
+        for split in SCORED:
+            with suppress(MissingData):
+                return self._examples(self.file, split, files)
+        return None
+
+    def _examples(self, file: str, split: str, files: "Files") -> Examples:
+        path, where = Path(file), f"task {self.name!r}: {file!r}"
+        if path.is_dir():
+            if not (shards := split_files(path, split)):
+                raise MissingData(f"{where} holds no {split}*.parquet (or csv, tsv, jsonl).")
+            rows, where = joined(shards, Origin(file), where, read_own_table), f"{where} ({split})"
+        elif is_hub_id(file):
+            try:
+                rows, where = files.dataset(self.name, file, split), f"{where} ({split})"
+            except Absent as error:  # `cogbench fetch` knows tasks by name alone
+                raise MissingData(
+                    f"{where} is no file or folder, and no data set of the hub that is on this machine: the hub cannot "
+                    "be asked. The same command downloads it where there is a network; or name a folder of it."
+                ) from error
+        elif path.is_file():
+            rows = read_own_table(path)
+        else:
+            raise MissingData(f"task {self.name!r}: no file {file!r}.")
+        examples = examples_of(rows, self.kind, dict(self.columns), where, drop_missing=self.drop_missing)
+        return replace(examples, notes=tuple(f"{self.name}: {note}" for note in examples.notes))
+
+
+def is_hub_id(address: str) -> bool:
+    """Whether an address is a data set on the hub, and neither a file or folder here nor the name of a table."""
+    named_as_table = address.lower().endswith(OWN_TABLES)
+    return HUB_ID.fullmatch(address) is not None and not named_as_table and not Path(address).exists()

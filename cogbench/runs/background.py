@@ -97,8 +97,11 @@ def _task_reports(request: RunRequest, workspace: Workspace) -> dict[str, TaskRe
 
 
 def _notes(request: RunRequest, workspace: Workspace) -> Iterator[str]:
-    """Yield what a reader should know of the stimuli and the trainings."""
+    """Yield what a reader should know of the stimuli, the rows and the trainings."""
     yield from request.notes
+    for task in request.tasks if request.looks else ():
+        yield from workspace.dataset(task, "train").notes
+        yield from workspace.dataset(task, "evaluation").notes
     for cell in request.trained():
         name, score = cell.recipe.task.name, cell.score(workspace)
         yield from (f"{name}: {note}" for note in cell.notes(workspace))

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from ..errors import CogbenchError
 from ..parts.interfaces import Backbone, Signal, Task
 from ..parts.registry import Parts, load_parts
 from ..text import first_line
+from .plan import suitable_tasks
 from .requests import Several, as_list, resolve
 
 log = logging.getLogger("cogbench")
@@ -52,7 +53,8 @@ def fetch(
     list of dict
         A row for each data set, signal and model: `what`, `id`, `revision`, `bytes` on disk, `licence`, `state`
         ("fetched" just now, "there" already, "local", "built in", "failed"), `folder` and `error`. The row of a failed
-        download holds its error, and the other downloads go on. A backbone has a row for each of its models.
+        download holds its error, and the other downloads go on. A backbone has a row for each of its models;
+        `unsuitable` of its first row says which of the tasks it cannot be trained on, and why.
 
     Raises
     ------
@@ -101,8 +103,20 @@ def fetch_wanted(wanted: Wanted, files: Files, tell: Callable[[str, int, int], N
         for arrival in arrivals:
             for path in arrival.held:
                 before.setdefault(path, arrival.place)  # what came once in this command is there the second time
-        rows += _rows(what, part, origin, arrivals, before, apart=kind == "backbone")
+        of_part = _rows(what, part, origin, arrivals, before, apart=kind == "backbone")
+        if kind == "backbone":
+            of_part[0]["unsuitable"] = _unsuitable(part, [task for other, task in wanted if other == "task"], door)
+        rows += of_part
     return rows
+
+
+def _unsuitable(backbone: Backbone, tasks: Sequence[Task], door: Files) -> str:
+    """Return in one line which of these tasks a backbone cannot be trained on; empty if there are none."""
+    try:
+        _, notes = suitable_tasks(backbone, tasks, door, skip=True)
+    except CogbenchError as error:
+        return first_line(error)
+    return "; ".join(notes)
 
 
 def _brought(kind: str, part: Any, door: Files, arrivals: list[Arrival]) -> Origin:
@@ -164,5 +178,6 @@ def _row(what: str, origin: Origin, held: dict[Path, int], licence: str, state: 
         "licence": licence,
         "state": state,
         "folder": os.path.commonpath(held) if held else "",
+        "unsuitable": "",
         "error": error,
     }

@@ -11,7 +11,7 @@ import numpy as np
 from ..compute import engine
 from ..compute.cells import Encoding
 from ..compute.evidence import Similarity, StoredEvidence
-from ..compute.features import FeatureExtraction
+from ..compute.features import feature_extraction, with_pooling
 from ..compute.workspace import Cell, Tell, Workspace, workspace_of
 from ..data.dataset import Array
 from ..data.features import FeatureOptions
@@ -132,14 +132,17 @@ def gather_pack(
         )
     similarity = request.similarities()[0]
     assert isinstance(similarity, Similarity)
-    views = views_of(examples)
+    views = views_of(with_pooling(FeatureOptions(examples), request.backbone, workspace.files)) if examples > 0 else ()
     _compute(similarity, views, workspace)
     evidence, arrays = StoredEvidence(similarity, workspace), Arrays()
     recording = workspace.recording(request.signal) if request.signal else None
     if recording is not None:
-        arrays |= _representations(evidence, recording.sentences)
-    if recording is not None and responses:
-        arrays |= {array_name("responses", s): r.values for s, r in recording.subjects.items()}
+        # In the order of their texts, which some estimators draw folds by: the names that stand for them are in order.
+        order = np.array(sorted(range(len(recording.sentences)), key=recording.sentences.__getitem__))
+        stimuli = _representations(evidence, recording.sentences)
+        if responses:
+            stimuli |= {array_name("responses", s): r.values for s, r in recording.subjects.items()}
+        arrays |= {name: values[order] for name, values in stimuli.items()}
     weights, changes = _weight_changes(evidence)
     sentences, described = _descriptions(evidence)
     kept, kept_arrays = _kept(keep, similarity, workspace)
@@ -173,11 +176,8 @@ def gather_pack(
     return out
 
 
-def views_of(examples: int) -> tuple[FeatureView, ...]:
+def views_of(usual: FeatureOptions) -> tuple[FeatureView, ...]:
     """Return the features that a pack holds: those of all pairs, and further ones of single models, which are small."""
-    if examples < 1:
-        return ()
-    usual = FeatureOptions(examples=examples)
     mean = replace(usual, pooling="mean")
     return (
         FeatureView(models="trained", options=usual),
@@ -222,7 +222,14 @@ def _compute(similarity: Similarity, views: Sequence[FeatureView], workspace: Wo
         for source, target in _models(view, [*by_name]):
             training = trainings[source] if source is not None else None
             cells.append(
-                FeatureExtraction(similarity.backbone, training, by_name[target], view.options, similarity.max_train)
+                feature_extraction(
+                    similarity.backbone,
+                    training,
+                    by_name[target],
+                    view.options,
+                    similarity.max_train,
+                    workspace.files,
+                )
             )
     outcome = engine.compute(cells, workspace)
     if outcome.failed:

@@ -1,26 +1,29 @@
 """Which source tasks to train first for a target of one's own: represent it, rank what is trained, try the best."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..compute import engine
 from ..compute.cells import Training
 from ..compute.evidence import Similarity
+from ..compute.resampled import draw_scores
 from ..compute.workspace import Cell, Tell, Workspace, workspace_of
+from ..data.dataset import Array
 from ..data.files import Files
 from ..data.oracle import TaskMatrix
-from ..errors import FailedCells, MissingData, UnknownName, UnusableData
+from ..errors import FailedCells, MissingData, UnusableData
 from ..parts.interfaces import ORACLES_DATA, Backbone, Estimator, Recipe, Signal, Task
 from ..parts.registry import Parts
-from ..parts.table_task import TableTask
+from ..parts.targets import find_target
 from ..scoring.metrics import gap_error
-from ..scoring.ranking import rank
+from ..scoring.ranking import Place, rank, shared_places
 from ..storage.store import Store
 from .requests import Several, as_list, each_once, only, resolve
 from .stimuli import refuse_without_responses
+from .worth import Worth, known_worth
 
 
 @dataclass(frozen=True)
@@ -42,8 +45,12 @@ class Gain:
 class Recommendation:
     """The tasks to train first for a target, best first.
 
-    `similarity` has the estimator's score of each ranked source, None where it has no estimate; `untrained` are tasks
-    of the suite that the store has no training of, so that they could not be ranked; `gains` the sources tried.
+    `similarity` has the estimator's score of each ranked source, None where it has no estimate. `places` has the place
+    of each that has one: sources that chance does not tell apart share one. `learned` says of each
+    whether its model learned it, as in the result of a run; those that it did not learn rank behind all others.
+    `untrained` are tasks of the suite that the store has no training of, so that they could not be ranked; `gains` the
+    sources tried, of which none need help: `none_helps` says that no gain exceeds two standard errors. `worth` is what
+    the estimator was worth on the oracles of the board; it is empty for one that is not on the board.
     """
 
     target: str
@@ -53,19 +60,26 @@ class Recommendation:
     signal: str | None
     ranking: tuple[str, ...]
     similarity: dict[str, float | None]
+    places: dict[str, Place]
+    learned: dict[str, bool]
     untrained: tuple[str, ...]
     gains: tuple[Gain, ...]
+    none_helps: bool
+    worth: tuple[Worth, ...]
     notes: tuple[str, ...]
 
 
 def recommend(
-    target: str | Path | Task,
+    target: Any,
     estimator: str | Estimator,
     backbone: str | Backbone,
     *,
     kind: str | None = None,
-    columns: str | Sequence[tuple[str, str]] = (),
+    columns: str | Mapping[str, str] | Sequence[tuple[str, str]] = (),
+    evaluation: Any = None,
     description: str = "",
+    drop_missing: bool = False,
+    max_evaluation: int | None = 2000,
     suite: str = "cogtaskonomy",
     tasks: Several[Task] | None = None,
     signal: str | Signal | None = None,
@@ -90,14 +104,17 @@ def recommend(
 
     Parameters
     ----------
-    target : str, path or Task
-        The name of a task, a table of examples (its `kind` must be said), or a task of one's own.
+    target : str, Path, Task, Dataset, DataFrame or DatasetDict
+        The name of a task; a table of examples, a folder of its splits, or a data set on the hub; a `Task` or a
+        `Dataset` of one's own; a DataFrame of pandas, a Dataset of the package datasets, or its splits. The kind of a
+        table must be said.
     estimator, backbone : str or part
         The estimator that ranks, and the backbone whose trainings it compares. An estimator that reads transfers cannot
         rank for a target that has none.
-    kind, columns, description
-        The kind, the columns and the description of a table, as for `TableTask`. `columns` may also be a text,
-        `text=COLUMN,label=COLUMN`.
+    kind, columns, description, drop_missing, max_evaluation
+        Of a table, as for `TableTask`. `columns` may also be a text, `text=COLUMN,label=COLUMN`.
+    evaluation : str, Path, Dataset or DataFrame, optional
+        The examples to score on; without any, those of the split `validation` or `test`, or a fifth of the rows.
     suite, tasks, signal, stimuli, set, seed, max_train
         The candidate sources and how they were trained, as for `run`.
     max_train_target : int, optional
@@ -113,14 +130,24 @@ def recommend(
     Raises
     ------
     MissingData
-        If the store has fewer than two trained sources: the message says what trains them.
+        If there is no such target, or the store has fewer than two trained sources: the message says what trains them.
     UnusableData, UnknownName
         If the target is no task, or the estimator cannot rank for it or has no estimate of any source.
     FailedCells
         If a training failed.
     """
     workspace = workspace_of(files=files, store=store, parts=parts, jobs=jobs, scheduler=scheduler, tell=tell)
-    wanted = _target(workspace.parts, target, kind, _pairs(columns), description)
+    wanted = find_target(
+        workspace.parts,
+        target,
+        workspace.files,
+        kind=kind,
+        columns=columns,
+        evaluation=evaluation,
+        description=description,
+        drop_missing=drop_missing,
+        max_evaluation=max_evaluation,
+    )
     selection = resolve(
         workspace.parts,
         suite=suite,
@@ -156,12 +183,16 @@ def recommend(
     _compute([cell, cell.training(wanted)], workspace)
     estimate = cell.estimate(workspace)
     matrix = estimate.matrix.part([t.name for t in sources], [wanted.name])  # (n_sources, 1)
-    order = rank(matrix).order(wanted.name)
+    learned = {t.name: trainings[t.name].score(workspace).learned for t in sources}
+    order = sorted(rank(matrix).order(wanted.name), key=lambda name: not learned[name])  # stable
     with_estimate = [name for name in order if _number(matrix, name) is not None]
     if not with_estimate:
         message = f"no source has an estimate by {ranker.name} for {wanted.name!r}, so none is ranked."
         raise UnusableData("\n".join([message, *estimate.notes]))
+    draws = draw_scores(cell, with_estimate, workspace)
+    places = _places(matrix, with_estimate, learned, draws.scores)
     best = [t for name in with_estimate[:k] for t in sources if t.name == name]
+    gains = tuple(_tried(cell, wanted, best, workspace)) if apply else ()
     label = workspace.parts.label
     return Recommendation(
         target=wanted.name,
@@ -171,18 +202,25 @@ def recommend(
         signal=label("signal", own_signal) if own_signal else None,
         ranking=tuple(order[:k]),
         similarity={name: _number(matrix, name) for name in order[:k]},
+        places={name: places[name] for name in order[:k] if name in places},
+        learned={name: learned[name] for name in order[:k]},
         untrained=tuple(name for name in trainings if name not in {t.name for t in sources}),
-        gains=tuple(_tried(cell, wanted, best, workspace)) if apply else (),
-        notes=(*notes, *estimate.notes),
+        gains=gains,
+        none_helps=none_helps(gains),
+        worth=known_worth(label("estimator", ranker)),
+        notes=tuple(
+            dict.fromkeys(
+                [
+                    *_not_learned(learned),
+                    *_further(places, k),
+                    draws.note,
+                    *_notes_on_rows(wanted, workspace),
+                    *notes,
+                    *estimate.notes,
+                ]
+            )
+        ),
     )
-
-
-def _pairs(columns: str | Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:
-    """Return the columns of a table as pairs, from `text=COLUMN,label=COLUMN` too."""
-    if not isinstance(columns, str):
-        return columns
-    pairs = [pair.partition("=") for pair in columns.split(",") if pair]
-    return [(role.strip(), column.strip()) for role, _, column in pairs]
 
 
 def _trained(trainings: Mapping[str, Training], workspace: Workspace) -> tuple[Task, ...]:
@@ -196,25 +234,6 @@ def _trained(trainings: Mapping[str, Training], workspace: Workspace) -> tuple[T
             f"with seed {cell.recipe.seed}{most}; `cogbench run` with the same options trains them."
         )
     return tuple(sorted(tasks, key=lambda t: t.name))
-
-
-def _target(
-    parts: Parts, target: str | Path | Task, kind: str | None, columns: Sequence[tuple[str, str]], description: str
-) -> Task:
-    """Return the task that is meant: one's own, one by name, or a table."""
-    if not isinstance(target, str | Path):
-        return target
-    if str(target) in parts.tasks:
-        return parts.tasks[str(target)]
-    path = Path(target)
-    if not path.is_file():
-        raise UnknownName.of("task or file", str(target), parts.tasks)
-    if kind is None:
-        raise UnusableData(f"{str(path)!r}: say with --kind which kind of task its rows are of.")
-    task = TableTask(path.stem, str(path), kind, tuple(columns), description=description)
-    if task.name in parts.tasks:
-        task = replace(task, name=f"{task.name}-own")  # a file called like a task is another one
-    return task
 
 
 def _has(workspace: Workspace, cell: Training) -> bool:
@@ -242,6 +261,47 @@ def _tried(cell: Similarity, target: Task, best: Sequence[Task], workspace: Work
         error = gap_error(target.metric, transfer.outputs(workspace), alone.outputs(workspace), evaluation)
         gains.append(Gain(source.name, target.metric, value, base, value - base, error))
     return gains
+
+
+def _not_learned(learned: Mapping[str, bool]) -> Iterator[str]:
+    """Yield which sources were not learned, if any."""
+    if names := sorted(name for name, is_learned in learned.items() if not is_learned):
+        yield (
+            f"not learned: {', '.join(names)}. The score of each does not lie above that of a constant answer, so its "
+            "similarity says little: it ranks behind all learned sources."
+        )
+
+
+def _places(
+    matrix: TaskMatrix, names: Sequence[str], learned: Mapping[str, bool], draws: Array | None
+) -> dict[str, Place]:
+    """Return the places of sources, best first: those that were learned, and behind them the others."""
+    scores, places = matrix.part(names, matrix.targets).values[:, 0], dict[str, Place]()
+    for tier in (True, False):
+        rows = [i for i, name in enumerate(names) if learned[name] is tier]
+        of_tier = shared_places(scores[rows], None if draws is None else draws[:, rows])
+        behind = len(places)
+        places |= {names[i]: replace(p, number=p.number + behind) for i, p in zip(rows, of_tier, strict=True)}
+    return places
+
+
+def _further(places: Mapping[str, Place], k: int) -> Iterator[str]:
+    """Yield which sources are not shown, but share the place of the last that is."""
+    names = list(places)
+    last = places[names[min(k, len(names)) - 1]]
+    if further := [name for name in names[k:] if places[name].number == last.number]:
+        yield f"not told from the sources of place {last.number} above: {', '.join(further)}."
+
+
+def _notes_on_rows(target: Task, workspace: Workspace) -> Iterator[str]:
+    """Yield what a reader should know of the target's rows."""
+    yield from workspace.dataset(target, "train").notes
+    yield from workspace.dataset(target, "evaluation").notes
+
+
+def none_helps(gains: Sequence[Gain]) -> bool:
+    """Whether sources were tried, and none of them gains more than two standard errors."""
+    return bool(gains) and all(gain.gain <= 2 * gain.standard_error for gain in gains)
 
 
 def _number(matrix: TaskMatrix, source: str) -> float | None:

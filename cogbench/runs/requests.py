@@ -15,9 +15,11 @@ from ..errors import AmbiguousTable, UnknownName, UnusableData
 from ..parts.interfaces import MODELS, STIMULI, Backbone, Estimator, OraclePart, Signal, Task
 from ..parts.registry import Parts, find_oracle
 from ..parts.set_options import check_targets, varied
+from .plan import suitable_tasks
 from .stimuli import NEUTRAL, find_stimuli, refuse_unused_stimuli, stand_in, takes_sentences
 
 MEASURED = "measured"
+LOOKS = MODELS | {"backbone", "backbone-features", "batches", "texts"}  # needs that look at tasks' data or a backbone
 T = TypeVar("T")
 Several: TypeAlias = str | T | Sequence[str | T]  # a name or a part, or several of them
 
@@ -67,8 +69,7 @@ class RunRequest:
     @property
     def looks(self) -> bool:
         """Whether anything is asked of the tasks' data or the backbone; a baseline looks at neither."""
-        needs = MODELS | {"backbone", "backbone-features", "batches", "texts"}
-        return bool(needs & self.estimator.needs) or isinstance(self.oracle, TransferPlan)
+        return bool(LOOKS & self.estimator.needs) or isinstance(self.oracle, TransferPlan)
 
     def transfers(self) -> list[Training]:
         """Return the trainings of the oracle, if it is to be measured."""
@@ -224,13 +225,16 @@ def resolve_requests(
     seeds: str | int | Sequence[int] = (0,),
     max_train: int | None = None,
     max_train_target: int | None = None,
+    skip_unsuitable: bool = False,
 ) -> list[RunRequest]:
     """Resolve names into one request for each estimator, backbone and signal, with their options varied by `set`.
+
+    With `skip_unsuitable` a backbone's tasks are those that it can be trained on.
 
     Raises
     ------
     UnknownName, UnusableData
-        If a name or an option is unknown, or too few tasks are asked for.
+        If a name or an option is unknown, too few tasks are asked for, or a backbone cannot be trained on a task.
     """
     parts = workspace.parts
     truths = as_list(oracle_backbone) if oracle_backbone else []
@@ -246,15 +250,18 @@ def resolve_requests(
         set=set,
         further=others,
     )
-    names = [task.name for task in selection.tasks]
-    if len(names) < 3 or len({*names}) < len(names):
-        raise UnusableData("a ranking of sources needs at least three tasks, each named once.")
+    refuse_few_tasks(selection.tasks)
     requests, numbers = [], as_seeds(seeds)
     for trained in selection.backbones:
+        tasks_of, notes_of = selection.tasks, tuple[str, ...]()
+        if oracle == MEASURED or any(LOOKS & ranker.needs for ranker in selection.estimators):
+            tasks_of, notes_of = suitable_tasks(trained, selection.tasks, workspace.files, skip=skip_unsuitable)
+            refuse_few_tasks(tasks_of, notes_of)
+        of_backbone, names = replace(selection, tasks=tasks_of), [task.name for task in tasks_of]
         truth = others[0] if others else trained
         suite_name = selection.suite.name
-        plan = TransferPlan(truth, selection.tasks, suite_name, numbers, max_train, max_train_target=max_train_target)
-        table = _oracle(workspace, selection, plan, oracle)
+        plan = TransferPlan(truth, tasks_of, suite_name, numbers, max_train, max_train_target=max_train_target)
+        table = _oracle(workspace, of_backbone, plan, oracle)
         for ranker in selection.estimators:
             knows_oracle = "oracle" in ranker.needs
             if knows_oracle and table is None:
@@ -266,7 +273,7 @@ def resolve_requests(
                 request = RunRequest(
                     estimator=ranker,
                     backbone=trained,
-                    tasks=selection.tasks,
+                    tasks=tasks_of,
                     signal=own_signal,
                     oracle=table,
                     suite=selection.suite.name,
@@ -274,10 +281,18 @@ def resolve_requests(
                     max_train=max_train,
                     max_train_target=plan.target_budget if plan.apart else None,
                     others=_others(workspace, selection.suite, table, names) if knows_oracle else (),
-                    notes=(*notes, *notes_of_budgets(plan, table, bool(EXAMPLES & ranker.needs))),
+                    notes=(*notes_of, *notes, *notes_of_budgets(plan, table, bool(EXAMPLES & ranker.needs))),
                 )
                 requests.append(request)
     return requests
+
+
+def refuse_few_tasks(tasks: Sequence[Task], notes: Sequence[str] = ()) -> None:
+    """Raise UnusableData if there are fewer than three tasks, or one is named twice; `notes` say what was left out."""
+    names = [task.name for task in tasks]
+    if len(names) < 3 or len({*names}) < len(names):
+        message = "a ranking of sources needs at least three tasks, each named once."
+        raise UnusableData("\n".join([message, *(f"{note}." for note in notes)]))
 
 
 def with_members(

@@ -51,6 +51,7 @@ def run(
     seeds: str | int | Sequence[int] = (0,),
     max_train: int | None = None,
     max_train_target: int | None = None,
+    skip_unsuitable: bool = False,
     files: Files | None = None,
     store: Store | None = None,
     parts: Parts | None = None,
@@ -91,6 +92,9 @@ def run(
     max_train_target : int, optional
         The same of a task as the target of transfers. An estimator then sees no more examples of a target, nor a model
         that was trained on more of them. The default is `max_train`.
+    skip_unsuitable : bool
+        Whether to leave out the tasks that a backbone cannot be trained on, such as tagging where transformers has no
+        head for it. Otherwise they are refused before anything is trained.
     files, store, parts : Files, Store, Parts, optional
         Where data, the results of cells, and parts come from. The defaults are the hub with its cache, the user's store
         and the installed parts.
@@ -132,6 +136,7 @@ def run(
         seeds=seeds,
         max_train=max_train,
         max_train_target=max_train_target,
+        skip_unsuitable=skip_unsuitable,
     )
     results, failures = answer_requests(requests, workspace)
     if failures:
@@ -155,6 +160,7 @@ def resolve_run(
     seeds: str | int | Sequence[int] = (0,),
     max_train: int | None = None,
     max_train_target: int | None = None,
+    skip_unsuitable: bool = False,
 ) -> Sequence[Request]:
     """Resolve the names of a run into requests, of packs or of backbones.
 
@@ -183,6 +189,7 @@ def resolve_run(
         seeds=seeds,
         max_train=max_train,
         max_train_target=max_train_target,
+        skip_unsuitable=skip_unsuitable,
     )
 
 

@@ -76,6 +76,12 @@ def _entities(answers: Any, dataset: Dataset) -> Array:
     return np.array([(len(found & there), len(found), len(there)) for found, there in pairs])
 
 
+def _words(answers: Any, dataset: Dataset) -> Array:
+    """Return for each sentence how many words have the right tag, and how many words there are."""
+    pairs = zip(answers, dataset.columns["label"], strict=True)
+    return np.array([(int(np.sum(np.asarray(a) == np.asarray(t))), len(t)) for a, t in pairs])
+
+
 def _relations(answers: Array, dataset: Dataset) -> Array:
     """Return for each example and relation whether it is right, whether it is answered and whether it is true.
 
@@ -133,6 +139,7 @@ METRICS: dict[str, Metric] = {  # the first that is for a kind is its usual one
     "token-f1": Metric(("extractive-qa",), lambda answers, dataset: squad(answers, dataset.columns)[:, 1:], _mean),
     "exact-match": Metric(("extractive-qa",), lambda answers, dataset: squad(answers, dataset.columns)[:, :1], _mean),
     "entity-f1": Metric(("tagging",), _entities, lambda c: _f1(c[..., 0], c[..., 1], c[..., 2])),
+    "word-accuracy": Metric(("tagging",), _words, lambda c: c[..., 0].sum(axis=-1) / c[..., 1].sum(axis=-1)),
     "ndcg@10": Metric(("reranking",), _query_ndcg, _mean),
     "mrr@10": Metric(("reranking",), _reciprocal_rank, _mean),
 }
@@ -143,6 +150,11 @@ def check_metric(metric: str, dataset: Dataset) -> None:
     if metric not in METRICS:
         raise UnknownName.of("metric", metric, METRICS, there="Known")
     kinds, classes = METRICS[metric].kinds, METRICS[metric].classes
+    if metric == "entity-f1" and dataset.kind == "tagging" and "O" not in dataset.labels:
+        raise UnusableData(
+            f"dataset {dataset.origin.id!r}: metric 'entity-f1' is for tags with 'O'; score tags without it by "
+            "'word-accuracy'."
+        )
     if dataset.kind not in kinds or classes not in (None, len(dataset.labels)):
         raise UnusableData(
             f"dataset {dataset.origin.id!r}: metric {metric!r} is for a {' or '.join(kinds)}"

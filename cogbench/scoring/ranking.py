@@ -77,3 +77,61 @@ def rank(matrix: TaskMatrix, candidates: Array | None = None) -> Ranking:
         equal[chosen, j] = above - np.searchsorted(ascending, column, side="left")
     ranks = np.where(candidates, better + (equal + 1) / 2, np.nan)
     return Ranking(matrix.sources, matrix.targets, ranks, better, equal)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where one of several scores stands: `number` is 1 for the best, `shared` if others have the same number.
+
+    `difference` is by how much the score lies below the one before, None for the first; `standard_error` is that of the
+    difference, None where it is not known.
+    """
+
+    number: int
+    shared: bool
+    difference: float | None
+    standard_error: float | None
+
+
+RESOLUTION = 1e-6  # differences below this share of the largest score are rounding: features are float32
+
+
+def shared_places(scores: Array, draws: Array | None) -> list[Place]:
+    """Return the places of scores: one that the first score of a place is not told from shares that place.
+
+    Parameters
+    ----------
+    scores : array of shape (n_scores,)
+        Best first.
+    draws : array of shape (n_draws, n_scores), optional
+        The same scores of random halves of the data, whose standard deviation is the standard error. A score is told
+        from another by two standard errors of their difference. Without draws all scores that differ are told apart.
+
+    Notes
+    -----
+    Scores that differ by less than a millionth of the largest one are alike: so much is rounding.
+    """
+    rounding = RESOLUTION * np.abs(scores).max(initial=0)
+
+    def error(a: int, b: int) -> float | None:
+        if draws is None:
+            return None
+        gaps = draws[:, a] - draws[:, b]
+        gaps = gaps[np.isfinite(gaps)]
+        return float(np.std(gaps, ddof=1)) if len(gaps) > len(draws) / 2 else None
+
+    numbers, first = [1] if len(scores) else [], 0
+    for i in range(1, len(scores)):
+        gap, of_gap = scores[first] - scores[i], error(first, i)
+        alike = gap <= rounding or (draws is not None and (of_gap is None or gap < 2 * of_gap))
+        first = first if alike else i
+        numbers.append(first + 1)
+    return [
+        Place(
+            number=number,
+            shared=numbers.count(number) > 1,
+            difference=float(scores[i - 1] - scores[i]) if i else None,
+            standard_error=error(i - 1, i) if i else None,
+        )
+        for i, number in enumerate(numbers)
+    ]

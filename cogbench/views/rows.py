@@ -1,8 +1,7 @@
-"""Rows for people: what results, oracles, guesses and recommendations say, as tables and notes."""
+"""Rows for people: what oracles, guesses and recommendations say, as tables and notes."""
 
-from collections import Counter
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
@@ -11,13 +10,9 @@ from ..data.dataset import Array
 from ..data.oracle import Oracle
 from ..data.oracle_files import _number, plain_oracle
 from ..data.oracle_seeds import told_apart
-from ..oracles.comparison import OracleComparison
-from ..oracles.gains import SourceGain, TargetGains
-from ..results.comparison import Choice, Comparison, Contest
 from ..results.guess import Scored
 from ..runs.recommend import Recommendation
 from ..scoring.chance import PValue
-from ..scoring.evaluation import TOP_M
 from ..scoring.ranking import true_ranking
 from ..text import MISSING, in_decimals, in_digits, in_range, in_sign
 from .terminal import columns_within
@@ -106,179 +101,86 @@ def oracle_in_full(oracle: Oracle) -> dict[str, Any]:
     return {**plain_oracle(oracle), "ranks": [[_number(v) for v in row] for row in ranks], "not_told_apart": alike}
 
 
-def comparison_tables(found: Comparison) -> dict[str, list[dict[str, Any]]]:
-    """Return the comparison as titled tables for people; empty ones are left out."""
+def recommendation_tables(found: Recommendation) -> dict[str, list[dict[str, Any]]]:
+    """Return a recommendation as a titled table, and one of what its estimator was worth where that is known."""
+    tables = {recommendation_title(found): recommendation_rows(found)}
+    if found.worth:
+        tables[f"what {found.estimator.partition('[')[0]} was worth where all transfers were measured"] = [
+            {
+                "estimator": worth.estimator,
+                "oracle": worth.oracle,
+                "signal": worth.signal or "",
+                "TRS, 1 is perfect": f"{worth.trs:.2f}",
+                "chance": f"{worth.chance:.2f}",
+                "p": in_digits(worth.p),
+                "skill": in_sign(worth.skill, 2, MISSING),
+                "p of the skill": MISSING if worth.skill_p is None else in_digits(worth.skill_p),
+            }
+            for worth in found.worth
+        ]
+    return tables
 
-    def shown(value: float | None) -> str:
-        return in_decimals(value, 3, MISSING)
 
-    pairs: list[dict[str, Any]] = [
-        {
-            "first": a.first,
-            "second": a.second,
-            "cells": a.cells,
-            "Pearson": shown(a.pearson),
-            "Spearman": shown(a.spearman),
-            "Spearman by target": shown(a.by_target),
-        }
-        for a in found.agreements
+def recommendation_notes(found: Recommendation) -> list[str]:
+    """Return what a reader of the tables must know."""
+    if found.worth:
+        return [*found.notes]
+    name = found.estimator.partition("[")[0]
+    return [
+        f"{name} is not on the board of measured oracles: nothing here tells what its ranking is worth.",
+        *found.notes,
     ]
-    seeds: list[dict[str, Any]] = [
-        {
-            "result": s.result,
-            "over": f"{s.count} {s.over}",
-            "Pearson of matrices": shown(s.pearson),
-            "Spearman": shown(s.spearman),
-            "Kendall's W": shown(s.kendall_w),
-            "same best": shown(s.same_best),
-        }
-        for s in found.steadiness
-    ]
-    oracles = [
-        {
-            "ranking": a.ranking,
-            "oracle": f"{a.oracle} (own)" if a.own else a.oracle,
-            "TRS": shown(a.trs),
-            "TRS chance": shown(a.trs_chance),
-            "p": in_digits(a.trs_p.p) if a.trs_p else MISSING,
-            **{f"top-{k}": shown(v) for k, v in a.top_k.items()},
-            "top-k chance": shown(a.top_k_chance),
-        }
-        for a in found.against
-    ]
-    top_m = found.against[0].top_m if found.against else TOP_M
-    contests = {
-        f"{c.first} (1) against {c.second} (2) on {c.oracle}": [*_choice_rows(c), _difference_row(c)]
-        for c in found.contests[: 1 if len(found.contests) == 1 else 0]
-    }
-    named = contests | {
-        "Differences over the same targets; negative: the first is better": [*map(_contest_row, found.contests)],
-        "Similarity matrices off the diagonal": pairs,
-        "Within each result": seeds,
-        f"Rankings against each oracle, top-k in its top {top_m}": oracles,
-    }
-    return {title: rows for title, rows in named.items() if rows}
-
-
-def oracle_comparison_tables(found: OracleComparison) -> dict[str, list[dict[str, Any]]]:
-    """Return what oracles gain by numbers of examples, and how far two of them agree; empty tables are left out."""
-    pairs: list[dict[str, Any]] = [
-        {
-            "first": pair.first,
-            "second": pair.second,
-            "cells": pair.cells,
-            "Pearson": in_decimals(pair.pearson, 3, MISSING),
-            "Spearman": in_decimals(pair.spearman, 3, MISSING),
-            "Spearman by target": in_decimals(pair.by_target, 3, MISSING),
-            "skill": in_sign(pair.skill, 3, MISSING),
-            "p of the skill": in_digits(pair.skill_p.p) if pair.skill_p else MISSING,
-            "TRS of the first's best": in_decimals(pair.trs, 2, MISSING),
-            "TRS chance": in_decimals(pair.trs_chance, 2, MISSING),
-        }
-        for pair in found.pairs
-    ]
-    named = {
-        "Gain over no transfer ± standard error": [*map(_gains_row, found.gains)],
-        "How far two oracles agree; the first as a guess at the second": pairs,
-    }
-    return {title: rows for title, rows in named.items() if rows}
-
-
-def _gains_row(of: TargetGains) -> dict[str, Any]:
-    def shown(gain: SourceGain) -> str:
-        return f"{gain.gain:+.3f} ± {gain.error:.3f}"
-
-    sizes = [MISSING if size is None else size for size in (of.max_train, of.max_train_target)]
-    return {
-        "target": of.target,
-        "source examples": sizes[0],
-        "target examples": sizes[1],
-        "no transfer": f"{of.no_transfer:.3f}",
-        "best source": f"{of.best.source} {shown(of.best)}",
-        "pays": f"{'yes' if of.pays else 'no'}, p {in_digits(of.p)}",
-        "mean of sources": shown(of.mean),
-        "best of the size beside": MISSING if of.chosen is None else f"{of.chosen.source} {shown(of.chosen)}",
-    }
-
-
-def oracle_comparison_notes(found: OracleComparison) -> list[str]:
-    """Return from which number of target examples on transfer stops paying, and what a reader must know."""
-    lines = [sizes.sentence.rstrip(".") for sizes in found.sizes]
-    if found.sizes:
-        counts = Counter(size for of in found.sizes for size, pays in zip(of.sizes, of.pays, strict=True) if pays)
-        every = dict.fromkeys(size for of in found.sizes for size in of.sizes)
-        words = [f"{counts[size]} at {'all' if size is None else f'{size:,}'}" for size in every]
-        lines.append(f"of {len(found.sizes)} targets transfer pays for {', '.join(words)} target examples")
-    return [*lines, *found.notes]
-
-
-def _contest_row(contest: Contest) -> dict[str, Any]:
-    trs = contest.trs
-    return {
-        "first": contest.first,
-        "second": contest.second,
-        "difference of TRS": in_sign(trs.difference),
-        "95 % interval": in_range(trs.interval),
-        "p of sign flips": in_digits(trs.sign_flips.p),
-        "p of relabelling": in_digits(trs.relabelled.p),
-        "p, the larger, corrected": in_digits(contest.p),
-        "told apart": "yes" if contest.told_apart else "not told apart",
-        "seen with 80 % power": in_decimals(trs.detectable, missing=MISSING),
-        "difference of regret, %": in_sign(contest.regret, 1, MISSING),
-        "p of its sign flips": in_digits(contest.regret_p.p) if contest.regret_p else MISSING,
-    }
-
-
-def _choice_rows(contest: Contest) -> Iterator[dict[str, Any]]:
-    """Yield for each target the sources that two results choose, and what the choices are worth."""
-    for target, (one, other) in contest.choices.items():
-        yield {
-            "target": target,
-            **_choice_cells(one, "1"),
-            **_choice_cells(other, "2"),
-            "difference of ranks": f"{one.rank - other.rank:+g}",
-        }
-
-
-def _choice_cells(choice: Choice, mark: str) -> dict[str, str]:
-    return {
-        f"source {mark}": _tied(list(choice.sources)),
-        f"true rank {mark}": f"{choice.rank:g}",
-        f"metric {mark}": in_decimals(choice.metric, 3, MISSING),
-        f"gain {mark}": in_sign(choice.gain, 3, MISSING),
-    }
-
-
-def _difference_row(contest: Contest) -> dict[str, Any]:
-    ranks = [[choices[i].rank for choices in contest.choices.values()] for i in (0, 1)]
-    means = {f"true rank {mark}": f"{np.mean(of):.2f}" for mark, of in zip("12", ranks, strict=True)}
-    empty = dict.fromkeys(next(_choice_rows(contest)), "")
-    return {**empty, "target": "mean", **means, "difference of ranks": in_sign(contest.trs.difference)}
 
 
 def recommendation_title(found: Recommendation) -> str:
-    """Return what a recommendation is of, in a line."""
-    ranked = f"what to train first for {found.target} ({found.kind}), by {found.estimator} on {found.backbone}"
+    """Return what a recommendation is of, in a line; or that no source need be trained first."""
+    of = f"{found.target} ({found.kind}), by {found.estimator} on {found.backbone}"
     rest = f"; not trained, so not ranked: {', '.join(found.untrained)}" if found.untrained else ""
-    return ranked + (f", stimuli of {found.signal}" if found.signal else "") + rest
+    stimuli = f", stimuli of {found.signal}" if found.signal else ""
+    if found.none_helps:
+        return f"train none first: no source tried brings more than two standard errors; for {of}{stimuli}{rest}"
+    return f"what to train first for {of}{stimuli}{rest}"
 
 
 def recommendation_rows(found: Recommendation) -> list[dict[str, Any]]:
-    """Return a recommendation as rows for people."""
-    rows: list[dict[str, Any]] = [
-        {"": MISSING, "source": name, "similarity": "no estimate"}
-        if (s := found.similarity[name]) is None
-        else {"": i, "source": name, "similarity": f"{s:.4f}"}
-        for i, name in enumerate(found.ranking, 1)
-    ]
-    for row, gain in zip(rows, found.gains, strict=False):
-        sure = "" if abs(gain.gain) > 2 * gain.standard_error else ", within noise"
-        row |= {
-            gain.metric: f"{gain.value:.3f}",
-            "no transfer": f"{gain.no_transfer:.3f}",
-            "gain": f"{gain.gain:+.3f} ± {gain.standard_error:.3f}{sure}",
-        }
-    return rows
+    """Return a recommendation as rows for people; where sources were tried, with a row for none of them."""
+    digits, rows = _digits(found), list[dict[str, Any]]()
+    for name in found.ranking:
+        score, place = found.similarity[name], found.places.get(name)
+        shown = {"": MISSING, "source": name, "similarity": "no estimate", "difference": ""}
+        if score is not None and place is not None:
+            error = "" if place.standard_error is None else f" ± {place.standard_error:.{digits}f}"
+            gap = "" if place.difference is None else f"{-place.difference:.{digits}f}{error}"
+            number = f"{place.number}{'=' if place.shared else ''}"
+            shown |= {"": number, "similarity": f"{score:.{digits}f}", "difference": gap}
+        rows.append({**shown, "learned": "yes" if found.learned[name] else "NO"})
+    if not found.gains:
+        return rows
+    metric = found.gains[0].metric
+    gains = {gain.source: gain for gain in found.gains}
+    for row in rows:
+        row |= {metric: "", "gain": "not tried"}
+        if gain := gains.get(row["source"]):
+            sure = "" if abs(gain.gain) > 2 * gain.standard_error else ", within noise"
+            row |= {metric: f"{gain.value:.3f}", "gain": f"{gain.gain:+.3f} ± {gain.standard_error:.3f}{sure}"}
+    alone = {
+        "": "",
+        "source": "no transfer",
+        "similarity": "",
+        "difference": "",
+        "learned": "",
+        metric: f"{found.gains[0].no_transfer:.3f}",
+    }
+    return [*rows, {**alone, "gain": ""}]
+
+
+def _digits(found: Recommendation) -> int:
+    """Return how many decimals of the similarities are shown: at least four, and as many as tell the places apart."""
+    of_places = dict[int, list[float]]()
+    for name, place in found.places.items():
+        of_places.setdefault(place.number, []).append(found.similarity[name] or 0.0)
+    ends = [(values[-1], others[0]) for values, others in pairwise(of_places.values())]
+    return next((n for n in range(4, 12) if all(f"{one:.{n}f}" != f"{other:.{n}f}" for one, other in ends)), 12)
 
 
 def score_tables(found: Scored) -> dict[str, list[dict[str, Any]]]:
@@ -289,7 +191,7 @@ def score_tables(found: Scored) -> dict[str, list[dict[str, Any]]]:
     picked = [
         {
             "target": target,
-            "selected": _tied(found.selected[target]),
+            "selected": tied(found.selected[target]),
             "true rank": f"{of.rank:g}",
             "metric": in_decimals(of.selected, 3, MISSING),
             "best": in_decimals(of.best, 3, MISSING),
@@ -377,5 +279,6 @@ def _line(
     return {"score": name, **shown, "value": MISSING if value is None or value != value else shown["value"]}
 
 
-def _tied(sources: list[str]) -> str:
+def tied(sources: list[str]) -> str:
+    """Return the sources that share a place, or how many there are."""
     return " or ".join(sources) if len(sources) < 4 else f"any of {len(sources)} that tie"

@@ -114,7 +114,7 @@ class Distilled:
         first, second = self.phases(kind, settings)
         self._check(model, master, recipe, files, layers=first.epochs > 0)
         limit = min(b.limit(settings.max_length, files) for b in (student, self.teacher))
-        tokenizer = student.tokenizer(files)
+        tokenizer = student.tokenizer(files, kind)
         rows = encoded(tokenizer, self._more(train, recipe.seed, files, limit), limit).rows
         names, steps = tokenizer.model_input_names, 0
         how: dict[str, Any] = {"seed": recipe.seed, "out": out}
@@ -128,6 +128,14 @@ class Distilled:
     def represent(self, checkpoint: Checkpoint | None, sentences: tuple[str, ...], files: Files) -> Array:
         """Return (n_sentences, n_dims) float32, as the student does."""
         return self.student.represent(checkpoint, sentences, files)
+
+    def pooling_of(self, wanted: str, files: Files) -> str:
+        """Return which vector stands for a text, as the student has it."""
+        return self.student.pooling_of(wanted, files)
+
+    def unsuitable(self, kind: str, files: Files) -> str | None:
+        """Return why student or teacher cannot be trained on a kind of task, or None if both can."""
+        return self.student.unsuitable(kind, files) or self.teacher.unsuitable(kind, files)
 
     def model(self, checkpoint: Checkpoint | None, files: Files) -> "Module":
         """Return the trained student with its head, or the bare student's encoder."""

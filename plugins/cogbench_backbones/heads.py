@@ -22,6 +22,7 @@ Places = list[tuple[int, int] | None]
 IGNORED = -100  # a piece that torch's cross entropy leaves out
 NO_ANSWER = -1e4  # the margin where a context has no passage at all
 ANSWER_PIECES = 30  # the longest answer looked for, as in BERT's script for SQuAD
+AT_PIECES = ("tagging", "extractive-qa")  # kinds whose outputs stand at the pieces of a text
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def _remembered(place: str, content: _Content, limit: int) -> Encoded:
 
 
 def batch(tokenizer: Any, rows: Iterable[dict[str, Any]]) -> dict[str, "Tensor"]:
-    """Pad some rows to one length, their labels too where each piece has one."""
+    """Pad some rows to one length, their labels too where each piece has one; pieces stay where they are counted."""
     import torch
 
     rows = list(rows)
@@ -129,12 +130,30 @@ def outputs_of_rows(
     return found
 
 
+def encode(tokenizer: Any, *texts: Sequence[str], limit: int, **options: Any) -> Any:
+    """Return texts, or pairs of them, as pieces; special tokens that a text holds are text.
+
+    A tokenizer splits them into other pieces. Where its vocabulary itself holds them as words (SentencePiece), an
+    unknown word stands for each: a model may count its separators.
+    """
+    how = {"truncation": True, "max_length": limit, **options}
+    if not tokenizer.is_fast:
+        return tokenizer(*map(list, texts), **how)
+    made = tokenizer(*map(list, texts), return_special_tokens_mask=True, **how)
+    special, unknown = {*tokenizer.all_special_ids} - {tokenizer.unk_token_id}, tokenizer.unk_token_id
+    for ids, written in zip(made["input_ids"], made.pop("special_tokens_mask"), strict=True):
+        for i, (piece, own) in enumerate(zip(ids, written, strict=True)):
+            if not own and piece in special and unknown is not None:
+                ids[i] = unknown
+    return made
+
+
 # Classification, regression, relation: one text or two, one row.
 
 
 def _cut(tokenizer: Any, texts: Iterable[Sequence[str]], limit: int, **labels: list[Any]) -> Encoded:
     """Encode texts, or pairs of them; what is longer than a row is cut and counted."""
-    made = tokenizer(*map(list, texts), truncation=True, max_length=limit)
+    made = encode(tokenizer, *texts, limit=limit)
     return Encoded({**made, **labels}, cut=sum(bool(one.overflowing) for one in made.encodings or ()))
 
 
@@ -181,27 +200,40 @@ def _passages(tokenizer: Any, dataset: Dataset, limit: int) -> Encoded:
 
 
 def _tags(tokenizer: Any, dataset: Dataset, limit: int) -> Encoded:
-    """Encode words; the places are for each row (piece, example, word) of the first piece of each word."""
-    made = tokenizer(
-        [list(tokens) for tokens in dataset.columns["tokens"]],
-        is_split_into_words=True,
-        truncation=True,
-        max_length=limit,
+    """Encode sentences; the places are for each row (piece, example, word) of the first piece of each word.
+
+    The words are joined by blanks and encoded as running text, so that they have the pieces that the model was trained
+    on: many a tokenizer makes other pieces of a word without a blank before it.
+    """
+    sentences = [list(tokens) for tokens in dataset.columns["tokens"]]
+    made = encode(
+        tokenizer,
+        [" ".join(words) for words in sentences],
+        limit=limit,
         return_overflowing_tokens=True,
+        return_offsets_mapping=True,
     )
-    owners, before, places = made.pop("overflow_to_sample_mapping"), None, []
-    for i, owner in enumerate(owners):
+    owners, offsets = made.pop("overflow_to_sample_mapping"), made.pop("offset_mapping")
+    words_of = [_word_of_each_character(words) for words in sentences]
+    before, places = None, []
+    for owner, spans in zip(owners, offsets, strict=True):
         first = []
-        for piece, word in enumerate(made.word_ids(i)):
+        for piece, (start, end) in enumerate(spans):
+            word = next((w for w in words_of[owner][start:end] if w is not None), None)
             if word is not None and (owner, word) != before:
                 first.append((piece, owner, word))
-            before = before if word is None else (owner, word)
+                before = (owner, word)
         places.append(first)
     labels = [[IGNORED] * len(ids) for ids in made["input_ids"]]
     for label, first in zip(labels, places, strict=True):
         for piece, example, word in first:
             label[piece] = dataset.columns["label"][example][word]
     return Encoded({**made, "labels": labels}, places)
+
+
+def _word_of_each_character(words: Sequence[str]) -> list[int | None]:
+    """Return for each character of the joined words the word that it belongs to; None for blanks."""
+    return [None if character.isspace() else i for i, word in enumerate(words) for character in (*word, " ")][:-1]
 
 
 def _tagged(each: list[Array], dataset: Dataset, places: list[list[tuple[int, int, int]]]) -> Array:
@@ -223,11 +255,12 @@ def _spans(tokenizer: Any, dataset: Dataset, limit: int) -> Encoded:
     The first right answer is a window's, or its first piece where the window does not hold all of it.
     """
     questions = [_begin(tokenizer, text, limit // 3) for text in dataset.columns["text"]]
-    made = tokenizer(
+    made = encode(
+        tokenizer,
         questions,
         list(dataset.columns["text_pair"]),
+        limit=limit,
         truncation="only_second",
-        max_length=limit,
         stride=min(128, limit // 3),
         return_overflowing_tokens=True,
         return_offsets_mapping=True,

@@ -20,12 +20,15 @@ from cogbench import (
     Recipe,
     Settings,
     UnusableData,
+    encoder_of,
     hookimpl,
+    pooled,
 )
 
-from .heads import HEADS, Rows, batch, by_length, encoded, outputs_of_rows, row
+from .heads import HEADS, Rows, batch, by_length, encode, encoded, outputs_of_rows, row
+from .pretrained import Pretrained, opened
 from .settings import usual_settings
-from .training import device, fit, only_words_of, seconds_a_step, start_at_mean, trained, transformers
+from .training import device, fit, only_words_of, seconds_a_step, start_at_mean, trained
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -54,8 +57,10 @@ class HuggingFace:
         Which settings teach it: a small or tiny model is always trained as on few examples.
     paper : bool
         The settings of the paper's Table 4, whatever the size and the number of examples.
-    pooling : {"cls", "mean"}
-        A sentence's representation: the last layer's [CLS], or the mean over its tokens (paper, section 3.2).
+    pooling : {"cls", "mean", "last", "auto"}
+        What stands for a text in the last layer: its first token, the mean over its tokens (paper, section 3.2), or its
+        last token. "auto" takes what sentence-transformers' files name, else the last token of a causal model and the
+        first token of another. The first token of a causal model says nothing, so it is refused.
     precision : {"fp32", "bf16"}, optional
         Arithmetic of training; None takes bf16 where the processor computes with it, which is about twice as fast.
     epochs, batch_size, learning_rate, max_length, min_steps
@@ -72,7 +77,7 @@ class HuggingFace:
     layers: int | None = None
     size: Literal["base", "small", "tiny"] = "base"
     paper: bool = False
-    pooling: Literal["cls", "mean"] = field(default="cls", metadata={"only": "represent"})
+    pooling: Literal["cls", "mean", "last", "auto"] = field(default="cls", metadata={"only": "represent"})
     precision: Literal["fp32", "bf16"] | None = None
     epochs: int | None = None
     batch_size: int | None = None
@@ -85,9 +90,9 @@ class HuggingFace:
         if self.name != "hub" or not (Path(address).is_dir() or address.count("/") == 1):
             return None
         if not Path(address).is_dir():
-            return HuggingFace(address, address)
+            return HuggingFace(address, address, pooling="auto")
         folder = Path(address).resolve()
-        return HuggingFace(folder.name, str(folder))
+        return HuggingFace(folder.name, str(folder), pooling="auto")
 
     def origin(self, files: Files) -> Origin:
         """Return the model's id and its commit, or the hash of its local weights.
@@ -113,7 +118,7 @@ class HuggingFace:
 
     def train(self, recipe: Recipe, files: Files, out: Path, start: Checkpoint | None = None) -> Checkpoint:
         """Fine-tune all weights with AdamW, batches of like lengths and a linear schedule; keep model and head."""
-        settings, tokenizer = recipe.settings, self.tokenizer(files)
+        settings, tokenizer = recipe.settings, self.tokenizer(files, recipe.task.kind)
         assert settings is not None
         train = recipe.task.load("train", files).sample(recipe.max_train)
         model = self.fresh(train, recipe.seed, files, start)
@@ -123,21 +128,18 @@ class HuggingFace:
 
     def fresh(self, train: Dataset, seed: int, files: Files, start: Checkpoint | None = None) -> Any:
         """Return the model before a training: the encoder of `start` or the pre-trained one, and a head by the seed."""
-        import torch
-
         # The fresh head. After a source it is another than the source's first one: the encoder has learned to answer
         # through that, and would begin with the source's answers, right or wrong by the order of the classes.
-        torch.manual_seed(seed if start is None else 2**31 + seed)
-        model = self._with_head(train, files)
+        model = self.pretrained(files).with_head(train.kind, train.labels, seed if start is None else 2**31 + seed)
         if start is not None:
-            # What the source's model lacks, such as a pooler, stays the pre-trained model's.
+            # What the source's model lacks, such as a pooler or a decoder, stays the pre-trained model's.
             model.base_model.load_state_dict(trained(start.folder).base_model.state_dict(), strict=False)
         start_at_mean(model, train)
         return model
 
     def finished(self, model: Any, steps: int, recipe: Recipe, files: Files, out: Path) -> Checkpoint:
         """Return the checkpoint of a trained model: save it, and have it answer the evaluation split."""
-        task, settings, tokenizer = recipe.task, recipe.settings, self.tokenizer(files)
+        task, settings, tokenizer = recipe.task, recipe.settings, self.tokenizer(files, recipe.task.kind)
         assert settings is not None
         train, evaluation = task.load("train", files).sample(recipe.max_train), task.load("evaluation", files)
         limit = self.limit(settings.max_length, files)
@@ -153,22 +155,40 @@ class HuggingFace:
         """Return (n_sentences, n_dims) float32 of the last layer; encoded in order of length."""
         import torch
 
-        tokenizer, model = self.tokenizer(files), self._encoder(checkpoint, files)
-        limit = self.limit(SENTENCE, files)
-        rows = dict(tokenizer(list(sentences), truncation=True, max_length=limit))
-        found = np.empty((len(sentences), model.config.hidden_size), np.float32)
+        pretrained, pooling = self.pretrained(files), self.pooling_of("auto", files)
+        tokenizer, model = pretrained.tokenizer, self._encoder(checkpoint, files)
+        rows = dict(encode(tokenizer, sentences, limit=self.limit(SENTENCE, files)))
+        vectors: list[Array] = [np.empty(0)] * len(sentences)
         with torch.inference_mode():
             for numbers in by_length(rows):
                 made = batch(tokenizer, (row(rows, i) for i in numbers))
                 made = {k: v.to(model.device) for k, v in made.items()}
                 hidden = model(**made).last_hidden_state  # (batch, tokens, dims)
-                if self.pooling == "cls":
-                    pooled = hidden[:, 0]
-                else:
-                    mask = made["attention_mask"][..., None]
-                    pooled = (hidden * mask).sum(1) / mask.sum(1)
-                found[numbers] = pooled.float().cpu().numpy()
-        return found
+                for i, vector in zip(numbers, pooled(hidden, made["attention_mask"], pooling), strict=True):
+                    vectors[i] = vector
+        return np.stack(vectors).astype(np.float32)
+
+    def pooling_of(self, wanted: str, files: Files) -> str:
+        """Return which vector stands for a text: as wanted, where "auto" is the backbone's own pooling.
+
+        Raises
+        ------
+        UnusableData
+            For the first token of a causal model, which sees nothing of the text behind it.
+        """
+        pretrained = self.pretrained(files)
+        pooling = self.pooling if wanted == "auto" else wanted
+        pooling = pretrained.pooling if pooling == "auto" else pooling
+        if pooling == "cls" and pretrained.causal:
+            raise UnusableData(
+                f"backbone {self.name!r} is a causal model, whose first token sees nothing of a text: "
+                "take pooling=last or pooling=mean."
+            )
+        return pooling
+
+    def unsuitable(self, kind: str, files: Files) -> str | None:
+        """Return why the model cannot be trained on a kind of task, or None if it can."""
+        return self.pretrained(files).unsuitable(kind)
 
     def model(self, checkpoint: Checkpoint | None, files: Files) -> "Module":
         """Return the trained module with its head, or the bare encoder."""
@@ -176,7 +196,7 @@ class HuggingFace:
 
     def batches(self, dataset: Dataset, files: Files) -> Iterator[Mapping[str, "Tensor"]]:
         """Yield batches of 32 rows in the order of the examples; an example has several if it is long or a list."""
-        place, tokenizer = device(), self.tokenizer(files)
+        place, tokenizer = device(), self.tokenizer(files, dataset.kind)
         limit = self.limit(self.settings(dataset.kind, len(dataset)).max_length, files)
         rows = encoded(tokenizer, dataset, limit).rows
         for numbers in _in_order(rows, 32):
@@ -189,7 +209,8 @@ class HuggingFace:
             recipe.task.load("train", files).sample(recipe.max_train),
             recipe.task.load("evaluation", files),
         )
-        model, tokenizer, seen = self._with_head(train, files), self.tokenizer(files), train.sample(512)
+        tokenizer, seen = self.tokenizer(files, train.kind), train.sample(512)
+        model = self.pretrained(files).with_head(train.kind, train.labels, seed=0)
         size = sum(p.numel() * p.element_size() for p in model.parameters())
         # As in a training: only the words that occur, and batches of like lengths; in no order, for a second sees few.
         rows, _ = only_words_of(encoded(tokenizer, seen, self.limit(settings.max_length, files)).rows, model)
@@ -208,30 +229,22 @@ class HuggingFace:
         return files.model(self.address, self.revision, package=self.package)
 
     def limit(self, wanted: int, files: Files) -> int:
-        """Return how many pieces a row may have: as wanted, but no more than the model has positions."""
-        config = transformers().AutoConfig.from_pretrained(self.folder(files)[0])
-        positions = getattr(config, "max_position_embeddings", wanted)
-        return min(wanted, positions, self.tokenizer(files).model_max_length)
+        """Return how many pieces a row may have: as wanted, but no more than the model can read."""
+        pretrained = self.pretrained(files)
+        return min(wanted, pretrained.positions or wanted, pretrained.tokenizer.model_max_length)
 
-    def tokenizer(self, files: Files) -> Any:
-        """Return the model's own tokenizer."""
-        return transformers().AutoTokenizer.from_pretrained(self.folder(files)[0])
+    def pretrained(self, files: Files) -> Pretrained:
+        """Return the model that is trained."""
+        return opened(self.folder(files)[0], self.layers)
+
+    def tokenizer(self, files: Files, kind: str | None = None) -> Any:
+        """Return the model's own tokenizer, for a kind of task or for sentences."""
+        pretrained = self.pretrained(files)
+        return pretrained.tokenizer_for(kind) if kind else pretrained.tokenizer
 
     def _encoder(self, checkpoint: Checkpoint | None, files: Files) -> Any:
-        folder, depth = (checkpoint.folder, {}) if checkpoint else (self.folder(files)[0], self._depth())
-        return transformers().AutoModel.from_pretrained(folder, dtype="float32", **depth).eval().to(device())
-
-    def _with_head(self, dataset: Dataset, files: Files) -> Any:
-        head = HEADS[dataset.kind]
-        outputs = {} if dataset.kind == "extractive-qa" else {"num_labels": max(1, len(dataset.labels))}
-        model = getattr(transformers(), head.model).from_pretrained(
-            self.folder(files)[0], dtype="float32", **outputs, **self._depth()
-        )
-        model.config.problem_type = head.problem
-        return model
-
-    def _depth(self) -> dict[str, int]:
-        return {"num_hidden_layers": self.layers} if self.layers else {}
+        model = encoder_of(trained(checkpoint.folder)) if checkpoint else self.pretrained(files).encoder()
+        return model.eval().to(device())
 
 
 def _in_order(rows: Rows, size: int) -> Iterator[range]:

@@ -49,9 +49,9 @@ def fit(
         its tokens by itself; `whole` is the same batch as any other model of this vocabulary takes it.
     """
     hf = transformers()
-    rows, words = only_words_of(rows, model)
+    rows, whole = only_words_of(rows, model)
     steps = settings.steps(len(rows["input_ids"]))
-    trainer = (_trainer(loss, words[1]) if loss else hf.Trainer)(
+    trainer = (_trainer(loss, whole[1] if whole else None) if loss else hf.Trainer)(
         model=model,
         args=_arguments(settings, steps, seed, out),
         train_dataset=_Items(rows),
@@ -60,7 +60,8 @@ def fit(
     trainer.remove_callback(hf.PrinterCallback)  # it prints on stdout, which is for results
     trainer.train()
     trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False)  # or bf16 goes on after the training
-    all_words(model, words)
+    if whole:
+        all_words(model, whole)
     return steps
 
 
@@ -88,8 +89,11 @@ def seconds_a_step(model: Any, batches: Sequence[Batch], settings: Settings, sec
         torch.set_num_threads(threads)
 
 
-def _trainer(loss: Loss, tokens: "Tensor") -> Any:
-    """Return a Trainer with this loss; `tokens` are the numbers of the model's tokens in the whole vocabulary."""
+def _trainer(loss: Loss, tokens: "Tensor | None") -> Any:
+    """Return a Trainer with this loss.
+
+    `tokens` are the numbers of the model's tokens in the whole vocabulary, None if it has them all.
+    """
     from transformers import Trainer
 
     class WithLoss(Trainer):
@@ -97,7 +101,8 @@ def _trainer(loss: Loss, tokens: "Tensor") -> Any:
             self, model: Any, inputs: Batch, return_outputs: bool = False, num_items_in_batch: Any = None
         ) -> Any:
             ids = inputs["input_ids"]
-            return loss(model, inputs, {**inputs, "input_ids": tokens.to(ids.device)[ids]})
+            whole = ids if tokens is None else tokens.to(ids.device)[ids]
+            return loss(model, inputs, {**inputs, "input_ids": whole})
 
     return WithLoss
 
@@ -149,26 +154,42 @@ def start_at_mean(model: Any, train: Dataset) -> None:
     else:
         return
     last = [m for m in model.modules() if isinstance(m, torch.nn.Linear) and m.out_features == 1][-1]
-    torch.nn.init.constant_(last.bias, mean)
+    if last.bias is not None:  # the heads of causal models have none
+        torch.nn.init.constant_(last.bias, mean)
 
 
-def only_words_of(rows: Rows, model: Any) -> tuple[Rows, tuple[Any, "Tensor"]]:
+def only_words_of(rows: Rows, model: Any) -> tuple[Rows, tuple[Any, "Tensor"] | None]:
     """Leave only the embeddings of the tokens that occur; return rows whose tokens are numbered to match.
 
     A row that no example uses has no gradient, so AdamW without weight decay leaves it as it is: training without these
     rows gives the same weights, and need not carry 30,000 rows and their moments through each step.
+
+    The tokens that the configuration names keep their numbers, for the model may compare numbers with them. The
+    embeddings stay whole, and None is returned in their place, where they do more than look up a row (Gemma scales
+    them), and where less than half of them could be left out.
     """
     import torch
 
-    words = model.get_input_embeddings()
-    # Up to the padding token all are kept, so that it keeps its number, which the collator writes.
-    used = sorted({*range((model.config.pad_token_id or 0) + 1), *(i for ids in rows["input_ids"] for i in ids)})
+    try:
+        words = model.get_input_embeddings()
+    except NotImplementedError:  # a model without a table of tokens
+        return rows, None
+    named = _named_tokens(model.config)
+    used = sorted({*range(max(named, default=0) + 1), *(i for ids in rows["input_ids"] for i in ids)})
+    if type(words) is not torch.nn.Embedding or len(used) > words.num_embeddings / 2:
+        return rows, None
     number = {token: i for i, token in enumerate(used)}
     rows = {**rows, "input_ids": [[number[i] for i in ids] for ids in rows["input_ids"]]}
     kept = torch.tensor(used)
     few = torch.nn.Embedding.from_pretrained(words.weight.detach()[kept], freeze=False, padding_idx=words.padding_idx)
     model.set_input_embeddings(few)
     return rows, (words, kept)
+
+
+def _named_tokens(config: Any) -> list[int]:
+    """Return the numbers of the tokens that a configuration names, such as the one that pads."""
+    values = [value for name, value in config.to_dict().items() if name.endswith("_token_id")]
+    return [i for value in values for i in (value if isinstance(value, list) else [value]) if isinstance(i, int)]
 
 
 def all_words(model: Any, whole: tuple[Any, "Tensor"]) -> None:

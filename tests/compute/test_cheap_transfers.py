@@ -7,8 +7,8 @@ import pytest
 
 from cogbench import Dataset, Files, Origin, Recipe, Store, TaskMatrix, TransferOptions, UnusableData
 from cogbench.compute import engine
-from cogbench.compute.cheap_transfers import FoldTask, cheap_trainings, split_in_folds
 from cogbench.compute.evidence import Similarity, StoredEvidence
+from cogbench.compute.transfers import FoldTask, cheap_trainings, split_in_folds
 from cogbench.compute.workspace import Workspace
 from cogbench.parts.codec import decode, encode
 from cogbench.scoring.metrics import mean_score, score_outputs

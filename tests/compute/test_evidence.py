@@ -7,8 +7,10 @@ import pytest
 from cogbench_estimators.baselines import LeastLearned, LeastMoved, Size
 from evidence_plugin import Fisher, LayerProbe, Leep, leep
 
-from cogbench import FeatureOptions, Files, Store, TaskMatrix, UnusableData, load_parts
+from cogbench import Card, FeatureOptions, Files, Recipe, Store, TaskMatrix, UnusableData, load_parts
+from cogbench.compute.cells import Training
 from cogbench.compute.evidence import Similarity, StoredEvidence
+from cogbench.compute.features import FeatureExtraction
 from cogbench.compute.workspace import Workspace
 from cogbench.testing import check_estimator
 from cogbench.testing.toys import TASKS, ToyBackbone, ToySignal
@@ -283,3 +285,29 @@ def test_equal_budgets_and_estimators_without_examples_are_one_cell_as_ever(work
     transfers = Similarity(Asking(frozenset({"transfers"})), ToyBackbone(), TASKS, max_train=40, max_train_target=20)
     assert {c.recipe.max_train for c in transfers.inputs()} == {20}
     assert {c.recipe.start.max_train for c in transfers.inputs()} == {40} and not transfers.by_target
+
+
+@dataclass(frozen=True)
+class Rare:
+    """A toy task of which the last row alone is of a class of its own."""
+
+    name: str = "rare"
+    kind: str = "classification"
+    metric: str = "accuracy"
+    suite: str = "toy"
+    card: Card = TASKS[0].card
+
+    def load(self, split, files):
+        dataset = TASKS[0].load(split, files)
+        numbers = [*dataset.columns["label"][:-1], 2]
+        return replace(dataset, columns={**dataset.columns, "label": numbers}, labels=("no", "yes", "third"))
+
+
+def test_a_sample_that_lost_a_class_before_has_a_key_of_its_own_and_other_samples_have_the_former_one(workspace):
+    def keyed(task, n):
+        training = Training(ToyBackbone(), Recipe((task,), max_train=n))
+        extraction = FeatureExtraction(ToyBackbone(), None, task, FeatureOptions(examples=n))
+        similarity = Similarity(Leep(), ToyBackbone(), (task, *TASKS[:2]), max_train=n)
+        return ["sample" in workspace.ingredients(cell) for cell in (training, extraction, similarity)]
+
+    assert keyed(Rare(), 7) == [True] * 3 and keyed(TASKS[0], 7) == [False] * 3 and keyed(Rare(), 60) == [False] * 3

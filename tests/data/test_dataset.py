@@ -96,8 +96,44 @@ def test_a_sample_holds_each_class_in_its_share(labels, n, seed):
     assert rows == sorted(set(rows))  # without replacement, in the order of the rows
     assert [labels[i] for i in rows] == drawn.columns["label"]
     counts, found = Counter(labels), Counter(drawn.columns["label"])
-    assert all(abs(found[c] - counts[c] * len(drawn) / len(labels)) < 1 + 1e-9 for c in range(4))
+    if not whole.is_topped_up(n, seed):
+        assert all(abs(found[c] - counts[c] * len(drawn) / len(labels)) < 1 + 1e-9 for c in range(4))
     assert drawn.sha256 == whole.sample(n, seed).sha256
+
+
+def _drawn_by_share(labels, n, seed):
+    """The rows that samples have had since cogbench 0.1.0."""
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(labels))
+    order = order[np.argsort(np.asarray(labels)[order], kind="stable")]
+    return np.sort(order[((rng.random() + np.arange(n)) * len(order) / n).astype(int)]).tolist()
+
+
+@example(labels=[0] * 318 + [1] * 2, n=32, seed=0)
+@example(labels=[0] * 30 + [1], n=2, seed=0)
+@example(labels=[0, 0, 1, 2, 3] * 4, n=10, seed=0)
+@example(labels=[0] * 12 + [1] * 40 + [2], n=20, seed=0)
+@given(labels=LABELS, n=st.integers(1, 59), seed=st.integers(0, 5))
+def test_a_sample_keeps_every_class_and_is_the_former_one_where_that_did(labels, n, seed):
+    n = min(n, len(labels) - 1) or 1
+    if n >= len(labels):
+        return
+    whole = _dataset(labels=tuple("abcd"), text=[str(i) for i in range(len(labels))], label=labels)
+    rows = [int(t) for t in whole.sample(n, seed).columns["text"]]
+    former, counts = _drawn_by_share(labels, n, seed), Counter(labels)
+    least = {c: min(2, count) for c, count in counts.items()}
+    least = least if sum(least.values()) <= n else dict.fromkeys(counts, 1)
+    before, now = (Counter(labels[i] for i in some) for some in (former, rows))
+    if n < len(counts) or all(before[c] >= least[c] for c in counts):
+        assert rows == former and not whole.is_topped_up(n, seed)
+        return
+    assert whole.is_topped_up(n, seed) and len(rows) == n
+    assert all(now[c] >= least[c] for c in counts)
+    gained = {*rows} - {*former}
+    assert len(gained) == sum(max(0, least[c] - before[c]) for c in counts)  # no other row has changed
+    assert {labels[i] for i in gained} == {c for c in counts if before[c] < least[c]}
+    given = Counter(labels[i] for i in {*former} - {*rows})
+    assert all(now[other] <= now[c] + 1 for c in given for other in counts)  # the largest ones gave
 
 
 @given(n=st.integers(1, 40), seed=st.integers(0, 5))

@@ -46,16 +46,16 @@ def _value(metric, answers, dataset):
     [
         (
             lambda: _qa(("a dog barks", [(3, "dog")])),
-            "row 0: the answer 'dog' does not stand at character 3 of its context",
+            "row 0 has an answer 'dog' that does not stand at character 3 of its context",
         ),
         (lambda: _qa(("a dog barks", [(-5, "dog")])), "does not stand at character -5"),
-        (lambda: _qa(("a dog barks", [(2, "")])), "the answer '' does not stand"),
+        (lambda: _qa(("a dog barks", [(2, "")])), "an answer '' that does not stand"),
         (lambda: _qa(("a dog barks", None)), "not of the kind extractive-qa"),
         (lambda: _tagging([0, 1], []), "row 1 has 0 words and 0 tags"),
         (lambda: _tagging([0, 5]), r"unseen label 5; expected 0 to 4 \(O, B-PER"),
         (
             lambda: Dataset("tagging", {"tokens": [["a", ""]], "label": [[0, 0]]}, TAGS, Origin("here")),
-            "word 1 of row 0 is empty",
+            "row 0 has no text in word 2",
         ),
         (
             lambda: Dataset("tagging", {"tokens": [["a", "b"]], "label": [[0]]}, TAGS, Origin("here")),
@@ -80,6 +80,19 @@ def _value(metric, answers, dataset):
 def test_what_is_not_of_the_kind_is_refused(make, says):
     with pytest.raises(UnusableData, match=says):
         make()
+
+
+def test_tags_without_o_are_scored_by_words():
+    tags, labels = [[0, 1, 1], [2, 0]], ("NOUN", "VERB", "DET")
+    dataset = Dataset("tagging", {"tokens": [["w"] * 3, ["w"] * 2], "label": tags}, labels, Origin("here"))
+    answers = [np.array([0, 1, 2]), np.array([0, 0])]
+    assert _value("word-accuracy", answers, dataset) == sk.accuracy_score(np.concatenate(tags), np.concatenate(answers))
+    outputs = np.eye(3)[np.concatenate(answers)]
+    score = score_outputs("word-accuracy", outputs, dataset, dataset)
+    assert score.value == 3 / 5 and score.trivial == 2 / 5  # the first tag, everywhere
+    with pytest.raises(UnusableData, match="metric 'entity-f1' is for tags with 'O'; score tags without it by 'word-"):
+        check_metric("entity-f1", dataset)
+    check_metric("word-accuracy", dataset)
 
 
 def test_a_metric_is_for_its_kind():

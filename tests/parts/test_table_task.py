@@ -1,5 +1,6 @@
 """A task from one's own table."""
 
+import csv
 import json
 from dataclasses import replace
 from types import ModuleType
@@ -30,12 +31,56 @@ MOODS = {"dull": "bad", "grand": "good", "fine": "good", "poor": "bad"}
 COLUMNS = {"text": "review", "label": "stars"}
 
 
-def test_every_fifth_row_is_held_out_and_labels_become_numbers(reviews):
+def test_a_fifth_of_the_rows_is_held_out_and_labels_become_numbers(reviews):
     task = TableTask("reviews", reviews, columns=COLUMNS)
     check_task(task)
     train, held_out = task.load("train", FILES), task.load("evaluation", FILES)
     assert (len(train), len(held_out)) == (16, 4) and train.labels == ("bad", "good")
-    assert train.columns["text"][1] == "the film, in short, was grand" and train.columns["label"][1] == 1
+    assert sorted(held_out.columns["label"]) == [0, 0, 1, 1]
+    assert {*train.columns["text"]} | {*held_out.columns["text"]} == {*_texts(reviews)}
+    assert train.notes == held_out.notes
+    assert train.notes == ("reviews: 4 of 20 rows are held out to score on, a fifth, each class in its share.",)
+    label = dict(zip(train.columns["text"], train.columns["label"], strict=True))
+    assert all(label[text] == int("grand" in text or "fine" in text) for text in label)
+
+
+def _texts(path):
+    with path.open() as file:
+        return [row[0] for row in [*csv.reader(file)][1:]]
+
+
+def test_a_class_of_one_row_stays_in_training_and_is_named(tmp_path):
+    path = write(tmp_path / "t.csv", [f"text {i},{'ab'[i % 2] if i else 'rare'}" for i in range(21)])
+    task = TableTask("t", path, columns=COLUMNS)
+    train, held_out = task.load("train", FILES), task.load("evaluation", FILES)
+    assert train.labels == held_out.labels == ("a", "b", "rare")
+    assert train.columns["label"].count(2) == 1 and 2 not in held_out.columns["label"]
+    assert train.notes[1] == "t: no row of class rare is held out, so nothing tells how well it is learned."
+
+
+@pytest.mark.parametrize(
+    "rows, says",
+    [
+        (
+            ["a,x"] * 9 + ["a ,y"],
+            "no row can be held out to score on, as all rows of a class have a text in common; give a",
+        ),
+        (["a,x"] * 5 + ["b,y"] * 5, "as all rows of a class have a text in common"),
+        ([f"{c},{c}" for c in "abcdefg"], "as no class has a second row"),
+    ],
+)
+def test_a_table_of_which_nothing_can_be_held_out_says_why(tmp_path, rows, says):
+    with pytest.raises(UnusableData, match=says):
+        TableTask("t", write(tmp_path / "t.csv", rows), columns=COLUMNS).load("train", FILES)
+
+
+def test_one_text_paired_with_few_others_may_stand_on_one_side_alone(tmp_path):
+    rows = [f"sentence {i},{'food' if i % 2 else 'service'},{i % 3}" for i in range(60)]  # all connected by the aspects
+    names = {"text": "one", "text_pair": "two", "label": "grade"}
+    task = TableTask("t", write(tmp_path / "t.csv", rows, "one,two,grade"), columns=names)
+    train, held_out = task.load("train", FILES), task.load("evaluation", FILES)
+    assert len(held_out) == 12 and not {*train.columns["text"]} & {*held_out.columns["text"]}
+    assert train.notes[1] == "t: equal second texts stand in training and evaluation both."
 
 
 def test_its_card_says_what_its_owner_says_and_nothing_else(reviews):
@@ -47,7 +92,7 @@ def test_its_card_says_what_its_owner_says_and_nothing_else(reviews):
     plugin = ModuleType("own")
     plugin.register_tasks = hookimpl(lambda: [task], specname="register_tasks")
     (row,) = [r for r in describe_parts(load_parts(plugin), "task") if r["name"] == "reviews"]
-    assert row["about"].startswith("A task whose examples stand in a csv")
+    assert row["about"].startswith("A task whose examples stand in a table")
 
 
 def test_pairs_numbers_and_a_file_of_its_own_for_evaluation(tmp_path):
@@ -77,8 +122,12 @@ def test_and_in_worker_processes(reviews):
     [
         (["a,good"], {"text": "review"}, "lacks column label; it has review, stars"),
         ([], COLUMNS, "no rows"),
-        (["a,good", "b,bad"], COLUMNS, "t.csv' has 2 row.*every fifth is held out to score on, so it takes at least 5"),
-        (["a,good"] * 9, COLUMNS, "all rows of '.*t.csv' have the label 'good'; expected two classes or more"),
+        (
+            ["a,good", "b,bad"],
+            COLUMNS,
+            "t.csv' has 2 row.*one row of 5 is held out to score on, so it takes at least 5",
+        ),
+        (["a,good"] * 9, COLUMNS, "t.csv': all rows have the label 'good'; expected two classes or more"),
     ],
 )
 def test_a_table_that_does_not_fit_says_how(tmp_path, rows, columns, message):
@@ -89,7 +138,7 @@ def test_a_table_that_does_not_fit_says_how(tmp_path, rows, columns, message):
 
 def test_a_missing_label_and_a_metric_that_is_not_defined(tmp_path):
     path = write(tmp_path / "t.csv", ["a,1", "b,", "c,0"])
-    with pytest.raises(UnusableData, match="row 1 .* has no label"):
+    with pytest.raises(UnusableData, match="t.csv': row 3 has no label, and 1 of 3 rows lack one"):
         TableTask("t", path, columns=COLUMNS).load("train", FILES)
     three = write(tmp_path / "three.csv", [f"{w},{i % 3}" for i, w in enumerate("abcdefghijklmno")])
     for metric, message in {
@@ -104,17 +153,21 @@ def test_a_missing_label_and_a_metric_that_is_not_defined(tmp_path):
 def test_an_unseen_label_and_a_missing_file(tmp_path):
     train = write(tmp_path / "train.csv", ["a,good", "b,bad"])
     held_out = write(tmp_path / "held-out.csv", ["c,so-so"])
-    with pytest.raises(UnusableData, match="unseen label"):
+    with pytest.raises(
+        UnusableData,
+        match="held-out.csv': row 2 has the class 'so-so', which no training example has; the classes are bad, good",
+    ):
         TableTask("t", train, columns=COLUMNS, evaluation_file=held_out).load("evaluation", FILES)
     with pytest.raises(MissingData, match="no file"):
         TableTask("t", tmp_path / "nowhere.csv").load("train", FILES)
 
 
 def test_lists_of_words_passages_and_answers_come_from_jsonl(tmp_path):
-    words = [{"tokens": ["Anna", "ran"], "tags": ["B-PER", "O"]}, {"tokens": ["rain"], "tags": ["O"]}] * 5
-    queries = [{"text": "who?", "passages": ["Anna", "rain"], "label": [1, 0]}] * 10
-    asked = [{"text": "who?", "text_pair": "Anna ran", "label": {"text": ["Anna"], "answer_start": [0]}}] * 10
-    related = [{"text": "<e1>a</e1> <e2>b</e2>", "label": ["Part(e1,e2)", "Other"][i % 2]} for i in range(10)]
+    words = [{"tokens": ["Anna", "ran", str(i)], "tags": ["B-PER", "O", "O"]} for i in range(10)]
+    queries = [{"text": f"who {i}?", "passages": ["Anna", "rain"], "label": [1, 0]} for i in range(10)]
+    right = {"text": ["Anna"], "answer_start": [0]}
+    asked = [{"text": f"who {i}?", "text_pair": f"Anna ran {i}", "label": right} for i in range(10)]
+    related = [{"text": f"<e1>{i}</e1> <e2>b</e2>", "label": ["Part(e1,e2)", "Other"][i % 2]} for i in range(10)]
     for kind, rows, metric in (
         ("tagging", words, "entity-f1"),
         ("reranking", queries, "ndcg@10"),
@@ -131,3 +184,26 @@ def test_lists_of_words_passages_and_answers_come_from_jsonl(tmp_path):
     )
     with pytest.raises(UnknownName, match="unknown kind of task 'taging'; did you mean 'tagging'"):
         TableTask("t", path, "taging")
+
+
+def test_at_most_so_many_examples_are_scored_on_and_a_note_says_so(tmp_path):
+    path = write(tmp_path / "t.csv", [f"text {i},{'ab'[i % 4 == 0]}" for i in range(200)])
+    task = TableTask("t", path, columns=COLUMNS, max_evaluation=20)
+    held_out = task.load("evaluation", FILES)
+    assert len(held_out) == 20 and held_out.columns["label"].count(1) == 5 and len(task.load("train", FILES)) == 180
+    assert held_out.notes == ("t: 20 of 200 rows are held out to score on, each class in its share.",)
+    apart = TableTask("t", path, columns=COLUMNS, evaluation_file=path, max_evaluation=20)
+    scored = apart.load("evaluation", FILES)
+    assert len(scored) == 20 and scored.columns["label"].count(1) == 5 and len(apart.load("train", FILES)) == 200
+    assert scored.notes == ("t: 20 of 200 evaluation examples are scored on, each class in its share.",)
+    assert TableTask("t", path).max_evaluation == 2000
+    assert len(replace(apart, max_evaluation=None).load("evaluation", FILES)) == 200
+
+
+def test_tags_and_classes_that_a_table_states_keep_their_order(tmp_path):
+    rows = [{"tokens": ["Anna", f"ran{i}"], "label": ["B-PER", "O"]} for i in range(10)]
+    train, held_out = tmp_path / "train.jsonl", tmp_path / "held-out.jsonl"
+    for path, tag in ((train, "B-PER"), (held_out, "B-LOC")):
+        path.write_text("".join(json.dumps({**row, "label": [tag, "O"]}) + "\n" for row in rows))
+    task = TableTask("t", train, "tagging", evaluation_file=held_out)
+    assert task.load("train", FILES).labels == task.load("evaluation", FILES).labels == ("O", "B-LOC", "B-PER")

@@ -16,8 +16,8 @@ from cogbench.data.oracle_files import write_oracle, write_table
 from cogbench.data.oracle_seeds import merged, of_seeds, told_apart
 from cogbench.parts import registry
 from cogbench.parts.registry import find_oracle, oracle_folder
-from cogbench.runs.dry_run import describe_plan
 from cogbench.runs.measure_oracle import resolve_transfers
+from cogbench.runs.plan import describe_plan
 from cogbench.testing.toys import TASKS, ToyBackbone
 from cogbench.views.rows import oracle_rows
 

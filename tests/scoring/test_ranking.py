@@ -14,7 +14,7 @@ from cogbench import Oracle, TaskMatrix, UnusableData, load_parts, rank
 from cogbench.parts.registry import find_oracle
 from cogbench.scoring.chance import chance_law, independent_p
 from cogbench.scoring.evaluation import score_guess
-from cogbench.scoring.ranking import true_ranking
+from cogbench.scoring.ranking import shared_places, true_ranking
 
 NAMES = tuple("abcdefgh")
 
@@ -189,3 +189,20 @@ def test_rectangular_tables_are_ranked_too():
 def test_rankings_of_different_tasks_are_not_compared():
     with pytest.raises(UnusableData, match="different tasks"):
         score_guess(square(np.eye(3)), Oracle("o", "b", "s", square(np.eye(4))))
+
+
+def test_scores_that_noise_does_not_tell_from_the_first_of_a_place_share_it():
+    scores = np.array([5.0, 4.9, 4.5, 4.0, 1.0])
+    noise = np.random.default_rng(0).normal(size=(2000, 5)) * np.array([0.3, 0.3, 0.3, 0.3, 0.0])
+    places = shared_places(scores, scores + noise)  # the error of a difference of two of the first four is .42
+    assert [p.number for p in places] == [1, 1, 1, 4, 5] and [p.shared for p in places] == [True] * 3 + [False] * 2
+    assert places[0].difference is None and places[3].difference == pytest.approx(0.5)
+    assert places[3].standard_error == pytest.approx(0.3 * 2**0.5, rel=0.1)
+    assert [p.number for p in shared_places(scores, scores + np.repeat(noise[:, :1], 5, axis=1))] == [1, 2, 3, 4, 5]
+
+
+def test_without_draws_equal_scores_alone_share_a_place_and_undefined_draws_tell_nothing():
+    assert [p.number for p in shared_places(np.array([2.0, 2.0, 1.0]), None)] == [1, 1, 3]
+    assert shared_places(np.array([2.0]), None)[0].shared is False and shared_places(np.array([]), None) == []
+    draws = np.full((100, 2), np.nan)
+    assert [p.number for p in shared_places(np.array([2.0, 1.0]), draws)] == [1, 1]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from cogbench import Array, UnusableData
+from cogbench import Array, UnusableData, encoder_of, states_of
 
 from .examples import ANSWERS, inputs, mask_of
 from .likelihood import drawn, expected, log_likelihood
@@ -88,7 +88,7 @@ def fisher(
                 out = model(**inputs(part), output_hidden_states=True)
                 mask = part.get("attention_mask")
                 cases = [(log_likelihood(out, a, mask), share) for a, share in _cases(out, part, labels, samples, draw)]
-                for name, value in _squares(out.hidden_states, weights, cases, part, convention):
+                for name, value in _squares(states_of(out, mask), weights, cases, part, convention):
                     kind = "layers" if name.startswith("layer ") else "parameters" if name in weights else name
                     if kind in components:
                         found = value.double().cpu().numpy()
@@ -118,7 +118,9 @@ def _squares(
         found = torch.autograd.grad(value.sum(), wanted, retain_graph=True, allow_unused=True)
         gradients = [torch.zeros_like(w) if g is None else g for g, w in zip(found, wanted, strict=True)]
         for name, g in zip(states, gradients, strict=False):
-            mask = mask_of(g.double(), batch.get("attention_mask"))  # (batch, tokens, 1)
+            tokens = batch.get("attention_mask")
+            g = g if tokens is None else g[:, : tokens.shape[1]]
+            mask = mask_of(g.double(), tokens)  # (batch, tokens, 1)
             last = name == next(reversed(states))
             for of, part, kept in [(name, g, mask), *([("cls", g[:, :1], mask[:, :1])] if last else [])]:
                 part = part.double() * kept  # (batch, tokens, dims)
@@ -155,8 +157,7 @@ def _cases(
 
 def trainable(model: Any) -> dict[str, "Tensor"]:
     """Return the trainable weights of a module by name, without its head where it knows its `base_model`."""
-    body = getattr(model, "base_model", model)
-    return {name: p for name, p in body.named_parameters() if p.requires_grad}
+    return {name: p for name, p in encoder_of(model).named_parameters() if p.requires_grad}
 
 
 def _by_layer(found: Mapping[str, Array], weights: Mapping[str, Any]) -> dict[str, Array]:

@@ -92,8 +92,9 @@ class Prompt:
         first = torch.randint(len(table.weight), (self.length,), generator=draw)
         prompt = table.weight.detach()[first.to(table.weight.device)].clone().requires_grad_()
         n_outputs = _outputs(batches[0], n_labels)
-        limit = prompt.shape[1] ** -0.5
-        head = torch.empty(prompt.shape[1], n_outputs).uniform_(-limit, limit, generator=draw)
+        width = getattr(getattr(model, "config", None), "hidden_size", prompt.shape[1])  # ELECTRA embeds in fewer
+        limit = width**-0.5
+        head = torch.empty(width, n_outputs).uniform_(-limit, limit, generator=draw)
         head = head.to(prompt).requires_grad_()
         optimizer = torch.optim.Adam([prompt, head], lr=self.learning_rate)
         for batch in _shuffled(batches, self.steps, self.seed):
@@ -109,7 +110,7 @@ class Prompt:
 
         ids = batch["input_ids"]
         room = getattr(model.config, "max_position_embeddings", None)
-        if room is not None and ids.shape[1] + self.length > room:
+        if room is not None and 0 < room < ids.shape[1] + self.length:
             raise UnusableData(
                 f"a prompt of {self.length} before {ids.shape[1]} tokens is longer than the {room} positions of the "
                 "model: take a shorter prompt, or a smaller max_length."

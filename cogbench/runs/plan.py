@@ -1,12 +1,54 @@
-"""The plan of a run, before it is run."""
+"""What can be said of a run before it is run: which tasks a backbone can be trained on, and the time it will take."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ..compute import cluster, engine, spread
 from ..compute.cells import Training
 from ..compute.workspace import Cell, Workspace
-from ..parts.interfaces import Backbone
+from ..data.files import Files
+from ..errors import UnusableData
+from ..parts.interfaces import Backbone, Task
+
+
+def unsuitable_kinds(backbone: Backbone, kinds: Sequence[str], files: Files) -> dict[str, list[str]]:
+    """Return for each reason the kinds of task that a backbone cannot be trained on for it.
+
+    A backbone says so by the verb `unsuitable(kind, files)`; one without it can be trained on all kinds.
+
+    Raises
+    ------
+    MissingData, UnusableData
+        If the model is not at hand, or its folder cannot be opened.
+    """
+    unsuitable: Callable[[str, Files], str | None] = getattr(backbone, "unsuitable", lambda kind, files: None)
+    kinds_by_reason = dict[str, list[str]]()
+    for kind in dict.fromkeys(kinds):
+        if reason := unsuitable(kind, files):
+            kinds_by_reason.setdefault(reason, []).append(kind)
+    return kinds_by_reason
+
+
+def suitable_tasks(
+    backbone: Backbone, tasks: Sequence[Task], files: Files, *, skip: bool
+) -> tuple[tuple[Task, ...], tuple[str, ...]]:
+    """Return the tasks that a backbone can be trained on, and a note for each reason why others are left out.
+
+    Raises
+    ------
+    UnusableData
+        If there are others and they are not to be skipped: one line for each reason.
+    """
+    reasons = unsuitable_kinds(backbone, [task.kind for task in tasks], files)
+    names = {reason: ", ".join(t.name for t in tasks if t.kind in kinds) for reason, kinds in reasons.items()}
+    if reasons and not skip:
+        lines = [f"backbone {backbone.name!r} cannot learn {names[why]}: {why}." for why in reasons]
+        remedy = "--skip-unsuitable goes on with the other tasks."
+        some = len({kind for kinds in reasons.values() for kind in kinds}) < len({task.kind for task in tasks})
+        raise UnusableData("\n".join([*lines, *([remedy] if some else [])]))
+    left_out = {kind for kinds in reasons.values() for kind in kinds}
+    notes = tuple(f"left out: {names[reason]}; {reason}" for reason in reasons)
+    return tuple(task for task in tasks if task.kind not in left_out), notes
 
 
 def describe_plan(cells: Sequence[Cell], workspace: Workspace) -> str:

@@ -1,0 +1,236 @@
+"""Labelled examples as a person's table has them: labels by name, rows by the numbers that an editor shows."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..data.dataset import Dataset, Origin, refuse_faults
+from ..data.kinds import TASK_KINDS
+from ..data.tables import Rows
+from ..errors import UnusableData
+
+OUTSIDE = "O"  # the tag of a word that is part of nothing
+COMMA = re.compile(r"[+-]?\d+(,\d+)?")  # a number with a decimal comma, or a whole one
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Examples:
+    """The rows of a table that are examples of a kind of task.
+
+    `columns` are those of the kind; a label that is a class or a tag is its name. `classes` are the names that the
+    table itself states, in their order. `numbers` are those of the rows in an editor. `where` names the table.
+    """
+
+    kind: str
+    columns: dict[str, list[Any]]
+    classes: tuple[str, ...]
+    numbers: list[int]
+    where: str
+    origin: Origin
+    notes: tuple[str, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """The class of each row, or the tags of all, one after the other."""
+        labels = self.columns["label"]
+        return [tag for tags in labels for tag in tags] if self.kind == "tagging" else labels
+
+    @property
+    def has_names(self) -> bool:
+        """Whether its labels are names: classes or tags."""
+        return self.kind == "tagging" or TASK_KINDS[self.kind].classes
+
+    def dataset(self, classes: Sequence[str], rows: Sequence[int] | None = None, notes: Sequence[str] = ()) -> Dataset:
+        """Return all examples, or some rows of them, with the numbers of these classes as labels.
+
+        Raises
+        ------
+        UnusableData
+            If a row is not what its kind has; the message has its number in an editor.
+        """
+        columns, numbers = dict(self.columns), self.numbers
+        if rows is not None:
+            columns = {name: [column[i] for i in rows] for name, column in columns.items()}
+            numbers = [numbers[i] for i in rows]
+        if self.has_names:
+            number = {name: i for i, name in enumerate(classes)}
+            labels = columns["label"]
+            tags = self.kind == "tagging"
+            columns["label"] = [[number[t] for t in v] if tags else number[v] for v in labels]
+        refuse_faults(self.where, self.kind, columns, tuple(classes), numbers)
+        return Dataset(self.kind, columns, tuple(classes), self.origin, (*self.notes, *notes))
+
+    def texts(self) -> list[tuple[str, ...]]:
+        """Return for each row the texts that may not stand in training and evaluation both."""
+        if self.kind == "tagging":
+            return [(" ".join(words),) for words in self.columns["tokens"]]
+        seconds = self.columns.get("text_pair", [""] * len(self.numbers))
+        return [*zip(self.columns["text"], seconds, strict=True)]
+
+
+def examples_of(
+    rows: Rows, kind: str, columns: Mapping[str, str], where: str, *, drop_missing: bool = False
+) -> Examples:
+    """Return the examples of a kind that a table holds.
+
+    Parameters
+    ----------
+    rows : Rows
+        The table.
+    kind : str
+        One of `TASK_KINDS`.
+    columns : mapping of str to str
+        What the table calls the columns of the kind; those that are called the same need not stand in it.
+    where : str
+        What to call the table in messages.
+    drop_missing : bool
+        Leave out rows without a text or a label, with a note, instead of refusing them.
+
+    Raises
+    ------
+    UnusableData
+        If a column is missing, a text or a label is, or a label is not of the kind.
+    """
+    wanted = [c for c in TASK_KINDS[kind].columns if not c.endswith("?") or c[:-1] in {*columns, *rows.columns}]
+    names = {c: columns.get(c, c) for c in (w.removesuffix("?") for w in wanted)}
+    if missing := [name for name in names.values() if name not in rows.columns]:
+        raise UnusableData(
+            f"{where} lacks column {', '.join(missing)}; it has {', '.join(rows.columns)}: name its columns with "
+            f"--columns {','.join(f'{c}=COLUMN' for c in names)}."
+        )
+    chosen = {c: list(rows.columns[name]) for c, name in names.items()}
+    numbers = [*range(rows.first, rows.first + len(chosen["label"]))]
+    notes = list[str]()
+    if kind == "reranking" and any(isinstance(passage, str) for passage in chosen["passages"]):
+        chosen, numbers = _by_query(chosen, numbers)
+    for name in chosen:
+        chosen[name] = _cleaned(chosen[name], name, kind, numbers, f"{where}: column {names[name]}")
+    if lacking := _without(chosen, kind, blanks=drop_missing):
+        first = min(lacking)
+        if not drop_missing:
+            raise UnusableData(
+                f"{where}: row {numbers[first]} has no {lacking[first]}, and {len(lacking)} of {len(numbers)} rows "
+                "lack one: mend them, or leave them out with --drop-missing."
+            )
+        kept = [i for i in range(len(numbers)) if i not in lacking]
+        chosen = {name: [column[i] for i in kept] for name, column in chosen.items()}
+        notes.append(f"{len(lacking)} of {len(numbers)} rows are left out: they have no text or no label.")
+        numbers = [numbers[i] for i in kept]
+    if not numbers:
+        raise UnusableData(f"{where} has no rows.")
+    classes = rows.names.get(names["label"], ())
+    examples = Examples(
+        kind=kind, columns=chosen, classes=classes, numbers=numbers, where=where, origin=rows.origin, notes=()
+    )
+    if examples.has_names:
+        if classes:
+            chosen["label"] = _named(chosen["label"], classes)
+        notes += _alike(examples.names)
+    return Examples(**{**vars(examples), "notes": tuple(notes)})
+
+
+def _cleaned(values: list[Any], name: str, kind: str, numbers: Sequence[int], where: str) -> list[Any]:
+    """Return the values of a column as its kind has them; what is missing is None."""
+    if name == "tokens" or (name == "label" and kind == "tagging"):
+        lists = "words" if name == "tokens" else "tags"
+        if any(isinstance(value, str) for value in values):
+            raise UnusableData(
+                f"{where} holds texts; lists of {lists} need a jsonl, json or parquet file, or words with tags a conll "
+                "file."
+            )
+        clean: Callable[[Any], Any] = str if name == "tokens" else _name
+        return [None if value is None else [clean(item) for item in value] for value in values]
+    if name in ("text", "text_pair"):
+        return [None if value is None or value != value else str(value) for value in values]
+    if name == "label" and kind == "extractive-qa":
+        return [_answers(value, row, where) for row, value in zip(numbers, values, strict=True)]
+    if name != "label" or kind == "reranking":
+        return values
+    if kind == "regression":
+        return _as_numbers(values, numbers, where)
+    if several := [i for i, value in enumerate(values) if isinstance(value, list | tuple | dict | set)]:
+        raise UnusableData(
+            f"{where}: row {numbers[several[0]]} has several labels; several labels a row are not supported: keep one."
+        )
+    return [_name(value) for value in values]
+
+
+def _answers(value: Any, row: int, where: str) -> Any:
+    """Return the answers to a question as SQuAD's columns have them: all texts, and where each begins."""
+    if isinstance(value, list) and all(isinstance(answer, dict) for answer in value):
+        value = {name: [answer.get(name) for answer in value] for name in ("text", "answer_start")}
+    if value is None or (isinstance(value, dict) and {"text", "answer_start"} <= {*value}):
+        return value
+    raise UnusableData(
+        f"{where}: row {row} has no answers as SQuAD has them: text, a list, and answer_start, a list; they need a "
+        "json, jsonl or parquet file."
+    )
+
+
+def _name(value: Any) -> str | None:
+    """Return a class or a tag by its name; None where there is none."""
+    if value is None or value != value:
+        return None
+    return str(value).strip() or None
+
+
+def _named(labels: list[Any], classes: tuple[str, ...]) -> list[Any]:
+    """Return labels that are numbers of stated classes by their names; other labels as they are."""
+    names = {str(i): name for i, name in enumerate(classes)}
+    return [
+        [names.get(t, t) for t in label] if isinstance(label, list) else names.get(label, label) for label in labels
+    ]
+
+
+def _as_numbers(values: list[Any], numbers: Sequence[int], where: str) -> list[float | None]:
+    """Return labels as numbers; texts with a decimal comma too, if all texts are such."""
+    texts = [value.strip() for value in values if isinstance(value, str) and value.strip()]
+    commas = any("," in text for text in texts) and all(COMMA.fullmatch(text) for text in texts)
+    result = list[float | None]()
+    for row, value in zip(numbers, values, strict=True):
+        if value is None or value != value or (isinstance(value, str) and value.strip() in ("", "NA", "NaN", "nan")):
+            result.append(None)
+            continue
+        try:
+            number = float(value.replace(",", ".") if commas and isinstance(value, str) else value)
+        except (TypeError, ValueError):
+            raise UnusableData(f"{where}: row {row} has the label {value!r}, which is no number.") from None
+        result.append(int(number) if isinstance(value, int) else number)
+    return result
+
+
+def _without(columns: Mapping[str, list[Any]], kind: str, *, blanks: bool) -> dict[int, str]:
+    """Return what the rows lack that lack something: a text, or a label; with `blanks`, a blank text is none."""
+    lacking = dict[int, str]()
+    for name, values in columns.items():
+        for i, value in enumerate(values):
+            if blanks and name == "text" and value is not None and not value.strip():
+                value = None
+            if value is None or (kind == "tagging" and name == "label" and None in value):
+                lacking.setdefault(i, "label" if name == "label" else f"text in column {name}")
+    return lacking
+
+
+def _alike(names: Sequence[str]) -> list[str]:
+    """Return a warning for each set of classes that differ by case alone."""
+    folded = dict[str, list[str]]()
+    for name in sorted({*names}):
+        folded.setdefault(name.casefold(), []).append(name)
+    return [
+        f"classes that differ by case alone are different classes: {', '.join(several)}."
+        for several in folded.values()
+        if len(several) > 1
+    ]
+
+
+def _by_query(columns: dict[str, list[Any]], numbers: list[int]) -> tuple[dict[str, list[Any]], list[int]]:
+    """Return rows of a query, a passage and a label as one row for each query; its number is that of its first row."""
+    grouped = dict[Any, dict[str, Any]]()
+    for row, query, passage, label in zip(numbers, columns["text"], columns["passages"], columns["label"], strict=True):
+        group = grouped.setdefault(query, {"row": row, "passages": [], "label": []})
+        group["passages"].append(passage)
+        group["label"].append(int(label) if str(label).strip() in ("0", "1") else label)
+    groups = list(grouped.values())
+    rows = {"text": [*grouped], "passages": [g["passages"] for g in groups], "label": [g["label"] for g in groups]}
+    return rows, [g["row"] for g in groups]

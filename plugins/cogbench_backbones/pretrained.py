@@ -1,0 +1,297 @@
+"""A pre-trained model in its folder: its tokenizer, its body, a fresh head for each kind of task, what it cannot do.
+
+All that differs between architectures stands here: how texts are padded, how many pieces the model can read, how its
+weights come into a model with a head, and which vector stands for a text.
+"""
+
+import importlib.util
+import json
+from collections.abc import Sequence
+from copy import copy
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from cogbench import UnusableData, encoder_of
+
+from .heads import AT_PIECES, HEADS
+from .training import transformers
+
+if TYPE_CHECKING:
+    from torch.nn import Module
+
+Pooling = Literal["cls", "mean", "last"]
+SENTENCEPIECE = ("spm.model", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model")
+POSITIONS = ("position_embeddings", "embed_positions", "wpe")  # how transformers calls tables of positions
+
+
+@lru_cache(maxsize=8)
+def opened(folder: Path, layers: int | None = None) -> "Pretrained":
+    """Return the model of a folder; the last few are remembered with their tokenizers, without their weights."""
+    return Pretrained(folder, layers)
+
+
+class Pretrained:
+    """A pre-trained model of transformers in a folder.
+
+    No code of the folder is run: an architecture that transformers does not have itself is refused.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder with its configuration, its tokenizer and its weights.
+    layers : int, optional
+        Only the first so many layers.
+
+    Raises
+    ------
+    UnusableData
+        By any member, if transformers cannot open what it needs: the message says what is wrong.
+    """
+
+    def __init__(self, folder: Path, layers: int | None = None) -> None:
+        self.folder, self.layers = folder, layers
+
+    @cached_property
+    def config(self) -> Any:
+        """The configuration, with the padding token of the tokenizer."""
+        return self.configured()
+
+    def configured(self, **options: Any) -> Any:
+        """Return the configuration with these options, and with the padding token of the tokenizer."""
+        depth = {"num_hidden_layers": self.layers} if self.layers else {}
+        try:
+            config = transformers().AutoConfig.from_pretrained(self.folder, trust_remote_code=False, **depth, **options)
+        except (ValueError, KeyError, OSError) as error:
+            raise self._unreadable("architecture", error) from error
+        for part in {id(c): c for c in (config, config.get_text_config())}.values():
+            part.pad_token_id = self.tokenizer.pad_token_id
+        return config
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        """The tokenizer. It pads on the right, where pieces can be counted, and reads special tokens in a text as text.
+
+        A tokenizer without a padding token pads with its end of text: padding is masked, so any token would do.
+        """
+        try:
+            tokenizer = transformers().AutoTokenizer.from_pretrained(self.folder, trust_remote_code=False)
+        except (ImportError, ValueError, KeyError, OSError, AttributeError, TypeError) as error:
+            raise self._unreadable("tokenizer", error) from error
+        tokenizer.padding_side, tokenizer.split_special_tokens = "right", True
+        if tokenizer.pad_token_id is None:
+            tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
+        if tokenizer.pad_token_id is None:
+            raise UnusableData(
+                f"model folder {str(self.folder)!r}: its tokenizer has neither a padding token nor an end of text; "
+                "name one as pad_token in tokenizer_config.json."
+            )
+        return tokenizer
+
+    def tokenizer_for(self, kind: str) -> Any:
+        """Return the tokenizer for a kind of task: it pads on the left where the head reads the last piece (XLNet)."""
+        if getattr(self.config, "summary_type", None) != "last" or kind in AT_PIECES:
+            return self.tokenizer
+        tokenizer = copy(self.tokenizer)
+        tokenizer.padding_side = "left"
+        return tokenizer
+
+    @cached_property
+    def causal(self) -> bool:
+        """Whether a piece sees only the pieces before it, so that its first state is the same for all texts."""
+        from transformers.models.auto import modeling_auto as known
+
+        config = type(self.config)
+        decoder = config in known.MODEL_FOR_CAUSAL_LM_MAPPING and config not in known.MODEL_FOR_MASKED_LM_MAPPING
+        return (decoder or getattr(self.config, "is_decoder", False)) and not self.config.is_encoder_decoder
+
+    @cached_property
+    def pooling(self) -> Pooling:
+        """What stands for a text by the model's own account.
+
+        It is what sentence-transformers' modules.json names; else the last piece of a causal model, and the first piece
+        of another.
+        """
+        named = _sentence_pooling(self.folder)
+        return named or ("last" if self.causal else "cls")
+
+    @cached_property
+    def positions(self) -> int | None:
+        """How many pieces the model can read at once; None if its architecture sets no limit."""
+        import torch
+
+        tables = [
+            module
+            for name, module in self._outline.named_modules()
+            if isinstance(module, torch.nn.Embedding) and name.endswith(POSITIONS)
+        ]
+        # Some tables number positions behind the padding token's number (RoBERTa), others skip some rows (BART).
+        rows = [t.num_embeddings - (0 if t.padding_idx is None else t.padding_idx + 1) for t in tables]
+        rows = [n - getattr(t, "offset", 0) for n, t in zip(rows, tables, strict=True)]
+        stated = getattr(self.config, "max_position_embeddings", None)
+        return min([*rows, *([stated] if stated and stated > 0 else [])], default=None)
+
+    def unsuitable(self, kind: str) -> str | None:
+        """Return why the model cannot be trained on a kind of task, or None if it can."""
+        config, tokenizer = self.config, self.tokenizer
+        if type(config) not in self._heads(kind):
+            return f"transformers has no head for {kind} on the architecture {config.model_type!r}"
+        head = self._heads(kind)[type(config)]
+        if kind in AT_PIECES and not tokenizer.is_fast:
+            return f"{kind} needs to know where pieces stand in a text, which its slow tokenizer does not tell"
+        rows = self._embedded
+        if rows is not None and (largest := max(tokenizer.get_vocab().values(), default=0)) >= rows:
+            return (
+                f"its tokenizer numbers tokens up to {largest}, and the model embeds {rows}; resize its embeddings "
+                "(`resize_token_embeddings(len(tokenizer))`) and save it again"
+            )
+        in_two = type(config)().is_encoder_decoder and head.__name__.endswith("ForSequenceClassification")
+        if in_two and config.eos_token_id not in tokenizer("a")["input_ids"]:
+            return f"its head for {kind} reads at the end of text, which its tokenizer does not add"
+        if in_two and self._encoder_alone:
+            return f"its head for {kind} reads a decoder, and the folder holds the encoder alone"
+        if config.model_type == "longformer" and kind == "extractive-qa":
+            if tokenizer("a", "b")["input_ids"].count(config.sep_token_id) != 3:
+                return "its head for extractive-qa wants three separators a pair, which its tokenizer does not write"
+        return None
+
+    def body(self) -> tuple["Module", set[str]]:
+        """Return the model without a head, in single precision, and the names of weights that the folder lacks.
+
+        A pooler is not among them, for many checkpoints have none: it is a part of the head, and drawn afresh.
+        """
+        model, missing = self._loaded()
+        return model, {name for name in missing if not _is_pooler(name)}
+
+    def encoder(self) -> "Module":
+        """Return the model that represents texts: the body, or the encoder of an encoder-decoder."""
+        model, missing = self.body()
+        encoder = encoder_of(model)
+        lacking = missing & ({f"encoder.{name}" for name in encoder.state_dict()} if encoder is not model else missing)
+        self._refuse_lacking(lacking, encoder)
+        return encoder
+
+    def with_head(self, kind: str, classes: Sequence[str], seed: int) -> Any:
+        """Return the folder's body and a fresh head of a kind of task, drawn by a seed, in single precision.
+
+        The head is fresh although the folder may hold one: that one answers another task, or other classes.
+        """
+        import torch
+
+        if reason := self.unsuitable(kind):
+            raise UnusableData(f"model folder {str(self.folder)!r}: {reason}.")
+        body, missing = self._loaded()
+        names = list(classes) or (["start", "end"] if kind == "extractive-qa" else [kind])
+        config = self.configured(id2label=dict(enumerate(names)), label2id={name: i for i, name in enumerate(names)})
+        config.problem_type = HEADS[kind].problem
+        head = self._heads(kind)[type(config)]
+        prefix = f"{head.base_model_prefix}."
+        weights = {prefix + name: values for name, values in body.state_dict().items() if name not in missing}
+        torch.manual_seed(seed)
+        model, told = head.from_pretrained(
+            None, config=config, state_dict=weights, dtype="float32", output_loading_info=True
+        )
+        lacking = {n for n in told["missing_keys"] if n.startswith(prefix) and not _is_pooler(n)}
+        self._refuse_lacking(lacking, model.base_model)
+        return model
+
+    def _loaded(self) -> tuple["Module", set[str]]:
+        try:
+            hf, (named, *_) = transformers(), self.config.architectures or ("",)
+            body = getattr(hf, named) if self._encoder_alone else hf.AutoModel
+            model, told = body.from_pretrained(
+                self.folder, config=self.config, dtype="float32", output_loading_info=True, trust_remote_code=False
+            )
+        except (ImportError, ValueError, KeyError, OSError, RuntimeError) as error:
+            raise self._unreadable("weights", error) from error
+        return model, {*told["missing_keys"]}
+
+    @property
+    def _encoder_alone(self) -> bool:
+        """Whether the folder holds the encoder of an encoder-decoder, as T5EncoderModel is saved."""
+        return any(name.endswith("EncoderModel") for name in self.config.architectures or ())
+
+    @cached_property
+    def _outline(self) -> "Module":
+        """The body without its weights."""
+        import torch
+
+        with torch.device("meta"):
+            return transformers().AutoModel.from_config(self.config, trust_remote_code=False)  # type: ignore[no-any-return]
+
+    @property
+    def _embedded(self) -> int | None:
+        """How many tokens the model embeds; None where it has no table of tokens, as CANINE."""
+        try:
+            table: Any = self._outline.get_input_embeddings()  # type: ignore[operator]
+            return int(table.weight.shape[0])
+        except (NotImplementedError, AttributeError):
+            return None
+
+    def _heads(self, kind: str) -> Any:
+        """Return transformers' classes for a kind of task by the class of the configuration."""
+        return getattr(transformers(), HEADS[kind].model)._model_mapping
+
+    def _refuse_lacking(self, names: set[str], body: "Module") -> None:
+        if names:
+            raise UnusableData(
+                f"model folder {str(self.folder)!r}: its weights lack {len(names)} of {len(body.state_dict())} tensors "
+                f"of {type(body).__name__}, such as {min(names)!r}; save the whole model there."
+            )
+
+    def _unreadable(self, part: str, error: Exception) -> UnusableData:
+        """Return the error that transformers cannot read a part of the folder, with a remedy where one is known."""
+        return UnusableData(f"model folder {str(self.folder)!r}: its {part} cannot be read: {self._reason(error)}")
+
+    def _reason(self, error: Exception) -> str:
+        if "trust_remote_code" in str(error):
+            return "it is written in code of the model's own, and cogbench runs no code of a model folder."
+        if any((self.folder / name).exists() for name in SENTENCEPIECE) and not self._has("tokenizer.json"):
+            lacking = [
+                p for p, m in (("sentencepiece", "sentencepiece"), ("protobuf", "google.protobuf")) if not _has(m)
+            ]
+            if lacking:
+                return f"it has only a file of SentencePiece; `pip install {' '.join(lacking)}` reads it."
+        first = str(error).strip().splitlines() or [type(error).__name__]
+        return first[0]
+
+    def _has(self, file: str) -> bool:
+        return (self.folder / file).exists()
+
+
+def _sentence_pooling(folder: Path) -> Pooling | None:
+    """Return the pooling that sentence-transformers' files name; None without such files.
+
+    Raises
+    ------
+    UnusableData
+        If they name another one than cogbench has.
+    """
+    modules = folder / "modules.json"
+    if not modules.exists():
+        return None
+    stated = json.loads(modules.read_text())
+    paths = [m["path"] for m in stated if str(m.get("type", "")).endswith(".Pooling")]
+    if len(paths) != 1:
+        return None
+    options = json.loads((folder / paths[0] / "config.json").read_text())
+    former = {"cls": "pooling_mode_cls_token", "mean": "pooling_mode_mean_tokens", "last": "pooling_mode_lasttoken"}
+    named = options.get("pooling_mode") or next((n for n, key in former.items() if options.get(key)), "another one")
+    named = {"lasttoken": "last"}.get(named, named)
+    if named not in former:
+        raise UnusableData(
+            f"model folder {str(folder)!r}: sentence-transformers pools it by {named!r}, which cogbench does not have; "
+            "name another pooling: cls, mean or last."
+        )
+    return cast(Pooling, named)
+
+
+def _is_pooler(name: str) -> bool:
+    return "pooler" in name.split(".")
+
+
+def _has(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
