@@ -1,7 +1,7 @@
 """What the statistics hold: false positives, power and coverage by simulation, as the tables of docs/inference.md.
 
     python benchmarks/inference.py [--simulations 1000] [--draws 999] [--seed 0]
-                                   [--only level,paired,power,coverage,stacked,nested]
+                                   [--only level,paired,power,coverage,stacked,nested,gains]
 
 A false positive is an estimator without knowledge that a test calls better than chance (or better than another one) at
 .05. `before` are the tests of cogbench 0.2.0's first boards: independent choices, sign flips alone, and the percentile
@@ -16,6 +16,7 @@ from functools import cache
 import numpy as np
 
 from cogbench import Files, Oracle, TaskMatrix, load_parts
+from cogbench.oracles.gains import target_gains
 from cogbench.results.oracle_families import StackedOracle, oracle_families
 from cogbench.results.stacked_figures import StackedFigures
 from cogbench.scoring.chance import (
@@ -349,13 +350,61 @@ def chosen_sources(oracles: list[Oracle], skill: float, wrong: str, rng: Rng) ->
     return selections
 
 
+def paying_transfers(simulations: int, draws: int, rng: Rng) -> list[dict[str, str]]:
+    """Return how often transfer is said to pay for a target, where no source helps it and where one source does.
+
+    A model after a source answers a fifth of the examples anew, as one with another seed might, and the others as the
+    model without a source does: the source that helps answers `gain` more of all examples right.
+    """
+    rows = []
+    for n_examples in (277, 1000):
+        for n_sources in (3, 5, 11):
+            counts = {gain: np.zeros(3) for gain in (0.0, 0.04)}
+            for gain, count in counts.items():
+                for _ in range(simulations):
+                    of = target_gains(answered_oracle(n_examples, n_sources, gain, rng), "target")
+                    assert of is not None
+                    count += of.best.gain > 2 * of.best.error, of.pays, of.mean.gain > 2 * of.mean.error
+            shares = {gain: count / simulations for gain, count in counts.items()}
+            rows.append(
+                {
+                    "examples": str(n_examples),
+                    "sources": str(n_sources),
+                    "no source helps: the best by two errors": f"{shares[0.0][0]:.3f}",
+                    "pays": f"{shares[0.0][1]:.3f}",
+                    "the mean by two errors": f"{shares[0.0][2]:.3f}",
+                    "one source gains .04: pays": f"{shares[0.04][1]:.3f}",
+                }
+            )
+    return rows
+
+
+def answered_oracle(n_examples: int, n_sources: int, gain: float, rng: Rng) -> Oracle:
+    """Return a measured oracle of one target that is answered right in 70 %; after the first source in more."""
+    alone = rng.random(n_examples) < 0.7
+    anew = rng.random((n_sources, n_examples)) < 0.2
+    right = np.where(anew, rng.random((n_sources, n_examples)) < 0.7, alone)
+    right[0] |= ~right[0] & (rng.random(n_examples) < gain / 0.3)
+    differences = right.astype(float) - alone
+    sources = tuple(f"source {i}" for i in range(n_sources))
+    return Oracle(
+        "answered",
+        "simulated",
+        "simulated",
+        TaskMatrix(sources, ("target",), right.mean(axis=1, keepdims=True)),
+        np.array([alone.mean()]),
+        basis="measured",
+        gain_error=differences.std(axis=1, ddof=1, keepdims=True) / np.sqrt(n_examples),
+    )
+
+
 def main() -> None:
     """Simulate and print the tables."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--simulations", type=int, default=1000)
     options.add_argument("--draws", type=int, default=999)
     options.add_argument("--seed", type=int, default=0)
-    options.add_argument("--only", default="level,paired,power,coverage,stacked,nested")
+    options.add_argument("--only", default="level,paired,power,coverage,stacked,nested,gains")
     args = options.parse_args()
     titles = {
         "level": ("False positives at .05, of one estimator", false_positives),
@@ -364,6 +413,7 @@ def main() -> None:
         "coverage": ("Coverage of the 95 % interval of TRS", coverage),
         "stacked": ("False positives at .05 over three oracles", stacked_false_positives),
         "nested": ("Coverage of the 95 % interval over families of oracles", nested_coverage),
+        "gains": ("How often transfer is said to pay", paying_transfers),
     }
     for name in args.only.split(","):
         title, simulate = titles[name]

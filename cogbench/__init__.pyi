@@ -34,6 +34,7 @@ from .parts.interfaces import (
     Signal as Signal,
     Task as Task,
 )
+from .parts.cheap_transfers import CheapTransfer as CheapTransfer, TransferOptions as TransferOptions
 from .parts.sentence_file import SentenceFile as SentenceFile
 from .parts.table_task import TableTask as TableTask
 from .data.kinds import TASK_KINDS as TASK_KINDS

@@ -1,5 +1,6 @@
 """The commands that compute: run, recommend, oracle."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 @option.set_("An option of a part; several values give one result each, a:b:c is a list.")
 @option.seeds
 @option.max_train
+@option.max_train_target
 @option.skip_unsuitable
 @at_site(*COMPUTES)
 @option.dry_run
@@ -105,7 +107,8 @@ def run(
 
 
 OF_A_PACK = (
-    *("backbone", "suite", "signal", "stimuli", "oracle_backbone", "seeds", "max_train", "skip_unsuitable"),
+    *("backbone", "suite", "signal", "stimuli", "oracle_backbone", "seeds", "max_train", "max_train_target"),
+    *("skip_unsuitable",),
     *("data_dir", "task_data"),
 )
 
@@ -172,6 +175,7 @@ def _refuse_beside_pack(context: click.Context) -> None:
 @option.set_("An option of a part, as `run` takes it.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the trainings.")
 @option.max_train
+@option.max_train_target
 @click.option("-k", type=click.IntRange(min=1), default=3, show_default=True, help="How many sources to name.")
 @click.option("--apply", is_flag=True, help="Train the target after each of them and without any; report the gains.")
 @at_site(*COMPUTES)
@@ -220,7 +224,7 @@ def oracle_show(name: str, reading: "TableReading", format: str) -> None:
     """
     from ..parts.registry import find_oracle, load_parts
 
-    _print_oracle(find_oracle(load_parts(), name, reading=reading), format)
+    _print_oracles([find_oracle(load_parts(), name, reading=reading)], format)
 
 
 @oracle.command("export")
@@ -247,9 +251,17 @@ def oracle_export(name: str, out: Path, reading: "TableReading") -> None:
 @option.set_("An option of a part, as `run` takes it; one value each.")
 @option.seeds
 @option.max_train
+@click.option(
+    "--max-train-target",
+    default=None,
+    callback=option.sizes,
+    metavar="N[,N…]",
+    help="At most so many training examples of a task as the target; several, by commas, give an oracle each, and "
+    "share the trainings of the sources.  [default: as --max-train]",
+)
 @at_site(*COMPUTES)
 @option.dry_run
-@click.option("--name", default=None, help="What to call it.  [default: suite, backbone and number of examples]")
+@click.option("--name", default=None, help="What to call it.  [default: suite, backbone and numbers of examples]")
 @click.option(
     "--keep-models", is_flag=True, help="Keep the weights of the transfers that are trained; else scores only."
 )
@@ -257,35 +269,40 @@ def oracle_export(name: str, out: Path, reading: "TableReading") -> None:
 def oracle_measure(backbone: str, site: Site, dry_run: bool, format: str, **how: Any) -> None:
     """Train each task, and each target after each source; `--oracle NAME` finds the table in the store.
 
-    Seeds that were measured before stay in the table.
+    Seeds that were measured before stay in the table. With --max-train-target a target has fewer, or more, training
+    examples than a source; `compare` says of such oracles from which size on transfer stops paying.
     """
-    from ..runs.measure_oracle import check_transfers, measure_transfers, resolve_transfers
+    from ..runs.measure_oracle import check_transfers, measure_each, resolve_sizes
     from ..runs.plan import describe_plan
     from ..storage.atomic import writable
 
     with progress() as tell:
         workspace = site.workspace(tell)
-        transfers, name = resolve_transfers(workspace.parts, backbone, **how)
-        site.check_tasks([task.name for task in transfers.tasks])
+        plans = resolve_sizes(workspace.parts, backbone, **how)
+        site.check_tasks([task.name for task in plans[0][0].tasks])
         if dry_run:
-            check_transfers(transfers, name, workspace)
-            click.echo(describe_plan(transfers.cells(), workspace))
+            for transfers, name in plans:
+                check_transfers(transfers, name, workspace)
+            click.echo(describe_plan([cell for transfers, _ in plans for cell in transfers.cells()], workspace))
             return
         writable(workspace.store.root)
-        measured, path = measure_transfers(transfers, name, workspace)
-    _print_oracle(measured, format)
-    say_wrote(path)
+        measured = measure_each(plans, workspace)
+    _print_oracles([oracle for oracle, _ in measured], format)
+    say_wrote(*(path for _, path in measured))
 
 
-def _print_oracle(oracle: "Oracle", format: str) -> None:
+def _print_oracles(oracles: "Sequence[Oracle]", format: str) -> None:
+    """Print oracles, one after another; as json one alone, or a list of several."""
     from ..views.formats import render_tables
     from ..views.rows import oracle_in_full, oracle_notes, oracle_tables
     from ..views.terminal import terminal_width
 
     if format == "json":
-        print_json(oracle_in_full(oracle))
-    else:
-        room = terminal_width() if format == "table" else WHOLE
+        plain = [oracle_in_full(oracle) for oracle in oracles]
+        print_json(plain[0] if len(plain) == 1 else plain)
+        return
+    room = terminal_width() if format == "table" else WHOLE
+    for oracle in oracles:
         click.echo(render_tables(oracle_tables(oracle, room), format, oracle_notes(oracle)))
 
 

@@ -20,7 +20,7 @@ def demo(out: Path) -> None:
     from ..results.leaderboard import leaderboard
     from ..runs.demo import demo, save_demo
     from ..storage.atomic import save_text, writable
-    from ..views.packs import render_demo
+    from ..views.card import render_demo
     from ..views.pages import board_page
 
     writable(out)

@@ -49,6 +49,11 @@ def numbers(least: int) -> Callable[..., tuple[int, ...]]:
     return read
 
 
+def sizes(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, ...]:
+    """Return the numbers of examples of a list by commas; none where nothing is given."""
+    return () if value is None else numbers(1)(ctx, param, value)
+
+
 def _names(ctx: click.Context, param: click.Parameter, value: str | None) -> list[str] | None:
     return [name.strip() for name in value.split(",") if name.strip()] if value else None
 
@@ -131,6 +136,12 @@ max_train = click.option(
     type=click.IntRange(min=1),
     default=None,
     help="At most so many training examples a task, a stratified sample.  [default: all]",
+)
+max_train_target = click.option(
+    "--max-train-target",
+    type=click.IntRange(min=1),
+    default=None,
+    help="At most so many training examples of a task as the target.  [default: as --max-train]",
 )
 skip_unsuitable = click.option(
     "--skip-unsuitable",

@@ -63,7 +63,7 @@ def show(name: str, format: str) -> None:
     from ..packs.pack import find_pack
     from ..parts.registry import load_parts
     from ..views.formats import render_tables
-    from ..views.packs import pack_in_full, pack_tables
+    from ..views.listing import pack_in_full, pack_tables
 
     content = find_pack(load_parts(), name).content()
     content.check()

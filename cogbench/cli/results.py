@@ -98,21 +98,30 @@ def score(
 
 
 @click.command("compare")
-@click.argument("results", metavar="RESULT…", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("results", metavar="RESULT…|ORACLE…", nargs=-1, required=True, shell_complete=complete("oracle"))
 @option.ks
 @option.top_m
 @option.format_()
-def compare(results: tuple[Path, ...], format: str, **how: Any) -> None:
-    """Say how alike results are: their matrices, their seeds, their rankings under each other's oracle."""
-    from ..results.comparison import compare
-    from ..results.plain import plain
-    from ..results.result import Result
-    from ..views.formats import render_tables
-    from ..views.rows import comparison_tables
+def compare(results: tuple[str, ...], format: str, **how: Any) -> None:
+    """Say how results differ, or how oracles do.
 
-    found = compare([Result.load(file) for file in results], **how)
+    RESULT is a file: which of them is better and how surely, how alike their matrices and seeds are, and their rankings
+    under each other's oracle. ORACLE is a name or a file, and there are two or more of them: how far they agree and,
+    where they were measured with other numbers of examples, what sources gain and from which number of target examples
+    on transfer stops paying.
+    """
+    from ..oracles.comparison import OracleComparison
+    from ..results.comparison import compare, read_for_comparison
+    from ..results.plain import plain
+    from ..views.comparison import comparison_tables, oracle_comparison_notes, oracle_comparison_tables
+    from ..views.formats import render_tables
+
+    compared: list[Any] = [read_for_comparison(place) for place in results]
+    found = compare(compared, **how)
     if format == "json":
         print_json(plain(found))
+    elif isinstance(found, OracleComparison):
+        click.echo(render_tables(oracle_comparison_tables(found), format, oracle_comparison_notes(found)))
     else:
         click.echo(render_tables(comparison_tables(found), format, found.notes))
 

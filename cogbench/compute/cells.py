@@ -7,6 +7,7 @@ result is a folder in the store. `Workspace` keys cells, finds them, and compute
 import json
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
+from time import perf_counter
 from typing import Any, ClassVar
 
 import numpy as np
@@ -102,7 +103,7 @@ class Training:
         self._check_axes()
         start = self.start.checkpoint(workspace) if self.start else None
         taught: dict[str, Any] = {"teacher": self.teacher.checkpoint(workspace)} if self.teacher else {}
-        model = out / self.MODEL
+        model, clock = out / self.MODEL, perf_counter()
         model.mkdir()
         made = self.backbone.train(self.filled(workspace), workspace.files, model, start, **taught)
         if made.outputs is None or not np.isfinite(made.outputs).all():
@@ -110,7 +111,8 @@ class Training:
                 f"training {self.place} diverged: its outputs are not finite; try a smaller learning rate."
             )
         np.save(out / "outputs.npy", np.asarray(made.outputs, np.float32))
-        (out / "training.json").write_text(json.dumps({"steps": made.steps, "notes": made.notes}))
+        seconds = round(perf_counter() - clock, 3)
+        (out / "training.json").write_text(json.dumps({"steps": made.steps, "notes": made.notes, "seconds": seconds}))
         if self.recipe.start and not self.keep:
             shutil.rmtree(model)
 
@@ -127,12 +129,16 @@ class Training:
     def checkpoint(self, workspace: Workspace) -> Checkpoint:
         """Return the trained model, training it if need be."""
         folder = workspace.folder(self)  # once: all of its files are checked each time
-        told = _told(folder)
+        told = _report(folder)
         return Checkpoint(folder / self.MODEL, np.load(folder / "outputs.npy"), told["steps"], tuple(told["notes"]))
 
     def notes(self, workspace: Workspace) -> tuple[str, ...]:
         """Return what the backbone told of the training."""
-        return tuple(_told(workspace.folder(self))["notes"])
+        return tuple(self.report(workspace)["notes"])
+
+    def report(self, workspace: Workspace) -> dict[str, Any]:
+        """Return the optimiser's `steps`, the `notes`, and the `seconds` that it took; 0 of one by an older version."""
+        return _report(workspace.folder(self))
 
     def outputs(self, workspace: Workspace) -> Array:
         """Return the head's outputs on the evaluation split."""
@@ -184,10 +190,10 @@ class Encoding:
         return np.load(workspace.folder(self) / "representations.npy", mmap_mode="r")
 
 
-def _told(folder: Path) -> dict[str, Any]:
-    """Return what stands in a training's folder beside weights and outputs: its steps and notes."""
-    found: dict[str, Any] = json.loads((folder / "training.json").read_text())
-    return {"notes": (), **found}
+def _report(folder: Path) -> dict[str, Any]:
+    """Return what stands in a training's folder beside weights and outputs: its steps, notes and seconds."""
+    report: dict[str, Any] = json.loads((folder / "training.json").read_text())
+    return {"notes": (), "seconds": 0.0, **report}
 
 
 def key_of_sample(topped_up: bool) -> dict[str, Any]:

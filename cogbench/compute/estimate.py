@@ -1,7 +1,7 @@
 """An estimator's answer: its matrix, its notes and details; and what it may ask for on the way."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,26 @@ import numpy as np
 from ..data.oracle import TaskMatrix
 from ..errors import UnusableData
 from ..parts.interfaces import Estimator, Evidence
+
+
+class LazyMapping(Mapping[str, Any]):
+    """A mapping with known keys whose values are made when asked for, once."""
+
+    def __init__(self, names: tuple[str, ...], make: Callable[[str], Any]) -> None:
+        self._names, self._make, self._made = names, make, dict[str, Any]()
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._names:
+            raise KeyError(name)
+        if name not in self._made:
+            self._made[name] = self._make(name)
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 class Inquiry:
@@ -62,6 +82,28 @@ class Estimate:
         beside = json.loads((folder / "notes.json").read_text())
         matrix = TaskMatrix(tuple(sources), tuple(targets), np.load(folder / "similarity.npy"))
         return cls(matrix, tuple(beside["notes"]), beside.get("details", {}))
+
+
+def joined(estimates: Sequence[Estimate]) -> Estimate:
+    """Return the estimate whose columns are those of estimates of one target each, of the same sources.
+
+    A note that all of them have stands once, any other beside its target; details stand under `by_target`.
+    """
+    targets = tuple(estimate.matrix.targets[0] for estimate in estimates)
+    values = np.concatenate([estimate.matrix.values for estimate in estimates], axis=1)
+    common = [note for note in estimates[0].notes if all(note in estimate.notes for estimate in estimates)]
+    own = [
+        f"for target {target}: {note}"
+        for target, estimate in zip(targets, estimates, strict=True)
+        for note in estimate.notes
+        if note not in common
+    ]
+    details = {target: estimate.details for target, estimate in zip(targets, estimates, strict=True)}
+    return Estimate(
+        TaskMatrix(estimates[0].matrix.sources, targets, values),
+        (*common, *own),
+        {"by_target": details} if any(details.values()) else {},
+    )
 
 
 def estimate_from(estimator: Estimator, evidence: Evidence, inquiry: Inquiry) -> Estimate:

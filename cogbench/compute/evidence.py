@@ -17,40 +17,21 @@ from ..data.features import USUAL_FEATURES, FeatureOptions, Features, WeightChan
 from ..data.oracle import Oracle, TaskMatrix
 from ..data.recording import Responses
 from ..errors import MissingData
+from ..parts.cheap_transfers import USUAL_TRANSFER, CheapTransfer, TransferOptions
 from ..parts.codec import encode
 from ..parts.interfaces import MODELS, STIMULI, Backbone, Estimator, Recipe, Signal, Task, members_of
 from ..scoring.metrics import TaskScore
 from ..storage.store import digest
 from ..text import slug
 from .cells import Encoding, Training, key_of_sample
-from .estimate import Estimate, Inquiry, estimate_from
+from .estimate import Estimate, Inquiry, LazyMapping, estimate_from, joined
 from .features import encoder_of, feature_extraction, weight_change
-from .transfers import TransferPlan
+from .transfers import TransferPlan, cheap_trainings, cheap_transfer, target_budget, transfer_options
 from .workspace import Cell, Workspace
 
 if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
-
-
-class _Lazy(Mapping[str, Any]):
-    """A mapping with known keys whose values are made when asked for, once."""
-
-    def __init__(self, names: tuple[str, ...], make: Callable[[str], Any]) -> None:
-        self._names, self._make, self._made = names, make, dict[str, Any]()
-
-    def __getitem__(self, name: str) -> Any:
-        if name not in self._names:
-            raise KeyError(name)
-        if name not in self._made:
-            self._made[name] = self._make(name)
-        return self._made[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)
 
 
 class StoredEvidence:
@@ -81,7 +62,7 @@ class StoredEvidence:
     def representations(self) -> Mapping[str, Array]:
         """For each task the stimuli as its trained model represents them: (n_stimuli, n_dims) float32."""
         self.inquiry.allow("representations")
-        return _Lazy(
+        return LazyMapping(
             self.tasks,
             lambda name: Encoding(self._cell.training(self._tasks[name]), self._signal()).representations(
                 self._workspace
@@ -150,7 +131,7 @@ class StoredEvidence:
     def task_scores(self) -> Mapping[str, TaskScore]:
         """For each task how well its own model learned it, on its evaluation split."""
         self.inquiry.allow("models", "features")
-        return _Lazy(self.tasks, lambda name: self._cell.training(self._tasks[name]).score(self._workspace))
+        return LazyMapping(self.tasks, lambda name: self._cell.training(self._tasks[name]).score(self._workspace))
 
     def represent(self, sentences: Sequence[str]) -> Array:
         """Return any sentences as the bare backbone represents them: (n_sentences, n_dims) float32."""
@@ -161,17 +142,24 @@ class StoredEvidence:
     def labels(self) -> Mapping[str, tuple[str, ...]]:
         """For each task the names of its classes or tags, in the order of their numbers; empty where it has none."""
         self.inquiry.allow("batches", "features", "backbone-features")
-        return _Lazy(self.tasks, lambda name: self._workspace.dataset(self._tasks[name], "train").labels)
+        return LazyMapping(self.tasks, lambda name: self._workspace.dataset(self._tasks[name], "train").labels)
 
     def features(self, source: str | None, target: str, options: FeatureOptions = USUAL_FEATURES) -> Features:
         """Return a target's training examples as a source's trained model sees them, or the bare backbone for None."""
         self.inquiry.allow("backbone-features" if source is None else "features")
         cell = self._cell
         training = cell.training(self._tasks[source]) if source is not None else None
-        extraction = feature_extraction(
-            cell.backbone, training, self._tasks[target], options, cell.max_train, self._workspace.files
-        )
+        task, files = self._tasks[target], self._workspace.files
+        extraction = feature_extraction(cell.backbone, training, task, options, cell.budget(task), files)
         return extraction.features(self._workspace)
+
+    def cheap_transfer(
+        self, source: str | None, target: str, options: TransferOptions = USUAL_TRANSFER
+    ) -> CheapTransfer:
+        """Return how well a target is learned after a source, or alone for None, in short trainings on few examples."""
+        self.inquiry.allow("cheap-transfers")
+        start = self._tasks[source] if source is not None else None
+        return cheap_transfer(self._cell.cheap_trainings(start, self._tasks[target], options), self._workspace)
 
     def texts(self, task: str, split: Split, *, n: int | None = None, seed: int = 0) -> tuple[str, ...]:
         """Return what is read of each example, as one text; `n` and `seed` as in `batches`."""
@@ -189,7 +177,8 @@ class StoredEvidence:
 
     def _examples(self, task: str, split: Split, n: int | None, seed: int) -> Dataset:
         dataset = self._workspace.dataset(self._tasks[task], split)
-        return (dataset.sample(self._cell.max_train) if split == "train" else dataset).sample(n, seed)
+        most = self._cell.budget(self._tasks[task]) if split == "train" else None
+        return dataset.sample(most).sample(n, seed)
 
     def keep(
         self, name: str, compute: Callable[[], Mapping[str, Array]], *, owner: Any = None, **key: Any
@@ -222,9 +211,18 @@ class StoredEvidence:
         return self._cell.signal
 
 
+# What shows an estimator a task's training examples, or a model that was trained on them.
+EXAMPLES = frozenset({"representations", "features", "backbone-features", "models", "batches", "texts"})
+
+
 @dataclass(frozen=True)
 class Similarity:
-    """An estimator's matrix, of one backbone, signal and seed."""
+    """An estimator's matrix, of one backbone, signal and seed.
+
+    A task is trained on at most `max_train` examples as a source, on at most `max_train_target` as a target. Where the
+    two differ and the estimator sees examples, the matrix is joined of one cell a target: in it this task alone has the
+    examples of a target and a model trained on these, so that nothing is known of a target that the regime forbids.
+    """
 
     estimator: Estimator
     backbone: Backbone
@@ -235,6 +233,23 @@ class Similarity:
     oracle: Oracle | TransferPlan | None = None  # only where the estimator asks for it
     others: tuple[Oracle, ...] = ()
     targets: tuple[Task, ...] = ()  # all, unless said
+    max_train_target: int | None = None  # as many as of a source, unless said
+
+    @property
+    def target_budget(self) -> int | None:
+        """The largest number of training examples of a target; None for all."""
+        return target_budget(self.max_train, self.max_train_target)
+
+    def budget(self, task: Task) -> int | None:
+        """Return the largest number of training examples of a task in this cell, as source or as target."""
+        return self.target_budget if task in self.targets else self.max_train
+
+    @property
+    def by_target(self) -> tuple["Similarity", ...]:
+        """The cells of one target each that the matrix is joined of; none where it is made at once."""
+        if self.targets or self.target_budget == self.max_train or not EXAMPLES & self.estimator.needs:
+            return ()
+        return tuple(replace(self, targets=(task,)) for task in self.tasks)
 
     @property
     def here(self) -> bool:
@@ -257,24 +272,35 @@ class Similarity:
         return f"{slug(self.backbone.name)}/{slug(self.estimator.name)}{stimuli}/seed-{self.seed}"
 
     def training(self, task: Task) -> Training:
-        """Return the cell that trains a task."""
-        return Training(self.backbone, Recipe((task,), seed=self.seed, max_train=self.max_train))
+        """Return the cell that trains a task, as a source or as a target."""
+        return Training(self.backbone, Recipe((task,), seed=self.seed, max_train=self.budget(task)))
 
     def transfer(self, source: Task, target: Task) -> Training:
         """Return the cell that trains a target from a source's encoder."""
-        recipe = Recipe((target,), self.training(source).recipe, self.seed, self.max_train)
-        return Training(self.backbone, recipe)
+        start = Recipe((source,), seed=self.seed, max_train=self.max_train)
+        return Training(self.backbone, Recipe((target,), start, self.seed, self.target_budget))
+
+    def cheap_trainings(self, source: Task | None, target: Task, options: TransferOptions) -> tuple[Training, ...]:
+        """Return the cells of a cheap transfer: a target's few examples after a source, or alone for None."""
+        start = Recipe((source,), seed=self.seed, max_train=self.max_train) if source is not None else None
+        return cheap_trainings(self.backbone, start, target, self.target_budget, options, self.seed)
 
     def inputs(self) -> tuple[Cell, ...]:
         needs, cells = self.estimator.needs, list[Cell]()
+        if self.by_target:
+            return self.by_target
         if members := members_of(self.estimator):
             return tuple(self.member(m) for m in members)
         if isinstance(self.oracle, TransferPlan):
             cells += self.oracle.cells()
         if "representations" in needs and self.signal:
             cells += [Encoding(self.training(t), self.signal) for t in self.tasks]
-        if {"models", "features"} & needs:
+        if {"models", "features", "cheap-transfers"} & needs:
             cells += [self.training(t) for t in self.tasks]
+        if "cheap-transfers" in needs:
+            pairs = [(s, t) for s in self.tasks for t in self.targets or self.tasks if s != t]
+            asked = transfer_options(self.estimator)
+            cells += [cell for o in asked for s, t in pairs for cell in self.cheap_trainings(s, t, o)]
         if "transfers" in needs:
             cells += [self.transfer(s, t) for s in self.tasks for t in self.tasks if s != t]
         return tuple(cells)
@@ -296,14 +322,19 @@ class Similarity:
             made["cards"] = [workspace.identity(t.card) for t in self.tasks]
         if "responses" in needs and self.signal:
             made["responses"] = workspace.recording(self.signal).sha256
-        if {"batches", "texts", "features", "backbone-features"} & needs:
+        if {"batches", "texts", "features", "backbone-features", "cheap-transfers"} & needs:
             made["data"] = [[workspace.dataset(t, s).sha256 for s in ("train", "evaluation")] for t in self.tasks]
             made["max_train"] = self.max_train
-            topped_up = any(workspace.dataset(t, "train").is_topped_up(self.max_train) for t in self.tasks)
+            if self.target_budget != self.max_train:
+                made["max_train_target"] = self.target_budget
+            topped_up = any(workspace.dataset(t, "train").is_topped_up(self.budget(t)) for t in self.tasks)
             made |= key_of_sample(topped_up)
         return made
 
     def compute(self, workspace: Workspace, out: Path) -> None:
+        if self.by_target:
+            joined([cell.estimate(workspace) for cell in self.by_target]).save(out)
+            return
         evidence = StoredEvidence(self, workspace)
         estimate_from(self.estimator, evidence, evidence.inquiry).save(out)
 

@@ -21,7 +21,7 @@ from .workspace import Workspace
 DRAWS, LEAST, SECONDS = 100, 10, 30.0
 TRIAL = 3  # draws after which it is clear whether the least number fits into about the time
 EXAMPLES = frozenset({"features", "backbone-features", "texts"})  # what is read of the target's examples
-WHOLE = frozenset({"models", "batches"})  # what reads them in a way that is not drawn again
+WHOLE = frozenset({"models", "batches", "cheap-transfers"})  # what reads them in a way that is not drawn again
 
 
 class HalvedEvidence(StoredEvidence):

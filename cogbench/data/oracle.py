@@ -79,7 +79,7 @@ class OracleCard:
         The metric of each target, as far as it is known.
     better : tuple of (target, {"higher", "lower"}) pairs
         Which figures of a target are better; "higher" for a target that is not named.
-    basis, tuning, sharing, note : str
+    basis, tuning, sharing, note, max_train_target
         As in `Oracle`.
     """
 
@@ -96,6 +96,7 @@ class OracleCard:
     tuning: str = "full"
     sharing: str = "sequential"
     note: str = ""
+    max_train_target: int | None = None
 
     def knows(self, tasks: Iterable[str]) -> bool:
         """Whether all these tasks are sources and targets."""
@@ -138,6 +139,11 @@ class Oracle:
         Citation or command, licence, and what a reader must know.
     provenance : mapping of str to plain values
         Of a measured oracle: versions, model, data, settings, number of examples.
+    max_train_target : int, optional
+        The largest number of training examples of a target, where it is another than that of a source.
+    gain_error : array of shape (n_sources, n_targets), optional
+        The evaluation's error of the gain on no transfer, mean over seeds: by a bootstrap over the examples, the same
+        ones for both.
     """
 
     name: str
@@ -161,6 +167,8 @@ class Oracle:
     licence: str = ""
     note: str = ""
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    max_train_target: int | None = None
+    gain_error: Array | None = None
 
     def __post_init__(self) -> None:
         for what, named, tasks in (
@@ -187,7 +195,7 @@ class Oracle:
     def card(self) -> OracleCard:
         """What a reader should know of the oracle."""
         return OracleCard(
-            description=f"transfers between the tasks of {self.suite} on {self.backbone}",
+            description=describe_transfers(self.suite, self.backbone, self.max_train_target),
             origin=self.origin,
             licence=self.licence,
             backbone=self.backbone,
@@ -200,6 +208,7 @@ class Oracle:
             tuning=self.tuning,
             sharing=self.sharing,
             note=self.note,
+            max_train_target=self.max_train_target,
         )
 
     def read(self, files: Any) -> "Oracle":
@@ -218,11 +227,18 @@ class Oracle:
             no_transfer=None if self.no_transfer is None else self.no_transfer[columns],
             standard_error=None if self.standard_error is None else self.standard_error[np.ix_(rows, columns)],
             evaluation_error=None if self.evaluation_error is None else self.evaluation_error[np.ix_(rows, columns)],
+            gain_error=None if self.gain_error is None else self.gain_error[np.ix_(rows, columns)],
             by_seed=None if self.by_seed is None else self.by_seed[:, rows][:, :, columns],
             units={t: unit for t, unit in self.units.items() if t in targets},
             better={t: which for t, which in self.better.items() if t in targets},
             groups={s: members for s, members in self.groups.items() if s in sources},
         )
+
+
+def describe_transfers(suite: str, backbone: str, max_train_target: int | None = None) -> str:
+    """Return what was transferred, in a line; with the number of target examples where it is one of its own."""
+    few = f", to at most {max_train_target} examples of a target" if max_train_target else ""
+    return f"transfers between the tasks of {suite} on {backbone}{few}"
 
 
 @dataclass(frozen=True)

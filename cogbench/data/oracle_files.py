@@ -15,7 +15,7 @@ from ..storage.atomic import readable, save, save_text
 from .dataset import Array
 from .files import Files
 from .grids import read_grid
-from .oracle import Oracle, OracleCard, TaskMatrix
+from .oracle import Oracle, OracleCard, TaskMatrix, describe_transfers
 from .score_tables import NO_TRANSFER, TableReading, read_scores
 
 SEEDS = "seeds"  # the array that says whose the rows of the per-example scores are
@@ -115,7 +115,7 @@ def read_oracle(
     facts: dict[str, Any] = {"backbone": "?", "suite": "?", "origin": str(path), "note": ""}
     metrics, better = dict(table.metrics), dict(table.better)
     if card is not None:
-        shared = ("backbone", "suite", "origin", "licence", "note", "basis", "tuning", "sharing")
+        shared = ("backbone", "suite", "origin", "licence", "note", "basis", "tuning", "sharing", "max_train_target")
         facts = {field: getattr(card, field) for field in shared}
         metrics, better = metrics | dict(card.metrics), dict(card.better) | better
     facts["note"] = "; ".join(note for note in (facts["note"], *table.notes) if note)
@@ -154,9 +154,9 @@ def read_card(path: Path) -> OracleCard:
     try:
         head = _renamed(json.loads("".join(lines).rstrip().rstrip(",") + "}"))
         fields = {f: head[f] for f in ("origin", "licence", "backbone", "suite", "basis", "note") if f in head}
-        axes = {axis: head[axis] for axis in ("tuning", "sharing") if axis in head}
+        axes = {axis: head[axis] for axis in ("tuning", "sharing", "max_train_target") if axis in head}
         return OracleCard(
-            description=f"transfers between the tasks of {head['suite']} on {head['backbone']}",
+            description=describe_transfers(head["suite"], head["backbone"], head.get("max_train_target")),
             sources=tuple(head["sources"]),
             targets=tuple(head["targets"]),
             metrics=tuple(head["metrics"].items()),
@@ -178,6 +178,7 @@ def plain_oracle(oracle: Oracle) -> dict[str, Any]:
     return {
         "schema_version": SCHEMA_VERSION,
         **{field: getattr(oracle, field) for field in texts},
+        **({} if oracle.max_train_target is None else {"max_train_target": oracle.max_train_target}),
         "metrics": dict(oracle.metrics),
         "units": dict(oracle.units),
         "better": dict(oracle.better),
@@ -188,6 +189,7 @@ def plain_oracle(oracle: Oracle) -> dict[str, Any]:
         "no_transfer": None if oracle.no_transfer is None else rounded(oracle.no_transfer)[0],
         "standard_error": rounded(oracle.standard_error),
         "evaluation_error": rounded(oracle.evaluation_error),
+        **({} if oracle.gain_error is None else {"gain_error": rounded(oracle.gain_error)}),
         "seeds": oracle.seeds,
         "provenance": dict(oracle.provenance),
         "by_seed": None if oracle.by_seed is None else [rounded(values) for values in oracle.by_seed],
@@ -200,7 +202,7 @@ def write_oracle(oracle: Oracle, path: Path) -> list[Path]:
         f" {json.dumps(k)}: "
         + (
             "[\n  " + ",\n  ".join(map(json.dumps, v)) + "\n ]"
-            if k in ("transfers", "standard_error", "evaluation_error", "by_seed") and v
+            if k in ("transfers", "standard_error", "evaluation_error", "gain_error", "by_seed") and v
             else json.dumps(v)
         )
         for k, v in plain_oracle(oracle).items()
@@ -279,7 +281,7 @@ def oracle_of_plain(values: dict[str, Any], place: str, scores: Path | None = No
         )
         arrays: dict[str, Any] = {
             k: None if (v := values.pop(k, None)) is None else np.array(v, np.float64)
-            for k in ("no_transfer", "standard_error", "evaluation_error", "by_seed")
+            for k in ("no_transfer", "standard_error", "evaluation_error", "gain_error", "by_seed")
         }
         values["seeds"] = tuple(values.get("seeds", ()))
         values["groups"] = {source: tuple(members) for source, members in values.get("groups", {}).items()}

@@ -12,10 +12,12 @@ from .oracle import Oracle, TaskMatrix
 
 DRAWS = 200  # resampled oracles
 # What is alike in the provenance of oracles whose seeds may be merged.
-ALIKE = ("backbone", "model", "max_train", "settings", "data")
+ALIKE = ("backbone", "model", "max_train", "max_train_target", "settings", "settings_target", "data")
 
 
-def of_seeds(oracle: Oracle, seeds: Sequence[int], values: Array, errors: Array) -> Oracle:
+def of_seeds(
+    oracle: Oracle, seeds: Sequence[int], values: Array, errors: Array, gain_errors: Array | None = None
+) -> Oracle:
     """Return an oracle whose figures are those of these seeds, in their order.
 
     Parameters
@@ -26,24 +28,34 @@ def of_seeds(oracle: Oracle, seeds: Sequence[int], values: Array, errors: Array)
     values, errors : arrays of shape (n_seeds, n_tasks, n_tasks)
         The transfers of each seed, a task with itself being that task without a source; and the standard error of the
         evaluation of each.
+    gain_errors : array of the same shape, optional
+        The standard error of the evaluation of each gain on no transfer.
     """
     order = np.argsort(seeds)
     values, errors = np.asarray(values, np.float64)[order], np.asarray(errors, np.float64)[order]
     mean = values.mean(axis=0)
     error = errors[0] if len(seeds) == 1 else values.std(axis=0, ddof=1) / np.sqrt(len(seeds))
-    of, most = tuple(int(seeds[i]) for i in order), oracle.provenance.get("max_train")
-    few = f" and at most {most} training examples" if most else ""
+    of = tuple(int(seeds[i]) for i in order)
     return replace(
         oracle,
         transfers=TaskMatrix(oracle.transfers.sources, oracle.transfers.targets, mean),
         no_transfer=mean.diagonal().copy(),
         standard_error=error,
         evaluation_error=errors.mean(axis=0),
+        gain_error=None if gain_errors is None else np.asarray(gain_errors, np.float64).mean(axis=0),
         by_seed=values,
         seeds=of,
         per_example=oracle.per_example and {pair: scores[order] for pair, scores in oracle.per_example.items()},
-        origin=f"measured by cogbench with seeds {', '.join(map(str, of))}{few}",
+        origin=f"measured by cogbench with seeds {', '.join(map(str, of))}{_budget_words(oracle)}",
     )
+
+
+def _budget_words(oracle: Oracle) -> str:
+    """Return how many training examples an oracle was measured with, to follow its seeds."""
+    of_source, of_target = oracle.provenance.get("max_train"), oracle.max_train_target
+    if of_target is None:
+        return f" and at most {of_source} training examples" if of_source else ""
+    return f", at most {of_source or 'all'} training examples of a source and {of_target} of a target"
 
 
 def check_alike(one: Oracle, sources: Sequence[str], metrics: Mapping[str, str], provenance: Mapping[str, Any]) -> None:
@@ -80,20 +92,23 @@ def merged(one: Oracle, other: Oracle) -> Oracle:
         If they are not of the same tasks, metrics, model, data and settings: the message names what differs.
     """
     check_alike(one, other.transfers.sources, other.metrics, other.provenance)
-    held: dict[int, tuple[Array, Array]] = {}
+    held: dict[int, tuple[Array, Array, Array]] = {}
     for oracle in (one, other):
         if oracle.by_seed is None or oracle.evaluation_error is None:
             raise UnusableData(f"oracle {oracle.name!r} does not tell its seeds apart: it cannot be merged.")
+        unknown = np.full_like(oracle.evaluation_error, np.nan)
+        gain_error = unknown if oracle.gain_error is None else oracle.gain_error
         for seed, values in zip(oracle.seeds, oracle.by_seed, strict=True):
-            held[seed] = values, oracle.evaluation_error
-    values, errors = (np.array([pair[i] for pair in held.values()]) for i in (0, 1))
+            held[seed] = values, oracle.evaluation_error, gain_error
+    values, errors, gain_errors = (np.array([arrays[i] for arrays in held.values()]) for i in range(3))
     versions = {name: _all_versions(name, one, other) for name in ("cogbench", "torch")}
     both = replace(
         other,
         per_example=_of_both(one, other, [*held]),
         provenance={**other.provenance, **versions},
     )
-    return of_seeds(both, [*held], values, errors)
+    known = gain_errors if np.isfinite(gain_errors).all() else None
+    return of_seeds(both, [*held], values, errors, known)
 
 
 def _all_versions(name: str, one: Oracle, other: Oracle) -> str:

@@ -16,6 +16,7 @@ from ..data.features import USUAL_FEATURES, FeatureOptions, Features, WeightChan
 from ..data.oracle import Oracle, TaskMatrix
 from ..data.recording import Responses
 from ..errors import MissingData
+from ..parts.cheap_transfers import USUAL_TRANSFER, CheapTransfer, TransferOptions
 from ..parts.codec import encode
 from ..parts.interfaces import Estimator, members_of
 from ..scoring.metrics import TaskScore
@@ -205,6 +206,12 @@ class PackedEvidence:
             if kept.key == wanted:
                 return {array: self._pack.array("kept", wanted, array).astype(np.float64) for array in kept.arrays}
         return compute()
+
+    def cheap_transfer(
+        self, source: str | None, target: str, options: TransferOptions = USUAL_TRANSFER
+    ) -> CheapTransfer:
+        """Raise MissingData: a pack trains nothing."""
+        self._refuse("cheap transfers")
 
     def model(self, task: str, *, tuned: bool = True) -> "Module":
         """Raise MissingData: a pack holds no model."""

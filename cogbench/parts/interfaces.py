@@ -18,6 +18,7 @@ from ..data.oracle import Oracle, OracleCard, TaskMatrix
 from ..data.recording import Recording, Responses
 from ..errors import UnusableData
 from ..scoring.metrics import TaskScore
+from .cheap_transfers import CheapTransfer, TransferOptions
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -178,12 +179,13 @@ NEEDS = {
     "backbone": "the pre-trained model as it is before any training",
     "batches": "encoded examples of each task",
     "texts": "the words of each task's examples",
+    "cheap-transfers": "short trainings of each target on few of its examples, after each source",
     "transfers": "per-example scores of all transfers: the oracle's own data",
     "oracle": "the table of transfers that the ranking is scored against, and others of the same tasks",
     "cards": "what is published of each task, such as its official number of examples",
 }
 STIMULI = frozenset({"representations", "responses"})  # what needs a signal
-MODELS = frozenset({"representations", "features", "models", "transfers"})  # what needs trained models
+MODELS = frozenset({"representations", "features", "models", "transfers", "cheap-transfers"})  # trained models
 ORACLES_DATA = frozenset({"transfers", "oracle"})  # an estimator that asks for it knows what it is scored against
 
 
@@ -259,6 +261,13 @@ class Evidence(Protocol):
         `options` says which hidden states of how many examples; by default the first token's in the last layer, of
         1,000 examples. Fewer examples come where the task or an evidence pack has fewer. Needs `features`, or for None
         `backbone-features`.
+        """
+
+    def cheap_transfer(self, source: str | None, target: str, options: TransferOptions = ...) -> CheapTransfer:
+        """Return how well a target is learned after a source, or alone for None, in short trainings on few examples.
+
+        The evaluation split is not looked at: `options` says how few of the training examples serve for both. Needs
+        `cheap-transfers`.
         """
 
     def similarity(self, member: "Estimator") -> TaskMatrix:
@@ -370,14 +379,6 @@ class PackPart(Protocol):
     def file(self) -> str: ...
     @property
     def description(self) -> str: ...
-
-
-@runtime_checkable
-class Opener(Protocol):
-    """A part that also stands for things without a name of their own: a file, a folder, a hub id."""
-
-    def open(self, address: str) -> "Any | None":
-        """Return a part that reads this address, or None if it is none of its addresses."""
 
 
 def teacher_of(backbone: Backbone) -> Backbone | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, is_dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import pluggy
 
@@ -26,7 +26,7 @@ from ..storage.store import home
 from . import hookspecs
 from .codec import decode, encode
 from .fingerprint import distribution_of, harness_version
-from .interfaces import Backbone, Estimator, Opener, OraclePart, PackPart, Signal, Task
+from .interfaces import Backbone, Estimator, OraclePart, PackPart, Signal, Task
 from .set_options import options_of, with_option
 
 GROUP = "cogbench"
@@ -54,6 +54,14 @@ DISTRIBUTIONS = {
     },
 }
 log = logging.getLogger("cogbench")
+
+
+@runtime_checkable
+class Opener(Protocol):
+    """A part that also stands for things without a name of their own: a file, a folder, a hub id."""
+
+    def open(self, address: str) -> "Any | None":
+        """Return a part that reads this address, or None if it is none of its addresses."""
 
 
 @dataclass(frozen=True)

@@ -56,8 +56,11 @@ def _common_hash(result: Result) -> str:
 
 
 def _data_hashes(result: Result) -> dict[str, str]:
-    data = result.provenance.data
-    return {t: f"{d.revision[:8]}, {d.sha256[:8]}" if d.revision else d.sha256[:8] for t, d in sorted(data.items())}
+    """Return what of each task's data a result saw: their revision and hash, and how few examples of a target."""
+    data, most = result.provenance.data, result.provenance.max_train_target
+    few = f", at most {most} as a target" if most else ""
+    hashes = {t: f"{d.revision[:8]}, {d.sha256[:8]}" if d.revision else d.sha256[:8] for t, d in data.items()}
+    return {task: f"{of}{few}" for task, of in sorted(hashes.items())}
 
 
 def _signal_hashes(result: Result) -> dict[str, str]:

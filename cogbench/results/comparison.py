@@ -1,14 +1,18 @@
 """How results differ: which is better and how surely, and how alike they are across backbones, signals and seeds."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import Any
+from pathlib import Path
+from typing import Any, overload
 
 import numpy as np
 
 from ..data.oracle import Oracle, TaskMatrix
-from ..errors import UnusableData
+from ..errors import AmbiguousTable, UnusableData
+from ..oracles.comparison import OracleComparison, compare_oracles
+from ..parts.registry import find_oracle, load_parts
 from ..scoring.agreement import agreement, steadiness
 from ..scoring.chance import PValue, relabellings
 from ..scoring.evaluation import KS, TOP_M, ScoreOptions, TargetScore, score_guess
@@ -114,23 +118,67 @@ class Comparison:
     notes: tuple[str, ...]
 
 
-def compare(results: Sequence[Result], *, ks: Sequence[int] = KS, top_m: int = TOP_M) -> Comparison:
-    """Compare results over the same tasks.
+@overload
+def compare(results: Sequence[Result], *, ks: Sequence[int] = KS, top_m: int = TOP_M) -> Comparison: ...
+@overload
+def compare(results: Sequence[Oracle], *, ks: Sequence[int] = KS, top_m: int = TOP_M) -> OracleComparison: ...
+def compare(
+    results: Sequence[Result] | Sequence[Oracle], *, ks: Sequence[int] = KS, top_m: int = TOP_M
+) -> Comparison | OracleComparison:
+    """Compare results over the same tasks, or oracles over the tasks that they share.
 
     Parameters
     ----------
-    results : sequence of Result
-        One or more; of one alone, its seeds and its own oracle are told.
+    results : sequence of Result, or of Oracle
+        One result or more; of one alone, its seeds and its own oracle are told. Or two oracles or more: how far they
+        agree and, where they differ in numbers of examples, what sources gain and from which number of target examples
+        on transfer stops paying.
     ks, top_m : int
-        The k and M of top-k in top-M.
+        The k and M of top-k in top-M, of results.
 
     Raises
     ------
     UnusableData
-        If results are of different tasks (the message names them), or one is given twice.
+        If results are of different tasks (the message names them), one is given twice, results and oracles are mixed,
+        or oracles share too few tasks.
     """
     if not results:
         raise UnusableData("there is no result to compare.")
+    oracles = [each for each in results if isinstance(each, Oracle)]
+    if oracles and len(oracles) < len(results):
+        raise UnusableData("results are compared with results, and oracles with oracles: give one kind alone.")
+    return compare_oracles(oracles) if oracles else _compare_results(results, ks, top_m)  # type: ignore[arg-type]
+
+
+def read_for_comparison(place: str | Path) -> Result | Oracle:
+    """Return the result in a file, or the oracle of a name or in a file.
+
+    Raises
+    ------
+    MissingData, UnusableData, UnknownName
+        If there is no such file or oracle, or it cannot be read.
+    """
+    path, word = Path(place), str(place)
+    if path.suffix.lower() == ".json" and not _is_oracle(path):
+        return Result.load(path)
+    try:
+        return find_oracle(load_parts(), word)
+    except AmbiguousTable as fault:
+        remedy = f"Write it as json with this option: cogbench oracle export {word} … --out ORACLE.json"
+        raise UnusableData(f"{fault} {remedy}, and name that file.") from None
+
+
+def _is_oracle(path: Path) -> bool:
+    """Whether a json file holds an oracle or a table; what cannot be read is left to the reader of results."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(value, list) or (isinstance(value, dict) and "transfers" in value)
+
+
+def _compare_results(results: Sequence[Result], ks: Sequence[int], top_m: int) -> Comparison:
+    """Compare results over the same tasks."""
     sources, targets = tuple(results[0].sources), tuple(results[0].targets)
     names = short_labels(results)
     for name, result in zip(names, results, strict=True):

@@ -32,9 +32,9 @@ class Entry:
     comparisons (`first_p`). The entry of the lowest TRS stands first if it is better than chance; else there is no
     first. Baselines have no standing, nor have results that know the oracle's data. `scores` has trs, p (of
     relabelling), corrected p (Holm over the board's estimators), skill and its p, the difference to popularity and its
-    p, top-k, regret@1, ndcg (over all sources) and spearman. `trainings` are those of the result's tasks, over all
-    `seeds`, with at most `examples` each; `seconds` is what the run took that wrote it, which is little where `cached`
-    trainings and other cells stood in the store. They are None for a published guess.
+    p, top-k, regret@1, ndcg (over all sources) and spearman. `trainings` are those of the result's tasks, with at most
+    `examples` each, and the estimator's own, over all `seeds`; `seconds` is what the run took that wrote it, which is
+    little where `cached` trainings and other cells stood in the store. They are None for a published guess.
     """
 
     standing: Standing | None
@@ -259,10 +259,17 @@ def _entry(
         synthetic=tuple(result.synthetic),
         seeds=len(provenance.seeds) if computed else None,
         examples=provenance.max_train,
-        trainings=len(result.tasks) * len(provenance.seeds) if computed else None,
+        trainings=len(result.tasks) * len(provenance.seeds) + _own_trainings(result) if computed else None,
         seconds=provenance.seconds if computed else None,
         cached=provenance.cells.cached if computed else None,
     )
+
+
+def _own_trainings(result: Result) -> int:
+    """Return how many trainings an estimator needed beside those of the tasks, by the `cost` in its details."""
+    costs = [details.get("cost") for details in result.details]
+    counts = [cost.get("trainings") for cost in costs if isinstance(cost, dict)]
+    return sum(count for count in counts if isinstance(count, int))
 
 
 def _baselines(results: Sequence[Result]) -> list[Entry]:

@@ -105,7 +105,11 @@ class PackUsed:
 
 @dataclass(frozen=True)
 class Provenance:
-    """Everything that the figures came from; `pack` is None where the estimator read data and models themselves."""
+    """Everything that the figures came from.
+
+    `pack` is None where the estimator read data and models themselves, `max_train_target` where a target had as many
+    training examples as a source.
+    """
 
     cogbench: str
     plugins: dict[str, str]
@@ -120,6 +124,7 @@ class Provenance:
     seconds: float
     cells: CellCounts
     pack: PackUsed | None = None
+    max_train_target: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,8 +203,15 @@ class Result:
             self.signal_quality.sha256 if self.signal_quality else None,
             self.oracle_ranks,
             *([self.provenance.pack.sha256] if self.provenance.pack else []),
+            *([{"max_train_target": self.provenance.max_train_target}] if self.provenance.max_train_target else []),
         ]
-        return f"{'--'.join(map(slug, parts))}-{digest(apart)[:8]}.json"
+        return f"{'--'.join(map(slug, parts))}{self._size}-{digest(apart)[:8]}.json"
+
+    @property
+    def _size(self) -> str:
+        """The words of a file name on the numbers of examples, where a target has another than a source."""
+        of_source, of_target = self.provenance.max_train, self.provenance.max_train_target
+        return f"--{f'max-{of_source}-' if of_source else ''}target-{of_target}" if of_target else ""
 
     def save(self, folder: Path) -> Path:
         """Write the result into a folder, whole or not at all, and return the file."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 
@@ -31,6 +32,7 @@ def measure_oracle(
     set: Several[str] = (),
     seeds: str | int | Sequence[int] = (0,),
     max_train: int | None = None,
+    max_train_target: int | None = None,
     name: str | None = None,
     keep_models: bool = False,
     files: Files | None = None,
@@ -48,10 +50,11 @@ def measure_oracle(
     ----------
     backbone : str or Backbone
         The backbone to train.
-    suite, tasks, set, seeds, max_train
-        As for `run`; each option has one value.
+    suite, tasks, set, seeds, max_train, max_train_target
+        As for `run`; each option has one value. Oracles that differ in `max_train_target` alone share their sources'
+        trainings through the store.
     name : str, optional
-        The name of the oracle. The default names the suite, the backbone and the number of examples.
+        The name of the oracle. The default names the suite, the backbone and the numbers of examples.
     keep_models : bool
         Whether to keep the weights of the transfers and not only their scores.
     files, store, parts, jobs, scheduler, tell
@@ -76,6 +79,7 @@ def measure_oracle(
         set=set,
         seeds=seeds,
         max_train=max_train,
+        max_train_target=max_train_target,
         keep_models=keep_models,
         name=name,
     )
@@ -91,6 +95,7 @@ def resolve_transfers(
     set: Several[str] = (),
     seeds: str | int | Sequence[int] = (0,),
     max_train: int | None = None,
+    max_train_target: int | None = None,
     keep_models: bool = False,
     name: str | None = None,
 ) -> tuple[TransferPlan, str]:
@@ -110,14 +115,29 @@ def resolve_transfers(
     if len({t.name for t in chosen}) < max(3, len(chosen)):
         raise UnusableData("an oracle needs at least three tasks, each named once.")
     part = f"-{len(chosen)}-tasks" if {t.name for t in chosen} != {*of_suite.tasks} else ""
-    size = f"-max-{max_train}" if max_train else ""
+    plan = TransferPlan(trained, chosen, suite, as_seeds(seeds), max_train, keep_models, max_train_target)
+    size = (f"-max-{max_train}" if max_train else "") + (f"-target-{plan.target_budget}" if plan.apart else "")
     usual = slug(f"{suite}-{parts.label('backbone', trained)}{part}{size}")
     if name and slug(name) in parts.oracles:  # which would be found in its place
         raise UnusableData(f"an installed oracle is called {name!r}: give this one another name, with --name.")
     if name and (name == MEASURED or Path(name).suffix.lower() in FILES):
         raise UnusableData(f"no oracle can be called {name!r}, which `--oracle` takes for something else.")
     called = slug(name) if name else f"measured-{usual}" if usual in parts.oracles else usual
-    return TransferPlan(trained, chosen, suite, as_seeds(seeds), max_train, keep_models), called
+    return plan, called
+
+
+def resolve_sizes(
+    parts: Parts, backbone: str | Backbone, *, max_train_target: Sequence[int] = (), name: str | None = None, **how: Any
+) -> list[tuple[TransferPlan, str]]:
+    """Resolve names into the transfers of an oracle for each number of target examples, or of one if none is given.
+
+    `how` is as for `resolve_transfers`. Where there are several, a `name` gets the number at its end.
+    """
+    if len(max_train_target) < 2:
+        most = max_train_target[0] if max_train_target else None
+        return [resolve_transfers(parts, backbone, max_train_target=most, name=name, **how)]
+    names = {most: f"{name}-target-{most}" if name else None for most in sorted(max_train_target)}
+    return [resolve_transfers(parts, backbone, max_train_target=most, name=of, **how) for most, of in names.items()]
 
 
 def check_transfers(transfers: TransferPlan, name: str, workspace: Workspace) -> Path:
@@ -152,16 +172,40 @@ def measure_transfers(transfers: TransferPlan, name: str, workspace: Workspace) 
     FailedCells
         If trainings failed; the others are kept.
     """
-    path = check_transfers(transfers, name, workspace)
-    writable(path.parent)
-    outcome = engine.compute(transfers.cells(), workspace)
+    ((oracle, path),) = measure_each([(transfers, name)], workspace)
+    return oracle, path
+
+
+def measure_each(plans: Sequence[tuple[TransferPlan, str]], workspace: Workspace) -> list[tuple[Oracle, Path]]:
+    """Compute what several oracles lack, all of it at once, and keep each under its name, as `measure_transfers` does.
+
+    Raises
+    ------
+    MissingData, UnusableData
+        As `measure_transfers`, before any work.
+    FailedCells
+        If trainings failed; oracles without such a training are kept all the same.
+    """
+    paths = [check_transfers(plan, name, workspace) for plan, name in plans]
+    for path in paths:
+        writable(path.parent)
+    outcome = engine.compute([cell for plan, _ in plans for cell in plan.cells()], workspace)
+    oracles = [
+        (_keep_oracle(replace(plan.oracle(workspace), name=name), path), path)
+        for (plan, name), path in zip(plans, paths, strict=True)
+        if outcome.failed.keys().isdisjoint(plan.cells())
+    ]
     if outcome.failed:
         first = next(iter(outcome.failed))
         told = f"{len(outcome.failed)} trainings failed, first {first.place}: {outcome.reason(first)}"
         raise FailedCells.of(told, outcome.failed.values())
-    oracle = replace(transfers.oracle(workspace), name=name)
+    return oracles
+
+
+def _keep_oracle(oracle: Oracle, path: Path) -> Oracle:
+    """Write an oracle with the seeds that its file has already, and return it with these."""
     with FileLock(path.with_suffix(".lock")):  # another process may add seeds just now
         if path.is_file():
             oracle = merged(in_todays_form(read_oracle(path)), oracle)
         write_oracle(oracle, path)
-    return oracle, path
+    return oracle

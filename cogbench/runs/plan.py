@@ -72,19 +72,23 @@ def describe_plan(cells: Sequence[Cell], workspace: Workspace) -> str:
 
 
 def _cost(cells: Sequence[Training], workspace: Workspace, n_workers: int, whose: str) -> str:
-    """Return the expected time and disk of some trainings, from a measured second of one for each task and backbone."""
-    known: dict[tuple[Backbone, str], tuple[float, int]] = {}
+    """Return the expected time and disk of some trainings, from a measured second of one for each task and backbone.
+
+    The others of the task and backbone, on other numbers of examples or in other numbers of steps, take as much longer
+    or shorter as they have work.
+    """
+    known: dict[tuple[Backbone, str], tuple[float, int, float]] = {}
     for cell in cells:
         measure = getattr(cell.backbone, "cost", None)
         if measure is None:
             return f"  time and disk: unknown, for backbone {cell.backbone.name!r} cannot tell its cost"
         key = (cell.backbone, cell.recipe.task.name)  # not its name: a teacher's options may be set
         if key not in known:
-            known[key] = measure(cell.filled(workspace), workspace.files)
+            known[key] = *measure(cell.filled(workspace), workspace.files), cell.work(workspace)
     costs = [(known[c.backbone, c.recipe.task.name], c) for c in cells]
-    each = [seconds for (seconds, _), _ in costs]
+    each = [seconds * c.work(workspace) / work for (seconds, _, work), c in costs]
     minutes = max(sum(each) / n_workers, *each) / 60  # the longest runs alone at the end
-    disk, free = sum(size for (_, size), c in costs if c.keep or not c.recipe.start), workspace.store.free()
+    disk, free = sum(size for (_, size, _), c in costs if c.keep or not c.recipe.start), workspace.store.free()
     dropped = any(c.recipe.start and not c.keep for c in cells)
     return (
         f"  time: about {minutes:.1f} minutes of training on {n_workers} worker(s){whose}, from a measured second of "

@@ -87,6 +87,7 @@ def recommend(
     set: Several[str] = (),
     seed: int = 0,
     max_train: int | None = None,
+    max_train_target: int | None = None,
     k: int = 3,
     apply: bool = False,
     files: Files | None = None,
@@ -116,6 +117,8 @@ def recommend(
         The examples to score on; without any, those of the split `validation` or `test`, or a fifth of the rows.
     suite, tasks, signal, stimuli, set, seed, max_train
         The candidate sources and how they were trained, as for `run`.
+    max_train_target : int, optional
+        Use at most this number of the target's training examples, to rank and to try. The default is `max_train`.
     k : int
         The number of sources to name and, with `apply`, to try.
     apply : bool
@@ -167,7 +170,16 @@ def recommend(
     candidates = [task for task in selection.tasks if task.name != wanted.name]
     trainings = {t.name: Training(trained_on, Recipe((t,), seed=seed, max_train=max_train)) for t in candidates}
     sources = _trained(trainings, workspace)
-    cell = Similarity(ranker, trained_on, (*sources, wanted), own_signal, seed, max_train, targets=(wanted,))
+    cell = Similarity(
+        estimator=ranker,
+        backbone=trained_on,
+        tasks=(*sources, wanted),
+        signal=own_signal,
+        seed=seed,
+        max_train=max_train,
+        targets=(wanted,),
+        max_train_target=max_train_target,
+    )
     _compute([cell, cell.training(wanted)], workspace)
     estimate = cell.estimate(workspace)
     matrix = estimate.matrix.part([t.name for t in sources], [wanted.name])  # (n_sources, 1)

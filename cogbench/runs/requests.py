@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 from ..compute.cells import Training
-from ..compute.evidence import Similarity
-from ..compute.transfers import TransferPlan
+from ..compute.evidence import EXAMPLES, Similarity
+from ..compute.transfers import TransferPlan, notes_of_budgets
 from ..compute.workspace import Cell, Workspace
 from ..data.oracle import Oracle, Suite
 from ..errors import AmbiguousTable, UnknownName, UnusableData
@@ -36,6 +36,7 @@ class RunRequest:
     suite: str
     seeds: tuple[int, ...] = (0,)
     max_train: int | None = None
+    max_train_target: int | None = None  # as many as of a source, unless said
     others: tuple[Oracle, ...] = ()  # further oracles of these tasks
     notes: tuple[str, ...] = ()  # what a reader should know of how it was chosen
 
@@ -52,6 +53,7 @@ class RunRequest:
                 signal=self.signal,
                 seed=seed,
                 max_train=self.max_train,
+                max_train_target=self.max_train_target,
                 oracle=self.oracle if knows_oracle else None,
                 others=self.others if knows_oracle else (),
             )
@@ -222,6 +224,7 @@ def resolve_requests(
     set: Several[str] = (),
     seeds: str | int | Sequence[int] = (0,),
     max_train: int | None = None,
+    max_train_target: int | None = None,
     skip_unsuitable: bool = False,
 ) -> list[RunRequest]:
     """Resolve names into one request for each estimator, backbone and signal, with their options varied by `set`.
@@ -256,7 +259,9 @@ def resolve_requests(
             refuse_few_tasks(tasks_of, notes_of)
         of_backbone, names = replace(selection, tasks=tasks_of), [task.name for task in tasks_of]
         truth = others[0] if others else trained
-        table = _oracle(workspace, of_backbone, truth, oracle, numbers, max_train)
+        suite_name = selection.suite.name
+        plan = TransferPlan(truth, tasks_of, suite_name, numbers, max_train, max_train_target=max_train_target)
+        table = _oracle(workspace, of_backbone, plan, oracle)
         for ranker in selection.estimators:
             knows_oracle = "oracle" in ranker.needs
             if knows_oracle and table is None:
@@ -274,8 +279,9 @@ def resolve_requests(
                     suite=selection.suite.name,
                     seeds=numbers,
                     max_train=max_train,
+                    max_train_target=plan.target_budget if plan.apart else None,
                     others=_others(workspace, selection.suite, table, names) if knows_oracle else (),
-                    notes=(*notes_of, *notes),
+                    notes=(*notes_of, *notes, *notes_of_budgets(plan, table, bool(EXAMPLES & ranker.needs))),
                 )
                 requests.append(request)
     return requests
@@ -355,15 +361,13 @@ def _signals(
 def _oracle(
     workspace: Workspace,
     selection: Selection,
-    truth: Backbone,
+    plan: TransferPlan,
     oracle: str | OraclePart | None,
-    seeds: tuple[int, ...],
-    max_train: int | None,
 ) -> Oracle | TransferPlan | None:
     """Return the oracle of these tasks that is asked for, else the usual one if it knows them all, else None."""
-    parts, names = workspace.parts, [task.name for task in selection.tasks]
+    parts, names, truth = workspace.parts, [task.name for task in selection.tasks], plan.backbone
     if oracle == MEASURED:
-        return TransferPlan(truth, selection.tasks, selection.suite.name, seeds, max_train)
+        return plan
     if oracle is not None:
         try:
             return find_oracle(parts, oracle, workspace.files).part(names)

@@ -50,6 +50,7 @@ def run(
     set: Several[str] = (),
     seeds: str | int | Sequence[int] = (0,),
     max_train: int | None = None,
+    max_train_target: int | None = None,
     skip_unsuitable: bool = False,
     files: Files | None = None,
     store: Store | None = None,
@@ -88,6 +89,9 @@ def run(
         The seeds of the trainings.
     max_train : int, optional
         Train each task on at most this number of examples, a stratified sample.
+    max_train_target : int, optional
+        The same of a task as the target of transfers. An estimator then sees no more examples of a target, nor a model
+        that was trained on more of them. The default is `max_train`.
     skip_unsuitable : bool
         Whether to leave out the tasks that a backbone cannot be trained on, such as tagging where transformers has no
         head for it. Otherwise they are refused before anything is trained.
@@ -131,6 +135,7 @@ def run(
         set=set,
         seeds=seeds,
         max_train=max_train,
+        max_train_target=max_train_target,
         skip_unsuitable=skip_unsuitable,
     )
     results, failures = answer_requests(requests, workspace)
@@ -154,6 +159,7 @@ def resolve_run(
     set: Several[str] = (),
     seeds: str | int | Sequence[int] = (0,),
     max_train: int | None = None,
+    max_train_target: int | None = None,
     skip_unsuitable: bool = False,
 ) -> Sequence[Request]:
     """Resolve the names of a run into requests, of packs or of backbones.
@@ -182,6 +188,7 @@ def resolve_run(
         set=set,
         seeds=seeds,
         max_train=max_train,
+        max_train_target=max_train_target,
         skip_unsuitable=skip_unsuitable,
     )
 
@@ -278,6 +285,7 @@ def _result(request: Request, workspace: Workspace, outcome: engine.Outcome, sta
             settings=background.settings,
             seeds=list(request.seeds),
             max_train=request.max_train,
+            max_train_target=request.max_train_target if isinstance(request, RunRequest) else None,
             torch=metadata.version("torch"),
             device=_device() if request.looks else "none",
             started=started,

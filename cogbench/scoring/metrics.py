@@ -3,7 +3,7 @@
 The plain scores work over the last axis, on any number of draws at once.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -224,6 +224,25 @@ def score_outputs(
         kind.per_example(outputs, evaluation.columns),
         {name: float(METRICS[name].value(METRICS[name].contributions(answers, evaluation))) for name in further},
         int(np.isnan(each).any(axis=1).sum()),
+    )
+
+
+def mean_score(scores: Sequence[TaskScore]) -> TaskScore:
+    """Return the mean of scores of one metric on different examples, such as the folds of a sample.
+
+    The standard error is that of the mean of independent scores; the scores of examples stand one after another.
+    """
+    value, trivial = (float(np.mean([getattr(score, field) for score in scores])) for field in ("value", "trivial"))
+    error = float(np.sqrt(np.sum(np.square([score.standard_error for score in scores]))) / len(scores))
+    return TaskScore(
+        metric=scores[0].metric,
+        value=value,
+        standard_error=error,
+        trivial=trivial,
+        learned=value - trivial > 2 * error,
+        per_example=np.concatenate([score.per_example for score in scores]),
+        further={name: float(np.mean([score.further[name] for score in scores])) for name in scores[0].further},
+        left_out=sum(score.left_out for score in scores),
     )
 
 

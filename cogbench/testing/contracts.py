@@ -172,7 +172,7 @@ def check_oracle(oracle: OraclePart, files: Files | None = None) -> None:
         (table.transfers.sources, table.transfers.targets) == (card.sources, card.targets),
         f"{oracle.name}: its table has other tasks than its card",
     )
-    for field in ("backbone", "suite", "basis", "tuning", "sharing"):
+    for field in ("backbone", "suite", "basis", "tuning", "sharing", "max_train_target"):
         _expect(getattr(table, field) == getattr(card, field), f"{oracle.name}: its table has another {field}")
     for field in ("metrics", "better"):
         _expect(

@@ -1,16 +1,19 @@
-"""Results as people and machines read them: tables for a terminal, markdown, LaTeX, csv, JSON."""
+"""Results as people and machines read them: tables for a terminal, markdown, LaTeX, csv, JSON; the demonstration."""
 
 import json
+import shlex
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from ..errors import UnusableData
 from ..results.result import Result
+from ..runs.demo import Demo
 from ..scoring.evaluation import Scores
 from ..scoring.skill import Skill
 from ..scoring.task_tree import Node, task_tree
 from ..text import MISSING, in_decimals, in_digits, in_range, in_sign
-from .formats import grid
+from .formats import grid, render_tables
 from .rows import p_words
 from .terminal import Bar, HeatMap, escaped, printed, table_within
 
@@ -185,3 +188,58 @@ def _footer(result: Result) -> list[str]:
     cells = result.provenance.cells
     lines += [f"note: {escaped(note)}" for note in result.notes]
     return [*lines, f"cells: {cells.computed} computed, {cells.cached} cached; {result.provenance.seconds:.1f} s\n"]
+
+
+def render_demo(results: Demo, page: Path, first: Path) -> str:
+    """Return the demonstration as text: one ranking in full, the estimators side by side, the control, what is next.
+
+    Parameters
+    ----------
+    results : Demo
+        The results.
+    page : Path
+        Where the page with all results was written.
+    first : Path
+        The file of the first result.
+    """
+    blocks = []
+    if results.real:
+        result = results.real[0]
+        blocks += [
+            f"1. Which of {len(result.sources)} real tasks should {result.backbone} learn before each of the others? "
+            f"The guess of {result.estimator}, beside the true ranks of transfers that were trained:",
+            render_results([result], "table"),
+            render_tables({"2. Several estimators on the same transfers": _demo_rows(results.real)}, "table", []),
+        ]
+    if results.control:
+        title = "3. A control: synthetic tasks. Which tasks share knowledge is planted, and an estimator must find it"
+        blocks.append(render_tables({title: _demo_rows(results.control)}, "table", []))
+    commands = [
+        f"cogbench report {shlex.quote(str(first))}",
+        f"cogbench run --pack {results.packs[0].name} --estimator cra --estimator random",
+        f"cogbench pack show {results.packs[0].name}",
+    ]
+    blocks.append(f"4. All results on one page: open {page}")
+    blocks.append("\n".join(["5. Try next:", *(f"   {command}" for command in commands)]))
+    return "\n\n".join(blocks)
+
+
+def _demo_rows(results: Sequence[Result]) -> list[dict[str, Any]]:
+    rows = []
+    for result in results:
+        scores = result.scores
+        if scores is None:
+            continue
+        skill = scores.skill
+        rows.append(
+            {
+                "estimator": result.estimator,
+                "TRS (1 is perfect)": f"{scores.trs:.2f}",
+                "interval": in_range(scores.trs_interval),
+                "chance": f"{scores.trs_chance:.2f}",
+                "p": in_digits(scores.trs_p.p) if scores.trs_p else "",
+                "skill": in_sign(skill.rho) if skill else "",
+                "skill p": in_digits(skill.p.p) if skill and skill.p else "",
+            }
+        )
+    return rows

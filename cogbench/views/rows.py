@@ -1,4 +1,4 @@
-"""Rows for people: what results, oracles, guesses and recommendations say, as tables and notes."""
+"""Rows for people: what oracles, guesses and recommendations say, as tables and notes."""
 
 from collections.abc import Iterator
 from itertools import combinations, pairwise
@@ -10,11 +10,9 @@ from ..data.dataset import Array
 from ..data.oracle import Oracle
 from ..data.oracle_files import _number, plain_oracle
 from ..data.oracle_seeds import told_apart
-from ..results.comparison import Choice, Comparison, Contest
 from ..results.guess import Scored
 from ..runs.recommend import Recommendation
 from ..scoring.chance import PValue
-from ..scoring.evaluation import TOP_M
 from ..scoring.ranking import true_ranking
 from ..text import MISSING, in_decimals, in_digits, in_range, in_sign
 from .terminal import columns_within
@@ -101,104 +99,6 @@ def oracle_in_full(oracle: Oracle) -> dict[str, Any]:
         there = np.flatnonzero(np.isfinite(matrix.values[:, j]))
         alike[target] = [(names[a], names[b]) for a, b in combinations(there, 2) if not apart[a, b, j]]
     return {**plain_oracle(oracle), "ranks": [[_number(v) for v in row] for row in ranks], "not_told_apart": alike}
-
-
-def comparison_tables(found: Comparison) -> dict[str, list[dict[str, Any]]]:
-    """Return the comparison as titled tables for people; empty ones are left out."""
-
-    def shown(value: float | None) -> str:
-        return in_decimals(value, 3, MISSING)
-
-    pairs: list[dict[str, Any]] = [
-        {
-            "first": a.first,
-            "second": a.second,
-            "cells": a.cells,
-            "Pearson": shown(a.pearson),
-            "Spearman": shown(a.spearman),
-            "Spearman by target": shown(a.by_target),
-        }
-        for a in found.agreements
-    ]
-    seeds: list[dict[str, Any]] = [
-        {
-            "result": s.result,
-            "over": f"{s.count} {s.over}",
-            "Pearson of matrices": shown(s.pearson),
-            "Spearman": shown(s.spearman),
-            "Kendall's W": shown(s.kendall_w),
-            "same best": shown(s.same_best),
-        }
-        for s in found.steadiness
-    ]
-    oracles = [
-        {
-            "ranking": a.ranking,
-            "oracle": f"{a.oracle} (own)" if a.own else a.oracle,
-            "TRS": shown(a.trs),
-            "TRS chance": shown(a.trs_chance),
-            "p": in_digits(a.trs_p.p) if a.trs_p else MISSING,
-            **{f"top-{k}": shown(v) for k, v in a.top_k.items()},
-            "top-k chance": shown(a.top_k_chance),
-        }
-        for a in found.against
-    ]
-    top_m = found.against[0].top_m if found.against else TOP_M
-    contests = {
-        f"{c.first} (1) against {c.second} (2) on {c.oracle}": [*_choice_rows(c), _difference_row(c)]
-        for c in found.contests[: 1 if len(found.contests) == 1 else 0]
-    }
-    named = contests | {
-        "Differences over the same targets; negative: the first is better": [*map(_contest_row, found.contests)],
-        "Similarity matrices off the diagonal": pairs,
-        "Within each result": seeds,
-        f"Rankings against each oracle, top-k in its top {top_m}": oracles,
-    }
-    return {title: rows for title, rows in named.items() if rows}
-
-
-def _contest_row(contest: Contest) -> dict[str, Any]:
-    trs = contest.trs
-    return {
-        "first": contest.first,
-        "second": contest.second,
-        "difference of TRS": in_sign(trs.difference),
-        "95 % interval": in_range(trs.interval),
-        "p of sign flips": in_digits(trs.sign_flips.p),
-        "p of relabelling": in_digits(trs.relabelled.p),
-        "p, the larger, corrected": in_digits(contest.p),
-        "told apart": "yes" if contest.told_apart else "not told apart",
-        "seen with 80 % power": in_decimals(trs.detectable, missing=MISSING),
-        "difference of regret, %": in_sign(contest.regret, 1, MISSING),
-        "p of its sign flips": in_digits(contest.regret_p.p) if contest.regret_p else MISSING,
-    }
-
-
-def _choice_rows(contest: Contest) -> Iterator[dict[str, Any]]:
-    """Yield for each target the sources that two results choose, and what the choices are worth."""
-    for target, (one, other) in contest.choices.items():
-        yield {
-            "target": target,
-            **_choice_cells(one, "1"),
-            **_choice_cells(other, "2"),
-            "difference of ranks": f"{one.rank - other.rank:+g}",
-        }
-
-
-def _choice_cells(choice: Choice, mark: str) -> dict[str, str]:
-    return {
-        f"source {mark}": _tied(list(choice.sources)),
-        f"true rank {mark}": f"{choice.rank:g}",
-        f"metric {mark}": in_decimals(choice.metric, 3, MISSING),
-        f"gain {mark}": in_sign(choice.gain, 3, MISSING),
-    }
-
-
-def _difference_row(contest: Contest) -> dict[str, Any]:
-    ranks = [[choices[i].rank for choices in contest.choices.values()] for i in (0, 1)]
-    means = {f"true rank {mark}": f"{np.mean(of):.2f}" for mark, of in zip("12", ranks, strict=True)}
-    empty = dict.fromkeys(next(_choice_rows(contest)), "")
-    return {**empty, "target": "mean", **means, "difference of ranks": in_sign(contest.trs.difference)}
 
 
 def recommendation_tables(found: Recommendation) -> dict[str, list[dict[str, Any]]]:
@@ -291,7 +191,7 @@ def score_tables(found: Scored) -> dict[str, list[dict[str, Any]]]:
     picked = [
         {
             "target": target,
-            "selected": _tied(found.selected[target]),
+            "selected": tied(found.selected[target]),
             "true rank": f"{of.rank:g}",
             "metric": in_decimals(of.selected, 3, MISSING),
             "best": in_decimals(of.best, 3, MISSING),
@@ -379,5 +279,6 @@ def _line(
     return {"score": name, **shown, "value": MISSING if value is None or value != value else shown["value"]}
 
 
-def _tied(sources: list[str]) -> str:
+def tied(sources: list[str]) -> str:
+    """Return the sources that share a place, or how many there are."""
     return " or ".join(sources) if len(sources) < 4 else f"any of {len(sources)} that tie"

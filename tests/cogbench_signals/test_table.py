@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from cogbench import Files, MissingData, UnknownName, UnusableData, noise_ceiling
 from cogbench.parts.codec import decode, encode
-from cogbench.parts.interfaces import Opener, Signal
+from cogbench.parts.interfaces import Signal
+from cogbench.parts.registry import Opener
 from cogbench.parts.set_options import varied
 
 COGNITIVE = Path(__file__).parents[3] / "shared/data/cognitive"

@@ -230,6 +230,64 @@ def test_a_missing_score_is_told_or_is_refused():
 
 
 @dataclass(frozen=True)
+class Counting:
+    """An estimator that tells how many training examples of each task it is shown, and how many its models saw."""
+
+    needs: frozenset[str] = frozenset({"models", "features", "texts", "backbone-features"})
+    name: str = "counting"
+
+    def similarity(self, evidence):
+        few, every = FeatureOptions(examples=5), FeatureOptions(examples=10**6)
+        for source in evidence.tasks:
+            shown = {
+                "texts": len(evidence.texts(source, "train")),
+                "features": len(evidence.features(evidence.tasks[0], source, every).values),
+                "bare": len(evidence.features(None, source, every).values),
+                "few": len(evidence.features(None, source, few).values),
+            }
+            evidence.detail(source, shown)
+        evidence.note("counting: said of all.")
+        evidence.note(f"counting: said of {', '.join(evidence.targets)}.")
+        scores = [evidence.task_scores[task].value for task in evidence.tasks]
+        return TaskMatrix(evidence.tasks, evidence.targets, np.array([scores] * len(evidence.targets)).T)
+
+
+def test_with_budgets_apart_an_estimator_sees_no_more_of_a_target_than_its_budget(workspace):
+    cell = Similarity(Counting(), ToyBackbone(), TASKS, max_train=40, max_train_target=20)
+    assert [c.targets for c in cell.by_target] == [(task,) for task in TASKS]
+    trained = {training.recipe.max_train for training in cell.by_target[0].inputs() if training.recipe.task == TASKS[0]}
+    assert trained == {20}
+    estimate = cell.estimate(workspace)
+    for target, details in estimate.details["by_target"].items():
+        for task, shown in details.items():
+            most = 20 if task == target else 40
+            assert shown == {"texts": most, "features": most, "bare": most, "few": 5}
+    assert estimate.notes == (
+        "counting: said of all.",
+        *(f"for target {task.name}: counting: said of {task.name}." for task in TASKS),
+    )
+    alone = Similarity(Counting(), ToyBackbone(), TASKS, max_train=40)  # where each task is trained as a source
+    sources = alone.estimate(workspace).matrix
+    off = ~sources.same
+    np.testing.assert_array_equal(estimate.matrix.values[off], sources.values[off])
+    own = [c.training(c.targets[0]).score(workspace) for c in cell.by_target]
+    few = [Similarity(Counting(), ToyBackbone(), TASKS, max_train=20).training(t).score(workspace) for t in TASKS]
+    assert [score.value for score in own] == [score.value for score in few]
+
+
+def test_equal_budgets_and_estimators_without_examples_are_one_cell_as_ever(workspace):
+    usual = Similarity(Counting(), ToyBackbone(), TASKS, max_train=40)
+    assert not replace(usual, max_train_target=40).by_target
+    assert workspace.key(replace(usual, max_train_target=40)) == workspace.key(usual)
+    assert not Similarity(Size(), ToyBackbone(), TASKS, max_train=40, max_train_target=20).by_target
+    bare = replace(usual, estimator=Asking())  # no training stands in its key: the budgets must
+    assert len({workspace.key(replace(bare, targets=TASKS[:1], max_train_target=n)) for n in (None, 20, 30)}) == 3
+    transfers = Similarity(Asking(frozenset({"transfers"})), ToyBackbone(), TASKS, max_train=40, max_train_target=20)
+    assert {c.recipe.max_train for c in transfers.inputs()} == {20}
+    assert {c.recipe.start.max_train for c in transfers.inputs()} == {40} and not transfers.by_target
+
+
+@dataclass(frozen=True)
 class Rare:
     """A toy task of which the last two rows alone are of a class of their own."""
 

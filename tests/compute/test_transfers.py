@@ -6,7 +6,8 @@ import pytest
 from cogbench import Files, MissingData, Oracle, Store, TaskMatrix, UnusableData, load_parts, read_oracle
 from cogbench.compute.transfers import TransferPlan, trainings
 from cogbench.compute.workspace import Workspace
-from cogbench.data.oracle_files import write_oracle
+from cogbench.data.oracle_files import read_card, write_oracle
+from cogbench.data.oracle_seeds import merged
 from cogbench.parts.registry import find_oracle
 from cogbench.testing.toys import TASKS, ToyBackbone
 
@@ -100,3 +101,68 @@ def test_published_oracles_carry_their_source():
         oracle = find_oracle(load_parts(), name)
         assert "Luo, Xu & Xiong (2022)" in oracle.origin and oracle.basis == "published"
         assert np.isfinite(oracle.transfers.values).sum() == 132 and len(oracle.no_transfer) == 12
+
+
+def test_budgets_of_source_and_target_apart_nest_in_the_recipe_and_equal_ones_change_no_key(tmp_path):
+    here = Workspace(Files(offline=True), Store(tmp_path))
+    apart = trainings(ToyBackbone(), TASKS, 0, 40, max_train_target=20)
+    alone, transfer = apart["toy-c", "toy-c"].recipe, apart["toy-a", "toy-c"].recipe
+    assert (alone.max_train, alone.start) == (20, None)
+    assert (transfer.max_train, transfer.start.max_train, transfer.start.task) == (20, 40, TASKS[0])
+    usual = trainings(ToyBackbone(), TASKS, 0, 40)
+    for equal in (trainings(ToyBackbone(), TASKS, 0, 40, max_train_target=40), usual):
+        assert {pair: here.key(cell) for pair, cell in equal.items()} == {
+            pair: here.key(cell) for pair, cell in usual.items()
+        }
+    assert not {here.key(cell) for cell in apart.values()} & {here.key(cell) for cell in usual.values()}
+    # A target that has fewer rows than its budget is trained on all of them, as ever.
+    assert here.key(trainings(ToyBackbone(), TASKS, 0, None, max_train_target=600)["toy-a", "toy-a"]) == here.key(
+        trainings(ToyBackbone(), TASKS, 0, None)["toy-a", "toy-a"]
+    )
+
+
+def test_keys_of_trainings_are_those_of_before_budgets_were_apart(tmp_path):
+    here = Workspace(Files(offline=True), Store(tmp_path))
+    cell = trainings(ToyBackbone(), TASKS, 3, 40)["toy-a", "toy-c"]
+    assert {**here.ingredients(cell), "cogbench": "", "inputs": []} == {
+        "cell": "Training",
+        "cogbench": "",
+        "inputs": [],
+        "backbone": {"is": "cogbench-toolkit:ToyBackbone"} | here.identity(ToyBackbone()),
+        "model": here.identity(ToyBackbone().origin(here.files)),
+        "settings": here.identity(ToyBackbone().settings("classification", 40)),
+        "seed": 3,
+        "max_train": 40,
+        "tasks": [here.ingredients(cell)["tasks"][0]],
+        "data": here.ingredients(cell)["data"],
+    }
+
+
+def test_an_oracle_of_budgets_apart_says_both_and_holds_the_errors_of_its_gains(tmp_path):
+    here = Workspace(Files(offline=True), Store(tmp_path / "store"))
+    plan = TransferPlan(ToyBackbone(), TASKS, "toy", (0, 1), 40, max_train_target=20)
+    oracle = plan.oracle(here)
+    assert oracle.name == "measured-toy-target-20" and oracle.max_train_target == 20
+    assert oracle.origin.endswith("at most 40 training examples of a source and 20 of a target")
+    assert (oracle.provenance["max_train"], oracle.provenance["max_train_target"]) == (40, 20)
+    assert oracle.provenance["settings_target"]["toy-a"]["batch_size"] == 20
+    cells = [trainings(ToyBackbone(), TASKS, seed, 40, max_train_target=20) for seed in (0, 1)]
+    # The error of the gain in accuracy, by the formula for paired proportions instead of a bootstrap.
+    truth = np.asarray(TASKS[0].load("evaluation", here.files).columns["label"])
+    errors = []
+    for of in cells:
+        right = [of[source, "toy-a"].outputs(here).argmax(axis=1) == truth for source in ("toy-b", "toy-a")]
+        errors.append(np.std(right[0].astype(float) - right[1]) / np.sqrt(len(truth)))
+    assert oracle.gain_error[1, 0] == pytest.approx(np.mean(errors), rel=0.15)
+    write_oracle(oracle, tmp_path / "o.json")
+    again, card = read_oracle(tmp_path / "o.json"), read_card(tmp_path / "o.json")
+    assert again.max_train_target == card.max_train_target == oracle.card.max_train_target == 20
+    assert card.description == oracle.card.description and card.description.endswith(
+        "to at most 20 examples of a target"
+    )
+    np.testing.assert_allclose(again.gain_error, oracle.gain_error, atol=1e-6)
+    assert again.part(("toy-b", "toy-a")).gain_error[0, 1] == pytest.approx(oracle.gain_error[1, 0], abs=1e-6)
+    equal = TransferPlan(ToyBackbone(), TASKS, "toy", (0,), 40, max_train_target=40).oracle(here)
+    assert equal.max_train_target is None and "max_train_target" not in equal.provenance
+    with pytest.raises(UnusableData, match="another max_train_target and another settings_target"):
+        merged(oracle, equal)

@@ -164,6 +164,9 @@ def test_what_needs_a_model_or_a_text_is_refused_by_name(pack, world):
         _ = evidence.responses
     with pytest.raises(FailedCells, match="holds no trained models"):
         run(LayerProbe(), pack=pack, **world)
+    asker = replace(Keeper(), needs=frozenset({"cheap-transfers"}))
+    with pytest.raises(MissingData, match="^pack 'toys' holds no cheap transfers, which estimator 'keeper' asks for"):
+        evidence_of(pack, asker, world).cheap_transfer("toy-a", "toy-b")
 
 
 def test_the_bare_backbone_represents_stimuli_and_descriptions(pack, world):

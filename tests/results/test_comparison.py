@@ -17,7 +17,7 @@ from cogbench import TaskMatrix, UnusableData, compare, load_parts
 from cogbench.parts.registry import find_oracle
 from cogbench.results.comparison import short_labels
 from cogbench.scoring.agreement import agreement, kendalls_w, mean_spearman
-from cogbench.views.rows import comparison_tables
+from cogbench.views.comparison import comparison_tables
 
 RANDOM = np.random.default_rng(0).normal(size=(3, 4, 4))
 OFF = ~np.eye(4, dtype=bool)

@@ -390,3 +390,14 @@ def test_each_score_has_a_column_in_all_formats_and_the_turns_to_be_left_out_dif
     assert len({*turns}) == len(turns)
     (unscored,) = leaderboard([made(oracle=None)])
     assert not {"trs", "interval", "p", "synthetic"} & {column.name for column in board_columns(unscored)}
+
+
+def test_trainings_of_an_estimator_count_beside_those_of_the_tasks():
+    plain = made()
+    costly = replace(plain, details=[{"cost": {"trainings": 264, "seconds": 9.5}}])
+    odd = replace(plain, details=[{"cost": "dear"}, {"cost": {"trainings": "many"}}])
+    (of_tasks, with_own, without) = (
+        next(e.trainings for board in leaderboard([r]) for e in board.entries if e.kind == "result")
+        for r in (plain, costly, odd)
+    )
+    assert with_own == of_tasks + 264 and without == of_tasks

@@ -263,3 +263,47 @@ def test_an_oracle_as_json_tells_everything(invoke, tmp_path):
     held = json.loads((tmp_path / "o.json").read_text())
     assert held["provenance"]["data"].keys() == {"toy-a", "toy-b", "toy-c", "toy-d"} and held["seeds"] == [0]
     assert read_oracle(tmp_path / "o.json").per_example["toy-a", "toy-b"].shape == (1, 60)
+
+
+SIZES = ("--max-train", 40, "--max-train-target", "20,10,40")
+
+
+def test_several_sizes_of_the_target_give_an_oracle_each_and_share_the_sources(invoke, tmp_path):
+    plan = invoke(*MEASURE, *SIZES, "--dry-run")
+    # 4 sources, which are also the targets alone at 40; at each size 12 transfers, and 4 targets alone at 10 and 20.
+    assert f"{4 + 3 * 12 + 2 * 4} × training" in plan.stdout
+    measured = invoke(*MEASURE, *SIZES)
+    assert measured.exit_code == 0, measured.output
+    names = ("toy-toy-max-40-target-10", "toy-toy-max-40-target-20", "toy-toy-max-40")
+    oracles = [find_oracle(load_parts(), name) for name in names]
+    assert [oracle.max_train_target for oracle in oracles] == [10, 20, None]
+    assert all(name in measured.stdout and f"{name}.json" in measured.stderr for name in names)
+    assert "0 are to be computed" in invoke(*MEASURE, *SIZES, "--dry-run").stdout
+    trainings = [*registry.home().joinpath("store").rglob("training.json")] or [*registry.home().rglob("training.json")]
+    assert len(trainings) == 48
+    (one,) = json.loads(f"[{invoke(*MEASURE, *SIZES[:3], 20, '--format', 'json').stdout}]")
+    assert one["max_train_target"] == 20 and one["provenance"]["max_train"] == 40
+    assert len(json.loads(invoke(*MEASURE, *SIZES, "--format", "json").stdout)) == 3
+    named = invoke(*MEASURE, *SIZES[:3], "10,20", "--name", "mine")
+    assert "mine-target-10.json" in named.stderr and "mine-target-20.json" in named.stderr
+
+
+def test_a_failed_size_leaves_the_others(invoke, monkeypatch):
+    train = ToyBackbone.train
+
+    def fails_on_few(self, recipe, files, out, start=None):
+        if recipe.max_train == 10:
+            raise UnusableData("ten are too few.")
+        return train(self, recipe, files, out, start)
+
+    monkeypatch.setattr(ToyBackbone, "train", fails_on_few)
+    failed = invoke(*MEASURE, *SIZES)
+    assert failed.exit_code == 1 and "16 trainings failed" in failed.stderr and "ten are too few" in failed.stderr
+    assert find_oracle(load_parts(), "toy-toy-max-40-target-20").max_train_target == 20
+    with pytest.raises(UnknownName):
+        find_oracle(load_parts(), "toy-toy-max-40-target-10")
+
+
+@pytest.mark.parametrize("sizes", ["0", "ten", "10,,20", "-5"])
+def test_sizes_that_are_none_are_refused(invoke, sizes):
+    assert "is no list of whole numbers from 1" in line(invoke(*MEASURE, "--max-train-target", sizes), 2)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from cogbench_transferability.esm import ESMLogME, least_squares
+from cogbench_transferability.fewshot import FewShot
 from cogbench_transferability.fuse import Fuse
 from cogbench_transferability.fusion import fused
 from cogbench_transferability.hscore import HScore
@@ -23,7 +24,7 @@ from numpy.testing import assert_allclose
 from sklearn.linear_model import LinearRegression
 from small import Small, square
 
-from cogbench import FeatureOptions, UnusableData, load_parts
+from cogbench import FeatureOptions, TransferOptions, UnusableData, load_parts
 from cogbench.testing import check_estimator
 
 MEAN = FeatureOptions(pooling="mean", examples=20)
@@ -33,7 +34,7 @@ OWN = [e for e in load_parts().estimators.values() if type(e).__module__.startsw
 
 def test_they_are_all_installed():
     assert sorted(e.name for e in OWN) == sorted(
-        "taskemb textemb description tsns vocabulary mips logme hscore leep nce knn esm-logme fuse".split()
+        "taskemb textemb description tsns vocabulary mips logme hscore leep nce knn esm-logme few-shot fuse".split()
     )
 
 
@@ -51,6 +52,7 @@ VARIED = [
     HScore(MEAN, regularised=False),
     KNN(neighbours=1),
     ESMLogME(fit="least-squares"),
+    FewShot(TransferOptions(examples=20, steps=5, folds=5), measure="likelihood"),
     replace(QUICK, similarity_="spearman", method="mutual-information"),
     replace(QUICK, similarity_="zero-shot", pairs=2),
     Fuse((Vocabulary(), LogME(), Fuse())),
