@@ -88,36 +88,36 @@ def wordpiece(**more: Any) -> Any:
     """Return a tokenizer as BERT has it."""
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
-    made = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    made.normalizer, made.pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer, tokenizer.pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    made.train_from_iterator(
+    tokenizer.train_from_iterator(
         sentences(), trainers.WordPieceTrainer(vocab_size=600, special_tokens=special, show_progress=False)
     )
-    made.post_processor = processors.TemplateProcessing(
+    tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )
     names = {"model_input_names": ["input_ids", "token_type_ids", "attention_mask"]}
-    return _fast(made, **{**BERT_NAMES, **names, **more})
+    return _fast(tokenizer, **{**BERT_NAMES, **names, **more})
 
 
 def byte_pairs(special: tuple[str, ...] = ("<s>", "<pad>", "</s>", "<unk>", "<mask>"), **more: Any) -> Any:
     """Return a tokenizer of byte pairs as RoBERTa has it; without its special tokens as GPT-2 has it."""
     from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 
-    made = Tokenizer(models.BPE())
-    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     trainer = trainers.BpeTrainer(
         vocab_size=600,
         show_progress=False,
         special_tokens=[*special],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
     )
-    made.train_from_iterator(sentences(), trainer)
+    tokenizer.train_from_iterator(sentences(), trainer)
     if "<s>" in special:
-        made.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0), add_prefix_space=False)
+        tokenizer.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0), add_prefix_space=False)
         more = {**ROBERTA_NAMES, **more}
-    return _fast(made, **more)
+    return _fast(tokenizer, **more)
 
 
 def gpt(**more: Any) -> Any:
@@ -127,21 +127,20 @@ def gpt(**more: Any) -> Any:
 
 def qwen(**more: Any) -> Any:
     """Return a tokenizer whose padding token stands last in the vocabulary, and that writes no special token."""
-    made = byte_pairs((), eos_token="<|im_end|>", pad_token="<|endoftext|>", **more)
-    return made
+    return byte_pairs((), eos_token="<|im_end|>", pad_token="<|endoftext|>", **more)
 
 
 def unigram(single: str, pair: str, special: tuple[str, ...], unknown: str = "<unk>", **more: Any) -> Any:
     """Return a tokenizer of SentencePiece, which writes these special tokens around a text and a pair."""
     from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 
-    made = Tokenizer(models.Unigram())
-    made.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     trainer = trainers.UnigramTrainer(vocab_size=600, show_progress=False, special_tokens=[*special], unk_token=unknown)
-    made.train_from_iterator(sentences(), trainer)
-    ids = [(token, made.token_to_id(token)) for token in special if token in single + pair]
-    made.post_processor = processors.TemplateProcessing(single=single, pair=pair, special_tokens=ids)
-    return _fast(made, unk_token=unknown, **more)
+    tokenizer.train_from_iterator(sentences(), trainer)
+    ids = [(token, tokenizer.token_to_id(token)) for token in special if token in single + pair]
+    tokenizer.post_processor = processors.TemplateProcessing(single=single, pair=pair, special_tokens=ids)
+    return _fast(tokenizer, unk_token=unknown, **more)
 
 
 def llama(pad: bool = True, **more: Any) -> Any:
@@ -355,18 +354,18 @@ def outcomes(name: str, folder: Path, estimators: tuple[str, ...] = ESTIMATORS) 
     parts, files = load_parts(), Files(offline=True)
     backbone = replace(parts.find("backbone", str(folder)), epochs=1, min_steps=1, precision="fp32")
     tasks = {kind: replace(parts.tasks[task], evaluation_rows=ROWS) for kind, task in TASKS.items()}
-    found = dict[str, str]()
+    outcome_of = dict[str, str]()
     with tempfile.TemporaryDirectory() as place:
         workspace = Workspace(files, Store(Path(place)))
         for kind, task in tasks.items():
-            found[kind] = _outcome(lambda task=task: _trained(backbone, task, workspace))
-        good = tuple(sorted((tasks[k] for k, o in found.items() if o == "works"), key=lambda t: t.name))
+            outcome_of[kind] = _outcome(lambda task=task: _trained(backbone, task, workspace))
+        good = tuple(sorted((tasks[k] for k, o in outcome_of.items() if o == "works"), key=lambda t: t.name))
         for estimator in estimators:
             (ranker,) = varied(parts.find("estimator", estimator), [s for s in FEW if s.startswith(f"{estimator}.")])
             signal = parts.signals["mini"] if {"representations"} & ranker.needs else None
             cell = Similarity(ranker, backbone, good, signal, max_train=ROWS)
-            found[estimator] = _outcome(lambda cell=cell: _ranked(cell, workspace)) if len(good) > 1 else "no task"
-    return found
+            outcome_of[estimator] = _outcome(lambda cell=cell: _ranked(cell, workspace)) if len(good) > 1 else "no task"
+    return outcome_of
 
 
 def _trained(backbone: Any, task: Any, workspace: Workspace) -> str:
@@ -405,12 +404,12 @@ def main() -> None:
             folder = (args.folder or Path(place)) / name
             if not folder.exists():
                 ZOO[name].save(folder)
-            found = outcomes(name, folder, tuple(args.estimators))
-            print(name, found, file=sys.stderr)
-            for what, outcome in found.items():
+            outcome_of = outcomes(name, folder, tuple(args.estimators))
+            print(name, outcome_of, file=sys.stderr)
+            for what, outcome in outcome_of.items():
                 if outcome not in ("works", "no task"):
                     answers.setdefault(outcome, []).append(f"{name} ({what})")
-            marks = {what: "yes" if o == "works" else "–" if o == "no task" else "no" for what, o in found.items()}
+            marks = {what: "yes" if o == "works" else "–" if o == "no task" else "no" for what, o in outcome_of.items()}
             rows.append({"model": name, **marks})
     print(grid(rows, "markdown"))
     for answer, where in answers.items():

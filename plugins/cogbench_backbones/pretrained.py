@@ -112,8 +112,7 @@ class Pretrained:
         It is what sentence-transformers' modules.json names; else the last piece of a causal model, and the first piece
         of another.
         """
-        named = _sentence_pooling(self.folder)
-        return named or ("last" if self.causal else "cls")
+        return _sentence_pooling(self.folder) or ("last" if self.causal else "cls")
 
     @cached_property
     def positions(self) -> int | None:
@@ -128,8 +127,8 @@ class Pretrained:
         # Some tables number positions behind the padding token's number (RoBERTa), others skip some rows (BART).
         rows = [t.num_embeddings - (0 if t.padding_idx is None else t.padding_idx + 1) for t in tables]
         rows = [n - getattr(t, "offset", 0) for n, t in zip(rows, tables, strict=True)]
-        stated = getattr(self.config, "max_position_embeddings", None)
-        return min([*rows, *([stated] if stated and stated > 0 else [])], default=None)
+        limit = getattr(self.config, "max_position_embeddings", None)
+        return min([*rows, *([limit] if limit and limit > 0 else [])], default=None)
 
     def unsuitable(self, kind: str) -> str | None:
         """Return why the model cannot be trained on a kind of task, or None if it can."""
@@ -187,12 +186,12 @@ class Pretrained:
         head = self._heads(kind)[type(config)]
         with torch.device("meta"):
             prefix = prefix_of_body(head(config))
-        held = {prefix + name: values for name, values in body.state_dict().items() if name not in missing}
+        weights = {prefix + name: values for name, values in body.state_dict().items() if name not in missing}
         torch.manual_seed(seed)
-        model, told = head.from_pretrained(
-            None, config=config, state_dict=held, dtype="float32", output_loading_info=True
+        model, report = head.from_pretrained(
+            None, config=config, state_dict=weights, dtype="float32", output_loading_info=True
         )
-        lacking = {*told["missing_keys"]} & {prefix + name for name in body.state_dict()}
+        lacking = {*report["missing_keys"]} & {prefix + name for name in body.state_dict()}
         self._refuse_lacking({name for name in lacking if not _is_pooler(name)}, body)
         return model
 
@@ -207,12 +206,12 @@ class Pretrained:
         try:
             hf, (named, *_) = transformers(), self.config.architectures or ("",)
             body = getattr(hf, named) if self._encoder_alone else hf.AutoModel
-            model, told = body.from_pretrained(
+            model, report = body.from_pretrained(
                 self.folder, config=self.config, dtype="float32", output_loading_info=True, trust_remote_code=False
             )
         except (ImportError, ValueError, KeyError, OSError, RuntimeError) as error:
             raise self._unreadable("weights", error) from error
-        return model, {*told["missing_keys"]}
+        return model, {*report["missing_keys"]}
 
     @property
     def _encoder_alone(self) -> bool:
@@ -275,8 +274,8 @@ def prefix_of_body(model: Any) -> str:
 def body_weights(model: Any, names: Collection[str]) -> dict[str, Any]:
     """Return the weights of a model's body by their names in the body, of these names."""
     prefix = prefix_of_body(model)
-    held = {name.removeprefix(prefix): v for name, v in model.state_dict().items() if name.startswith(prefix)}
-    return {name: values for name, values in held.items() if name in names}
+    weights = {name.removeprefix(prefix): v for name, v in model.state_dict().items() if name.startswith(prefix)}
+    return {name: values for name, values in weights.items() if name in names}
 
 
 def _sentence_pooling(folder: Path) -> Pooling | None:
@@ -290,20 +289,19 @@ def _sentence_pooling(folder: Path) -> Pooling | None:
     modules = folder / "modules.json"
     if not modules.exists():
         return None
-    stated = json.loads(modules.read_text())
-    paths = [m["path"] for m in stated if str(m.get("type", "")).endswith(".Pooling")]
+    paths = [m["path"] for m in json.loads(modules.read_text()) if str(m.get("type", "")).endswith(".Pooling")]
     if len(paths) != 1:
         return None
     options = json.loads((folder / paths[0] / "config.json").read_text())
     former = {"cls": "pooling_mode_cls_token", "mean": "pooling_mode_mean_tokens", "last": "pooling_mode_lasttoken"}
-    named = options.get("pooling_mode") or next((n for n, key in former.items() if options.get(key)), "another one")
-    named = {"lasttoken": "last"}.get(named, named)
-    if named not in former:
+    pooling = options.get("pooling_mode") or next((n for n, key in former.items() if options.get(key)), "another one")
+    pooling = {"lasttoken": "last"}.get(pooling, pooling)
+    if pooling not in former:
         raise UnusableData(
-            f"model folder {str(folder)!r}: sentence-transformers pools it by {named!r}, which cogbench does not have; "
-            "name another pooling: cls, mean or last."
+            f"model folder {str(folder)!r}: sentence-transformers pools it by {pooling!r}, "
+            "which cogbench does not have; name another pooling: cls, mean or last."
         )
-    return cast(Pooling, named)
+    return cast(Pooling, pooling)
 
 
 def _is_pooler(name: str) -> bool:
