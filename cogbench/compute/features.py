@@ -52,7 +52,6 @@ class FeatureExtraction:
             "options": workspace.identity(self.options),
             "data": train.sha256,
             "max_train": self.max_train,
-            **({"examples are": "tokens"} if self.task.kind in AT_TOKENS else {}),
             **key_of_sample(topped_up),
         }
 
@@ -88,7 +87,9 @@ def feature_extraction(
     UnusableData
         If the pooling says nothing of the backbone's texts.
     """
-    return FeatureExtraction(backbone, training, task, with_pooling(options, backbone, files), max_train)
+    if task.kind not in AT_TOKENS:
+        options = with_pooling(options, backbone, files)
+    return FeatureExtraction(backbone, training, task, options, max_train)
 
 
 def with_pooling(options: FeatureOptions, backbone: Backbone, files: Files) -> FeatureOptions:
@@ -112,7 +113,8 @@ def extract_features(model: Any, batches: Iterable[Mapping[str, "Tensor"]], opti
     import torch
 
     batches = list(batches)
-    tokens = _drawn_tokens(batches, options)
+    tokens = _drawn_tokens(batches, options) if options.pooling == "auto" else None
+    pooling = "cls" if options.pooling == "auto" else options.pooling
     values, probabilities, layer_sizes = [], [], np.empty(0, int)
     for number, batch in enumerate(batches):
         mask = batch.get("attention_mask")
@@ -121,7 +123,7 @@ def extract_features(model: Any, batches: Iterable[Mapping[str, "Tensor"]], opti
         states = states_of(out, mask)
         states = states[1:] if options.layers == "all" else states[-1:]
         if tokens is None:
-            layers = [pooled(s, mask, options.pooling) for s in states]
+            layers = [pooled(s, mask, pooling) for s in states]
         else:
             layers = [s[tokens[number][:, 0], tokens[number][:, 1]].float().cpu().numpy() for s in states]
         layer_sizes = np.array([layer.shape[1] for layer in layers])

@@ -21,7 +21,7 @@ class FeatureOptions:
         At most so many training examples of a task, a stratified sample.
     pooling : {"auto", "cls", "mean", "last"}
         The first token of an example, the mean over its tokens, or its last token. "auto" takes the backbone's own
-        pooling. Of a task whose answers stand at tokens, each token is an example, and its own state is taken.
+        pooling; and of a task whose answers stand at tokens it takes each token as an example, with its own state.
     layers : {"last", "all"}
         The states of the last layer; or of each layer after the embeddings, side by side.
     seed : int
@@ -52,13 +52,13 @@ class Features:
 
     `values` are (n_examples, n_dims) float32, in which `layer_sizes` (n_layers,) says how many belong to each layer;
     `answers` (n_examples,) are numbers of classes or numbers, as `answer_kind` says, or zeros where an example has not
-    one answer of its own ("neither"). `probabilities` (n_examples, n_classes) are of the classes of the model's own
-    head; they have no column where the head does not choose one class an example.
+    one answer of its own ("neither": the tags of a text that is pooled). `probabilities` (n_examples, n_classes) are of
+    the classes of the model's own head; they have no column where the head does not choose one class an example.
 
     An example is a row of a batch: a text that is longer than the model may have several. Where the answers stand at
-    tokens, a token is an example: of tagging the first token of a word, whose class is its tag; of question answering
-    a token of a context or a question, whose class says whether it belongs to the answer (1) or not (0). As many
-    tokens of the answers as of the others are drawn.
+    tokens and no pooling is named, a token is an example: of tagging the first token of a word, whose class is its tag;
+    of question answering a token of a context or a question, whose class says whether it belongs to the answer (1) or
+    not (0). As many tokens of the answers as of the others are drawn.
     """
 
     values: Array

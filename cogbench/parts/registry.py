@@ -50,7 +50,8 @@ DISTRIBUTIONS = {
         "turkish-web-pos turkish-wiki-pos",
     },
     "cogbench-transferability": {
-        "estimator": "description esm-logme fuse hscore knn leep logme mips nce taskemb textemb tsns vocabulary"
+        "estimator": "description esm-logme few-shot fuse hscore knn leep logme mips nce taskemb textemb tsns "
+        "vocabulary"
     },
 }
 log = logging.getLogger("cogbench")

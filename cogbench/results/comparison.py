@@ -18,6 +18,7 @@ from ..scoring.chance import PValue, relabellings
 from ..scoring.evaluation import KS, TOP_M, ScoreOptions, TargetScore, score_guess
 from ..scoring.paired import LEVEL, PairedDifference, holm, paired_difference, score_picks, sign_flips
 from ..scoring.ranking import Ranking, rank, true_ranking
+from ..storage.atomic import readable
 from .result import Result
 
 
@@ -159,6 +160,8 @@ def read_for_comparison(place: str | Path) -> Result | Oracle:
         If there is no such file or oracle, or it cannot be read.
     """
     path, word = Path(place), str(place)
+    if path.is_dir():
+        readable(path)
     if path.suffix.lower() == ".json" and not _is_oracle(path):
         return Result.load(path)
     try:

@@ -11,7 +11,7 @@ import numpy as np
 from ..compute import engine
 from ..compute.cells import Encoding
 from ..compute.evidence import Similarity, StoredEvidence
-from ..compute.features import feature_extraction, with_pooling
+from ..compute.features import feature_extraction
 from ..compute.workspace import Cell, Tell, Workspace, workspace_of
 from ..data.dataset import Array
 from ..data.features import FeatureOptions
@@ -132,7 +132,7 @@ def gather_pack(
         )
     similarity = request.similarities()[0]
     assert isinstance(similarity, Similarity)
-    views = views_of(with_pooling(FeatureOptions(examples), request.backbone, workspace.files)) if examples > 0 else ()
+    views = views_of(FeatureOptions(examples)) if examples > 0 else ()
     _compute(similarity, views, workspace)
     evidence, arrays = StoredEvidence(similarity, workspace), Arrays()
     recording = workspace.recording(request.signal) if request.signal else None

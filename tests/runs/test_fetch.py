@@ -225,7 +225,7 @@ def test_what_is_large_is_fetched_by_its_name_alone(invoke):
             lambda f: conll(f, names=[*TAGS[:1], *TAGS[3:], *TAGS[1:3]]),
             "states the classes of ner_tags as",
         ),
-        ("conll-2003", lambda f: conll(f, lambda tokens: ["", *tokens[1:]]), "word 0 of row 0 is empty"),
+        ("conll-2003", lambda f: conll(f, lambda tokens: ["", *tokens[1:]]), "row 0 has no text in word 1"),
         ("conll-2003", lambda f: conll(f, lambda tokens: []), "row 0 has 0 words"),
         ("squad-v2", conll, "lacks column question, context, answers; it has id, tokens"),
         ("rte", lambda f: write(f, "train", {"sentence1": [], "sentence2": [], "label": []}), "has no rows"),

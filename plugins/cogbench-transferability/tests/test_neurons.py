@@ -125,20 +125,18 @@ QUICK = TSNS(draws=2, trees=5, neurons=4)
 
 
 def test_tsns_of_all_kinds(kinds):
-    """Tags and passages of a context are no answers that [CLS] could have: no estimate."""
+    """Of tagging and question answering the tokens are the examples."""
     evidence = kinds.fresh()
     found = QUICK.similarity(evidence)
-    lost = np.array([t in ("tagging", "qa") for t in evidence.tasks])
-    assert np.isnan(found.values[lost]).all() and np.isnan(found.values[:, lost]).all()
-    kept = found.values[~lost][:, ~lost]
-    assert np.isfinite(kept[~np.eye(4, dtype=bool)]).all() and np.array_equal(kept, kept.T, equal_nan=True)
-    assert evidence.notes[-1] == ("tsns: no score for 18 of 30 pairs: the examples have not one answer each.")
+    assert np.isfinite(found.values[~np.eye(6, dtype=bool)]).all()
+    assert np.array_equal(found.values, found.values.T, equal_nan=True)
+    assert not any("no score" in note for note in evidence.notes)
     shown = [n for n in evidence.notes if "shares of" in n]
-    assert len(shown) == 4 and shown[0].startswith("tsns: shares of classes's 4 neurons in layers 1 to 2: ")
+    assert len(shown) == 6 and shown[0].startswith("tsns: shares of classes's 4 neurons in layers 1 to 2: ")
     assert sum(map(float, shown[0].rstrip(".").split()[-2:])) == pytest.approx(1)
-    told = evidence.details["fingerprints"]
-    assert {*told} == {t for t in evidence.tasks if t not in ("tagging", "qa")}
-    assert all(len(shares) == 2 and sum(shares) == pytest.approx(1) for shares in told.values())
+    shares_of = evidence.details["fingerprints"]
+    assert {*shares_of} == {*evidence.tasks}
+    assert all(len(shares) == 2 and sum(shares) == pytest.approx(1) for shares in shares_of.values())
 
 
 @pytest.mark.parametrize("similarity", ["jaccard", "spearman", "zero-shot"])
@@ -164,7 +162,7 @@ def test_all_comparisons_share_the_forests(kinds):
         replace(QUICK, **other).similarity(evidence)
     assert len(evidence.kept) == n
     replace(QUICK, pairs=1).similarity(evidence)
-    assert len(evidence.kept) == n + 4
+    assert len(evidence.kept) == n + 6
 
 
 def test_multi_tsns_of_tasks(kinds):
