@@ -139,13 +139,13 @@ def encode(tokenizer: Any, *texts: Sequence[str], limit: int, **options: Any) ->
     how = {"truncation": True, "max_length": limit, **options}
     if not tokenizer.is_fast:
         return tokenizer(*map(list, texts), **how)
-    made = tokenizer(*map(list, texts), return_special_tokens_mask=True, **how)
+    pieces = tokenizer(*map(list, texts), return_special_tokens_mask=True, **how)
     special, unknown = {*tokenizer.all_special_ids} - {tokenizer.unk_token_id}, tokenizer.unk_token_id
-    for ids, written in zip(made["input_ids"], made.pop("special_tokens_mask"), strict=True):
+    for ids, written in zip(pieces["input_ids"], pieces.pop("special_tokens_mask"), strict=True):
         for i, (piece, own) in enumerate(zip(ids, written, strict=True)):
             if not own and piece in special and unknown is not None:
                 ids[i] = unknown
-    return made
+    return pieces
 
 
 # Classification, regression, relation: one text or two, one row.
