@@ -80,15 +80,15 @@ def feature_extraction(
     max_train: int | None,
     files: Files,
 ) -> FeatureExtraction:
-    """Return the cell of these features, with the pooling that the backbone's own stands for.
+    """Return the cell of these features, with the backbone's own pooling in place of "auto" where texts are pooled.
 
     Raises
     ------
     UnusableData
         If the pooling says nothing of the backbone's texts.
     """
-    if task.kind not in AT_TOKENS:
-        options = with_pooling(options, backbone, files)
+    at_tokens = task.kind in AT_TOKENS and options.pooling == "auto"
+    options = options if at_tokens else with_pooling(options, backbone, files)
     return FeatureExtraction(backbone, training, task, options, max_train)
 
 

@@ -153,8 +153,8 @@ def encode(tokenizer: Any, *texts: Sequence[str], limit: int, **options: Any) ->
 
 def _cut(tokenizer: Any, texts: Iterable[Sequence[str]], limit: int, **labels: list[Any]) -> Encoded:
     """Encode texts, or pairs of them; what is longer than a row is cut and counted."""
-    made = encode(tokenizer, *texts, limit=limit)
-    return Encoded({**made, **labels}, cut=sum(bool(one.overflowing) for one in made.encodings or ()))
+    pieces = encode(tokenizer, *texts, limit=limit)
+    return Encoded({**pieces, **labels}, cut=sum(bool(one.overflowing) for one in pieces.encodings or ()))
 
 
 def _texts(dataset: Dataset) -> list[Sequence[str]]:
