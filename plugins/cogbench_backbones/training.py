@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from cogbench import Dataset, Settings
+from cogbench import Dataset, Settings, UnusableData
 
 from .heads import Rows, batch, row
 
@@ -203,10 +203,22 @@ def all_words(model: Any, whole: tuple[Any, "Tensor"]) -> None:
 
 
 def trained(folder: Path) -> Any:
-    """Return the model that a checkpoint's folder holds, with the head that its config names."""
+    """Return the model that a checkpoint's folder holds, with the head that its config names, in single precision.
+
+    Raises
+    ------
+    UnusableData
+        If weights are missing, which transformers would draw at random.
+    """
     hf = transformers()
     (name,) = hf.AutoConfig.from_pretrained(folder).architectures
-    return getattr(hf, name).from_pretrained(folder)
+    model, report = getattr(hf, name).from_pretrained(folder, dtype="float32", output_loading_info=True)
+    if lacking := sorted(report["missing_keys"]):
+        raise UnusableData(
+            f"model folder {str(folder)!r}: its weights lack {len(lacking)} tensors of {name}, such as {lacking[0]!r}; "
+            "save the whole model there."
+        )
+    return model
 
 
 def transformers() -> Any:
