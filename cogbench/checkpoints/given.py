@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..data.dataset import Array, Card, Dataset, Origin, Split
 from ..data.files import Files
-from ..errors import MissingData
+from ..errors import MissingData, UnusableData
 from ..parts.interfaces import Backbone, Checkpoint, Recipe, Settings, Task
 
 if TYPE_CHECKING:
@@ -64,11 +64,11 @@ class GivenCheckpoint:
 
         Raises
         ------
-        MissingData
+        UnusableData
             If there are none.
         """
         if self.data is None:
-            raise MissingData(
+            raise UnusableData(
                 f"checkpoint {self.name!r} has no examples of its own task, which the estimator reads: "
                 f"name them with --checkpoint-data {self.name}=FILE."
             )

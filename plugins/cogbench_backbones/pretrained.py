@@ -32,9 +32,18 @@ OF_HEAD = {"relation": "classification", "regression": "classification", "rerank
 POSITIONS = ("position_embeddings", "embed_positions", "wpe")  # how transformers calls tables of positions
 
 
-@lru_cache(maxsize=8)
 def opened(folder: Path, layers: int | None = None) -> "Pretrained":
     """Return the model of a folder; the last few are remembered with their tokenizers, without their weights."""
+    return _remembered(folder, layers, tuple((folder / name).stat().st_mtime_ns for name in _files(folder)))
+
+
+def _files(folder: Path) -> list[str]:
+    """Return the names of the files of a folder that are small and say what the model is."""
+    return sorted(path.name for path in folder.glob("*.json"))
+
+
+@lru_cache(maxsize=8)
+def _remembered(folder: Path, layers: int | None, stamps: tuple[int, ...]) -> "Pretrained":
     return Pretrained(folder, layers)
 
 
