@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from ..data.dataset import Array, Card, Dataset, Origin, Split
 from ..data.files import Files
@@ -112,8 +112,3 @@ class NoBackbone:
 NO_BACKBONE = (
     "this needs the pre-trained model that the checkpoints were trained from, or one like it: name it with --backbone."
 )
-
-
-def given_among(tasks: tuple[Task, ...]) -> tuple[Any, ...]:
-    """Return the sources among some tasks that bring their own models."""
-    return tuple(task for task in tasks if isinstance(task, GivenCheckpoint))

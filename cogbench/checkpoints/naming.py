@@ -1,7 +1,7 @@
 """Which checkpoints a user means: NAME=FOLDER_OR_HUB_ID on the command line, a csv file, or a mapping in Python."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -86,7 +86,7 @@ def find_checkpoints(
         except MissingData as error:
             faults.append(type(error)(f"checkpoint {one.name!r}: {error}") if type(error) is MissingData else error)
             continue
-        opened.append(_with_data(given, own_data[one.name], files) if one.name in own_data else given)
+        opened.append(_with_data(given, own_data[one.name], given.kind, files) if one.name in own_data else given)
     if faults:
         raise together(faults)
     return tuple(opened)
@@ -140,8 +140,8 @@ def _of_table(path: Path) -> list[NamedCheckpoint]:
 
 def _beside(table: Path, address: str) -> str:
     """Return where a folder or file that a table names is: beside the table, or as it is written."""
-    there = table.parent / address
-    return str(there) if address and there.exists() else address
+    path = table.parent / address
+    return str(path) if address and path.exists() else address
 
 
 def _opened(parts: Parts, one: NamedCheckpoint, files: Files) -> GivenCheckpoint:
@@ -158,17 +158,18 @@ def _opened(parts: Parts, one: NamedCheckpoint, files: Files) -> GivenCheckpoint
         backbone = replace(backbone, revision=one.revision)  # type: ignore[type-var]
     backbone.origin(files)
     head = head_of(backbone, files)
-    if one.kind and head not in (None, one.kind):
+    kinds = ALIKE.get(head, (head,)) if head else ()  # that the head may answer
+    if one.kind and kinds and one.kind not in kinds:
         raise UnusableData(f"checkpoint {one.name!r}: its head is one of {head}, not of {one.kind}.")
+    if one.task and task and kinds and task.kind not in kinds:
+        raise UnusableData(
+            f"checkpoint {one.name!r}: its head is one of {head}, and task {task.name!r} is {task.kind}."
+        )
+    if task and kinds and task.kind not in kinds:
+        task = None  # it bears this name by chance
     kind = one.kind or (task.kind if task else None) or head or WITHOUT_HEAD
-    if head is not None and task is not None and task.kind not in ALIKE.get(head, (head,)):
-        if one.task:
-            raise UnusableData(
-                f"checkpoint {one.name!r}: its head is one of {head}, and task {task.name!r} is {task.kind}."
-            )
-        task, kind = None, one.kind or head  # the same name by chance
-    given = GivenCheckpoint(one.name, backbone, kind, task)
-    return _with_data(given, one.data, files) if one.data else given
+    given = GivenCheckpoint(one.name, backbone, kind if head else WITHOUT_HEAD, task)
+    return _with_data(given, one.data, kind, files) if one.data else given
 
 
 # A sequence classifier's configuration does not say for which of these kinds it was trained.
@@ -177,9 +178,8 @@ ALIKE = {"classification": ("classification", "relation", "reranking"), "regress
 
 def head_of(backbone: Backbone, files: Files) -> str | None:
     """Return the kind of task that the head of a backbone's files answers, None if there is no such head."""
-    read = getattr(backbone, "head_kind", None)
-    kind: str | None = read(files) if read else None
-    return kind
+    head_kind: Callable[[Files], str | None] = getattr(backbone, "head_kind", lambda files: None)
+    return head_kind(files)
 
 
 def _task(parts: Parts, one: NamedCheckpoint) -> Task | None:
@@ -189,16 +189,16 @@ def _task(parts: Parts, one: NamedCheckpoint) -> Task | None:
     return None if one.data else parts.tasks.get(one.task or one.name)
 
 
-def _with_data(given: GivenCheckpoint, data: Any, files: Files) -> GivenCheckpoint:
-    """Return a checkpoint with the examples of a table, or of a task."""
+def _with_data(given: GivenCheckpoint, data: Any, kind: str, files: Files) -> GivenCheckpoint:
+    """Return a checkpoint with the examples of a table of a kind, or of a task."""
     if isinstance(data, Task):
-        return replace(given, data=data, kind=data.kind)
+        return replace(given, data=data)
     if not Path(data).is_file():
         raise MissingData(f"checkpoint {given.name!r}: no file {str(data)!r} of its examples.")
-    if given.kind not in TASK_KINDS:
+    if kind not in TASK_KINDS:
         raise UnusableData(
             f"checkpoint {given.name!r}: nothing says which kind its examples are of; say it in a column `kind`."
         )
-    task = TableTask(name=given.name, file=str(data), kind=given.kind)
+    task = TableTask(name=given.name, file=str(data), kind=kind)
     task.load("train", files)
     return replace(given, data=task)

@@ -1,6 +1,6 @@
 """Which estimators can rank given checkpoints: what they train, and whether they compare models of several bases."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ..data.files import Files
 from ..errors import UnusableData
@@ -56,6 +56,5 @@ def check_checkpoints(
 
 def base_of(backbone: Backbone, files: Files) -> str:
     """Return what models share whose weights can be compared; a backbone that does not say so has its own."""
-    read = getattr(backbone, "base", None)
-    base: str = read(files) if read else backbone.name
-    return base
+    base: Callable[[Files], str] = getattr(backbone, "base", lambda files: backbone.name)
+    return base(files)

@@ -349,9 +349,8 @@ class Similarity:
             cells += [Encoding(self.training(t), self.signal) for t in self.tasks]
         if {"models", "features", "cheap-transfers"} & needs:
             cells += [self.training(t) for t in (self.tasks if "models" in needs else self.sources)]
-        if (
-            isinstance(self.sources[0], GivenCheckpoint) and "features" in needs and "backbone-features" not in needs
-        ):  # it asks for all pairs
+        all_pairs = "features" in needs and "backbone-features" not in needs
+        if all_pairs and isinstance(self.sources[0], GivenCheckpoint):
             cells += [self.extraction(s, t, o) for o in feature_options(self.estimator) for s, t in self.pairs]
         if "cheap-transfers" in needs:
             asked = transfer_options(self.estimator)

@@ -102,7 +102,7 @@ def merged(one: Oracle, other: Oracle) -> Oracle:
         If they are not of the same tasks, metrics, model, data and settings: the message names what differs.
     """
     check_alike(one, other.transfers.sources, other.metrics, other.provenance)
-    held: dict[int, tuple[Array, Array, Array, Array]] = {}
+    figures: dict[int, tuple[Array, Array, Array, Array]] = {}
     for oracle in (one, other):
         if oracle.by_seed is None or oracle.evaluation_error is None:
             raise UnusableData(f"oracle {oracle.name!r} does not tell its seeds apart: it cannot be merged.")
@@ -111,16 +111,16 @@ def merged(one: Oracle, other: Oracle) -> Oracle:
         alone = oracle.no_transfer_by_seed
         alone = np.diagonal(oracle.by_seed, axis1=1, axis2=2) if alone is None else alone
         for seed, values, without in zip(oracle.seeds, oracle.by_seed, alone, strict=True):
-            held[seed] = values, oracle.evaluation_error, gain_error, without
-    values, errors, gain_errors, no_transfer = (np.array([arrays[i] for arrays in held.values()]) for i in range(4))
+            figures[seed] = values, oracle.evaluation_error, gain_error, without
+    values, errors, gain_errors, no_transfer = (np.array([arrays[i] for arrays in figures.values()]) for i in range(4))
     versions = {name: _all_versions(name, one, other) for name in ("cogbench", "torch")}
     both = replace(
         other,
-        per_example=_of_both(one, other, [*held]),
+        per_example=_of_both(one, other, [*figures]),
         provenance={**other.provenance, **versions},
     )
     known = gain_errors if np.isfinite(gain_errors).all() else None
-    return of_seeds(both, [*held], values, errors, known, no_transfer)
+    return of_seeds(both, [*figures], values, errors, known, no_transfer)
 
 
 def _all_versions(name: str, one: Oracle, other: Oracle) -> str:

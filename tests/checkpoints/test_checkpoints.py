@@ -319,3 +319,22 @@ def test_the_kind_of_a_checkpoint_is_read_off_its_head(folders):
     )
     assert [one.kind for one in given] == ["tagging", "encoder", "classification"]
     assert isinstance(given[0], GivenCheckpoint) and given[0].data is None
+
+
+def test_a_body_alone_is_no_classifier_whatever_its_name_says(folders, tmp_path):
+    folder = Path(shutil.copytree(folders / "base", tmp_path / "body"))
+    config = json.loads((folder / "config.json").read_text())
+    config.pop("architectures")
+    (folder / "config.json").write_text(json.dumps(config))
+    (given,) = find_checkpoints(load_parts(), {"mini-sst-2": folder}, FILES)
+    assert (given.kind, given.data.name) == ("encoder", "mini-sst-2")  # it has the task's examples, and no head
+    two = {"mini-sst-2": folder, "b": folders / "mini-mnli"}
+    ranked = recommend(TARGET, "logme", checkpoints=two, set=FEW["logme"], suite="mini", files=FILES, jobs=0)
+    assert {*ranked.ranking} == {*two} and ranked.learned["mini-sst-2"] is None
+
+
+def test_a_sequence_classifier_may_be_one_of_relations(folders):
+    table = folders / "relation.csv"
+    table.write_text("name,model,kind\na,mini-mnli,relation\n")
+    (given,) = find_checkpoints(load_parts(), table, FILES)
+    assert given.kind == "relation"

@@ -101,11 +101,11 @@ def test_a_member_of_itself_is_refused(parts, toy_plugin):
 def test_members_may_have_members_and_parts_are_left_as_they_are(parts):
     dse = parts.estimators["dse"]
     inner = Sum(("cra",))
-    found = with_members(parts.find, Sum((dse, "sum", "size")))
-    assert [m.name for m in members_of(found)] == ["dse", "sum", "size"]
+    ensemble = with_members(parts.find, Sum((dse, "sum", "size")))
+    assert [m.name for m in members_of(ensemble)] == ["dse", "sum", "size"]
     assert with_members(parts.find, dse) is dse
     assert with_members(parts.find, with_members(parts.find, inner)) == with_members(parts.find, inner)
-    assert decode(encode(found)) == found
+    assert decode(encode(ensemble)) == ensemble
 
 
 def test_they_are_listed_by_their_names(toy_plugin):
