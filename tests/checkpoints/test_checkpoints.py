@@ -128,7 +128,7 @@ def find_rows(path):
 
 def test_checkpoints_rank_as_the_trainings_of_the_store_that_they_are(folders, tmp_path):
     parts, store = load_parts(), Store(tmp_path / "store")
-    backbone = HuggingFace("tiny", str(folders / "base"), epochs=1, max_length=32)
+    backbone = HuggingFace("tiny", str(folders / "base"), epochs=1, min_steps=1, max_length=32)
     tasks = [parts.tasks[name] for name in SOURCES]
     how = {"tasks": tasks, "files": FILES, "jobs": 0, "max_train": 40, "signal": "mini", "stimuli": "mini"}
     estimators = ["logme", "esm-logme", "leep", "cra", "least-learned"]
@@ -196,9 +196,9 @@ def test_an_oracle_of_checkpoints_is_trained_from_their_bodies(folders, table, t
     monkeypatch.setenv("COGBENCH_HOME", str(tmp_path / "home"))
     few = {"train_rows": 24, "evaluation_rows": 60}
     tasks = [replace(load_parts().tasks[name], **few) for name in (TARGET, "mini-cola")]
-    base = HuggingFace("tiny", str(folders / "base"), epochs=1, max_length=32)
+    base = HuggingFace("tiny", str(folders / "base"), epochs=1, min_steps=1, max_length=32)
     given = [
-        replace(one, backbone=replace(one.backbone, epochs=1, max_length=32))
+        replace(one, backbone=replace(one.backbone, epochs=1, min_steps=1, max_length=32))
         for one in find_checkpoints(load_parts(), table, FILES)
     ]
     how = {
