@@ -18,8 +18,8 @@ from hypothesis import HealthCheck, settings
 from cogbench import Oracle, Suite, TaskMatrix, hookimpl
 from cogbench.testing.toys import TASKS, ToyBackbone, ToySignal
 
-# A busy machine is slow, which is no fault of a test.
-settings.register_profile("cogbench", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# A busy machine is slow, which is no fault of a test. Each run draws other examples.
+settings.register_profile("cogbench", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("cogbench")
 SHARED = Path(__file__).parents[2] / "shared"
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent / "evidence_plugin")]
