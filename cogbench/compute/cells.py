@@ -15,7 +15,6 @@ import numpy as np
 from ..checkpoints.given import GivenCheckpoint
 from ..data.dataset import Array
 from ..errors import UnusableData
-from ..parts.codec import encode
 from ..parts.interfaces import Backbone, Checkpoint, Recipe, Signal, Task, teacher_of
 from ..scoring.metrics import TaskScore, score_outputs
 from ..storage.store import digest
@@ -58,7 +57,7 @@ class Training:
         backbone, asked = teacher_of(self.backbone), self.recipe
         return Training(backbone, Recipe(asked.tasks, seed=asked.seed, max_train=asked.max_train)) if backbone else None
 
-    def inputs(self) -> tuple["Training", ...]:
+    def inputs(self, workspace: Workspace) -> tuple["Training", ...]:
         return tuple(c for c in (self.start, self.teacher) if c)
 
     def ingredients(self, workspace: Workspace) -> dict[str, Any]:
@@ -182,7 +181,7 @@ class GivenTraining:
         """The task that the checkpoint was trained on, as far as it is known."""
         return self.given
 
-    def inputs(self) -> tuple[Cell, ...]:
+    def inputs(self, workspace: Workspace) -> tuple[Cell, ...]:
         return ()
 
     def ingredients(self, workspace: Workspace) -> dict[str, Any]:
@@ -248,7 +247,7 @@ class Encoding:
     def place(self) -> str:
         return f"{self.training.place}/stimuli-{slug(self.signal.name)}"
 
-    def inputs(self) -> tuple[Cell, ...]:
+    def inputs(self, workspace: Workspace) -> tuple[Cell, ...]:
         return (self.training,)
 
     def ingredients(self, workspace: Workspace) -> dict[str, Any]:
@@ -272,44 +271,6 @@ class Encoding:
     def representations(self, workspace: Workspace) -> Array:
         """Return (n_stimuli, n_dims) float32."""
         return np.load(workspace.folder(self) / "representations.npy", mmap_mode="r")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Kept:
-    """Intermediate arrays that `Evidence.keep` keeps: they are computed where they are asked for.
-
-    `maker` says how they are made: an estimator, or a part that several have; `needed` are the trainings that they are
-    made of, or the matrix of the run where they hold for exactly its tasks.
-    """
-
-    maker: Any
-    name: str
-    key: tuple[tuple[str, Any], ...]
-    model: str  # the name of the backbone, for the name of the folder
-    needed: tuple[Cell, ...]
-    signal: Signal | None
-    seed: int
-
-    @property
-    def place(self) -> str:
-        tasks = "+".join(slug(cell.task.name) for cell in self.needed if isinstance(cell, Training | GivenTraining))
-        maker = getattr(self.maker, "name", type(self.maker).__name__.lower())
-        return f"{slug(self.model)}/{slug(maker)}/{slug(self.name)}-{tasks or 'all'}"
-
-    def inputs(self) -> tuple[Cell, ...]:
-        return self.needed
-
-    def ingredients(self, workspace: Workspace) -> dict[str, Any]:
-        return {
-            "estimator": workspace.identity(self.maker),
-            "name": self.name,
-            "key": digest(encode(self.key)),
-            "stimuli": workspace.recording(self.signal).sha256 if self.signal else None,
-            "seed": self.seed,
-        }
-
-    def compute(self, workspace: Workspace, out: Path) -> None:
-        raise NotImplementedError("Evidence.keep computes what it keeps")
 
 
 def _report(folder: Path) -> dict[str, Any]:

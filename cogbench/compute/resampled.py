@@ -14,7 +14,7 @@ from ..data.oracle import TaskMatrix
 from ..data.recording import Responses
 from ..parts.interfaces import STIMULI, Estimator
 from ..text import first_line
-from .estimate import estimate_from
+from .estimate import LazyMapping, estimate_from
 from .evidence import Similarity, StoredEvidence
 from .workspace import Workspace
 
@@ -89,14 +89,15 @@ class HalvedEvidence(StoredEvidence):
         evidence = HalvedEvidence(self._cell.member(member), self._workspace, self._draw, self._figures)
         return estimate_from(member, evidence, evidence.inquiry).matrix
 
-    def keep(
-        self, name: str, compute: Callable[[], Mapping[str, Array]], *, owner: Any = None, **key: Any
-    ) -> Mapping[str, Array]:
-        """Return arrays of other tasks from the store, and compute those that may hang on the target's examples."""
-        named = {task for task in self.tasks if task in key.values()}
-        if named and not named & {*self.targets}:
-            return super().keep(name, compute, owner=owner, **key)
-        return compute()
+    def pieces(self, estimator: Estimator) -> Mapping[str, Mapping[str, Array]]:
+        """Return pieces of other tasks from the store, and compute those that read the target."""
+        stored, reads = super().pieces(estimator), estimator.pieces(self)  # type: ignore[attr-defined]
+
+        def of(name: str) -> Mapping[str, Array]:
+            read_target = {*self.targets} & {*reads[name]}
+            return estimator.piece(self, name) if read_target else stored[name]  # type: ignore[attr-defined]
+
+        return LazyMapping(tuple(reads), of)
 
     def _once(self, name: Any, read: Callable[[], Any]) -> Any:
         if name not in self._figures:

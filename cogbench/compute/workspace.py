@@ -26,7 +26,7 @@ class Cell(Protocol):
     def place(self) -> str:
         """The readable part of its folder's name."""
 
-    def inputs(self) -> tuple["Cell", ...]:
+    def inputs(self, workspace: "Workspace") -> tuple["Cell", ...]:
         """The cells whose results it reads."""
 
     def ingredients(self, workspace: "Workspace") -> dict[str, Any]:
@@ -127,7 +127,7 @@ class Workspace:
         return {  # not remembered: the ingredients of thousands of cells would fill the memory
             "cell": type(cell).__name__,
             "cogbench": self.once("version", harness_version),
-            "inputs": sorted(self.key(c) for c in cell.inputs()),
+            "inputs": sorted(self.key(c) for c in cell.inputs(self)),
             # The keys are hashed as JSON writes them, so they are compared as JSON reads them.
             **json.loads(json.dumps(cell.ingredients(self))),
         }

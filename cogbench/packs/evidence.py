@@ -1,14 +1,14 @@
 """Evidence from a pack, and the cell of an estimator that is given it."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from ..compute.estimate import Estimate, Inquiry, estimate_from, oracle_content
+from ..compute.estimate import Estimate, Inquiry, LazyMapping, estimate_from, oracle_content
 from ..compute.workspace import Cell, Workspace
 from ..data.dataset import Array, Card, Split, draw_rows
 from ..data.features import USUAL_FEATURES, FeatureOptions, Features, WeightChange
@@ -196,15 +196,16 @@ class PackedEvidence:
             self._refuse("representations of sentences other than its stimuli and its tasks' descriptions")
         return self._pack.array("sentences", finite=True)[[rows[key] for key in keys]]
 
-    def keep(
-        self, name: str, compute: Callable[[], Mapping[str, Array]], *, owner: Any = None, **key: Any
-    ) -> Mapping[str, Array]:
-        """Return an estimator's own intermediate arrays from the pack, or compute them from what the pack holds."""
-        wanted = key_of_kept(self._cell.estimator if owner is None else owner, name, key)
+    def pieces(self, estimator: Estimator) -> Mapping[str, Mapping[str, Array]]:
+        """Return the pieces that the pack holds, and compute the others from what it holds."""
+        return LazyMapping(tuple(estimator.pieces(self)), lambda name: self._piece(estimator, name))  # type: ignore[attr-defined]
+
+    def _piece(self, estimator: Estimator, name: str) -> Mapping[str, Array]:
+        wanted = key_of_piece(estimator, name)
         for kept in self._pack.card.kept:
             if kept.key == wanted:
                 return {array: self._pack.array("kept", wanted, array).astype(np.float64) for array in kept.arrays}
-        return compute()
+        return estimator.piece(self, name)  # type: ignore[attr-defined]
 
     def cheap_transfer(
         self, source: str | None, target: str, options: TransferOptions = USUAL_TRANSFER
@@ -277,7 +278,7 @@ class PackedSimilarity:
             others=self.others if knows_oracle else (),
         )
 
-    def inputs(self) -> tuple[Cell, ...]:
+    def inputs(self, workspace: Workspace) -> tuple[Cell, ...]:
         return tuple(self.member(member) for member in members_of(self.estimator))
 
     def ingredients(self, workspace: Workspace) -> dict[str, Any]:
@@ -303,6 +304,6 @@ def hash_of(sentence: str) -> str:
     return hashlib.sha256(sentence.encode()).hexdigest()
 
 
-def key_of_kept(maker: Any, name: str, key: Mapping[str, Any]) -> str:
-    """Return the key of arrays that an estimator, or a part that it names, keeps under a name."""
-    return digest([encode(maker), name, encode(tuple(sorted(key.items())))])[:16]
+def key_of_piece(estimator: Estimator, name: str) -> str:
+    """Return the key of a piece of an estimator, whatever its options are that no piece hangs on."""
+    return digest([encode(getattr(estimator, "canonical", estimator)), name])[:16]

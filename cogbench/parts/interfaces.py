@@ -6,7 +6,7 @@ A part is a frozen dataclass with a name plus a few verbs; nobody inherits. Its 
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
@@ -322,23 +322,10 @@ class Evidence(Protocol):
             At most `n` of them, a stratified sample drawn by `seed`.
         """
 
-    def keep(
-        self, name: str, compute: Callable[[], Mapping[str, Array]], *, owner: Any = None, **key: Any
-    ) -> Mapping[str, Array]:
-        """Return an estimator's own intermediate arrays from the store, computing them the first time.
+    def pieces(self, estimator: "Estimator") -> Mapping[str, Mapping[str, Array]]:
+        """Return the arrays of each of an estimator's own pieces, by name; its notes become notes here.
 
-        Parameters
-        ----------
-        name : str
-            What the arrays are called.
-        compute : callable
-            Makes them: a mapping of names to arrays.
-        owner : frozen dataclass, optional
-            A part that says how they are made, such as a field that several estimators have: the arrays are its own
-            and serve them all. Without one they are the estimator's.
-        **key : plain values
-            What else changes them. A value that names a task stands for that task's training and data, so that the
-            arrays serve any run with this task; without one they hold for exactly these tasks.
+        They come from the store or from an evidence pack, or are computed when they are asked for.
         """
 
     def note(self, text: str) -> None:
@@ -350,7 +337,13 @@ class Evidence(Protocol):
 
 @runtime_checkable
 class Estimator(Protocol):
-    """Evidence to task similarity; the class attribute `one_base`, True, keeps it from checkpoints of several bases."""
+    """Evidence to task similarity; the class attribute `one_base`, True, keeps it from checkpoints of several bases.
+
+    An estimator may be computed in pieces: `pieces(evidence)` gives their names, each with the names of the tasks that
+    it reads, and looks at names and recordings alone; `piece(evidence, name)` returns the arrays of one, and
+    `similarity` joins those that `evidence.pieces(self)` holds. A piece is computed by any worker, is kept, and serves
+    other runs. The property `canonical` is this estimator with one value for each option that no piece hangs on.
+    """
 
     @property
     def name(self) -> str: ...

@@ -8,7 +8,6 @@ from typing import Any
 from filelock import FileLock
 
 from ..checkpoints.naming import find_checkpoints
-from ..compute import engine
 from ..compute.transfers import TransferPlan, in_todays_form
 from ..compute.workspace import Tell, Workspace, workspace_of
 from ..data.files import Files
@@ -23,6 +22,7 @@ from ..parts.set_options import only
 from ..storage.atomic import writable
 from ..storage.store import Store
 from ..text import slug
+from ..workers import engine
 from .plan import suitable_tasks
 from .requests import MEASURED, Several, as_list, as_seeds, each_once, resolve
 

@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from ..compute import cluster, engine, spread
 from ..compute.cells import Training
 from ..compute.workspace import Cell, Workspace
 from ..data.files import Files
 from ..errors import MissingData, UnusableData
 from ..parts.interfaces import Backbone, Task
+from ..workers import cluster, engine, spread
 
 
 def unsuitable_kinds(backbone: Backbone, kinds: Sequence[str], files: Files) -> dict[str, list[str]]:

@@ -9,7 +9,6 @@ import numpy as np
 from ..checkpoints.given import GivenCheckpoint, NoBackbone
 from ..checkpoints.naming import find_checkpoints
 from ..checkpoints.ranking import check_checkpoints, trains
-from ..compute import engine
 from ..compute.cells import Training
 from ..compute.evidence import Similarity
 from ..compute.resampled import draw_scores
@@ -25,6 +24,7 @@ from ..parts.targets import find_target
 from ..scoring.metrics import gap_error
 from ..scoring.ranking import Place, rank, shared_places
 from ..storage.store import Store
+from ..workers import engine
 from .plan import suitable_tasks
 from .requests import Several, as_list, each_once, resolve
 from .stimuli import refuse_without_responses

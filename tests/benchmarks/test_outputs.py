@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cogbench import UnusableData
-from cogbench.compute import engine
+from cogbench.workers import engine
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 sys.path.append(str(BENCHMARKS))  # where the scripts find each other, as they do when python runs one of them

@@ -11,11 +11,11 @@ import pytest
 from command import cogbench, line
 
 from cogbench import Files, MissingData, Recipe, Store, UnusableData
-from cogbench.compute import engine
 from cogbench.compute.cells import Encoding, Training
 from cogbench.compute.workspace import Workspace
 from cogbench.storage.remote_store import RemoteStore, open_store
 from cogbench.testing.toys import TASKS, ToyBackbone, ToySignal
+from cogbench.workers import engine
 
 
 @pytest.fixture
@@ -146,7 +146,7 @@ def test_workers_share_through_the_url(tmp_path):
         import sys
         from pathlib import Path
         from cogbench import Files, Recipe
-        from cogbench.compute import engine
+        from cogbench.workers import engine
         from cogbench.compute.cells import Training
         from cogbench.compute.workspace import Workspace
         from cogbench.storage.remote_store import RemoteStore

@@ -10,12 +10,12 @@ from enum import Enum
 from itertools import islice
 from typing import Any, TypeVar
 
+from ..compute.cells import Training
+from ..compute.workspace import Cell, Workspace
 from ..errors import FullDisk, MissingData, UnusableData
 from ..parts.interfaces import Backbone
-from .cells import Training
 from .cluster import client_of, fitting
 from .worker import Refusal, in_worker, request
-from .workspace import Cell, Workspace
 
 log = logging.getLogger("cogbench")
 WATCH = 2  # seconds between two looks at whether the scheduler still has workers
@@ -76,7 +76,7 @@ def inline(missing: list[Cell], room: Room) -> Generator[Ended]:
     """Compute cells in this process, one after the other."""
     failures: dict[Cell, Exception] = {}
     for cell in missing:
-        broken = next((c for c in cell.inputs() if c in failures), None)
+        broken = next((c for c in cell.inputs(room.workspace) if c in failures), None)
         try:
             if broken is not None:
                 raise failures[broken]
@@ -209,17 +209,21 @@ class _Spread:
 
     def fail_dependents(self) -> Iterator[Ended]:
         """Fail the cells that have a failed input, and those that build on them."""
-        while self.failures and (broken := [c for c in self.waiting if any(i in self.failures for i in c.inputs())]):
-            for cell in broken:
+        while self.failures and (broken := {cell: e for cell in self.waiting if (e := self.error_of_input(cell))}):
+            for cell, error in broken.items():
                 del self.waiting[cell]
-                self.failures[cell] = next(self.failures[i] for i in cell.inputs() if i in self.failures)
-                yield cell, self.failures[cell], len(self.running)
+                self.failures[cell] = error
+                yield cell, error, len(self.running)
+
+    def error_of_input(self, cell: Cell) -> Exception | None:
+        """Return the error of an input that failed, or None."""
+        return next((self.failures[needed] for needed in cell.inputs(self.workspace) if needed in self.failures), None)
 
     def candidates(self) -> Iterator[tuple[Cell, bool]]:
         """Yield what can begin, and whether to wait for another run that computes it: only if nothing else is left."""
         foreign, idle = list[Cell](), not self.running
         for cell in self.waiting:
-            if any(c in self.running.values() or c in self.waiting for c in cell.inputs()):
+            if any(c in self.running.values() or c in self.waiting for c in cell.inputs(self.workspace)):
                 continue
             if cell in self.elsewhere or self.workspace.store.busy(self.workspace.key(cell)):
                 foreign.append(cell)

@@ -7,9 +7,9 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..compute.workspace import Cell, Step, Workspace
 from ..errors import CogbenchError
 from .spread import Room, by_workers, class_of_script, computed_here, expected_work, inline
-from .workspace import Cell, Step, Workspace
 
 log = logging.getLogger("cogbench")
 
@@ -43,7 +43,7 @@ def plan(cells: Iterable[Cell], workspace: Workspace) -> tuple[list[Cell], set[C
         if workspace.has(cell):
             stored.add(cell)
             return
-        for needed in cell.inputs():
+        for needed in cell.inputs(workspace):
             visit(needed)
         missing[cell] = None
 
