@@ -1,11 +1,7 @@
-"""Evidence: what an estimator may ask for, computed when asked; and the cells of its matrix and of its pieces.
-
-Nothing is opened before it is asked for. What a planned run needs is already in the store by then; anything missing
-is computed in place.
-"""
+"""Evidence: what an estimator may ask for, computed when asked; and the cells of its matrix and of its pieces."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +16,7 @@ from ..data.oracle import Oracle, TaskMatrix
 from ..data.recording import Responses
 from ..errors import MissingData
 from ..parts.cheap_transfers import USUAL_TRANSFER, CheapTransfer, TransferOptions
-from ..parts.interfaces import MODELS, STIMULI, Backbone, Estimator, Signal, Task, members_of
+from ..parts.interfaces import MODELS, STIMULI, Backbone, Estimator, InPieces, Signal, Task, members_of
 from ..scoring.metrics import TaskScore
 from ..text import slug
 from .cells import Encoding, key_of_sample
@@ -36,6 +32,8 @@ if TYPE_CHECKING:
 
 class StoredEvidence:
     """Evidence from the store: what a planned run needs is there already, anything missing is computed in place.
+
+    Nothing is opened before it is asked for.
 
     Parameters
     ----------
@@ -191,7 +189,7 @@ class StoredEvidence:
         most = self._cell.budget(self._tasks[task]) if split == "train" else None
         return dataset.sample(most).sample(n, seed)
 
-    def pieces(self, estimator: Estimator) -> Mapping[str, Mapping[str, Array]]:
+    def pieces(self, estimator: InPieces) -> Mapping[str, Mapping[str, Array]]:
         """Return the arrays of each piece of an estimator, from the store; its notes become notes here."""
         cells = self._cell.pieces(self._workspace)
         return LazyMapping(tuple(cells), lambda name: self._read(cells[name]))
@@ -290,13 +288,14 @@ class Similarity(TaskTrainings):
 
     def pieces(self, workspace: Workspace) -> dict[str, "Piece"]:
         """Return the cells of the estimator's pieces by their names; none where it is computed at once."""
-        if self.by_target or not hasattr(self.estimator, "pieces"):
+        estimator = self.estimator
+        if self.by_target or not isinstance(estimator, InPieces):
             return {}
-        return workspace.once(("pieces", self), lambda: self._pieces(self.estimator.pieces, workspace))
+        return workspace.once(("pieces", self), lambda: self._pieces(estimator, workspace))
 
-    def _pieces(self, names: Callable[[Any], Mapping[str, Sequence[str]]], workspace: Workspace) -> dict[str, "Piece"]:
-        pieces, canonical = dict[str, Piece](), getattr(self.estimator, "canonical", self.estimator)
-        for name, reads in names(StoredEvidence(self, workspace)).items():
+    def _pieces(self, estimator: InPieces, workspace: Workspace) -> dict[str, "Piece"]:
+        pieces, canonical = dict[str, Piece](), getattr(estimator, "canonical", estimator)
+        for name, reads in estimator.pieces(StoredEvidence(self, workspace)).items():
             tasks, targets = (tuple(t for t in some if t.name in reads) for some in (self.tasks, self.targets))
             pieces[name] = Piece(replace(self, estimator=canonical, tasks=tasks, targets=targets), name)
         return pieces
@@ -384,7 +383,7 @@ class Piece:
 
     @property
     def here(self) -> bool:
-        """Whether it is computed in the process of the run."""
+        """As of the matrix."""
         return self.whole.here
 
     def inputs(self, workspace: Workspace) -> tuple[Cell, ...]:
@@ -395,6 +394,7 @@ class Piece:
 
     def compute(self, workspace: Workspace, out: Path) -> None:
         evidence = StoredEvidence(self.whole, workspace)
-        arrays = dict(self.whole.estimator.piece(evidence, self.name))  # type: ignore[attr-defined]
+        assert isinstance(self.whole.estimator, InPieces)
+        arrays: dict[str, Any] = dict(self.whole.estimator.piece(evidence, self.name))
         np.savez(out / "arrays.npz", **arrays)
         (out / "notes.json").write_text(json.dumps(evidence.inquiry.notes))

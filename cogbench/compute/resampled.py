@@ -12,7 +12,7 @@ from ..data.dataset import Array, Split, draw_rows, with_each_class
 from ..data.features import USUAL_FEATURES, FeatureOptions, Features
 from ..data.oracle import TaskMatrix
 from ..data.recording import Responses
-from ..parts.interfaces import STIMULI, Estimator
+from ..parts.interfaces import STIMULI, Estimator, InPieces
 from ..text import first_line
 from .estimate import LazyMapping, estimate_from
 from .evidence import Similarity, StoredEvidence
@@ -89,13 +89,13 @@ class HalvedEvidence(StoredEvidence):
         evidence = HalvedEvidence(self._cell.member(member), self._workspace, self._draw, self._figures)
         return estimate_from(member, evidence, evidence.inquiry).matrix
 
-    def pieces(self, estimator: Estimator) -> Mapping[str, Mapping[str, Array]]:
+    def pieces(self, estimator: InPieces) -> Mapping[str, Mapping[str, Array]]:
         """Return pieces of other tasks from the store, and compute those that read the target."""
-        stored, reads = super().pieces(estimator), estimator.pieces(self)  # type: ignore[attr-defined]
+        stored, reads = super().pieces(estimator), estimator.pieces(self)
 
         def of(name: str) -> Mapping[str, Array]:
             read_target = {*self.targets} & {*reads[name]}
-            return estimator.piece(self, name) if read_target else stored[name]  # type: ignore[attr-defined]
+            return estimator.piece(self, name) if read_target else stored[name]
 
         return LazyMapping(tuple(reads), of)
 

@@ -17,7 +17,7 @@ from ..data.recording import Responses
 from ..errors import MissingData
 from ..parts.cheap_transfers import USUAL_TRANSFER, CheapTransfer, TransferOptions
 from ..parts.codec import encode
-from ..parts.interfaces import Estimator, members_of
+from ..parts.interfaces import Estimator, InPieces, members_of
 from ..scoring.metrics import TaskScore
 from ..storage.store import digest
 from ..text import slug
@@ -196,16 +196,16 @@ class PackedEvidence:
             self._refuse("representations of sentences other than its stimuli and its tasks' descriptions")
         return self._pack.array("sentences", finite=True)[[rows[key] for key in keys]]
 
-    def pieces(self, estimator: Estimator) -> Mapping[str, Mapping[str, Array]]:
+    def pieces(self, estimator: InPieces) -> Mapping[str, Mapping[str, Array]]:
         """Return the pieces that the pack holds, and compute the others from what it holds."""
-        return LazyMapping(tuple(estimator.pieces(self)), lambda name: self._piece(estimator, name))  # type: ignore[attr-defined]
+        return LazyMapping(tuple(estimator.pieces(self)), lambda name: self._piece(estimator, name))
 
-    def _piece(self, estimator: Estimator, name: str) -> Mapping[str, Array]:
+    def _piece(self, estimator: InPieces, name: str) -> Mapping[str, Array]:
         wanted = key_of_piece(estimator, name)
         for kept in self._pack.card.kept:
             if kept.key == wanted:
                 return {array: self._pack.array("kept", wanted, array).astype(np.float64) for array in kept.arrays}
-        return estimator.piece(self, name)  # type: ignore[attr-defined]
+        return estimator.piece(self, name)
 
     def cheap_transfer(
         self, source: str | None, target: str, options: TransferOptions = USUAL_TRANSFER
@@ -304,6 +304,6 @@ def hash_of(sentence: str) -> str:
     return hashlib.sha256(sentence.encode()).hexdigest()
 
 
-def key_of_piece(estimator: Estimator, name: str) -> str:
+def key_of_piece(estimator: InPieces, name: str) -> str:
     """Return the key of a piece of an estimator, whatever its options are that no piece hangs on."""
     return digest([encode(getattr(estimator, "canonical", estimator)), name])[:16]

@@ -322,11 +322,8 @@ class Evidence(Protocol):
             At most `n` of them, a stratified sample drawn by `seed`.
         """
 
-    def pieces(self, estimator: "Estimator") -> Mapping[str, Mapping[str, Array]]:
-        """Return the arrays of each of an estimator's own pieces, by name; its notes become notes here.
-
-        They come from the store or from an evidence pack, or are computed when they are asked for.
-        """
+    def pieces(self, estimator: "InPieces") -> Mapping[str, Mapping[str, Array]]:
+        """Return the arrays of each of an estimator's own pieces, computed if need be; its notes become notes here."""
 
     def note(self, text: str) -> None:
         """Add a line for the reader of the result: what was dropped, counted or set to 0."""
@@ -337,13 +334,7 @@ class Evidence(Protocol):
 
 @runtime_checkable
 class Estimator(Protocol):
-    """Evidence to task similarity; the class attribute `one_base`, True, keeps it from checkpoints of several bases.
-
-    An estimator may be computed in pieces: `pieces(evidence)` gives their names, each with the names of the tasks that
-    it reads, and looks at names and recordings alone; `piece(evidence, name)` returns the arrays of one, and
-    `similarity` joins those that `evidence.pieces(self)` holds. A piece is computed by any worker, is kept, and serves
-    other runs. The property `canonical` is this estimator with one value for each option that no piece hangs on.
-    """
+    """Evidence to task similarity; the class attribute `one_base`, True, keeps it from checkpoints of several bases."""
 
     @property
     def name(self) -> str: ...
@@ -352,6 +343,20 @@ class Estimator(Protocol):
         """What it will ask of Evidence (some of `cogbench.NEEDS`), so that the cost is known before the run."""
 
     def similarity(self, evidence: "Evidence") -> TaskMatrix: ...
+
+
+@runtime_checkable
+class InPieces(Estimator, Protocol):
+    """An estimator of which any worker computes a piece. Pieces are kept; `similarity` joins `evidence.pieces(self)`.
+
+    It may have the property `canonical`: itself with one value for each option that no piece hangs on.
+    """
+
+    def pieces(self, evidence: "Evidence") -> Mapping[str, Sequence[str]]:
+        """Return the names of the pieces, each with the tasks that it reads, from names and recordings alone."""
+
+    def piece(self, evidence: "Evidence", name: str) -> Mapping[str, Array]:
+        """Return the arrays of one piece, from evidence that holds the tasks alone that it reads."""
 
 
 @runtime_checkable

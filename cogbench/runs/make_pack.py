@@ -21,7 +21,7 @@ from ..packs.card import BARE, FeatureView, KeptArrays, PackCard, PackedTask, ar
 from ..packs.evidence import hash_of, key_of_piece
 from ..packs.pack import refuse_other_names, write_pack
 from ..parts.fingerprint import harness_version
-from ..parts.interfaces import Backbone, Estimator, Evidence, OraclePart, Signal, Task
+from ..parts.interfaces import Backbone, Estimator, Evidence, InPieces, OraclePart, Signal, Task
 from ..parts.registry import Parts
 from ..parts.set_options import only
 from ..storage.atomic import writable
@@ -275,7 +275,7 @@ def _kept(
     entries, arrays = list[KeptArrays](), Arrays()
     for wanted in as_list(estimators):
         estimator = workspace.parts.find("estimator", wanted) if isinstance(wanted, str) else wanted
-        if not hasattr(estimator, "pieces"):
+        if not isinstance(estimator, InPieces):
             raise UnusableData(f"estimator {estimator.name!r} has no pieces to keep: leave it out of --keep.")
         evidence = StoredEvidence(replace(similarity, estimator=estimator), workspace)
         for name, piece in evidence.pieces(estimator).items():
