@@ -204,15 +204,12 @@ class StoredEvidence:
             signal=self._cell.signal,
             seed=self._cell.seed,
         )
-        keyed = self._workspace
 
         def fill(out: Path) -> None:
             arrays: dict[str, Any] = dict(compute())
             np.savez(out / "arrays.npz", **arrays)
 
-        found = keyed.store.read(cell.place, keyed.key(cell))
-        folder = found or keyed.store.write(cell.place, keyed.key(cell), keyed.ingredients(cell), fill)
-        with np.load(folder / "arrays.npz") as arrays:
+        with np.load(self._workspace.folder(cell, fill) / "arrays.npz") as arrays:
             return dict(arrays)
 
     def note(self, text: str) -> None:
@@ -390,8 +387,12 @@ class Similarity:
         if self.by_target:
             joined([cell.estimate(workspace) for cell in self.by_target]).save(out)
             return
-        evidence = StoredEvidence(self, workspace)
+        evidence = self.evidence(workspace)
         estimate_from(self.estimator, evidence, evidence.inquiry).save(out)
+
+    def evidence(self, workspace: Workspace) -> StoredEvidence:
+        """Return what the estimator is given."""
+        return StoredEvidence(self, workspace)
 
     def estimate(self, workspace: Workspace) -> Estimate:
         """Return the estimator's matrix, notes and details, computing them if need be."""

@@ -140,11 +140,13 @@ class Workspace:
         """Whether the cell's result is in the store."""
         return self.store.has(cell.place, self.key(cell))
 
-    def folder(self, cell: Cell) -> Path:
-        """Return the folder of the cell's result; what is missing or damaged is computed here and now."""
-        key = self.key(cell)
-        found = self.store.read(cell.place, key)
-        return found or self.store.write(cell.place, key, self.ingredients(cell), lambda out: cell.compute(self, out))
+    def folder(self, cell: Cell, fill: Callable[[Path], None] | None = None) -> Path:
+        """Return the folder of the cell's result; what is missing or damaged is computed here and now.
+
+        `fill` writes the result where the cell itself does not know how to.
+        """
+        key, fill = self.key(cell), fill or (lambda out: cell.compute(self, out))
+        return self.store.read(cell.place, key) or self.store.write(cell.place, key, self.ingredients(cell), fill)
 
 
 def workspace_of(
