@@ -83,7 +83,7 @@ class KeptArrays:
 class PackCard:
     """What a pack holds beside its arrays; docs/packs.md describes each field.
 
-    `tasks` are both sources and targets; in a pack of `checkpoints`, which are the sources then, they are targets alone.
+    `tasks` are both sources and targets; they are targets alone in a pack of `checkpoints`, which are the sources then.
     `subjects` names the channels of each subject whose responses are in the
     pack, `weights` the weights of each task's encoder; `n_stimuli` counts the sentences that the representations are
     of, which are not in the pack; `sentences` are hashes of further sentences that the bare backbone's representations
@@ -115,6 +115,11 @@ class PackCard:
     def sources(self) -> tuple[PackedTask, ...]:
         """The tasks that are ranked: the checkpoints, or all tasks."""
         return self.checkpoints or self.tasks
+
+    @property
+    def n_bases(self) -> int:
+        """The number of bases that the checkpoints are of: of one, weights and dimensions can be compared."""
+        return len({task.base for task in self.checkpoints})
 
     @property
     def licences(self) -> dict[str, str]:

@@ -92,7 +92,9 @@ class PackedEvidence:
         """The transfers that the ranking is scored against."""
         self.inquiry.allow("oracle")
         if self._cell.oracle is None:
-            raise MissingData(f"pack {self._name!r} holds no oracle, which {self._asker} needs: name one with --oracle.")
+            raise MissingData(
+                f"pack {self._name!r} holds no oracle, which {self._asker} needs: name one with --oracle."
+            )
         return self._cell.oracle.part(self.sources, self.targets)
 
     @property
@@ -163,10 +165,13 @@ class PackedEvidence:
         array, of_model = self._pack.array, (number, source if source is not None else BARE, target)
         # A mean over no token is NaN: an example without a token has no mean features.
         pooled_mean = self._pack.card.views[number].options.pooling == "mean"
+        values = array("features", *of_model, finite=not pooled_mean)
+        of_all_layers = self._pack.card.views[number].options.layers == "all"
+        own_answers = self._pack.holds("answers", *of_model)
         return Features(
-            values=array("features", *of_model, finite=not pooled_mean),
-            layer_sizes=array("layer-sizes", number),
-            answers=array("answers", number, target),
+            values=values,
+            layer_sizes=array("layer-sizes", number) if of_all_layers else np.array([values.shape[1]]),
+            answers=array("answers", *(of_model if own_answers else (number, target))),
             answer_kind={task.name: task.answer_kind for task in self._cell.packed}[target],
             probabilities=array("probabilities", *of_model, finite=True).astype(np.float64),
         )
@@ -251,8 +256,8 @@ class PackedEvidence:
         except MissingData as error:
             reason, keeper = str(error).partition(": run it with")[0].rstrip("."), self._cell.estimator.name
             raise MissingData(
-                f"{reason}; `cogbench pack make --keep {keeper}`, with the same options of {keeper}, puts what it needs "
-                "into the pack."
+                f"{reason}; `cogbench pack make --keep {keeper}`, with the same options of {keeper}, puts what it "
+                "needs into the pack."
             ) from error
 
     def cheap_transfer(
@@ -297,9 +302,7 @@ class PackedEvidence:
 
     def _refuse(self, what: str) -> NoReturn:
         remedy = "the checkpoints themselves" if self._pack.card.checkpoints else "--backbone and --suite"
-        raise MissingData(
-            f"pack {self._name!r} holds no {what}, which {self._asker} asks for: run it with {remedy}."
-        )
+        raise MissingData(f"pack {self._name!r} holds no {what}, which {self._asker} asks for: run it with {remedy}.")
 
 
 @dataclass(frozen=True)
@@ -348,7 +351,7 @@ class PackedSimilarity:
         return tuple(self.member(member) for member in members_of(self.estimator))
 
     def ingredients(self, workspace: Workspace) -> dict[str, Any]:
-        ingredients = {
+        ingredients: dict[str, Any] = {
             "estimator": workspace.identity(self.estimator),
             "tasks": [task.name for task in self.tasks],
             "pack": self.pack.content().sha256,

@@ -90,7 +90,10 @@ class OpenPack:
         if card.checkpoints and not card.oracle:
             return
         for role in ("sources", "targets"):
-            names, in_oracle = {task.name for task in getattr(card, role if role == "sources" else "tasks")}, {*card.oracle.get(role, ())}
+            names, in_oracle = (
+                {task.name for task in getattr(card, role if role == "sources" else "tasks")},
+                {*card.oracle.get(role, ())},
+            )
             if in_oracle != names:
                 unlike = ", ".join(sorted(in_oracle ^ names)) or "none"
                 raise UnusableData(
