@@ -174,6 +174,14 @@ def packed_target(pack: Pack | None, target: object) -> PackedTask | None:
     return next((task for task in pack.content().card.tasks if task.name == target), None)
 
 
+def _same_in_pack(pack: Pack, target: Task, workspace: Workspace) -> Task:
+    """Return the task of a pack that has the training examples of a target, or the target itself."""
+    card, sha256 = pack.content().card, workspace.dataset(target, "train").sha256
+    data = card.background.data
+    of_same_data = (t for t in card.tasks if t.name in data and data[t.name].sha256 == sha256 and t.kind == target.kind)
+    return next(of_same_data, target)
+
+
 def packed_recommendation(
     workspace: Workspace,
     pack: Pack,
@@ -194,6 +202,7 @@ def packed_recommendation(
         If the pack has one source alone or one that is called like the target, or the backbone is not the pack's.
     """
     parts, sets, card = workspace.parts, as_list(set), pack.content().card
+    target = target if isinstance(target, PackedTask) else _same_in_pack(pack, target, workspace)
     named = parts.find("estimator", estimator) if isinstance(estimator, str) else estimator
     ranker = with_members(parts.find, only("estimator", varied(named, sets)), sets)
     if ORACLES_DATA & ranker.needs:

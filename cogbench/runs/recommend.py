@@ -191,7 +191,7 @@ def recommend(
             max_train_target=max_train_target or max_train,
             set=set,
         )
-        return _of_pack(packed, wanted, k, workspace)
+        return _of_pack(packed, k, workspace)
     selection = resolve(
         workspace.parts,
         suite=suite,
@@ -243,9 +243,9 @@ def recommend(
     return replace(recommendation, untrained=untrained, gains=gains, none_helps=none_helps(gains))
 
 
-def _of_pack(cell: PackedSimilarity, target: Task, k: int, workspace: Workspace) -> Recommendation:
+def _of_pack(cell: PackedSimilarity, k: int, workspace: Workspace) -> Recommendation:
     """Return what the sources of a pack are worth for a target."""
-    card = cell.pack.content().card
+    card, (target,) = cell.pack.content().card, cell.targets
     _compute([cell], workspace)
     reports = {task.name: card.background.tasks.get(task.name) for task in cell.sources}
     return _recommendation(

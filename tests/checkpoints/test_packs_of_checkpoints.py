@@ -1,4 +1,4 @@
-"""Packs of checkpoints: whoever has the pack ranks the sources, for targets of the pack and for others, without weights."""
+"""Packs of checkpoints: they rank the sources without weights, for targets of the pack and for others."""
 
 import json
 import shutil
