@@ -1,13 +1,13 @@
 """Rank many checkpoints for a table of one's own, from their folders and from a pack without weights: time and memory.
 
     OMP_NUM_THREADS=1 python benchmarks/checkpoints.py                       # a hundred of minilm's size, 500 rows
-    OMP_NUM_THREADS=1 python benchmarks/checkpoints.py --tiny --checkpoints 20 --rows 60
+    OMP_NUM_THREADS=1 python benchmarks/checkpoints.py --tiny --noise 3 --checkpoints 20 --rows 200
 
 The script makes the folders itself: it trains one model on `mini-mnli`, and each checkpoint is that model with other
 noise on its weights, so the order of the checkpoints says nothing. The target is a table of rows of `mini-rte`, of
 which four fifths are its training examples. Each step is one process that computes by itself (jobs=0): its time on the
-clock, its time of the processor and its peak of resident memory are told. No step but the first trains anything, and the
-folders are moved away before the pack is asked.
+clock, its time of the processor and its peak of resident memory are told. No step but the first trains anything, and
+the folders are moved away before the pack is asked.
 """
 
 import argparse
@@ -35,7 +35,6 @@ from cogbench.views.formats import grid
 
 FILES = Files(offline=True)
 SOURCE, TARGET, KEEPER = "mini-mnli", "mini-rte", "esm-logme"
-NOISE = 0.1  # of the standard deviation of a tensor
 Step = Callable[[Path, argparse.Namespace], Any]
 
 
@@ -60,9 +59,9 @@ def main() -> None:
             spread = float(np.std([one[key] for key in names]))
             alike = spearmanr([one[key] for key in names], [other[key] for key in names]).statistic
             print(
-                f"{name}: similarities from the pack differ by {gap:.2g} at most (their standard deviation: "
-                f"{spread:.2g}); Spearman's correlation of the two rankings {alike:.3f}"
+                f"{name}: best {next(iter(one))}, from the pack {next(iter(other))}; the similarities' standard deviation is {spread:.2g},"
             )
+            print(f"they differ by {gap:.2g} at most, and the rankings' Spearman correlation is {alike:.3f}")
         print(f"trainings in the store of the rankings: {n_trainings(place / 'store')}")
 
 
@@ -73,6 +72,7 @@ def arguments() -> argparse.Namespace:
     options.add_argument("--rows", type=int, default=500, help="Of the target.")
     options.add_argument("--backbone", default="minilm", help="What the trained model comes from.")
     options.add_argument("--tiny", action="store_true", help="A BERT of two layers with random weights in its place.")
+    options.add_argument("--noise", type=float, default=0.1, help="In standard deviations of a tensor.")
     options.add_argument("--folder", help="Where 100 MB a checkpoint of minilm fit.  [default: that of other programs]")
     return options.parse_args()
 
@@ -121,7 +121,9 @@ def copy(place: Path, args: argparse.Namespace) -> None:
         shutil.copytree(place / "one", folder, ignore=shutil.ignore_patterns("*.safetensors"))
         draw = torch.Generator().manual_seed(number)
         noisy = {
-            key: w + NOISE * w.std(correction=0) * torch.randn(w.shape, generator=draw) if w.is_floating_point() else w
+            key: w + args.noise * w.std(correction=0) * torch.randn(w.shape, generator=draw)
+            if w.is_floating_point()
+            else w
             for key, w in weights.items()
         }
         save_file(noisy, folder / "model.safetensors", {"format": "pt"})
