@@ -19,7 +19,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from time import perf_counter
@@ -58,10 +58,8 @@ def main() -> None:
             gap = max(abs(one[key] - other[key]) for key in names)
             spread = float(np.std([one[key] for key in names]))
             alike = spearmanr([one[key] for key in names], [other[key] for key in names]).statistic
-            print(
-                f"{name}: best {next(iter(one))}, from the pack {next(iter(other))}; the similarities' standard deviation is {spread:.2g},"
-            )
-            print(f"they differ by {gap:.2g} at most, and the rankings' Spearman correlation is {alike:.3f}")
+            print(f"{name}: best {next(iter(one))}, from the pack {next(iter(other))}; the similarities' standard")
+            print(f"deviation is {spread:.2g}, they differ by {gap:.2g} at most; Spearman's correlation {alike:.3f}")
         print(f"trainings in the store of the rankings: {n_trainings(place / 'store')}")
 
 
@@ -120,27 +118,21 @@ def copy(place: Path, args: argparse.Namespace) -> None:
         folder = place / "checkpoints" / name
         shutil.copytree(place / "one", folder, ignore=shutil.ignore_patterns("*.safetensors"))
         draw = torch.Generator().manual_seed(number)
-        noisy = {
-            key: w + args.noise * w.std(correction=0) * torch.randn(w.shape, generator=draw)
-            if w.is_floating_point()
-            else w
-            for key, w in weights.items()
-        }
+        noisy = {}
+        for key, weight in weights.items():
+            noise = torch.randn(weight.shape, generator=draw) * weight.float().std(correction=0)
+            noisy[key] = weight + args.noise * noise if weight.is_floating_point() else weight
         save_file(noisy, folder / "model.safetensors", {"format": "pt"})
         lines.append(f"{name},{name},{SOURCE}")
     (place / "checkpoints" / "zoo.csv").write_text("\n".join(lines) + "\n")
 
 
-def ranked(estimator: str, from_pack: bool) -> Step:
-    """Return the step that ranks the checkpoints by an estimator."""
-    return Ranking(estimator, from_pack)
-
-
+@dataclass(frozen=True)
 class Ranking:
-    """The checkpoints' similarities, best first, for the table; spawned processes take no function within a function."""
+    """A step that ranks: it returns the checkpoints' similarities, best first. A process can be sent it."""
 
-    def __init__(self, estimator: str, from_pack: bool) -> None:
-        self.estimator, self.from_pack = estimator, from_pack
+    estimator: str
+    from_pack: bool
 
     def __call__(self, place: Path, args: argparse.Namespace) -> dict[str, float | None]:
         given: dict[str, Any] = {"checkpoints": place / "checkpoints" / "zoo.csv"}
@@ -189,9 +181,9 @@ TRAINING = "train one"
 STEPS: dict[str, Step] = {
     TRAINING: train,
     "make the folders": copy,
-    **{f"rank by {name}, from folders": ranked(name, from_pack=False) for name in ("logme", "knn", KEEPER)},
+    **{f"rank by {name}, from folders": Ranking(name, from_pack=False) for name in ("logme", "knn", KEEPER)},
     "make the pack, with maps": pack,
-    **{f"rank by {name}, from the pack": ranked(name, from_pack=True) for name in ("logme", "knn", KEEPER)},
+    **{f"rank by {name}, from the pack": Ranking(name, from_pack=True) for name in ("logme", "knn", KEEPER)},
 }
 
 
