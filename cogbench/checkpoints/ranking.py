@@ -43,15 +43,20 @@ def check_checkpoints(
     if not isinstance(backbone, NoBackbone) and needs_backbone:
         compared.append(backbone)
     bases = {base_of(one, files) for one in compared}
-    if len(bases) == 1:
+    return check_bases(estimator, len(bases))
+
+
+def check_bases(estimator: Estimator, n_bases: int) -> tuple[str, ...]:
+    """Refuse an estimator that compares weights or dimensions of models of several bases; return a note on these."""
+    if n_bases <= 1:
         return ()
     if getattr(estimator, "one_base", "models" in estimator.needs):
         raise UnusableData(
             f"estimator {estimator.name!r} compares models weight by weight or dimension by dimension, and these are "
-            f"of {len(bases)} bases (architecture, size or vocabulary): give checkpoints of one base, or take an "
+            f"of {n_bases} bases (architecture, size or vocabulary): give checkpoints of one base, or take an "
             "estimator of features, such as logme."
         )
-    return (f"the checkpoints are of {len(bases)} bases: each reads texts with its own tokenizer",)
+    return (f"the checkpoints are of {n_bases} bases: each reads texts with its own tokenizer",)
 
 
 def base_of(backbone: Backbone, files: Files) -> str:

@@ -108,6 +108,7 @@ def run(
         raise FailedCells.of("; ".join(failures) + saved_too, failures.values())
 
 
+SOURCES = ("checkpoint", "checkpoints", "checkpoint_data", "suite", "signal", "stimuli", "seed", "max_train", "apply")
 OF_A_PACK = (
     *("backbone", "suite", "signal", "stimuli", "oracle_backbone", "seeds", "max_train", "max_train_target"),
     *("skip_unsuitable", "checkpoint", "checkpoints", "checkpoint_data"),
@@ -115,13 +116,13 @@ OF_A_PACK = (
 )
 
 
-def _refuse_beside_pack(context: click.Context) -> None:
+def _refuse_beside_pack(context: click.Context, names: Sequence[str] = OF_A_PACK) -> None:
     """Raise UsageError if options are given that a pack has decided."""
     usual = (click.core.ParameterSource.DEFAULT, click.core.ParameterSource.DEFAULT_MAP)
-    given = [name for name in OF_A_PACK if context.get_parameter_source(name) not in usual]
+    given = [name for name in names if context.get_parameter_source(name) not in usual]
     if given:
         options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
-        raise click.UsageError(f"a pack has its own backbone, tasks and stimuli: leave out {options}.")
+        raise click.UsageError(f"a pack has its own models, tasks and stimuli: leave out {options}.")
 
 
 @click.command("recommend")
@@ -162,6 +163,13 @@ def _refuse_beside_pack(context: click.Context) -> None:
     shell_complete=complete("backbone"),
     help="The model of the trained sources; beside checkpoints, what they were trained from.",
 )
+@click.option(
+    "--pack",
+    default=None,
+    metavar="NAME|FILE",
+    shell_complete=complete("pack"),
+    help="The sources are those of an evidence pack: no model of theirs is read, and --backbone is the pack's.",
+)
 @checkpoints()
 @option.suite
 @option.tasks
@@ -186,7 +194,16 @@ def _refuse_beside_pack(context: click.Context) -> None:
 @click.option("--apply", is_flag=True, help="Train the target after each of them and without any; report the gains.")
 @at_site(*COMPUTES)
 @option.as_json
-def recommend(target: str, columns: str, column: tuple[str, ...], site: Site, as_json: bool, **how: Any) -> None:
+@click.pass_context
+def recommend(
+    context: click.Context,
+    target: str,
+    columns: str,
+    column: tuple[str, ...],
+    site: Site,
+    as_json: bool,
+    **how: Any,
+) -> None:
     """Say which source tasks to train before a target of your own, from the tasks that are trained already."""
     from ..parts.targets import as_pairs
     from ..results.plain import plain
@@ -194,6 +211,8 @@ def recommend(target: str, columns: str, column: tuple[str, ...], site: Site, as
     from ..views.formats import render_tables
     from ..views.rows import recommendation_notes, recommendation_tables
 
+    if how["pack"] is not None:
+        _refuse_beside_pack(context, SOURCES)
     with progress() as tell:
         pairs = [*as_pairs(columns), *(option.pair(text) for text in column)]
         recommendation = recommend(target, columns=pairs, files=site.files(), tell=tell, **site.processes(), **how)

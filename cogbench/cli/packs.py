@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from . import options as option
+from .checkpoints import checkpoints
 from .options import Site, at_site, complete, print_json, progress, say_wrote
 
 
@@ -15,7 +16,13 @@ def pack() -> None:
 
 
 @pack.command("make")
-@click.option("--backbone", required=True, shell_complete=complete("backbone"), help="The model of the trainings.")
+@click.option(
+    "--backbone",
+    default=None,
+    shell_complete=complete("backbone"),
+    help="The model of the trainings; of checkpoints, what they were trained from.",
+)
+@checkpoints()
 @option.suite
 @option.tasks
 @option.signal
@@ -38,13 +45,14 @@ def pack() -> None:
     "--keep",
     multiple=True,
     shell_complete=complete("estimator"),
-    help="An estimator whose intermediate arrays come into the pack, such as taskemb; may be given several times.",
+    help="An estimator whose intermediate arrays come into the pack, such as taskemb, or esm-logme, which then ranks "
+    "for any further target; may be given several times.",
 )
 @click.option("--licence", default="", help="Under which licence the pack may be passed on.")
 @at_site(*option.COMPUTES)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The file, with the ending .safetensors.")
 def make(site: Site, out: Path, **how: Any) -> None:
-    """Gather what estimators read of a measured oracle into one file; it holds no text and no model."""
+    """Gather what estimators read of a measured oracle, or of checkpoints, into one file: no text and no model."""
     from ..runs.make_pack import make_pack
 
     with progress() as tell:

@@ -13,6 +13,9 @@ from ..errors import UnusableData
 from ..parts.interfaces import Estimator, Evidence
 from ..storage.store import digest
 
+# What shows an estimator a task's training examples, or a model that was trained on them.
+EXAMPLES = frozenset({"representations", "features", "backbone-features", "models", "batches", "texts"})
+
 
 class LazyMapping(Mapping[str, Any]):
     """A mapping with known keys whose values are made when asked for, once."""

@@ -20,7 +20,7 @@ from ..parts.interfaces import MODELS, STIMULI, Backbone, Estimator, InPieces, S
 from ..scoring.metrics import TaskScore
 from ..text import slug
 from .cells import Encoding, key_of_sample
-from .estimate import Estimate, Inquiry, LazyMapping, estimate_from, joined, oracle_content
+from .estimate import EXAMPLES, Estimate, Inquiry, LazyMapping, estimate_from, joined, oracle_content
 from .features import encoder_of, feature_options, weight_change
 from .transfers import TaskTrainings, TransferPlan, cheap_transfer, transfer_options
 from .workspace import Cell, Workspace
@@ -215,10 +215,6 @@ class StoredEvidence:
         return self._cell.signal
 
 
-# What shows an estimator a task's training examples, or a model that was trained on them.
-EXAMPLES = frozenset({"representations", "features", "backbone-features", "models", "batches", "texts"})
-
-
 @dataclass(frozen=True)
 class Similarity(TaskTrainings):
     """An estimator's matrix, of one backbone, signal and seed.
@@ -357,8 +353,12 @@ class Similarity(TaskTrainings):
         if self.by_target:
             joined([cell.estimate(workspace) for cell in self.by_target]).save(out)
             return
-        evidence = StoredEvidence(self, workspace)
+        evidence = self.evidence(workspace)
         estimate_from(self.estimator, evidence, evidence.inquiry).save(out)
+
+    def evidence(self, workspace: Workspace) -> StoredEvidence:
+        """Return what the estimator is given."""
+        return StoredEvidence(self, workspace)
 
     def estimate(self, workspace: Workspace) -> Estimate:
         """Return the estimator's matrix, notes and details, computing them if need be."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from time import perf_counter
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -12,10 +12,9 @@ from ..data.dataset import Array, Split, draw_rows, with_each_class
 from ..data.features import USUAL_FEATURES, FeatureOptions, Features
 from ..data.oracle import TaskMatrix
 from ..data.recording import Responses
-from ..parts.interfaces import STIMULI, Estimator, InPieces
+from ..parts.interfaces import STIMULI, Estimator, InPieces, Task
 from ..text import first_line
 from .estimate import LazyMapping, estimate_from
-from .evidence import Similarity, StoredEvidence
 from .workspace import Workspace
 
 DRAWS, LEAST, SECONDS = 100, 10, 30.0
@@ -24,14 +23,28 @@ EXAMPLES = frozenset({"features", "backbone-features", "texts"})  # what is read
 WHOLE = frozenset({"models", "batches", "cheap-transfers"})  # what reads them in a way that is not drawn again
 
 
-class HalvedEvidence(StoredEvidence):
+class Matrix(Protocol):
+    """The cell of an estimator's matrix, whatever its evidence comes from: the store, or a pack."""
+
+    @property
+    def estimator(self) -> Estimator: ...
+    @property
+    def targets(self) -> tuple[Task, ...]: ...
+    def member(self, estimator: Estimator) -> "Matrix":
+        """Return the cell of an estimator among the fields of this one."""
+
+    def evidence(self, workspace: Workspace) -> Any:
+        """Return the evidence that its estimator is given."""
+
+
+class HalvedEvidence:
     """Evidence in which half of the target's examples stand, and half of the stimuli: drawn without repetition.
 
-    Everything else is as in the store. Each class has its share of the examples that are drawn, and keeps two.
+    Everything else is as in the whole. Each class has its share of the examples that are drawn, and keeps two.
 
     Parameters
     ----------
-    cell : Similarity
+    cell : Matrix
         The matrix that is made again; its only target is the one whose examples are drawn.
     workspace : Workspace
         Where its inputs are kept.
@@ -41,26 +54,29 @@ class HalvedEvidence(StoredEvidence):
         What was read for earlier draws, which is not read again.
     """
 
-    def __init__(self, cell: Similarity, workspace: Workspace, draw: int, figures: dict[Any, Any]) -> None:
-        super().__init__(cell, workspace)
-        self._draw, self._figures = draw, figures
+    def __init__(self, cell: Matrix, workspace: Workspace, draw: int, figures: dict[Any, Any]) -> None:
+        self.whole = cell.evidence(workspace)
+        self._cell, self._workspace, self._draw, self._figures = cell, workspace, draw, figures
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.whole, name)
 
     @property
     def stimuli(self) -> tuple[str, ...]:
         """Half of the signal's sentences."""
-        whole = super().stimuli
+        whole = self.whole.stimuli
         return tuple(whole[row] for row in self._half(len(whole)))
 
     @cached_property
     def representations(self) -> Mapping[str, Array]:
         """For each task the stimuli drawn, as its trained model represents them."""
-        whole = self._once("representations", lambda: dict(super(HalvedEvidence, self).representations))
+        whole = self._once("representations", lambda: dict(self.whole.representations))
         return {task: values[self._half(len(values))] for task, values in whole.items()}
 
     @property
     def responses(self) -> Mapping[str, Responses]:
         """For each subject the recorded responses to the stimuli drawn."""
-        return {name: self._of_half(responses) for name, responses in super().responses.items()}
+        return {name: self._of_half(responses) for name, responses in self.whole.responses.items()}
 
     def _of_half(self, responses: Responses) -> Responses:
         rows = self._half(len(responses.values))
@@ -69,8 +85,8 @@ class HalvedEvidence(StoredEvidence):
 
     def features(self, source: str | None, target: str, options: FeatureOptions = USUAL_FEATURES) -> Features:
         """Return the features of the examples drawn, or those of all examples of another task."""
-        read = super().features
-        whole = self._once(("features", source, target, options), lambda: read(source, target, options))
+        key = ("features", source, target, options)
+        whole: Features = self._once(key, lambda: self.whole.features(source, target, options))
         if target not in self.targets:
             return whole
         labels = whole.answers if whole.answer_kind == "classes" else None
@@ -81,21 +97,22 @@ class HalvedEvidence(StoredEvidence):
 
     def texts(self, task: str, split: Split, *, n: int | None = None, seed: int = 0) -> tuple[str, ...]:
         """Return the texts of the examples drawn, or of all examples of another task."""
-        whole = super().texts(task, split, n=n, seed=seed)
+        whole: tuple[str, ...] = self.whole.texts(task, split, n=n, seed=seed)
         return tuple(whole[row] for row in self._half(len(whole))) if task in self.targets else whole
 
     def similarity(self, member: Estimator) -> TaskMatrix:
         """Return the matrix that an estimator among the fields of this one gives on the same draw."""
-        evidence = HalvedEvidence(self._cell.member(member), self._workspace, self._draw, self._figures)
+        evidence: Any = HalvedEvidence(self._cell.member(member), self._workspace, self._draw, self._figures)
         return estimate_from(member, evidence, evidence.inquiry).matrix
 
     def pieces(self, estimator: InPieces) -> Mapping[str, Mapping[str, Array]]:
-        """Return pieces of other tasks from the store, and compute those that read the target."""
-        stored, reads = super().pieces(estimator), estimator.pieces(self)
+        """Return pieces of other tasks from the whole, and compute those that read the target."""
+        evidence: Any = self
+        stored, reads = self.whole.pieces(estimator), estimator.pieces(evidence)
 
         def of(name: str) -> Mapping[str, Array]:
             read_target = {*self.targets} & {*reads[name]}
-            return estimator.piece(self, name) if read_target else stored[name]
+            return estimator.piece(evidence, name) if read_target else stored[name]
 
         return LazyMapping(tuple(reads), of)
 
@@ -123,13 +140,13 @@ class Draws:
 
 
 def draw_scores(
-    cell: Similarity, sources: Sequence[str], workspace: Workspace, *, clock: Callable[[], float] = perf_counter
+    cell: Matrix, sources: Sequence[str], workspace: Workspace, *, clock: Callable[[], float] = perf_counter
 ) -> Draws:
     """Return the scores of sources for the only target of a matrix, on random halves of what the estimator has read.
 
     Parameters
     ----------
-    cell : Similarity
+    cell : Matrix
         The matrix of one target.
     sources : sequence of str
         Whose scores are wanted, in their order.
@@ -174,10 +191,10 @@ def draw_scores(
     )
 
 
-def _each_draw(cell: Similarity, sources: Sequence[str], target: str, workspace: Workspace) -> Iterator[Array]:
+def _each_draw(cell: Matrix, sources: Sequence[str], target: str, workspace: Workspace) -> Iterator[Array]:
     figures = dict[Any, Any]()
     for draw in range(DRAWS):
-        evidence = HalvedEvidence(cell, workspace, draw, figures)
+        evidence: Any = HalvedEvidence(cell, workspace, draw, figures)
         matrix = estimate_from(cell.estimator, evidence, evidence.inquiry).matrix
         yield matrix.part(sources, [target]).values[:, 0]
 

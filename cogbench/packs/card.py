@@ -9,15 +9,22 @@ from ..data.features import AnswerKind, FeatureOptions
 from ..data.files import Files
 from ..errors import MissingData
 from ..results.background import Background
+from ..results.result import CheckpointUsed
 
 SCHEMA_VERSION = 1
 BARE = "-"  # stands for the backbone before any training, where the name of a source stands otherwise
+# What the bare backbone makes of these tells whether another machine's backbone is the same one.
+PROBE = ("The cat sat on the mat.", "Why does nobody pay in 1999?", "x = 3; 東京 & Łódź …", "Not bad at all, she said.")
 Models = Literal["trained", "own", "backbone"]  # every source's, the target's own, or the bare backbone
 
 
 @dataclass(frozen=True, kw_only=True)
 class PackedTask:
-    """A task of a pack: its card, the names of its classes and the kind of its answers, without its examples."""
+    """A task of a pack: its card, the names of its classes and the kind of its answers, without its examples.
+
+    One that is a checkpoint has the `origin` of its model, and in `base` what models share whose weights can be
+    compared.
+    """
 
     name: str
     suite: str
@@ -26,6 +33,8 @@ class PackedTask:
     card: Card
     labels: tuple[str, ...] = ()
     answer_kind: AnswerKind = "neither"
+    origin: CheckpointUsed | None = None
+    base: str = ""
 
     def load(self, split: Split, files: Files) -> Dataset:
         """Raise MissingData: a pack holds no examples."""
@@ -74,10 +83,12 @@ class KeptArrays:
 class PackCard:
     """What a pack holds beside its arrays; docs/packs.md describes each field.
 
-    `tasks` are both sources and targets; `subjects` names the channels of each subject whose responses are in the
+    `tasks` are both sources and targets; they are targets alone in a pack of `checkpoints`, which are the sources then.
+    `subjects` names the channels of each subject whose responses are in the
     pack, `weights` the weights of each task's encoder; `n_stimuli` counts the sentences that the representations are
     of, which are not in the pack; `sentences` are hashes of further sentences that the bare backbone's representations
-    are of, such as the tasks' descriptions; `oracle` holds what a file of an oracle holds.
+    are of, such as the tasks' descriptions; `oracle` holds what a file of an oracle holds, or nothing in a pack of
+    checkpoints whose transfers nobody has measured.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -87,6 +98,7 @@ class PackCard:
     seed: int
     max_train: int | None
     tasks: tuple[PackedTask, ...]
+    checkpoints: tuple[PackedTask, ...] = ()
     signal: str | None
     n_stimuli: int
     subjects: dict[str, tuple[str, ...]]
@@ -98,6 +110,16 @@ class PackCard:
     background: Background
     licence: str
     versions: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def sources(self) -> tuple[PackedTask, ...]:
+        """The tasks that are ranked: the checkpoints, or all tasks."""
+        return self.checkpoints or self.tasks
+
+    @property
+    def n_bases(self) -> int:
+        """The number of bases that the checkpoints are of: of one, weights and dimensions can be compared."""
+        return len({task.base for task in self.checkpoints})
 
     @property
     def licences(self) -> dict[str, str]:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
+from ..compute.cells import key_of_sample
 from ..compute.estimate import Estimate, Inquiry, LazyMapping, estimate_from, oracle_content
+from ..compute.features import FeatureExtraction
 from ..compute.workspace import Cell, Workspace
 from ..data.dataset import Array, Card, Split, draw_rows
 from ..data.features import USUAL_FEATURES, FeatureOptions, Features, WeightChange
@@ -17,7 +19,7 @@ from ..data.recording import Responses
 from ..errors import MissingData
 from ..parts.cheap_transfers import USUAL_TRANSFER, CheapTransfer, TransferOptions
 from ..parts.codec import encode
-from ..parts.interfaces import Estimator, InPieces, members_of
+from ..parts.interfaces import Backbone, Estimator, InPieces, Task, members_of
 from ..scoring.metrics import TaskScore
 from ..storage.store import digest
 from ..text import slug
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 class PackedEvidence:
     """Evidence from a pack: figures alone; what needs a model or a text is refused by its name.
 
+    A target that the pack was not made for is seen by the bare backbone, where that is at hand.
+
     Parameters
     ----------
     cell : PackedSimilarity
@@ -43,9 +47,10 @@ class PackedEvidence:
     def __init__(self, cell: "PackedSimilarity", workspace: Workspace) -> None:
         self._cell, self._workspace = cell, workspace
         self._pack: OpenPack = cell.pack.content()
-        self._tasks = {task.name: task for task in cell.tasks}
+        self._tasks: dict[str, Task] = {task.name: task for task in cell.tasks}
         self.tasks: tuple[str, ...] = tuple(self._tasks)
-        self.sources = self.targets = self.tasks
+        self.sources: tuple[str, ...] = tuple(task.name for task in cell.sources)
+        self.targets: tuple[str, ...] = tuple(task.name for task in cell.targets or cell.tasks)
         self.seed = self._pack.card.seed
         self.inquiry = Inquiry(cell.estimator)
 
@@ -58,6 +63,9 @@ class PackedEvidence:
     def representations(self) -> Mapping[str, Array]:
         """For each task the stimuli as its trained model represents them: (n_stimuli, n_dims) float32."""
         self.inquiry.allow("representations")
+        for name in self.tasks:
+            if not self._pack.holds("representations", name):
+                self._refuse(f"representations of the stimuli by a model of {name!r}")
         return {name: self._pack.array("representations", name, finite=True) for name in self.tasks}
 
     @property
@@ -73,24 +81,27 @@ class PackedEvidence:
         """For each (source, target) the per-example scores on the target's evaluation split: (n_examples,)."""
         self.inquiry.allow("transfers")
         oracle = self._pack.oracle
-        if oracle.per_example is None or self.seed not in oracle.seeds:
+        if oracle is None or oracle.per_example is None or self.seed not in oracle.seeds:
             raise MissingData(f"pack {self._name!r} holds no scores of examples, which {self._asker} needs.")
         row = oracle.seeds.index(self.seed)
-        pairs = [(s, t) for s in self.tasks for t in self.tasks if s != t]
+        pairs = [(s, t) for s in self.sources for t in self.targets if s != t]
         return {pair: oracle.per_example[pair][row] for pair in pairs}
 
     @property
     def oracle(self) -> Oracle:
         """The transfers that the ranking is scored against."""
         self.inquiry.allow("oracle")
-        assert self._cell.oracle is not None
-        return self._cell.oracle.part(self.tasks)
+        if self._cell.oracle is None:
+            raise MissingData(
+                f"pack {self._name!r} holds no oracle, which {self._asker} needs: name one with --oracle."
+            )
+        return self._cell.oracle.part(self.sources, self.targets)
 
     @property
     def oracles(self) -> Mapping[str, Oracle]:
         """Other installed oracles of the same tasks by their names."""
         self.inquiry.allow("oracle")
-        return {oracle.name: oracle.part(self.tasks) for oracle in self._cell.others}
+        return {oracle.name: oracle.part(self.sources, self.targets) for oracle in self._cell.others}
 
     @property
     def cards(self) -> Mapping[str, Card]:
@@ -102,7 +113,11 @@ class PackedEvidence:
     def labels(self) -> Mapping[str, tuple[str, ...]]:
         """For each task the names of its classes or tags, in the order of their numbers; empty where it has none."""
         self.inquiry.allow("batches", "features", "backbone-features")
-        return {name: task.labels for name, task in self._tasks.items()}
+        return LazyMapping(self.tasks, self._labels)
+
+    def _labels(self, name: str) -> tuple[str, ...]:
+        task = self._tasks[name]
+        return task.labels if isinstance(task, PackedTask) else self._workspace.dataset(task, "train").labels
 
     def similarity(self, member: Estimator) -> TaskMatrix:
         """Return the matrix of an estimator among the fields of this one; its notes become notes here."""
@@ -114,6 +129,9 @@ class PackedEvidence:
     def features(self, source: str | None, target: str, options: FeatureOptions = USUAL_FEATURES) -> Features:
         """Return a target's training examples as a source's trained model sees them, or the bare backbone for None."""
         self.inquiry.allow("backbone-features" if source is None else "features")
+        task = self._tasks[target]
+        if not isinstance(task, PackedTask):
+            return self._of_new_target(source, task, options)
         views = self._pack.card.views
         number = next((i for i, view in enumerate(views) if view.holds(source, target, options)), None)
         if number is None:
@@ -123,18 +141,38 @@ class PackedEvidence:
                 f"pack {self._name!r} holds no features of {whose} with pooling={options.pooling} and "
                 f"layers={options.layers}, which {self._asker} asks for; it holds {held}."
             )
+        if not self._pack.holds("features", number, source if source is not None else BARE, target):
+            seen_by = "the bare backbone" if source is None else f"the model of {source!r}"
+            self._refuse(f"features of {target!r} as {seen_by} sees it")
         return self._sampled(self._view(number, source, target), options, views[number])
+
+    def _of_new_target(self, source: str | None, target: Task, options: FeatureOptions) -> Features:
+        """Return the features of a target that the pack was not made for: by the bare backbone alone."""
+        if source is not None:
+            raise MissingData(
+                f"target {target.name!r} is not in pack {self._name!r}, so {self._asker} needs the weights of the "
+                "sources: rank the checkpoints themselves, or take an estimator that needs the bare backbone alone, "
+                "such as esm-logme."
+            )
+        base = self._cell.base
+        if base is None:
+            raise MissingData(f"the backbone of pack {self._name!r} is needed: name it with --backbone.")
+        cell = FeatureExtraction(base, None, target, options, self._cell.max_train_target)
+        return cell.features(self._workspace)
 
     def _view(self, number: int, source: str | None, target: str) -> Features:
         """Return all that the pack holds of a view of a source and a target."""
         array, of_model = self._pack.array, (number, source if source is not None else BARE, target)
         # A mean over no token is NaN: an example without a token has no mean features.
         pooled_mean = self._pack.card.views[number].options.pooling == "mean"
+        values = array("features", *of_model, finite=not pooled_mean)
+        of_all_layers = self._pack.card.views[number].options.layers == "all"
+        own_answers = self._pack.holds("answers", *of_model)
         return Features(
-            values=array("features", *of_model, finite=not pooled_mean),
-            layer_sizes=array("layer-sizes", number),
-            answers=array("answers", number, target),
-            answer_kind=self._tasks[target].answer_kind,
+            values=values,
+            layer_sizes=array("layer-sizes", number) if of_all_layers else np.array([values.shape[1]]),
+            answers=array("answers", *(of_model if own_answers else (number, target))),
+            answer_kind={task.name: task.answer_kind for task in self._cell.packed}[target],
             probabilities=array("probabilities", *of_model, finite=True).astype(np.float64),
         )
 
@@ -159,6 +197,8 @@ class PackedEvidence:
         """Return how training on a task changed the encoder's weights: lengths and a random projection of each."""
         self.inquiry.allow("models")
         content = self._pack
+        if task not in content.card.weights:
+            self._refuse(f"changes of the weights of {task!r}")
         return WeightChange(
             names=content.card.weights[task],
             initial_norms=content.array("weights", task, "initial", finite=True).astype(np.float64),
@@ -170,26 +210,30 @@ class PackedEvidence:
     def task_scores(self) -> Mapping[str, TaskScore]:
         """For each task how well its own model learned it, without the scores of its examples."""
         self.inquiry.allow("models", "features")
-        reports = self._pack.card.background.tasks
-        return {
-            name: TaskScore(
-                metric=reports[name].metric,
-                value=reports[name].value,
-                standard_error=reports[name].standard_error,
-                trivial=reports[name].trivial,
-                learned=reports[name].learned,
-                per_example=np.empty(0),
-                further=reports[name].further,
-                left_out=reports[name].left_out,
-            )
-            for name in self.tasks
-        }
+        return LazyMapping(self.tasks, self._score)
+
+    def _score(self, task: str) -> TaskScore:
+        report = self._pack.card.background.tasks.get(task)
+        if report is None:
+            self._refuse(f"score of {task!r}")
+        return TaskScore(
+            metric=report.metric,
+            value=report.value,
+            standard_error=report.standard_error,
+            trivial=report.trivial,
+            learned=report.learned,
+            per_example=np.empty(0),
+            further=report.further,
+            left_out=report.left_out,
+        )
 
     def represent(self, sentences: Sequence[str]) -> Array:
-        """Return sentences as the bare backbone represents them: those that the pack holds."""
+        """Return sentences as the bare backbone represents them: those that the pack holds, or any if it is here."""
         self.inquiry.allow("backbone")
-        if tuple(sentences) == self.stimuli:
+        if self.stimuli and tuple(sentences) == self.stimuli:
             return self._pack.array("representations", BARE, finite=True)
+        if self._cell.base is not None:
+            return self._cell.base.represent(None, tuple(sentences), self._workspace.files)
         rows = {key: row for row, key in enumerate(self._pack.card.sentences)}
         keys = [hash_of(sentence) for sentence in sentences]
         if not {*keys} <= {*rows}:
@@ -204,8 +248,18 @@ class PackedEvidence:
         wanted = key_of_piece(estimator, name)
         for kept in self._pack.card.kept:
             if kept.key == wanted:
-                return {array: self._pack.array("kept", wanted, array).astype(np.float64) for array in kept.arrays}
-        return estimator.piece(self, name)
+                return {
+                    array: self._pack.array("kept", wanted, array, finite=True).astype(np.float64)
+                    for array in kept.arrays
+                }
+        try:
+            return estimator.piece(self, name)
+        except MissingData as error:
+            reason = str(error).partition(": run it with")[0].rstrip(".")
+            raise MissingData(
+                f"{reason}; `cogbench pack make --keep {estimator.name}`, with the same options, puts what it needs "
+                "into the pack."
+            ) from error
 
     def cheap_transfer(
         self, source: str | None, target: str, options: TransferOptions = USUAL_TRANSFER
@@ -248,9 +302,8 @@ class PackedEvidence:
         return f"estimator {self._cell.estimator.name!r}"
 
     def _refuse(self, what: str) -> NoReturn:
-        raise MissingData(
-            f"pack {self._name!r} holds no {what}, which {self._asker} asks for: run it with --backbone and --suite."
-        )
+        remedy = "the checkpoints themselves" if self._pack.card.checkpoints else "--backbone and --suite"
+        raise MissingData(f"pack {self._name!r} holds no {what}, which {self._asker} asks for: run it with {remedy}.")
 
 
 @dataclass(frozen=True)
@@ -259,10 +312,27 @@ class PackedSimilarity:
 
     estimator: Estimator
     pack: Pack
-    tasks: tuple[PackedTask, ...]
+    tasks: tuple[Task, ...]
     oracle: Oracle | None = None  # only where the estimator asks for it
     others: tuple[Oracle, ...] = ()
+    targets: tuple[Task, ...] = ()  # all, unless said
+    base: Backbone | None = None  # the pack's backbone, where a target is not in the pack
+    max_train_target: int | None = None  # of such a target
     here = True
+
+    @property
+    def packed(self) -> tuple[PackedTask, ...]:
+        """The tasks that are in the pack."""
+        return tuple(task for task in self.tasks if isinstance(task, PackedTask))
+
+    @property
+    def sources(self) -> tuple[PackedTask, ...]:
+        """The tasks that are ranked: the checkpoints of the pack, or all tasks that are in it."""
+        return tuple(task for task in self.packed if task.origin is not None) or self.packed
+
+    def evidence(self, workspace: Workspace) -> PackedEvidence:
+        """Return what the estimator is given."""
+        return PackedEvidence(self, workspace)
 
     @property
     def place(self) -> str:
@@ -282,21 +352,32 @@ class PackedSimilarity:
         return tuple(self.member(member) for member in members_of(self.estimator))
 
     def ingredients(self, workspace: Workspace) -> dict[str, Any]:
-        return {
+        ingredients: dict[str, Any] = {
             "estimator": workspace.identity(self.estimator),
             "tasks": [task.name for task in self.tasks],
             "pack": self.pack.content().sha256,
             "oracle": [oracle_content(o) for o in (self.oracle, *self.others) if o is not None],
         }
+        if self.targets:
+            ingredients["targets"] = [task.name for task in self.targets]
+        if self.base is not None:
+            parts = (self.base, self.base.origin(workspace.files))
+            ingredients["backbone"] = [workspace.identity(part) for part in parts]
+        for task in self.tasks:
+            if not isinstance(task, PackedTask):
+                train = workspace.dataset(task, "train")
+                ingredients |= {"data": train.sha256, "max_train_target": self.max_train_target}
+                ingredients |= key_of_sample(train.is_topped_up(self.max_train_target))
+        return ingredients
 
     def compute(self, workspace: Workspace, out: Path) -> None:
-        evidence = PackedEvidence(self, workspace)
+        evidence = self.evidence(workspace)
         estimate_from(self.estimator, evidence, evidence.inquiry).save(out)
 
     def estimate(self, workspace: Workspace) -> Estimate:
         """Return the estimator's matrix, notes and details, computing them if need be."""
-        names = [task.name for task in self.tasks]
-        return workspace.once(("estimate", self), lambda: Estimate.load(workspace.folder(self), names, names))
+        sources, targets = ([t.name for t in some] for some in (self.sources, self.targets or self.tasks))
+        return workspace.once(("estimate", self), lambda: Estimate.load(workspace.folder(self), sources, targets))
 
 
 def hash_of(sentence: str) -> str:

@@ -50,7 +50,7 @@ def background_of(request: RunRequest | PackRequest, workspace: Workspace) -> Ba
 def _background_of_pack(request: PackRequest) -> Background:
     """Return the background in the card of a pack, of the request's tasks, with a note that the pack is read."""
     card = request.card
-    names = {task.name for task in request.tasks}
+    names = {task.name for task in (*request.sources, *request.tasks)}
     needs_models = bool(MODELS & request.estimator.needs)
     whole = card.background
     return Background(
@@ -107,13 +107,18 @@ def _notes(request: RunRequest, workspace: Workspace) -> Iterator[str]:
     """Yield what a reader should know of the stimuli, the rows and the trainings."""
     yield from request.notes
     for task in request.tasks if request.looks else ():
-        yield from workspace.dataset(task, "train").notes
-        yield from workspace.dataset(task, "evaluation").notes
+        yield from notes_on_rows(task, workspace)
     for cell in request.trained():
         name, score = cell.task.name, cell.score(workspace)
         yield from (f"{name}: {note}" for note in cell.notes(workspace))
         if score is not None and score.left_out:
             yield f"{name}: {score.left_out} examples are left out of {score.metric}, which is not defined for them"
+
+
+def notes_on_rows(task: Task, workspace: Workspace) -> Iterator[str]:
+    """Yield what a reader should know of a task's rows."""
+    yield from workspace.dataset(task, "train").notes
+    yield from workspace.dataset(task, "evaluation").notes
 
 
 def _data_used(task: Task, workspace: Workspace) -> DataUsed:

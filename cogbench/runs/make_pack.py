@@ -1,4 +1,4 @@
-"""Make an evidence pack: what estimators read of a measured oracle, gathered from the store into one file."""
+"""Make an evidence pack: what estimators read of a measured oracle or of checkpoints, gathered into one file."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from ..checkpoints.given import GivenCheckpoint
+from ..checkpoints.naming import find_checkpoints
+from ..checkpoints.ranking import base_of, check_checkpoints, trains
 from ..compute.cells import Encoding
 from ..compute.evidence import Similarity, StoredEvidence
 from ..compute.workspace import Cell, Tell, Workspace, workspace_of
@@ -17,13 +20,14 @@ from ..data.files import Files
 from ..data.oracle import Oracle, TaskMatrix
 from ..data.oracle_files import plain_oracle
 from ..errors import FailedCells, UnusableData
-from ..packs.card import BARE, FeatureView, KeptArrays, PackCard, PackedTask, array_name
+from ..packs.card import BARE, PROBE, FeatureView, KeptArrays, PackCard, PackedTask, array_name
 from ..packs.evidence import hash_of, key_of_piece
 from ..packs.pack import refuse_other_names, write_pack
 from ..parts.fingerprint import harness_version
 from ..parts.interfaces import Backbone, Estimator, Evidence, InPieces, OraclePart, Signal, Task
 from ..parts.registry import Parts
-from ..parts.set_options import only
+from ..parts.set_options import only, split, varied
+from ..results.result import CheckpointUsed
 from ..storage.atomic import writable
 from ..storage.store import Store
 from ..workers import engine
@@ -34,9 +38,11 @@ Arrays = dict[str, Array]
 
 
 def make_pack(
-    backbone: str | Backbone,
+    backbone: str | Backbone | None,
     out: Path,
     *,
+    checkpoints: Any = (),
+    checkpoint_data: Mapping[str, Any] | Sequence[tuple[str, Any]] = (),
     oracle: str | OraclePart | None = None,
     suite: str = "cogtaskonomy",
     tasks: Several[Task] | None = None,
@@ -60,12 +66,17 @@ def make_pack(
 
     Parameters
     ----------
-    backbone : str or Backbone
-        The backbone whose trained models the evidence is of.
+    backbone : str or Backbone, optional
+        The backbone whose trained models the evidence is of; of checkpoints, what they were trained from. Without it
+        a pack of checkpoints ranks for the targets alone that it is made with.
     out : Path
         The file, with the ending .safetensors. Its name without the ending is the pack's name.
+    checkpoints, checkpoint_data
+        Trained models that somebody has, as for `run`: they are the sources then, and the tasks are targets. The pack
+        holds their features of the targets and what `keep` names; no stimuli and no changes of weights.
     oracle : str or OraclePart, optional
-        The oracle that the pack carries; by default the suite's oracle for the backbone.
+        The oracle that the pack carries; by default the suite's oracle for the backbone. Of checkpoints there need be
+        none.
     suite, tasks, signal, stimuli, set, max_train
         As for `run`. The text of the stimuli does not come into the pack.
     responses : bool
@@ -75,7 +86,8 @@ def make_pack(
     examples : int
         Features come into the pack of at most so many training examples of each task; 0 for none.
     keep : str, Estimator, or several
-        Estimators whose intermediate arrays come into the pack, such as `taskemb` with its Fisher information.
+        Estimators whose intermediate arrays come into the pack, such as `taskemb` with its Fisher information, or
+        `esm-logme` with its maps, from which it ranks checkpoints for any further target. `set` may name their options.
     licence : str
         Under which licence the pack may be passed on.
     files, store, parts, jobs, scheduler, tell
@@ -95,23 +107,49 @@ def make_pack(
     refuse_other_names(out)
     writable(out.absolute().parent)
     workspace = workspace_of(files=files, store=store, parts=parts, jobs=jobs, scheduler=scheduler, tell=tell)
+    given = find_checkpoints(workspace.parts, checkpoints, workspace.files, data=checkpoint_data)
+    if backbone is None and not given:
+        raise UnusableData("name a backbone with --backbone, or trained models with --checkpoint.")
+    keepers, sets = _keepers(workspace.parts, keep, as_list(set))
     request = only(
         "pack",
         resolve_requests(
             workspace,
-            _Everything(),
-            backbone,
+            _Everything(needs=_needs(backbone is not None, bool(given))),
+            () if backbone is None else backbone,
+            checkpoints=given,
             suite=suite,
             tasks=tasks,
             signal=signal,
             stimuli=stimuli,
             oracle=oracle,
-            set=set,
+            set=sets,
             seeds=(seed,),
             max_train=max_train,
         ),
     )
-    return gather_pack(request, workspace, out, examples=examples, responses=responses, keep=keep, licence=licence)
+    for keeper in keepers if given else ():
+        if trains(keeper, request.tasks, given):
+            raise UnusableData(
+                f"estimator {keeper.name!r} reads a model of each target, and a pack of checkpoints trains none."
+            )
+        check_checkpoints(keeper, request.backbone, request.tasks, given, workspace.files)
+    return gather_pack(request, workspace, out, examples=examples, responses=responses, keep=keepers, licence=licence)
+
+
+def _keepers(
+    parts: Parts, keep: Several[Estimator], sets: Sequence[str]
+) -> tuple[tuple[Estimator, ...], tuple[str, ...]]:
+    """Return the estimators whose arrays come into a pack, with their options, and the settings of other parts."""
+    named = [parts.find("estimator", wanted) if isinstance(wanted, str) else wanted for wanted in as_list(keep)]
+    others = tuple(s for s in sets if not any(split(s)[0].startswith(f"{one.name}.") for one in named))
+    return tuple(only("estimator", varied(one, sets)) for one in named), others
+
+
+def _needs(has_backbone: bool, has_checkpoints: bool) -> frozenset[str]:
+    """Return what a pack holds, as an estimator names it; of checkpoints nothing that takes a model of each target."""
+    bare = frozenset({"backbone", "backbone-features"}) if has_backbone else frozenset()
+    return bare | ({"features", "cards"} if has_checkpoints else EVERYTHING)
 
 
 def gather_pack(
@@ -121,18 +159,18 @@ def gather_pack(
     *,
     examples: int,
     responses: bool,
-    keep: Several[Estimator],
+    keep: Sequence[Estimator],
     licence: str,
 ) -> Path:
     """Compute what is missing of a pack, and write it."""
-    if not isinstance(request.oracle, Oracle):
+    if not isinstance(request.oracle, Oracle) and (request.oracle or not request.checkpoints):
         raise UnusableData(
             "a pack carries a measured oracle of its tasks, and none is known: measure one with "
             "`cogbench oracle measure`, and name it with --oracle."
         )
     similarity = request.similarities()[0]
     assert isinstance(similarity, Similarity)
-    views = views_of(FeatureOptions(examples)) if examples > 0 else ()
+    views = views_of(FeatureOptions(examples), bare=request.has_backbone) if examples > 0 else ()
     _compute(similarity, views, workspace)
     evidence, arrays = StoredEvidence(similarity, workspace), Arrays()
     recording = workspace.recording(request.signal) if request.signal else None
@@ -143,22 +181,24 @@ def gather_pack(
         if responses:
             stimuli |= {array_name("responses", s): r.values for s, r in recording.subjects.items()}
         arrays |= {name: values[order] for name, values in stimuli.items()}
-    weights, changes = _weight_changes(evidence)
-    sentences, described = _descriptions(evidence)
+    weights, changes = ({}, {}) if request.checkpoints else _weight_changes(evidence)
+    sentences, described = _descriptions(evidence) if request.has_backbone else ((), {})
     kept, kept_arrays = _kept(keep, similarity, workspace)
-    answer_kinds, features = _features(evidence, views)
+    answer_kinds, features = _features(similarity, evidence, views)
     arrays |= changes | described | kept_arrays | features
-    names = [task.name for task in request.tasks]
-    oracle = request.oracle.part(names)
-    arrays |= {array_name("transfers", *pair): values for pair, values in (oracle.per_example or {}).items()}
-    parts = workspace.parts
+    oracle = None
+    if isinstance(request.oracle, Oracle):
+        oracle = request.oracle.part([task.name for task in request.sources], [task.name for task in request.tasks])
+        arrays |= {array_name("transfers", *pair): values for pair, values in (oracle.per_example or {}).items()}
+    parts, targets = workspace.parts, {task.name: task for task in similarity.targets or similarity.tasks}
     card = PackCard(
         name=out.stem,
         backbone=parts.label("backbone", request.backbone),
         suite=request.suite,
         seed=similarity.seed,
         max_train=request.max_train,
-        tasks=tuple(_packed(task, evidence, answer_kinds) for task in request.tasks),
+        tasks=tuple(_packed(targets[task.name], workspace, answer_kinds) for task in request.tasks),
+        checkpoints=tuple(_packed_checkpoint(given, workspace, answer_kinds) for given in request.checkpoints),
         signal=parts.label("signal", request.signal) if request.signal else None,
         n_stimuli=len(recording.sentences) if recording else 0,
         subjects={s: r.channels for s, r in recording.subjects.items()} if recording and responses else {},
@@ -166,7 +206,7 @@ def gather_pack(
         views=views,
         kept=kept,
         sentences=sentences,
-        oracle=plain_oracle(oracle),
+        oracle=plain_oracle(oracle) if oracle is not None else {},
         background=background_of(request, workspace),
         licence=licence,
         versions={"cogbench": harness_version() or "", "torch": metadata.version("torch")}
@@ -176,52 +216,53 @@ def gather_pack(
     return out
 
 
-def views_of(usual: FeatureOptions) -> tuple[FeatureView, ...]:
-    """Return the features that a pack holds: those of all pairs, and further ones of single models, which are small."""
+def views_of(usual: FeatureOptions, *, bare: bool = True) -> tuple[FeatureView, ...]:
+    """Return the features that a pack holds: those of all pairs, and further ones of single models, which are small.
+
+    With `bare` some are of the bare backbone.
+    """
     mean = replace(usual, pooling="mean")
-    return (
-        FeatureView(models="trained", options=usual),
-        FeatureView(models="own", options=mean),
-        FeatureView(models="backbone", options=usual),
-        FeatureView(models="backbone", options=mean),
-        FeatureView(models="backbone", options=replace(usual, layers="all")),
-    )
+    trained = (FeatureView(models="trained", options=usual), FeatureView(models="own", options=mean))
+    of_backbone = (usual, mean, replace(usual, layers="all")) if bare else ()
+    return (*trained, *(FeatureView(models="backbone", options=options) for options in of_backbone))
+
+
+# What estimators may need that a pack holds, of a suite whose tasks have all been trained.
+EVERYTHING = frozenset({"representations", "features", "models", "batches", "cards"})
 
 
 @dataclass(frozen=True)
 class _Everything:
     """Stands for an estimator that asks for all that a pack holds."""
 
+    needs: frozenset[str]
     name: str = "pack"
-    needs: frozenset[str] = frozenset(
-        {"representations", "features", "backbone-features", "models", "backbone", "batches", "cards"}
-    )
 
     def similarity(self, evidence: Evidence) -> TaskMatrix:
         """Raise NotImplementedError: it ranks nothing."""
         raise NotImplementedError("a pack ranks nothing")
 
 
-def _models(view: FeatureView, tasks: Sequence[str]) -> Iterator[tuple[str | None, str]]:
-    """Yield the (source, target) pairs of a view; None stands for the bare backbone."""
-    for target in tasks:
-        if view.models == "trained":
-            yield from ((source, target) for source in tasks)
-        else:
-            yield (target if view.models == "own" else None), target
+def _models(view: FeatureView, similarity: Similarity) -> Iterator[tuple[Task | None, Task]]:
+    """Yield the (source, target) pairs of a view, source by source; None stands for the bare backbone.
+
+    Of a target that is no source there is no model of its own.
+    """
+    targets = similarity.targets or similarity.tasks
+    if view.models == "backbone":
+        yield from ((None, target) for target in targets)
+    for source in similarity.sources if view.models != "backbone" else ():
+        yield from ((source, target) for target in targets if view.models == "trained" or source == target)
 
 
 def _compute(similarity: Similarity, views: Sequence[FeatureView], workspace: Workspace) -> None:
     """Compute the trainings, representations and features that are missing, by the workers of the workspace."""
-    by_name = {task.name: task for task in similarity.tasks}
-    trainings = {name: similarity.training(task) for name, task in by_name.items()}
-    cells: list[Cell] = [*trainings.values()]
+    trainings = [similarity.training(task) for task in similarity.sources]
+    cells: list[Cell] = [*trainings]
     if similarity.signal is not None:
-        cells += [Encoding(training, similarity.signal) for training in trainings.values()]
+        cells += [Encoding(training, similarity.signal) for training in trainings]
     for view in views:
-        for source, target in _models(view, [*by_name]):
-            of = by_name[source] if source is not None else None
-            cells.append(similarity.extraction(of, by_name[target], view.options))
+        cells += [similarity.extraction(*pair, view.options) for pair in _models(view, similarity)]
     outcome = engine.compute(cells, workspace)
     if outcome.failed:
         raise FailedCells.of(outcome.reason(next(iter(outcome.failed))), [*outcome.failed.values()])
@@ -246,35 +287,39 @@ def _weight_changes(evidence: StoredEvidence) -> tuple[dict[str, tuple[str, ...]
 
 
 def _descriptions(evidence: StoredEvidence) -> tuple[tuple[str, ...], Arrays]:
-    """Return hashes of the tasks' descriptions, and their representations by the bare backbone."""
-    texts = sorted({card.description for card in evidence.cards.values() if card.description})
-    if not texts:
-        return (), {}
+    """Return hashes of the tasks' descriptions and of the probe, and their representations by the bare backbone."""
+    texts = sorted({*PROBE, *(card.description for card in evidence.cards.values() if card.description)})
     return tuple(hash_of(text) for text in texts), {array_name("sentences"): evidence.represent(texts)}
 
 
-def _features(evidence: StoredEvidence, views: Sequence[FeatureView]) -> tuple[dict[str, Any], Arrays]:
+def _features(
+    similarity: Similarity, evidence: StoredEvidence, views: Sequence[FeatureView]
+) -> tuple[dict[str, Any], Arrays]:
     """Return the kind of each task's answers, and the arrays of all views."""
     kinds, arrays = dict[str, Any](), Arrays()
     for number, view in enumerate(views):
-        for source, target in _models(view, evidence.tasks):
+        for pair in _models(view, similarity):
+            source, target = (task.name if task is not None else None for task in pair)
+            assert target is not None
             features = evidence.features(source, target, view.options)
             model = source if source is not None else BARE
             arrays[array_name("features", number, model, target)] = features.values
             arrays[array_name("probabilities", number, model, target)] = features.probabilities
-            arrays[array_name("answers", number, target)] = features.answers
+            # A tokenizer of its own may make other rows of a text, or other tokens that have answers.
+            answers = arrays.setdefault(array_name("answers", number, target), features.answers)
+            if not np.array_equal(answers, features.answers):
+                arrays[array_name("answers", number, model, target)] = features.answers
             arrays[array_name("layer-sizes", number)] = features.layer_sizes
             kinds[target] = features.answer_kind
     return kinds, arrays
 
 
 def _kept(
-    estimators: Several[Estimator], similarity: Similarity, workspace: Workspace
+    estimators: Sequence[Estimator], similarity: Similarity, workspace: Workspace
 ) -> tuple[tuple[KeptArrays, ...], Arrays]:
     """Return the pieces of these estimators, by their keys; those that hold no numbers are left out."""
     entries, arrays = list[KeptArrays](), Arrays()
-    for wanted in as_list(estimators):
-        estimator = workspace.parts.find("estimator", wanted) if isinstance(wanted, str) else wanted
+    for estimator in estimators:
         if not isinstance(estimator, InPieces):
             raise UnusableData(f"estimator {estimator.name!r} has no pieces to keep: leave it out of --keep.")
         evidence = StoredEvidence(replace(similarity, estimator=estimator), workspace)
@@ -286,13 +331,25 @@ def _kept(
     return tuple(entries), arrays
 
 
-def _packed(task: Task, evidence: StoredEvidence, answer_kinds: Mapping[str, Any]) -> PackedTask:
+def _packed(task: Task, workspace: Workspace, answer_kinds: Mapping[str, Any]) -> PackedTask:
+    has_data = not isinstance(task, GivenCheckpoint) or task.data is not None
     return PackedTask(
         name=task.name,
         suite=task.suite,
         kind=task.kind,
         metric=task.metric,
         card=task.card,
-        labels=evidence.labels[task.name],
+        labels=workspace.dataset(task, "train").labels if has_data else (),
         answer_kind=answer_kinds.get(task.name, "neither"),
+    )
+
+
+def _packed_checkpoint(given: GivenCheckpoint, workspace: Workspace, answer_kinds: Mapping[str, Any]) -> PackedTask:
+    """Return a checkpoint with what tells its model from others; of a folder only the name, for packs are passed on."""
+    origin = given.backbone.origin(workspace.files)
+    name = Path(origin.id).name if Path(origin.id).is_dir() else origin.id
+    return replace(
+        _packed(given, workspace, answer_kinds),
+        origin=CheckpointUsed(name, workspace.files.contents(origin)),
+        base=base_of(given.backbone, workspace.files),
     )

@@ -3,18 +3,24 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from ..checkpoints.given import NoBackbone
+from ..checkpoints.ranking import check_bases
 from ..compute.cells import Training
 from ..compute.workspace import Cell, Workspace
 from ..data.oracle import Oracle
-from ..errors import UnusableData
-from ..packs.card import PackCard, PackedBackbone, PackedTask
-from ..packs.evidence import PackedSimilarity
+from ..errors import MissingData, UnusableData
+from ..packs.card import PROBE, PackCard, PackedBackbone, PackedTask
+from ..packs.evidence import PackedSimilarity, hash_of
 from ..packs.pack import Pack, PackedSignal, find_pack
-from ..parts.interfaces import STIMULI, Estimator, OraclePart, PackPart, Task
-from ..parts.registry import find_oracle
-from ..parts.set_options import check_targets, varied, with_members
+from ..parts.interfaces import ORACLES_DATA, STIMULI, Backbone, Estimator, OraclePart, PackPart, Task
+from ..parts.registry import Parts, find_oracle
+from ..parts.set_options import check_targets, only, varied, with_members
 from ..results.result import PackUsed
 from .requests import Several, as_list, by_commas
+
+CLOSE = 2e-3  # of a vector's length: four times what half precision takes off
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -24,13 +30,13 @@ class PackRequest:
     estimator: Estimator
     pack: Pack
     tasks: tuple[PackedTask, ...]
-    oracle: Oracle
+    oracle: Oracle | None
     others: tuple[Oracle, ...] = ()  # further oracles of these tasks
 
     @property
     def sources(self) -> tuple[PackedTask, ...]:
-        """The tasks that are ranked: all of them."""
-        return self.tasks
+        """The tasks that are ranked: all of them, or the pack's checkpoints; the tasks are targets then."""
+        return self.card.checkpoints or self.tasks
 
     @property
     def card(self) -> PackCard:
@@ -78,11 +84,15 @@ class PackRequest:
     def similarities(self) -> list[PackedSimilarity]:
         """Return the cell of the estimator's matrix."""
         knows_oracle = "oracle" in self.estimator.needs
+        # Their order changes no matrix. A task that is a checkpoint too is that checkpoint.
+        by_name = dict(sorted((task.name, task) for task in self.tasks))
+        all_tasks = by_name | {one.name: one for one in self.card.checkpoints}
         return [
             PackedSimilarity(
                 estimator=self.estimator,
                 pack=self.pack,
-                tasks=tuple(sorted(self.tasks, key=lambda task: task.name)),  # their order changes no matrix
+                tasks=tuple(all_tasks[name] for name in sorted(all_tasks)),
+                targets=tuple(all_tasks[name] for name in by_name) if self.card.checkpoints else (),
                 oracle=self.oracle if knows_oracle else None,
                 others=self.others if knows_oracle else (),
             )
@@ -122,21 +132,22 @@ def resolve_pack_requests(
         found = find_pack(parts, wanted)
         content = found.content()
         chosen = _tasks(content.card, by_commas(tasks) if tasks else None)
-        names = [task.name for task in chosen]
+        names = [task.name for task in content.card.checkpoints or chosen], [task.name for task in chosen]
         table = content.oracle if oracle is None else find_oracle(parts, oracle, workspace.files)
         others = [
             other
             for other in parts.oracles.values()
-            if other.name != table.name and other.card.basis != "planted" and other.card.knows(names)
+            if table and other.name != table.name and other.card.basis != "planted" and other.card.knows(*names)
         ]
         for ranker in rankers:
+            check_bases(ranker, content.card.n_bases)
             reads_others = "oracle" in ranker.needs
             request = PackRequest(
                 estimator=ranker,
                 pack=found,
                 tasks=chosen,
-                oracle=table.part(names),
-                others=tuple(o.read(workspace.files).part(names) for o in others) if reads_others else (),
+                oracle=table.part(*names) if table else None,
+                others=tuple(o.read(workspace.files).part(*names) for o in others) if reads_others else (),
             )
             requests.append(request)
     return requests
@@ -150,6 +161,102 @@ def _tasks(card: PackCard, names: Sequence[str] | None) -> tuple[PackedTask, ...
     unknown = [name for name in names if name not in by_name]
     if unknown:
         raise UnusableData(f"pack {card.name!r} has no task {', '.join(unknown)}; its tasks: {', '.join(by_name)}.")
-    if len(names) < 3 or len({*names}) < len(names):
-        raise UnusableData("a ranking of sources needs at least three tasks, each named once.")
+    if len(names) < (1 if card.checkpoints else 3) or len({*names}) < len(names):
+        least = "a task as the target" if card.checkpoints else "at least three tasks"
+        raise UnusableData(f"a ranking of sources needs {least}, each named once.")
     return tuple(by_name[name] for name in names)
+
+
+def packed_target(pack: Pack | None, target: object) -> PackedTask | None:
+    """Return the task of a pack that a user names as the target, None if it is another one."""
+    if pack is None:
+        return None
+    return next((task for task in pack.content().card.tasks if task.name == target), None)
+
+
+def _same_in_pack(pack: Pack, target: Task, workspace: Workspace) -> Task:
+    """Return the task of a pack that has the training examples of a target, or the target itself."""
+    card, sha256 = pack.content().card, workspace.dataset(target, "train").sha256
+    data = card.background.data
+    of_same_data = (t for t in card.tasks if t.name in data and data[t.name].sha256 == sha256 and t.kind == target.kind)
+    return next(of_same_data, target)
+
+
+def packed_recommendation(
+    workspace: Workspace,
+    pack: Pack,
+    target: Task,
+    *,
+    estimator: str | Estimator,
+    backbone: str | Backbone | None,
+    max_train_target: int | None,
+    set: Several[str] = (),
+) -> PackedSimilarity:
+    """Return the cell that ranks the sources of a pack for one target: a task of the pack, or any other.
+
+    Raises
+    ------
+    UnknownName, MissingData
+        If a name or an option is unknown, or the pack's backbone is needed and not at hand.
+    UnusableData
+        If the pack has one source alone or one that is called like the target, or the backbone is not the pack's.
+    """
+    parts, sets, card = workspace.parts, as_list(set), pack.content().card
+    target = target if isinstance(target, PackedTask) else _same_in_pack(pack, target, workspace)
+    named = parts.find("estimator", estimator) if isinstance(estimator, str) else estimator
+    ranker = with_members(parts.find, only("estimator", varied(named, sets)), sets)
+    if ORACLES_DATA & ranker.needs:
+        raise UnusableData(f"estimator {ranker.name!r} knows transfers, and of a target of one's own there are none.")
+    is_new = not isinstance(target, PackedTask)
+    base = None
+    if is_new and {"backbone", "backbone-features"} & ranker.needs:
+        base = _base(parts, card, backbone, sets)
+        _check_base(base, pack, workspace)
+    check_targets(sets, [ranker, *([base] if base else [])])
+    check_bases(ranker, card.n_bases)
+    if is_new and target.name in {task.name for task in card.sources}:
+        raise UnusableData(f"a source of the pack and the target are both called {target.name!r}: rename the target.")
+    sources = [task for task in card.sources if task.name != target.name]
+    if len(sources) < 2:
+        raise UnusableData(f"a ranking needs at least two sources, and pack {card.name!r} has {len(sources)}.")
+    return PackedSimilarity(
+        estimator=ranker,
+        pack=pack,
+        tasks=(*sorted(sources, key=lambda task: task.name), target),
+        targets=(target,),
+        base=base,
+        max_train_target=max_train_target if is_new else None,
+    )
+
+
+def _base(parts: Parts, card: PackCard, backbone: str | Backbone | None, sets: Sequence[str]) -> Backbone:
+    """Return the backbone of a pack: the one that is named, or the installed one of the same name."""
+    if card.backbone == NoBackbone().name:
+        raise MissingData(
+            f"pack {card.name!r} was made without the checkpoints' pre-trained model, which a new target is seen by: "
+            "make it with --backbone."
+        )
+    if backbone is None and card.backbone not in parts.backbones:
+        raise MissingData(
+            f"pack {card.name!r} was made with backbone {card.backbone!r} ({card.background.model.get('id', '')}), and "
+            "none of that name is installed: name it with --backbone."
+        )
+    named = card.backbone if backbone is None else backbone
+    found = parts.find("backbone", named) if isinstance(named, str) else named
+    return only("backbone", varied(found, sets))
+
+
+def _check_base(base: Backbone, pack: Pack, workspace: Workspace) -> None:
+    """Raise UnusableData unless a backbone gives the vectors that the pack's backbone gave, in half precision."""
+    content, keys = pack.content(), [hash_of(sentence) for sentence in PROBE]
+    rows = {key: row for row, key in enumerate(content.card.sentences)}
+    if not {*keys} <= {*rows}:
+        raise UnusableData(f"pack {pack.name!r} does not tell its backbone from another one: make the pack anew.")
+    packed = content.array("sentences", finite=True)[[rows[key] for key in keys]]
+    vectors = base.represent(None, PROBE, workspace.files)
+    if vectors.shape == packed.shape and np.linalg.norm(vectors - packed) < CLOSE * np.linalg.norm(packed):
+        return
+    raise UnusableData(
+        f"backbone {base.name!r} is another one than that of pack {pack.name!r}, {content.card.backbone!r}: "
+        "it gives other vectors of the same sentences; name that one with --backbone."
+    )

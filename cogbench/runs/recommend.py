@@ -13,18 +13,22 @@ from ..compute.cells import Training
 from ..compute.evidence import Similarity
 from ..compute.resampled import draw_scores
 from ..compute.workspace import Cell, Tell, Workspace, workspace_of
-from ..data.dataset import Array
 from ..data.files import Files
 from ..data.oracle import TaskMatrix
 from ..errors import FailedCells, MissingData, UnusableData
-from ..parts.interfaces import ORACLES_DATA, Backbone, Estimator, Recipe, Signal, Task
+from ..packs.card import PackedTask
+from ..packs.evidence import PackedSimilarity
+from ..packs.pack import find_pack
+from ..parts.interfaces import ORACLES_DATA, Backbone, Estimator, PackPart, Recipe, Signal, Task
 from ..parts.registry import Parts
 from ..parts.set_options import only
 from ..parts.targets import find_target
 from ..scoring.metrics import gap_error
-from ..scoring.ranking import Place, rank, shared_places
+from ..scoring.ranking import Place, places_of_learned, rank
 from ..storage.store import Store
 from ..workers import engine
+from .background import notes_on_rows
+from .pack_requests import packed_recommendation, packed_target
 from .plan import suitable_tasks
 from .requests import Several, as_list, each_once, resolve
 from .stimuli import refuse_without_responses
@@ -80,6 +84,7 @@ def recommend(
     estimator: str | Estimator,
     backbone: str | Backbone | None = None,
     *,
+    pack: str | PackPart | None = None,
     kind: str | None = None,
     columns: str | Mapping[str, str] | Sequence[tuple[str, str]] = (),
     evaluation: Any = None,
@@ -119,6 +124,11 @@ def recommend(
     estimator, backbone : str or part
         The estimator that ranks, and the backbone whose trainings it compares. An estimator that reads transfers cannot
         rank for a target that has none.
+    pack : str or Pack, optional
+        An evidence pack, by its name or file: its tasks or checkpoints are the sources, and nothing is read of their
+        models. For a task of the pack the estimator reads what the pack holds. Any other target is seen by the bare
+        backbone of the pack, which `backbone` names if it has another name here; so it takes an estimator that needs
+        no more, such as `esm-logme` of a pack that keeps its maps.
     kind, columns, description, drop_missing, max_evaluation
         Of a table, as for `TableTask`. `columns` may also be a text, `text=COLUMN,label=COLUMN`.
     evaluation : str, Path, Dataset or DataFrame, optional
@@ -148,14 +158,19 @@ def recommend(
         If a training failed.
     """
     workspace = workspace_of(files=files, store=store, parts=parts, jobs=jobs, scheduler=scheduler, tell=tell)
+    evidence_pack = find_pack(workspace.parts, pack) if pack is not None else None
+    if evidence_pack is not None and (apply or checkpoints or tasks or signal or stimuli):
+        raise UnusableData(
+            "a pack has its own sources and no weights: leave out checkpoints, tasks, signal, stimuli and apply."
+        )
     given = find_checkpoints(workspace.parts, checkpoints, workspace.files, data=checkpoint_data)
-    if backbone is None and (apply or not given):
+    if backbone is None and evidence_pack is None and (apply or not given):
         raise UnusableData(
             "name with --backbone the model that the checkpoints were trained from: gains are over training it alone."
             if given
-            else "name a backbone with --backbone, or trained models with --checkpoint."
+            else "name a backbone with --backbone, trained models with --checkpoint, or an evidence pack with --pack."
         )
-    wanted = find_target(
+    wanted: Task = packed_target(evidence_pack, target) or find_target(
         workspace.parts,
         target,
         workspace.files,
@@ -166,6 +181,17 @@ def recommend(
         drop_missing=drop_missing,
         max_evaluation=max_evaluation,
     )
+    if evidence_pack is not None:
+        packed = packed_recommendation(
+            workspace,
+            evidence_pack,
+            wanted,
+            estimator=estimator,
+            backbone=backbone,
+            max_train_target=max_train_target or max_train,
+            set=set,
+        )
+        return _of_pack(packed, k, workspace)
     selection = resolve(
         workspace.parts,
         suite=suite,
@@ -201,47 +227,76 @@ def recommend(
         max_train_target=max_train_target,
     )
     _compute([cell, *([cell.trained_alone(wanted)] if apply or not given else [])], workspace)
-    estimate = cell.estimate(workspace)
-    matrix = estimate.matrix.part([t.name for t in sources], [wanted.name])  # (n_sources, 1)
     scores = {t.name: cell.training(t).score(workspace) for t in sources}
-    learned = {name: score.learned if score is not None else None for name, score in scores.items()}
+    recommendation = _recommendation(
+        cell,
+        k,
+        workspace,
+        learned={name: score.learned if score is not None else None for name, score in scores.items()},
+        backbone=workspace.parts.label("backbone", trained_on),
+        first_notes=notes_of_bases,
+        last_notes=(*notes_on_rows(wanted, workspace), *notes),
+    )
+    untrained = tuple(name for name in trainings if name not in scores)
+    best = [t for name in recommendation.ranking for t in sources if t.name == name and name in recommendation.places]
+    gains = tuple(_tried(cell, wanted, best, workspace)) if apply else ()
+    return replace(recommendation, untrained=untrained, gains=gains, none_helps=none_helps(gains))
+
+
+def _of_pack(cell: PackedSimilarity, k: int, workspace: Workspace) -> Recommendation:
+    """Return what the sources of a pack are worth for a target."""
+    card, (target,) = cell.pack.content().card, cell.targets
+    _compute([cell], workspace)
+    reports = {task.name: card.background.tasks.get(task.name) for task in cell.sources}
+    return _recommendation(
+        cell,
+        k,
+        workspace,
+        learned={name: report.learned if report is not None else None for name, report in reports.items()},
+        backbone=card.backbone,
+        first_notes=(f"the sources are those of pack {card.name!r}, in half precision",),
+        last_notes=() if isinstance(target, PackedTask) else tuple(notes_on_rows(target, workspace)),
+    )
+
+
+def _recommendation(
+    cell: Similarity | PackedSimilarity,
+    k: int,
+    workspace: Workspace,
+    *,
+    learned: Mapping[str, bool | None],
+    backbone: str,
+    first_notes: Sequence[str],
+    last_notes: Sequence[str],
+) -> Recommendation:
+    """Return the order of the sources that `learned` names, for the only target of a matrix; none of them is tried."""
+    estimate, (wanted,), label = cell.estimate(workspace), cell.targets, workspace.parts.label
+    matrix = estimate.matrix.part([*learned], [wanted.name])  # (n_sources, 1)
     order = sorted(rank(matrix).order(wanted.name), key=lambda name: learned[name] is False)  # stable
     with_estimate = [name for name in order if _number(matrix, name) is not None]
     if not with_estimate:
-        message = f"no source has an estimate by {ranker.name} for {wanted.name!r}, so none is ranked."
+        message = f"no source has an estimate by {cell.estimator.name} for {wanted.name!r}, so none is ranked."
         raise UnusableData("\n".join([message, *estimate.notes]))
     draws = draw_scores(cell, with_estimate, workspace)
-    places = _places(matrix, with_estimate, learned, draws.scores)
-    best = [t for name in with_estimate[:k] for t in sources if t.name == name]
-    gains = tuple(_tried(cell, wanted, best, workspace)) if apply else ()
-    label = workspace.parts.label
+    scores = dict(zip(with_estimate, matrix.part(with_estimate, [wanted.name]).values[:, 0], strict=True))
+    places = places_of_learned(scores, learned, draws.scores)
+    notes = [*first_notes, *_not_learned(learned), *_further(places, k), draws.note, *last_notes, *estimate.notes]
+    signal = cell.signal if isinstance(cell, Similarity) else None
     return Recommendation(
         target=wanted.name,
         kind=wanted.kind,
-        estimator=label("estimator", ranker),
-        backbone=label("backbone", trained_on),
-        signal=label("signal", own_signal) if own_signal else None,
+        estimator=label("estimator", cell.estimator),
+        backbone=backbone,
+        signal=label("signal", signal) if signal else None,
         ranking=tuple(order[:k]),
         similarity={name: _number(matrix, name) for name in order[:k]},
         places={name: places[name] for name in order[:k] if name in places},
         learned={name: learned[name] for name in order[:k]},
-        untrained=tuple(name for name in trainings if name not in {t.name for t in sources}),
-        gains=gains,
-        none_helps=none_helps(gains),
-        worth=known_worth(label("estimator", ranker)),
-        notes=tuple(
-            dict.fromkeys(
-                [
-                    *notes_of_bases,
-                    *_not_learned(learned),
-                    *_further(places, k),
-                    draws.note,
-                    *_notes_on_rows(wanted, workspace),
-                    *notes,
-                    *estimate.notes,
-                ]
-            )
-        ),
+        untrained=(),
+        gains=(),
+        none_helps=False,
+        worth=known_worth(label("estimator", cell.estimator)),
+        notes=tuple(dict.fromkeys(notes)),
     )
 
 
@@ -320,31 +375,12 @@ def _not_learned(learned: Mapping[str, bool | None]) -> Iterator[str]:
         )
 
 
-def _places(
-    matrix: TaskMatrix, names: Sequence[str], learned: Mapping[str, bool | None], draws: Array | None
-) -> dict[str, Place]:
-    """Return the places of sources, best first: those that were learned, and behind them the others."""
-    scores, places = matrix.part(names, matrix.targets).values[:, 0], dict[str, Place]()
-    for behind_others in (False, True):
-        rows = [i for i, name in enumerate(names) if (learned[name] is False) is behind_others]
-        of_tier = shared_places(scores[rows], None if draws is None else draws[:, rows])
-        behind = len(places)
-        places |= {names[i]: replace(p, number=p.number + behind) for i, p in zip(rows, of_tier, strict=True)}
-    return places
-
-
 def _further(places: Mapping[str, Place], k: int) -> Iterator[str]:
     """Yield which sources are not shown, but share the place of the last that is."""
     names = list(places)
     last = places[names[min(k, len(names)) - 1]]
     if further := [name for name in names[k:] if places[name].number == last.number]:
         yield f"not told from the sources of place {last.number} above: {', '.join(further)}."
-
-
-def _notes_on_rows(target: Task, workspace: Workspace) -> Iterator[str]:
-    """Yield what a reader should know of the target's rows."""
-    yield from workspace.dataset(target, "train").notes
-    yield from workspace.dataset(target, "evaluation").notes
 
 
 def none_helps(gains: Sequence[Gain]) -> bool:

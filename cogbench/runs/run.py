@@ -325,7 +325,7 @@ def _result(request: Request, workspace: Workspace, outcome: engine.Outcome, sta
 def _checkpoints_used(request: Request, workspace: Workspace) -> dict[str, CheckpointUsed]:
     """Return where each given checkpoint came from, and what tells its files from any others."""
     if isinstance(request, PackRequest):
-        return {}
+        return {one.name: one.origin for one in request.card.checkpoints if one.origin is not None}
     origins = {given.name: given.backbone.origin(workspace.files) for given in request.checkpoints}
     return {name: CheckpointUsed(origin.id, workspace.files.contents(origin)) for name, origin in origins.items()}
 

@@ -1,6 +1,7 @@
 """Ranks: guess and truth go through the same `rank`."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -135,3 +136,19 @@ def shared_places(scores: Array, draws: Array | None) -> list[Place]:
         )
         for i, number in enumerate(numbers)
     ]
+
+
+def places_of_learned(
+    scores: Mapping[str, float], learned: Mapping[str, bool | None], draws: Array | None
+) -> dict[str, Place]:
+    """Return the places of sources, best first: those that were learned, and behind them the others.
+
+    `scores` are in the order of the ranking, and `draws` (n_draws, n_scores) too, as `shared_places` takes them.
+    """
+    names, values, places = list(scores), np.array([*scores.values()]), dict[str, Place]()
+    for behind_others in (False, True):
+        rows = [i for i, name in enumerate(names) if (learned[name] is False) is behind_others]
+        of_tier = shared_places(values[rows], None if draws is None else draws[:, rows])
+        behind = len(places)
+        places |= {names[i]: replace(p, number=p.number + behind) for i, p in zip(rows, of_tier, strict=True)}
+    return places

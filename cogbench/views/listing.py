@@ -16,6 +16,7 @@ from ..packs.pack import OpenPack
 from ..parts.registry import Opener, Parts, measured_oracles
 from ..parts.set_options import options_of
 from ..results.plain import plain
+from ..results.result import TaskReport
 from ..runs.fetch import Row
 from ..scoring.noise_ceiling import noise_ceiling
 from ..text import in_words
@@ -210,8 +211,9 @@ def pack_tables(content: OpenPack) -> dict[str, list[dict[str, Any]]]:
     facts = {
         "backbone": card.backbone,
         "suite": card.suite,
-        "oracle": card.oracle["name"],
+        "oracle": card.oracle.get("name", "none"),
         "trainings": f"seed {card.seed}, {f'at most {card.max_train}' if card.max_train else 'all'} examples a task",
+        **({"checkpoints": f"{len(card.checkpoints)}, of {card.n_bases} base(s)"} if card.checkpoints else {}),
         "stimuli": f"{card.n_stimuli} of {card.signal}, {subjects}" if card.signal else "none",
         "kept arrays": ", ".join(sorted({kept.estimator for kept in card.kept})) or "none",
         "synthetic": ", ".join(card.background.synthetic) or "nothing",
@@ -219,17 +221,24 @@ def pack_tables(content: OpenPack) -> dict[str, list[dict[str, Any]]]:
         "size": in_words(content.path.stat().st_size),
         "made with": ", ".join(f"{name} {version}" for name, version in card.versions.items()),
     }
-    reports = card.background.tasks
     tasks = [
         {
             "task": task.name,
             "kind": task.kind,
             "metric": task.metric,
-            "learned": f"{'yes' if report.learned else 'no'}, {report.value:.3f} (constant: {report.trivial:.3f})",
+            **({} if card.checkpoints else {"learned": _learned(card.background.tasks.get(task.name))}),
             "licence of the data": task.card.licence,
         }
         for task in card.tasks
-        if (report := reports[task.name])
+    ]
+    checkpoints = [
+        {
+            "checkpoint": task.name,
+            "kind": task.kind,
+            "learned": _learned(card.background.tasks.get(task.name)),
+            "model": task.origin.id if task.origin else "",
+        }
+        for task in card.checkpoints
     ]
     views = [
         {"models": view.models, "pooling": o.pooling, "layers": o.layers, "examples": o.examples}
@@ -238,9 +247,15 @@ def pack_tables(content: OpenPack) -> dict[str, list[dict[str, Any]]]:
     ]
     return {
         f"Evidence pack {card.name}": [{"": name, "value": value} for name, value in facts.items()],
-        "Tasks": tasks,
+        **({"Sources": checkpoints, "Targets": tasks} if checkpoints else {"Tasks": tasks}),
         "Features": views,
     }
+
+
+def _learned(report: TaskReport | None) -> str:
+    if report is None:
+        return "not known"
+    return f"{'yes' if report.learned else 'no'}, {report.value:.3f} (constant: {report.trivial:.3f})"
 
 
 def pack_in_full(content: OpenPack) -> dict[str, Any]:

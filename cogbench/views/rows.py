@@ -142,6 +142,9 @@ def recommendation_title(found: Recommendation) -> str:
     return f"what to train first for {of}{stimuli}{rest}"
 
 
+LEARNED = {True: "yes", False: "NO", None: "not known"}
+
+
 def recommendation_rows(found: Recommendation) -> list[dict[str, Any]]:
     """Return a recommendation as rows for people; where sources were tried, with a row for none of them."""
     digits, rows = _digits(found), list[dict[str, Any]]()
@@ -153,7 +156,7 @@ def recommendation_rows(found: Recommendation) -> list[dict[str, Any]]:
             gap = "" if place.difference is None else f"{-place.difference:.{digits}f}{error}"
             number = f"{place.number}{'=' if place.shared else ''}"
             shown |= {"": number, "similarity": f"{score:.{digits}f}", "difference": gap}
-        rows.append({**shown, "learned": "yes" if found.learned[name] else "NO"})
+        rows.append({**shown, "learned": LEARNED[found.learned[name]]})
     if not found.gains:
         return rows
     metric = found.gains[0].metric

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from cogbench import UnusableData, encoder_of
 
 from .heads import AT_PIECES, HEADS
+from .shared_tokenizers import Words, tokenizer_of, vocabulary_of
 from .training import trained, transformers
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ POSITIONS = ("position_embeddings", "embed_positions", "wpe")  # how transformer
 
 
 def opened(folder: Path, layers: int | None = None) -> "Pretrained":
-    """Return the model of a folder; the last few are remembered with their tokenizers, without their weights."""
+    """Return the model of a folder; many are remembered, without weights, and the last few tokenizers."""
     return _remembered(folder, layers, tuple((folder / name).stat().st_mtime_ns for name in _files(folder)))
 
 
@@ -42,7 +43,7 @@ def _files(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.glob("*.json"))
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=256)  # a hundred checkpoints are gone through again and again
 def _remembered(folder: Path, layers: int | None, stamps: tuple[int, ...]) -> "Pretrained":
     return Pretrained(folder, layers)
 
@@ -85,13 +86,17 @@ class Pretrained:
         return config
 
     @cached_property
+    def _words(self) -> Words:
+        return Words(self.folder)
+
+    @property
     def tokenizer(self) -> Any:
         """The tokenizer. It pads on the right, where pieces can be counted, and reads special tokens in a text as text.
 
         A tokenizer without a padding token pads with its end of text: padding is masked, so any token would do.
         """
         try:
-            tokenizer = transformers().AutoTokenizer.from_pretrained(self.folder, trust_remote_code=False)
+            tokenizer = tokenizer_of(self._words)
         except (ImportError, ValueError, KeyError, OSError, AttributeError, TypeError) as error:
             raise self._unreadable("tokenizer", error) from error
         tokenizer.padding_side, tokenizer.split_special_tokens = "right", True
@@ -226,8 +231,7 @@ class Pretrained:
     def base(self) -> str:
         """What models share whose weights can be compared one by one: architecture, sizes of weights, vocabulary."""
         sizes = sorted((name, tuple(weight.shape)) for name, weight in self._outline.state_dict().items())
-        words = sorted(self.tokenizer.get_vocab().items())
-        return hashlib.sha256(repr((self.config.model_type, sizes, words)).encode()).hexdigest()
+        return hashlib.sha256(repr((self.config.model_type, sizes, vocabulary_of(self._words))).encode()).hexdigest()
 
     def columns_of(self, kind: str, classes: Sequence[str]) -> list[int] | None:
         """Return which output of the folder's head stands for each class; None where outputs stand for no classes.

@@ -54,7 +54,7 @@ def test_the_spread_over_halves_is_the_standard_error_of_a_mean(workspace):
     draws = draw_scores(cell, NAMES, workspace, clock=lambda: 0.0)
     assert draws.scores.shape == (DRAWS, 2) and "100 random halves of the examples of toy-b; =" in draws.note
     evidence = HalvedEvidence(cell, workspace, 0, {})
-    whole = [super(HalvedEvidence, evidence).features(name, TARGET.name) for name in NAMES]
+    whole = [evidence.whole.features(name, TARGET.name) for name in NAMES]
     gaps = whole[0].values[:, 0] - whole[1].values[:, 0]
     in_class = [gaps[whole[0].answers == c] for c in (0, 1)]  # each class has its share in a half
     expected = np.sqrt(sum(np.var(g, ddof=1) * len(g) for g in in_class)) / len(gaps)
