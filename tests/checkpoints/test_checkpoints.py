@@ -33,6 +33,7 @@ from cogbench.compute.cells import GivenTraining, Training
 from cogbench.compute.transfers import trainings
 from cogbench.compute.workspace import Workspace
 from cogbench.errors import FailedCells
+from cogbench.views.rows import recommendation_rows
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 from model_zoo import ZOO
@@ -331,6 +332,7 @@ def test_a_body_alone_is_no_classifier_whatever_its_name_says(folders, tmp_path)
     two = {"mini-sst-2": folder, "b": folders / "mini-mnli"}
     ranked = recommend(TARGET, "logme", checkpoints=two, set=FEW["logme"], suite="mini", files=FILES, jobs=0)
     assert {*ranked.ranking} == {*two} and ranked.learned["mini-sst-2"] is None
+    assert {row["source"]: row["learned"] for row in recommendation_rows(ranked)}["mini-sst-2"] == "not known"
 
 
 def test_a_sequence_classifier_may_be_one_of_relations(folders):

@@ -19,6 +19,7 @@ from cogbench import (
     MissingData,
     Pack,
     Store,
+    TableTask,
     UnusableData,
     load_parts,
     make_pack,
@@ -29,6 +30,7 @@ from cogbench import (
 from cogbench.checkpoints.naming import find_checkpoints
 from cogbench.cli.main import cli
 from cogbench.packs.pack import CARD
+from cogbench.testing import check_pack
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 from model_zoo import ZOO
@@ -139,6 +141,23 @@ def test_a_target_of_the_pack_needs_neither_its_data_nor_the_base(elsewhere, pla
     assert other.similarity == pytest.approx(one.similarity, abs=1e-3)
 
 
+def test_a_table_that_the_pack_was_made_with_is_known_by_its_rows(place, how, tmp_path):
+    own = TableTask("own", str(place / "own.jsonl"), "classification")
+    two = find(place, "names", "mini-rte")
+    file = str(make_pack(None, tmp_path / "own.safetensors", checkpoints=two, tasks=own, suite="mini", **how))
+    elsewhere = {"pack": file, "store": Store(tmp_path / "store"), "files": FILES, "jobs": 0, "kind": "classification"}
+    moved = Path(shutil.copy(place / "own.jsonl", tmp_path / "under-another-name.jsonl"))
+    one = recommend(place / "own.jsonl", "logme", checkpoints=two, kind="classification", **how)
+    for target in (place / "own.jsonl", moved):
+        other = recommend(target, "logme", **elsewhere)
+        assert other.ranking == one.ranking and other.similarity == pytest.approx(one.similarity, abs=1e-3)
+    lines = (place / "own.jsonl").read_text().splitlines()
+    (tmp_path / "own.jsonl").write_text("\n".join(lines[:50]))  # the same name, and other rows
+    assert "needs the weights of the sources" in refused(
+        **elsewhere, target=tmp_path / "own.jsonl", estimator="logme", set=()
+    )
+
+
 def find(place, *others):
     return [one for one in find_checkpoints(load_parts(), place / "zoo.csv", FILES) if one.name not in others]
 
@@ -240,6 +259,7 @@ def test_a_pack_of_several_bases_has_features_of_each_and_no_estimator_that_comp
     asked = {"suite": "mini", "tasks": "mini-rte,mini-conll-2003"}
     file = str(make_pack(None, tmp_path / "mixed.safetensors", checkpoints=mixed, examples=40, **asked, **how))
     assert Pack("mixed", file).content().card.n_bases == 2
+    check_pack(Pack("mixed", file))
     (of_folders,) = run("logme", checkpoints=mixed, set=[FEW[0]], **asked, **how)
     (of_pack,) = run("logme", pack=file, set=[FEW[0]], **how)
     assert_allclose(np.array(of_pack.similarity, float), np.array(of_folders.similarity, float), atol=2e-3)

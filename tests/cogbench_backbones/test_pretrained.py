@@ -1,6 +1,7 @@
 """Any architecture: bodies come into a model whole, heads are fresh, padding changes nothing, failures are told."""
 
 import json
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import transformers as hf
 from cogbench_backbones.heads import HEADS, batch, encode, encoded, outputs_of_rows, row
 from cogbench_backbones.huggingface import HuggingFace
 from cogbench_backbones.pretrained import Pretrained, body_weights, prefix_of_body
+from cogbench_backbones.shared_tokenizers import tokenizer_of
 from cogbench_backbones.training import all_words, only_words_of
 from numpy.testing import assert_allclose
 from safetensors.torch import load_file, save_file
@@ -324,3 +326,23 @@ def test_features_of_tokens_have_the_states_and_the_answers_of_their_tokens(zoo)
     spans = extract_features(model, backbone.batches(task_data("extractive-qa", 30), FILES), FeatureOptions(40))
     counts = np.bincount(spans.answers, minlength=2)
     assert counts[0] == counts[1] > 0 and spans.answer_kind == "classes"
+
+
+def test_folders_with_the_same_words_share_a_tokenizer_and_others_do_not(zoo, tmp_path, monkeypatch):
+    tokenizer_of.cache_clear()
+    opened, open_one = [], hf.AutoTokenizer.from_pretrained
+    monkeypatch.setattr(hf.AutoTokenizer, "from_pretrained", lambda *a, **k: (opened.append(a), open_one(*a, **k))[1])
+    folders = [Path(shutil.copytree(zoo("bert"), tmp_path / name)) for name in ("one", "two", "three", "of-its-own")]
+    (folders[1] / "README.md").write_text("Another model of the same base.")
+    config = json.loads((folders[1] / "config.json").read_text())
+    (folders[1] / "config.json").write_text(json.dumps({**config, "task": "another"}))
+    words = json.loads((folders[3] / "tokenizer.json").read_text())
+    (folders[3] / "tokenizer.json").write_text(json.dumps({**words, "normalizer": None}))
+    bases = {Pretrained(folder).base for folder in folders[:3]}
+    assert len(opened) == 1 and len(bases) == 1
+    assert Pretrained(folders[3]).tokenizer is not Pretrained(folders[0]).tokenizer
+    assert len(opened) == 2
+    monkeypatch.undo()
+    for folder in folders:
+        alone = hf.AutoTokenizer.from_pretrained(folder)
+        assert Pretrained(folder).tokenizer("Some Words")["input_ids"] == alone("Some Words")["input_ids"]
