@@ -31,7 +31,9 @@ class Settings:
 
     `learning_rate` is the peak of a linear schedule with `warmup` (a share of the steps); `min_steps` raises the
     number of epochs until the optimiser has made so many steps; texts are cut at `max_length` tokens; `precision` is
-    the arithmetic of the matrix products, while weights and their updates are single precision.
+    the arithmetic of the matrix products, while weights and their updates are single precision. With `accumulation` a
+    batch goes through the model in so many pieces, of the same gradient as the whole; with `gradient_checkpointing` the
+    way back computes each layer again in place of remembering it. Both save memory, and the second costs time.
     """
 
     epochs: int
@@ -41,6 +43,15 @@ class Settings:
     warmup: float = 0.0
     min_steps: int = 0
     precision: Literal["fp32", "bf16"] = "fp32"
+    accumulation: int = 1
+    gradient_checkpointing: bool = False
+
+    def __post_init__(self) -> None:
+        if self.accumulation < 1 or self.batch_size % self.accumulation:
+            raise UnusableData(
+                f"a batch of {self.batch_size} rows cannot go through a model in {self.accumulation} equal pieces: "
+                "accumulation must divide batch_size."
+            )
 
     def steps(self, n_examples: int) -> int:
         """Return the number of optimiser steps on so many examples: whole epochs, at least `min_steps`."""
@@ -49,7 +60,11 @@ class Settings:
 
 
 # The two axes of a training: which weights move, and how tasks are combined. A backbone says which of them it can.
-TUNINGS = {"full": "all weights move"}
+TUNINGS = {
+    "full": "all weights move",
+    "lora": "low-rank updates of some layers move, and the head",
+    "prompt": "vectors in front of each text move, and the head",
+}
 SHARINGS = {"sequential": "the source task is trained first, then the target task from its encoder"}
 
 

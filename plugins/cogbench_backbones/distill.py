@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from cogbench import Array, Backbone, Checkpoint, Dataset, Files, Origin, Recipe, Settings, UnusableData, hookimpl
 
 from . import huggingface
+from .adapters import trained
 from .augment import augmented, refuse
 from .heads import encoded
 from .huggingface import HuggingFace
 from .losses import imitating, predicting, queries_and_keys
-from .training import device, fit, trained
+from .training import device, fit
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -72,6 +73,11 @@ class Distilled:
             raise UnusableData(f"{self.name}: {wrong[0] if wrong else 'temperature'} is too small.")
         for kind in self.augment_kinds:
             refuse(kind)
+        if self.student.tuning != "full":
+            raise UnusableData(
+                f"{self.name}: a student learns with all its weights; take student.tuning=full, or "
+                f"tuning={self.student.tuning} of {self.student.name!r} without a teacher."
+            )
 
     def origin(self, files: Files) -> Origin:
         """Return the student's id and commit; MissingData if the teacher is not there either."""
@@ -110,7 +116,8 @@ class Distilled:
         if teacher is None:
             raise UnusableData(f"{self.name}: `train` needs the checkpoint of a teacher of {recipe.task.name!r}.")
         train = recipe.task.load("train", files).sample(recipe.max_train)
-        model, master = student.fresh(train, recipe.seed, files, start), trained(teacher.folder).eval().to(device())
+        model = student.fresh(train, recipe.seed, files, start)
+        master = trained(teacher.folder, self.teacher.pretrained(files)).eval().to(device())
         first, second = self.phases(kind, settings)
         self._check(model, master, recipe, files, layers=first.epochs > 0)
         limit = min(b.limit(settings.max_length, files) for b in (student, self.teacher))

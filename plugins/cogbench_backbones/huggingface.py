@@ -25,16 +25,33 @@ from cogbench import (
     pooled,
 )
 
+from .adapters import (
+    adapter_base,
+    adapter_digest,
+    can_be_added,
+    is_adapter,
+    layers_of_base,
+    lora_targets,
+    read_prompt,
+    save_lora,
+    save_prompt,
+    trained,
+    tuning_of,
+    with_lora,
+)
 from .heads import HEADS, Rows, batch, by_length, encode, encoded, outputs_of_rows, row
 from .pretrained import Pretrained, opened
-from .settings import usual_settings
-from .training import device, fit, only_words_of, seconds_a_step, start_at_mean, trained
+from .prompts import drawn_prompt, no_prompt_because, with_prompt
+from .settings import Tuning, usual_settings
+from .training import device, fit, freeze, only_words_of, seconds_a_step, start_at_mean
 
 if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
 
 SENTENCE = 128  # pieces of a stimulus
+# Which tuning an option is for.
+OPTIONS_OF_TUNINGS = {"lora_rank": "lora", "lora_alpha": "lora", "lora_targets": "lora", "prompt_tokens": "prompt"}
 
 
 @dataclass(frozen=True)
@@ -63,8 +80,26 @@ class HuggingFace:
         first token of another. The first token of a causal model says nothing, so it is refused.
     precision : {"fp32", "bf16"}, optional
         Arithmetic of training; None takes bf16 where the processor computes with it, which is about twice as fast.
-    epochs, batch_size, learning_rate, max_length, min_steps
+    epochs, batch_size, learning_rate, max_length, min_steps, accumulation, gradient_checkpointing
         Replace the settings for all kinds of task.
+    tuning : {"full", "lora", "prompt"}
+        Which weights move: all; low-rank updates of some layers (Hu et al., 2022); or vectors in front of each text
+        (Lester et al., 2021). The head and a pooler always do. A checkpoint of the latter two is an adapter as PEFT
+        writes it, without the model that it belongs to. After a source the target starts from the body with the
+        source's updates, or from the source's prompt (Vu et al., 2022), and with a fresh head.
+    lora_rank, lora_alpha : int
+        Of the updates, which are multiplied by alpha / rank; with an alpha of 0 the head alone is trained.
+    lora_targets : tuple of str
+        Names of the layers that are updated, or the ends of their names. None named: those of PEFT's table for the
+        architecture, or where it has none all linear layers.
+    prompt_tokens : int
+        How many vectors a prompt has.
+
+    References
+    ----------
+    Hu et al. (2022), LoRA: low-rank adaptation of large language models, ICLR.
+    Lester, Al-Rfou & Constant (2021), The power of scale for parameter-efficient prompt tuning, EMNLP.
+    Vu et al. (2022), SPoT: better frozen model adaptation through soft prompt transfer, ACL.
     """
 
     # Raise it whenever trainings or representations give other numbers: it stands in keys in place of this code.
@@ -84,6 +119,19 @@ class HuggingFace:
     learning_rate: float | None = None
     max_length: int | None = None
     min_steps: int | None = None
+    tuning: Tuning = "full"
+    lora_rank: int = 8
+    lora_alpha: int = 16
+    lora_targets: tuple[str, ...] = ()
+    prompt_tokens: int = 20
+    accumulation: int | None = None
+    gradient_checkpointing: bool | None = None
+
+    def __post_init__(self) -> None:
+        least = {"lora_rank": 1, "lora_alpha": 0, "prompt_tokens": 1}
+        for option, low in least.items():
+            if getattr(self, option) < low:
+                raise UnusableData(f"backbone {self.name!r}: {option}={getattr(self, option)}; expected {low} or more.")
 
     def open(self, address: str) -> "HuggingFace | None":
         """Return the backbone of any hub id or local folder; only the part `hub` opens."""
@@ -108,23 +156,62 @@ class HuggingFace:
             asked, there = getattr(self, option), config.get(key)
             if asked is not None and not 0 < asked <= (there or asked):
                 raise UnusableData(f"backbone {self.name!r}: {option}={asked}, but the model's {key} are {there}.")
+        for option, tuning in OPTIONS_OF_TUNINGS.items():
+            if tuning != self.tuning and getattr(self, option) != getattr(type(self), option):
+                raise UnusableData(
+                    f"backbone {self.name!r}: {option} says nothing with tuning={self.tuning}; take tuning={tuning}, "
+                    "or leave it out."
+                )
         return origin
 
     def settings(self, kind: str, n_examples: int) -> Settings:
         """Return the paper's Table 4 for full data, settings that teach for few examples or a small model."""
-        usual = usual_settings(kind, n_examples, self.size, paper=self.paper)
+        usual = usual_settings(kind, n_examples, self.size, paper=self.paper, tuning=self.tuning)
         own = {f.name: getattr(self, f.name, None) for f in fields(Settings)}
         return replace(usual, **{name: value for name, value in own.items() if value is not None})
 
     def train(self, recipe: Recipe, files: Files, out: Path, start: Checkpoint | None = None) -> Checkpoint:
-        """Fine-tune all weights with AdamW, batches of like lengths and a linear schedule; keep model and head."""
+        """Fine-tune with AdamW, batches of like lengths and a linear schedule; keep the model, or its adapter."""
         settings, tokenizer = recipe.settings, self.tokenizer(files, recipe.task.kind)
         assert settings is not None
         train = recipe.task.load("train", files).sample(recipe.max_train)
         model = self.fresh(train, recipe.seed, files, start)
         rows = encoded(tokenizer, train, self.limit(settings.max_length, files)).rows
+        model = self.tuned(model, recipe.seed, files, start)
+        if self.tuning != "full" and _on_base(start):
+            freeze(model, settings)
         steps = fit(model, tokenizer, rows, settings, seed=recipe.seed, out=out)
+        if self.tuning != "full":
+            model.config.task = recipe.task.name
+            model = self.reopened(model, files, out, start)
         return self.finished(model, steps, recipe, files, out)
+
+    def tuned(self, model: Any, seed: int, files: Files, start: Checkpoint | None = None) -> Any:
+        """Return a model of which those weights can be trained that the tuning moves."""
+        if self.tuning == "full":
+            return model
+        head = self.pretrained(files).head_modules(model)
+        if self.tuning == "lora":
+            how: dict[str, Any] = {"rank": self.lora_rank, "alpha": self.lora_alpha, "targets": self.lora_targets}
+            return with_lora(model, **how, head=head, seed=seed if start is None else 2**31 + seed)
+        prompt = drawn_prompt(model, self.prompt_tokens, seed) if start is None else read_prompt(start.folder)
+        model.requires_grad_(False)
+        for name in head:
+            model.get_submodule(name).requires_grad_(True)
+        return with_prompt(model, prompt)
+
+    def reopened(self, model: Any, files: Files, out: Path, start: Checkpoint | None = None) -> Any:
+        """Save an adapter and return the model that its folder stands for: in single precision, and merged."""
+        pretrained, base = self.pretrained(files), (None, None)
+        if self.address and not Path(self.address).is_dir():
+            base = self.address, self.revision
+        if self.tuning == "prompt":
+            save_prompt(model, out, base, pretrained.head_modules(model))
+        elif _on_base(start):
+            save_lora(model, out, base, start.folder if start else None)
+        else:  # the weights that it started from are not the base's
+            return model.merge_and_unload()
+        return trained(out, pretrained)
 
     def fresh(self, train: Dataset, seed: int, files: Files, start: Checkpoint | None = None) -> Any:
         """Return the model before a training: the encoder of `start` or the pre-trained one, and a head by the seed."""
@@ -133,8 +220,10 @@ class HuggingFace:
         pretrained = self.pretrained(files)
         model = pretrained.with_head(train.kind, train.labels, seed if start is None else 2**31 + seed)
         if start is not None:
+            if self.tuning != "prompt" and tuning_of(start.folder) == "prompt":
+                raise UnusableData(f"backbone {self.name!r}: after a source with a prompt, take tuning=prompt.")
             # What the source's model lacks, such as a pooler or a decoder, stays the pre-trained model's.
-            pretrained.take_body(model, trained(start.folder))
+            pretrained.take_body(model, trained(start.folder, pretrained))
         start_at_mean(model, train)
         return model
 
@@ -148,7 +237,8 @@ class HuggingFace:
         outputs = HEADS[task.kind].outputs(outputs_of_rows(model, tokenizer, asked.rows), evaluation, asked.places)
         cut = encoded(tokenizer, train, limit).cut + asked.cut
         model.config.task = task.name  # a teacher says what it has learned
-        model.save_pretrained(out)
+        if not is_adapter(out):
+            model.save_pretrained(out)
         notes = (f"of {cut} texts longer than {limit} pieces the rest was not read",) if cut else ()
         return Checkpoint(out, outputs, steps, notes)
 
@@ -189,11 +279,23 @@ class HuggingFace:
 
     def unsuitable(self, kind: str, files: Files) -> str | None:
         """Return why the model cannot be trained on a kind of task, or None if it can."""
-        return self.pretrained(files).unsuitable(kind)
+        pretrained = self.pretrained(files)
+        reason = pretrained.unsuitable(kind)
+        if reason or self.tuning == "full":
+            return reason
+        outline = pretrained.outline_with_head(kind)
+        if self.tuning == "prompt":
+            return no_prompt_because(outline)
+        targets = lora_targets(outline, self.lora_targets)
+        names = [name for name, _ in outline.base_model.named_modules()]
+        for target in targets if isinstance(targets, list) else ():
+            if not any(name == target or name.endswith(f".{target}") for name in names):
+                return f"it has no layer {target!r} for LoRA; name others in lora_targets"
+        return None
 
     def model(self, checkpoint: Checkpoint | None, files: Files) -> "Module":
         """Return the trained module with its head, or the bare encoder."""
-        return self._encoder(None, files) if checkpoint is None else trained(checkpoint.folder).eval().to(device())
+        return self._encoder(None, files) if checkpoint is None else self._opened(checkpoint, files)
 
     def batches(self, dataset: Dataset, files: Files) -> Iterator[Mapping[str, "Tensor"]]:
         """Yield batches of 32 rows in the order of the examples; an example has several if it is long or a list."""
@@ -211,8 +313,11 @@ class HuggingFace:
             recipe.task.load("evaluation", files),
         )
         tokenizer, seen = self.tokenizer(files, train.kind), train.sample(512)
-        model = self.pretrained(files).with_head(train.kind, train.labels, seed=0)
-        size = sum(p.numel() * p.element_size() for p in model.parameters())
+        model = self.tuned(self.pretrained(files).with_head(train.kind, train.labels, seed=0), 0, files)
+        kept = [p for p in model.parameters() if p.requires_grad]
+        size = sum(p.numel() * p.element_size() for p in kept)
+        if self.tuning != "full":
+            freeze(model, settings)
         # As in a training: only the words that occur, and batches of like lengths; in no order, for a second sees few.
         rows, _ = only_words_of(encoded(tokenizer, seen, self.limit(settings.max_length, files)).rows, model)
         order = sorted(range(len(rows["input_ids"])), key=lambda i: len(rows["input_ids"][i]))
@@ -227,16 +332,22 @@ class HuggingFace:
         """Return where the model's files are, and its origin."""
         if not self.address:
             raise MissingData(f"backbone {self.name!r} stands for any hub id or folder: name one with --backbone.")
-        return files.model(self.address, self.revision, package=self.package)
+        own = Path(self.address)
+        if not is_adapter(own):
+            return files.model(self.address, self.revision, package=self.package)
+        folder, base = files.model(*adapter_base(own))
+        return folder, Origin(self.address, f"sha256:{adapter_digest(own)} of {base.id} {base.revision}")
 
     def limit(self, wanted: int, files: Files) -> int:
         """Return how many pieces a row may have: as wanted, but no more than the model can read."""
-        pretrained = self.pretrained(files)
-        return min(wanted, pretrained.positions or wanted, pretrained.tokenizer.model_max_length)
+        pretrained, prompt = self.pretrained(files), self.prompt_tokens if self.tuning == "prompt" else 0
+        return min(wanted, (pretrained.positions or wanted + prompt) - prompt, pretrained.tokenizer.model_max_length)
 
     def pretrained(self, files: Files) -> Pretrained:
         """Return the model that is trained."""
-        return opened(self.folder(files)[0], self.layers)
+        own = Path(self.address)
+        adapter = own if self.address and is_adapter(own) else None
+        return opened(self.folder(files)[0], self.layers or (layers_of_base(own) if adapter else None), adapter)
 
     def tokenizer(self, files: Files, kind: str | None = None) -> Any:
         """Return the model's own tokenizer, for a kind of task or for sentences."""
@@ -244,8 +355,17 @@ class HuggingFace:
         return pretrained.tokenizer_for(kind) if kind else pretrained.tokenizer
 
     def _encoder(self, checkpoint: Checkpoint | None, files: Files) -> Any:
-        model = encoder_of(trained(checkpoint.folder)) if checkpoint else self.pretrained(files).encoder()
+        pretrained = self.pretrained(files)
+        model = encoder_of(trained(checkpoint.folder, pretrained)) if checkpoint else pretrained.encoder()
         return model.eval().to(device())
+
+    def _opened(self, checkpoint: Checkpoint, files: Files) -> Any:
+        return trained(checkpoint.folder, self.pretrained(files)).eval().to(device())
+
+
+def _on_base(start: Checkpoint | None) -> bool:
+    """Whether a training begins with the weights of the pre-trained model, or with these and an adapter of them."""
+    return start is None or can_be_added(start.folder)
 
 
 def _in_order(rows: Rows, size: int) -> Iterator[range]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from cogbench import UnusableData, encoder_of
 
+from .adapters import open_adapter, prefix_of_body
 from .heads import AT_PIECES, HEADS
 from .training import transformers
 
@@ -26,9 +27,9 @@ POSITIONS = ("position_embeddings", "embed_positions", "wpe")  # how transformer
 
 
 @lru_cache(maxsize=8)
-def opened(folder: Path, layers: int | None = None) -> "Pretrained":
+def opened(folder: Path, layers: int | None = None, adapter: Path | None = None) -> "Pretrained":
     """Return the model of a folder; the last few are remembered with their tokenizers, without their weights."""
-    return Pretrained(folder, layers)
+    return Pretrained(folder, layers, adapter)
 
 
 class Pretrained:
@@ -42,6 +43,8 @@ class Pretrained:
         The folder with its configuration, its tokenizer and its weights.
     layers : int, optional
         Only the first so many layers.
+    adapter : Path, optional
+        The folder of an adapter of this model: its updates are added to the weights of the body.
 
     Raises
     ------
@@ -49,8 +52,8 @@ class Pretrained:
         By any member, if transformers cannot open what it needs: the message says what is wrong.
     """
 
-    def __init__(self, folder: Path, layers: int | None = None) -> None:
-        self.folder, self.layers = folder, layers
+    def __init__(self, folder: Path, layers: int | None = None, adapter: Path | None = None) -> None:
+        self.folder, self.layers, self.adapter = folder, layers, adapter
 
     @cached_property
     def config(self) -> Any:
@@ -132,6 +135,8 @@ class Pretrained:
 
     def unsuitable(self, kind: str) -> str | None:
         """Return why the model cannot be trained on a kind of task, or None if it can."""
+        if reason := self._quantised:
+            return reason
         config, tokenizer = self.config, self.tokenizer
         if type(config) not in self._heads(kind):
             return f"transformers has no head for {kind} on the architecture {config.model_type!r}"
@@ -175,15 +180,18 @@ class Pretrained:
 
         The head is fresh although the folder may hold one: that one answers another task, or other classes.
         """
-        import torch
-
         if reason := self.unsuitable(kind):
             raise UnusableData(f"model folder {str(self.folder)!r}: {reason}.")
-        body, missing = self._loaded()
         names = list(classes) or (["start", "end"] if kind == "extractive-qa" else [kind])
         config = self.configured(id2label=dict(enumerate(names)), label2id={name: i for i, name in enumerate(names)})
         config.problem_type = HEADS[kind].problem
-        head = self._heads(kind)[type(config)]
+        return self.under(self._heads(kind)[type(config)], config, seed)
+
+    def under(self, head: Any, config: Any, seed: int = 0) -> Any:
+        """Return the folder's body under a fresh head: a class of transformers, drawn by a seed."""
+        import torch
+
+        body, missing = self._loaded()
         with torch.device("meta"):
             prefix = prefix_of_body(head(config))
         weights = {prefix + name: values for name, values in body.state_dict().items() if name not in missing}
@@ -202,7 +210,28 @@ class Pretrained:
         own = {prefix_of_body(model) + name: values for name, values in weights.items()}
         model.load_state_dict(own, strict=False)
 
+    def head_modules(self, model: Any) -> list[str]:
+        """Return the names of the modules of a model that are its head: what is not of the body, and poolers."""
+        prefix = prefix_of_body(model)
+        body = {prefix + name for name in (*self._outline.state_dict(), "prompt")}
+        beside = {name.partition(".")[0] for name, _ in model.named_parameters() if name not in body}
+        poolers = {name for name, module in model.named_modules() if _is_pooler(name) and [*module.parameters()]}
+        return sorted(beside | {name for name in poolers if not _is_pooler(name.rpartition(".")[0])})
+
+    def outline_with_head(self, kind: str) -> Any:
+        """Return the model for a kind of task without weights, to be asked for the names of its layers."""
+        import torch
+
+        with torch.device("meta"):
+            return self._heads(kind)[type(self.config)](self.config)
+
     def _loaded(self) -> tuple["Module", set[str]]:
+        if self.adapter is not None:
+            base = Pretrained(self.folder, self.layers)
+            missing = base._loaded()[1]
+            return open_adapter(self.adapter, base).base_model, missing
+        if reason := self._quantised:
+            raise UnusableData(f"model folder {str(self.folder)!r}: {reason}.")
         try:
             hf, (named, *_) = transformers(), self.config.architectures or ("",)
             body = getattr(hf, named) if self._encoder_alone else hf.AutoModel
@@ -212,6 +241,23 @@ class Pretrained:
         except (ImportError, ValueError, KeyError, OSError, RuntimeError) as error:
             raise self._unreadable("weights", error) from error
         return model, {*report["missing_keys"]}
+
+    @cached_property
+    def _quantised(self) -> str | None:
+        """Why the folder's weights cannot be trained, if they are quantised."""
+        try:
+            config = json.loads((self.folder / "config.json").read_text())
+        except (OSError, ValueError):
+            return None  # what opens the configuration says so
+        options = config.get("quantization_config") or {}
+        in_bits = next((f"{n} bit" for n in (4, 8) for c in (config, options) if c.get(f"load_in_{n}bit")), "")
+        method = options.get("quant_method") or in_bits
+        if not (options or in_bits):
+            return None
+        return (
+            f"its weights are quantised ({method or 'by a method without a name'}), and cogbench trains and compares "
+            "whole weights; take the original model, or save it dequantised (`model.dequantize()`)"
+        )
 
     @property
     def _encoder_alone(self) -> bool:
@@ -264,11 +310,6 @@ class Pretrained:
 
     def _has(self, file: str) -> bool:
         return (self.folder / file).exists()
-
-
-def prefix_of_body(model: Any) -> str:
-    """Return what stands before the names of the body's weights in a model with a head; some heads stand beside it."""
-    return "" if model.base_model is model else f"{model.base_model_prefix}."
 
 
 def body_weights(model: Any, names: Collection[str]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """One training of a model on rows, by transformers' Trainer: what plain training and distillation have in common."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from cogbench import Dataset, Settings
+from cogbench import Dataset, Settings, UnusableData
 
-from .heads import Rows, batch, row
+from .heads import IGNORED, Rows, batch, row
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,7 +30,9 @@ def fit(
     out: Path,
     loss: Loss | None = None,
 ) -> int:
-    """Train all weights with AdamW, batches of like lengths and a linear schedule; return the number of steps.
+    """Train the weights that are not frozen, with AdamW, batches of like lengths and a linear schedule.
+
+    It returns the number of steps.
 
     Parameters
     ----------
@@ -51,7 +53,9 @@ def fit(
     hf = transformers()
     rows, whole = only_words_of(rows, model)
     steps = settings.steps(len(rows["input_ids"]))
-    trainer = (_trainer(loss, whole[1] if whole else None) if loss else hf.Trainer)(
+    if settings.gradient_checkpointing:
+        checkpoint_gradients(model)
+    trainer = _trainer(loss, whole[1] if whole else None, settings.accumulation)(
         model=model,
         args=_arguments(settings, steps, seed, out),
         train_dataset=_Items(rows),
@@ -60,9 +64,35 @@ def fit(
     trainer.remove_callback(hf.PrinterCallback)  # it prints on stdout, which is for results
     trainer.train()
     trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False)  # or bf16 goes on after the training
+    if settings.gradient_checkpointing:
+        model.gradient_checkpointing_disable()
     if whole:
         all_words(model, whole)
     return steps
+
+
+def checkpoint_gradients(model: Any) -> None:
+    """Let a model compute its layers again on the way back, in place."""
+    if not getattr(model, "supports_gradient_checkpointing", False):
+        raise UnusableData(
+            f"{type(model).__name__} cannot compute its layers again; take gradient_checkpointing=false."
+        )
+    model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+
+
+def freeze(model: Any, settings: Settings) -> None:
+    """Keep the matrices that are not trained in the precision in which they are multiplied, in place.
+
+    In bf16 autocast makes the same rounded copy of them for each step; so they take half of the memory, and the
+    products are the same. A model of which all weights are trained keeps them in single precision, for small updates
+    would be lost.
+    """
+    import torch
+
+    if settings.precision == "bf16":
+        for weight in model.parameters():
+            if not weight.requires_grad and weight.ndim > 1:  # not the scales of norms, which autocast does not round
+                weight.data = weight.data.to(torch.bfloat16)
 
 
 def seconds_a_step(model: Any, batches: Sequence[Batch], settings: Settings, seconds: float) -> float:
@@ -71,14 +101,15 @@ def seconds_a_step(model: Any, batches: Sequence[Batch], settings: Settings, sec
 
     threads, start, done = torch.get_num_threads(), 0.0, -1
     model.train().to(device())
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6)
+    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-6)
+    size = settings.batch_size // settings.accumulation
     torch.set_num_threads(1)
     try:
         while done < 1 or perf_counter() - start < seconds:
-            with arithmetic(settings):
-                made = batches[(done + 1) % len(batches)]
-                loss = model(**{name: values.to(model.device) for name, values in made.items()}).loss
-            loss.backward()
+            for piece in pieces(batches[(done + 1) % len(batches)], size):
+                with arithmetic(settings):
+                    loss = model(**{name: values.to(model.device) for name, values in piece.items()}).loss
+                loss.backward()
             optimizer.step()
             optimizer.zero_grad()
             done += 1
@@ -89,8 +120,8 @@ def seconds_a_step(model: Any, batches: Sequence[Batch], settings: Settings, sec
         torch.set_num_threads(threads)
 
 
-def _trainer(loss: Loss, tokens: "Tensor | None") -> Any:
-    """Return a Trainer with this loss.
+def _trainer(loss: Loss | None, tokens: "Tensor | None", accumulation: int) -> Any:
+    """Return a Trainer with this loss, or with that of the model's head.
 
     `tokens` are the numbers of the model's tokens in the whole vocabulary, None if it has them all.
     """
@@ -100,11 +131,44 @@ def _trainer(loss: Loss, tokens: "Tensor | None") -> Any:
         def compute_loss(
             self, model: Any, inputs: Batch, return_outputs: bool = False, num_items_in_batch: Any = None
         ) -> Any:
+            assert loss is not None
             ids = inputs["input_ids"]
             whole = ids if tokens is None else tokens.to(ids.device)[ids]
             return loss(model, inputs, {**inputs, "input_ids": whole})
 
-    return WithLoss
+    usual: Any = WithLoss if loss else Trainer
+
+    class InPieces(usual):
+        """The Trainer's own accumulation weighs all pieces alike, also those with fewer answers."""
+
+        share = 1.0
+
+        def training_step(self, model: Any, inputs: Batch, num_items_in_batch: Any = None) -> "Tensor":
+            n_answers, losses = _n_answers(inputs), []
+            for piece in pieces(inputs, self.args.train_batch_size // accumulation):
+                if n_of_piece := _n_answers(piece):
+                    self.share = n_of_piece / n_answers
+                    losses.append(super().training_step(model, piece))  # without a number of items: a mean over these
+            return sum(losses)  # type: ignore[return-value]
+
+        def compute_loss(self, *args: Any, **kwargs: Any) -> Any:
+            return self.share * super().compute_loss(*args, **kwargs)
+
+    return usual if accumulation == 1 else InPieces
+
+
+def pieces(rows: Batch, size: int) -> Iterator[Batch]:
+    """Yield a batch in pieces of so many rows."""
+    for start in range(0, len(rows["input_ids"]), size):
+        yield {name: values[start : start + size] for name, values in rows.items()}
+
+
+def _n_answers(rows: Batch) -> int:
+    """Return how many answers the mean loss of a batch is over: tags, or rows."""
+    labels = rows.get("labels")
+    if labels is None or labels.is_floating_point() or labels.ndim < 2:
+        return len(rows["input_ids"])
+    return int((labels != IGNORED).sum())
 
 
 def _arguments(settings: Settings, steps: int, seed: int, out: Path) -> Any:
@@ -166,7 +230,7 @@ def only_words_of(rows: Rows, model: Any) -> tuple[Rows, tuple[Any, "Tensor"] | 
 
     The tokens that the configuration names keep their numbers, for the model may compare numbers with them. The
     embeddings stay whole, and None is returned in their place, where they do more than look up a row (Gemma scales
-    them), and where less than half of them could be left out.
+    them), where less than half of them could be left out, and where they are not trained.
     """
     import torch
 
@@ -177,6 +241,8 @@ def only_words_of(rows: Rows, model: Any) -> tuple[Rows, tuple[Any, "Tensor"] | 
     named = _named_tokens(model.config)
     used = sorted({*range(max(named, default=0) + 1), *(i for ids in rows["input_ids"] for i in ids)})
     if type(words) is not torch.nn.Embedding or len(used) > words.num_embeddings / 2:
+        return rows, None
+    if not words.weight.requires_grad:  # a frozen table has neither gradient nor moments
         return rows, None
     number = {token: i for i, token in enumerate(used)}
     rows = {**rows, "input_ids": [[number[i] for i in ids] for ids in rows["input_ids"]]}
@@ -200,13 +266,6 @@ def all_words(model: Any, whole: tuple[Any, "Tensor"]) -> None:
     with torch.no_grad():
         words.weight[kept] = model.get_input_embeddings().weight.to(words.weight)
     model.set_input_embeddings(words.to(model.device))
-
-
-def trained(folder: Path) -> Any:
-    """Return the model that a checkpoint's folder holds, with the head that its config names."""
-    hf = transformers()
-    (name,) = hf.AutoConfig.from_pretrained(folder).architectures
-    return getattr(hf, name).from_pretrained(folder)
 
 
 def transformers() -> Any:
