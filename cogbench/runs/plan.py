@@ -78,13 +78,17 @@ def _cost(cells: Sequence[Training], workspace: Workspace, n_workers: int, whose
     or shorter as they have work.
     """
     known: dict[tuple[Backbone, str], tuple[float, int, float]] = {}
+    memory: list[int] = []
     for cell in cells:
         measure = getattr(cell.backbone, "cost", None)
         if measure is None:
             return f"  time and disk: unknown, for backbone {cell.backbone.name!r} cannot tell its cost"
         key = (cell.backbone, cell.recipe.task.name)  # not its name: a teacher's options may be set
         if key not in known:
-            known[key] = *measure(cell.filled(workspace), workspace.files), cell.work(workspace)
+            recipe = cell.filled(workspace)
+            known[key] = *measure(recipe, workspace.files), cell.work(workspace)
+            if estimate := getattr(cell.backbone, "memory", None):
+                memory.append(estimate(recipe, workspace.files))
     costs = [(known[c.backbone, c.recipe.task.name], c) for c in cells]
     each = [seconds * c.work(workspace) / work for (seconds, _, work), c in costs]
     minutes = max(sum(each) / n_workers, *each) / 60  # the longest runs alone at the end
@@ -95,4 +99,19 @@ def _cost(cells: Sequence[Training], workspace: Workspace, n_workers: int, whose
         f"each task\n  disk: about {disk / 2**20:,.0f} MiB of weights"
         + ", those of transfers not counted: they are dropped once scored" * dropped
         + f"; MORE THAN THE {free / 2**20:,.0f} MiB that are free" * (disk > free)
+        + (_memory(max(memory), n_workers, remote=bool(workspace.scheduler)) if memory else "")
+    )
+
+
+def _memory(largest: int, n_workers: int, *, remote: bool) -> str:
+    """Return in words how much memory the largest training takes, and how much this machine has for each worker."""
+    needed = f"\n  memory: about {largest / 2**20:,.0f} MiB for the largest training of a worker"
+    if remote:
+        return needed
+    free = cluster.free_memory(n_workers) - cluster.PROGRAM_BYTES
+    if largest <= free:
+        return f"{needed}, of {max(0, free) / 2**20:,.0f} MiB that are free for each"
+    return (
+        f"{needed}; MORE THAN THE {max(0, free) / 2**20:,.0f} MiB that are free for each: fewer workers (--jobs), "
+        "shorter texts (max_length), accumulation, gradient_checkpointing or tuning=lora take less"
     )

@@ -43,7 +43,16 @@ from .heads import HEADS, Rows, batch, by_length, encode, encoded, outputs_of_ro
 from .pretrained import Pretrained, opened
 from .prompts import drawn_prompt, no_prompt_because, with_prompt
 from .settings import Tuning, usual_settings
-from .training import device, fit, freeze, only_words_of, seconds_a_step, start_at_mean
+from .training import (
+    bytes_of_training,
+    checkpoint_gradients,
+    device,
+    fit,
+    freeze,
+    only_words_of,
+    seconds_a_step,
+    start_at_mean,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -251,7 +260,7 @@ class HuggingFace:
         rows = dict(encode(tokenizer, sentences, limit=self.limit(SENTENCE, files)))
         vectors: list[Array] = [np.empty(0)] * len(sentences)
         with torch.inference_mode():
-            for numbers in by_length(rows):
+            for numbers in by_length(rows, model.config):
                 made = batch(tokenizer, (row(rows, i) for i in numbers))
                 made = {k: v.to(model.device) for k, v in made.items()}
                 hidden = model(**made).last_hidden_state  # (batch, tokens, dims)
@@ -307,26 +316,38 @@ class HuggingFace:
 
     def cost(self, recipe: Recipe, files: Files, *, seconds: float = 1.0) -> tuple[float, int]:
         """Return the seconds that this training would take here, from a second of it, and its weights' bytes."""
-        settings = recipe.settings or self.settings(recipe.task.kind, 0)
-        train, evaluation = (
-            recipe.task.load("train", files).sample(recipe.max_train),
-            recipe.task.load("evaluation", files),
-        )
-        tokenizer, seen = self.tokenizer(files, train.kind), train.sample(512)
-        model = self.tuned(self.pretrained(files).with_head(train.kind, train.labels, seed=0), 0, files)
-        kept = [p for p in model.parameters() if p.requires_grad]
-        size = sum(p.numel() * p.element_size() for p in kept)
-        if self.tuning != "full":
-            freeze(model, settings)
+        settings, tokenizer, model, seen, rows = self._trial(recipe, files)
+        n_train = len(recipe.task.load("train", files).sample(recipe.max_train))
+        size = sum(p.numel() * p.element_size() for p in model.parameters() if p.requires_grad)
         # As in a training: only the words that occur, and batches of like lengths; in no order, for a second sees few.
-        rows, _ = only_words_of(encoded(tokenizer, seen, self.limit(settings.max_length, files)).rows, model)
+        rows, _ = only_words_of(rows, model)
         order = sorted(range(len(rows["input_ids"])), key=lambda i: len(rows["input_ids"][i]))
         some = [order[i : i + settings.batch_size] for i in range(0, len(order), settings.batch_size)]
         random.Random(0).shuffle(some)
         pace = seconds_a_step(model, [batch(tokenizer, (row(rows, i) for i in n)) for n in some], settings, seconds)
         each = len(order) / len(seen)  # rows of an example
-        answered = each * len(evaluation) / settings.batch_size / 3  # without the way back
-        return (settings.steps(round(each * len(train))) + answered) * pace, size
+        answered = each * len(recipe.task.load("evaluation", files)) / settings.batch_size / 3  # without the way back
+        return (settings.steps(round(each * n_train)) + answered) * pace, size
+
+    def memory(self, recipe: Recipe, files: Files) -> int:
+        """Return about how many bytes this training would hold at most, beside the program's own."""
+        settings, tokenizer, model, _, rows = self._trial(recipe, files)
+        rows, whole = only_words_of(rows, model)
+        table = whole[0].weight.numel() * 4 if whole else 0  # it waits beside the smaller one
+        longest = sorted(range(len(rows["input_ids"])), key=lambda i: -len(rows["input_ids"][i]))[:2]
+        return table + bytes_of_training(model, [row(rows, i) for i in longest], tokenizer, settings)
+
+    def _trial(self, recipe: Recipe, files: Files) -> tuple[Settings, Any, Any, Dataset, Rows]:
+        """Return how a task is trained, the tokenizer, a fresh model, and some examples with their rows."""
+        settings = recipe.settings or self.settings(recipe.task.kind, 0)
+        seen = recipe.task.load("train", files).sample(recipe.max_train).sample(512)
+        tokenizer = self.tokenizer(files, seen.kind)
+        model = self.tuned(self.pretrained(files).with_head(seen.kind, seen.labels, seed=0), 0, files)
+        if self.tuning != "full":
+            freeze(model, settings)
+        if settings.gradient_checkpointing:
+            checkpoint_gradients(model)
+        return settings, tokenizer, model, seen, encoded(tokenizer, seen, self.limit(settings.max_length, files)).rows
 
     def folder(self, files: Files) -> tuple[Path, Origin]:
         """Return where the model's files are, and its origin."""

@@ -264,6 +264,11 @@ class Pretrained:
         """Whether the folder holds the encoder of an encoder-decoder, as T5EncoderModel is saved."""
         return any(name.endswith("EncoderModel") for name in self.config.architectures or ())
 
+    @property
+    def size(self) -> int:
+        """The bytes of the body's weights, in single precision."""
+        return 4 * sum(weight.numel() for weight in self._outline.parameters())
+
     @cached_property
     def _outline(self) -> "Module":
         """The body without its weights."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from cogbench import Dataset, Settings, UnusableData
 
-from .heads import IGNORED, Rows, batch, row
+from .heads import IGNORED, Rows, batch, bytes_of_row, row
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -118,6 +118,56 @@ def seconds_a_step(model: Any, batches: Sequence[Batch], settings: Settings, sec
         return (perf_counter() - start) / done
     finally:
         torch.set_num_threads(threads)
+
+
+def bytes_of_training(model: Any, rows: Sequence[dict[str, Any]], tokenizer: Any, settings: Settings) -> int:
+    """Return about how many bytes a training holds at most: weights, gradients, moments, and what a step remembers.
+
+    What a forward pass keeps for the way back is counted for one row and for two; from these follows any number.
+
+    Parameters
+    ----------
+    model, tokenizer
+        As they are trained.
+    rows : sequence of rows
+        Two or more of the longest ones.
+    settings : Settings
+    """
+    weights = sum(p.numel() * p.element_size() for p in model.parameters())
+    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    if settings.gradient_checkpointing:  # what it hides is counted, and then divided
+        model.gradient_checkpointing_disable()
+    one, two = (_remembered_bytes(model, batch(tokenizer, (rows * 2)[:n]), settings) for n in (1, 2))
+    n_rows = settings.batch_size // settings.accumulation
+    kept = one + (n_rows - 1) * max(0, two - one)
+    config, longest = model.config.get_text_config(), max(len(r["input_ids"]) for r in rows)
+    if settings.gradient_checkpointing:  # each layer's input, and one layer while it is computed again
+        layers, width = max(1, getattr(config, "num_hidden_layers", 1)), getattr(config, "hidden_size", 0)
+        kept = kept // layers + layers * n_rows * longest * width * 4
+    passing = n_rows * bytes_of_row(config, longest) // 2  # about a half of what a layer makes is forgotten at once
+    whole = sum(p.numel() for p in model.parameters()) * 4  # the folder's weights beside the model's, at the beginning
+    return max(2 * whole, weights + trained * (4 + 8) + kept + passing)
+
+
+def _remembered_bytes(model: Any, made: Batch, settings: Settings) -> int:
+    """Return how many bytes a forward pass keeps for the way back, but for the weights."""
+    import torch
+
+    weights = {p.untyped_storage().data_ptr() for p in model.parameters()}
+    held = dict[int, int]()
+
+    def count(tensor: "Tensor") -> "Tensor":
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            held[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    model.train().to(device())
+    inputs = {name: values.to(model.device) for name, values in made.items()}
+    with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor), arithmetic(settings):
+        loss = model(**inputs).loss  # it holds what is counted until here
+    del loss
+    return sum(held.values())
 
 
 def _trainer(loss: Loss | None, tokens: "Tensor | None", accumulation: int) -> Any:
