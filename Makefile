@@ -4,6 +4,7 @@ BIN = .venv/bin
 PLUGINS = $(wildcard plugins/cogbench-*)
 export OMP_NUM_THREADS = 1
 export OMP_WAIT_POLICY = passive
+unexport PYTHONDONTWRITEBYTECODE  # or each of the many processes that tests start compiles all anew
 
 .PHONY: demo test torture lint types check format schema mini-oracle reproduce board bench clean
 

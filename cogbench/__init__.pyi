@@ -12,6 +12,7 @@ from .results.stacked_board import stacked_board as stacked_board
 from .results.result import Result as Result
 from .scoring.task_tree import task_tree as task_tree
 from .parts.registry import Parts as Parts, load_parts as load_parts
+from .checkpoints.given import GivenCheckpoint as GivenCheckpoint
 from .compute.workspace import Step as Step
 from .data.files import Files as Files
 from .packs.pack import Pack as Pack

@@ -1,5 +1,6 @@
 """Every test has a store of its own, touches no network, and trains on one thread."""
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -17,11 +18,23 @@ from hypothesis import HealthCheck, settings
 from cogbench import Oracle, Suite, TaskMatrix, hookimpl
 from cogbench.testing.toys import TASKS, ToyBackbone, ToySignal
 
-# A busy machine is slow, which is no fault of a test.
-settings.register_profile("cogbench", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# A busy machine is slow, which is no fault of a test. Each run draws other examples.
+settings.register_profile("cogbench", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("cogbench")
 SHARED = Path(__file__).parents[2] / "shared"
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent / "evidence_plugin")]
+
+
+_modules = 0  # that were loaded when garbage was last looked for in them
+
+
+def pytest_runtest_setup():
+    """Take what was imported out of the search for garbage: each training and many a test has all searched."""
+    global _modules
+    if len(sys.modules) > _modules + 50:
+        gc.collect()
+        gc.freeze()
+        _modules = len(sys.modules)
 
 
 @pytest.fixture(autouse=True)

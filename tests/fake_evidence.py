@@ -30,7 +30,7 @@ class FakeEvidence:
     def tasks(self):
         return tuple(self.representations)
 
-    targets = tasks
+    sources = targets = tasks
 
     def note(self, text):
         self.notes.append(text)

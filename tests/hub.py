@@ -119,10 +119,14 @@ class Closing:
 # Asked in a process whose environment names our hub, for the clients read that when they are imported. Importing them
 # takes seconds: each question is answered by a fork, which knows nothing of the one before.
 ANSWERING = """
-import os, sys
+import gc, os, sys
 import datasets
-from transformers import AutoModel, AutoTokenizer
+from cogbench import CogbenchError, Files, fetch, load_parts
+from transformers import AutoModel, AutoTokenizer, Trainer
 from transformers.models.bert import modeling_bert
+
+load_parts()
+gc.freeze()
 
 for file in sys.stdin:
     child = os.fork()

@@ -32,6 +32,7 @@ LAYERS = (
     "scoring",
     "oracles",
     "parts",
+    "checkpoints",
     "compute results",
     "packs",
     "runs testing",
@@ -39,7 +40,7 @@ LAYERS = (
     "cli",
     "__main__",
 )
-N_MODULES = 120
+N_MODULES = 125
 DOORS = ("__init__", "testing/__init__")  # what exports; the other folders' __init__ are docstrings
 HEAVY = {
     "torch",

@@ -1,5 +1,7 @@
 """Every installed part keeps its promises. Plugin authors copy this file."""
 
+from dataclasses import fields, is_dataclass, replace
+
 import pytest
 
 from cogbench import MissingData, load_parts
@@ -34,8 +36,21 @@ def test_signal(part):
     _or_skip(check_signal, part)
 
 
+def _brief(part):
+    """Return an estimator as it comes, but with two epochs of what it and its members train."""
+    options = {f.name: getattr(part, f.name) for f in fields(part)}
+    members = {name: _brief(value) for name, value in options.items() if is_dataclass(value)}
+    return replace(part, **members, **{name: 2 for name in options if name == "epochs"})
+
+
 @_named(PARTS.estimators)
 def test_estimator(part):
+    check_estimator(_brief(part))
+
+
+@pytest.mark.torture
+@_named({name: part for name, part in PARTS.estimators.items() if _brief(part) != part})
+def test_estimator_with_all_its_epochs(part):
     check_estimator(part)
 
 

@@ -47,9 +47,10 @@ def test_its_parts_are_listed_with_their_distribution(command):
     for kind, names in {"estimators": ["example-distance"], "tasks": TASKS, "suites": ["example"]}.items():
         of = {row["name"]: row["distribution"] for row in json.loads(command("list", kind, "--json"))}
         assert [of[name] for name in names] == ["cogbench-example"] * len(names)
-    (row,) = [r for r in json.loads(command("plugins", "--json")) if r["distribution"] == "cogbench-example"]
+    plugins = json.loads(command("plugins", "--json"))
+    (row,) = [r for r in plugins if r["distribution"] == "cogbench-example"]
     assert (row["plugin"], row["version"], row["error"]) == ("example", "1.0", "")
-    assert "cogbench-toolkit" in {r["distribution"] for r in json.loads(command("plugins", "--json"))}
+    assert "cogbench-toolkit" in {r["distribution"] for r in plugins}
 
 
 def test_its_parts_keep_their_promises(site):

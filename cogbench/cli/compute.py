@@ -8,6 +8,7 @@ import click
 
 from ..errors import FailedCells
 from . import options as option
+from .checkpoints import checkpoints
 from .options import COMPUTES, Site, at_site, complete, print_json, print_rows, progress, say_wrote
 
 WHOLE = 1_000_000  # characters: a table for a file is not split
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
 @option.seeds
 @option.max_train
 @option.max_train_target
+@checkpoints()
 @option.skip_unsuitable
 @at_site(*COMPUTES)
 @option.dry_run
@@ -108,7 +110,7 @@ def run(
 
 OF_A_PACK = (
     *("backbone", "suite", "signal", "stimuli", "oracle_backbone", "seeds", "max_train", "max_train_target"),
-    *("skip_unsuitable",),
+    *("skip_unsuitable", "checkpoint", "checkpoints", "checkpoint_data"),
     *("data_dir", "task_data"),
 )
 
@@ -155,8 +157,12 @@ def _refuse_beside_pack(context: click.Context) -> None:
 @click.option("--description", default="", metavar="TEXT", help="Of a table: a paragraph on it, which some read.")
 @click.option("--estimator", required=True, shell_complete=complete("estimator"), help="What ranks the sources.")
 @click.option(
-    "--backbone", required=True, shell_complete=complete("backbone"), help="The model of the trained sources."
+    "--backbone",
+    default=None,
+    shell_complete=complete("backbone"),
+    help="The model of the trained sources; beside checkpoints, what they were trained from.",
 )
+@checkpoints()
 @option.suite
 @option.tasks
 @click.option(
@@ -259,6 +265,7 @@ def oracle_export(name: str, out: Path, reading: "TableReading") -> None:
     help="At most so many training examples of a task as the target; several, by commas, give an oracle each, and "
     "share the trainings of the sources.  [default: as --max-train]",
 )
+@checkpoints(data=False)
 @at_site(*COMPUTES)
 @option.dry_run
 @click.option("--name", default=None, help="What to call it.  [default: suite, backbone and numbers of examples]")
@@ -278,7 +285,7 @@ def oracle_measure(backbone: str, site: Site, dry_run: bool, format: str, **how:
 
     with progress() as tell:
         workspace = site.workspace(tell)
-        plans = resolve_sizes(workspace.parts, backbone, **how)
+        plans = resolve_sizes(workspace.parts, backbone, files=workspace.files, **how)
         site.check_tasks([task.name for task in plans[0][0].tasks])
         if dry_run:
             for transfers, name in plans:

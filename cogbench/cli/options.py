@@ -64,10 +64,11 @@ def several(ctx: click.Context, param: click.Parameter, values: tuple[str, ...])
     return tuple(dict.fromkeys(name for name in names if name))
 
 
-def _pairs(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[tuple[str, Path], ...]:
+def pairs(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[tuple[str, Path], ...]:
+    """Return the names and paths of an option that may be given several times."""
     for value in values:
         if "=" not in value:
-            raise click.BadParameter(f"{value!r} is not of the form TASK=DIR")
+            raise click.BadParameter(f"{value!r} is not of the form {param.metavar or 'TASK=DIR'}")
     return tuple((v.partition("=")[0], Path(v.partition("=")[2])) for v in values)
 
 
@@ -165,7 +166,7 @@ data_dir = click.option(
 task_data = click.option(
     "--task-data",
     multiple=True,
-    callback=_pairs,
+    callback=pairs,
     metavar="TASK=DIR",
     help="The same for one task; may be given several times.",
 )

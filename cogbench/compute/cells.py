@@ -12,9 +12,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..checkpoints.given import GivenCheckpoint
 from ..data.dataset import Array
 from ..errors import UnusableData
-from ..parts.interfaces import Backbone, Checkpoint, Recipe, Signal, teacher_of
+from ..parts.codec import encode
+from ..parts.interfaces import Backbone, Checkpoint, Recipe, Signal, Task, teacher_of
 from ..scoring.metrics import TaskScore, score_outputs
 from ..storage.store import digest
 from ..text import slug
@@ -39,6 +41,11 @@ class Training:
         tasks = "+".join(slug(t.name) for t in self.recipe.tasks)
         after = f"-after-{slug(self.recipe.start.task.name)}" if self.recipe.start else ""
         return f"{slug(self.backbone.name)}/{tasks}{after}/seed-{self.recipe.seed}"
+
+    @property
+    def task(self) -> Task:
+        """The task that is trained."""
+        return self.recipe.task
 
     @property
     def start(self) -> "Training | None":
@@ -149,18 +156,92 @@ class Training:
         return workspace.once(("score", self), lambda: self._score(workspace))
 
     def _score(self, workspace: Workspace) -> TaskScore:
-        task = self.recipe.task
-        train, evaluation = workspace.dataset(task, "train"), workspace.dataset(task, "evaluation")
-        return score_outputs(
-            task.metric, self.outputs(workspace), evaluation, train, further=getattr(task, "further", ())
-        )
+        return _score_of(self.task, self.outputs(workspace), workspace)
+
+
+@dataclass(frozen=True)
+class GivenTraining:
+    """The training of a checkpoint that somebody has: it is read where it is, and only its answers are kept.
+
+    Its key holds the hash of all files of the checkpoint, and not where they are or what they are called.
+    """
+
+    given: GivenCheckpoint
+
+    @property
+    def place(self) -> str:
+        return f"given/{slug(self.given.name)}"
+
+    @property
+    def backbone(self) -> Backbone:
+        """The checkpoint as a pre-trained model."""
+        return self.given.backbone
+
+    @property
+    def task(self) -> Task:
+        """The task that the checkpoint was trained on, as far as it is known."""
+        return self.given
+
+    def inputs(self) -> tuple[Cell, ...]:
+        return ()
+
+    def ingredients(self, workspace: Workspace) -> dict[str, Any]:
+        data = [workspace.dataset(self.given, s).sha256 for s in ("train", "evaluation")] if self.given.data else None  # type: ignore[arg-type]
+        return {"model": self.model(workspace), "kind": self.given.kind, "data": data}
+
+    def model(self, workspace: Workspace) -> dict[str, Any]:
+        """Return what stands in keys for the model: the hash of its files, and how its backbone opens them."""
+        return workspace.once(("model", self.backbone), lambda: self._model(workspace))
+
+    def _model(self, workspace: Workspace) -> dict[str, Any]:
+        place = frozenset({"name", "address", "revision"})
+        opened_by = workspace.fingerprints.identity(self.backbone, without=place)
+        return {"files": workspace.files.contents(self.backbone.origin(workspace.files)), "opened by": opened_by}
+
+    def compute(self, workspace: Workspace, out: Path) -> None:
+        outputs, notes = self._answers(workspace) if self.given.data else (None, ())
+        if outputs is not None:
+            np.save(out / "outputs.npy", np.asarray(outputs, np.float32))
+        (out / "training.json").write_text(json.dumps({"steps": 0, "notes": notes}))
+
+    def _answers(self, workspace: Workspace) -> tuple[Array | None, tuple[str, ...]]:
+        """Return what the checkpoint's head gives for its evaluation examples, and notes; None without such a head."""
+        answer = getattr(self.backbone, "answer", None)
+        if answer is None:
+            return None, ()
+        try:
+            return answer(workspace.dataset(self.given, "evaluation"), workspace.files), ()
+        except UnusableData as error:
+            return None, (f"how well it was learned is not known: {str(error).rstrip('.')}",)
+
+    def checkpoint(self, workspace: Workspace) -> Checkpoint:
+        """Return the trained model where it is."""
+        folder, _ = self.backbone.folder(workspace.files)  # type: ignore[attr-defined]
+        return Checkpoint(folder, notes=self.notes(workspace))
+
+    def notes(self, workspace: Workspace) -> tuple[str, ...]:
+        """Return what a reader should know of the checkpoint's answers."""
+        return tuple(_report(workspace.folder(self))["notes"])
+
+    def score(self, workspace: Workspace) -> TaskScore | None:
+        """Return the checkpoint's score on its own evaluation examples; None if its head answers none."""
+        return workspace.once(("score", self), lambda: self._score(workspace))
+
+    def _score(self, workspace: Workspace) -> TaskScore | None:
+        file = workspace.folder(self) / "outputs.npy"
+        return _score_of(self.given, np.load(file), workspace) if file.exists() else None
+
+
+def _score_of(task: Task, outputs: Array, workspace: Workspace) -> TaskScore:
+    train, evaluation = workspace.dataset(task, "train"), workspace.dataset(task, "evaluation")
+    return score_outputs(task.metric, outputs, evaluation, train, further=getattr(task, "further", ()))
 
 
 @dataclass(frozen=True)
 class Encoding:
     """The stimuli of a signal as a trained model represents them."""
 
-    training: Training
+    training: Training | GivenTraining
     signal: Signal
 
     @property
@@ -173,11 +254,14 @@ class Encoding:
     def ingredients(self, workspace: Workspace) -> dict[str, Any]:
         # The sentences alone: other responses to the same sentences change no representation.
         read = workspace.once(("sentences", self.signal), lambda: digest(workspace.recording(self.signal).sentences))
-        return {"backbone": workspace.identity(self.training.backbone), "sentences": read}
+        given = isinstance(self.training, GivenTraining)
+        return {**({} if given else {"backbone": workspace.identity(self.training.backbone)}), "sentences": read}
 
     def compute(self, workspace: Workspace, out: Path) -> None:
         sentences = workspace.recording(self.signal).sentences
-        checkpoint = self.training.checkpoint(workspace)
+        given = isinstance(self.training, GivenTraining)
+        # A checkpoint that somebody has is opened as a pre-trained model, for it may be of any architecture.
+        checkpoint = None if given else self.training.checkpoint(workspace)
         made = self.training.backbone.represent(checkpoint, sentences, workspace.files)
         if made.shape[0] != len(sentences) or not np.isfinite(made).all():
             raise UnusableData(
@@ -188,6 +272,44 @@ class Encoding:
     def representations(self, workspace: Workspace) -> Array:
         """Return (n_stimuli, n_dims) float32."""
         return np.load(workspace.folder(self) / "representations.npy", mmap_mode="r")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """Intermediate arrays that `Evidence.keep` keeps: they are computed where they are asked for.
+
+    `maker` says how they are made: an estimator, or a part that several have; `needed` are the trainings that they are
+    made of, or the matrix of the run where they hold for exactly its tasks.
+    """
+
+    maker: Any
+    name: str
+    key: tuple[tuple[str, Any], ...]
+    model: str  # the name of the backbone, for the name of the folder
+    needed: tuple[Cell, ...]
+    signal: Signal | None
+    seed: int
+
+    @property
+    def place(self) -> str:
+        tasks = "+".join(slug(cell.task.name) for cell in self.needed if isinstance(cell, Training | GivenTraining))
+        maker = getattr(self.maker, "name", type(self.maker).__name__.lower())
+        return f"{slug(self.model)}/{slug(maker)}/{slug(self.name)}-{tasks or 'all'}"
+
+    def inputs(self) -> tuple[Cell, ...]:
+        return self.needed
+
+    def ingredients(self, workspace: Workspace) -> dict[str, Any]:
+        return {
+            "estimator": workspace.identity(self.maker),
+            "name": self.name,
+            "key": digest(encode(self.key)),
+            "stimuli": workspace.recording(self.signal).sha256 if self.signal else None,
+            "seed": self.seed,
+        }
+
+    def compute(self, workspace: Workspace, out: Path) -> None:
+        raise NotImplementedError("Evidence.keep computes what it keeps")
 
 
 def _report(folder: Path) -> dict[str, Any]:

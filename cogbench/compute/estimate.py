@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ..data.oracle import TaskMatrix
+from ..data.oracle import Oracle, TaskMatrix
 from ..errors import UnusableData
 from ..parts.interfaces import Estimator, Evidence
+from ..storage.store import digest
 
 
 class LazyMapping(Mapping[str, Any]):
@@ -107,7 +108,7 @@ def joined(estimates: Sequence[Estimate]) -> Estimate:
 
 
 def estimate_from(estimator: Estimator, evidence: Evidence, inquiry: Inquiry) -> Estimate:
-    """Return the estimator's answer to this evidence, for its tasks and targets in their order.
+    """Return the estimator's answer to this evidence, for its sources and targets in their order.
 
     Raises
     ------
@@ -115,7 +116,13 @@ def estimate_from(estimator: Estimator, evidence: Evidence, inquiry: Inquiry) ->
         If the estimator answers for other tasks.
     """
     matrix = estimator.similarity(evidence)
-    others = {*matrix.targets} - {*evidence.tasks} or {*evidence.targets} - {*matrix.targets}
-    if others or {*evidence.tasks} != {*matrix.sources}:
+    wrong = {*matrix.targets, *matrix.sources} - {*evidence.tasks}
+    if wrong or {*evidence.targets} - {*matrix.targets} or {*evidence.sources} - {*matrix.sources}:
         raise UnusableData(f"estimator {estimator.name!r} answered for other tasks than it was asked for.")
-    return Estimate(matrix.part(evidence.tasks, evidence.targets), tuple(inquiry.notes), inquiry.details)
+    return Estimate(matrix.part(evidence.sources, evidence.targets), tuple(inquiry.notes), inquiry.details)
+
+
+def oracle_content(oracle: Oracle) -> list[Any]:
+    """Return what stands in keys for an oracle."""
+    matrix = oracle.oriented
+    return [oracle.name, matrix.sources, matrix.targets, digest(matrix.values.tobytes().hex())]

@@ -12,20 +12,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..checkpoints.given import GivenCheckpoint
 from ..data.dataset import Array, Card, Dataset, Split
 from ..data.features import USUAL_FEATURES, FeatureOptions, Features, WeightChange
 from ..data.oracle import Oracle, TaskMatrix
 from ..data.recording import Responses
 from ..errors import MissingData
 from ..parts.cheap_transfers import USUAL_TRANSFER, CheapTransfer, TransferOptions
-from ..parts.codec import encode
 from ..parts.interfaces import MODELS, STIMULI, Backbone, Estimator, Recipe, Signal, Task, members_of
 from ..scoring.metrics import TaskScore
-from ..storage.store import digest
 from ..text import slug
-from .cells import Encoding, Training, key_of_sample
-from .estimate import Estimate, Inquiry, LazyMapping, estimate_from, joined
-from .features import encoder_of, feature_extraction, weight_change
+from .cells import Encoding, GivenTraining, Kept, Training, key_of_sample
+from .estimate import Estimate, Inquiry, LazyMapping, estimate_from, joined, oracle_content
+from .features import FeatureExtraction, encoder_of, feature_options, weight_change
 from .transfers import TransferPlan, cheap_trainings, cheap_transfer, target_budget, transfer_options
 from .workspace import Cell, Workspace
 
@@ -49,6 +48,7 @@ class StoredEvidence:
         self._cell, self._workspace = cell, workspace
         self._tasks = {t.name: t for t in cell.tasks}
         self.tasks: tuple[str, ...] = tuple(self._tasks)
+        self.sources: tuple[str, ...] = tuple(t.name for t in cell.sources)
         self.targets: tuple[str, ...] = tuple(t.name for t in cell.targets or cell.tasks)
         self.seed = cell.seed
         self.inquiry = Inquiry(cell.estimator)
@@ -79,8 +79,8 @@ class StoredEvidence:
     def transfers(self) -> Mapping[tuple[str, str], Array]:
         """For each (source, target) the per-example scores on the target's evaluation split: (n_examples,)."""
         self.inquiry.allow("transfers")
-        pairs = [(s, t) for s in self.tasks for t in self.tasks if s != t]
-        cells = {pair: self._cell.transfer(self._tasks[pair[0]], self._tasks[pair[1]]) for pair in pairs}
+        pairs = [(s, t) for s in self.sources for t in self._cell.receiving if s != t.name]
+        cells = {(s, t.name): self._cell.transfer(self._tasks[s], t) for s, t in pairs}
         return {pair: cell.score(self._workspace).per_example for pair, cell in cells.items()}
 
     @property
@@ -90,13 +90,14 @@ class StoredEvidence:
         found = self._cell.oracle
         if found is None:
             raise MissingData(f"estimator {self._cell.estimator.name!r} needs an oracle: name one with --oracle.")
-        return (found if isinstance(found, Oracle) else found.oracle(self._workspace)).part(self.tasks)
+        oracle = found if isinstance(found, Oracle) else found.oracle(self._workspace)
+        return oracle.part(*self._cell.names)
 
     @property
     def oracles(self) -> Mapping[str, Oracle]:
         """Other installed oracles of the same tasks by their names, the suite's own first."""
         self.inquiry.allow("oracle")
-        return {o.name: o.part(self.tasks) for o in self._cell.others}
+        return {o.name: o.part(*self._cell.names) for o in self._cell.others}
 
     @property
     def cards(self) -> Mapping[str, Card]:
@@ -114,8 +115,10 @@ class StoredEvidence:
     def model(self, task: str, *, tuned: bool = True) -> "Module":
         """Return a task's trained torch module with its head, or the bare backbone's encoder if not `tuned`."""
         self.inquiry.allow(*(["models"] if tuned else ["backbone", "models"]))
-        checkpoint = self._cell.training(self._tasks[task]).checkpoint(self._workspace) if tuned else None
-        return self._cell.backbone.model(checkpoint, self._workspace.files)
+        if not tuned:
+            return self._cell.backbone.model(None, self._workspace.files)
+        training = self._cell.training(self._tasks[task])
+        return training.backbone.model(training.checkpoint(self._workspace), self._workspace.files)
 
     def weights(self, task: str, *, tuned: bool = True) -> Mapping[str, Array]:
         """Return the weights of a task's trained encoder by name, or those before any training if not `tuned`."""
@@ -131,7 +134,16 @@ class StoredEvidence:
     def task_scores(self) -> Mapping[str, TaskScore]:
         """For each task how well its own model learned it, on its evaluation split."""
         self.inquiry.allow("models", "features")
-        return LazyMapping(self.tasks, lambda name: self._cell.training(self._tasks[name]).score(self._workspace))
+        return LazyMapping(self.tasks, self._score)
+
+    def _score(self, task: str) -> TaskScore:
+        score = self._cell.training(self._tasks[task]).score(self._workspace)
+        if score is None:
+            raise MissingData(
+                f"how well checkpoint {task!r} was learned is not known, and {self._cell.estimator.name} reads it: it "
+                "has no examples that its head answers."
+            )
+        return score
 
     def represent(self, sentences: Sequence[str]) -> Array:
         """Return any sentences as the bare backbone represents them: (n_sentences, n_dims) float32."""
@@ -147,11 +159,8 @@ class StoredEvidence:
     def features(self, source: str | None, target: str, options: FeatureOptions = USUAL_FEATURES) -> Features:
         """Return a target's training examples as a source's trained model sees them, or the bare backbone for None."""
         self.inquiry.allow("backbone-features" if source is None else "features")
-        cell = self._cell
-        training = cell.training(self._tasks[source]) if source is not None else None
-        task, files = self._tasks[target], self._workspace.files
-        extraction = feature_extraction(cell.backbone, training, task, options, cell.budget(task), files)
-        return extraction.features(self._workspace)
+        of = self._tasks[source] if source is not None else None
+        return self._cell.extraction(of, self._tasks[target], options).features(self._workspace)
 
     def cheap_transfer(
         self, source: str | None, target: str, options: TransferOptions = USUAL_TRANSFER
@@ -173,7 +182,8 @@ class StoredEvidence:
     ) -> Iterator[Mapping[str, "Tensor"]]:
         """Yield encoded examples of a task, with `labels`, in batches that `model(**batch)` takes."""
         self.inquiry.allow("batches")
-        return self._cell.backbone.batches(self._examples(task, split, n, seed), self._workspace.files)
+        backbone = self._cell.training(self._tasks[task]).backbone
+        return backbone.batches(self._examples(task, split, n, seed), self._workspace.files)
 
     def _examples(self, task: str, split: Split, n: int | None, seed: int) -> Dataset:
         dataset = self._workspace.dataset(self._tasks[task], split)
@@ -184,8 +194,16 @@ class StoredEvidence:
         self, name: str, compute: Callable[[], Mapping[str, Array]], *, owner: Any = None, **key: Any
     ) -> Mapping[str, Array]:
         """Return an estimator's own intermediate arrays from the store, computing them the first time."""
-        named = [t for t in self.tasks if t in key.values()]
-        cell = Kept(self._cell, name, tuple(sorted(key.items())), tuple(self._tasks[t] for t in named), owner)
+        trainings = tuple(self._cell.training(self._tasks[t]) for t in self.tasks if t in key.values())
+        cell = Kept(
+            maker=self._cell.estimator if owner is None else owner,
+            name=name,
+            key=tuple(sorted(key.items())),
+            model=self._cell.backbone.name,
+            needed=trainings or (self._cell,),
+            signal=self._cell.signal,
+            seed=self._cell.seed,
+        )
         keyed = self._workspace
 
         def fill(out: Path) -> None:
@@ -236,6 +254,26 @@ class Similarity:
     max_train_target: int | None = None  # as many as of a source, unless said
 
     @property
+    def sources(self) -> tuple[Task, ...]:
+        """The tasks that are asked for as sources: all, unless some bring their own models; then these alone."""
+        return tuple(t for t in self.tasks if isinstance(t, GivenCheckpoint)) or self.tasks
+
+    @property
+    def receiving(self) -> tuple[Task, ...]:
+        """The tasks that transfers are to: the targets where the sources bring their own models, else all."""
+        return self.tasks if self.sources == self.tasks else self.targets or self.tasks
+
+    @property
+    def pairs(self) -> list[tuple[Task, Task]]:
+        """The sources with the targets that they are asked for."""
+        return [(s, t) for s in self.sources for t in self.targets or self.tasks if s.name != t.name]
+
+    @property
+    def names(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The names of the sources, and of the tasks that transfers are to."""
+        return tuple(t.name for t in self.sources), tuple(t.name for t in self.receiving)
+
+    @property
     def target_budget(self) -> int | None:
         """The largest number of training examples of a target; None for all."""
         return target_budget(self.max_train, self.max_train_target)
@@ -271,17 +309,31 @@ class Similarity:
         stimuli = f"-stimuli-{slug(self.signal.name)}" if self.signal else ""
         return f"{slug(self.backbone.name)}/{slug(self.estimator.name)}{stimuli}/seed-{self.seed}"
 
-    def training(self, task: Task) -> Training:
-        """Return the cell that trains a task, as a source or as a target."""
+    def training(self, task: Task) -> Training | GivenTraining:
+        """Return the cell that trains a task, as a source or as a target, or that holds the model that it brings."""
+        return GivenTraining(task) if isinstance(task, GivenCheckpoint) else self.trained_alone(task)
+
+    def trained_alone(self, task: Task) -> Training:
+        """Return the cell that trains a task from the backbone, without a source."""
         return Training(self.backbone, Recipe((task,), seed=self.seed, max_train=self.budget(task)))
+
+    def extraction(self, source: Task | None, target: Task, options: FeatureOptions) -> FeatureExtraction:
+        """Return the cell of a target's examples as a source's model sees them, or the bare backbone for None."""
+        training = self.training(source) if source is not None else None
+        backbone = training.backbone if training is not None else self.backbone
+        return FeatureExtraction(backbone, training, target, options, self.budget(target))
 
     def transfer(self, source: Task, target: Task) -> Training:
         """Return the cell that trains a target from a source's encoder."""
+        if isinstance(source, GivenCheckpoint):
+            return Training(source.backbone, Recipe((target,), seed=self.seed, max_train=self.target_budget))
         start = Recipe((source,), seed=self.seed, max_train=self.max_train)
         return Training(self.backbone, Recipe((target,), start, self.seed, self.target_budget))
 
     def cheap_trainings(self, source: Task | None, target: Task, options: TransferOptions) -> tuple[Training, ...]:
         """Return the cells of a cheap transfer: a target's few examples after a source, or alone for None."""
+        if isinstance(source, GivenCheckpoint):
+            return cheap_trainings(source.backbone, None, target, self.target_budget, options, self.seed)
         start = Recipe((source,), seed=self.seed, max_train=self.max_train) if source is not None else None
         return cheap_trainings(self.backbone, start, target, self.target_budget, options, self.seed)
 
@@ -296,13 +348,15 @@ class Similarity:
         if "representations" in needs and self.signal:
             cells += [Encoding(self.training(t), self.signal) for t in self.tasks]
         if {"models", "features", "cheap-transfers"} & needs:
-            cells += [self.training(t) for t in self.tasks]
+            cells += [self.training(t) for t in (self.tasks if "models" in needs else self.sources)]
+        all_pairs = "features" in needs and "backbone-features" not in needs
+        if all_pairs and isinstance(self.sources[0], GivenCheckpoint):
+            cells += [self.extraction(s, t, o) for o in feature_options(self.estimator) for s, t in self.pairs]
         if "cheap-transfers" in needs:
-            pairs = [(s, t) for s in self.tasks for t in self.targets or self.tasks if s != t]
             asked = transfer_options(self.estimator)
-            cells += [cell for o in asked for s, t in pairs for cell in self.cheap_trainings(s, t, o)]
+            cells += [cell for o in asked for s, t in self.pairs for cell in self.cheap_trainings(s, t, o)]
         if "transfers" in needs:
-            cells += [self.transfer(s, t) for s in self.tasks for t in self.tasks if s != t]
+            cells += [self.transfer(s, t) for s in self.sources for t in self.receiving if s.name != t.name]
         return tuple(cells)
 
     def ingredients(self, workspace: Workspace) -> dict[str, Any]:
@@ -323,11 +377,12 @@ class Similarity:
         if "responses" in needs and self.signal:
             made["responses"] = workspace.recording(self.signal).sha256
         if {"batches", "texts", "features", "backbone-features", "cheap-transfers"} & needs:
-            made["data"] = [[workspace.dataset(t, s).sha256 for s in ("train", "evaluation")] for t in self.tasks]
+            with_data = [t for t in self.tasks if not isinstance(t, GivenCheckpoint) or t.data is not None]
+            made["data"] = [[workspace.dataset(t, s).sha256 for s in ("train", "evaluation")] for t in with_data]  # type: ignore[arg-type]
             made["max_train"] = self.max_train
             if self.target_budget != self.max_train:
                 made["max_train_target"] = self.target_budget
-            topped_up = any(workspace.dataset(t, "train").is_topped_up(self.budget(t)) for t in self.tasks)
+            topped_up = any(workspace.dataset(t, "train").is_topped_up(self.budget(t)) for t in with_data)
             made |= key_of_sample(topped_up)
         return made
 
@@ -340,47 +395,5 @@ class Similarity:
 
     def estimate(self, workspace: Workspace) -> Estimate:
         """Return the estimator's matrix, notes and details, computing them if need be."""
-        sources, targets = ([t.name for t in some] for some in (self.tasks, self.targets or self.tasks))
+        sources, targets = ([t.name for t in some] for some in (self.sources, self.targets or self.tasks))
         return workspace.once(("estimate", self), lambda: Estimate.load(workspace.folder(self), sources, targets))
-
-
-def oracle_content(oracle: Oracle) -> list[Any]:
-    matrix = oracle.oriented
-    return [oracle.name, matrix.sources, matrix.targets, digest(matrix.values.tobytes().hex())]
-
-
-@dataclass(frozen=True)
-class Kept:
-    """An estimator's intermediate arrays, for `Evidence.keep`; computed where they are asked for."""
-
-    similarity: Similarity
-    name: str
-    key: tuple[tuple[str, Any], ...]
-    tasks: tuple[Task, ...]  # whose trainings and data they are made of; empty for all of the run
-    owner: Any = None  # whose arrays they are, if not the estimator's
-
-    @property
-    def maker(self) -> Any:
-        """What says how the arrays are made."""
-        return self.similarity.estimator if self.owner is None else self.owner
-
-    @property
-    def place(self) -> str:
-        tasks = "+".join(slug(t.name) for t in self.tasks) or "all"
-        maker = getattr(self.maker, "name", type(self.maker).__name__.lower())
-        return f"{slug(self.similarity.backbone.name)}/{slug(maker)}/{slug(self.name)}-{tasks}"
-
-    def inputs(self) -> tuple[Cell, ...]:
-        return tuple(self.similarity.training(t) for t in self.tasks) if self.tasks else (self.similarity,)
-
-    def ingredients(self, workspace: Workspace) -> dict[str, Any]:
-        return {
-            "estimator": workspace.identity(self.maker),
-            "name": self.name,
-            "key": digest(encode(self.key)),
-            "stimuli": workspace.recording(s).sha256 if (s := self.similarity.signal) else None,
-            "seed": self.similarity.seed,
-        }
-
-    def compute(self, workspace: Workspace, out: Path) -> None:
-        raise NotImplementedError("Evidence.keep computes what it keeps")

@@ -1,7 +1,7 @@
 """Features of examples: what a model makes of a task's examples, computed once for all estimators that ask for it."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,9 +12,9 @@ from ..data.dataset import Array, draw_rows
 from ..data.features import AnswerKind, FeatureOptions, Features, WeightChange, sketch
 from ..data.files import Files
 from ..errors import UnusableData
-from ..parts.interfaces import Backbone, Task
+from ..parts.interfaces import Backbone, Estimator, Task
 from ..text import slug
-from .cells import Training, key_of_sample
+from .cells import GivenTraining, Training, key_of_sample
 from .workspace import Cell, Workspace
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class FeatureExtraction:
     """A task's training examples as the model of a training sees them, or the bare backbone where there is none."""
 
     backbone: Backbone
-    training: Training | None
+    training: Training | GivenTraining | None
     task: Task
     options: FeatureOptions
     max_train: int | None = None  # the training examples that the task's own training saw
@@ -45,26 +45,43 @@ class FeatureExtraction:
 
     def ingredients(self, workspace: Workspace) -> dict[str, Any]:
         train = workspace.dataset(self.task, "train")
-        examples, seed = self.options.examples, self.options.seed
+        options = self.pooled_options(workspace.files)
+        examples, seed = options.examples, options.seed
         topped_up = train.is_topped_up(self.max_train) or train.sample(self.max_train).is_topped_up(examples, seed)
+        given = isinstance(self.training, GivenTraining)  # then its key says which model it is
+        parts = () if given else (self.backbone, self.backbone.origin(workspace.files))
         return {
-            "backbone": [workspace.identity(p) for p in (self.backbone, self.backbone.origin(workspace.files))],
-            "options": workspace.identity(self.options),
+            "backbone": [workspace.identity(part) for part in parts],
+            "options": workspace.identity(options),
             "data": train.sha256,
             "max_train": self.max_train,
             **key_of_sample(topped_up),
         }
 
     def compute(self, workspace: Workspace, out: Path) -> None:
-        checkpoint = self.training.checkpoint(workspace) if self.training else None
-        model = self.backbone.model(checkpoint, workspace.files)
-        if self.training is None or self.training.recipe.task.kind not in CHOOSING:
+        chooses = self.training is not None and self.training.task.kind in CHOOSING
+        # A checkpoint that somebody has is opened as a pre-trained model, unless its head chooses classes.
+        opened = self.training if chooses or not isinstance(self.training, GivenTraining) else None
+        model = self.backbone.model(opened.checkpoint(workspace) if opened else None, workspace.files)
+        if not chooses:
             model = encoder_of(model)
         dataset = workspace.dataset(self.task, "train").sample(self.max_train)
-        dataset = dataset.sample(self.options.examples, self.options.seed)
-        features = extract_features(model, self.backbone.batches(dataset, workspace.files), self.options)
+        options = self.pooled_options(workspace.files)
+        dataset = dataset.sample(options.examples, options.seed)
+        features = extract_features(model, self.backbone.batches(dataset, workspace.files), options)
         arrays: dict[str, Any] = vars(features)
         np.savez(out / "features.npz", **arrays)
+
+    def pooled_options(self, files: Files) -> FeatureOptions:
+        """Return the options with the backbone's own pooling in place of "auto", unless answers stand at tokens.
+
+        Raises
+        ------
+        UnusableData
+            If the pooling says nothing of the backbone's texts.
+        """
+        at_tokens = self.task.kind in AT_TOKENS and self.options.pooling == "auto"
+        return self.options if at_tokens else with_pooling(self.options, self.backbone, files)
 
     def features(self, workspace: Workspace) -> Features:
         """Return the features, computing them if need be."""
@@ -72,24 +89,10 @@ class FeatureExtraction:
             return Features(**{**arrays, "answer_kind": str(arrays["answer_kind"])})  # type: ignore[arg-type]
 
 
-def feature_extraction(
-    backbone: Backbone,
-    training: Training | None,
-    task: Task,
-    options: FeatureOptions,
-    max_train: int | None,
-    files: Files,
-) -> FeatureExtraction:
-    """Return the cell of these features, with the backbone's own pooling in place of "auto" where texts are pooled.
-
-    Raises
-    ------
-    UnusableData
-        If the pooling says nothing of the backbone's texts.
-    """
-    at_tokens = task.kind in AT_TOKENS and options.pooling == "auto"
-    options = options if at_tokens else with_pooling(options, backbone, files)
-    return FeatureExtraction(backbone, training, task, options, max_train)
+def feature_options(estimator: Estimator) -> list[FeatureOptions]:
+    """Return the options of features among an estimator's fields."""
+    values: list[Any] = [getattr(estimator, f.name) for f in fields(estimator)] if is_dataclass(estimator) else []
+    return [value for value in values if isinstance(value, FeatureOptions)]
 
 
 def with_pooling(options: FeatureOptions, backbone: Backbone, files: Files) -> FeatureOptions:

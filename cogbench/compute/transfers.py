@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checkpoints.given import GivenCheckpoint
 from ..data.dataset import Array, Card, Dataset, Split
 from ..data.files import Files
 from ..data.kinds import TASK_KINDS
@@ -58,6 +59,12 @@ class TransferPlan:
     max_train: int | None = None
     keep: bool = False  # the weights of the transfers
     max_train_target: int | None = None  # as many as of a source, unless said
+    checkpoints: tuple[GivenCheckpoint, ...] = ()  # the sources, where these are given; the tasks are targets then
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The names of the sources: the tasks, or the checkpoints that are given in their place."""
+        return tuple(source.name for source in self.checkpoints or self.tasks)
 
     @property
     def target_budget(self) -> int | None:
@@ -71,7 +78,16 @@ class TransferPlan:
 
     def trainings(self, seed: int) -> dict[tuple[str, str], Training]:
         """Return the trainings of a seed: (target, target) trains a task alone, (source, target) transfers."""
-        return trainings(self.backbone, self.tasks, seed, self.max_train, self.keep, self.max_train_target)
+        if not self.checkpoints:
+            return trainings(self.backbone, self.tasks, seed, self.max_train, self.keep, self.max_train_target)
+        recipes = {t.name: Recipe((t,), seed=seed, max_train=self.target_budget) for t in self.tasks}
+        alone = {(name, name): Training(self.backbone, recipe) for name, recipe in recipes.items()}
+        return alone | {
+            (given.name, name): Training(given.backbone, recipe)
+            for given in self.checkpoints
+            for name, recipe in recipes.items()
+            if given.name != name
+        }
 
     def cells(self) -> list[Training]:
         """Return the trainings of all seeds."""
@@ -92,7 +108,13 @@ class TransferPlan:
             "settings": self._settings(self.max_train, workspace),
             **apart,
             "data": {t.name: [workspace.dataset(t, s).sha256 for s in ("train", "evaluation")] for t in self.tasks},  # type: ignore[arg-type]
+            **({"checkpoints": self._checkpoints(workspace)} if self.checkpoints else {}),
         }
+
+    def _checkpoints(self, workspace: Workspace) -> dict[str, str]:
+        """Return for each checkpoint what tells its files from any others."""
+        files = workspace.files
+        return {given.name: files.contents(given.backbone.origin(files)) for given in self.checkpoints}
 
     def _settings(self, max_train: int | None, workspace: Workspace) -> dict[str, Any]:
         """Return how each task is trained on so many examples, as plain values."""
@@ -106,19 +128,21 @@ class TransferPlan:
     def _measured(self, workspace: Workspace) -> Oracle:
         names = tuple(t.name for t in self.tasks)
         cells = [self.trainings(seed) for seed in self.seeds]
-        found = [{pair: cell.score(workspace) for pair, cell in of.items()} for of in cells]
+        scores = [{pair: cell.score(workspace) for pair, cell in of.items()} for of in cells]
         values, errors = (
-            np.array([[[getattr(f[s, t], what) for t in names] for s in names] for f in found])  # (seed, s, t)
+            np.array(
+                [[[getattr(of[s, t], what) for t in names] for s in self.sources] for of in scores]
+            )  # (seed, s, t)
             for what in ("value", "standard_error")
         )
-        gain_errors = [[[_gain_error(of, s, t, workspace) for t in names] for s in names] for of in cells]
+        gain_errors = [[[_gain_error(of, s, t, workspace) for t in names] for s in self.sources] for of in cells]
         return of_seeds(
             Oracle(
                 name=f"measured-{self.backbone.name}" + (f"-target-{self.target_budget}" if self.apart else ""),
                 backbone=self.backbone.name,
                 suite=self.suite,
-                transfers=TaskMatrix.square(names, values.mean(axis=0)),
-                per_example={p: np.array([f[p].per_example for f in found]) for p in found[0]},
+                transfers=TaskMatrix(self.sources, names, values.mean(axis=0)),
+                per_example={p: np.array([of[p].per_example for of in scores]) for p in scores[0]},
                 metrics={t.name: t.metric for t in self.tasks},
                 basis="measured",
                 provenance=self.provenance(workspace),
@@ -128,6 +152,7 @@ class TransferPlan:
             values,
             errors,
             np.array(gain_errors),
+            np.array([[of[t, t].value for t in names] for of in scores]),
         )
 
 

@@ -250,6 +250,28 @@ class Files:
                 write_whole(note, hashlib.file_digest(file, "sha256").hexdigest())
         return note.read_text()
 
+    def contents(self, origin: Origin) -> str:
+        """Return what tells the files of a model from any others: its commit on the hub, or the hash of its folder.
+
+        Parameters
+        ----------
+        origin : Origin
+            As `model` returned it.
+
+        Raises
+        ------
+        UnusableData
+            If a file of the folder cannot be read.
+        """
+        folder = Path(origin.id)
+        if not folder.is_dir():
+            return f"{origin.id}@{origin.revision}"
+        try:
+            paths = sorted(path for path in folder.rglob("*") if path.is_file())
+            return digest([[path.relative_to(folder).as_posix(), self.sha256(path)] for path in paths])
+        except OSError as error:
+            raise UnusableData(f"model folder {origin.id!r} cannot be read: {error.strerror}.") from error
+
     def derived(self, place: str, sources: Sequence[Path], fill: Callable[[Path], None], **key: Any) -> Path:
         """Return a folder of arrays derived from local files: read in its own way, once, then kept in the store.
 

@@ -98,9 +98,10 @@ class OracleCard:
     note: str = ""
     max_train_target: int | None = None
 
-    def knows(self, tasks: Iterable[str]) -> bool:
-        """Whether all these tasks are sources and targets."""
-        return {*self.sources} & {*self.targets} >= {*tasks}
+    def knows(self, sources: Iterable[str], targets: Iterable[str] | None = None) -> bool:
+        """Whether these are among its sources and targets; without `targets` the sources are asked for as both."""
+        sources = {*sources}
+        return sources <= {*self.sources} and (sources if targets is None else {*targets}) <= {*self.targets}
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,6 +145,8 @@ class Oracle:
     gain_error : array of shape (n_sources, n_targets), optional
         The evaluation's error of the gain on no transfer, mean over seeds: by a bootstrap over the examples, the same
         ones for both.
+    no_transfer_by_seed : array of shape (n_seeds, n_targets), optional
+        Each target without a source, where the sources are not the targets: checkpoints that were given.
     """
 
     name: str
@@ -169,6 +172,7 @@ class Oracle:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     max_train_target: int | None = None
     gain_error: Array | None = None
+    no_transfer_by_seed: Array | None = None
 
     def __post_init__(self) -> None:
         for what, named, tasks in (
@@ -229,6 +233,7 @@ class Oracle:
             evaluation_error=None if self.evaluation_error is None else self.evaluation_error[np.ix_(rows, columns)],
             gain_error=None if self.gain_error is None else self.gain_error[np.ix_(rows, columns)],
             by_seed=None if self.by_seed is None else self.by_seed[:, rows][:, :, columns],
+            no_transfer_by_seed=None if self.no_transfer_by_seed is None else self.no_transfer_by_seed[:, columns],
             units={t: unit for t, unit in self.units.items() if t in targets},
             better={t: which for t, which in self.better.items() if t in targets},
             groups={s: members for s, members in self.groups.items() if s in sources},

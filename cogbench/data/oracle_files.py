@@ -190,6 +190,7 @@ def plain_oracle(oracle: Oracle) -> dict[str, Any]:
         "standard_error": rounded(oracle.standard_error),
         "evaluation_error": rounded(oracle.evaluation_error),
         **({} if oracle.gain_error is None else {"gain_error": rounded(oracle.gain_error)}),
+        **({} if oracle.no_transfer_by_seed is None else {"no_transfer_by_seed": rounded(oracle.no_transfer_by_seed)}),
         "seeds": oracle.seeds,
         "provenance": dict(oracle.provenance),
         "by_seed": None if oracle.by_seed is None else [rounded(values) for values in oracle.by_seed],
@@ -281,7 +282,14 @@ def oracle_of_plain(values: dict[str, Any], place: str, scores: Path | None = No
         )
         arrays: dict[str, Any] = {
             k: None if (v := values.pop(k, None)) is None else np.array(v, np.float64)
-            for k in ("no_transfer", "standard_error", "evaluation_error", "gain_error", "by_seed")
+            for k in (
+                "no_transfer",
+                "standard_error",
+                "evaluation_error",
+                "gain_error",
+                "by_seed",
+                "no_transfer_by_seed",
+            )
         }
         values["seeds"] = tuple(values.get("seeds", ()))
         values["groups"] = {source: tuple(members) for source, members in values.get("groups", {}).items()}

@@ -12,34 +12,44 @@ from .oracle import Oracle, TaskMatrix
 
 DRAWS = 200  # resampled oracles
 # What is alike in the provenance of oracles whose seeds may be merged.
-ALIKE = ("backbone", "model", "max_train", "max_train_target", "settings", "settings_target", "data")
+ALIKE = ("backbone", "model", "max_train", "max_train_target", "settings", "settings_target", "data", "checkpoints")
 
 
 def of_seeds(
-    oracle: Oracle, seeds: Sequence[int], values: Array, errors: Array, gain_errors: Array | None = None
+    oracle: Oracle,
+    seeds: Sequence[int],
+    values: Array,
+    errors: Array,
+    gain_errors: Array | None = None,
+    no_transfer: Array | None = None,
 ) -> Oracle:
     """Return an oracle whose figures are those of these seeds, in their order.
 
     Parameters
     ----------
     oracle : Oracle
-        Whose sources and targets are the same tasks; its figures are replaced, and its per-example scores ordered.
+        Its figures are replaced, and its per-example scores ordered.
     seeds : sequence of int
-    values, errors : arrays of shape (n_seeds, n_tasks, n_tasks)
+    values, errors : arrays of shape (n_seeds, n_sources, n_targets)
         The transfers of each seed, a task with itself being that task without a source; and the standard error of the
         evaluation of each.
     gain_errors : array of the same shape, optional
         The standard error of the evaluation of each gain on no transfer.
+    no_transfer : array of shape (n_seeds, n_targets), optional
+        Each target without a source; by default the diagonal of `values`, where sources and targets are the same.
     """
     order = np.argsort(seeds)
     values, errors = np.asarray(values, np.float64)[order], np.asarray(errors, np.float64)[order]
     mean = values.mean(axis=0)
     error = errors[0] if len(seeds) == 1 else values.std(axis=0, ddof=1) / np.sqrt(len(seeds))
     of = tuple(int(seeds[i]) for i in order)
+    alone = np.diagonal(values, axis1=1, axis2=2) if no_transfer is None else np.asarray(no_transfer, float)[order]
+    square = oracle.transfers.sources == oracle.transfers.targets
     return replace(
         oracle,
         transfers=TaskMatrix(oracle.transfers.sources, oracle.transfers.targets, mean),
-        no_transfer=mean.diagonal().copy(),
+        no_transfer=alone.mean(axis=0),
+        no_transfer_by_seed=None if square else alone,
         standard_error=error,
         evaluation_error=errors.mean(axis=0),
         gain_error=None if gain_errors is None else np.asarray(gain_errors, np.float64).mean(axis=0),
@@ -92,23 +102,25 @@ def merged(one: Oracle, other: Oracle) -> Oracle:
         If they are not of the same tasks, metrics, model, data and settings: the message names what differs.
     """
     check_alike(one, other.transfers.sources, other.metrics, other.provenance)
-    held: dict[int, tuple[Array, Array, Array]] = {}
+    figures: dict[int, tuple[Array, Array, Array, Array]] = {}
     for oracle in (one, other):
         if oracle.by_seed is None or oracle.evaluation_error is None:
             raise UnusableData(f"oracle {oracle.name!r} does not tell its seeds apart: it cannot be merged.")
         unknown = np.full_like(oracle.evaluation_error, np.nan)
         gain_error = unknown if oracle.gain_error is None else oracle.gain_error
-        for seed, values in zip(oracle.seeds, oracle.by_seed, strict=True):
-            held[seed] = values, oracle.evaluation_error, gain_error
-    values, errors, gain_errors = (np.array([arrays[i] for arrays in held.values()]) for i in range(3))
+        alone = oracle.no_transfer_by_seed
+        alone = np.diagonal(oracle.by_seed, axis1=1, axis2=2) if alone is None else alone
+        for seed, values, without in zip(oracle.seeds, oracle.by_seed, alone, strict=True):
+            figures[seed] = values, oracle.evaluation_error, gain_error, without
+    values, errors, gain_errors, no_transfer = (np.array([arrays[i] for arrays in figures.values()]) for i in range(4))
     versions = {name: _all_versions(name, one, other) for name in ("cogbench", "torch")}
     both = replace(
         other,
-        per_example=_of_both(one, other, [*held]),
+        per_example=_of_both(one, other, [*figures]),
         provenance={**other.provenance, **versions},
     )
     known = gain_errors if np.isfinite(gain_errors).all() else None
-    return of_seeds(both, [*held], values, errors, known)
+    return of_seeds(both, [*figures], values, errors, known, no_transfer)
 
 
 def _all_versions(name: str, one: Oracle, other: Oracle) -> str:

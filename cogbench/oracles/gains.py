@@ -159,10 +159,12 @@ def _evaluation_variance(oracle: Oracle) -> Array:
 
 def _seed_variance(oracle: Oracle) -> Array:
     """Return the variance of each target's mean gain by the training seeds (n_targets,); 0 where they are not known."""
-    by_seed, same = oracle.by_seed, oracle.transfers.same
-    if by_seed is None or len(by_seed) < 2 or oracle.evaluation_error is None or not same.any(axis=0).all():
+    by_seed, same, alone = oracle.by_seed, oracle.transfers.same, oracle.no_transfer_by_seed
+    has_alone = alone is not None or same.any(axis=0).all()
+    if by_seed is None or len(by_seed) < 2 or oracle.evaluation_error is None or not has_alone:
         return np.zeros(len(oracle.transfers.targets))
-    alone = by_seed[:, same.argmax(axis=0), np.arange(same.shape[1])]  # (n_seeds, n_targets)
+    if alone is None:
+        alone = by_seed[:, same.argmax(axis=0), np.arange(same.shape[1])]  # (n_seeds, n_targets)
     variance = (by_seed - alone[:, None]).var(axis=0, ddof=1)
     return np.array([_mean(np.where(same, np.nan, variance)[:, j]) for j in range(same.shape[1])]) / len(by_seed)
 

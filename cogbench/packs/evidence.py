@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from ..compute.estimate import Estimate, Inquiry, estimate_from
-from ..compute.evidence import oracle_content
+from ..compute.estimate import Estimate, Inquiry, estimate_from, oracle_content
 from ..compute.workspace import Cell, Workspace
 from ..data.dataset import Array, Card, Split, draw_rows
 from ..data.features import USUAL_FEATURES, FeatureOptions, Features, WeightChange
@@ -46,7 +45,7 @@ class PackedEvidence:
         self._pack: OpenPack = cell.pack.content()
         self._tasks = {task.name: task for task in cell.tasks}
         self.tasks: tuple[str, ...] = tuple(self._tasks)
-        self.targets = self.tasks
+        self.sources = self.targets = self.tasks
         self.seed = self._pack.card.seed
         self.inquiry = Inquiry(cell.estimator)
 

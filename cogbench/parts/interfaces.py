@@ -216,6 +216,13 @@ class Evidence(Protocol):
         """The names of the tasks to compare."""
 
     @property
+    def sources(self) -> tuple[str, ...]:
+        """The tasks that are asked for as sources: all of them, but for the checkpoints alone where these are given.
+
+        An answer for all tasks is right too; but a target may have no trained model then, and one would be trained.
+        """
+
+    @property
     def targets(self) -> tuple[str, ...]:
         """The tasks that are asked for as targets: all of them, but for one alone in `recommend`.
 
@@ -358,7 +365,7 @@ class Evidence(Protocol):
 
 @runtime_checkable
 class Estimator(Protocol):
-    """Evidence to task similarity."""
+    """Evidence to task similarity; the class attribute `one_base`, True, keeps it from checkpoints of several bases."""
 
     @property
     def name(self) -> str: ...

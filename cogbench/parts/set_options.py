@@ -1,11 +1,15 @@
 """`--set PART.OPTION=VALUE`: an option of a part, typed and checked by the part's own fields."""
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from itertools import product
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from ..errors import UnknownName, UnusableData
+from .interfaces import Estimator
+
+T = TypeVar("T")
 
 
 def varied(part: Any, sets: Iterable[str]) -> list[Any]:
@@ -107,3 +111,46 @@ def with_option(part: Any, option: str, value: Any) -> Any:
 
 # Fields that say what a part is, not how it works.
 FIXED = frozenset({"name", "needs", "suite", "kind", "metric", "further", "card"})
+
+
+def only(kind: str, found: Sequence[T]) -> T:
+    """Return the one part that a name and its options mean; several settings of an option are refused."""
+    if len(found) > 1:
+        name = found[0].name  # type: ignore[attr-defined]
+        raise UnusableData(f"{kind} {name!r} has {len(found)} settings; here it takes one value an option.")
+    return found[0]
+
+
+def with_members(
+    find: Callable[[str, str], Any], estimator: Estimator, sets: Sequence[str] = (), above: tuple[Estimator, ...] = ()
+) -> Estimator:
+    """Return an estimator with the installed estimators in place of the names in its field `members`, if it has one.
+
+    `find` returns the installed part of a kind and name. They have the options that `sets` gives to estimators of their
+    names; `above` are those that it is a member of.
+
+    Raises
+    ------
+    UnknownName
+        If no installed estimator bears such a name.
+    UnusableData
+        If an option of one is given several values, or one is a member of itself.
+    """
+    members = getattr(estimator, "members", ())
+    if not isinstance(members, tuple) or not any(isinstance(m, str) for m in members):
+        return estimator
+    if estimator in above:
+        raise UnusableData(f"estimator {estimator.name!r} is a member of itself: name others in its members.")
+    above = (*above, estimator)
+
+    def installed(name: str) -> Estimator:
+        return with_members(find, only("estimator", varied(find("estimator", name), sets)), sets, above)
+
+    named = tuple(installed(m) if isinstance(m, str) else m for m in members)
+    return replace(estimator, members=named)  # type: ignore[type-var]
+
+
+def all_members(estimators: Iterable[Estimator]) -> list[Estimator]:
+    """Return the members of estimators' tuples `members`, and theirs: those that `--set` means by their own names."""
+    members = [m for e in estimators for m in getattr(e, "members", ()) if isinstance(m, Estimator)]
+    return [*members, *all_members(members)] if members else []

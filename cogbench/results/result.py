@@ -104,11 +104,19 @@ class PackUsed:
 
 
 @dataclass(frozen=True)
+class CheckpointUsed:
+    """A trained model that was given: its folder or hub id, and the hash of its files or its commit."""
+
+    id: str
+    contents: str
+
+
+@dataclass(frozen=True)
 class Provenance:
     """Everything that the figures came from.
 
     `pack` is None where the estimator read data and models themselves, `max_train_target` where a target had as many
-    training examples as a source.
+    training examples as a source. `checkpoints` has the sources that were given as trained models, by their names.
     """
 
     cogbench: str
@@ -125,6 +133,7 @@ class Provenance:
     cells: CellCounts
     pack: PackUsed | None = None
     max_train_target: int | None = None
+    checkpoints: dict[str, CheckpointUsed] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,6 +213,11 @@ class Result:
             self.oracle_ranks,
             *([self.provenance.pack.sha256] if self.provenance.pack else []),
             *([{"max_train_target": self.provenance.max_train_target}] if self.provenance.max_train_target else []),
+            *(
+                [{name: used.contents for name, used in given.items()}]
+                if (given := self.provenance.checkpoints)
+                else []
+            ),
         ]
         return f"{'--'.join(map(slug, parts))}{self._size}-{digest(apart)[:8]}.json"
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..compute.cells import Training
 from ..compute.workspace import Workspace
 from ..data.dataset import Origin
 from ..data.recording import Recording
@@ -26,16 +27,21 @@ def background_of(request: RunRequest | PackRequest, workspace: Workspace) -> Ba
     if isinstance(request, PackRequest):
         return _background_of_pack(request)
     recording = workspace.recording(request.signal) if request.signal else None
-    origin = _origin(request.backbone.origin(workspace.files)) if request.looks else {}
+    has_model = request.looks and request.has_backbone
+    origin = _origin(request.backbone.origin(workspace.files)) if has_model else {}
     return Background(
         tasks=_task_reports(request, workspace),
         data={t.name: _data_used(t, workspace) for t in request.tasks} if request.looks else {},
         model={**origin, **encoded_options(request.backbone, workspace)},
-        settings={t.recipe.task.name: encode(t.filled(workspace).settings) for t in request.trained()},
+        settings={
+            training.task.name: encode(training.filled(workspace).settings)
+            for training in request.trained()
+            if isinstance(training, Training)
+        },
         signal_quality=_signal_report(recording) if recording else None,
         notes=[*dict.fromkeys(_notes(request, workspace))],
         synthetic=[
-            *(["tasks"] if any(t.card.synthetic for t in request.tasks) else []),
+            *(["tasks"] if any(t.card.synthetic for t in (*request.tasks, *request.checkpoints)) else []),
             *(["signal"] if recording and recording.synthetic else []),
         ],
     )
@@ -83,9 +89,10 @@ def _signal_report(recording: Recording) -> SignalReport:
 def _task_reports(request: RunRequest, workspace: Workspace) -> dict[str, TaskReport]:
     scores: dict[str, list] = {}
     for cell in request.trained():
-        scores.setdefault(cell.recipe.task.name, []).append(cell.score(workspace))
+        if (score := cell.score(workspace)) is not None:
+            scores.setdefault(cell.task.name, []).append(score)
     reports = {}
-    for task in request.tasks:
+    for task in request.sources:
         if task.name in scores:
             of_seeds = scores[task.name]
             value, error = (float(np.mean([getattr(s, f) for s in of_seeds])) for f in ("value", "standard_error"))
@@ -103,9 +110,9 @@ def _notes(request: RunRequest, workspace: Workspace) -> Iterator[str]:
         yield from workspace.dataset(task, "train").notes
         yield from workspace.dataset(task, "evaluation").notes
     for cell in request.trained():
-        name, score = cell.recipe.task.name, cell.score(workspace)
+        name, score = cell.task.name, cell.score(workspace)
         yield from (f"{name}: {note}" for note in cell.notes(workspace))
-        if score.left_out:
+        if score is not None and score.left_out:
             yield f"{name}: {score.left_out} examples are left out of {score.metric}, which is not defined for them"
 
 

@@ -11,7 +11,6 @@ import numpy as np
 from ..compute import engine
 from ..compute.cells import Encoding
 from ..compute.evidence import Similarity, StoredEvidence
-from ..compute.features import feature_extraction
 from ..compute.workspace import Cell, Tell, Workspace, workspace_of
 from ..data.dataset import Array
 from ..data.features import FeatureOptions
@@ -25,10 +24,11 @@ from ..packs.pack import refuse_other_names, write_pack
 from ..parts.fingerprint import harness_version
 from ..parts.interfaces import Backbone, Estimator, Evidence, OraclePart, Signal, Task
 from ..parts.registry import Parts
+from ..parts.set_options import only
 from ..storage.atomic import writable
 from ..storage.store import Store
 from .background import background_of
-from .requests import RunRequest, Several, as_list, only, resolve_requests
+from .requests import RunRequest, Several, as_list, resolve_requests
 
 Arrays = dict[str, Array]
 
@@ -220,17 +220,8 @@ def _compute(similarity: Similarity, views: Sequence[FeatureView], workspace: Wo
         cells += [Encoding(training, similarity.signal) for training in trainings.values()]
     for view in views:
         for source, target in _models(view, [*by_name]):
-            training = trainings[source] if source is not None else None
-            cells.append(
-                feature_extraction(
-                    similarity.backbone,
-                    training,
-                    by_name[target],
-                    view.options,
-                    similarity.max_train,
-                    workspace.files,
-                )
-            )
+            of = by_name[source] if source is not None else None
+            cells.append(similarity.extraction(of, by_name[target], view.options))
     outcome = engine.compute(cells, workspace)
     if outcome.failed:
         raise FailedCells.of(outcome.reason(next(iter(outcome.failed))), [*outcome.failed.values()])

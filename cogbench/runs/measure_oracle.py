@@ -7,6 +7,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from ..checkpoints.naming import find_checkpoints
 from ..compute import engine
 from ..compute.transfers import TransferPlan, in_todays_form
 from ..compute.workspace import Tell, Workspace, workspace_of
@@ -18,10 +19,12 @@ from ..data.oracle_seeds import check_alike, merged
 from ..errors import FailedCells, UnusableData
 from ..parts.interfaces import Backbone, Task
 from ..parts.registry import Parts, oracle_folder
+from ..parts.set_options import only
 from ..storage.atomic import writable
 from ..storage.store import Store
 from ..text import slug
-from .requests import MEASURED, Several, as_list, as_seeds, each_once, only, resolve
+from .plan import suitable_tasks
+from .requests import MEASURED, Several, as_list, as_seeds, each_once, resolve
 
 
 def measure_oracle(
@@ -35,6 +38,7 @@ def measure_oracle(
     max_train_target: int | None = None,
     name: str | None = None,
     keep_models: bool = False,
+    checkpoints: Any = (),
     files: Files | None = None,
     store: Store | None = None,
     parts: Parts | None = None,
@@ -57,6 +61,9 @@ def measure_oracle(
         The name of the oracle. The default names the suite, the backbone and the numbers of examples.
     keep_models : bool
         Whether to keep the weights of the transfers and not only their scores.
+    checkpoints
+        Trained models that somebody has, as for `run`: they are the sources then, and the tasks are targets. Each
+        target is trained from the body of each checkpoint, and alone from the backbone.
     files, store, parts, jobs, scheduler, tell
         As for `run`.
 
@@ -74,6 +81,8 @@ def measure_oracle(
     transfers, called = resolve_transfers(
         workspace.parts,
         backbone,
+        checkpoints=checkpoints,
+        files=workspace.files,
         suite=suite,
         tasks=tasks,
         set=set,
@@ -98,6 +107,8 @@ def resolve_transfers(
     max_train_target: int | None = None,
     keep_models: bool = False,
     name: str | None = None,
+    checkpoints: Any = (),
+    files: Files | None = None,
 ) -> tuple[TransferPlan, str]:
     """Resolve names into the transfers to measure, and the name of their oracle: `name`, or what it is of.
 
@@ -108,14 +119,27 @@ def resolve_transfers(
         oracle has that name.
     """
     selection = resolve(parts, suite=suite, tasks=tasks, backbone=backbone, set=set)
+    given = find_checkpoints(parts, checkpoints, files or Files())
     trained, of_suite = only("backbone", selection.backbones), selection.suite
     each_once(selection.tasks, as_list(set))
     place = {task: i for i, task in enumerate(of_suite.tasks)}  # in the suite's order, whatever order they are named in
     chosen = tuple(sorted(selection.tasks, key=lambda t: place.get(t.name, len(place))))
-    if len({t.name for t in chosen}) < max(3, len(chosen)):
+    if len({t.name for t in chosen}) < max(1 if given else 3, len(chosen)):
         raise UnusableData("an oracle needs at least three tasks, each named once.")
+    if len(given) == 1:
+        raise UnusableData("an oracle of checkpoints needs at least two of them.")
     part = f"-{len(chosen)}-tasks" if {t.name for t in chosen} != {*of_suite.tasks} else ""
-    plan = TransferPlan(trained, chosen, suite, as_seeds(seeds), max_train, keep_models, max_train_target)
+    part = f"{part}-from-{len(given)}-checkpoints" if given else part
+    plan = TransferPlan(
+        backbone=trained,
+        tasks=chosen,
+        suite=suite,
+        seeds=as_seeds(seeds),
+        max_train=max_train,
+        keep=keep_models,
+        max_train_target=max_train_target,
+        checkpoints=given,
+    )
     size = (f"-max-{max_train}" if max_train else "") + (f"-target-{plan.target_budget}" if plan.apart else "")
     usual = slug(f"{suite}-{parts.label('backbone', trained)}{part}{size}")
     if name and slug(name) in parts.oracles:  # which would be found in its place
@@ -149,10 +173,12 @@ def check_transfers(transfers: TransferPlan, name: str, workspace: Workspace) ->
         If data or a model cannot be used, or an oracle of that name was measured with something else.
     """
     workspace.check(transfers.tasks)
+    for backbone in (transfers.backbone, *(given.backbone for given in transfers.checkpoints)):
+        suitable_tasks(backbone, transfers.tasks, workspace.files, skip=False)
     provenance, path = transfers.provenance(workspace), oracle_folder() / f"{name}.json"
     if path.is_file():
         metrics = {t.name: t.metric for t in transfers.tasks}
-        check_alike(in_todays_form(read_oracle(path)), [*metrics], metrics, provenance)
+        check_alike(in_todays_form(read_oracle(path)), transfers.sources, metrics, provenance)
     return path
 
 

@@ -12,9 +12,9 @@ from ..packs.evidence import PackedSimilarity
 from ..packs.pack import Pack, PackedSignal, find_pack
 from ..parts.interfaces import STIMULI, Estimator, OraclePart, PackPart, Task
 from ..parts.registry import find_oracle
-from ..parts.set_options import check_targets, varied
+from ..parts.set_options import check_targets, varied, with_members
 from ..results.result import PackUsed
-from .requests import Several, as_list, by_commas, with_members
+from .requests import Several, as_list, by_commas
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -26,6 +26,11 @@ class PackRequest:
     tasks: tuple[PackedTask, ...]
     oracle: Oracle
     others: tuple[Oracle, ...] = ()  # further oracles of these tasks
+
+    @property
+    def sources(self) -> tuple[PackedTask, ...]:
+        """The tasks that are ranked: all of them."""
+        return self.tasks
 
     @property
     def card(self) -> PackCard:
@@ -110,7 +115,7 @@ def resolve_pack_requests(
     """
     parts, sets = workspace.parts, as_list(set)
     named = [parts.find("estimator", name) if isinstance(name, str) else name for name in as_list(estimator)]
-    rankers = [with_members(parts, ranker, sets) for one in named for ranker in varied(one, sets)]
+    rankers = [with_members(parts.find, ranker, sets) for one in named for ranker in varied(one, sets)]
     check_targets(sets, rankers)
     requests = []
     for wanted in as_list(pack):

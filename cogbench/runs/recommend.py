@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from ..checkpoints.given import GivenCheckpoint, NoBackbone
+from ..checkpoints.naming import find_checkpoints
+from ..checkpoints.ranking import check_checkpoints, trains
 from ..compute import engine
 from ..compute.cells import Training
 from ..compute.evidence import Similarity
@@ -17,11 +20,13 @@ from ..data.oracle import TaskMatrix
 from ..errors import FailedCells, MissingData, UnusableData
 from ..parts.interfaces import ORACLES_DATA, Backbone, Estimator, Recipe, Signal, Task
 from ..parts.registry import Parts
+from ..parts.set_options import only
 from ..parts.targets import find_target
 from ..scoring.metrics import gap_error
 from ..scoring.ranking import Place, rank, shared_places
 from ..storage.store import Store
-from .requests import Several, as_list, each_once, only, resolve
+from .plan import suitable_tasks
+from .requests import Several, as_list, each_once, resolve
 from .stimuli import refuse_without_responses
 from .worth import Worth, known_worth
 
@@ -47,7 +52,8 @@ class Recommendation:
 
     `similarity` has the estimator's score of each ranked source, None where it has no estimate. `places` has the place
     of each that has one: sources that chance does not tell apart share one. `learned` says of each
-    whether its model learned it, as in the result of a run; those that it did not learn rank behind all others.
+    whether its model learned it, as in the result of a run, and None of a given checkpoint without examples of its own;
+    those that it did not learn rank behind all others.
     `untrained` are tasks of the suite that the store has no training of, so that they could not be ranked; `gains` the
     sources tried, of which none need help: `none_helps` says that no gain exceeds two standard errors. `worth` is what
     the estimator was worth on the oracles of the board; it is empty for one that is not on the board.
@@ -61,7 +67,7 @@ class Recommendation:
     ranking: tuple[str, ...]
     similarity: dict[str, float | None]
     places: dict[str, Place]
-    learned: dict[str, bool]
+    learned: dict[str, bool | None]
     untrained: tuple[str, ...]
     gains: tuple[Gain, ...]
     none_helps: bool
@@ -72,7 +78,7 @@ class Recommendation:
 def recommend(
     target: Any,
     estimator: str | Estimator,
-    backbone: str | Backbone,
+    backbone: str | Backbone | None = None,
     *,
     kind: str | None = None,
     columns: str | Mapping[str, str] | Sequence[tuple[str, str]] = (),
@@ -80,6 +86,8 @@ def recommend(
     description: str = "",
     drop_missing: bool = False,
     max_evaluation: int | None = 2000,
+    checkpoints: Any = (),
+    checkpoint_data: Mapping[str, Any] | Sequence[tuple[str, Any]] = (),
     suite: str = "cogtaskonomy",
     tasks: Several[Task] | None = None,
     signal: str | Signal | None = None,
@@ -115,6 +123,9 @@ def recommend(
         Of a table, as for `TableTask`. `columns` may also be a text, `text=COLUMN,label=COLUMN`.
     evaluation : str, Path, Dataset or DataFrame, optional
         The examples to score on; without any, those of the split `validation` or `test`, or a fifth of the rows.
+    checkpoints, checkpoint_data
+        Trained models that somebody has, as for `run`: they are the sources then, and not the tasks of the suite. The
+        backbone may be left out, unless the estimator reads the pre-trained model or `apply` trains from it.
     suite, tasks, signal, stimuli, set, seed, max_train
         The candidate sources and how they were trained, as for `run`.
     max_train_target : int, optional
@@ -137,6 +148,13 @@ def recommend(
         If a training failed.
     """
     workspace = workspace_of(files=files, store=store, parts=parts, jobs=jobs, scheduler=scheduler, tell=tell)
+    given = find_checkpoints(workspace.parts, checkpoints, workspace.files, data=checkpoint_data)
+    if backbone is None and (apply or not given):
+        raise UnusableData(
+            "name with --backbone the model that the checkpoints were trained from: gains are over training it alone."
+            if given
+            else "name a backbone with --backbone, or trained models with --checkpoint."
+        )
     wanted = find_target(
         workspace.parts,
         target,
@@ -152,13 +170,14 @@ def recommend(
         workspace.parts,
         suite=suite,
         tasks=tasks,
-        backbone=backbone,
+        backbone=() if backbone is None else backbone,
         estimator=estimator,
         signal=() if signal is None else signal,
         stimuli=() if stimuli is None else stimuli,
         set=set,
     )
-    ranker, trained_on = only("estimator", selection.estimators), only("backbone", selection.backbones)
+    ranker = only("estimator", selection.estimators)
+    trained_on: Backbone = only("backbone", selection.backbones or (NoBackbone(),))
     choices = selection.stimuli_of(ranker, workspace)
     own_signal, notes = choices[0]
     if own_signal is not None:
@@ -167,9 +186,10 @@ def recommend(
     each_once(selection.tasks, as_list(set))
     if ORACLES_DATA & ranker.needs:
         raise UnusableData(f"estimator {ranker.name!r} knows transfers, and of a target of one's own there are none.")
-    candidates = [task for task in selection.tasks if task.name != wanted.name]
+    notes_of_bases = _check(ranker, trained_on, wanted, given, apply, workspace)
+    candidates = [] if given else [task for task in selection.tasks if task.name != wanted.name]
     trainings = {t.name: Training(trained_on, Recipe((t,), seed=seed, max_train=max_train)) for t in candidates}
-    sources = _trained(trainings, workspace)
+    sources = tuple(sorted(given, key=lambda one: one.name)) or _trained(trainings, workspace)
     cell = Similarity(
         estimator=ranker,
         backbone=trained_on,
@@ -180,11 +200,12 @@ def recommend(
         targets=(wanted,),
         max_train_target=max_train_target,
     )
-    _compute([cell, cell.training(wanted)], workspace)
+    _compute([cell, *([cell.trained_alone(wanted)] if apply or not given else [])], workspace)
     estimate = cell.estimate(workspace)
     matrix = estimate.matrix.part([t.name for t in sources], [wanted.name])  # (n_sources, 1)
-    learned = {t.name: trainings[t.name].score(workspace).learned for t in sources}
-    order = sorted(rank(matrix).order(wanted.name), key=lambda name: not learned[name])  # stable
+    scores = {t.name: cell.training(t).score(workspace) for t in sources}
+    learned = {name: score.learned if score is not None else None for name, score in scores.items()}
+    order = sorted(rank(matrix).order(wanted.name), key=lambda name: learned[name] is False)  # stable
     with_estimate = [name for name in order if _number(matrix, name) is not None]
     if not with_estimate:
         message = f"no source has an estimate by {ranker.name} for {wanted.name!r}, so none is ranked."
@@ -211,6 +232,7 @@ def recommend(
         notes=tuple(
             dict.fromkeys(
                 [
+                    *notes_of_bases,
                     *_not_learned(learned),
                     *_further(places, k),
                     draws.note,
@@ -221,6 +243,32 @@ def recommend(
             )
         ),
     )
+
+
+def _check(
+    estimator: Estimator,
+    backbone: Backbone,
+    target: Task,
+    checkpoints: Sequence[GivenCheckpoint],
+    apply: bool,
+    workspace: Workspace,
+) -> tuple[str, ...]:
+    """Refuse before any work what cannot be ranked or trained; return what a reader should know of the checkpoints.
+
+    Raises
+    ------
+    UnusableData
+        If there is one checkpoint alone, one is called like the target, the estimator cannot rank them, or a model
+        that is to be trained has no head for the target's kind.
+    """
+    if target.name in {given.name for given in checkpoints}:
+        raise UnusableData(f"a checkpoint and the target are both called {target.name!r}: give it another name.")
+    if len(checkpoints) == 1:
+        raise UnusableData("a ranking of checkpoints needs at least two of them.")
+    if apply or not checkpoints or trains(estimator, [target], checkpoints):
+        for trained in (backbone, *(given.backbone for given in checkpoints if apply)):
+            suitable_tasks(trained, [target], workspace.files, skip=False)
+    return check_checkpoints(estimator, backbone, [target], checkpoints, workspace.files) if checkpoints else ()
 
 
 def _trained(trainings: Mapping[str, Training], workspace: Workspace) -> tuple[Task, ...]:
@@ -252,7 +300,7 @@ def _compute(cells: Sequence[Cell], workspace: Workspace) -> None:
 
 def _tried(cell: Similarity, target: Task, best: Sequence[Task], workspace: Workspace) -> list[Gain]:
     """Return what each of the best sources brings: the target is trained after it."""
-    alone, after = cell.training(target), [cell.transfer(source, target) for source in best]
+    alone, after = cell.trained_alone(target), [cell.transfer(source, target) for source in best]
     _compute(after, workspace)
     evaluation = workspace.dataset(target, "evaluation")
     gains = []
@@ -263,9 +311,9 @@ def _tried(cell: Similarity, target: Task, best: Sequence[Task], workspace: Work
     return gains
 
 
-def _not_learned(learned: Mapping[str, bool]) -> Iterator[str]:
+def _not_learned(learned: Mapping[str, bool | None]) -> Iterator[str]:
     """Yield which sources were not learned, if any."""
-    if names := sorted(name for name, is_learned in learned.items() if not is_learned):
+    if names := sorted(name for name, is_learned in learned.items() if is_learned is False):
         yield (
             f"not learned: {', '.join(names)}. The score of each does not lie above that of a constant answer, so its "
             "similarity says little: it ranks behind all learned sources."
@@ -273,12 +321,12 @@ def _not_learned(learned: Mapping[str, bool]) -> Iterator[str]:
 
 
 def _places(
-    matrix: TaskMatrix, names: Sequence[str], learned: Mapping[str, bool], draws: Array | None
+    matrix: TaskMatrix, names: Sequence[str], learned: Mapping[str, bool | None], draws: Array | None
 ) -> dict[str, Place]:
     """Return the places of sources, best first: those that were learned, and behind them the others."""
     scores, places = matrix.part(names, matrix.targets).values[:, 0], dict[str, Place]()
-    for tier in (True, False):
-        rows = [i for i, name in enumerate(names) if learned[name] is tier]
+    for behind_others in (False, True):
+        rows = [i for i, name in enumerate(names) if (learned[name] is False) is behind_others]
         of_tier = shared_places(scores[rows], None if draws is None else draws[:, rows])
         behind = len(places)
         places |= {names[i]: replace(p, number=p.number + behind) for i, p in zip(rows, of_tier, strict=True)}

@@ -1,12 +1,15 @@
 """What a command asks for: names resolved into parts, and these into a request for each ranking that is to be made."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
-from ..compute.cells import Training
+from ..checkpoints.given import GivenCheckpoint, NoBackbone
+from ..checkpoints.naming import find_checkpoints
+from ..checkpoints.ranking import LOOKS, check_checkpoints, trains
+from ..compute.cells import GivenTraining, Training
 from ..compute.evidence import EXAMPLES, Similarity
 from ..compute.transfers import TransferPlan, notes_of_budgets
 from ..compute.workspace import Cell, Workspace
@@ -14,12 +17,11 @@ from ..data.oracle import Oracle, Suite
 from ..errors import AmbiguousTable, UnknownName, UnusableData
 from ..parts.interfaces import MODELS, STIMULI, Backbone, Estimator, OraclePart, Signal, Task
 from ..parts.registry import Parts, find_oracle
-from ..parts.set_options import check_targets, varied
+from ..parts.set_options import all_members, check_targets, varied, with_members
 from .plan import suitable_tasks
 from .stimuli import NEUTRAL, find_stimuli, refuse_unused_stimuli, stand_in, takes_sentences
 
 MEASURED = "measured"
-LOOKS = MODELS | {"backbone", "backbone-features", "batches", "texts"}  # needs that look at tasks' data or a backbone
 T = TypeVar("T")
 Several: TypeAlias = str | T | Sequence[str | T]  # a name or a part, or several of them
 
@@ -39,11 +41,24 @@ class RunRequest:
     max_train_target: int | None = None  # as many as of a source, unless said
     others: tuple[Oracle, ...] = ()  # further oracles of these tasks
     notes: tuple[str, ...] = ()  # what a reader should know of how it was chosen
+    checkpoints: tuple[GivenCheckpoint, ...] = ()  # the sources, where these are given; the tasks are targets then
+
+    @property
+    def sources(self) -> tuple[Task, ...]:
+        """The tasks that are ranked: all, or the checkpoints that are given in their place."""
+        return self.checkpoints or self.tasks
+
+    @property
+    def has_backbone(self) -> bool:
+        """Whether a pre-trained model is named; checkpoints can do without."""
+        return not isinstance(self.backbone, NoBackbone)
 
     def similarities(self) -> list[Similarity]:
         """Return the cells of the estimator's matrices, one a seed."""
         # The order of the tasks changes no matrix, so it must change no key.
-        tasks = tuple(sorted(self.tasks, key=lambda t: t.name))
+        given = {one.name: one for one in self.checkpoints}
+        targets = {task.name: given.get(task.name, task) for task in self.tasks}
+        tasks = tuple(task for _, task in sorted({**targets, **given}.items()))
         knows_oracle = "oracle" in self.estimator.needs
         return [
             Similarity(
@@ -54,17 +69,18 @@ class RunRequest:
                 seed=seed,
                 max_train=self.max_train,
                 max_train_target=self.max_train_target,
+                targets=tuple(targets[name] for name in sorted(targets)) if given else (),
                 oracle=self.oracle if knows_oracle else None,
                 others=self.others if knows_oracle else (),
             )
             for seed in self.seeds
         ]
 
-    def trained(self) -> list[Training]:
+    def trained(self) -> list[Training | GivenTraining]:
         """Return the trainings whose scores tell whether the tasks were learned; none if no model is asked for."""
         if not MODELS & self.estimator.needs:
             return []
-        return [cell.training(t) for cell in self.similarities() for t in cell.tasks]
+        return [cell.training(t) for cell in self.similarities() for t in cell.sources]
 
     @property
     def looks(self) -> bool:
@@ -153,7 +169,7 @@ def resolve(
     of_suite: Suite = parts.find("suite", suite)
     if not tasks:
         _check_suite(parts, of_suite)
-    rankers = tuple(with_members(parts, ranker, sets) for ranker in find("estimator", estimator))
+    rankers = tuple(with_members(parts.find, ranker, sets) for ranker in find("estimator", estimator))
     sentences = [find_stimuli(parts, name) if isinstance(name, str | Path) else name for name in as_list(stimuli)]
     if sentences:
         refuse_unused_stimuli(rankers)
@@ -167,17 +183,9 @@ def resolve(
         usual=not as_list(signal) if signal is not None else False,
     )
     signals = (*selection.signals, *selection.stimuli)
-    used = (*selection.tasks, *rankers, *_members(rankers), *selection.backbones, *signals, *further)
+    used = (*selection.tasks, *rankers, *all_members(rankers), *selection.backbones, *signals, *further)
     check_targets(sets, used)
     return selection
-
-
-def only(kind: str, found: Sequence[T]) -> T:
-    """Return the one part that a name and its options mean; several settings of an option are refused."""
-    if len(found) > 1:
-        name = found[0].name  # type: ignore[attr-defined]
-        raise UnusableData(f"{kind} {name!r} has {len(found)} settings; here it takes one value an option.")
-    return found[0]
 
 
 def each_once(tasks: Sequence[Task], sets: Sequence[str]) -> None:
@@ -226,10 +234,13 @@ def resolve_requests(
     max_train: int | None = None,
     max_train_target: int | None = None,
     skip_unsuitable: bool = False,
+    checkpoints: Any = (),
+    checkpoint_data: Mapping[str, Any] | Sequence[tuple[str, Any]] = (),
 ) -> list[RunRequest]:
     """Resolve names into one request for each estimator, backbone and signal, with their options varied by `set`.
 
-    With `skip_unsuitable` a backbone's tasks are those that it can be trained on.
+    With `skip_unsuitable` a backbone's tasks are those that it can be trained on. Where `checkpoints` are given, they
+    are the sources and the tasks are targets.
 
     Raises
     ------
@@ -237,6 +248,7 @@ def resolve_requests(
         If a name or an option is unknown, too few tasks are asked for, or a backbone cannot be trained on a task.
     """
     parts = workspace.parts
+    given = find_checkpoints(parts, checkpoints, workspace.files, data=checkpoint_data)
     truths = as_list(oracle_backbone) if oracle_backbone else []
     others = [varied(parts.find("backbone", b) if isinstance(b, str) else b, as_list(set))[0] for b in truths]
     selection = resolve(
@@ -250,19 +262,26 @@ def resolve_requests(
         set=set,
         further=others,
     )
-    refuse_few_tasks(selection.tasks)
+    refuse_few_tasks(selection.tasks, n_checkpoints=len(given))
     requests, numbers = [], as_seeds(seeds)
-    for trained in selection.backbones:
+    for trained in selection.backbones or (NoBackbone(),):
         tasks_of, notes_of = selection.tasks, tuple[str, ...]()
-        if oracle == MEASURED or any(LOOKS & ranker.needs for ranker in selection.estimators):
+        if oracle == MEASURED or any(trains(ranker, selection.tasks, given) for ranker in selection.estimators):
             tasks_of, notes_of = suitable_tasks(trained, selection.tasks, workspace.files, skip=skip_unsuitable)
-            refuse_few_tasks(tasks_of, notes_of)
-        of_backbone, names = replace(selection, tasks=tasks_of), [task.name for task in tasks_of]
+            refuse_few_tasks(tasks_of, notes_of, n_checkpoints=len(given))
         truth = others[0] if others else trained
-        suite_name = selection.suite.name
-        plan = TransferPlan(truth, tasks_of, suite_name, numbers, max_train, max_train_target=max_train_target)
-        table = _oracle(workspace, of_backbone, plan, oracle)
+        plan = TransferPlan(
+            backbone=truth,
+            tasks=tasks_of,
+            suite=selection.suite.name,
+            seeds=numbers,
+            max_train=max_train,
+            max_train_target=max_train_target,
+            checkpoints=given,
+        )
+        table = _oracle(workspace, selection, plan, oracle)
         for ranker in selection.estimators:
+            notes_of_bases = check_checkpoints(ranker, trained, tasks_of, given, workspace.files) if given else ()
             knows_oracle = "oracle" in ranker.needs
             if knows_oracle and table is None:
                 raise UnusableData(
@@ -280,53 +299,31 @@ def resolve_requests(
                     seeds=numbers,
                     max_train=max_train,
                     max_train_target=plan.target_budget if plan.apart else None,
-                    others=_others(workspace, selection.suite, table, names) if knows_oracle else (),
-                    notes=(*notes_of, *notes, *notes_of_budgets(plan, table, bool(EXAMPLES & ranker.needs))),
+                    others=_others(workspace, selection.suite, table, plan) if knows_oracle else (),
+                    notes=(
+                        *notes_of,
+                        *notes_of_bases,
+                        *notes,
+                        *notes_of_budgets(plan, table, bool(EXAMPLES & ranker.needs)),
+                    ),
+                    checkpoints=given,
                 )
                 requests.append(request)
     return requests
 
 
-def refuse_few_tasks(tasks: Sequence[Task], notes: Sequence[str] = ()) -> None:
-    """Raise UnusableData if there are fewer than three tasks, or one is named twice; `notes` say what was left out."""
-    names = [task.name for task in tasks]
-    if len(names) < 3 or len({*names}) < len(names):
-        message = "a ranking of sources needs at least three tasks, each named once."
-        raise UnusableData("\n".join([message, *(f"{note}." for note in notes)]))
+def refuse_few_tasks(tasks: Sequence[Task], notes: Sequence[str] = (), *, n_checkpoints: int = 0) -> None:
+    """Raise UnusableData if there is nothing to rank, or a task is named twice; `notes` say what was left out.
 
-
-def with_members(
-    parts: Parts, estimator: Estimator, sets: Sequence[str] = (), above: tuple[Estimator, ...] = ()
-) -> Estimator:
-    """Return an estimator with the installed estimators in place of the names in its field `members`, if it has one.
-
-    They have the options that `sets` gives to estimators of their names; `above` are those that it is a member of.
-
-    Raises
-    ------
-    UnknownName
-        If no installed estimator bears such a name.
-    UnusableData
-        If an option of one is given several values, or one is a member of itself.
+    Each of three tasks has two sources; where checkpoints are the sources, there must be two of them, and a target.
     """
-    members = getattr(estimator, "members", ())
-    if not isinstance(members, tuple) or not any(isinstance(m, str) for m in members):
-        return estimator
-    if estimator in above:
-        raise UnusableData(f"estimator {estimator.name!r} is a member of itself: name others in its members.")
-    above = (*above, estimator)
-
-    def installed(name: str) -> Estimator:
-        return with_members(parts, only("estimator", varied(parts.find("estimator", name), sets)), sets, above)
-
-    named = tuple(installed(m) if isinstance(m, str) else m for m in members)
-    return replace(estimator, members=named)  # type: ignore[type-var]
-
-
-def _members(estimators: Iterable[Estimator]) -> list[Estimator]:
-    """Return the members of estimators' tuples `members`, and theirs: those that `--set` means by their own names."""
-    members = [m for e in estimators for m in getattr(e, "members", ()) if isinstance(m, Estimator)]
-    return [*members, *_members(members)] if members else []
+    names, message = [task.name for task in tasks], ""
+    if len({*names}) < len(names) or (len(names) < 3 and not n_checkpoints):
+        message = "a ranking of sources needs at least three tasks, each named once."
+    elif not names or n_checkpoints == 1:
+        message = "a ranking of checkpoints needs at least two of them, and a task as the target."
+    if message:
+        raise UnusableData("\n".join([message, *(f"{note}." for note in notes)]))
 
 
 def _check_suite(parts: Parts, suite: Suite) -> None:
@@ -365,27 +362,27 @@ def _oracle(
     oracle: str | OraclePart | None,
 ) -> Oracle | TransferPlan | None:
     """Return the oracle of these tasks that is asked for, else the usual one if it knows them all, else None."""
-    parts, names, truth = workspace.parts, [task.name for task in selection.tasks], plan.backbone
+    parts, names, truth = workspace.parts, (plan.sources, [task.name for task in plan.tasks]), plan.backbone
     if oracle == MEASURED:
         return plan
     if oracle is not None:
         try:
-            return find_oracle(parts, oracle, workspace.files).part(names)
+            return find_oracle(parts, oracle, workspace.files).part(*names)
         except AmbiguousTable as fault:
             remedy = f"Write it as json with this option: cogbench oracle export {oracle} … --out ORACLE.json"
             raise UnusableData(f"{fault} {remedy}, and name that file.") from None
     usual = dict(selection.suite.oracles).get(truth.name) if truth == parts.backbones.get(truth.name) else None
     part = parts.oracles.get(usual or "")
-    return part.read(workspace.files).part(names) if part and part.card.knows(names) else None
+    return part.read(workspace.files).part(*names) if part and part.card.knows(*names) else None
 
 
 def _others(
-    workspace: Workspace, suite: Suite, table: Oracle | TransferPlan | None, names: list[str]
+    workspace: Workspace, suite: Suite, table: Oracle | TransferPlan | None, plan: TransferPlan
 ) -> tuple[Oracle, ...]:
     """Return the installed oracles that know all these tasks, but the one that is scored against; the suite's first."""
-    oracles = workspace.parts.oracles
+    oracles, names = workspace.parts.oracles, (plan.sources, [task.name for task in plan.tasks])
     first = [name for _, name in suite.oracles if name in oracles]
     scored = table.name if isinstance(table, Oracle) else None
     known = [oracles[name] for name in dict.fromkeys([*first, *oracles])]
     known = [oracle for oracle in known if oracle.card.basis != "planted"]  # which are no transfers of any backbone
-    return tuple(o.read(workspace.files).part(names) for o in known if o.name != scored and o.card.knows(names))
+    return tuple(o.read(workspace.files).part(*names) for o in known if o.name != scored and o.card.knows(*names))

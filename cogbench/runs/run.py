@@ -1,10 +1,10 @@
 """One run, read from top to bottom: request, cells, matrix, ranking, scores, result."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from time import perf_counter
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from ..parts.registry import Parts
 from ..results.result import (
     SCHEMA_VERSION,
     CellCounts,
+    CheckpointUsed,
     Provenance,
     Result,
     against,
@@ -52,6 +53,8 @@ def run(
     max_train: int | None = None,
     max_train_target: int | None = None,
     skip_unsuitable: bool = False,
+    checkpoints: Any = (),
+    checkpoint_data: Mapping[str, Any] | Sequence[tuple[str, Any]] = (),
     files: Files | None = None,
     store: Store | None = None,
     parts: Parts | None = None,
@@ -95,6 +98,13 @@ def run(
     skip_unsuitable : bool
         Whether to leave out the tasks that a backbone cannot be trained on, such as tagging where transformers has no
         head for it. Otherwise they are refused before anything is trained.
+    checkpoints : str, Path, mapping, GivenCheckpoint, or several
+        Trained models that somebody has, as the sources in place of the tasks, which are targets then:
+        `NAME=FOLDER_OR_HUB_ID[@REVISION]`, a csv file (name, model, revision, kind, task, data), a mapping of names to
+        folders or hub ids, or `GivenCheckpoint`s. They are read where they are, and not trained. `backbone` is then the
+        pre-trained model that they come from, for estimators that read it.
+    checkpoint_data : mapping of str to str, Path or Task
+        The examples that single checkpoints were trained on, for estimators that read them.
     files, store, parts : Files, Store, Parts, optional
         Where data, the results of cells, and parts come from. The defaults are the hub with its cache, the user's store
         and the installed parts.
@@ -137,6 +147,8 @@ def run(
         max_train=max_train,
         max_train_target=max_train_target,
         skip_unsuitable=skip_unsuitable,
+        checkpoints=checkpoints,
+        checkpoint_data=checkpoint_data,
     )
     results, failures = answer_requests(requests, workspace)
     if failures:
@@ -161,6 +173,8 @@ def resolve_run(
     max_train: int | None = None,
     max_train_target: int | None = None,
     skip_unsuitable: bool = False,
+    checkpoints: Any = (),
+    checkpoint_data: Mapping[str, Any] | Sequence[tuple[str, Any]] = (),
 ) -> Sequence[Request]:
     """Resolve the names of a run into requests, of packs or of backbones.
 
@@ -170,11 +184,15 @@ def resolve_run(
         If a name or an option is unknown, there is neither a backbone nor a pack, or both.
     """
     if as_list(pack):
-        if as_list(backbone) or as_list(signal) or as_list(stimuli):
-            raise UnusableData("a pack has its own backbone and signal: leave out backbone, signal and stimuli.")
+        if as_list(backbone) or as_list(signal) or as_list(stimuli) or as_list(checkpoints):
+            raise UnusableData(
+                "a pack has its own backbone, signal and models: leave out backbone, signal, stimuli and checkpoints."
+            )
         return resolve_pack_requests(workspace, estimator, pack, tasks=tasks, oracle=oracle, set=set)
-    if not as_list(backbone):
-        raise UnusableData("name a backbone with --backbone, or an evidence pack with --pack.")
+    if not as_list(backbone) and not as_list(checkpoints):
+        raise UnusableData(
+            "name a backbone with --backbone, trained models with --checkpoint, or an evidence pack with --pack."
+        )
     return resolve_requests(
         workspace,
         estimator,
@@ -190,6 +208,8 @@ def resolve_run(
         max_train=max_train,
         max_train_target=max_train_target,
         skip_unsuitable=skip_unsuitable,
+        checkpoints=checkpoints,
+        checkpoint_data=checkpoint_data,
     )
 
 
@@ -244,15 +264,16 @@ def check_request(request: Request, workspace: Workspace) -> None:
     if isinstance(request, PackRequest) or not request.looks:
         return
     workspace.check(request.tasks)
-    request.backbone.origin(workspace.files)
+    if request.has_backbone:
+        request.backbone.origin(workspace.files)
 
 
 def _result(request: Request, workspace: Workspace, outcome: engine.Outcome, started: str, seconds: float) -> Result:
     parts = workspace.parts
-    names = tuple(t.name for t in request.tasks)
+    sources, targets = ([t.name for t in tasks] for tasks in (request.sources, request.tasks))
     estimates = [cell.estimate(workspace) for cell in request.similarities()]
-    matrices = [estimate.matrix.part(names, names).values for estimate in estimates]
-    mean = TaskMatrix.square(names, np.mean(matrices, axis=0))
+    matrices = [estimate.matrix.part(sources, targets).values for estimate in estimates]
+    mean = TaskMatrix(tuple(sources), tuple(targets), np.mean(matrices, axis=0))
     predicted = rank(mean)
     oracle = request.oracle.oracle(workspace) if isinstance(request.oracle, TransferPlan) else request.oracle
     background = background_of(request, workspace)
@@ -264,12 +285,12 @@ def _result(request: Request, workspace: Workspace, outcome: engine.Outcome, sta
         backbone=parts.label("backbone", request.backbone),
         signal=parts.label("signal", request.signal) if request.signal else None,
         suite=request.suite,
-        sources=list(names),
-        targets=list(names),
+        sources=sources,
+        targets=targets,
         similarity=rows(mean.values),
         by_seed=[rows(m) for m in matrices],
-        ranking={t: predicted.order(t) for t in names},
-        **against(mean, oracle, {t.name: t.card.rows for t in request.tasks}),
+        ranking={t: predicted.order(t) for t in targets},
+        **against(mean, oracle, {t.name: t.card.rows for t in request.sources}),
         uses_oracle=bool(ORACLES_DATA & request.estimator.needs),
         tasks=background.tasks,
         seed_floor=_seed_floor(request, workspace),
@@ -292,8 +313,17 @@ def _result(request: Request, workspace: Workspace, outcome: engine.Outcome, sta
             seconds=seconds,
             cells=CellCounts(len(touched & outcome.computed), len(touched & outcome.cached)),
             pack=request.pack_used if isinstance(request, PackRequest) else None,
+            checkpoints=_checkpoints_used(request, workspace),
         ),
     )
+
+
+def _checkpoints_used(request: Request, workspace: Workspace) -> dict[str, CheckpointUsed]:
+    """Return where each given checkpoint came from, and what tells its files from any others."""
+    if isinstance(request, PackRequest):
+        return {}
+    origins = {given.name: given.backbone.origin(workspace.files) for given in request.checkpoints}
+    return {name: CheckpointUsed(origin.id, workspace.files.contents(origin)) for name, origin in origins.items()}
 
 
 def _seed_floor(request: Request, workspace: Workspace) -> float | None:

@@ -141,16 +141,17 @@ def is_constant(values: Array) -> bool:
 
 def write_numbers(axes: Any, values: Array, write: Callable[[float], str], size: int = 9) -> None:
     """Write the values into their cells."""
+    cells = axes.collections[0]  # once: axes look for their collections among all their texts
     for (i, j), value in np.ndenumerate(values):
         if np.isfinite(value):
-            axes.text(j, i, write(value), ha="center", va="center", fontsize=size, color=ink_on(axes, value))
+            axes.text(j, i, write(value), ha="center", va="center", fontsize=size, color=ink_on(cells, value))
 
 
-def ink_on(axes: Any, value: float) -> str:
-    """Return black or white, whichever is read better on the colour of a value."""
+def ink_on(cells: Any, value: float) -> str:
+    """Return black or white, whichever is read better on the colour that the cells of a heat map have for a value."""
     if not np.isfinite(value):
         return INK
-    red, green, blue, _ = axes.collections[0].to_rgba(value)
+    red, green, blue, _ = cells.to_rgba(value)
     return "black" if 0.2126 * red**2.2 + 0.7152 * green**2.2 + 0.0722 * blue**2.2 > 0.18 else "white"
 
 

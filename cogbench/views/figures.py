@@ -87,9 +87,10 @@ def strips(result: Result) -> Figure:
     )
     axes.set_xlabel("place in the predicted order", labelpad=6)
     axes.xaxis.set_label_position("top")
+    cells = axes.collections[0]
     for row in rows if named else ():
         place = (row["place"] - 1, result.targets.index(row["target"]))
-        ink = ink_on(axes, values[place[1], place[0]])
+        ink = ink_on(cells, values[place[1], place[0]])
         axes.text(place[0], place[1] - 0.16, short(row["source"], 18), ha="center", va="center", fontsize=8, color=ink)
         figure = "" if row["true rank"] is None else f"{row['true rank']:g}"
         axes.text(place[0], place[1] + 0.22, figure, ha="center", va="center", fontsize=10, color=ink, weight="bold")

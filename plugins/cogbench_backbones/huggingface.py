@@ -246,8 +246,9 @@ class HuggingFace:
         outputs = HEADS[task.kind].outputs(outputs_of_rows(model, tokenizer, asked.rows), evaluation, asked.places)
         cut = encoded(tokenizer, train, limit).cut + asked.cut
         model.config.task = task.name  # a teacher says what it has learned
-        if not is_adapter(out):
+        if not is_adapter(out):  # an adapter is saved, and its base has the tokenizer
             model.save_pretrained(out)
+            tokenizer.save_pretrained(out)  # so that anybody can open the folder, as a checkpoint too
         notes = (f"of {cut} texts longer than {limit} pieces the rest was not read",) if cut else ()
         return Checkpoint(out, outputs, steps, notes)
 
@@ -285,6 +286,32 @@ class HuggingFace:
                 "take pooling=last or pooling=mean."
             )
         return pooling
+
+    def head_kind(self, files: Files) -> str | None:
+        """Return the kind of task that the head in the model's files answers, or None if there is no such head."""
+        return self.pretrained(files).head_kind
+
+    def base(self, files: Files) -> str:
+        """Return what models share whose weights can be compared one by one: architecture, size and vocabulary."""
+        return self.pretrained(files).base
+
+    def answer(self, dataset: Dataset, files: Files) -> Array:
+        """Return what the head in the model's files gives for examples, in the order of the data set's classes.
+
+        Raises
+        ------
+        UnusableData
+            If the head answers another kind of task, or has other classes.
+        """
+        pretrained = self.pretrained(files)
+        columns = pretrained.columns_of(dataset.kind, dataset.labels)
+        model, tokenizer = pretrained.whole().eval().to(device()), self.tokenizer(files, dataset.kind)
+        limit = self.limit(self.settings(dataset.kind, len(dataset)).max_length, files)
+        asked = encoded(tokenizer, dataset, limit)
+        outputs = outputs_of_rows(model, tokenizer, asked.rows)
+        if columns is not None:
+            outputs = [values[..., columns] for values in outputs]
+        return HEADS[dataset.kind].outputs(outputs, dataset, asked.places)
 
     def unsuitable(self, kind: str, files: Files) -> str | None:
         """Return why the model cannot be trained on a kind of task, or None if it can."""

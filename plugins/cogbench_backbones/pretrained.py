@@ -4,6 +4,7 @@ All that differs between architectures stands here: how texts are padded, how ma
 weights come into a model with a head, and which vector stands for a text.
 """
 
+import hashlib
 import importlib.util
 import json
 from collections.abc import Collection, Sequence
@@ -16,19 +17,36 @@ from cogbench import UnusableData, encoder_of
 
 from .adapters import open_adapter, prefix_of_body
 from .heads import AT_PIECES, HEADS
-from .training import transformers
+from .training import trained, transformers
 
 if TYPE_CHECKING:
     from torch.nn import Module
 
 Pooling = Literal["cls", "mean", "last"]
 SENTENCEPIECE = ("spm.model", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model")
+KIND_OF_HEAD = {  # by how the names of transformers' classes end
+    "ForSequenceClassification": "classification",
+    "ForTokenClassification": "tagging",
+    "ForQuestionAnswering": "extractive-qa",
+}
+OF_HEAD = {"relation": "classification", "regression": "classification", "reranking": "classification"}
 POSITIONS = ("position_embeddings", "embed_positions", "wpe")  # how transformers calls tables of positions
 
 
-@lru_cache(maxsize=8)
 def opened(folder: Path, layers: int | None = None, adapter: Path | None = None) -> "Pretrained":
     """Return the model of a folder; the last few are remembered with their tokenizers, without their weights."""
+    folders = (folder, adapter) if adapter else (folder,)
+    stamps = tuple(path.stat().st_mtime_ns for one in folders for path in _small_files(one))
+    return _remembered(folder, layers, adapter, stamps)
+
+
+def _small_files(folder: Path) -> list[Path]:
+    """Return the files of a folder that are small and say what the model is."""
+    return sorted(folder.glob("*.json"))
+
+
+@lru_cache(maxsize=8)
+def _remembered(folder: Path, layers: int | None, adapter: Path | None, stamps: tuple[int, ...]) -> "Pretrained":
     return Pretrained(folder, layers, adapter)
 
 
@@ -202,6 +220,68 @@ class Pretrained:
         lacking = {*report["missing_keys"]} & {prefix + name for name in body.state_dict()}
         self._refuse_lacking({name for name in lacking if not _is_pooler(name)}, body)
         return model
+
+    @cached_property
+    def head_kind(self) -> str | None:
+        """The kind of task that the folder's head answers; None for a body alone, or a head of another kind.
+
+        A sequence classifier with one output is taken for one of regression: its configuration knows no reranking.
+        """
+        kind = next((kind for end, kind in KIND_OF_HEAD.items() if self._architecture.endswith(end)), None)
+        if kind == "classification" and (self.config.num_labels == 1 or self.config.problem_type == "regression"):
+            return "regression"
+        return kind
+
+    @cached_property
+    def base(self) -> str:
+        """What models share whose weights can be compared one by one: architecture, sizes of weights, vocabulary."""
+        sizes = sorted((name, tuple(weight.shape)) for name, weight in self._outline.state_dict().items())
+        words = sorted(self.tokenizer.get_vocab().items())
+        return hashlib.sha256(repr((self.config.model_type, sizes, words)).encode()).hexdigest()
+
+    def columns_of(self, kind: str, classes: Sequence[str]) -> list[int] | None:
+        """Return which output of the folder's head stands for each class; None where outputs stand for no classes.
+
+        The names in the configuration's `id2label` are compared without regard to case. A head whose classes have no
+        names of their own ("LABEL_0") has them in the order of the data set.
+
+        Raises
+        ------
+        UnusableData
+            If the head answers another kind of task, or has other classes.
+        """
+        if not self._architecture.endswith(tuple(e for e, k in KIND_OF_HEAD.items() if k == OF_HEAD.get(kind, kind))):
+            raise UnusableData(f"model folder {str(self.folder)!r} has no head for {kind}.")
+        n_outputs = self.config.num_labels
+        if not classes:
+            if kind in ("regression", "reranking") and n_outputs != 1:
+                raise UnusableData(f"model folder {str(self.folder)!r}: its head has {n_outputs} outputs, not one.")
+            return None
+        names = [str(self.config.id2label[i]).casefold() for i in range(n_outputs)]
+        wanted = [name.casefold() for name in classes]
+        if sorted(names) == sorted(wanted):
+            return [names.index(name) for name in wanted]
+        if len(names) == len(wanted) and names == [f"label_{i}" for i in range(n_outputs)]:
+            return [*range(n_outputs)]
+        raise UnusableData(
+            f"model folder {str(self.folder)!r}: the classes of its head are {', '.join(names)}, and those of the "
+            f"examples {', '.join(wanted)}; name them alike in id2label of its config.json."
+        )
+
+    def whole(self) -> Any:
+        """Return the folder's model with its own head, in single precision.
+
+        Raises
+        ------
+        UnusableData
+            If weights of it are missing.
+        """
+        return trained(self.folder)
+
+    @property
+    def _architecture(self) -> str:
+        """The class that the folder was saved of; empty where it is not said."""
+        return next(iter(self.config.architectures or ()), "")
 
     def take_body(self, model: Any, source: Any) -> None:
         """Give a model the weights of another one's body; weights that the other lacks stay as they are."""

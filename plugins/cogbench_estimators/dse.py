@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
@@ -31,6 +31,7 @@ class DSE:
     similarity_: Comparison = "cosine"
     name: str = "dse"
     needs: frozenset[str] = frozenset({"representations"})
+    one_base: ClassVar[bool] = True  # dimensions of different models have nothing to do with one another
 
     def similarity(self, evidence: "Evidence") -> TaskMatrix:
         """Return the symmetric (n_tasks, n_tasks) mean over stimuli, from -1 to 1.

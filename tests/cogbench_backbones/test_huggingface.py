@@ -15,7 +15,7 @@ MINI = load_parts().find("backbone", "minilm-2l")
 
 @dataclass(frozen=True)
 class ByHeart:
-    """A task that is evaluated on the 32 examples it is trained on."""
+    """A task that is evaluated on the 16 examples it is trained on."""
 
     task: object
     suite: str = "by-heart"
@@ -26,7 +26,7 @@ class ByHeart:
     card = property(lambda self: self.task.card)
 
     def load(self, split, files):
-        return self.task.load("train", files).sample(32)
+        return self.task.load("train", files).sample(16)
 
 
 def of_each_kind():
@@ -36,17 +36,17 @@ def of_each_kind():
 
 
 @pytest.mark.parametrize("task", of_each_kind(), ids=lambda t: t.name)
-def test_each_kind_learns_32_examples_by_heart(task, tmp_path):
-    epochs = 15 if task.kind == "reranking" else 60  # a query is several rows
-    settings = Settings(epochs=epochs, batch_size=16, learning_rate=5e-4)
+def test_each_kind_learns_16_examples_by_heart(task, tmp_path):
+    epochs, rate = (10, 5e-4) if task.kind == "reranking" else (24, 1e-3)  # a query is several rows
+    settings = Settings(epochs=epochs, batch_size=8, learning_rate=rate)
     cell = Training(MINI, Recipe((ByHeart(task),), settings=settings))
     assert cell.score(Workspace(Files(offline=True), Store(tmp_path))).value >= 0.95
 
 
-@pytest.mark.parametrize("name", ["rte", "squad-v2"])
+@pytest.mark.parametrize("name", ["rte", pytest.param("squad-v2", marks=pytest.mark.torture)])
 def test_the_real_tasks_that_few_examples_do_not_teach_are_learned_by_heart(name, shared_data, tmp_path):
     task = load_parts().find("task", name)
-    settings = Settings(epochs=25, batch_size=16, learning_rate=1e-3, max_length=256)
+    settings = Settings(epochs=16, batch_size=8, learning_rate=1e-3, max_length=256)
     cell = Training(MINI, Recipe((ByHeart(task),), settings=settings))
     assert cell.score(Workspace(Files(shared_data, offline=True), Store(tmp_path))).value >= 0.95
 
@@ -214,7 +214,7 @@ def test_training_computes_in_bf16_where_the_processor_does_and_says_so(monkeypa
 
 
 def test_bf16_is_for_training_only(tmp_path):
-    task, files = of_each_kind()[0], Files(offline=True)
+    task, files = replace(of_each_kind()[0], evaluation_rows=40), Files(offline=True)
     settings = Settings(epochs=1, batch_size=16, learning_rate=5e-4, precision="bf16")
     half, whole = (
         MINI.train(Recipe((task,), settings=s, max_train=64), files, folder)
@@ -223,6 +223,6 @@ def test_bf16_is_for_training_only(tmp_path):
     assert not np.array_equal(half.outputs, whole.outputs)
     module = MINI.model(half, files)
     assert all(p.dtype.is_floating_point and p.element_size() == 4 for p in module.parameters())
-    evaluation = task.load("evaluation", files).take(range(40))
-    again = np.concatenate([module(**b).logits.detach().numpy() for b in MINI.batches(evaluation, files)])
-    assert np.allclose(again, half.outputs[:40], atol=1e-4)  # answered in single precision: bf16 is off by more
+    batches = MINI.batches(task.load("evaluation", files), files)
+    again = np.concatenate([module(**b).logits.detach().numpy() for b in batches])
+    assert np.allclose(again, half.outputs, atol=1e-4)  # answered in single precision: bf16 is off by more

@@ -17,7 +17,7 @@ from numpy.testing import assert_allclose
 from safetensors.torch import load_file, save_file
 
 from cogbench import Dataset, FeatureOptions, Files, Origin, Recipe, UnusableData, encoder_of, load_parts, pooled
-from cogbench.compute.features import extract_features, feature_extraction
+from cogbench.compute.features import FeatureExtraction, extract_features
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 from model_zoo import TASKS, ZOO, outcomes
@@ -235,7 +235,8 @@ def test_a_text_is_pooled_as_its_model_reads_it(zoo):
         replace(causal, pooling="cls").represent(None, texts, files)
     for task in load_parts().suites["mini"].tasks:  # tagging too, where a pooling that is named pools the whole text
         with pytest.raises(UnusableData, match="pooling=last"):
-            feature_extraction(causal, None, load_parts().tasks[task], FeatureOptions(pooling="cls"), None, files)
+            cell = FeatureExtraction(causal, None, load_parts().tasks[task], FeatureOptions(pooling="cls"))
+            cell.pooled_options(files)
     sentences = HuggingFace("own", str(zoo("sentence-transformers")), pooling="auto")
     assert sentences.pooling_of("auto", files) == "mean"
     assert HuggingFace("own", str(zoo("bert")), pooling="auto").pooling_of("auto", files) == "cls"

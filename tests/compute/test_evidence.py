@@ -46,10 +46,10 @@ def test_weights_are_those_of_the_encoder_before_and_after_training_without_the_
     assert any((bare[name] != tuned[name]).any() for name in bare)
     change = [
         np.sqrt(
-            sum(np.square(evidence.weights(task)[name] - bare[name]).sum() for name in bare)
+            sum(np.square(weights[name] - bare[name]).sum() for name in bare)
             / sum(np.square(weight).sum() for weight in bare.values())
         )
-        for task in evidence.tasks
+        for weights in map(evidence.weights, evidence.tasks)
     ]
     assert moved.similarity(evidence).values[[1, 0, 0], [0, 1, 2]] == pytest.approx(
         [-change[1], -change[0], -change[0]], rel=1e-4

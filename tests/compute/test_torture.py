@@ -1,4 +1,8 @@
-"""An oracle that is killed, starved of disk, shared and measured twice at once is the undisturbed one, bit for bit."""
+"""An oracle that is killed, starved of disk, shared and measured twice at once is the undisturbed one, bit for bit.
+
+A transformer is killed each day. The other harms, which are the engine's to survive, a toy meets each day, whose worker
+starts in a second, and the transformer in `make torture`.
+"""
 
 import json
 import os
@@ -18,10 +22,12 @@ from filelock import FileLock
 
 pytestmark = pytest.mark.timeout(900)  # a busy machine is slow
 PART = ("mini-sst-2", "mini-sts-b", "mini-conll-2003")  # a kind of each
+OF_ONE_TEXT = ("mini-sst-2", "mini-sts-b", "mini-cola")  # what the toy can learn
 
-# What is measured, by the real backbone, with a line in a log for each training that is begun.
+# What is measured, with a line in a log for each training that is begun.
 MEASURE = """
     import os
+    from dataclasses import replace
     from cogbench import Files, load_parts
     from cogbench.compute.workspace import Workspace
     from cogbench.runs.measure_oracle import measure_transfers, resolve_transfers
@@ -29,17 +35,22 @@ MEASURE = """
     from logged import logged
 
     if __name__ == "__main__":
-        tasks = os.environ["TASKS"].split() or None
-        n = int(os.environ["EXAMPLES"]) or None
-        transfers, name = resolve_transfers(load_parts(), logged(), suite="mini", tasks=tasks, max_train=n)
-        how = {"scheduler": os.environ["SCHEDULER"]} if "SCHEDULER" in os.environ else {"jobs": 2}
+        parts, names, n = load_parts(), os.environ["TASKS"].split(), int(os.environ["EXAMPLES"])
+        few = [replace(parts.tasks[name], evaluation_rows=100) for name in names]
+        transfers, name = resolve_transfers(parts, logged(), suite="mini", tasks=few or None, max_train=n or None)
+        how = {"scheduler": os.environ["SCHEDULER"]} if "SCHEDULER" in os.environ else {"jobs": int(os.environ["JOBS"])}
         measure_transfers(transfers, "tortured", Workspace(Files(offline=True), open_store(), **how))
 """
 LOGGED = """
-    import os
+    import os, time
     from dataclasses import dataclass, fields, replace
     from cogbench import load_parts
+    from cogbench.testing.toys import ToyBackbone
     from cogbench_backbones.huggingface import HuggingFace
+
+    def begin(recipe):
+        with open(os.environ["LOG"], "a") as log:
+            log.write(f"{recipe.start.task.name if recipe.start else '-'}>{recipe.task.name}\\n")
 
     @dataclass(frozen=True)
     class Logged(HuggingFace):
@@ -48,21 +59,34 @@ LOGGED = """
             return replace(usual, epochs=1, min_steps=0) if os.environ["EXAMPLES"] != "0" else usual
 
         def train(self, recipe, files, out, start=None):
-            with open(os.environ["LOG"], "a") as log:
-                log.write(f"{recipe.start.task.name if recipe.start else '-'}>{recipe.task.name}\\n")
+            begin(recipe)
+            return super().train(recipe, files, out, start)
+
+    @dataclass(frozen=True)
+    class LoggedToy(ToyBackbone):  # it takes half a second and 10 MB, once all who are to share the work are there
+        def train(self, recipe, files, out, start=None):
+            begin(recipe)
+            while not all(map(os.path.exists, os.environ.get("TOGETHER", "").split())):
+                time.sleep(0.05)
+            time.sleep(0.5)
+            (out / "weights").write_bytes(bytes(10 * 2**20))
             return super().train(recipe, files, out, start)
 
     def logged():
+        if os.environ["BACKBONE"] == "toy":
+            return LoggedToy()
         plain = load_parts().find("backbone", "minilm-2l")
         return Logged(**{f.name: getattr(plain, f.name) for f in fields(plain)})
 """
+EACH_BACKBONE = pytest.mark.parametrize("backbone", ["toy", pytest.param("minilm-2l", marks=pytest.mark.torture)])
 
 
 class Measuring:
     """Runs of one oracle in one home."""
 
-    def __init__(self, folder, tasks=PART, examples=64):
-        self.home, self.log = folder / "home", folder / "log"
+    def __init__(self, folder, tasks=None, examples=64, backbone="minilm-2l"):
+        self.home, self.log, self.backbone = folder / "home", folder / "log", backbone
+        tasks = (OF_ONE_TEXT if backbone == "toy" else PART) if tasks is None else tasks
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "logged.py").write_text(textwrap.dedent(LOGGED))
         (folder / "main.py").write_text(textwrap.dedent(MEASURE))
@@ -71,6 +95,8 @@ class Measuring:
             **os.environ,
             "COGBENCH_HOME": str(self.home),
             "LOG": str(self.log),
+            "BACKBONE": backbone,
+            "JOBS": "2",
             "TASKS": " ".join(tasks),
             "EXAMPLES": str(examples),
             "PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")]),
@@ -90,28 +116,37 @@ class Measuring:
         return Counter(self.log.read_text().split()) if self.log.exists() else Counter()
 
     def done(self):
-        return len([*self.home.glob("minilm-2l/*/seed-0-*/cell.json")])
+        return len([*self.home.glob(f"{self.backbone}/*/seed-0-*/cell.json")])
 
     def oracle(self):
         """The table, and the checksum of what each trained model answers."""
         held = json.loads((self.home / "oracles" / "tortured.json").read_text())
-        records = [json.loads(p.read_text()) for p in sorted(self.home.glob("minilm-2l/*/seed-0-*/cell.json"))]
+        records = [json.loads(p.read_text()) for p in sorted(self.home.glob(f"{self.backbone}/*/seed-0-*/cell.json"))]
         answers = [record["files"]["outputs.npy"]["sha256"] for record in records]
         assert len(answers) == self.n
         return [{k: v for k, v in held.items() if k != "provenance"}, answers]
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-    """The oracle that nothing disturbs: measured by the first process of the tests that asks, for all of them."""
-    folder = tmp_path_factory.getbasetemp()
-    folder = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "undisturbed"
+def undisturbed(backbone, base):
+    """Return the oracle that nothing disturbs: measured by the first process that asks, for all."""
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / f"undisturbed-{backbone}"
     with FileLock(f"{folder}.lock"):
-        run = Measuring(folder)
+        run = Measuring(folder, backbone=backbone)
         if not (folder / "home" / "oracles" / "tortured.json").exists():
-            run.finish()
+            run.finish(JOBS="0")
             assert set(run.begun().values()) == {1} and len(run.begun()) == run.n
         return run.oracle()
+
+
+@pytest.fixture
+def run(tmp_path, backbone):
+    return Measuring(tmp_path, backbone=backbone)
+
+
+@pytest.fixture
+def calm(backbone, tmp_path_factory):
+    """What nothing disturbs."""
+    return undisturbed(backbone, tmp_path_factory.getbasetemp())
 
 
 def workers_of(process):
@@ -152,31 +187,32 @@ def killed(run, rng, rounds, apart=1):
     return cut
 
 
-def same(run, undisturbed, cut=0):
+def same(run, calm, cut=0):
     """Whether the oracle is the undisturbed one, and nothing was trained more often than was cut short."""
-    assert run.oracle() == undisturbed
+    assert run.oracle() == calm
     begun = run.begun()
     assert len(begun) == run.n and sum(begun.values()) - run.n <= cut, begun
     assert not [*(run.home / ".damaged").glob("*")]
 
 
-def test_killed_again_and_again(tmp_path, undisturbed):
-    run = Measuring(tmp_path)
+@pytest.mark.parametrize("backbone", ["minilm-2l"])
+def test_killed_again_and_again(run, calm):
     cut = killed(run, random.Random(0), rounds=1)
-    run.finish()
+    run.finish(JOBS="0")
     assert cut
-    same(run, undisturbed, cut)
+    same(run, calm, cut)
 
 
-def test_two_at_once_share_the_work(tmp_path, undisturbed):
-    run = Measuring(tmp_path)
-    both = [run.start(LOG=str(run.log) + "-1"), run.start(LOG=str(run.log) + "-2")]
+@EACH_BACKBONE
+def test_two_at_once_share_the_work(run, calm):
+    logs = [f"{run.log}-{i}" for i in (1, 2)]
+    both = [run.start(LOG=log, TOGETHER=" ".join(logs)) for log in logs]
     said = [process.communicate(timeout=600)[1] for process in both]
     assert [process.returncode for process in both] == [0, 0], said
-    logs = [Path(f"{run.log}-{i}").read_text() for i in (1, 2)]
-    assert all(log.count(">") >= 2 for log in logs), "one of them did nothing"
-    run.log.write_text("".join(logs))
-    same(run, undisturbed)
+    begun = [Path(log).read_text() for log in logs]
+    assert all(log.count(">") >= 2 for log in begun), "one of them did nothing"
+    run.log.write_text("".join(begun))
+    same(run, calm)
 
 
 FULL_DISK = """
@@ -184,13 +220,13 @@ FULL_DISK = """
     mkdir -p "$COGBENCH_HOME"
     mount -t tmpfs -o size="$ROOM" tmpfs "$COGBENCH_HOME" || exit 99
     "$PYTHON" "$MAIN" && exit 98
-    ls "$COGBENCH_HOME/minilm-2l" > "$OUT.before"
+    ls "$COGBENCH_HOME/$BACKBONE" > "$OUT.before"
     mount -o remount,size=2G "$COGBENCH_HOME"
     "$PYTHON" "$MAIN"
     mkdir "$OUT"
     cd "$COGBENCH_HOME"
     cp -r oracles "$OUT"
-    find minilm-2l -name cell.json -exec cp --parents {} "$OUT" ";"
+    find $BACKBONE -name cell.json -exec cp --parents {} "$OUT" ";"
 """
 
 
@@ -208,19 +244,19 @@ def full_disk(run, room):
 
 
 @pytest.mark.skipif(shutil.which("unshare") is None, reason="no unshare: a small disk is mounted with it")
-def test_a_full_disk_is_told_and_what_was_finished_is_kept(tmp_path, undisturbed):
-    run = Measuring(tmp_path)
-    said = full_disk(run, "150M")
+@EACH_BACKBONE
+def test_a_full_disk_is_told_and_what_was_finished_is_kept(run, calm, tmp_path):
+    said = full_disk(run, "50M" if run.backbone == "toy" else "150M")
     assert "is full: make room" in said
     begun, kept = run.begun(), (tmp_path / "kept.before").read_text().split()
-    assert run.oracle() == undisturbed and len(begun) == run.n
+    assert run.oracle() == calm and len(begun) == run.n
     assert max(begun.values()) == 1  # what would not have fitted was not begun
     pairs = (name.partition("-after-") for name in kept)
     assert kept and all(begun[f"{source or '-'}>{target}"] == 1 for target, _, source in pairs)
 
 
-def test_two_machines_one_of_which_dies(tmp_path, undisturbed):
-    run = Measuring(tmp_path)
+@EACH_BACKBONE
+def test_two_machines_one_of_which_dies(run, calm, tmp_path):
     scheduler = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0"]
     file = tmp_path / "scheduler.json"
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
@@ -249,7 +285,7 @@ def test_two_machines_one_of_which_dies(tmp_path, undisturbed):
             process.wait()
     run.log.write_text("".join(log.read_text() for log in logs))
     assert not [*(tmp_path / "another").rglob("cell.json")]  # the store is the one of the run
-    same(run, undisturbed, cut=1)
+    same(run, calm, cut=1)
 
 
 @pytest.mark.torture

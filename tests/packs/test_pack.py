@@ -254,7 +254,9 @@ def test_damaged_packs_are_one_clear_line(pack, world, tmp_path):
 def test_a_pack_and_a_backbone_are_not_given_together(pack, world):
     with pytest.raises(UnusableData, match="leave out backbone"):
         run("dse", "toy", pack=pack, **world)
-    with pytest.raises(UnusableData, match="name a backbone with --backbone, or an evidence pack with --pack"):
+    with pytest.raises(
+        UnusableData, match="name a backbone with --backbone, trained models with --checkpoint, or an evidence pack"
+    ):
         run("dse", **world)
 
 

@@ -11,7 +11,9 @@ from hub import Hub
 COGBENCH = str(Path(sys.executable).with_name("cogbench"))
 # Few steps and a small network, that the test takes seconds; everything else is as it comes.
 SHORT = ("student.epochs=1", "student.min_steps=1", "teacher.epochs=1", "teacher.min_steps=1", "intermediate_epochs=1")
-FEW = " ".join([*(f"tinybert.{o}" for o in (*SHORT, "prediction_epochs=1")), "cnm.hidden=5", "cnm.seeds=5"])
+FEW = " ".join(
+    [*(f"tinybert.{o}" for o in (*SHORT, "prediction_epochs=1")), "cnm.hidden=5", "cnm.seeds=5", "cnm.epochs=2"]
+)
 
 
 def test_the_command_of_the_purpose(hub_folder, tmp_path):
@@ -21,6 +23,7 @@ def test_the_command_of_the_purpose(hub_folder, tmp_path):
         env = hub.environment(tmp_path / "home") | {"COGBENCH_RUN_SET": FEW}
         env["COGBENCH_RUN_DATA_DIR"] = str(tmp_path / "data")  # files like the authors', few voxels
         env["COGBENCH_RUN_ORACLE"] = "cogtaskonomy-tinybert"  # a backbone with other options has no usual one
+        env["COGBENCH_RUN_JOBS"] = "1"  # a worker, and not one for each core: each imports all that training takes
         words = "run --estimator cnm --backbone tinybert".split()
         done = subprocess.run([COGBENCH, *words], env=env, cwd=tmp_path, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr

@@ -21,7 +21,7 @@ from cogbench import (
 )
 from cogbench.parts.codec import decode, encode
 from cogbench.parts.interfaces import members_of
-from cogbench.runs.requests import with_members
+from cogbench.parts.set_options import with_members
 from cogbench.views.listing import describe_parts
 
 
@@ -85,27 +85,27 @@ def test_a_members_options_are_set_by_its_name(parts, tmp_path):
 
 def test_an_unknown_member_lists_the_near_ones(parts):
     with pytest.raises(UnknownName, match=r"unknown estimator 'cro'; did you mean 'cra'"):
-        with_members(parts, Sum(("cro", "dse")))
+        with_members(parts.find, Sum(("cro", "dse")))
 
 
 def test_a_member_of_itself_is_refused(parts, toy_plugin):
     with pytest.raises(UnusableData, match="estimator 'sum' is a member of itself"):
-        with_members(parts, Sum(("cra", "sum")), ["sum.members=cra:sum"])
+        with_members(parts.find, Sum(("cra", "sum")), ["sum.members=cra:sum"])
     ring = ModuleType("ring")
     ring.register_estimators = hookimpl(lambda: [Sum(("b",), "a"), Sum(("a",), "b")], specname="register_estimators")
     looped = load_parts(toy_plugin, ring)
     with pytest.raises(UnusableData, match="estimator 'a' is a member of itself"):
-        with_members(looped, looped.estimators["a"])
+        with_members(looped.find, looped.estimators["a"])
 
 
 def test_members_may_have_members_and_parts_are_left_as_they_are(parts):
     dse = parts.estimators["dse"]
     inner = Sum(("cra",))
-    found = with_members(parts, Sum((dse, "sum", "size")))
-    assert [m.name for m in members_of(found)] == ["dse", "sum", "size"]
-    assert with_members(parts, dse) is dse
-    assert with_members(parts, with_members(parts, inner)) == with_members(parts, inner)
-    assert decode(encode(found)) == found
+    ensemble = with_members(parts.find, Sum((dse, "sum", "size")))
+    assert [m.name for m in members_of(ensemble)] == ["dse", "sum", "size"]
+    assert with_members(parts.find, dse) is dse
+    assert with_members(parts.find, with_members(parts.find, inner)) == with_members(parts.find, inner)
+    assert decode(encode(ensemble)) == ensemble
 
 
 def test_they_are_listed_by_their_names(toy_plugin):

@@ -103,12 +103,14 @@ def test_a_page_asks_for_nothing():
 
 def test_two_thousand_results_stay_under_three_megabytes():
     rng = np.random.default_rng(0)
-    some = [made(rng.random((4, 4))) for _ in range(20)]
-    results = [
+    (board,) = leaderboard([made(rng.random((4, 4)), estimator=f"e{i}") for i in range(20)])
+    some = [entry for entry in board.entries if entry.kind == "result"]
+    entries = [
         replace(some[i % 20], estimator=f"cra[similarity=spearman,draw={i}]", backbone=f"backbone-{i % 7}")
         for i in range(2000)
     ]
-    assert len(board_page(leaderboard(results)).encode()) < 3e6
+    page = board_page([replace(board, entries=entries)])
+    assert page.count("draw=") >= 2000 and len(page.encode()) < 3e6
 
 
 def test_a_report_has_a_section_for_what_there_is():

@@ -27,7 +27,7 @@ def of_pairs(evidence: "Evidence", name: str, score: Callable[[str, str], float]
     score : callable
         (source, target) to a number, larger is better. All targets of a source are asked for before the next source.
     """
-    sources, targets = evidence.tasks, evidence.targets
+    sources, targets = evidence.sources, evidence.targets
     values, why = np.full((len(sources), len(targets)), np.nan), Counter[str]()
     for i, source in enumerate(sources):
         for j, target in enumerate(targets):
@@ -40,9 +40,10 @@ def of_pairs(evidence: "Evidence", name: str, score: Callable[[str, str], float]
             else:
                 values[i, j] = found if np.isfinite(found) else np.nan
                 why["the score is no finite number"] += not np.isfinite(found)
+    n_pairs = sum(source != target for source in sources for target in targets)
     for text, n in sorted(why.items()):
         if n:
-            evidence.note(f"{name}: no score for {n} of {len(targets) * (len(sources) - 1)} pairs: {text}.")
+            evidence.note(f"{name}: no score for {n} of {n_pairs} pairs: {text}.")
     return TaskMatrix(sources, targets, values)
 
 

@@ -36,7 +36,7 @@ class Small:
     def tasks(self):
         return tuple(self.of or self.cards or self.words or next(iter(self.matrices.values())).sources)
 
-    targets = tasks
+    sources = targets = tasks
 
     def model(self, task, *, tuned=True):
         return self.models[task if tuned else None]

@@ -141,8 +141,11 @@ def test_knn_is_that_of_scikit_learn_with_each_example_left_out():
 
 def test_knn_of_many_examples_is_computed_in_parts():
     x, y = drawn(3, n=600)
-    given = cross_val_predict(KNeighborsClassifier(3), x, y, cv=LeaveOneOut())
-    assert knn(x, y) == pytest.approx((given == y).mean())
+    far = np.linalg.norm(x[:, None] - x, axis=2)  # (n, n): all at once
+    np.fill_diagonal(far, np.inf)
+    near = y[np.argsort(far, axis=1, kind="stable")[:, :3]]  # (n, 3)
+    given = (near[:, :, None] == np.unique(y)).sum(axis=1).argmax(axis=1)
+    assert knn(x, y) == pytest.approx((np.unique(y)[given] == y).mean())
 
 
 def by_features(x, y):
