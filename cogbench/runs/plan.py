@@ -1,7 +1,7 @@
 """What can be said of a run before it is run: which tasks a backbone can be trained on, and the time it will take."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 from ..compute import cluster, engine, spread
@@ -78,7 +78,7 @@ def _cost(cells: Sequence[Training], workspace: Workspace, n_workers: int, whose
     or shorter as they have work.
     """
     known: dict[tuple[Backbone, str], tuple[float, int, float]] = {}
-    memory: list[int] = []
+    memory: list[Mapping[str, int]] = []
     for cell in cells:
         measure = getattr(cell.backbone, "cost", None)
         if measure is None:
@@ -99,13 +99,16 @@ def _cost(cells: Sequence[Training], workspace: Workspace, n_workers: int, whose
         f"each task\n  disk: about {disk / 2**20:,.0f} MiB of weights"
         + ", those of transfers not counted: they are dropped once scored" * dropped
         + f"; MORE THAN THE {free / 2**20:,.0f} MiB that are free" * (disk > free)
-        + (_memory(max(memory), n_workers, remote=bool(workspace.scheduler)) if memory else "")
+        + (_memory(memory, n_workers, remote=bool(workspace.scheduler)) if memory else "")
     )
 
 
-def _memory(largest: int, n_workers: int, *, remote: bool) -> str:
+def _memory(trainings: Sequence[Mapping[str, int]], n_workers: int, *, remote: bool) -> str:
     """Return in words how much memory the largest training takes, and how much this machine has for each worker."""
-    needed = f"\n  memory: about {largest / 2**20:,.0f} MiB for the largest training of a worker"
+    parts = max(trainings, key=lambda parts: sum(parts.values()))
+    largest = sum(parts.values())
+    each = ", ".join(f"{name} {size / 2**20:,.0f}" for name, size in parts.items() if size)
+    needed = f"\n  memory: about {largest / 2**20:,.0f} MiB for the largest training of a worker ({each})"
     if remote:
         return needed
     free = cluster.free_memory(n_workers) - cluster.PROGRAM_BYTES

@@ -111,7 +111,8 @@ def open_adapter(folder: Path, base: "Pretrained", *, whole: bool = True) -> Any
     base : Pretrained
         The model that it belongs to.
     whole : bool
-        With the head: without it, the head may be missing, and its weights are of no use.
+        With the head, where it is for a kind of task; without it the head may be missing, and its weights are of no
+        use.
 
     Raises
     ------
@@ -126,10 +127,10 @@ def open_adapter(folder: Path, base: "Pretrained", *, whole: bool = True) -> Any
             "cogbench opens adapters of LoRA and its kin, and prompts of its own trainings."
         )
     if head is None:
-        if whole:
+        if whole and options.get("task_type") in TASKS:
             raise UnusableData(
-                f"adapter {str(folder)!r} holds no head for a task that cogbench knows, nor does its base: name the "
-                "head in modules_to_save when it is trained, or give its task_type."
+                f"adapter {str(folder)!r} is for {options['task_type']}, and neither it nor its base holds the weights "
+                "of such a head; name the head in modules_to_save when it is trained."
             )
         model, _ = base.body()
         options, weights = _without_head(model, options, weights)
@@ -234,7 +235,7 @@ def _merged(model: Any, folder: Path, options: dict[str, Any], weights: dict[str
     with silent_peft():
         try:
             adapted = PeftModel(model, PeftConfig.from_peft_type(**plain))
-            report = set_peft_model_state_dict(adapted, weights)
+            report: Any = set_peft_model_state_dict(adapted, weights)
         except (ValueError, RuntimeError, KeyError, TypeError) as error:
             raise UnusableData(
                 f"adapter {str(folder)!r} does not fit its base: {str(error).strip().splitlines()[0]}"

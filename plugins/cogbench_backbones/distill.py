@@ -164,10 +164,10 @@ class Distilled:
         # The teacher looks at each batch, but learns nothing: a third of a step.
         return (own + masters / 3) * steps / settings.steps(n), size
 
-    def memory(self, recipe: Recipe, files: Files) -> int:
-        """Return about how many bytes the student's training would hold at most, with the teacher's weights beside."""
+    def memory(self, recipe: Recipe, files: Files) -> dict[str, int]:
+        """Return about how many bytes each part of the student's training would hold, the teacher's weights beside."""
         asked = replace(recipe, settings=recipe.settings or self.settings(recipe.task.kind, 0))
-        return self.student.memory(asked, files) + self.teacher.pretrained(files).size
+        return {**self.student.memory(asked, files), "teacher": self.teacher.pretrained(files).size}
 
     def _more(self, train: Dataset, seed: int, files: Files, limit: int) -> Dataset:
         if not self.augment or train.kind not in self.augment_kinds:

@@ -298,13 +298,14 @@ class HuggingFace:
         answered = each * len(recipe.task.load("evaluation", files)) / settings.batch_size / 3  # without the way back
         return (settings.steps(round(each * n_train)) + answered) * pace, size
 
-    def memory(self, recipe: Recipe, files: Files) -> int:
-        """Return about how many bytes this training would hold at most, beside the program's own."""
+    def memory(self, recipe: Recipe, files: Files) -> dict[str, int]:
+        """Return about how many bytes each part of this training would hold at most, beside the program's own."""
         settings, tokenizer, model, _, rows = self._trial(recipe, files)
         rows, whole = only_words_of(rows, model)
         table = whole[0].weight.numel() * 4 if whole else 0  # it waits beside the smaller one
         longest = sorted(range(len(rows["input_ids"])), key=lambda i: -len(rows["input_ids"][i]))[:2]
-        return table + bytes_of_training(model, [row(rows, i) for i in longest], tokenizer, settings)
+        parts = bytes_of_training(model, [row(rows, i) for i in longest], tokenizer, settings)
+        return {**parts, "weights": table + parts["weights"]}
 
     def _trial(self, recipe: Recipe, files: Files) -> tuple[Settings, Any, Any, Dataset, Rows]:
         """Return how a task is trained, the tokenizer, a fresh model, and some examples with their rows."""

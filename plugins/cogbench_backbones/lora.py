@@ -65,7 +65,7 @@ def lora_targets(model: Any, targets: Sequence[str]) -> list[str] | str:
     from peft.utils import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as usual
 
     known = usual.get(model.config.model_type, "all-linear")
-    return list(targets) or ([*known] if isinstance(known, list | tuple) else known)
+    return list(targets) or (known if isinstance(known, str) else [*known])
 
 
 def save_lora(model: Any, out: Path, base: tuple[str | None, str | None], start: Path | None = None) -> None:

@@ -120,8 +120,8 @@ def seconds_a_step(model: Any, batches: Sequence[Batch], settings: Settings, sec
         torch.set_num_threads(threads)
 
 
-def bytes_of_training(model: Any, rows: Sequence[dict[str, Any]], tokenizer: Any, settings: Settings) -> int:
-    """Return about how many bytes a training holds at most: weights, gradients, moments, and what a step remembers.
+def bytes_of_training(model: Any, rows: list[dict[str, Any]], tokenizer: Any, settings: Settings) -> dict[str, int]:
+    """Return about how many bytes each of what a training holds takes at most.
 
     What a forward pass keeps for the way back is counted for one row and for two; from these follows any number.
 
@@ -129,9 +129,14 @@ def bytes_of_training(model: Any, rows: Sequence[dict[str, Any]], tokenizer: Any
     ----------
     model, tokenizer
         As they are trained.
-    rows : sequence of rows
-        Two or more of the longest ones.
+    rows : list of rows
+        One or more of the longest ones.
     settings : Settings
+
+    Returns
+    -------
+    dict of str to int
+        Of weights, gradients, the optimiser's moments and activations; and what loading the weights takes beyond these.
     """
     weights = sum(p.numel() * p.element_size() for p in model.parameters())
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
@@ -146,7 +151,13 @@ def bytes_of_training(model: Any, rows: Sequence[dict[str, Any]], tokenizer: Any
         kept = kept // layers + layers * n_rows * longest * width * 4
     passing = n_rows * bytes_of_row(config, longest) // 2  # about a half of what a layer makes is forgotten at once
     whole = sum(p.numel() for p in model.parameters()) * 4  # the folder's weights beside the model's, at the beginning
-    return max(2 * whole, weights + trained * (4 + 8) + kept + passing)
+    parts = {
+        "weights": weights,
+        "gradients": 4 * trained,
+        "optimiser state": 8 * trained,
+        "activations": kept + passing,
+    }
+    return {**parts, "loading": max(0, 2 * whole - sum(parts.values()))}
 
 
 def _remembered_bytes(model: Any, made: Batch, settings: Settings) -> int:

@@ -313,7 +313,7 @@ def test_adapters_that_cannot_be_opened_are_one_line(zoo, tmp_path):
 
     for call, message in (
         (lambda: opening({"peft_type": "PREFIX_TUNING"}), "of the kind PREFIX_TUNING, which cannot be merged"),
-        (lambda: opening(of=Pretrained(zoo("gpt2"))), "does not fit its base"),
+        (lambda: opening(of=Pretrained(zoo("gpt2"))), "neither it nor its base holds the weights of such a head"),
         (
             lambda: opening(kept={**weights, "base_model.model.no.lora_A.weight": torch.ones(1)}),
             "has no place for 1 of",
