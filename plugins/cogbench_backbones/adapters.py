@@ -53,13 +53,14 @@ def base_of_adapter(folder: Path, files: Files) -> tuple[Path, Origin]:
     """
     options = read_options(folder)
     base, revision = options.get("base_model_name_or_path"), options.get("revision")
+    _kind(folder, options)  # one that cannot be opened needs no base
     if not base:
         raise UnusableData(
             f"adapter {str(folder)!r} names no base model; write its hub id or folder as base_model_name_or_path in "
             f"{CONFIG}."
         )
-    if not Path(base).is_dir() and (folder / base).is_dir():
-        base = str(folder / base)
+    if (folder / base).is_dir():  # a path from the adapter's own folder; else from where we are
+        base = str((folder / base).resolve())
     try:
         place, origin = files.model(base, revision, package=PACKAGES.get(base))
     except MissingData as error:
@@ -120,12 +121,7 @@ def open_adapter(folder: Path, base: "Pretrained", *, whole: bool = True) -> Any
         If it is of a kind that cannot be merged, does not fit the base, or has no head.
     """
     options, weights = read_options(folder), read_weights(folder)
-    kind, head = str(options.get("peft_type")), head_of_adapter(folder, base)
-    if kind not in MERGEABLE and not (kind == PROMPT and (folder / "config.json").is_file()):
-        raise UnusableData(
-            f"adapter {str(folder)!r} is of the kind {kind}, which cannot be merged into the weights of its base; "
-            "cogbench opens adapters of LoRA and its kin, and prompts of its own trainings."
-        )
+    kind, head = _kind(folder, options), head_of_adapter(folder, base)
     if head is None:
         if whole and options.get("task_type") in TASKS:
             raise UnusableData(
@@ -260,6 +256,17 @@ def read_options(folder: Path) -> dict[str, Any]:
     if not isinstance(options, dict):
         raise UnusableData(f"adapter {str(folder)!r}: {CONFIG} holds no options.")
     return options
+
+
+def _kind(folder: Path, options: dict[str, Any]) -> str:
+    """Return which kind of adapter a folder holds; raise UnusableData for one that cannot be opened."""
+    kind = str(options.get("peft_type"))
+    if kind not in MERGEABLE and not (kind == PROMPT and (folder / "config.json").is_file()):
+        raise UnusableData(
+            f"adapter {str(folder)!r} is of the kind {kind}, which cannot be merged into the weights of its base; "
+            "cogbench opens adapters of LoRA and its kin, and prompts of its own trainings."
+        )
+    return kind
 
 
 def write_adapter(model: Any, out: Path, options: dict[str, Any], weights: dict[str, "Tensor"]) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from cogbench import Dataset, Settings, UnusableData
 
 from .heads import IGNORED, Rows, batch, bytes_of_row, row
+from .model_folder import quantised
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -335,8 +336,10 @@ def trained(folder: Path) -> Any:
     Raises
     ------
     UnusableData
-        If weights are missing, which transformers would draw at random.
+        If weights are missing, which transformers would draw at random, or are quantised.
     """
+    if reason := quantised(folder):
+        raise UnusableData(f"model folder {str(folder)!r}: {reason}.")
     hf = transformers()
     (name,) = hf.AutoConfig.from_pretrained(folder).architectures
     model, report = getattr(hf, name).from_pretrained(folder, dtype="float32", output_loading_info=True)
