@@ -113,10 +113,10 @@ class HuggingFace:
     max_length: int | None = None
     min_steps: int | None = None
     tuning: Tuning = "full"
-    lora_rank: int = 8
-    lora_alpha: int = 16
+    lora_rank: int = TuningMethod.lora_rank
+    lora_alpha: int = TuningMethod.lora_alpha
     lora_targets: tuple[str, ...] = ()
-    prompt_tokens: int = 20
+    prompt_tokens: int = TuningMethod.prompt_tokens
     accumulation: int | None = None
     gradient_checkpointing: bool | None = None
 
