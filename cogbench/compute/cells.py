@@ -5,6 +5,7 @@ result is a folder in the store. `Workspace` keys cells, finds them, and compute
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from time import perf_counter
@@ -13,7 +14,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..checkpoints.given import GivenCheckpoint
-from ..data.dataset import Array
+from ..data.dataset import Array, Origin
+from ..data.files import Files
 from ..errors import UnusableData
 from ..parts.interfaces import Backbone, Checkpoint, Recipe, Signal, Task, teacher_of
 from ..scoring.metrics import TaskScore, score_outputs
@@ -195,7 +197,13 @@ class GivenTraining:
     def _model(self, workspace: Workspace) -> dict[str, Any]:
         place = frozenset({"name", "address", "revision"})
         opened_by = workspace.fingerprints.identity(self.backbone, without=place)
-        return {"files": workspace.files.contents(self.backbone.origin(workspace.files)), "opened by": opened_by}
+        adapted: Callable[[Files], Origin | None] = getattr(self.backbone, "adapted", lambda files: None)
+        base, contents = adapted(workspace.files), workspace.files.contents
+        return {
+            "files": contents(self.backbone.origin(workspace.files)),
+            "opened by": opened_by,
+            **({"base": contents(base)} if base else {}),  # the model that an adapter belongs to
+        }
 
     def compute(self, workspace: Workspace, out: Path) -> None:
         outputs, notes = self._answers(workspace) if self.given.data else (None, ())

@@ -147,6 +147,7 @@ class TransferPlan:
                 per_example={p: np.array([of[p].per_example for of in scores]) for p in scores[0]},
                 metrics={t.name: t.metric for t in self.tasks},
                 basis="measured",
+                tuning=getattr(self.backbone, "tuning", "full"),
                 provenance=self.provenance(workspace),
                 max_train_target=self.target_budget if self.apart else None,
             ),

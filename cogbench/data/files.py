@@ -16,6 +16,7 @@ from ..storage.wheels import FOLDER, downloaded, refuse_other, wheel_name
 from ..text import first_line
 from .dataset import Origin
 from .hub import (
+    ADAPTER,
     COMMIT,
     WEIGHTS,
     cached_files,
@@ -128,7 +129,8 @@ class Files:
             if lacking := lacking_in(local):
                 raise MissingData(f"model folder {str(local)!r} has no {lacking}; save model and tokenizer there.")
             weights = sorted(p for pattern in WEIGHTS for p in local.glob(pattern))
-            stamp = tuple((str(p), p.stat().st_mtime_ns) for p in (*weights, local / "config.json"))
+            configs = [path for name in ("config.json", ADAPTER) if (path := local / name).is_file()]
+            stamp = tuple((str(p), p.stat().st_mtime_ns) for p in (*weights, *configs))
             origin = Origin(hub_id, f"sha256:{_sha256(stamp)}")
             self._told(origin, "local", local.rglob("*"))
             return local, origin

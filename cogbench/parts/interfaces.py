@@ -31,7 +31,8 @@ class Settings:
 
     `learning_rate` is the peak of a linear schedule with `warmup` (a share of the steps); `min_steps` raises the
     number of epochs until the optimiser has made so many steps; texts are cut at `max_length` tokens; `precision` is
-    the arithmetic of the matrix products, while weights and their updates are single precision.
+    the arithmetic of the matrix products, while weights and their updates are single precision. With `accumulation` a
+    batch goes through the model in so many pieces; `gradient_checkpointing` computes each layer again on the way back.
     """
 
     epochs: int
@@ -41,6 +42,8 @@ class Settings:
     warmup: float = 0.0
     min_steps: int = 0
     precision: Literal["fp32", "bf16"] = "fp32"
+    accumulation: int = 1
+    gradient_checkpointing: bool = False
 
     def steps(self, n_examples: int) -> int:
         """Return the number of optimiser steps on so many examples: whole epochs, at least `min_steps`."""
@@ -49,7 +52,7 @@ class Settings:
 
 
 # The two axes of a training: which weights move, and how tasks are combined. A backbone says which of them it can.
-TUNINGS = {"full": "all weights move"}
+TUNINGS = {"full": "all weights move", "lora": "updates of low rank move", "prompt": "a prompt moves"}
 SHARINGS = {"sequential": "the source task is trained first, then the target task from its encoder"}
 
 
@@ -133,10 +136,10 @@ class Backbone(Protocol):
     One that has another backbone in a field `teacher` learns from it: that backbone is trained first, on the same task
     with the same seed and examples and without a source, and `train` is given its checkpoint as the keyword `teacher`.
 
-    A backbone that can do more than move all its weights for one task after another says so in the class attributes
-    `tunings` and `sharings`, frozensets of words of `TUNINGS` and `SHARINGS`. One that states the class attribute
-    `answers`, a whole number, promises to raise it whenever its numbers change, also by a changed default: it then
-    stands in keys in place of the hash of its code, so that other changes of the code make no training stale.
+    A backbone that can train as recipes with another tuning or sharing ask says so in the class attributes `tunings`
+    and `sharings`, frozensets. One that does not move all its weights says so in `tuning`, a word of `TUNINGS`. With
+    the class attribute `answers`, a whole number, it promises to raise it whenever its numbers change, also by a
+    changed default: it stands in keys in place of the hash of its code, so that other changes make no training stale.
     """
 
     @property
@@ -294,10 +297,7 @@ class Evidence(Protocol):
         """
 
     def weight_change(self, task: str) -> WeightChange:
-        """Return how training on a task changed the encoder's weights: lengths and a random projection of each.
-
-        Needs `models`.
-        """
+        """Return how training changed the encoder's weights: their lengths and random projections. Needs `models`."""
 
     @property
     def task_scores(self) -> Mapping[str, TaskScore]:

@@ -289,6 +289,7 @@ def _result(request: Request, workspace: Workspace, outcome: engine.Outcome, sta
         backbone=parts.label("backbone", request.backbone),
         signal=parts.label("signal", request.signal) if request.signal else None,
         suite=request.suite,
+        tuning=getattr(request.backbone, "tuning", "full"),
         sources=sources,
         targets=targets,
         similarity=rows(mean.values),

@@ -18,6 +18,7 @@ HOST = "127.0.0.1"  # what one machine's processes say to each other does not le
 WORKER_BYTES = 2 * 2**30
 TOKEN_BYTES = 3 * 2**18
 USUAL_TOKENS = 16 * 128
+PROGRAM_BYTES = 2**29  # a process before it trains: Python, torch and transformers
 
 # Of the workers, before they start. One thread each: two processes with torch's default are several times slower than
 # one. And malloc keeps what training frees at each step: dask's own setting gives it back to the system at once, which
@@ -154,9 +155,23 @@ def fitting(tokens: int = USUAL_TOKENS) -> int:
 
     `tokens` is what the largest batch of a training holds.
     """
-    import psutil
     from dask.system import CPU_COUNT
+
+    return len(gpus()) or max(1, min(CPU_COUNT, _available() // (WORKER_BYTES + tokens * TOKEN_BYTES)))
+
+
+def free_memory(n_workers: int) -> int:
+    """Return how many bytes are free for each of so many workers: of its GPU if there are any, else of the machine."""
+    import torch
+
+    n_workers = max(1, n_workers)
+    if devices := gpus():
+        return min(torch.cuda.mem_get_info(i)[0] for i in range(len(devices))) * len(devices) // n_workers
+    return _available() // n_workers
+
+
+def _available() -> int:
+    import psutil
     from distributed.system import MEMORY_LIMIT
 
-    memory = min(psutil.virtual_memory().available, MEMORY_LIMIT)  # a container's limit, where there is one
-    return len(gpus()) or max(1, min(CPU_COUNT, memory // (WORKER_BYTES + tokens * TOKEN_BYTES)))
+    return min(psutil.virtual_memory().available, MEMORY_LIMIT)  # a container's limit, where there is one

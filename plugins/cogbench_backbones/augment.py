@@ -136,7 +136,7 @@ def _predicted(
 
     numbers, found = torch.tensor([*words], device=model.device), [list[str]()] * len(rows)
     with torch.inference_mode():
-        for some in by_length({"input_ids": [r["input_ids"] for r in rows]}, size=32):
+        for some in by_length({"input_ids": [r["input_ids"] for r in rows]}, model.config, size=32):
             made = {k: v.to(model.device) for k, v in batch(tokenizer, (rows[i] for i in some)).items()}
             logits = model(**made).logits[made["input_ids"] == tokenizer.mask_token_id]  # (batch, vocabulary)
             for i, order in zip(some, logits[:, numbers].topk(best).indices.cpu().tolist(), strict=True):

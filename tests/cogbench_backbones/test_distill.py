@@ -358,7 +358,7 @@ def test_each_phase_brings_the_student_nearer_to_its_teacher(small, tmp_path):
     recipe = Recipe(TASKS[:1], settings=Settings(epochs=30, batch_size=16, learning_rate=3e-3))
     train = TASKS[0].load("train", FILES)
     teacher = small.teacher.train(recipe, FILES, tmp_path)
-    master, tokenizer = training.trained(teacher.folder).eval(), small.student.tokenizer(FILES)
+    master, tokenizer = small.teacher.model(teacher, FILES), small.student.tokenizer(FILES)
     rows, names = encoded(tokenizer, train, 64).rows, tokenizer.model_input_names
     made = batch(tokenizer, (row(rows, i) for i in range(32)))
     model = small.student.fresh(train, 0, FILES)
