@@ -3,7 +3,8 @@
     python benchmarks/wide_oracle.py --data-dir DATA --task-data ms-marco=FOLDER --seeds 0
 
 The evaluation splits are samples, so that a thousand trainings fit into some hours. What is in the store
-(COGBENCH_HOME) is not measured again: after an interruption, or with more tasks, the same command goes on.
+(COGBENCH_HOME) is not measured again: after an interruption, or with more tasks, the same command goes on. With
+--results the installed estimators guess from the trained models, and their results are written into a folder.
 """
 
 import argparse
@@ -15,11 +16,13 @@ from outputs import output_folder
 from shipped_oracle import SHIPPED, report
 from wide_tasks import wide_tasks
 
-from cogbench import Files, Store, load_parts
+from cogbench import Files, Store, load_parts, run
 from cogbench.compute.workspace import Workspace
 from cogbench.data.oracle_files import write_oracle
 from cogbench.runs.measure_oracle import measure_transfers, resolve_transfers
 from cogbench.storage.store import home
+
+WITHOUT_RESULTS = ("few-shot", "other-plm")  # the one would train again, the other knows no oracle with these tasks
 
 
 def main() -> None:
@@ -35,6 +38,7 @@ def main() -> None:
     options.add_argument("--jobs", type=int)
     options.add_argument("--name", default="wide-minilm-2l-max-400")
     options.add_argument("--out", type=output_folder, default=str(SHIPPED))
+    options.add_argument("--results", type=output_folder, help="Where the results of all estimators go.")
     args = options.parse_args()
     parts = load_parts()
     installed = [name for suite in args.suites for name in parts.find("suite", suite).tasks]
@@ -59,6 +63,23 @@ def main() -> None:
     path = args.out / f"{name}.json"
     write_oracle(replace(oracle, origin=origin, licence="MIT", note=note, per_example=None), path)
     print(f"wrote {path}", file=sys.stderr)
+    if args.results:
+        results = run(
+            [name for name in parts.estimators if name not in WITHOUT_RESULTS],
+            args.backbone,
+            tasks=tasks,
+            signal="zuco-gaze",
+            oracle=str(path),
+            max_train=args.max_train,
+            set=("cnm.seeds=5", "cra+cnm.cnm.seeds=5"),
+            files=workspace.files,
+            store=workspace.store,
+            parts=parts,
+            jobs=args.jobs,
+            tell=tell,
+        )
+        for result in results:
+            print(f"wrote {result.save(args.results)}", file=sys.stderr)
 
 
 if __name__ == "__main__":

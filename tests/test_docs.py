@@ -164,7 +164,8 @@ def test_a_plugin_is_installed_together_with_the_harness_in_one_command():
 def test_the_example_of_readme_works_as_a_file_on_a_fresh_store(tmp_path):
     (example,) = [b for b in re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S) if "run(" in b]
     options = [f"minilm-2l.{option}=1" for option in ("epochs", "min_steps")]
-    few = f"max_train=100, jobs=1, set={options}"  # what it learns is another matter, and one worker is enough
+    # It need not learn much, and one worker is enough. Other options have no usual oracle.
+    few = f"max_train=100, jobs=1, set={options}, oracle='mini-minilm-2l'"
     assert "max_train=100" in example
     (tmp_path / "example.py").write_text(example.replace("max_train=100", few))
     env = {**os.environ, "COGBENCH_HOME": str(tmp_path / "home"), "COGBENCH_OFFLINE": "1"}

@@ -255,6 +255,10 @@ def check_request(request: Request, workspace: Workspace) -> None:
         if isinstance(request, RunRequest):
             suite = workspace.parts.suites[request.suite]
             refuse_without_responses(request.estimator, request.signal, recording, suite)
+        elif "responses" in request.estimator.needs and not recording.subjects:
+            raise UnusableData(
+                f"pack {request.card.name!r} holds no responses, which estimator {request.estimator.name!r} needs."
+            )
         refuse = getattr(request.estimator, "refuse", None)
         if refuse is not None:
             try:

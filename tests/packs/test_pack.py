@@ -267,3 +267,10 @@ def test_a_pack_and_a_backbone_are_not_given_together(pack, world):
 def test_numbers_are_written_in_half_precision_where_it_holds_them(values, kind):
     assert in_half(np.array(values)).dtype == kind
     assert in_half(np.arange(3)).dtype == np.arange(3).dtype
+
+
+def test_a_pack_without_responses_says_so_to_an_estimator_that_needs_them(world, tmp_path):
+    pack = str(make_pack(ToyBackbone(), tmp_path / "quiet.safetensors", suite="toy", responses=False, **world))
+    for estimator in ("cnm", "cnm-ridge"):
+        with pytest.raises(UnusableData, match=f"pack 'quiet' holds no responses, which estimator '{estimator}' needs"):
+            run(estimator, pack=pack, **world)

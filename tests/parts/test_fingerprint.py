@@ -44,6 +44,9 @@ def package(tmp_path, monkeypatch):
     for name, text in texts.items():
         (folder / f"{name}.py").write_text(text)
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(
+        sys, "dont_write_bytecode", True
+    )  # a file that changes within a second looks the same to Python
     yield folder
     for name in [name for name in sys.modules if name.partition(".")[0] == "layered"]:
         del sys.modules[name]
