@@ -4,10 +4,10 @@
     OMP_NUM_THREADS=1 python benchmarks/checkpoints.py --tiny --noise 3 --checkpoints 20 --rows 200
 
 The script makes the folders itself: it trains one model on `mini-mnli`, and each checkpoint is that model with other
-noise on its weights, so the order of the checkpoints says nothing. The target is a table of rows of `mini-rte`, of
-which four fifths are its training examples. Each step is one process that computes by itself (jobs=0): its time on the
-clock, its time of the processor and its peak of resident memory are told. No step but the first trains anything, and
-the folders are moved away before the pack is asked.
+noise on its weights, so the order of the checkpoints says nothing. Each has a table of 200 rows of its own task, for
+the maps of `esm-logme`. The target is a table of rows of `mini-rte`, of which four fifths are its training examples. Each
+step is one process that computes by itself (jobs=0): its time on the clock, its time of the processor and its peak of
+resident memory are told. No step but the first trains anything, and the folders are moved away before the pack is asked.
 """
 
 import argparse
@@ -100,9 +100,14 @@ def train(place: Path, args: argparse.Namespace) -> None:
     cell = Training(base(place, args), Recipe((task,)))
     workspace = Workspace(FILES, Store(place / "trained"))
     shutil.copytree(cell.checkpoint(workspace).folder, place / "one")
-    rows = replace(load_parts().tasks[TARGET], train_rows=args.rows).load("train", FILES)
+    write_table(TARGET, args.rows, place / "own.csv")
+
+
+def write_table(task: str, n_rows: int, path: Path) -> None:
+    """Write rows of a task of `mini` into a table."""
+    rows = replace(load_parts().tasks[task], train_rows=n_rows).load("train", FILES)
     columns = {**rows.columns, "label": [rows.labels[i] for i in rows.columns["label"]]}
-    with (place / "own.csv").open("w", newline="") as file:
+    with path.open("w", newline="") as file:
         csv.writer(file).writerows([columns, *zip(*columns.values(), strict=True)])
 
 
@@ -112,7 +117,7 @@ def copy(place: Path, args: argparse.Namespace) -> None:
     from safetensors.torch import load_file, save_file
 
     weights = load_file(place / "one" / "model.safetensors")
-    lines = ["name,model,task"]
+    lines = ["name,model,kind,data"]
     for number in range(1, args.checkpoints + 1):
         name = f"checkpoint-{number:03}"
         folder = place / "checkpoints" / name
@@ -123,7 +128,8 @@ def copy(place: Path, args: argparse.Namespace) -> None:
             noise = torch.randn(weight.shape, generator=draw) * weight.float().std(correction=0)
             noisy[key] = weight + args.noise * noise if weight.is_floating_point() else weight
         save_file(noisy, folder / "model.safetensors", {"format": "pt"})
-        lines.append(f"{name},{name},{SOURCE}")
+        lines.append(f"{name},{name},classification,source.csv")
+    write_table(SOURCE, 200, place / "checkpoints" / "source.csv")
     (place / "checkpoints" / "zoo.csv").write_text("\n".join(lines) + "\n")
 
 
