@@ -5,6 +5,7 @@ result is a folder in the store. `Workspace` keys cells, finds them, and compute
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from time import perf_counter
@@ -12,7 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..checkpoints.given import GivenCheckpoint
+from ..checkpoints.given import GivenCheckpoint, NoBackbone
 from ..data.dataset import Array
 from ..errors import UnusableData
 from ..parts.codec import encode
@@ -285,7 +286,7 @@ class Kept:
     maker: Any
     name: str
     key: tuple[tuple[str, Any], ...]
-    model: str  # the name of the backbone, for the name of the folder
+    backbone: Backbone
     needed: tuple[Cell, ...]
     signal: Signal | None
     seed: int
@@ -294,7 +295,7 @@ class Kept:
     def place(self) -> str:
         tasks = "+".join(slug(cell.task.name) for cell in self.needed if isinstance(cell, Training | GivenTraining))
         maker = getattr(self.maker, "name", type(self.maker).__name__.lower())
-        return f"{slug(self.model)}/{slug(maker)}/{slug(self.name)}-{tasks or 'all'}"
+        return f"{slug(self.backbone.name)}/{slug(maker)}/{slug(self.name)}-{tasks or 'all'}"
 
     def inputs(self) -> tuple[Cell, ...]:
         return self.needed
@@ -306,6 +307,9 @@ class Kept:
             "key": digest(encode(self.key)),
             "stimuli": workspace.recording(self.signal).sha256 if self.signal else None,
             "seed": self.seed,
+            **key_beside_given(
+                [c.given for c in self.needed if isinstance(c, GivenTraining)], self.backbone, workspace
+            ),
         }
 
     def compute(self, workspace: Workspace, out: Path) -> None:
@@ -325,6 +329,18 @@ def key_of_sample(topped_up: bool) -> dict[str, Any]:
     out.
     """
     return {"sample": "topped up"} if topped_up else {}
+
+
+def key_beside_given(tasks: Sequence[Task], backbone: Backbone, workspace: Workspace) -> dict[str, Any]:
+    """Return what a key says of the pre-trained model and of metrics where some of the tasks bring models of their own.
+
+    The keys of trainings say both elsewhere; those of given models know neither, and an estimator may look at them.
+    """
+    given = [task for task in tasks if isinstance(task, GivenCheckpoint)]
+    if not given:
+        return {}
+    bare = () if isinstance(backbone, NoBackbone) else (backbone, backbone.origin(workspace.files))
+    return {"beside": [workspace.identity(part) for part in bare], "metrics": [task.metric for task in given]}
 
 
 def trained_as(part: Any, workspace: Workspace) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from ..parts.cheap_transfers import USUAL_TRANSFER, CheapTransfer, TransferOptio
 from ..parts.interfaces import MODELS, STIMULI, Backbone, Estimator, Recipe, Signal, Task, members_of
 from ..scoring.metrics import TaskScore
 from ..text import slug
-from .cells import Encoding, GivenTraining, Kept, Training, key_of_sample
+from .cells import Encoding, GivenTraining, Kept, Training, key_beside_given, key_of_sample
 from .estimate import Estimate, Inquiry, LazyMapping, estimate_from, joined, oracle_content
 from .features import FeatureExtraction, encoder_of, feature_options, weight_change
 from .transfers import TransferPlan, cheap_trainings, cheap_transfer, target_budget, transfer_options
@@ -199,7 +199,7 @@ class StoredEvidence:
             maker=self._cell.estimator if owner is None else owner,
             name=name,
             key=tuple(sorted(key.items())),
-            model=self._cell.backbone.name,
+            backbone=self._cell.backbone,
             needed=trainings or (self._cell,),
             signal=self._cell.signal,
             seed=self._cell.seed,
@@ -210,8 +210,8 @@ class StoredEvidence:
             arrays: dict[str, Any] = dict(compute())
             np.savez(out / "arrays.npz", **arrays)
 
-        found = keyed.store.read(cell.place, keyed.key(cell))
-        folder = found or keyed.store.write(cell.place, keyed.key(cell), keyed.ingredients(cell), fill)
+        place, key = cell.place, keyed.key(cell)
+        folder = keyed.store.read(place, key) or keyed.store.write(place, key, keyed.ingredients(cell), fill)
         with np.load(folder / "arrays.npz") as arrays:
             return dict(arrays)
 
@@ -231,6 +231,7 @@ class StoredEvidence:
 
 # What shows an estimator a task's training examples, or a model that was trained on them.
 EXAMPLES = frozenset({"representations", "features", "backbone-features", "models", "batches", "texts"})
+LOOKS = frozenset({"models", "features", "backbone", "backbone-features"})  # at the bare backbone, or at task scores
 
 
 @dataclass(frozen=True)
@@ -384,7 +385,7 @@ class Similarity:
                 made["max_train_target"] = self.target_budget
             topped_up = any(workspace.dataset(t, "train").is_topped_up(self.budget(t)) for t in with_data)
             made |= key_of_sample(topped_up)
-        return made
+        return made | key_beside_given(self.tasks if LOOKS & needs else (), self.backbone, workspace)
 
     def compute(self, workspace: Workspace, out: Path) -> None:
         if self.by_target:

@@ -34,16 +34,12 @@ POSITIONS = ("position_embeddings", "embed_positions", "wpe")  # how transformer
 
 def opened(folder: Path, layers: int | None = None) -> "Pretrained":
     """Return the model of a folder; the last few are remembered with their tokenizers, without their weights."""
-    return _remembered(folder, layers, tuple((folder / name).stat().st_mtime_ns for name in _files(folder)))
-
-
-def _files(folder: Path) -> list[str]:
-    """Return the names of the files of a folder that are small and say what the model is."""
-    return sorted(path.name for path in folder.glob("*.json"))
+    stats = {str(path): path.stat() for path in sorted(folder.rglob("*")) if path.is_file()}
+    return _remembered(folder, layers, tuple((name, of.st_size, of.st_ctime_ns) for name, of in stats.items()))
 
 
 @lru_cache(maxsize=8)
-def _remembered(folder: Path, layers: int | None, stamps: tuple[int, ...]) -> "Pretrained":
+def _remembered(folder: Path, layers: int | None, state: tuple[tuple[str, int, int], ...]) -> "Pretrained":
     return Pretrained(folder, layers)
 
 
