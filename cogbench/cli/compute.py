@@ -98,7 +98,6 @@ def run(
             click.echo(describe_plan([cell for request in requests for cell in request.cells()], workspace))
             return
         writable(out)
-        writable(workspace.store.root)
         results, failures = answer_requests(requests, workspace)
     saved = [result.save(out) for result in results]
     click.echo(render_results(results, format))
@@ -281,7 +280,6 @@ def oracle_measure(backbone: str, site: Site, dry_run: bool, format: str, **how:
     """
     from ..runs.measure_oracle import check_transfers, measure_each, resolve_sizes
     from ..runs.plan import describe_plan
-    from ..storage.atomic import writable
 
     with progress() as tell:
         workspace = site.workspace(tell)
@@ -292,7 +290,6 @@ def oracle_measure(backbone: str, site: Site, dry_run: bool, format: str, **how:
                 check_transfers(transfers, name, workspace)
             click.echo(describe_plan([cell for transfers, _ in plans for cell in transfers.cells()], workspace))
             return
-        writable(workspace.store.root)
         measured = measure_each(plans, workspace)
     _print_oracles([oracle for oracle, _ in measured], format)
     say_wrote(*(path for _, path in measured))

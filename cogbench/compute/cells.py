@@ -19,7 +19,7 @@ from ..errors import UnusableData
 from ..parts.codec import encode
 from ..parts.interfaces import Backbone, Checkpoint, Recipe, Signal, Task, teacher_of
 from ..scoring.metrics import TaskScore, score_outputs
-from ..storage.store import digest
+from ..storage.hashes import digest
 from ..text import slug
 from .workspace import Cell, Workspace
 

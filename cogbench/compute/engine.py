@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import CogbenchError
+from ..storage.locks import needing
 from .spread import Room, by_workers, class_of_script, computed_here, expected_work, inline
 from .workspace import Cell, Step, Workspace
 
@@ -66,6 +67,7 @@ def compute(cells: Iterable[Cell], workspace: Workspace) -> Outcome:
     outcome = Outcome(cached=stored)
     if not missing:
         return outcome
+    workspace.store.check_writable()
     work = expected_work(missing, workspace)
     whole, spent = sum(work.values()), 0.0
     asked = workspace.scheduler or workspace.jobs != 0
@@ -79,7 +81,8 @@ def compute(cells: Iterable[Cell], workspace: Workspace) -> Outcome:
     report(Step("", 0, 0, 0, len(missing), 0.0))
     room = Room(workspace, stored)
     run = by_workers(missing, work, room) if in_workers else inline(missing, room)
-    with closing(run):  # ends the workers, whatever happens
+    needed = needing(workspace.store.root, map(workspace.key, [*missing, *stored]))
+    with needed, closing(run):  # ends the workers, whatever happens
         for done, (cell, error, running) in enumerate(run, start=1):
             spent += work[cell]
             if error is None:

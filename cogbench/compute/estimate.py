@@ -11,7 +11,7 @@ import numpy as np
 from ..data.oracle import Oracle, TaskMatrix
 from ..errors import UnusableData
 from ..parts.interfaces import Estimator, Evidence
-from ..storage.store import digest
+from ..storage.hashes import digest
 
 
 class LazyMapping(Mapping[str, Any]):

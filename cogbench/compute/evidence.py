@@ -210,8 +210,8 @@ class StoredEvidence:
             arrays: dict[str, Any] = dict(compute())
             np.savez(out / "arrays.npz", **arrays)
 
-        place, key = cell.place, keyed.key(cell)
-        folder = keyed.store.read(place, key) or keyed.store.write(place, key, keyed.ingredients(cell), fill)
+        where = cell.place, keyed.key(cell)
+        folder = keyed.store.read(*where) or keyed.store.write(*where, keyed.ingredients(cell), fill)
         with np.load(folder / "arrays.npz") as arrays:
             return dict(arrays)
 

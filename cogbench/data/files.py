@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from ..errors import Absent, CogbenchError, MissingData, UnusableData
-from ..storage.hashes import file_sha256, folder_sha256
-from ..storage.store import Store, digest, home
+from ..storage.hashes import digest, file_sha256, folder_sha256
+from ..storage.store import Store, home
 from ..storage.wheels import FOLDER, downloaded, refuse_other, wheel_name
 from ..text import first_line
 from .dataset import Origin
@@ -30,6 +30,7 @@ from .hub import (
 from .tables import Rows, joined, split_files
 
 NO_ROWS = "BatchSize must be greater than 0"  # what `datasets` says of a split without rows
+NOTES = ".hashes"  # below the store's root: notes of the hashes of files
 READING = "reading"  # what the store calls files that were read once, by `Files.derived`
 Place = Literal["local", "cache", "hub", "index"]
 
@@ -241,7 +242,7 @@ class Files:
 
     def sha256(self, path: Path) -> str:
         """Return the hash of a local file's contents, computed anew only when its size or one of its times changes."""
-        return file_sha256(path)
+        return file_sha256(path, home() / NOTES)
 
     def contents(self, origin: Origin) -> str:
         """Return what tells the files of a model from any others: its commit on the hub, or the hash of its folder.
@@ -262,7 +263,7 @@ class Files:
     def _whole(self, folder: Path) -> str:
         """Return the hash of all files of a model's folder that can change its answers."""
         try:
-            return folder_sha256(folder)
+            return folder_sha256(folder, home() / NOTES)
         except OSError as error:
             raise UnusableData(f"model folder {str(folder)!r} cannot be read: {error.strerror}.") from error
 

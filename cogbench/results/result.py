@@ -19,7 +19,7 @@ from ..scoring.means import none_if_nan
 from ..scoring.noise_ceiling import Reliability
 from ..scoring.ranking import true_ranking
 from ..storage.atomic import readable, write_whole
-from ..storage.store import digest
+from ..storage.hashes import digest
 from ..text import slug
 from .plain import adapter, plain, record_of_plain
 

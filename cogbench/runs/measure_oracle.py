@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+import numpy as np
 
 from ..checkpoints.naming import find_checkpoints
 from ..compute import engine
@@ -16,11 +16,12 @@ from ..data.grids import FILES
 from ..data.oracle import Oracle
 from ..data.oracle_files import read_oracle, write_oracle
 from ..data.oracle_seeds import check_alike, merged
-from ..errors import FailedCells, UnusableData
+from ..errors import FailedCells, LostStore, UnusableData
 from ..parts.interfaces import Backbone, Task
 from ..parts.registry import Parts, oracle_folder
 from ..parts.set_options import only
 from ..storage.atomic import writable
+from ..storage.locks import locked
 from ..storage.store import Store
 from ..text import slug
 from .plan import suitable_tasks
@@ -214,7 +215,8 @@ def measure_each(plans: Sequence[tuple[TransferPlan, str]], workspace: Workspace
     """
     paths = [check_transfers(plan, name, workspace) for plan, name in plans]
     for path in paths:
-        writable(path.parent)
+        if not path.is_file():  # a store that is complete may be one that nothing can be added to
+            writable(path.parent)
     outcome = engine.compute([cell for plan, _ in plans for cell in plan.cells()], workspace)
     oracles = [
         (_keep_oracle(replace(plan.oracle(workspace), name=name), path), path)
@@ -230,8 +232,20 @@ def measure_each(plans: Sequence[tuple[TransferPlan, str]], workspace: Workspace
 
 def _keep_oracle(oracle: Oracle, path: Path) -> Oracle:
     """Write an oracle with the seeds that its file has already, and return it with these."""
-    with FileLock(path.with_suffix(".lock")):  # another process may add seeds just now
-        if path.is_file():
-            oracle = merged(in_todays_form(read_oracle(path)), oracle)
-        write_oracle(oracle, path)
+    try:
+        with locked(path.with_suffix(".lock"), path.parent, f"oracle {oracle.name}"):  # another may add seeds just now
+            if path.is_file():
+                oracle = merged(in_todays_form(read_oracle(path)), oracle)
+            write_oracle(oracle, path)
+    except LostStore:
+        kept = in_todays_form(read_oracle(path)) if path.is_file() else None
+        if kept is None or not _is_same(merged(kept, oracle), kept):
+            raise
+        return kept
     return oracle
+
+
+def _is_same(one: Oracle, other: Oracle) -> bool:
+    """Whether two oracles have the same seeds and figures."""
+    pairs = [(getattr(one, name), getattr(other, name)) for name in ("by_seed", "evaluation_error")]
+    return one.seeds == other.seeds and all(np.array_equal(a, b, equal_nan=True) for a, b in pairs if a is not None)

@@ -6,6 +6,7 @@ import uuid
 from pathlib import Path
 
 from ..errors import MissingData, UnusableData
+from ..text import LONGEST, cut
 
 
 def writable(folder: Path) -> None:
@@ -40,7 +41,7 @@ def write_whole(path: Path, made: str | bytes, *, durable: bool = True) -> None:
         return
     path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}-{uuid.uuid4().hex[:8]}")
+    draft = path.with_name(f".{cut(path.name, LONGEST - 10)}-{uuid.uuid4().hex[:8]}")
     try:
         draft.write_bytes(made)
         if durable:

@@ -1,24 +1,36 @@
-"""Hashes of files, remembered from one process to the next; and of a model's folder."""
+"""Hashes of plain values, of files, remembered from one process to the next, and of a model's folder."""
 
 import hashlib
+import json
 import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from .atomic import write_whole
-from .store import digest, home
 
 
-def file_sha256(path: Path) -> str:
+def digest(ingredients: Any) -> str:
+    """Return the sha256 of plain values in canonical JSON."""
+    return hashlib.sha256(json.dumps(ingredients, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def stamp(path: Path) -> dict[str, Any]:
+    """Return a file's size in bytes and its sha256."""
+    with open(path, "rb") as file:
+        return {"size": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+
+
+def file_sha256(path: Path, notes: Path) -> str:
     """Return the hash of a file's contents, computed anew only when its size or one of its times changes.
 
-    The notes that remember hashes stand in the store. A note that is damaged, or of another file, is not believed; a
-    store that cannot be written to gets none.
+    `notes` is the folder of the notes that remember hashes. A note that is damaged, or of another file, is not
+    believed; where nothing can be written there is none.
     """
     stat = path.stat()
     state = [str(path.resolve()), stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
-    note = home() / ".hashes" / digest(state)[:32]
+    note = notes / digest(state)[:32]
     with suppress(OSError, ValueError):
         sha256, seal = note.read_text().split()
         if seal == digest([*state, sha256]):
@@ -30,13 +42,14 @@ def file_sha256(path: Path) -> str:
     return sha256
 
 
-def folder_sha256(folder: Path) -> str:
+def folder_sha256(folder: Path, notes: Path) -> str:
     """Return the hash of all files of a model's folder that can change what the model answers.
 
     That is every file in it and in the folders below, whatever it is called, also behind links. Left out are hidden
     files and folders (`.git`, `.cache`) and texts for people (`*.md`): no library reads them when it opens a model.
     """
-    return digest([[path.relative_to(folder).as_posix(), file_sha256(path)] for path in sorted(model_files(folder))])
+    paths = sorted(model_files(folder))
+    return digest([[path.relative_to(folder).as_posix(), file_sha256(path, notes)] for path in paths])
 
 
 def model_files(folder: Path) -> Iterator[Path]:

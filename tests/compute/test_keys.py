@@ -35,7 +35,6 @@ from cogbench.compute.cells import Encoding, GivenTraining, Kept, Training
 from cogbench.compute.evidence import Similarity
 from cogbench.compute.features import FeatureExtraction
 from cogbench.compute.workspace import Workspace
-from cogbench.storage.hashes import file_sha256
 from cogbench.testing.toys import TASKS, ToyBackbone, ToySignal
 
 PARTS = load_parts()
@@ -417,33 +416,33 @@ def test_which_stimuli_a_subject_has_is_in_the_hash_of_a_recording():
 def test_a_note_of_a_hash_that_is_damaged_is_not_believed(tmp_path, harm):
     file = tmp_path / "weights"
     file.write_bytes(b"abc")
-    right = file_sha256(file)
+    right = FILES.sha256(file)
     (note,) = (tmp_path / "home/.hashes").iterdir()
     whole = note.read_text()
     note.write_text(whole[: len(whole) // 2] if harm == "half" else harm)
-    assert file_sha256(file) == right and note.read_text() == whole
+    assert FILES.sha256(file) == right and note.read_text() == whole
     for place in range(len(whole)):  # of one bit
         note.write_bytes(bytes(c ^ (place == i) for i, c in enumerate(whole.encode())))
-        assert file_sha256(file) == right
+        assert FILES.sha256(file) == right
 
 
 def test_a_note_of_another_file_is_not_believed(tmp_path):
     files = [tmp_path / name for name in "ab"]
     for file in files:
         file.write_text(file.name)
-    right = [file_sha256(file) for file in files]
+    right = [FILES.sha256(file) for file in files]
     notes = [*(tmp_path / "home/.hashes").iterdir()]
     texts = [note.read_text() for note in notes]
     for note, text in zip(notes, reversed(texts), strict=True):
         note.write_text(text)
-    assert [file_sha256(file) for file in files] == right
+    assert [FILES.sha256(file) for file in files] == right
 
 
 def test_other_contents_of_the_same_size_and_time_are_seen(tmp_path):
     file = tmp_path / "weights"
     file.write_text("abc")
-    stat, before = file.stat(), file_sha256(file)
+    stat, before = file.stat(), FILES.sha256(file)
     while file.stat().st_ctime_ns == stat.st_ctime_ns:  # until the clock of the file system ticks
         file.write_text("xyz")
     os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-    assert file_sha256(file) != before
+    assert FILES.sha256(file) != before
