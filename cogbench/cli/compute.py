@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import FailedCells
+from ..errors import CogbenchError, FailedCells, UnusableData, together
 from . import options as option
 from .checkpoints import checkpoints
 from .options import COMPUTES, Site, at_site, complete, print_json, print_rows, progress, say_wrote
@@ -99,9 +99,16 @@ def run(
             return
         writable(out)
         results, failures = answer_requests(requests, workspace)
-    saved = [result.save(out) for result in results]
+    saved, unsaved = list[Path](), list[CogbenchError]()
+    for result in results:
+        try:
+            saved.append(result.save(out))
+        except UnusableData as error:  # the others may yet be saved, and all are printed
+            unsaved.append(error)
     click.echo(render_results(results, format))
     say_wrote(*saved)
+    if unsaved:
+        raise together(unsaved)
     if failures:
         saved_too = f"; {len(saved)} other results are saved" if saved else ""
         raise FailedCells.of("; ".join(failures) + saved_too, failures.values())

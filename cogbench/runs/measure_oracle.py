@@ -14,7 +14,7 @@ from ..compute.workspace import Tell, Workspace, workspace_of
 from ..data.files import Files
 from ..data.grids import FILES
 from ..data.oracle import Oracle
-from ..data.oracle_files import read_oracle, write_oracle
+from ..data.oracle_files import SCORES_ENDING, read_oracle, write_oracle
 from ..data.oracle_seeds import check_alike, merged
 from ..errors import FailedCells, LostStore, UnusableData
 from ..parts.interfaces import Backbone, Task
@@ -23,7 +23,7 @@ from ..parts.set_options import only
 from ..storage.atomic import writable
 from ..storage.locks import locked
 from ..storage.store import Store
-from ..text import slug
+from ..text import LONGEST, file_stem, slug
 from .plan import suitable_tasks
 from .requests import MEASURED, Several, as_list, as_seeds, each_once, resolve
 
@@ -148,7 +148,7 @@ def resolve_transfers(
     if name and (name == MEASURED or Path(name).suffix.lower() in FILES):
         raise UnusableData(f"no oracle can be called {name!r}, which `--oracle` takes for something else.")
     called = slug(name) if name else f"measured-{usual}" if usual in parts.oracles else usual
-    return plan, called
+    return plan, file_stem(called, LONGEST - len(SCORES_ENDING))
 
 
 def resolve_sizes(
