@@ -18,6 +18,7 @@ from ..storage.disk import is_disk_full
 from . import compute, demo, install, packs, results
 from .options import say
 
+ENDING = "it is about to end; Ctrl-C once more ends it at once."
 INTERRUPTED = "interrupted; what was finished is saved, the same command goes on from there."
 
 
@@ -39,6 +40,8 @@ class _Group(click.Group):
         # Threads that wait for work spin otherwise. On a busy machine they take the processor from the threads that
         # work: small matrices took twenty times as long. OpenMP reads this when torch is imported.
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+        # A process of multiprocessing complains when this one is killed, and has nothing to do for it.
+        os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")
         _messages()
         try:
             return super().invoke(ctx)
@@ -55,7 +58,7 @@ class _Group(click.Group):
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Let the first Ctrl-C end what runs, overhear a second one while it ends, and end at once at the third.
+    """Let the first Ctrl-C end what runs, answer a second one in a line, and end at once at the third.
 
     That is safe: what is finished is whole, and workers end with their parent.
     """
@@ -65,8 +68,8 @@ def _interruptible() -> Iterator[None]:
         number = next(presses)
         if number == 1:
             raise KeyboardInterrupt
+        os.write(2, f"cogbench: {ENDING if number == 2 else INTERRUPTED}\n".encode())
         if number > 2:
-            os.write(2, f"cogbench: {INTERRUPTED}\n".encode())
             os._exit(130)
 
     usual = signal.getsignal(signal.SIGINT)

@@ -117,8 +117,8 @@ def local_cluster(n_workers: int) -> Any:
 def _without_script() -> Iterator[None]:
     """Start processes that do not run the script of this one, however often workers die and come back.
 
-    multiprocessing has each new process run the file of `__main__`: a script without a guard around its statements would
-    begin again in every worker. So they run that of cogbench, which has them leave Ctrl-C to their parent.
+    multiprocessing has each new process run the file of `__main__`: a script without a guard around its statements
+    would begin again in every worker. So they run that of cogbench, which has them leave Ctrl-C to their parent.
     """
     script = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")

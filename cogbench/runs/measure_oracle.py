@@ -5,8 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..checkpoints.naming import find_checkpoints
 from ..compute import engine
 from ..compute.transfers import TransferPlan, in_todays_form
@@ -14,7 +12,7 @@ from ..compute.workspace import Tell, Workspace, workspace_of
 from ..data.files import Files
 from ..data.grids import FILES
 from ..data.oracle import Oracle
-from ..data.oracle_files import SCORES_ENDING, read_oracle, write_oracle
+from ..data.oracle_files import SCORES_ENDING, plain_oracle, read_oracle, write_oracle
 from ..data.oracle_seeds import check_alike, merged
 from ..errors import FailedCells, LostStore, UnusableData
 from ..parts.interfaces import Backbone, Task
@@ -246,6 +244,6 @@ def _keep_oracle(oracle: Oracle, path: Path) -> Oracle:
 
 
 def _is_same(one: Oracle, other: Oracle) -> bool:
-    """Whether two oracles have the same seeds and figures."""
-    pairs = [(getattr(one, name), getattr(other, name)) for name in ("by_seed", "evaluation_error")]
-    return one.seeds == other.seeds and all(np.array_equal(a, b, equal_nan=True) for a, b in pairs if a is not None)
+    """Whether two oracles have the same seeds and figures, as files write them."""
+    plain, kept = plain_oracle(one), plain_oracle(other)
+    return all(plain.get(name) == kept.get(name) for name in ("seeds", "by_seed", "evaluation_error"))
