@@ -1,4 +1,4 @@
-"""A store that is shared, pruned by strangers, read-only, small or gone loses nothing and lets nobody wait in silence."""
+"""A store that is shared, pruned by strangers, read-only, small or gone loses nothing, and nobody waits in silence."""
 
 import json
 import os
