@@ -3,9 +3,10 @@
 import logging
 import traceback
 from collections.abc import Iterable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from weakref import finalize
 
 from ..errors import CogbenchError
 from ..storage.locks import needing
@@ -65,6 +66,9 @@ def compute(cells: Iterable[Cell], workspace: Workspace) -> Outcome:
     """
     missing, stored = plan(cells, workspace)
     outcome = Outcome(cached=stored)
+    spared = ExitStack()  # as long as the workspace lives, for what is computed is read later
+    spared.enter_context(needing(workspace.store.root, map(workspace.key, [*missing, *stored])))
+    finalize(workspace, spared.close)
     if not missing:
         return outcome
     workspace.store.check_writable()
@@ -81,8 +85,7 @@ def compute(cells: Iterable[Cell], workspace: Workspace) -> Outcome:
     report(Step("", 0, 0, 0, len(missing), 0.0))
     room = Room(workspace, stored)
     run = by_workers(missing, work, room) if in_workers else inline(missing, room)
-    needed = needing(workspace.store.root, map(workspace.key, [*missing, *stored]))
-    with needed, closing(run):  # ends the workers, whatever happens
+    with closing(run):  # ends the workers, whatever happens
         for done, (cell, error, running) in enumerate(run, start=1):
             spent += work[cell]
             if error is None:

@@ -1,5 +1,6 @@
 """What the store holds, what is out of reach, and that nothing else is removed."""
 
+import gc
 import importlib
 import json
 import os
@@ -238,8 +239,18 @@ def test_a_run_says_which_cells_it_needs(store, tmp_path):
             seen.append(needed(store.root))
             return super().represent(checkpoint, sentences, files)
 
-    here = Workspace(Files(offline=True), store, jobs=0)
     cell = Encoding(Training(Pruning(), Recipe(TASKS[:1])), ToySignal())
-    here.folder(cell.training)
-    engine.compute([cell], here)
-    assert seen == [{here.key(cell), here.key(cell.training)}] and not needed(store.root)
+
+    def computed():
+        here = Workspace(Files(offline=True), store, jobs=0)
+        here.folder(cell.training)
+        engine.compute([cell], here)
+        while_it_lives = needed(store.root)
+        return while_it_lives, {here.key(cell), here.key(cell.training)}, {here.key(cell)}
+
+    needs, both, _ = computed()
+    gc.collect()
+    assert seen == [both] and needs == both and not needed(store.root)
+    needs, _, one = computed()  # which only reads
+    gc.collect()
+    assert needs == one and not needed(store.root)
