@@ -3,6 +3,7 @@
 CogbenchError
 ├── UnknownName      no part, option or value of that name        (exit 2)
 ├── MissingData      data, a model or a file is not there         (exit 3)
+│   └── LostStore    the store cannot be reached or written to    (exit 3)
 ├── UnusableData     what is there breaks its record or contract  (exit 3)
 │   ├── AmbiguousTable  an option says how a table is read        (exit 3)
 │   └── FullDisk     no room for results                          (exit 3)
@@ -51,6 +52,10 @@ class Absent(MissingData):
         return f"{self.what}: {self.reason}"
 
 
+class LostStore(MissingData):
+    """A store that cannot be reached, read or written to: whatever is computed next would be lost, so nothing is."""
+
+
 class UnusableData(CogbenchError):
     """Data, a model, a plugin's answer or a file that breaks what its record promises."""
 
@@ -61,6 +66,9 @@ class AmbiguousTable(UnusableData):
 
 class FullDisk(UnusableData):
     """No room for results: whatever is computed next would be lost, so nothing is."""
+
+
+ENDS_RUN = (FullDisk, LostStore)  # what one cell meets, all others would meet too
 
 
 class FailedCells(CogbenchError):

@@ -1,5 +1,8 @@
 """Small helpers of words: texts, numbers and names as people read them."""
 
+from hashlib import sha256
+
+LONGEST = 255  # bytes that the name of a file may have
 MISSING = "–"  # in a table, for a number that is undefined
 
 
@@ -42,3 +45,15 @@ def or_blank(value: object) -> str:
 def slug(name: str) -> str:
     """Return a name that can stand in a path: `google-bert/bert-base` becomes `google-bert--bert-base`."""
     return "".join(c if c.isalnum() or c in "-_.+=[]," else "--" for c in name).strip("-.") or "-"
+
+
+def cut(name: str, most: int = LONGEST) -> str:
+    """Return the beginning of a name that is at most so many bytes in UTF-8, as file systems count them."""
+    return name.encode(errors="surrogateescape")[:most].decode(errors="ignore")
+
+
+def file_stem(name: str, most: int) -> str:
+    """Return a name for a file that has at most so many bytes; a longer one is cut, and 8 digits tell it apart."""
+    if len(name.encode()) <= most:
+        return name
+    return f"{cut(name, most - 9)}-{sha256(name.encode()).hexdigest()[:8]}"

@@ -5,7 +5,7 @@ result is a folder in the store. `Workspace` keys cells, finds them, and compute
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from time import perf_counter
@@ -13,13 +13,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..checkpoints.given import GivenCheckpoint
+from ..checkpoints.given import GivenCheckpoint, NoBackbone
 from ..data.dataset import Array, Origin
 from ..data.files import Files
 from ..errors import UnusableData
 from ..parts.interfaces import Backbone, Checkpoint, Recipe, Signal, Task, teacher_of
 from ..scoring.metrics import TaskScore, score_outputs
-from ..storage.store import digest
+from ..storage.hashes import digest
 from ..text import slug
 from .workspace import Cell, Workspace
 
@@ -294,6 +294,18 @@ def key_of_sample(topped_up: bool) -> dict[str, Any]:
     out.
     """
     return {"sample": "topped up"} if topped_up else {}
+
+
+def key_beside_given(tasks: Sequence[Task], backbone: Backbone, workspace: Workspace) -> dict[str, Any]:
+    """Return what a key says of the pre-trained model and of metrics where some of the tasks bring models of their own.
+
+    The keys of trainings say both elsewhere; those of given models know neither, and an estimator may look at them.
+    """
+    given = [task for task in tasks if isinstance(task, GivenCheckpoint)]
+    if not given:
+        return {}
+    bare = () if isinstance(backbone, NoBackbone) else (backbone, backbone.origin(workspace.files))
+    return {"beside": [workspace.identity(part) for part in bare], "metrics": [task.metric for task in given]}
 
 
 def trained_as(part: Any, workspace: Workspace) -> dict[str, Any]:

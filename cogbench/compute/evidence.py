@@ -19,8 +19,8 @@ from ..parts.cheap_transfers import USUAL_TRANSFER, CheapTransfer, TransferOptio
 from ..parts.interfaces import MODELS, STIMULI, Backbone, Estimator, InPieces, Signal, Task, members_of
 from ..scoring.metrics import TaskScore
 from ..text import slug
-from .cells import Encoding, key_of_sample
-from .estimate import EXAMPLES, Estimate, Inquiry, LazyMapping, estimate_from, joined, oracle_content
+from .cells import Encoding, key_beside_given, key_of_sample
+from .estimate import EXAMPLES, LOOKS, Estimate, Inquiry, LazyMapping, estimate_from, joined, oracle_content
 from .features import encoder_of, feature_options, weight_change
 from .transfers import TaskTrainings, TransferPlan, cheap_transfer, transfer_options
 from .workspace import Cell, Workspace
@@ -347,7 +347,7 @@ class Similarity(TaskTrainings):
                 made["max_train_target"] = self.target_budget
             topped_up = any(workspace.dataset(t, "train").is_topped_up(self.budget(t)) for t in with_data)
             made |= key_of_sample(topped_up)
-        return made
+        return made | key_beside_given(self.tasks if LOOKS & needs else (), self.backbone, workspace)
 
     def compute(self, workspace: Workspace, out: Path) -> None:
         if self.by_target:

@@ -105,7 +105,7 @@ class TransferPlan:
             "cogbench": harness_version() or "",
             "torch": metadata.version("torch"),
             "backbone": json.loads(json.dumps(trained_as(self.backbone, workspace))),
-            "model": encode(self.backbone.origin(workspace.files)),
+            "model": _plain_origin(self.backbone.origin(workspace.files)),
             "max_train": self.max_train,
             "settings": self._settings(self.max_train, workspace),
             **apart,
@@ -159,6 +159,11 @@ class TransferPlan:
         )
 
 
+def _plain_origin(origin: Any) -> dict[str, Any]:
+    """Return a model's origin as plain values; a hash that it lacks is left out, as in oracles before there was one."""
+    return {name: value for name, value in encode(origin).items() if name != "contents" or value is not None}
+
+
 def target_budget(max_train: int | None, max_train_target: int | None) -> int | None:
     """Return the largest number of training examples of a target: as many as of a source, unless it is said."""
     return max_train if max_train_target is None else max_train_target
@@ -209,7 +214,7 @@ def in_todays_form(oracle: Oracle) -> Oracle:
         if "backbone" in provenance:
             provenance["backbone"] = upgraded(provenance["backbone"])
         if "model" in provenance:
-            provenance["model"] = encode(decode_record(provenance["model"]))
+            provenance["model"] = _plain_origin(decode_record(provenance["model"]))
         for name in {"settings", "settings_target"} & provenance.keys():
             settings = provenance[name].items()
             provenance[name] = {task: encode(decode_record(value)) for task, value in settings}

@@ -15,8 +15,9 @@ from ..parts.fingerprint import Fingerprints, harness_version
 from ..parts.interfaces import Signal, Task
 from ..parts.registry import Parts
 from ..scoring.metrics import check_metric
+from ..storage.hashes import digest
 from ..storage.remote_store import open_store
-from ..storage.store import Store, digest
+from ..storage.store import Store
 
 
 class Cell(Protocol):

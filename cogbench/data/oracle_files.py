@@ -19,6 +19,7 @@ from .oracle import Oracle, OracleCard, TaskMatrix, describe_transfers
 from .score_tables import NO_TRANSFER, TableReading, read_scores
 
 SEEDS = "seeds"  # the array that says whose the rows of the per-example scores are
+SCORES_ENDING = ".per-example.npz"  # in place of .json: the file of the per-example scores
 SCHEMA_VERSION = 3  # of an oracle's json
 # What fields of oracles and results were called in schema version 1, that of cogbench 0.1.0.
 FORMER_FIELDS = {"kind": "basis", "source": "origin"}
@@ -225,7 +226,7 @@ def _renamed(head: dict[str, Any]) -> dict[str, Any]:
 
 
 def _scores_file(path: Path) -> Path:
-    return path.with_suffix(".per-example.npz")
+    return path.with_suffix(SCORES_ENDING)
 
 
 def _scores(path: Path, seeds: tuple[int, ...]) -> Mapping[tuple[str, str], Array] | None:

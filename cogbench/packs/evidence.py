@@ -21,7 +21,7 @@ from ..parts.cheap_transfers import USUAL_TRANSFER, CheapTransfer, TransferOptio
 from ..parts.codec import encode
 from ..parts.interfaces import Backbone, Estimator, InPieces, Task, members_of
 from ..scoring.metrics import TaskScore
-from ..storage.store import digest
+from ..storage.hashes import digest
 from ..text import slug
 from .card import BARE, FeatureView, PackedTask
 from .pack import OpenPack, Pack

@@ -19,8 +19,8 @@ from ..scoring.means import none_if_nan
 from ..scoring.noise_ceiling import Reliability
 from ..scoring.ranking import true_ranking
 from ..storage.atomic import readable, write_whole
-from ..storage.store import digest
-from ..text import slug
+from ..storage.hashes import digest
+from ..text import LONGEST, cut, slug
 from .plain import adapter, plain, record_of_plain
 
 SCHEMA_VERSION = 3
@@ -219,7 +219,8 @@ class Result:
                 else []
             ),
         ]
-        return f"{'--'.join(map(slug, parts))}{self._size}-{digest(apart)[:8]}.json"
+        ending = f"{self._size}-{digest(apart)[:8]}.json"
+        return cut("--".join(map(slug, parts)), LONGEST - len(ending)) + ending
 
     @property
     def _size(self) -> str:

@@ -11,6 +11,7 @@ complete copy is everybody's.
 import json
 import logging
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
@@ -19,19 +20,26 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ..errors import CogbenchError, MissingData, UnusableData
+from ..errors import CogbenchError, LostStore, UnusableData
 from .atomic import write_whole
-from .store import RECORD, Store, home, stamp
+from .damage import RECORD
+from .hashes import stamp
+from .store import Store, home
 
 log = logging.getLogger("cogbench")
 
 
 def open_store(address: str | None = None) -> Store:
     """Return the store at a folder or a URL; by default at `COGBENCH_STORE`, else in the user's folder."""
-    address = address or os.environ.get("COGBENCH_STORE")
-    if address is None:
+    address = address or os.environ.get("COGBENCH_STORE", "").strip()
+    if not address:
         return Store(home())
-    return RemoteStore(home(), address) if "://" in address else Store(Path(address))
+    _, behind, rest = address.partition("://")
+    if not rest.strip("/") if behind else re.match("[a-z][a-z0-9+]+:/", address):
+        raise UnusableData(
+            f"the store {address!r} names no folder: an address is SCHEME://FOLDER, such as file:///shared/cogbench."
+        )
+    return RemoteStore(home(), address) if behind else Store(Path(address))
 
 
 class RemoteStore(Store):
@@ -48,7 +56,7 @@ class RemoteStore(Store):
     ------
     UnusableData
         If nothing is installed that knows such addresses.
-    MissingData
+    LostStore
         From each method, if the URL cannot be read or written.
     """
 
@@ -80,12 +88,12 @@ class RemoteStore(Store):
         here = super().read(place, key)
         if here is not None and self._is_shared(here):
             return here
-        with self._lock(key):
+        with self._lock(key, place):
             return self._found(place, key)
 
     def write(self, place: str, key: str, ingredients: Any, fill: Callable[[Path], None]) -> Path:
         """Have `fill` write a cell's files, unless somebody's are there, and share them."""
-        with self._alone(key):
+        with self._alone(place, key):
             return self._found(place, key) or self._shared(place, key, self._made(place, key, ingredients, fill))
 
     @cached_property
@@ -185,7 +193,7 @@ class RemoteStore(Store):
         except (CogbenchError, _DamagedError):
             raise
         except Exception as error:  # clients of object stores have errors of their own
-            raise MissingData(f"the store {self._url!r} cannot be used: {error}.") from error
+            raise LostStore(f"the store {self._url!r} cannot be used: {error}.") from error
 
 
 class _DamagedError(Exception):

