@@ -67,7 +67,7 @@ def compute(cells: Iterable[Cell], workspace: Workspace) -> Outcome:
     missing, stored = plan(cells, workspace)
     outcome = Outcome(cached=stored)
     spared = ExitStack()  # as long as the workspace lives, for what is computed is read later
-    spared.enter_context(needing(workspace.store.root, map(workspace.key, [*missing, *stored])))
+    spared.enter_context(needing(workspace.store.root, [workspace.key(cell) for cell in (*missing, *stored)]))
     finalize(workspace, spared.close)
     if not missing:
         return outcome
