@@ -31,8 +31,8 @@ from cogbench import (
     load_parts,
 )
 from cogbench.checkpoints.given import NoBackbone
-from cogbench.compute.cells import Encoding, GivenTraining, Kept, Training
-from cogbench.compute.evidence import Similarity
+from cogbench.compute.cells import Encoding, GivenTraining, Training
+from cogbench.compute.evidence import Piece, Similarity
 from cogbench.compute.features import FeatureExtraction
 from cogbench.compute.workspace import Workspace
 from cogbench.testing.toys import TASKS, ToyBackbone, ToySignal
@@ -56,7 +56,6 @@ MORE = {
     "spiece.model": "pieces",
     "chat_template.jinja": "{{ text }}",
     "generation_config.json": "{}",
-    "adapter_config.json": "{}",
     "modules.json": json.dumps(POOLING),
     "sentence_bert_config.json": "{}",
     "1_Pooling/config.json": json.dumps({"pooling_mode_mean_tokens": True}),
@@ -94,7 +93,7 @@ def keys_of_model(folder, tmp_path, opened=False):
         "encoding": Encoding(training, ToySignal()),
         "similarity": Similarity(Asking(), backbone, TASKS, ToySignal()),
         "of the bare model": Similarity(Asking(needs=frozenset({"backbone"})), backbone, TASKS),
-        "kept": Kept(maker=Asking(), name="x", key=(), backbone=backbone, needed=(training,), signal=None, seed=0),
+        "piece": Piece(Similarity(Asking(), backbone, TASKS[:1], ToySignal()), "x"),
         "given": GivenTraining(GivenCheckpoint("own", backbone)),
         "another": Training(ToyBackbone(), Recipe(TASKS[:1])),
     } | ({"features": bare, "features of a training": replace(bare, training=training)} if opened else {})
@@ -109,7 +108,7 @@ def moved(before, after):
     return {name for name in before if before[name] != after[name]}
 
 
-EVERY = {"training", "transfer", "encoding", "similarity", "of the bare model", "kept", "given"}
+EVERY = {"training", "transfer", "encoding", "similarity", "of the bare model", "piece", "given"}
 
 
 @pytest.mark.parametrize("name", [*bert_files(), *MORE, *FOR_PEOPLE])
@@ -179,11 +178,10 @@ def test_what_looks_at_the_pre_trained_model_is_keyed_by_it_beside_given_checkpo
         backbone, of_models = HuggingFace("base", str(base)), frozenset({"models"})
         cell = Similarity(Asking(needs=of_models), backbone, (*given, TASKS[0]), targets=TASKS[:1])
         training, asking = GivenTraining(given[0]), Asking(needs=of_models)
-        kept = Kept(maker=asking, name="x", key=(), backbone=backbone, needed=(training,), signal=None, seed=0)
         cells = {
             "models": cell,
             "representations": replace(cell, estimator=Asking(), signal=ToySignal(), tasks=given, targets=()),
-            "kept": kept,
+            "piece": Piece(Similarity(asking, backbone, given), "x"),
             "given": training,
         }
         here = workspace(tmp_path)
@@ -191,7 +189,7 @@ def test_what_looks_at_the_pre_trained_model_is_keyed_by_it_beside_given_checkpo
 
     before = keys()
     (base / "model.safetensors").write_bytes(b"others")
-    assert moved(before, keys()) == {"models", "kept"}
+    assert moved(before, keys()) == {"models", "piece"}
     no_backbone = Similarity(Asking(needs=frozenset({"models"})), NoBackbone(), given)
     assert here.key(no_backbone)
 
@@ -257,7 +255,7 @@ def test_each_option_of_each_estimator_moves_its_matrix_and_no_training(tmp_path
             continue
         cells = [Similarity(e, ToyBackbone(), TASKS, ToySignal(), targets=TASKS[:1]) for e in (part, other)]
         assert here.key(cells[0]) != here.key(cells[1]), (part.name, field.name)
-        trainings = [{c for c in cell.inputs() if isinstance(c, Training)} for cell in cells]
+        trainings = [{c for c in cell.inputs(here) if isinstance(c, Training)} for cell in cells]
         if "cheap-transfers" not in part.needs:  # whose options are those of trainings
             assert trainings[0] <= trainings[1] or trainings[1] <= trainings[0], (part.name, field.name)
         n_options += 1
@@ -357,7 +355,7 @@ def test_each_column_of_a_table_of_a_task(tmp_path, file, column):
 
 
 SIGNAL = [(f"The {word} boat is here.", "s1", 0.5 + i, 1.5 * i, i + 0.25) for i, word in enumerate("abcdefgh")]
-RESPONSES = {"matrix of responses", "kept"}
+RESPONSES = {"matrix of responses", "piece"}
 
 
 def keys_of_signal(tmp_path, columns=("first", "second")):
@@ -365,13 +363,12 @@ def keys_of_signal(tmp_path, columns=("first", "second")):
     here, backbone = workspace(tmp_path), ToyBackbone()
     training = Training(backbone, Recipe(TASKS[:1]))
     asking = Asking(needs=frozenset({"representations", "responses"}))
-    kept = Kept(maker=asking, name="x", key=(), backbone=backbone, needed=(training,), signal=signal, seed=0)
     cells = {
         "training": training,
         "encoding": Encoding(training, signal),
         "matrix of representations": Similarity(Asking(), backbone, TASKS, signal),
         "matrix of responses": Similarity(asking, backbone, TASKS, signal),
-        "kept": kept,
+        "piece": Piece(Similarity(asking, backbone, TASKS[:1], signal), "x"),
     }
     return {name: here.key(cell) for name, cell in cells.items()}
 
