@@ -1,5 +1,6 @@
 """Files of oracles: tables that anybody may write, and the json that holds all that was measured."""
 
+import csv
 import io
 import json
 import zipfile
@@ -12,6 +13,7 @@ import numpy as np
 
 from ..errors import UnusableData
 from ..storage.atomic import readable, save, save_text
+from ..text import in_csv
 from .dataset import Array
 from .files import Files
 from .grids import read_grid
@@ -37,12 +39,14 @@ def write_table(oracle: Oracle, path: Path) -> list[Path]:
             f"cannot write an oracle as {path.name!r}: name a file .csv, or .json for all that is known."
         )
     matrix = oracle.transfers
-    lines = [["source", *matrix.targets]]
+    lines = [["source", *map(in_csv, matrix.targets)]]
     named = dict(zip(matrix.sources, matrix.values, strict=True))
     if oracle.no_transfer is not None:
         named[NO_TRANSFER] = oracle.no_transfer
-    lines += [[name, *("" if np.isnan(v) else repr(float(v)) for v in row)] for name, row in named.items()]
-    save_text(path, "".join(",".join(line) + "\n" for line in lines))
+    lines += [[in_csv(name), *("" if np.isnan(v) else repr(float(v)) for v in row)] for name, row in named.items()]
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows(lines)
+    save_text(path, out.getvalue())
     return [path]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from ..errors import FullDisk
 
 LEAST_FREE = 32 * 2**20  # bytes; nothing is begun with less, for its result would be lost
-FULL = (errno.ENOSPC, errno.EDQUOT)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 FULL_IN_WORDS = tuple(os.strerror(number) for number in FULL)
 
 
