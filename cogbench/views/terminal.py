@@ -41,7 +41,11 @@ def _console(width: int | None = None) -> tuple[Any, io.StringIO]:
 
     out, terminal = io.StringIO(), sys.stdout.isatty()
     width = width or (None if terminal else WIDTH)
-    plain = {"markup": False, "emoji": False, "highlight": False}  # names of somebody else are no markup
+    plain: dict[str, Any] = {
+        "markup": False,
+        "emoji": False,
+        "highlight": False,
+    }  # names of somebody else are no markup
     return Console(file=out, force_terminal=terminal, width=width, **plain), out
 
 
