@@ -16,6 +16,8 @@ Any other exception is a bug and keeps its traceback.
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+MOST_NAMES = 200  # that a message lists
+
 
 class CogbenchError(Exception):
     """A message that says what was found, what was expected and what to do; `exit_code` is the command's."""
@@ -32,9 +34,10 @@ class UnknownName(CogbenchError):
     def of(cls, kind: str, name: str, known: Iterable[str], *, there: str = "Installed") -> "UnknownName":
         """Make the error for an unknown `name` among the `known` ones, naming the near ones."""
         known = sorted(known)
+        more = f" and {len(known) - MOST_NAMES} more" if len(known) > MOST_NAMES else ""
         near = get_close_matches(name, known, n=3, cutoff=0.5)
         guess = f"; did you mean {' or '.join(repr(n) for n in near)}?" if near else "."
-        return cls(f"unknown {kind} {name!r}{guess} {there}: {', '.join(known) or 'none'}.")
+        return cls(f"unknown {kind} {name!r}{guess} {there}: {', '.join(known[:MOST_NAMES]) or 'none'}{more}.")
 
 
 class MissingData(CogbenchError):

@@ -15,6 +15,7 @@ import click
 
 from ..errors import CogbenchError
 from ..storage.disk import is_disk_full
+from ..text import visible
 from . import compute, demo, install, packs, results
 from .options import say
 
@@ -44,7 +45,9 @@ class _Group(click.Group):
         os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")
         _messages()
         try:
-            return super().invoke(ctx)
+            answer = super().invoke(ctx)
+            sys.stdout.flush()
+            return answer
         except CogbenchError as error:
             if os.environ.get("COGBENCH_DEBUG"):
                 raise
@@ -101,10 +104,17 @@ def _forget_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+class _Visible(logging.Formatter):
+    """Messages without signs that a terminal obeys: they name files, cells and tasks of others."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return visible(super().format(record))
+
+
 def _messages() -> None:
     """Print the harness's own messages on stderr; the libraries' stay theirs."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("cogbench: %(message)s"))
+    handler.setFormatter(_Visible("cogbench: %(message)s"))
     log = logging.getLogger("cogbench")
     log.handlers, log.propagate = [handler], False
 

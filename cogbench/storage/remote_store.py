@@ -17,7 +17,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from ..errors import CogbenchError, LostStore, UnusableData
@@ -150,9 +150,10 @@ class RemoteStore(Store):
         """Return the record of a cell there; None if there is none, or none that can be read."""
         with self._reached():
             try:
-                return json.loads(self._files.cat_file(f"{base}/{RECORD}"))
-            except (FileNotFoundError, ValueError):
+                record = json.loads(self._files.cat_file(f"{base}/{RECORD}"))
+            except (FileNotFoundError, ValueError, RecursionError):
                 return None
+        return record if isinstance(record, dict) else None
 
     def _taken(self, place: str, key: str) -> Path | None:
         """Copy a cell from there into the local store; None if it is not there whole."""
@@ -161,9 +162,9 @@ class RemoteStore(Store):
         record = self._whole(base)
         if record is None:
             return None
-        copy = f"{base}/{record['copy']}" if "copy" in record else base  # a plain store has no copies
 
         def fill(draft: Path) -> None:
+            copy = f"{base}/{record['copy']}" if "copy" in record else base  # a plain store has no copies
             for file, stamped in record["files"].items():
                 (draft / file).parent.mkdir(parents=True, exist_ok=True)
                 with self._reached():
@@ -177,6 +178,8 @@ class RemoteStore(Store):
         try:
             if record.get("key") != key:
                 raise _DamagedError("its key is another cell's")
+            if fault := _record_fault(record):
+                raise _DamagedError(fault)
             more = {"copy": record.get("copy"), "at": self._url}
             return self._made(place, key, record["ingredients"], fill, **more)
         except _DamagedError as error:
@@ -194,6 +197,28 @@ class RemoteStore(Store):
             raise
         except Exception as error:  # clients of object stores have errors of their own
             raise LostStore(f"the store {self._url!r} cannot be used: {error}.") from error
+
+
+def _record_fault(record: dict[str, Any]) -> str | None:
+    """Return what is wrong with a record that a stranger may have written, if anything is."""
+    files, copy = record.get("files"), record.get("copy", "copy")
+    if not isinstance(files, dict) or not all(isinstance(stamped, dict) for stamped in files.values()):
+        return "its record names no files"
+    if "ingredients" not in record:
+        return "its record names no ingredients"
+    if not isinstance(copy, str) or "/" in copy or not _is_inside(copy):
+        return "its record names no copy"
+    if outside := [name for name in files if not _is_inside(name)]:
+        return f"its record names a file outside the cell, {outside[0][:80]!r}"
+    return None
+
+
+def _is_inside(name: str) -> bool:
+    """Whether a relative name leads to a file below the folder that it is joined to, on any system."""
+    parts = PurePosixPath(name).parts
+    windows = PureWindowsPath(name)
+    is_plain = name.isprintable() and "\\" not in name and not windows.drive and not windows.root
+    return bool(parts) and is_plain and parts[0] != "/" and ".." not in parts and name == "/".join(parts)
 
 
 class _DamagedError(Exception):

@@ -53,6 +53,10 @@ def client_of(n_workers: int, scheduler: str | None) -> Iterator[tuple[Any, list
         "distributed.admin.tick.interval": "1s",
         "distributed.admin.system-monitor.interval": "10s",
         "distributed.nanny.pre-spawn-environ": ENVIRONMENT,
+        # Pages over HTTP know no keys: they would tell every user of the machine what is computed.
+        "distributed.scheduler.http.routes": [],
+        "distributed.worker.http.routes": [],
+        "distributed.nanny.http.routes": [],
         "distributed.logging": {"distributed": "critical"},
     }
     deaths: list[str] = []
@@ -60,10 +64,8 @@ def client_of(n_workers: int, scheduler: str | None) -> Iterator[tuple[Any, list
         if scheduler:
             try:
                 client = Client(scheduler)
-            except (OSError, ValueError) as error:
-                raise MissingData(
-                    f"no dask scheduler answers at {scheduler!r}; start one with `dask scheduler`."
-                ) from error
+            except (OSError, ValueError, TypeError, RuntimeError) as error:
+                raise _unreachable(scheduler, error) from error
             with client:
                 yield client, deaths
             return
@@ -76,6 +78,16 @@ def client_of(n_workers: int, scheduler: str | None) -> Iterator[tuple[Any, list
             yield client, deaths
 
 
+def _unreachable(scheduler: str, error: Exception) -> MissingData:
+    """Return the error that no scheduler can be reached, with the settings of dask that an encrypted one needs."""
+    if isinstance(error, TypeError | RuntimeError):  # no certificates for tls://, or encryption without tls://
+        return MissingData(
+            f"dask cannot speak to the scheduler {scheduler!r}: {first_line(error)}; an encrypted one takes an address "
+            "tls://… and certificates in dask's settings distributed.comm.tls (docs/cluster.md)."
+        )
+    return MissingData(f"no dask scheduler answers at {scheduler!r}; start one with `dask scheduler`.")
+
+
 def count(scheduler: str) -> int:
     """Return how many workers a dask scheduler has."""
     with client_of(0, scheduler) as (client, _):
@@ -83,14 +95,21 @@ def count(scheduler: str) -> int:
 
 
 def local_cluster(n_workers: int) -> Any:
-    """Return a cluster of one-thread processes on this machine; each sees one GPU where there are any, in turn."""
+    """Return a cluster of one-thread processes on this machine; each sees one GPU where there are any, in turn.
+
+    Whoever may speak to a scheduler may run code as its owner, and every user of a machine can reach its ports. So the
+    processes speak TLS with a key that is made for this cluster and stands in their memory alone.
+    """
     from distributed import Nanny, Scheduler, SpecCluster
+    from distributed.security import Security
 
     devices = gpus()
+    security = Security.temporary()  # type: ignore[no-untyped-call]
+    encrypted = {"host": HOST, "protocol": "tls://", "security": security}
 
     def options(i: int) -> dict[str, Any]:
         one: dict[str, Any] = {
-            "host": HOST,
+            **encrypted,
             "nthreads": 1,
             "memory_limit": 0,
             "dashboard": False,
@@ -100,12 +119,13 @@ def local_cluster(n_workers: int) -> Any:
             one |= {"env": {"CUDA_VISIBLE_DEVICES": devices[i % len(devices)]}, "resources": {"GPU": 1}}
         return one
 
-    local = {"host": HOST, "port": 0, "dashboard_address": f"{HOST}:0"}  # any free port: two runs at once must not meet
+    local = {**encrypted, "port": 0, "dashboard_address": f"{HOST}:0"}  # any free port: two runs at once must not meet
 
     try:
         return SpecCluster(  # type: ignore[no-untyped-call]
             workers={i: {"cls": Nanny, "options": options(i)} for i in range(n_workers)},
             scheduler={"cls": Scheduler, "options": local},
+            security=security,
             silence_logs=logging.CRITICAL,
         )
     except RuntimeError as error:
