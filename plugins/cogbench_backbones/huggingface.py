@@ -1,6 +1,5 @@
 """Backbones from the hub, a local folder or an installed package, trained by transformers' Trainer."""
 
-import json
 import random
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -26,6 +25,7 @@ from cogbench import (
 )
 
 from .heads import HEADS, Rows, batch, by_length, encode, encoded, outputs_of_rows, row
+from .pooling import read_json
 from .pretrained import Pretrained, opened
 from .settings import usual_settings
 from .training import device, fit, only_words_of, seconds_a_step, start_at_mean, trained
@@ -103,7 +103,9 @@ class HuggingFace:
             If the model is nowhere, or has not as many layers or positions as the options ask for.
         """
         folder, origin = self.folder(files)
-        config = json.loads((folder / "config.json").read_text())
+        config = read_json(folder / "config.json")
+        if not isinstance(config, dict):
+            raise UnusableData(f"model folder {str(folder)!r}: its config.json holds no JSON object.")
         for option, key in {"layers": "num_hidden_layers", "max_length": "max_position_embeddings"}.items():
             asked, there = getattr(self, option), config.get(key)
             if asked is not None and not 0 < asked <= (there or asked):

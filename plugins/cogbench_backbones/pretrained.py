@@ -6,22 +6,21 @@ weights come into a model with a head, and which vector stands for a text.
 
 import hashlib
 import importlib.util
-import json
 from collections.abc import Collection, Sequence
 from copy import copy
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any
 
 from cogbench import UnusableData, encoder_of
 
 from .heads import AT_PIECES, HEADS
+from .pooling import Pooling, sentence_pooling
 from .training import trained, transformers
 
 if TYPE_CHECKING:
     from torch.nn import Module
 
-Pooling = Literal["cls", "mean", "last"]
 SENTENCEPIECE = ("spm.model", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model")
 KIND_OF_HEAD = {  # by how the names of transformers' classes end
     "ForSequenceClassification": "classification",
@@ -78,7 +77,7 @@ class Pretrained:
         depth = {"num_hidden_layers": self.layers} if self.layers else {}
         try:
             config = transformers().AutoConfig.from_pretrained(self.folder, trust_remote_code=False, **depth, **options)
-        except (ValueError, KeyError, OSError) as error:
+        except Exception as error:  # transformers raises errors of any kind of what is damaged
             raise self._unreadable("architecture", error) from error
         for part in {id(c): c for c in (config, config.get_text_config())}.values():
             part.pad_token_id = self.tokenizer.pad_token_id
@@ -92,7 +91,7 @@ class Pretrained:
         """
         try:
             tokenizer = transformers().AutoTokenizer.from_pretrained(self.folder, trust_remote_code=False)
-        except (ImportError, ValueError, KeyError, OSError, AttributeError, TypeError) as error:
+        except Exception as error:  # tokenizers raise plain ones
             raise self._unreadable("tokenizer", error) from error
         tokenizer.padding_side, tokenizer.split_special_tokens = "right", True
         if tokenizer.pad_token_id is None:
@@ -128,7 +127,7 @@ class Pretrained:
         It is what sentence-transformers' modules.json names; else the last piece of a causal model, and the first piece
         of another.
         """
-        return _sentence_pooling(self.folder) or ("last" if self.causal else "cls")
+        return sentence_pooling(self.folder) or ("last" if self.causal else "cls")
 
     @cached_property
     def positions(self) -> int | None:
@@ -287,7 +286,7 @@ class Pretrained:
             model, report = body.from_pretrained(
                 self.folder, config=self.config, dtype="float32", output_loading_info=True, trust_remote_code=False
             )
-        except (ImportError, ValueError, KeyError, OSError, RuntimeError) as error:
+        except Exception as error:  # and safetensors those of its own
             raise self._unreadable("weights", error) from error
         return model, {*report["missing_keys"]}
 
@@ -301,8 +300,12 @@ class Pretrained:
         """The body without its weights."""
         import torch
 
-        with torch.device("meta"):
-            return transformers().AutoModel.from_config(self.config, trust_remote_code=False)  # type: ignore[no-any-return]
+        config = self.config
+        try:
+            with torch.device("meta"):
+                return transformers().AutoModel.from_config(config, trust_remote_code=False)  # type: ignore[no-any-return]
+        except Exception as error:  # sizes that fit no model
+            raise self._unreadable("architecture", error) from error
 
     @property
     def _embedded(self) -> int | None:
@@ -354,32 +357,6 @@ def body_weights(model: Any, names: Collection[str]) -> dict[str, Any]:
     prefix = prefix_of_body(model)
     weights = {name.removeprefix(prefix): v for name, v in model.state_dict().items() if name.startswith(prefix)}
     return {name: values for name, values in weights.items() if name in names}
-
-
-def _sentence_pooling(folder: Path) -> Pooling | None:
-    """Return the pooling that sentence-transformers' files name; None without such files.
-
-    Raises
-    ------
-    UnusableData
-        If they name another one than cogbench has.
-    """
-    modules = folder / "modules.json"
-    if not modules.exists():
-        return None
-    paths = [m["path"] for m in json.loads(modules.read_text()) if str(m.get("type", "")).endswith(".Pooling")]
-    if len(paths) != 1:
-        return None
-    options = json.loads((folder / paths[0] / "config.json").read_text())
-    former = {"cls": "pooling_mode_cls_token", "mean": "pooling_mode_mean_tokens", "last": "pooling_mode_lasttoken"}
-    pooling = options.get("pooling_mode") or next((n for n, key in former.items() if options.get(key)), "another one")
-    pooling = {"lasttoken": "last"}.get(pooling, pooling)
-    if pooling not in former:
-        raise UnusableData(
-            f"model folder {str(folder)!r}: sentence-transformers pools it by {pooling!r}, "
-            "which cogbench does not have; name another pooling: cls, mean or last."
-        )
-    return cast(Pooling, pooling)
 
 
 def _is_pooler(name: str) -> bool:

@@ -211,8 +211,10 @@ def trained(folder: Path) -> Any:
         If weights are missing, which transformers would draw at random.
     """
     hf = transformers()
-    (name,) = hf.AutoConfig.from_pretrained(folder).architectures
-    model, report = getattr(hf, name).from_pretrained(folder, dtype="float32", output_loading_info=True)
+    (name,) = hf.AutoConfig.from_pretrained(folder, trust_remote_code=False).architectures
+    model, report = getattr(hf, name).from_pretrained(
+        folder, dtype="float32", output_loading_info=True, trust_remote_code=False
+    )
     if lacking := sorted(report["missing_keys"]):
         raise UnusableData(
             f"model folder {str(folder)!r}: its weights lack {len(lacking)} tensors of {name}, such as {lacking[0]!r}; "
