@@ -77,7 +77,9 @@ def refuse(kind: str) -> None:
 
 def _masked_lm(folder: Path) -> Any:
     """Return a model with its masked language model's head, which must be among the weights and not drawn afresh."""
-    model, info = transformers().AutoModelForMaskedLM.from_pretrained(folder, dtype="float32", output_loading_info=True)
+    model, info = transformers().AutoModelForMaskedLM.from_pretrained(
+        folder, dtype="float32", output_loading_info=True, trust_remote_code=False
+    )
     if info["missing_keys"]:
         raise UnusableData(
             f"augment: the weights of {str(folder)!r} have no masked language model's head "

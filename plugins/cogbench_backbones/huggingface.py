@@ -1,6 +1,5 @@
 """Backbones from the hub, a local folder or an installed package, trained by transformers' Trainer."""
 
-import json
 import random
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -27,6 +26,7 @@ from cogbench import (
 
 from .adapters import PACKAGES, base_of_adapter, is_adapter, layers_of_base, open_checkpoint, tuning_of
 from .heads import HEADS, Rows, batch, by_length, encode, encoded, outputs_of_rows, row
+from .model_folder import read_json
 from .pretrained import Pretrained, opened
 from .settings import Tuning, usual_settings
 from .training import (
@@ -141,7 +141,7 @@ class HuggingFace:
             If the model is nowhere, or has not as many layers or positions as the options ask for.
         """
         _, origin = self.folder(files)
-        config = json.loads((self.pretrained(files).folder / "config.json").read_text())
+        config = read_json(self.pretrained(files).folder / "config.json")
         for option, key in {"layers": "num_hidden_layers", "max_length": "max_position_embeddings"}.items():
             asked, there = getattr(self, option), config.get(key)
             if asked is not None and not 0 < asked <= (there or asked):

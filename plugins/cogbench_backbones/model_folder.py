@@ -3,7 +3,7 @@
 import importlib.util
 import json
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 from cogbench import UnusableData
 
@@ -14,8 +14,8 @@ SENTENCEPIECE = ("spm.model", "spiece.model", "sentencepiece.bpe.model", "tokeni
 def quantised(folder: Path) -> str | None:
     """Return why the weights of a folder cannot be trained if they are quantised, else None."""
     try:
-        config = json.loads((folder / "config.json").read_text())
-    except (OSError, ValueError):
+        config = read_json(folder / "config.json")
+    except UnusableData:
         return None  # what opens the configuration says so
     options = config.get("quantization_config") or {}
     in_bits = next((f"{n} bit" for n in (4, 8) for c in (config, options) if c.get(f"load_in_{n}bit")), "")
@@ -26,6 +26,17 @@ def quantised(folder: Path) -> str | None:
         f"its weights are quantised ({method or 'by a method without a name'}), and cogbench trains and compares "
         "whole weights; take the original model, or save it dequantised (`model.dequantize()`)"
     )
+
+
+def read_json(file: Path, kind: type = dict) -> Any:
+    """Return the object, or the list, in a JSON file of a model folder; UnusableData if it cannot be read."""
+    try:
+        value = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise UnusableData(f"{str(file)!r} cannot be read as JSON: {type(error).__name__}.") from error
+    if not isinstance(value, kind):
+        raise UnusableData(f"{str(file)!r} holds no JSON {'object' if kind is dict else 'list'}.")
+    return value
 
 
 def sentence_pooling(folder: Path) -> Pooling | None:
@@ -39,12 +50,18 @@ def sentence_pooling(folder: Path) -> Pooling | None:
     modules = folder / "modules.json"
     if not modules.exists():
         return None
-    paths = [m["path"] for m in json.loads(modules.read_text()) if str(m.get("type", "")).endswith(".Pooling")]
+    named = [module for module in read_json(modules, list) if isinstance(module, dict)]
+    paths = [str(m.get("path")) for m in named if str(m.get("type", "")).endswith(".Pooling")]
     if len(paths) != 1:
         return None
-    options = json.loads((folder / paths[0] / "config.json").read_text())
+    if Path(paths[0]).is_absolute() or ".." in Path(paths[0]).parts:
+        raise UnusableData(f"{str(modules)!r} names a folder outside its own, {paths[0]!r}.")
+    file = folder / paths[0] / "config.json"
+    options = read_json(file)
     former = {"cls": "pooling_mode_cls_token", "mean": "pooling_mode_mean_tokens", "last": "pooling_mode_lasttoken"}
-    pooling = options.get("pooling_mode") or next((n for n, key in former.items() if options.get(key)), "another one")
+    pooling = str(options.get("pooling_mode") or "") or next(
+        (n for n, key in former.items() if options.get(key)), "another one"
+    )
     pooling = {"lasttoken": "last"}.get(pooling, pooling)
     if pooling not in former:
         raise UnusableData(

@@ -78,7 +78,7 @@ class Pretrained:
         depth = {"num_hidden_layers": self.layers} if self.layers else {}
         try:
             config = transformers().AutoConfig.from_pretrained(self.folder, trust_remote_code=False, **depth, **options)
-        except (ValueError, KeyError, OSError) as error:
+        except Exception as error:  # transformers raises errors of any kind of what is damaged
             raise self._unreadable("architecture", error) from error
         for part in {id(c): c for c in (config, config.get_text_config())}.values():
             part.pad_token_id = self.tokenizer.pad_token_id
@@ -96,7 +96,7 @@ class Pretrained:
         """
         try:
             tokenizer = tokenizer_of(self._words)
-        except (ImportError, ValueError, KeyError, OSError, AttributeError, TypeError) as error:
+        except Exception as error:  # tokenizers raise plain ones
             raise self._unreadable("tokenizer", error) from error
         tokenizer.padding_side, tokenizer.split_special_tokens = "right", True
         if tokenizer.pad_token_id is None:
@@ -336,7 +336,7 @@ class Pretrained:
             model, report = body.from_pretrained(
                 self.folder, config=self.config, dtype="float32", output_loading_info=True, trust_remote_code=False
             )
-        except (ImportError, ValueError, KeyError, OSError, RuntimeError) as error:
+        except Exception as error:  # and safetensors those of its own
             raise self._unreadable("weights", error) from error
         return model, {*report["missing_keys"]}
 
@@ -355,8 +355,12 @@ class Pretrained:
         """The body without its weights."""
         import torch
 
-        with torch.device("meta"):
-            return transformers().AutoModel.from_config(self.config, trust_remote_code=False)  # type: ignore[no-any-return]
+        config = self.config
+        try:
+            with torch.device("meta"):
+                return transformers().AutoModel.from_config(config, trust_remote_code=False)  # type: ignore[no-any-return]
+        except Exception as error:  # sizes that fit no model
+            raise self._unreadable("architecture", error) from error
 
     @property
     def _embedded(self) -> int | None:

@@ -341,8 +341,10 @@ def trained(folder: Path) -> Any:
     if reason := quantised(folder):
         raise UnusableData(f"model folder {str(folder)!r}: {reason}.")
     hf = transformers()
-    (name,) = hf.AutoConfig.from_pretrained(folder).architectures
-    model, report = getattr(hf, name).from_pretrained(folder, dtype="float32", output_loading_info=True)
+    (name,) = hf.AutoConfig.from_pretrained(folder, trust_remote_code=False).architectures
+    model, report = getattr(hf, name).from_pretrained(
+        folder, dtype="float32", output_loading_info=True, trust_remote_code=False
+    )
     if lacking := sorted(report["missing_keys"]):
         raise UnusableData(
             f"model folder {str(folder)!r}: its weights lack {len(lacking)} tensors of {name}, such as {lacking[0]!r}; "
