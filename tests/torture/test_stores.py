@@ -69,21 +69,25 @@ def test_a_shared_store_that_vanishes_ends_the_run_and_the_next_one_goes_on(home
 PRUNE = "from cogbench.cli.main import cli; cli(['cache', 'prune', '--other-versions'])"
 
 
-def test_whoever_prunes_without_the_plugins_of_a_run_takes_nothing_from_it(home, calm):
-    run = home("one")
-    process, removed = run.start(), []
+def test_whoever_prunes_without_the_plugins_of_a_run_takes_nothing_from_it(home, calm, tmp_path):
+    run, go, removed = home("one"), tmp_path / "go", []
+    go.touch()
+    process = run.start(TOGETHER=str(go))
     stranger = {name: value for name, value in run.environment.items() if name != "PYTHONPATH"}
     stranger |= {"PYTHONPATH": os.environ.get("PYTHONPATH", "")}  # in which the backbone's module is not
     until(lambda: process.poll() is not None or run.done() >= 2)
-    while process.poll() is None:
+    go.unlink()  # what is begun now waits
+    for _ in range(3):
         for path in run.home.glob("toy/*/*/cell.json"):
             os.utime(path, (1, 1))  # as if it had been running for hours
         done = subprocess.run([sys.executable, "-c", PRUNE], env=stranger, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
-        if process.poll() is None:
-            removed += [text for text in done.stderr.splitlines() if " removed" in text]
-    assert process.returncode == 0, process.communicate()[1]
-    assert removed and all(text.startswith("cogbench: 0 folders") for text in removed)
+        removed += [text for text in done.stderr.splitlines() if " removed" in text]
+    assert process.poll() is None
+    go.touch()
+    _, said = process.communicate(timeout=600)
+    assert process.returncode == 0, said
+    assert len(removed) == 3 and all(text.startswith("cogbench: 0 folders") for text in removed)
     assert run.oracle() == calm and max(run.begun().values()) == 1
 
 
@@ -96,7 +100,7 @@ def test_a_stopped_worker_of_a_killed_run_is_waited_for_and_named(home, calm):
     for worker in stopped:
         worker.suspend()
     process.kill()
-    process.communicate()
+    process.wait()  # its pipe stays open as long as its workers live
     following = run.start(JOBS="0")
     said = following.stderr.readline()
     try:
@@ -172,6 +176,7 @@ SECOND_USER = """
     os.umask(umask)
     keys = [digest({"x": n}) for n in range(2)]
     store = Store(root)
+    Store(Path(sys.argv[3])).write("nap", keys[0], {}, lambda out: None)  # imports all that others may not read
 
     def as_user(user, question):
         if (child := os.fork()) == 0:
@@ -204,7 +209,7 @@ def test_two_users_of_a_group_share_a_store_with_umask_002_and_are_told_so_witho
     try:
         os.chown(root, 0, 65533)
         root.chmod(0o2775)
-        command = [sys.executable, "-c", textwrap.dedent(SECOND_USER), str(root), umask]
+        command = [sys.executable, "-c", textwrap.dedent(SECOND_USER), str(root), umask, str(tmp_path / "first")]
         done = subprocess.run(command, capture_output=True, text=True, timeout=120)
         assert str(codes) in done.stdout, done.stdout + done.stderr
         if 3 in codes:
