@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from cogbench import Files, MissingData, Origin, UnusableData
 
+from .model_folder import read_json
 from .training import trained, transformers
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def can_be_added(folder: Path) -> bool:
 def layers_of_base(folder: Path) -> int | None:
     """Return how many layers of its base an adapter is for; None for all. An adapter of cogbench says so."""
     file = folder / "config.json"
-    return json.loads(file.read_text()).get("num_hidden_layers") if file.is_file() else None
+    return read_json(file).get("num_hidden_layers") if file.is_file() else None
 
 
 def open_checkpoint(folder: Path, base: "Pretrained") -> Any:
@@ -249,12 +250,8 @@ def _task_of(model: Any) -> str | None:
 
 
 def read_options(folder: Path) -> dict[str, Any]:
-    try:
-        options = json.loads((folder / CONFIG).read_text())
-    except (OSError, ValueError) as error:
-        raise UnusableData(f"adapter {str(folder)!r}: {CONFIG} cannot be read.") from error
-    if not isinstance(options, dict):
-        raise UnusableData(f"adapter {str(folder)!r}: {CONFIG} holds no options.")
+    """Return what `adapter_config.json` says of an adapter."""
+    options: dict[str, Any] = read_json(folder / CONFIG)
     return options
 
 
