@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 
 import pytest
 from command import cogbench, line
@@ -144,12 +145,13 @@ def test_a_complete_store_is_served_though_nothing_can_be_added(tmp_path, monkey
     engine.compute(cells, here)
     first = measure_oracle(ToyBackbone(), store=store, **how)
     read_only(monkeypatch, store.root)
-    again = Workspace(Files(offline=True), store, jobs=0)
+    again, told = Workspace(Files(offline=True), store, jobs=0), []
     assert not engine.compute(cells, again).computed and cells[0].representations(again).shape == (40, 8)
     assert_allclose(measure_oracle(ToyBackbone(), store=store, **how).by_seed, first.by_seed, atol=1e-6)
     more = Encoding(Training(ToyBackbone(), Recipe(TASKS[3:4])), ToySignal())
     with pytest.raises(LostStore, match="Read-only file system; what it holds can be read, and nothing can be added"):
-        engine.compute([more], again)
+        engine.compute([more], replace(again, jobs=2, tell=told.append))
+    assert not told  # before anything is begun
     with pytest.raises(LostStore):
         measure_oracle(ToyBackbone(), store=store, **how | {"seeds": "1"})
 

@@ -167,6 +167,7 @@ def test_nothing_of_somebody_else_is_removed(tmp_path, monkeypatch):
         "battery-0123abcd/cell.json": '{"voltage": 3.7}',
         "battery-0123abcd/measured.csv": "1,2",
         "other-89abcdef/cell.json": json.dumps({"key": "0" * 64, "ingredients": {"cogbench": "0.0.1"}, "files": {}}),
+        "plain89abcdef/cell.json": json.dumps({"key": "89abcdef" * 8, "ingredients": {"cogbench": "0"}, "files": {}}),
         "empty-89abcdef/cell.json": "",
         "half-89abcdef/cell.json": '{"key": "0000',
         ".tmp/mine/notes.txt": "notes",

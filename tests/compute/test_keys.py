@@ -6,29 +6,22 @@ A key that stays while the answer changes serves a stale answer; a key that move
 import json
 import os
 import shutil
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
 import pytest
 from cogbench_backbones.huggingface import HuggingFace
-from cogbench_signals.table import TableSignal
+from key_changes import FILES, Asking, moved, workspace
 from repositories import bert_files
 
 from cogbench import (
     CogbenchError,
     FeatureOptions,
-    Files,
     GivenCheckpoint,
     Oracle,
-    Origin,
-    Parts,
     Recipe,
-    Recording,
-    Responses,
-    Store,
-    TableTask,
     TaskMatrix,
     UnusableData,
     load_parts,
@@ -38,16 +31,10 @@ from cogbench.compute.cells import Encoding, GivenTraining, Training
 from cogbench.compute.evidence import Piece, Similarity
 from cogbench.compute.features import FeatureExtraction
 from cogbench.compute.transfers import TransferPlan, in_todays_form
-from cogbench.compute.workspace import Workspace
 from cogbench.data.oracle_seeds import check_alike
 from cogbench.testing.toys import TASKS, ToyBackbone, ToySignal
 
 PARTS = load_parts()
-FILES = Files(offline=True)
-
-
-def workspace(folder):
-    return Workspace(FILES, Store(folder / "store"), Parts())
 
 
 # --- each file of a model's folder
@@ -79,14 +66,6 @@ def model(tmp_path):
     return folder
 
 
-@dataclass(frozen=True)
-class Asking:
-    """An estimator that asks for what it is told to."""
-
-    name: str = "asking"
-    needs: frozenset[str] = frozenset({"representations"})
-
-
 def keys_of_model(folder, tmp_path, opened=False):
     """Return the keys of the kinds of cell that read a model's folder, and of one that does not."""
     backbone, here = HuggingFace("own", str(folder), pooling="auto"), workspace(tmp_path)
@@ -106,11 +85,6 @@ def keys_of_model(folder, tmp_path, opened=False):
 
 
 FEATURES = FeatureExtraction(ToyBackbone(), None, TASKS[0], FeatureOptions())
-
-
-def moved(before, after):
-    assert before.keys() == after.keys()
-    return {name for name in before if before[name] != after[name]}
 
 
 EVERY = {"training", "transfer", "encoding", "similarity", "of the bare model", "piece", "given"}
@@ -329,138 +303,3 @@ def test_each_option_of_a_recipe_moves_its_training(tmp_path):
     assert len({*keys}) == len(keys)
     assert here.key(Training(ToyBackbone(), settings)) == keys[0]  # the usual settings, whether they are said or not
     assert here.key(Training(ToyBackbone(), replace(plain, max_train=10**6))) == keys[0]  # all rows
-
-
-# --- each column of a table
-
-ROWS = [
-    (f"the {word} boat is {'red' if i % 2 else 'blue'}", i % 2, f"remark {i}") for i, word in enumerate("abcdefghij")
-]
-
-
-def write(path, rows, head="text,label,remark"):
-    path.write_text("\n".join([head, *(",".join(map(str, row)) for row in rows)]) + "\n")
-    return path
-
-
-def keys_of_table(tmp_path):
-    table = TableTask("own", str(tmp_path / "train.csv"), evaluation_file=str(tmp_path / "evaluation.csv"))
-    here, backbone = workspace(tmp_path), ToyBackbone()
-    training = Training(backbone, Recipe((table,)))
-    cells = {
-        "training": training,
-        "transfer to": Training(backbone, Recipe((table,), Recipe(TASKS[:1]))),
-        "transfer from": Training(backbone, Recipe(TASKS[:1], Recipe((table,)))),
-        "encoding": Encoding(training, ToySignal()),
-        "similarity": Similarity(Asking(), backbone, (table, *TASKS), ToySignal()),
-        "texts": Similarity(Asking(needs=frozenset({"texts"})), backbone, (table, *TASKS)),
-        "another": Training(backbone, Recipe(TASKS[:1])),
-        "others": Similarity(Asking(), backbone, TASKS, ToySignal()),
-    }
-    return {name: here.key(cell) for name, cell in cells.items()}
-
-
-OF_TABLE = {"training", "transfer to", "transfer from", "encoding", "similarity", "texts"}
-
-
-@pytest.mark.parametrize("file", ["train", "evaluation"])
-@pytest.mark.parametrize("column", [0, 1, 2])
-def test_each_column_of_a_table_of_a_task(tmp_path, file, column):
-    for name in ("train", "evaluation"):
-        write(tmp_path / f"{name}.csv", ROWS)
-    before = keys_of_table(tmp_path)
-    rows = [list(row) for row in ROWS]
-    rows[3][column] = ("another text", 0, "another remark")[column]
-    write(tmp_path / f"{file}.csv", rows)
-    assert moved(before, keys_of_table(tmp_path)) == (set() if column == 2 else OF_TABLE)
-
-
-SIGNAL = [(f"The {word} boat is here.", "s1", 0.5 + i, 1.5 * i, i + 0.25) for i, word in enumerate("abcdefgh")]
-RESPONSES = {"matrix of responses", "piece"}
-
-
-def keys_of_signal(tmp_path, columns=("first", "second")):
-    signal = TableSignal("own", tmp_path / "signal.csv", columns)
-    here, backbone = workspace(tmp_path), ToyBackbone()
-    training = Training(backbone, Recipe(TASKS[:1]))
-    asking = Asking(needs=frozenset({"representations", "responses"}))
-    cells = {
-        "training": training,
-        "encoding": Encoding(training, signal),
-        "matrix of representations": Similarity(Asking(), backbone, TASKS, signal),
-        "matrix of responses": Similarity(asking, backbone, TASKS, signal),
-        "piece": Piece(Similarity(asking, backbone, TASKS[:1], signal), "x"),
-    }
-    return {name: here.key(cell) for name, cell in cells.items()}
-
-
-@pytest.mark.parametrize(
-    "column, moves",
-    [
-        (0, {"encoding", "matrix of representations", *RESPONSES}),
-        (1, RESPONSES),
-        (2, RESPONSES),
-        (3, RESPONSES),
-        (4, set()),
-    ],
-    ids=["sentence", "subject", "first", "second", "not used"],
-)
-def test_each_column_of_a_table_of_a_signal(tmp_path, column, moves):
-    head = "sentence,subject,first,second,third"
-    write(tmp_path / "signal.csv", SIGNAL, head)
-    before = keys_of_signal(tmp_path)
-    rows = [list(row) for row in SIGNAL]
-    for row in rows if column == 1 else rows[3:4]:
-        row[column] = ("Another sentence.", "s2", 77.5, 77.5, 77.5)[column]
-    write(tmp_path / "signal.csv", rows, head)
-    assert moved(before, keys_of_signal(tmp_path)) == moves
-    write(tmp_path / "signal.csv", SIGNAL, head)
-    assert moved(before, keys_of_signal(tmp_path, ("first",))) == RESPONSES
-
-
-def test_which_stimuli_a_subject_has_is_in_the_hash_of_a_recording():
-    values, sentences = np.arange(6.0).reshape(3, 2), ("a", "b", "c")
-
-    def sha256(**more):
-        return Recording(sentences, {"s": Responses(values, ("x", "y"), **more)}, "ms", Origin("o")).sha256
-
-    assert sha256() == sha256(present=np.ones(3, bool)) != sha256(present=np.array([True, True, False]))
-
-
-# --- what remembers hashes
-
-
-@pytest.mark.parametrize("harm", ["", "0" * 64, "half", "nonsense"])
-def test_a_note_of_a_hash_that_is_damaged_is_not_believed(tmp_path, harm):
-    file = tmp_path / "weights"
-    file.write_bytes(b"abc")
-    right = FILES.sha256(file)
-    (note,) = (tmp_path / "home/.hashes").iterdir()
-    whole = note.read_text()
-    note.write_text(whole[: len(whole) // 2] if harm == "half" else harm)
-    assert FILES.sha256(file) == right and note.read_text() == whole
-    for place in range(len(whole)):  # of one bit
-        note.write_bytes(bytes(c ^ (place == i) for i, c in enumerate(whole.encode())))
-        assert FILES.sha256(file) == right
-
-
-def test_a_note_of_another_file_is_not_believed(tmp_path):
-    files = [tmp_path / name for name in "ab"]
-    for file in files:
-        file.write_text(file.name)
-    right = [FILES.sha256(file) for file in files]
-    notes = [*(tmp_path / "home/.hashes").iterdir()]
-    texts = [note.read_text() for note in notes]
-    for note, text in zip(notes, reversed(texts), strict=True):
-        note.write_text(text)
-    assert [FILES.sha256(file) for file in files] == right
-
-
-def test_other_contents_of_the_same_size_and_time_are_seen(tmp_path):
-    file = tmp_path / "weights"
-    file.write_text("abc")
-    stat, before = file.stat(), FILES.sha256(file)
-    while file.stat().st_ctime_ns == stat.st_ctime_ns:  # until the clock of the file system ticks
-        file.write_text("xyz")
-    os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-    assert FILES.sha256(file) != before
