@@ -337,6 +337,8 @@ class Pretrained:
     def _reason(self, error: Exception) -> str:
         if "trust_remote_code" in str(error):
             return "it is written in code of the model's own, and cogbench runs no code of a model folder."
+        if "Weights only load failed" in str(error):  # torch goes on to say how one would run what is in there
+            return "its .bin file holds something else than weights, or is damaged; take weights in safetensors."
         if any((self.folder / name).exists() for name in SENTENCEPIECE) and not self._has("tokenizer.json"):
             lacking = [
                 p for p, m in (("sentencepiece", "sentencepiece"), ("protobuf", "google.protobuf")) if not _has(m)
