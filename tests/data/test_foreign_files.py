@@ -201,14 +201,14 @@ def test_columns_of_one_name_are_refused_and_columns_without_a_name_are_not(tmp_
         read_table(tmp_path / "t.parquet")
 
 
-def test_a_line_of_200_000_columns_is_read_and_a_message_names_few_of_them(tmp_path):
-    names = ["sentence", *(f"voxel{i}" for i in range(200_000))]
+def test_a_line_of_two_megabytes_is_read_and_a_message_names_few_of_its_columns(tmp_path):
+    names = ["sentence", *(f"voxel{i}" + "-" * 200 for i in range(10_000))]
     out = io.StringIO()
-    csv.writer(out).writerows([names, ["a b", *["0.5"] * 200_000]])
+    csv.writer(out).writerows([names, ["a b", *["0.5"] * 10_000]])
     (tmp_path / "t.csv").write_text(out.getvalue())
     rows = read_table(tmp_path / "t.csv")
-    assert len(rows.columns) == 200_001
-    with pytest.raises(UnusableData, match="lacks column y; it has sentence, voxel0, .* and 199981 more"):
+    assert len(rows.columns) == 10_001
+    with pytest.raises(UnusableData, match="lacks column y; it has sentence, voxel0-.* and 9981 more"):
         rows.of("y")
 
 
