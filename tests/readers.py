@@ -244,13 +244,15 @@ def model_file(name):
 
 def read_model(path):
     folder = path.parent if path.parent.name != "1_Pooling" else path.parents[1]
+    (folder / "modules.json").touch()  # what is remembered of the folder goes by the times of these files
     backbone = HuggingFace(folder.name, str(folder), pooling="auto")
     backbone.origin(FILES)
     backbone.limit(64, FILES)
     backbone.head_kind(FILES)
     backbone.pretrained(FILES).unsuitable("classification")
-    vectors = backbone.represent(None, ("the dog runs", "a b c"), FILES)
-    assert vectors.shape[0] == 2
+    backbone.pooling_of("auto", FILES)
+    backbone.pretrained(FILES).tokenizer("the dog runs")
+    backbone.pretrained(FILES).encoder()
 
 
 def other_arrays(content, rng):

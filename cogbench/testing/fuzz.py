@@ -81,11 +81,11 @@ def check_reader(reader: Reader, folder: Path, *, rounds: int = 50, seconds: flo
     AssertionError
         If the reader raises anything else than a CogbenchError, or does what it may not; the damaged file stays.
     """
-    rng, refused, begin = random.Random(seed), 0, time.monotonic()
+    rng, refused, turn = random.Random(seed), 0, 0
     file = reader.make(folder)
     sound = file.read_bytes()
     reader.read(file)  # imports what it needs, which writes files of its own
-    turn = 0
+    begin = time.monotonic()
     while turn < rounds if seconds is None else time.monotonic() - begin < seconds:
         turn += 1
         content = damaged(sound, rng, reader.damage)

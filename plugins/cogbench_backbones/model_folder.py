@@ -75,6 +75,8 @@ def why_unreadable(folder: Path, error: Exception) -> str:
     """Return why transformers cannot read a part of a folder, with a remedy where one is known."""
     if "trust_remote_code" in str(error):
         return "it is written in code of the model's own, and cogbench runs no code of a model folder."
+    if "Weights only load failed" in str(error):  # torch goes on to say how one would run what is in there
+        return "its .bin file holds something else than weights, or is damaged; take weights in safetensors."
     if any((folder / name).exists() for name in SENTENCEPIECE) and not (folder / "tokenizer.json").exists():
         lacking = [p for p, m in (("sentencepiece", "sentencepiece"), ("protobuf", "google.protobuf")) if not _has(m)]
         if lacking:

@@ -98,6 +98,9 @@ class Pretrained:
             tokenizer = tokenizer_of(self._words)
         except Exception as error:  # tokenizers raise plain ones
             raise self._unreadable("tokenizer", error) from error
+        if not isinstance(tokenizer.model_max_length, int | float):
+            fault = TypeError(f"model_max_length is no number: {tokenizer.model_max_length!r:.40}")
+            raise self._unreadable("tokenizer", fault)
         tokenizer.padding_side, tokenizer.split_special_tokens = "right", True
         if tokenizer.pad_token_id is None:
             tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token

@@ -1,0 +1,149 @@
+"""No code of a model folder runs, nobody is asked, and what is refused says why."""
+
+import json
+import pickle
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from cogbench_backbones import augment, training
+from cogbench_backbones.huggingface import HuggingFace
+from repositories import bert_files
+
+from cogbench import CogbenchError, Files
+from cogbench.testing.fuzz import watched
+
+FILES = Files(offline=True)
+CODE = """
+from pathlib import Path
+Path(__file__).with_name("ran").touch()
+class Config: pass
+class Model: pass
+class Tokenizer: pass
+"""
+MAP = {
+    "AutoConfig": "evil.Config",
+    "AutoModel": "evil.Model",
+    "AutoModelForMaskedLM": "evil.Model",
+    "AutoModelForSequenceClassification": "evil.Model",
+    "AutoTokenizer": ["evil.Tokenizer", "evil.Tokenizer"],
+}
+
+
+class Evil:
+    """Writes a file when it is unpickled."""
+
+    def __init__(self, place):
+        self.place = place
+
+    def __reduce__(self):
+        return Path.touch, (Path(self.place),)
+
+
+def config(folder, **changes):
+    file = folder / "config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+
+
+def unknown_type(folder):
+    config(folder, auto_map=MAP, model_type="evilnet", architectures=["EvilModel"])
+
+
+def known_type(folder):
+    config(folder, auto_map=MAP)
+
+
+def tokenizer(folder):
+    known = {"auto_map": {"AutoTokenizer": MAP["AutoTokenizer"]}, "tokenizer_class": "Tokenizer"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(known))
+    for name in ("tokenizer.json", "vocab.txt"):
+        (folder / name).unlink(missing_ok=True)
+
+
+def generation(folder):
+    (folder / "custom_generate").mkdir()
+    (folder / "custom_generate" / "generate.py").write_text(CODE)
+
+
+def pickled(folder):
+    (folder / "model.safetensors").unlink()
+    (folder / "pytorch_model.bin").write_bytes(pickle.dumps(Evil(folder / "ran")))
+
+
+def saved_by_torch(folder):
+    (folder / "model.safetensors").unlink()
+    torch.save({"weight": torch.zeros(2), "evil": Evil(folder / "ran")}, folder / "pytorch_model.bin")
+
+
+def beside_the_weights(folder):
+    for name in ("optimizer.pt", "training_args.bin", "rng_state.pth", "pytorch_model.bin"):
+        torch.save(Evil(folder / "ran"), folder / name)
+
+
+def kernels(folder):
+    config(folder, _attn_implementation="evil/kernel", attn_implementation="evil/kernel")
+
+
+def adapter(folder):
+    (folder / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": "evil/x", "peft_type": "LORA"}))
+
+
+TRICKS = (
+    *(unknown_type, known_type, tokenizer, generation, pickled, saved_by_torch),
+    *(beside_the_weights, kernels, adapter),
+)
+REFUSED = {
+    unknown_type: "cogbench runs no code of a model folder",
+    tokenizer: "its tokenizer cannot be read",
+    pickled: "its weights cannot be read: its .bin file holds something else than weights",
+    saved_by_torch: "its weights cannot be read: its .bin file holds something else than weights",
+}
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # of torch, on an old pickle
+@pytest.mark.parametrize("trick", TRICKS, ids=lambda trick: trick.__name__)
+def test_no_code_of_a_model_folder_runs_and_nobody_is_asked(trick, tmp_path, monkeypatch):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    for name, content in bert_files().items():
+        (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    (folder / "evil.py").write_text(CODE)
+    trick(folder)
+
+    questions = []
+    monkeypatch.setattr("builtins.input", lambda *words: questions.append(words) or "y")
+    backbone = HuggingFace("evil", str(folder), pooling="auto")
+    readers = [
+        lambda: backbone.represent(None, ("the dog runs",), FILES),
+        lambda: backbone.pretrained(FILES).with_head("classification", ("no", "yes"), 0),
+        lambda: training.trained(folder),
+        lambda: augment._masked_lm(folder),
+    ]
+    refusals = []
+    with watched(tmp_path) as deeds:
+        for read in readers:
+            try:
+                read()
+            except (CogbenchError, ImportError, OSError, ValueError, pickle.UnpicklingError) as error:
+                refusals.append(str(error))
+    assert not questions and not (folder / "ran").exists() and "evil" not in sys.modules
+    assert not [name for name in sys.modules if name.startswith("transformers_modules")]
+    assert not [deed for deed in deeds if deed.startswith(("os.system", "os.exec", "os.posix", "subprocess", "socket"))]
+    if trick in REFUSED:
+        assert "\n" not in refusals[0] and str(folder) in refusals[0] and REFUSED[trick] in refusals[0]
+
+
+def test_every_door_of_transformers_says_that_no_code_is_trusted():
+    folder = Path(training.__file__).parent
+    doors = (
+        "AutoConfig.from_pretrained(",
+        "AutoTokenizer.from_pretrained(",
+        "MaskedLM.from_pretrained(",
+        "from_config(",
+    )
+    for file in folder.glob("*.py"):
+        text = file.read_text()
+        for door in (*doors, "body.from_pretrained(", "name).from_pretrained("):
+            for after in text.split(door)[1:]:
+                assert "trust_remote_code=False" in after[:160], f"{file.name}: {door}"
