@@ -14,7 +14,7 @@ demo: .venv/demo  ## Rankings of real tasks and of a planted control, from the i
 test: .venv/dev lint types  ## Everything that must hold before a commit.
 	$(BIN)/pytest -n 2 --dist worksteal
 
-torture: .venv/dev  ## What takes long: the mini oracle at full size, killed ten times, and three distillations.
+torture: .venv/dev  ## What takes long: kills, full disks, shared stores, and three distillations; under 90 minutes.
 	$(BIN)/pytest -m torture
 
 bench: .venv/demo  ## CNM and CRA beside their peers: about ten minutes on two cores.

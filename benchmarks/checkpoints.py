@@ -6,9 +6,9 @@
 The script makes the folders itself: it trains one model on `mini-mnli`, and each checkpoint is that model with other
 noise on its weights, so the order of the checkpoints says nothing. Each has a table of 200 rows of its own task, for
 the maps of `esm-logme`. The target is a table of rows of `mini-rte`, of which four fifths are its training examples.
-Each step is one process that computes by itself (jobs=0): its time on the clock, its time of the processor and its peak
-of resident memory are told. No step but the first trains anything, and the folders are moved away before the pack is
-asked.
+Each step is one process that computes by itself (jobs=0): its time on the clock, its time of the processor and its
+peak of resident memory are told. No step but the first trains anything, and the folders are moved away before the pack
+is asked.
 """
 
 import argparse

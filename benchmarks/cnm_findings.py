@@ -44,11 +44,11 @@ from cogbench_tasks.mini import SKILLS
 from outputs import output_file
 
 from cogbench import Array, Files, Oracle
-from cogbench.compute import engine
 from cogbench.compute.workspace import Workspace, workspace_of
 from cogbench.runs.requests import RunRequest, resolve_requests
 from cogbench.scoring.paired import holm
 from cogbench.views.formats import grid
+from cogbench.workers import engine
 
 Record: TypeAlias = dict[str, list[list[list[float]]]]  # similarities by `relative`: as recorded, then shuffled
 KINDS: dict[str, Variant] = {"same": same_by_subject, "disjoint": disjoint_by_subject}
@@ -219,7 +219,7 @@ def measure_stimuli(request: RunRequest, workspace: Workspace, stimuli: str) -> 
 def measure(request: RunRequest, workspace: Workspace) -> Measurements:
     """Return the measurements of one training seed; what is not in the store is computed."""
     (cell,) = request.similarities()
-    encodings = cell.inputs()
+    encodings = cell.read()
     engine.compute(list(encodings), workspace)
     assert cell.signal is not None
     recording = workspace.recording(cell.signal)

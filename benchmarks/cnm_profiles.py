@@ -89,6 +89,10 @@ class StandIn:
         """Return the stimuli as the bare backbone represents them."""
         return self._backbone
 
+    def pieces(self, estimator: Any) -> dict[str, dict[str, Array]]:
+        """Return the arrays of each piece of an estimator."""
+        return {name: estimator.piece(self, name) for name in estimator.pieces(self)}
+
     def note(self, text: str) -> None:
         """Pass over a note."""
 

@@ -34,7 +34,7 @@ def main() -> None:
         estimator = CNM(solver=solver, hidden=(args.hidden,), epochs=args.epochs, folds=3)
         began = time.perf_counter()
         runs = [describe_subject(estimator, SubjectData(x, None, y), seed) for seed in range(args.seeds)]
-        found[solver] = [run.relative for run in runs]  # (n_tasks, n_voxels) each
+        found[solver] = [run["vectors"] for run in runs]  # (n_tasks, n_voxels) each
         print(f"{solver:10} {time.perf_counter() - began:7.1f} s, mean score", end=" ")
         print("{:.4f} to {:.4f}".format(*_ends([v.mean() for v in found[solver]])))
     upper = np.triu_indices(len(x), 1)

@@ -22,10 +22,10 @@ from outputs import output_folder
 
 import cogbench
 from cogbench import CogbenchError, Files, Recipe, Store, load_parts
-from cogbench.compute import engine
 from cogbench.compute.cells import Training
 from cogbench.compute.workspace import Workspace
 from cogbench.storage.store import home
+from cogbench.workers import engine
 
 
 @dataclass

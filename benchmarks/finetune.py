@@ -23,11 +23,11 @@ from typing import Literal
 import numpy as np
 
 from cogbench import Card, Dataset, Files, Recipe, Store, load_parts
-from cogbench.compute import engine
 from cogbench.compute.cells import Training
 from cogbench.compute.workspace import Workspace
 from cogbench.parts.set_options import varied
 from cogbench.scoring.metrics import score_outputs
+from cogbench.workers import engine
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 RECIPES = ("cogbench", "dynamic", "padded")

@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from cogbench import Files, Recipe, Store, load_parts
-from cogbench.compute import engine
 from cogbench.compute.cells import Training
 from cogbench.compute.workspace import Workspace
 from cogbench.parts.set_options import varied
 from cogbench.storage.store import home
+from cogbench.workers import engine
 
 
 def main() -> None:

@@ -23,12 +23,12 @@ from pathlib import Path
 from finetune import THREADS, by_trainer
 
 from cogbench import Checkpoint, Files, Recipe, Store, load_parts
-from cogbench.compute import engine
 from cogbench.compute.cells import Training
 from cogbench.compute.workspace import Workspace
 from cogbench.runs.measure_oracle import resolve_transfers
 from cogbench.runs.plan import describe_plan
 from cogbench.testing.toys import TASKS, ToyBackbone
+from cogbench.workers import engine
 
 PARTS = ("workers", "loop", "overhead", "planning")
 

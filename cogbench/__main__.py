@@ -1,5 +1,10 @@
-"""`python -m cogbench` is `cogbench`."""
+"""`python -m cogbench` is `cogbench`; and what worker processes run in place of the script of their parent."""
 
-from .cli.main import cli
+if __name__ == "__mp_main__":  # a worker: Ctrl-C reaches all processes of a terminal, and the parent ends the workers
+    import signal
 
-cli(prog_name="cogbench")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+else:
+    from .cli.main import cli
+
+    cli(prog_name="cogbench")

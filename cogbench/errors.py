@@ -3,6 +3,7 @@
 CogbenchError
 ├── UnknownName      no part, option or value of that name        (exit 2)
 ├── MissingData      data, a model or a file is not there         (exit 3)
+│   └── LostStore    the store cannot be reached or written to    (exit 3)
 ├── UnusableData     what is there breaks its record or contract  (exit 3)
 │   ├── AmbiguousTable  an option says how a table is read        (exit 3)
 │   └── FullDisk     no room for results                          (exit 3)
@@ -14,6 +15,8 @@ Any other exception is a bug and keeps its traceback.
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+
+MOST_NAMES = 200  # that a message lists
 
 
 class CogbenchError(Exception):
@@ -31,9 +34,10 @@ class UnknownName(CogbenchError):
     def of(cls, kind: str, name: str, known: Iterable[str], *, there: str = "Installed") -> "UnknownName":
         """Make the error for an unknown `name` among the `known` ones, naming the near ones."""
         known = sorted(known)
+        more = f" and {len(known) - MOST_NAMES} more" if len(known) > MOST_NAMES else ""
         near = get_close_matches(name, known, n=3, cutoff=0.5)
         guess = f"; did you mean {' or '.join(repr(n) for n in near)}?" if near else "."
-        return cls(f"unknown {kind} {name!r}{guess} {there}: {', '.join(known) or 'none'}.")
+        return cls(f"unknown {kind} {name!r}{guess} {there}: {', '.join(known[:MOST_NAMES]) or 'none'}{more}.")
 
 
 class MissingData(CogbenchError):
@@ -51,6 +55,10 @@ class Absent(MissingData):
         return f"{self.what}: {self.reason}"
 
 
+class LostStore(MissingData):
+    """A store that cannot be reached, read or written to: whatever is computed next would be lost, so nothing is."""
+
+
 class UnusableData(CogbenchError):
     """Data, a model, a plugin's answer or a file that breaks what its record promises."""
 
@@ -61,6 +69,9 @@ class AmbiguousTable(UnusableData):
 
 class FullDisk(UnusableData):
     """No room for results: whatever is computed next would be lost, so nothing is."""
+
+
+ENDS_RUN = (FullDisk, LostStore)  # what one cell meets, all others would meet too
 
 
 class FailedCells(CogbenchError):

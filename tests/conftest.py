@@ -9,14 +9,8 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
 
-from types import ModuleType
-
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
-
-from cogbench import Oracle, Suite, TaskMatrix, hookimpl
-from cogbench.testing.toys import TASKS, ToyBackbone, ToySignal
 
 # A busy machine is slow, which is no fault of a test. Each run draws other examples.
 settings.register_profile("cogbench", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
@@ -57,20 +51,9 @@ def shared_data():
 @pytest.fixture
 def toy_plugin():
     """A plugin module with the toys, a suite of them and a synthetic oracle."""
-    names = tuple(t.name for t in TASKS)
-    true = np.array([[0, 0.6, 0.5, 0.9], [0.8, 0, 0.7, 0.2], [0.7, 0.9, 0, 0.1], [0.6, 0.5, 0.9, 0]])
-    oracle = Oracle("toy-oracle", "toy", "toy", TaskMatrix.square(names, true), np.full(4, 0.5), origin="made up")
-    suite = Suite("toy", names, "toy", (("toy", "toy-oracle"),), "synthetic")
-    module = ModuleType("toy_plugin")
-    for kind, parts in {
-        "tasks": TASKS,
-        "backbones": [ToyBackbone()],
-        "signals": [ToySignal()],
-        "oracles": [oracle],
-        "suites": [suite],
-    }.items():
-        setattr(module, f"register_{kind}", hookimpl(lambda parts=parts: parts, specname=f"register_{kind}"))
-    return module
+    from toy_parts import toy_module
+
+    return toy_module()
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,8 @@ import pickle
 import pytest
 
 from cogbench import errors
-from cogbench.compute.worker import Refusal
 from cogbench.errors import Absent, CogbenchError, MissingData, UnusableData, together
+from cogbench.workers.worker import Refusal
 
 KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, CogbenchError)]
 EXAMPLES = {

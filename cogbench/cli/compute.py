@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import FailedCells
+from ..errors import CogbenchError, FailedCells, UnusableData, together
 from . import options as option
 from .checkpoints import checkpoints
 from .options import COMPUTES, Site, at_site, complete, print_json, print_rows, progress, say_wrote
@@ -98,11 +98,17 @@ def run(
             click.echo(describe_plan([cell for request in requests for cell in request.cells()], workspace))
             return
         writable(out)
-        writable(workspace.store.root)
         results, failures = answer_requests(requests, workspace)
-    saved = [result.save(out) for result in results]
+    saved, unsaved = list[Path](), list[CogbenchError]()
+    for result in results:
+        try:
+            saved.append(result.save(out))
+        except UnusableData as error:  # the others may yet be saved, and all are printed
+            unsaved.append(error)
     click.echo(render_results(results, format))
     say_wrote(*saved)
+    if unsaved:
+        raise together(unsaved)
     if failures:
         saved_too = f"; {len(saved)} other results are saved" if saved else ""
         raise FailedCells.of("; ".join(failures) + saved_too, failures.values())
@@ -300,7 +306,6 @@ def oracle_measure(backbone: str, site: Site, dry_run: bool, format: str, **how:
     """
     from ..runs.measure_oracle import check_transfers, measure_each, resolve_sizes
     from ..runs.plan import describe_plan
-    from ..storage.atomic import writable
 
     with progress() as tell:
         workspace = site.workspace(tell)
@@ -311,7 +316,6 @@ def oracle_measure(backbone: str, site: Site, dry_run: bool, format: str, **how:
                 check_transfers(transfers, name, workspace)
             click.echo(describe_plan([cell for transfers, _ in plans for cell in transfers.cells()], workspace))
             return
-        writable(workspace.store.root)
         measured = measure_each(plans, workspace)
     _print_oracles([oracle for oracle, _ in measured], format)
     say_wrote(*(path for _, path in measured))

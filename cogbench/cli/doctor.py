@@ -101,7 +101,7 @@ def _device() -> str:
 def _processors() -> str:
     from dask.system import CPU_COUNT
 
-    from ..compute.cluster import fitting
+    from ..workers.cluster import fitting
 
     return f"{CPU_COUNT}; a run uses {fitting()} worker(s) unless told otherwise"
 

@@ -112,12 +112,13 @@ def cache_info(as_json: bool) -> None:
 @option.as_json
 def cache_prune(dry_run: bool, other_versions: bool, as_json: bool) -> None:
     """Remove cells of changed code, damaged cells, and what killed processes left."""
-    from ..compute.inventory import prune
+    from ..compute.inventory import info, prune
     from ..parts.registry import load_parts
     from ..storage.remote_store import open_store
     from ..text import in_words
 
-    removed = prune(open_store(), load_parts(), other_versions=other_versions, dry_run=dry_run)
+    store, parts = open_store(), load_parts()
+    removed = prune(store, parts, other_versions=other_versions, dry_run=dry_run)
     rows = [
         {
             "folder": str(one.folder),
@@ -131,6 +132,12 @@ def cache_prune(dry_run: bool, other_versions: bool, as_json: bool) -> None:
         print_rows(rows, as_json)
     total = in_words(sum(one.size for one in removed))
     say(f"{len(removed)} folders, {total}" + (" would be removed" if dry_run else " removed"))
+    left = info(store, parts)
+    spared = sum(row["out of reach"] for row in left) - dry_run * sum(bool(one.fault) for one in removed)
+    if spared:
+        say(f"{spared} more are out of reach and stay: younger than an hour, or needed by a command that runs.")
+    if not other_versions and (others := sum(row["other versions"] for row in left)):
+        say(f"{others} are of other versions of cogbench and stay; --other-versions removes them.")
 
 
 COMMANDS = (list_, plugins, fetch, doctor, cache)

@@ -1,27 +1,53 @@
 """The command line: parse, call one function, print. Data goes to stdout, everything else to stderr."""
 
+import errno
 import logging
 import os
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from itertools import count
 from typing import Any
 
 import click
 
 from ..errors import CogbenchError
+from ..storage.disk import is_disk_full
+from ..text import visible
 from . import compute, demo, install, packs, results
 from .options import say
+
+ENDING = "it is about to end; Ctrl-C once more ends it at once."
+INTERRUPTED = "interrupted; what was finished is saved, the same command goes on from there."
 
 
 class _Group(click.Group):
     """Commands whose foreseen errors print as one line and set the exit code."""
 
+    def main(self, *args: Any, **options: Any) -> Any:
+        try:
+            with _interruptible():
+                return super().main(*args, **options)
+        except OSError as error:
+            if (fault := _fault_of_machine(error)) is None or os.environ.get("COGBENCH_DEBUG"):
+                raise
+            say(fault)
+            _forget_output()
+            sys.exit(CogbenchError.exit_code)
+
     def invoke(self, ctx: click.Context) -> Any:
         # Threads that wait for work spin otherwise. On a busy machine they take the processor from the threads that
         # work: small matrices took twenty times as long. OpenMP reads this when torch is imported.
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+        # A process of multiprocessing complains when this one is killed, and has nothing to do for it.
+        os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")
         _messages()
         try:
-            return super().invoke(ctx)
+            answer = super().invoke(ctx)
+            sys.stdout.flush()
+            return answer
         except CogbenchError as error:
             if os.environ.get("COGBENCH_DEBUG"):
                 raise
@@ -29,14 +55,66 @@ class _Group(click.Group):
                 say(fault)
             ctx.exit(error.exit_code)
         except KeyboardInterrupt:
-            say("interrupted; what was finished is saved, the same command goes on from there.")
+            say(INTERRUPTED)
             ctx.exit(130)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let the first Ctrl-C end what runs, answer a second one in a line, and end at once at the third.
+
+    That is safe: what is finished is whole, and workers end with their parent.
+    """
+    presses = count(1)
+
+    def interrupt(*_: Any) -> None:
+        number = next(presses)
+        if number == 1:
+            raise KeyboardInterrupt
+        os.write(2, f"cogbench: {ENDING if number == 2 else INTERRUPTED}\n".encode())
+        if number > 2:
+            os._exit(130)
+
+    usual = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or usual is not signal.default_int_handler:
+        yield
+        return
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, usual)
+
+
+def _fault_of_machine(error: OSError) -> str | None:
+    """Return in a line what is wrong where that is no fault of the program; None for any other error."""
+    if error.errno == errno.ENAMETOOLONG:
+        name = str(error.filename)
+        shown = name if len(name) < 80 else f"{name[:60]}… ({len(name)} characters)"
+        return f"{shown!r} is longer than the names of files may be: give a shorter name."
+    if is_disk_full(error):
+        where = f" to {str(error.filename)!r}" if error.filename else ""
+        return f"nothing more can be written{where}: {error.strerror}."
+    return None
+
+
+def _forget_output() -> None:
+    """Drop what could not be printed: Python would try again at its end, and complain."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+class _Visible(logging.Formatter):
+    """Messages without signs that a terminal obeys: they name files, cells and tasks of others."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return visible(super().format(record))
 
 
 def _messages() -> None:
     """Print the harness's own messages on stderr; the libraries' stay theirs."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("cogbench: %(message)s"))
+    handler.setFormatter(_Visible("cogbench: %(message)s"))
     log = logging.getLogger("cogbench")
     log.handlers, log.propagate = [handler], False
 

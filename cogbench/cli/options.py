@@ -14,6 +14,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from ..errors import MissingData, UnknownName
+from ..text import visible
 
 if TYPE_CHECKING:
     from ..compute.workspace import Step, Tell, Workspace
@@ -325,7 +326,7 @@ def _environment(offline: bool, device: str) -> None:
 
 def say(text: str) -> None:
     """Tell people something, on stderr."""
-    click.echo(f"cogbench: {text}", err=True)
+    click.echo(f"cogbench: {visible(text)}", err=True)
 
 
 def say_wrote(*paths: Path) -> None:
@@ -374,7 +375,9 @@ def progress() -> "Iterator[Tell | None]":
         bar = shown.add_task("planning", total=None, place="")
 
         def tell(step: "Step") -> None:
-            shown.update(bar, description=_counts(step), completed=step.share, total=1.0, place=escape(step.place))
+            shown.update(
+                bar, description=_counts(step), completed=step.share, total=1.0, place=escape(visible(step.place))
+            )
 
         yield tell
 

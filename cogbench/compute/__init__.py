@@ -1,1 +1,1 @@
-"""Cells, the units of work and of caching: their keys, their engine, and what estimators read of them."""
+"""Cells, the units of work and of caching: their keys, and what estimators read of them."""

@@ -5,6 +5,7 @@ result is a folder in the store. `Workspace` keys cells, finds them, and compute
 """
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from time import perf_counter
@@ -12,13 +13,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..checkpoints.given import GivenCheckpoint
-from ..data.dataset import Array
+from ..checkpoints.given import GivenCheckpoint, NoBackbone
+from ..data.dataset import Array, Origin
+from ..data.files import Files
 from ..errors import UnusableData
-from ..parts.codec import encode
 from ..parts.interfaces import Backbone, Checkpoint, Recipe, Signal, Task, teacher_of
 from ..scoring.metrics import TaskScore, score_outputs
-from ..storage.store import digest
+from ..storage.hashes import digest
 from ..text import slug
 from .workspace import Cell, Workspace
 
@@ -58,7 +59,7 @@ class Training:
         backbone, asked = teacher_of(self.backbone), self.recipe
         return Training(backbone, Recipe(asked.tasks, seed=asked.seed, max_train=asked.max_train)) if backbone else None
 
-    def inputs(self) -> tuple["Training", ...]:
+    def inputs(self, workspace: Workspace) -> tuple["Training", ...]:
         return tuple(c for c in (self.start, self.teacher) if c)
 
     def ingredients(self, workspace: Workspace) -> dict[str, Any]:
@@ -182,7 +183,7 @@ class GivenTraining:
         """The task that the checkpoint was trained on, as far as it is known."""
         return self.given
 
-    def inputs(self) -> tuple[Cell, ...]:
+    def inputs(self, workspace: Workspace) -> tuple[Cell, ...]:
         return ()
 
     def ingredients(self, workspace: Workspace) -> dict[str, Any]:
@@ -196,7 +197,13 @@ class GivenTraining:
     def _model(self, workspace: Workspace) -> dict[str, Any]:
         place = frozenset({"name", "address", "revision"})
         opened_by = workspace.fingerprints.identity(self.backbone, without=place)
-        return {"files": workspace.files.contents(self.backbone.origin(workspace.files)), "opened by": opened_by}
+        adapted: Callable[[Files], Origin | None] = getattr(self.backbone, "adapted", lambda files: None)
+        base, contents = adapted(workspace.files), workspace.files.contents
+        return {
+            "files": contents(self.backbone.origin(workspace.files)),
+            "opened by": opened_by,
+            **({"base": contents(base)} if base else {}),  # the model that an adapter belongs to
+        }
 
     def compute(self, workspace: Workspace, out: Path) -> None:
         outputs, notes = self._answers(workspace) if self.given.data else (None, ())
@@ -248,7 +255,7 @@ class Encoding:
     def place(self) -> str:
         return f"{self.training.place}/stimuli-{slug(self.signal.name)}"
 
-    def inputs(self) -> tuple[Cell, ...]:
+    def inputs(self, workspace: Workspace) -> tuple[Cell, ...]:
         return (self.training,)
 
     def ingredients(self, workspace: Workspace) -> dict[str, Any]:
@@ -274,44 +281,6 @@ class Encoding:
         return np.load(workspace.folder(self) / "representations.npy", mmap_mode="r")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Kept:
-    """Intermediate arrays that `Evidence.keep` keeps: they are computed where they are asked for.
-
-    `maker` says how they are made: an estimator, or a part that several have; `needed` are the trainings that they are
-    made of, or the matrix of the run where they hold for exactly its tasks.
-    """
-
-    maker: Any
-    name: str
-    key: tuple[tuple[str, Any], ...]
-    model: str  # the name of the backbone, for the name of the folder
-    needed: tuple[Cell, ...]
-    signal: Signal | None
-    seed: int
-
-    @property
-    def place(self) -> str:
-        tasks = "+".join(slug(cell.task.name) for cell in self.needed if isinstance(cell, Training | GivenTraining))
-        maker = getattr(self.maker, "name", type(self.maker).__name__.lower())
-        return f"{slug(self.model)}/{slug(maker)}/{slug(self.name)}-{tasks or 'all'}"
-
-    def inputs(self) -> tuple[Cell, ...]:
-        return self.needed
-
-    def ingredients(self, workspace: Workspace) -> dict[str, Any]:
-        return {
-            "estimator": workspace.identity(self.maker),
-            "name": self.name,
-            "key": digest(encode(self.key)),
-            "stimuli": workspace.recording(self.signal).sha256 if self.signal else None,
-            "seed": self.seed,
-        }
-
-    def compute(self, workspace: Workspace, out: Path) -> None:
-        raise NotImplementedError("Evidence.keep computes what it keeps")
-
-
 def _report(folder: Path) -> dict[str, Any]:
     """Return what stands in a training's folder beside weights and outputs: its steps, notes and seconds."""
     report: dict[str, Any] = json.loads((folder / "training.json").read_text())
@@ -325,6 +294,18 @@ def key_of_sample(topped_up: bool) -> dict[str, Any]:
     out.
     """
     return {"sample": "topped up"} if topped_up else {}
+
+
+def key_beside_given(tasks: Sequence[Task], backbone: Backbone, workspace: Workspace) -> dict[str, Any]:
+    """Return what a key says of the pre-trained model and of metrics where some of the tasks bring models of their own.
+
+    The keys of trainings say both elsewhere; those of given models know neither, and an estimator may look at them.
+    """
+    given = [task for task in tasks if isinstance(task, GivenCheckpoint)]
+    if not given:
+        return {}
+    bare = () if isinstance(backbone, NoBackbone) else (backbone, backbone.origin(workspace.files))
+    return {"beside": [workspace.identity(part) for part in bare], "metrics": [task.metric for task in given]}
 
 
 def trained_as(part: Any, workspace: Workspace) -> dict[str, Any]:

@@ -11,7 +11,11 @@ import numpy as np
 from ..data.oracle import Oracle, TaskMatrix
 from ..errors import UnusableData
 from ..parts.interfaces import Estimator, Evidence
-from ..storage.store import digest
+from ..storage.hashes import digest
+
+# What shows an estimator a task's training examples, or a model that was trained on them.
+EXAMPLES = frozenset({"representations", "features", "backbone-features", "models", "batches", "texts"})
+LOOKS = frozenset({"models", "features", "backbone", "backbone-features"})  # at the bare backbone, or at task scores
 
 
 class LazyMapping(Mapping[str, Any]):

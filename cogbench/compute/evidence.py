@@ -1,10 +1,7 @@
-"""Evidence: what an estimator may ask for, computed when asked; and the cell that holds an estimator's matrix.
+"""Evidence: what an estimator may ask for, computed when asked; and the cells of its matrix and of its pieces."""
 
-Nothing is opened before it is asked for. What a planned run needs is already in the store by then; anything missing
-is computed in place.
-"""
-
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -19,13 +16,13 @@ from ..data.oracle import Oracle, TaskMatrix
 from ..data.recording import Responses
 from ..errors import MissingData
 from ..parts.cheap_transfers import USUAL_TRANSFER, CheapTransfer, TransferOptions
-from ..parts.interfaces import MODELS, STIMULI, Backbone, Estimator, Recipe, Signal, Task, members_of
+from ..parts.interfaces import MODELS, STIMULI, Backbone, Estimator, InPieces, Signal, Task, members_of
 from ..scoring.metrics import TaskScore
 from ..text import slug
-from .cells import Encoding, GivenTraining, Kept, Training, key_of_sample
-from .estimate import Estimate, Inquiry, LazyMapping, estimate_from, joined, oracle_content
-from .features import FeatureExtraction, encoder_of, feature_options, weight_change
-from .transfers import TransferPlan, cheap_trainings, cheap_transfer, target_budget, transfer_options
+from .cells import Encoding, key_beside_given, key_of_sample
+from .estimate import EXAMPLES, LOOKS, Estimate, Inquiry, LazyMapping, estimate_from, joined, oracle_content
+from .features import encoder_of, feature_options, weight_change
+from .transfers import TaskTrainings, TransferPlan, cheap_transfer, transfer_options
 from .workspace import Cell, Workspace
 
 if TYPE_CHECKING:
@@ -35,6 +32,8 @@ if TYPE_CHECKING:
 
 class StoredEvidence:
     """Evidence from the store: what a planned run needs is there already, anything missing is computed in place.
+
+    Nothing is opened before it is asked for.
 
     Parameters
     ----------
@@ -190,26 +189,16 @@ class StoredEvidence:
         most = self._cell.budget(self._tasks[task]) if split == "train" else None
         return dataset.sample(most).sample(n, seed)
 
-    def keep(
-        self, name: str, compute: Callable[[], Mapping[str, Array]], *, owner: Any = None, **key: Any
-    ) -> Mapping[str, Array]:
-        """Return an estimator's own intermediate arrays from the store, computing them the first time."""
-        trainings = tuple(self._cell.training(self._tasks[t]) for t in self.tasks if t in key.values())
-        cell = Kept(
-            maker=self._cell.estimator if owner is None else owner,
-            name=name,
-            key=tuple(sorted(key.items())),
-            model=self._cell.backbone.name,
-            needed=trainings or (self._cell,),
-            signal=self._cell.signal,
-            seed=self._cell.seed,
-        )
+    def pieces(self, estimator: InPieces) -> Mapping[str, Mapping[str, Array]]:
+        """Return the arrays of each piece of an estimator, from the store; its notes become notes here."""
+        cells = self._cell.pieces(self._workspace)
+        return LazyMapping(tuple(cells), lambda name: self._read(cells[name]))
 
-        def fill(out: Path) -> None:
-            arrays: dict[str, Any] = dict(compute())
-            np.savez(out / "arrays.npz", **arrays)
-
-        with np.load(self._workspace.folder(cell, fill) / "arrays.npz") as arrays:
+    def _read(self, piece: "Piece") -> dict[str, Array]:
+        folder = self._workspace.folder(piece)
+        for text in json.loads((folder / "notes.json").read_text()):
+            self.note(text)
+        with np.load(folder / "arrays.npz") as arrays:
             return dict(arrays)
 
     def note(self, text: str) -> None:
@@ -226,17 +215,13 @@ class StoredEvidence:
         return self._cell.signal
 
 
-# What shows an estimator a task's training examples, or a model that was trained on them.
-EXAMPLES = frozenset({"representations", "features", "backbone-features", "models", "batches", "texts"})
-
-
 @dataclass(frozen=True)
-class Similarity:
+class Similarity(TaskTrainings):
     """An estimator's matrix, of one backbone, signal and seed.
 
-    A task is trained on at most `max_train` examples as a source, on at most `max_train_target` as a target. Where the
-    two differ and the estimator sees examples, the matrix is joined of one cell a target: in it this task alone has the
-    examples of a target and a model trained on these, so that nothing is known of a target that the regime forbids.
+    Where the budgets of sources and targets differ and the estimator sees examples, the matrix is joined of one cell a
+    target: in it this task alone has the examples of a target and a model trained on these, so that nothing is known of
+    a target that the regime forbids.
     """
 
     estimator: Estimator
@@ -271,15 +256,6 @@ class Similarity:
         return tuple(t.name for t in self.sources), tuple(t.name for t in self.receiving)
 
     @property
-    def target_budget(self) -> int | None:
-        """The largest number of training examples of a target; None for all."""
-        return target_budget(self.max_train, self.max_train_target)
-
-    def budget(self, task: Task) -> int | None:
-        """Return the largest number of training examples of a task in this cell, as source or as target."""
-        return self.target_budget if task in self.targets else self.max_train
-
-    @property
     def by_target(self) -> tuple["Similarity", ...]:
         """The cells of one target each that the matrix is joined of; none where it is made at once."""
         if self.targets or self.target_budget == self.max_train or not EXAMPLES & self.estimator.needs:
@@ -306,38 +282,28 @@ class Similarity:
         stimuli = f"-stimuli-{slug(self.signal.name)}" if self.signal else ""
         return f"{slug(self.backbone.name)}/{slug(self.estimator.name)}{stimuli}/seed-{self.seed}"
 
-    def training(self, task: Task) -> Training | GivenTraining:
-        """Return the cell that trains a task, as a source or as a target, or that holds the model that it brings."""
-        return GivenTraining(task) if isinstance(task, GivenCheckpoint) else self.trained_alone(task)
+    def pieces(self, workspace: Workspace) -> dict[str, "Piece"]:
+        """Return the cells of the estimator's pieces by their names; none where it is computed at once."""
+        estimator = self.estimator
+        if self.by_target or not isinstance(estimator, InPieces):
+            return {}
+        return workspace.once(("pieces", self), lambda: self._pieces(estimator, workspace))
 
-    def trained_alone(self, task: Task) -> Training:
-        """Return the cell that trains a task from the backbone, without a source."""
-        return Training(self.backbone, Recipe((task,), seed=self.seed, max_train=self.budget(task)))
+    def _pieces(self, estimator: InPieces, workspace: Workspace) -> dict[str, "Piece"]:
+        pieces, canonical = dict[str, Piece](), getattr(estimator, "canonical", estimator)
+        for name, reads in estimator.pieces(StoredEvidence(self, workspace)).items():
+            tasks, targets = (tuple(t for t in some if t.name in reads) for some in (self.tasks, self.targets))
+            pieces[name] = Piece(replace(self, estimator=canonical, tasks=tasks, targets=targets), name)
+        return pieces
 
-    def extraction(self, source: Task | None, target: Task, options: FeatureOptions) -> FeatureExtraction:
-        """Return the cell of a target's examples as a source's model sees them, or the bare backbone for None."""
-        training = self.training(source) if source is not None else None
-        backbone = training.backbone if training is not None else self.backbone
-        return FeatureExtraction(backbone, training, target, options, self.budget(target))
-
-    def transfer(self, source: Task, target: Task) -> Training:
-        """Return the cell that trains a target from a source's encoder."""
-        if isinstance(source, GivenCheckpoint):
-            return Training(source.backbone, Recipe((target,), seed=self.seed, max_train=self.target_budget))
-        start = Recipe((source,), seed=self.seed, max_train=self.max_train)
-        return Training(self.backbone, Recipe((target,), start, self.seed, self.target_budget))
-
-    def cheap_trainings(self, source: Task | None, target: Task, options: TransferOptions) -> tuple[Training, ...]:
-        """Return the cells of a cheap transfer: a target's few examples after a source, or alone for None."""
-        if isinstance(source, GivenCheckpoint):
-            return cheap_trainings(source.backbone, None, target, self.target_budget, options, self.seed)
-        start = Recipe((source,), seed=self.seed, max_train=self.max_train) if source is not None else None
-        return cheap_trainings(self.backbone, start, target, self.target_budget, options, self.seed)
-
-    def inputs(self) -> tuple[Cell, ...]:
-        needs, cells = self.estimator.needs, list[Cell]()
+    def inputs(self, workspace: Workspace) -> tuple[Cell, ...]:
         if self.by_target:
             return self.by_target
+        return (*self.read(), *self.pieces(workspace).values())
+
+    def read(self) -> tuple[Cell, ...]:
+        """Return the cells that the estimator reads: trainings, and what is made of them."""
+        needs, cells = self.estimator.needs, list[Cell]()
         if members := members_of(self.estimator):
             return tuple(self.member(m) for m in members)
         if isinstance(self.oracle, TransferPlan):
@@ -381,7 +347,7 @@ class Similarity:
                 made["max_train_target"] = self.target_budget
             topped_up = any(workspace.dataset(t, "train").is_topped_up(self.budget(t)) for t in with_data)
             made |= key_of_sample(topped_up)
-        return made
+        return made | key_beside_given(self.tasks if LOOKS & needs else (), self.backbone, workspace)
 
     def compute(self, workspace: Workspace, out: Path) -> None:
         if self.by_target:
@@ -398,3 +364,37 @@ class Similarity:
         """Return the estimator's matrix, notes and details, computing them if need be."""
         sources, targets = ([t.name for t in some] for some in (self.sources, self.targets or self.tasks))
         return workspace.once(("estimate", self), lambda: Estimate.load(workspace.folder(self), sources, targets))
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One piece of an estimator: arrays, and notes.
+
+    `whole` is the matrix of exactly the tasks that the piece reads, by the estimator's `canonical` options: the piece
+    knows of nothing else, and serves every run that has these tasks.
+    """
+
+    whole: Similarity
+    name: str
+
+    @property
+    def place(self) -> str:
+        return f"{self.whole.place}/{slug(self.name)}"
+
+    @property
+    def here(self) -> bool:
+        """As of the matrix."""
+        return self.whole.here
+
+    def inputs(self, workspace: Workspace) -> tuple[Cell, ...]:
+        return self.whole.read()
+
+    def ingredients(self, workspace: Workspace) -> dict[str, Any]:
+        return self.whole.ingredients(workspace) | {"piece": self.name}
+
+    def compute(self, workspace: Workspace, out: Path) -> None:
+        evidence = StoredEvidence(self.whole, workspace)
+        assert isinstance(self.whole.estimator, InPieces)
+        arrays: dict[str, Any] = dict(self.whole.estimator.piece(evidence, self.name))
+        np.savez(out / "arrays.npz", **arrays)
+        (out / "notes.json").write_text(json.dumps(evidence.inquiry.notes))

@@ -40,7 +40,7 @@ class FeatureExtraction:
         model = self.training.place if self.training else f"{slug(self.backbone.name)}/bare"
         return f"{model}/features-{slug(self.task.name)}"
 
-    def inputs(self) -> tuple[Cell, ...]:
+    def inputs(self, workspace: Workspace) -> tuple[Cell, ...]:
         return (self.training,) if self.training else ()
 
     def ingredients(self, workspace: Workspace) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What the store holds, and what of it no run can ask for any more."""
 
 import contextlib
-import json
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -13,11 +13,15 @@ from typing import Any
 from ..data.files import READING, Files
 from ..parts.fingerprint import Fingerprints, harness_version
 from ..parts.registry import Parts
-from ..storage.store import RECORD, Store
+from ..storage.damage import ASIDE, CELL, RECORD, read_record
+from ..storage.locks import needed
+from ..storage.store import Store
 
 UNKNOWN = "unknown"  # what the code of a class is now, where that cannot be told
 COLUMNS = ("folders", "bytes", "out of reach", "bytes out of reach", "other versions", "bytes of other versions")
-DRAFT_AGE = 3600  # seconds: a draft that nobody has touched for so long is what a killed process left
+YOUNG = 3600  # seconds: what nobody has touched for so long is needed by no run that does not say so
+DAMAGED = re.compile(r".+-[0-9a-f]{8}-[0-9a-f]{8}")  # the names of cells that were set aside
+DRAFT = re.compile(r"[0-9a-f]{16}-[0-9a-f]{8}")
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,8 @@ class Held:
     """A folder of the store: what it is, its bytes, and why no run can ask for it (empty if one can).
 
     `version` is the version of cogbench that made a cell, or a cell that this one was made from, if it is another one:
-    no run of this version asks for it, and a run of that version may.
+    no run of this version asks for it, and a run of that version may. `spared` says why it is not removed all the same:
+    commands of another environment share the store, and may need what no run of this one can ask for.
     """
 
     folder: Path
@@ -33,38 +38,73 @@ class Held:
     size: int
     fault: str = ""
     version: str = ""
+    spared: str = ""
+    key: str = ""
 
 
 def inventory(store: Store, parts: Parts) -> Iterator[Held]:
-    """Yield every cell, draft and damaged folder of a store; a cell is out of reach if one that it was made from is."""
+    """Yield every cell, draft and damaged folder of a store; a cell is out of reach if one that it was made from is.
+
+    What does not bear the name of a cell, or has a record that is not one of that cell, is somebody else's.
+    """
     if not store.root.is_dir():
         return
     cells, known = dict[str, tuple[Held, list[str]]](), _codes(parts)
-    for record in sorted(store.root.rglob(RECORD)):
-        folder = record.parent
-        if any(part.startswith(".") for part in folder.relative_to(store.root).parts):
+    running = needed(store.root)
+    for file in sorted(store.root.rglob(RECORD)):
+        folder = file.parent
+        if _is_hidden(folder, store.root) or not CELL.fullmatch(folder.name) or not file.is_file():
             continue
         try:
-            read = json.loads(record.read_text())
-            ingredients, key = read["ingredients"], read["key"]
+            record = read_record(folder)
+            ingredients, key = record["ingredients"], record["key"]
             kind, inputs = str(ingredients.get("cell", "cell")).lower(), ingredients.get("inputs", [])
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            yield Held(folder, "damaged", _size(folder), "its record cannot be read")
+        except (OSError, ValueError, AttributeError):
+            if _names_cell(file):
+                yield Held(folder, "damaged", _size(folder), "its record cannot be read", spared=_youth(file))
             continue
+        if not folder.name.endswith(key[:8]):
+            continue
+        spared = "a running command needs it" if key in running else _youth(file)
         version = _other_version(ingredients)
         fault = "" if version else next(_outdated(ingredients, known), "")
-        cells[key] = Held(folder, kind, _size(folder), fault, version), inputs
+        cells[key] = Held(folder, kind, _size(folder), fault, version, spared, key), inputs
     for key in cells:
         yield _with_inputs(key, cells)
-    for folder in sorted((store.root / ".damaged").glob("*")):
-        yield Held(folder, "damaged", _size(folder), "set aside because it had changed since it was written")
+    for folder in sorted((store.root / ASIDE).glob("*")):
+        if DAMAGED.fullmatch(folder.name):
+            yield Held(folder, "damaged", _size(folder), "set aside because it had changed since it was written")
     for file in sorted((store.root / ".failed").glob("*.log")):
-        yield Held(file, "log", file.stat().st_size, "why a cell failed, for people")
+        if CELL.fullmatch(file.stem):
+            yield Held(file, "log", file.stat().st_size, "why a cell failed, for people")
     for folder in sorted((store.root / ".tmp").glob("*")):
+        if not DRAFT.fullmatch(folder.name):
+            continue
         with contextlib.suppress(FileNotFoundError):
-            old = time.time() - max(p.stat().st_mtime for p in (folder, *folder.rglob("*"))) > DRAFT_AGE
-            old = old and not store.busy(folder.name.partition("-")[0])  # a long training writes at its end only
-            yield Held(folder, "draft", _size(folder), "left by a process that ended before it was done" if old else "")
+            young = any(map(_youth, (folder, *folder.rglob("*"))))
+            young = young or store.busy(folder.name.partition("-")[0])  # a long training writes at its end only
+            yield Held(
+                folder, "draft", _size(folder), "" if young else "left by a process that ended before it was done"
+            )
+
+
+def _is_hidden(folder: Path, root: Path) -> bool:
+    return folder == root or any(part.startswith(".") for part in folder.relative_to(root).parts)
+
+
+def _names_cell(record: Path) -> bool:
+    """Whether a record that cannot be read says in its key that it is of the cell whose name its folder bears."""
+    with contextlib.suppress(OSError):
+        key = re.search(r'"key": "([0-9a-f]{8})', record.read_text(errors="replace"))
+        return key is not None and record.parent.name.endswith(f"-{key[1]}")
+    return False
+
+
+def _youth(path: Path) -> str:
+    """Return why something is spared that was written within the hour; nothing for what is older, or gone."""
+    with contextlib.suppress(OSError):
+        return "it is younger than an hour" * (time.time() - path.stat().st_mtime < YOUNG)
+    return ""
 
 
 def _with_inputs(key: str, cells: dict[str, tuple[Held, list[str]]]) -> Held:
@@ -103,9 +143,11 @@ def prune(store: Store, parts: Parts, *, other_versions: bool = False, dry_run: 
 
     Out of reach are cells of code that has changed since; what was read from local files that are others now, or gone;
     what was set aside as damaged; logs of failures; and drafts that nobody has touched for an hour. Cells of other
-    versions of cogbench stay, unless `other_versions` asks for them.
+    versions of cogbench stay, unless `other_versions` asks for them; so do cells that are younger than an hour, and
+    cells that a running command needs, which may be of an environment with other plugins.
     """
-    found = [one for one in inventory(store, parts) if one.fault or (other_versions and one.version)]
+    outdated = [one for one in inventory(store, parts) if one.fault or (other_versions and one.version)]
+    found = [one for one in outdated if not one.spared and not (one.key and store.busy(one.key))]
     if not dry_run:
         for one in found:
             if one.folder.is_file():

@@ -12,9 +12,9 @@ from ..data.dataset import Array, Split, draw_rows, with_each_class
 from ..data.features import USUAL_FEATURES, FeatureOptions, Features
 from ..data.oracle import TaskMatrix
 from ..data.recording import Responses
-from ..parts.interfaces import STIMULI, Estimator, Task
+from ..parts.interfaces import STIMULI, Estimator, InPieces, Task
 from ..text import first_line
-from .estimate import estimate_from
+from .estimate import LazyMapping, estimate_from
 from .workspace import Workspace
 
 DRAWS, LEAST, SECONDS = 100, 10, 30.0
@@ -105,15 +105,16 @@ class HalvedEvidence:
         evidence: Any = HalvedEvidence(self._cell.member(member), self._workspace, self._draw, self._figures)
         return estimate_from(member, evidence, evidence.inquiry).matrix
 
-    def keep(
-        self, name: str, compute: Callable[[], Mapping[str, Array]], *, owner: Any = None, **key: Any
-    ) -> Mapping[str, Array]:
-        """Return arrays of other tasks from the store, and compute those that may hang on the target's examples."""
-        named = {task for task in self.tasks if task in key.values()}
-        if named and not named & {*self.targets}:
-            arrays: Mapping[str, Array] = self.whole.keep(name, compute, owner=owner, **key)
-            return arrays
-        return compute()
+    def pieces(self, estimator: InPieces) -> Mapping[str, Mapping[str, Array]]:
+        """Return pieces of other tasks from the whole, and compute those that read the target."""
+        evidence: Any = self
+        stored, reads = self.whole.pieces(estimator), estimator.pieces(evidence)
+
+        def of(name: str) -> Mapping[str, Array]:
+            read_target = {*self.targets} & {*reads[name]}
+            return estimator.piece(evidence, name) if read_target else stored[name]
+
+        return LazyMapping(tuple(reads), of)
 
     def _once(self, name: Any, read: Callable[[], Any]) -> Any:
         if name not in self._figures:

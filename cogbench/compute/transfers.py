@@ -11,6 +11,7 @@ import numpy as np
 
 from ..checkpoints.given import GivenCheckpoint
 from ..data.dataset import Array, Card, Dataset, Split
+from ..data.features import FeatureOptions
 from ..data.files import Files
 from ..data.kinds import TASK_KINDS
 from ..data.oracle import Oracle, TaskMatrix
@@ -21,7 +22,8 @@ from ..parts.codec import decode_record, encode
 from ..parts.fingerprint import harness_version, upgraded
 from ..parts.interfaces import Backbone, Estimator, Recipe, Task
 from ..scoring.metrics import gap_error, mean_score
-from .cells import Training, trained_as
+from .cells import GivenTraining, Training, trained_as
+from .features import FeatureExtraction
 from .workspace import Workspace
 
 
@@ -103,7 +105,7 @@ class TransferPlan:
             "cogbench": harness_version() or "",
             "torch": metadata.version("torch"),
             "backbone": json.loads(json.dumps(trained_as(self.backbone, workspace))),
-            "model": encode(self.backbone.origin(workspace.files)),
+            "model": _plain_origin(self.backbone.origin(workspace.files)),
             "max_train": self.max_train,
             "settings": self._settings(self.max_train, workspace),
             **apart,
@@ -145,6 +147,7 @@ class TransferPlan:
                 per_example={p: np.array([of[p].per_example for of in scores]) for p in scores[0]},
                 metrics={t.name: t.metric for t in self.tasks},
                 basis="measured",
+                tuning=getattr(self.backbone, "tuning", "full"),
                 provenance=self.provenance(workspace),
                 max_train_target=self.target_budget if self.apart else None,
             ),
@@ -154,6 +157,11 @@ class TransferPlan:
             np.array(gain_errors),
             np.array([[of[t, t].value for t in names] for of in scores]),
         )
+
+
+def _plain_origin(origin: Any) -> dict[str, Any]:
+    """Return a model's origin as plain values; a hash that it lacks is left out, as in oracles before there was one."""
+    return {name: value for name, value in encode(origin).items() if name != "contents" or value is not None}
 
 
 def target_budget(max_train: int | None, max_train_target: int | None) -> int | None:
@@ -206,7 +214,7 @@ def in_todays_form(oracle: Oracle) -> Oracle:
         if "backbone" in provenance:
             provenance["backbone"] = upgraded(provenance["backbone"])
         if "model" in provenance:
-            provenance["model"] = encode(decode_record(provenance["model"]))
+            provenance["model"] = _plain_origin(decode_record(provenance["model"]))
         for name in {"settings", "settings_target"} & provenance.keys():
             settings = provenance[name].items()
             provenance[name] = {task: encode(decode_record(value)) for task, value in settings}
@@ -313,3 +321,53 @@ def cheap_transfer(cells: Sequence[Training], workspace: Workspace) -> CheapTran
         examples=sum(len(workspace.dataset(cell.recipe.task, "evaluation")) for cell in cells),
         seconds=sum(cost["seconds"] for cost in costs),
     )
+
+
+class TaskTrainings:
+    """Which cells train the tasks of a matrix, as sources and as targets, and transfers between them.
+
+    A task is trained on at most `max_train` examples as a source, on at most `max_train_target` as a target.
+    """
+
+    backbone: Backbone
+    seed: int
+    max_train: int | None
+    targets: tuple[Task, ...]
+    max_train_target: int | None
+
+    @property
+    def target_budget(self) -> int | None:
+        """The largest number of training examples of a target; None for all."""
+        return target_budget(self.max_train, self.max_train_target)
+
+    def budget(self, task: Task) -> int | None:
+        """Return the largest number of training examples of a task in this cell, as source or as target."""
+        return self.target_budget if task in self.targets else self.max_train
+
+    def training(self, task: Task) -> Training | GivenTraining:
+        """Return the cell that trains a task, as a source or as a target, or that holds the model that it brings."""
+        return GivenTraining(task) if isinstance(task, GivenCheckpoint) else self.trained_alone(task)
+
+    def trained_alone(self, task: Task) -> Training:
+        """Return the cell that trains a task from the backbone, without a source."""
+        return Training(self.backbone, Recipe((task,), seed=self.seed, max_train=self.budget(task)))
+
+    def extraction(self, source: Task | None, target: Task, options: FeatureOptions) -> FeatureExtraction:
+        """Return the cell of a target's examples as a source's model sees them, or the bare backbone for None."""
+        training = self.training(source) if source is not None else None
+        backbone = training.backbone if training is not None else self.backbone
+        return FeatureExtraction(backbone, training, target, options, self.budget(target))
+
+    def transfer(self, source: Task, target: Task) -> Training:
+        """Return the cell that trains a target from a source's encoder."""
+        if isinstance(source, GivenCheckpoint):
+            return Training(source.backbone, Recipe((target,), seed=self.seed, max_train=self.target_budget))
+        start = Recipe((source,), seed=self.seed, max_train=self.max_train)
+        return Training(self.backbone, Recipe((target,), start, self.seed, self.target_budget))
+
+    def cheap_trainings(self, source: Task | None, target: Task, options: TransferOptions) -> tuple[Training, ...]:
+        """Return the cells of a cheap transfer: a target's few examples after a source, or alone for None."""
+        if isinstance(source, GivenCheckpoint):
+            return cheap_trainings(source.backbone, None, target, self.target_budget, options, self.seed)
+        start = Recipe((source,), seed=self.seed, max_train=self.max_train) if source is not None else None
+        return cheap_trainings(self.backbone, start, target, self.target_budget, options, self.seed)

@@ -15,8 +15,9 @@ from ..parts.fingerprint import Fingerprints, harness_version
 from ..parts.interfaces import Signal, Task
 from ..parts.registry import Parts
 from ..scoring.metrics import check_metric
+from ..storage.hashes import digest
 from ..storage.remote_store import open_store
-from ..storage.store import Store, digest
+from ..storage.store import Store
 
 
 class Cell(Protocol):
@@ -26,7 +27,7 @@ class Cell(Protocol):
     def place(self) -> str:
         """The readable part of its folder's name."""
 
-    def inputs(self) -> tuple["Cell", ...]:
+    def inputs(self, workspace: "Workspace") -> tuple["Cell", ...]:
         """The cells whose results it reads."""
 
     def ingredients(self, workspace: "Workspace") -> dict[str, Any]:
@@ -127,7 +128,7 @@ class Workspace:
         return {  # not remembered: the ingredients of thousands of cells would fill the memory
             "cell": type(cell).__name__,
             "cogbench": self.once("version", harness_version),
-            "inputs": sorted(self.key(c) for c in cell.inputs()),
+            "inputs": sorted(self.key(c) for c in cell.inputs(self)),
             # The keys are hashed as JSON writes them, so they are compared as JSON reads them.
             **json.loads(json.dumps(cell.ingredients(self))),
         }
@@ -140,13 +141,11 @@ class Workspace:
         """Whether the cell's result is in the store."""
         return self.store.has(cell.place, self.key(cell))
 
-    def folder(self, cell: Cell, fill: Callable[[Path], None] | None = None) -> Path:
-        """Return the folder of the cell's result; what is missing or damaged is computed here and now.
-
-        `fill` writes the result where the cell itself does not know how to.
-        """
-        key, fill = self.key(cell), fill or (lambda out: cell.compute(self, out))
-        return self.store.read(cell.place, key) or self.store.write(cell.place, key, self.ingredients(cell), fill)
+    def folder(self, cell: Cell) -> Path:
+        """Return the folder of the cell's result; what is missing or damaged is computed here and now."""
+        key = self.key(cell)
+        found = self.store.read(cell.place, key)
+        return found or self.store.write(cell.place, key, self.ingredients(cell), lambda out: cell.compute(self, out))
 
 
 def workspace_of(

@@ -4,18 +4,18 @@ import hashlib
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from ..errors import Absent, CogbenchError, MissingData, UnusableData
-from ..storage.atomic import write_whole
-from ..storage.store import Store, digest, home
+from ..storage.hashes import digest, file_sha256, folder_sha256
+from ..storage.store import Store, home
 from ..storage.wheels import FOLDER, downloaded, refuse_other, wheel_name
 from ..text import first_line
 from .dataset import Origin
 from .hub import (
+    ADAPTER,
     COMMIT,
     WEIGHTS,
     cached_files,
@@ -31,6 +31,7 @@ from .hub import (
 from .tables import Rows, joined, split_files
 
 NO_ROWS = "BatchSize must be greater than 0"  # what `datasets` says of a split without rows
+NOTES = ".hashes"  # below the store's root: notes of the hashes of files
 READING = "reading"  # what the store calls files that were read once, by `Files.derived`
 Place = Literal["local", "cache", "hub", "index"]
 
@@ -127,9 +128,8 @@ class Files:
         if local:
             if lacking := lacking_in(local):
                 raise MissingData(f"model folder {str(local)!r} has no {lacking}; save model and tokenizer there.")
-            weights = sorted(p for pattern in WEIGHTS for p in local.glob(pattern))
-            stamp = tuple((str(p), p.stat().st_mtime_ns) for p in (*weights, local / "config.json"))
-            origin = Origin(hub_id, f"sha256:{_sha256(stamp)}")
+            # An installed package is known by its weights alone, as ever: its version stands for its other files.
+            origin = Origin(hub_id, f"sha256:{self._weights(local)}", None if spec else self._whole(local))
             self._told(origin, "local", local.rglob("*"))
             return local, origin
         if hub_id.count("/") != 1:
@@ -242,13 +242,8 @@ class Files:
         return found
 
     def sha256(self, path: Path) -> str:
-        """Return the hash of a local file's contents, computed anew only when its size or time changes."""
-        stat = path.stat()
-        note = home() / ".hashes" / digest([str(path.resolve()), stat.st_size, stat.st_mtime_ns])[:32]
-        if not note.is_file():
-            with path.open("rb") as file:
-                write_whole(note, hashlib.file_digest(file, "sha256").hexdigest())
-        return note.read_text()
+        """Return the hash of a local file's contents, computed anew only when its size or one of its times changes."""
+        return file_sha256(path, home() / NOTES)
 
     def contents(self, origin: Origin) -> str:
         """Return what tells the files of a model from any others: its commit on the hub, or the hash of its folder.
@@ -264,13 +259,23 @@ class Files:
             If a file of the folder cannot be read.
         """
         folder = Path(origin.id)
-        if not folder.is_dir():
-            return f"{origin.id}@{origin.revision}"
+        return self._whole(folder) if folder.is_dir() else f"{origin.id}@{origin.revision}"
+
+    def _whole(self, folder: Path) -> str:
+        """Return the hash of all files of a model's folder that can change its answers."""
         try:
-            paths = sorted(path for path in folder.rglob("*") if path.is_file())
-            return digest([[path.relative_to(folder).as_posix(), self.sha256(path)] for path in paths])
+            return folder_sha256(folder, home() / NOTES)
         except OSError as error:
-            raise UnusableData(f"model folder {origin.id!r} cannot be read: {error.strerror}.") from error
+            raise UnusableData(f"model folder {str(folder)!r} cannot be read: {error.strerror}.") from error
+
+    def _weights(self, folder: Path) -> str:
+        """Return the hash of the weights and the configuration of a model's folder, by which oracles know a model."""
+        weights = sorted(path for pattern in WEIGHTS for path in folder.glob(pattern))
+        configs = [path for name in ("config.json", ADAPTER) if (path := folder / name).is_file()]
+        together = hashlib.sha256()
+        for path in (*weights, *configs):
+            together.update(bytes.fromhex(self.sha256(path)))
+        return together.hexdigest()
 
     def derived(self, place: str, sources: Sequence[Path], fill: Callable[[Path], None], **key: Any) -> Path:
         """Return a folder of arrays derived from local files: read in its own way, once, then kept in the store.
@@ -378,13 +383,3 @@ class Files:
         if why := self._silent():
             bring = "`cogbench fetch` brings it where the hub can be asked"
             raise Absent(what, f"not on this machine, and {why}; {bring}, {remedy}.")
-
-
-@cache
-def _sha256(stamp: tuple[tuple[str, int], ...]) -> str:
-    """Return the hash of some files' contents; a file's time stands in the argument so that a change is seen."""
-    digest = hashlib.sha256()
-    for name, _ in stamp:
-        with open(name, "rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import math
 import re
 import unicodedata
@@ -14,6 +13,7 @@ from typing import Any
 
 from ..errors import UnusableData
 from ..storage.atomic import readable
+from ..storage.foreign import read_json
 from .tables import read_table
 
 FILES = (".csv", ".tsv", ".json", ".parquet")
@@ -254,8 +254,8 @@ def _separator(path: Path, first: str) -> str:
 def _json_grid(path: Path) -> Grid | None:
     """Return the cells of a json file; None if it holds no table."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (ValueError, RecursionError):
+        value = read_json(path, finite=False)
+    except ValueError:
         return None  # the reader of records says what is wrong
     if isinstance(value, dict) and value and all(isinstance(column, dict) for column in value.values()):
         rows = dict.fromkeys(name for column in value.values() for name in column)

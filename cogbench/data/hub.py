@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from datasets import Dataset as HubDataset
 from ..text import first_line
 
-WEIGHTS = ("*.safetensors", "pytorch_model*.bin")  # the second only where there are none of the first
+ADAPTER = "adapter_config.json"  # of PEFT: the folder holds no model, but an adapter of one
+WEIGHTS = ("*.safetensors", "pytorch_model*.bin", "adapter_model.bin")  # each only where there are none before it
 TOKENIZERS = ("tokenizer_config.json", "tokenizer.json", "vocab.txt", "vocab.json", "*.model")
 CARD = "README.md"  # states a model's licence
 COMMIT = re.compile("[0-9a-f]{40}")
@@ -167,8 +168,11 @@ def _one_line(what: str, failed: str) -> Iterator[None]:
 
 
 def lacking_in(folder: Path) -> str | None:
-    """Return what a model's folder has no file of: its config, its tokenizer or its weights."""
-    for what, patterns in {"config.json": ("config.json",), "tokenizer": TOKENIZERS, "weights": WEIGHTS}.items():
+    """Return what a model's folder has no file of: its config, its tokenizer or its weights; of an adapter, weights."""
+    needed = {"config.json": ("config.json",), "tokenizer": TOKENIZERS, "weights": WEIGHTS}
+    if (folder / ADAPTER).is_file():
+        needed = {"weights": ("adapter_model.safetensors", "adapter_model.bin")}
+    for what, patterns in needed.items():
         if not any(any(folder.glob(pattern)) for pattern in patterns):
             return what if what in patterns else f"{what} ({', '.join(patterns)})"
     return None

@@ -10,6 +10,7 @@ from ..errors import UnusableData
 from .dataset import Array
 
 Direction = Literal["higher", "lower"]  # which figures of a target are better
+LARGEST = 1e100  # of scores: their squares and sums are still numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,8 +34,12 @@ class TaskMatrix:
         for names in (self.sources, self.targets):
             if len(set(names)) != len(names):
                 raise UnusableData(f"a task stands twice in a matrix: {', '.join(names)}.")
+        if not all(isinstance(name, str) for name in (*self.sources, *self.targets)):
+            raise UnusableData("the names of tasks are texts.")
         if np.isinf(values).any():
             raise UnusableData("a matrix of task scores holds an infinite value.")
+        if (np.abs(values) > LARGEST).any():
+            raise UnusableData(f"a matrix of task scores holds a value beyond {LARGEST:g}.")
         values[self.same] = np.nan
         values.flags.writeable = False
         object.__setattr__(self, "values", values)
@@ -175,6 +180,22 @@ class Oracle:
     no_transfer_by_seed: Array | None = None
 
     def __post_init__(self) -> None:
+        n_sources, n_targets, n_seeds = *self.transfers.values.shape, len(self.seeds)
+        for array, shape in {
+            "no_transfer": (n_targets,),
+            "standard_error": (n_sources, n_targets),
+            "evaluation_error": (n_sources, n_targets),
+            "gain_error": (n_sources, n_targets),
+            "by_seed": (n_seeds, n_sources, n_targets),
+            "no_transfer_by_seed": (n_seeds, n_targets),
+        }.items():
+            values = getattr(self, array)
+            if values is not None and np.shape(values) != shape:
+                raise UnusableData(f"oracle {self.name!r}: {array} has the shape {np.shape(values)}, expected {shape}.")
+            if values is not None and (np.abs(values) > LARGEST).any():
+                raise UnusableData(f"oracle {self.name!r}: {array} holds a value beyond {LARGEST:g}.")
+        if len({*self.seeds}) < n_seeds:
+            raise UnusableData(f"oracle {self.name!r}: a seed stands twice.")
         for what, named, tasks in (
             ("better", self.better, self.transfers.targets),
             ("units", self.units, self.transfers.targets),

@@ -1,10 +1,11 @@
 """Files of oracles: tables that anybody may write, and the json that holds all that was measured."""
 
+import csv
 import io
 import json
-import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import numpy as np
 
 from ..errors import UnusableData
 from ..storage.atomic import readable, save, save_text
+from ..storage.foreign import parse_json, read_arrays, read_json
+from ..text import first_line, in_csv
 from .dataset import Array
 from .files import Files
 from .grids import read_grid
@@ -19,7 +22,10 @@ from .oracle import Oracle, OracleCard, TaskMatrix, describe_transfers
 from .score_tables import NO_TRANSFER, TableReading, read_scores
 
 SEEDS = "seeds"  # the array that says whose the rows of the per-example scores are
+SCORES_ENDING = ".per-example.npz"  # in place of .json: the file of the per-example scores
 SCHEMA_VERSION = 3  # of an oracle's json
+TEXTS = ("name", "backbone", "suite", "basis", "tuning", "sharing", "origin", "licence", "note")
+ARRAYS = ("no_transfer", "standard_error", "evaluation_error", "gain_error", "by_seed", "no_transfer_by_seed")
 # What fields of oracles and results were called in schema version 1, that of cogbench 0.1.0.
 FORMER_FIELDS = {"kind": "basis", "source": "origin"}
 
@@ -37,12 +43,14 @@ def write_table(oracle: Oracle, path: Path) -> list[Path]:
             f"cannot write an oracle as {path.name!r}: name a file .csv, or .json for all that is known."
         )
     matrix = oracle.transfers
-    lines = [["source", *matrix.targets]]
+    lines = [["source", *map(in_csv, matrix.targets)]]
     named = dict(zip(matrix.sources, matrix.values, strict=True))
     if oracle.no_transfer is not None:
         named[NO_TRANSFER] = oracle.no_transfer
-    lines += [[name, *("" if np.isnan(v) else repr(float(v)) for v in row)] for name, row in named.items()]
-    save_text(path, "".join(",".join(line) + "\n" for line in lines))
+    lines += [[in_csv(name), *("" if np.isnan(v) else repr(float(v)) for v in row)] for name, row in named.items()]
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows(lines)
+    save_text(path, out.getvalue())
     return [path]
 
 
@@ -146,15 +154,17 @@ def read_card(path: Path) -> OracleCard:
     """Return the card of what `write_oracle` wrote, from the head of the file alone; the table is not read."""
     readable(path)
     lines = []
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            if line.lstrip().startswith('"transfers"'):
-                break
-            lines.append(line)
     try:
-        head = _renamed(json.loads("".join(lines).rstrip().rstrip(",") + "}"))
-        fields = {f: head[f] for f in ("origin", "licence", "backbone", "suite", "basis", "note") if f in head}
-        axes = {axis: head[axis] for axis in ("tuning", "sharing", "max_train_target") if axis in head}
+        with path.open(encoding="utf-8") as file:
+            for line in file:
+                if line.lstrip().startswith('"transfers"'):
+                    break
+                lines.append(line)
+    except (UnicodeDecodeError, OSError) as error:
+        raise _no_oracle(path, error) from error
+    try:
+        head = _renamed(_facts(parse_json("".join(lines).rstrip().rstrip(",") + "}"), "sources", "targets", "metrics"))
+        fields = {f: head[f] for f in (*TEXTS, "max_train_target") if f in head and f != "name"}
         return OracleCard(
             description=describe_transfers(head["suite"], head["backbone"], head.get("max_train_target")),
             sources=tuple(head["sources"]),
@@ -162,10 +172,9 @@ def read_card(path: Path) -> OracleCard:
             metrics=tuple(head["metrics"].items()),
             better=tuple(head.get("better", {}).items()),
             **fields,
-            **axes,
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UnusableData(f"{str(path)!r} is no oracle that cogbench wrote: {error!r}.") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise _no_oracle(path, error) from error
 
 
 def plain_oracle(oracle: Oracle) -> dict[str, Any]:
@@ -174,10 +183,9 @@ def plain_oracle(oracle: Oracle) -> dict[str, Any]:
     def rounded(values: Any) -> Any:
         return None if values is None else [[_number(v) for v in row] for row in np.atleast_2d(values)]
 
-    texts = ("name", "backbone", "suite", "basis", "tuning", "sharing", "origin", "licence", "note")
     return {
         "schema_version": SCHEMA_VERSION,
-        **{field: getattr(oracle, field) for field in texts},
+        **{field: getattr(oracle, field) for field in TEXTS},
         **({} if oracle.max_train_target is None else {"max_train_target": oracle.max_train_target}),
         "metrics": dict(oracle.metrics),
         "units": dict(oracle.units),
@@ -225,7 +233,7 @@ def _renamed(head: dict[str, Any]) -> dict[str, Any]:
 
 
 def _scores_file(path: Path) -> Path:
-    return path.with_suffix(".per-example.npz")
+    return path.with_suffix(SCORES_ENDING)
 
 
 def _scores(path: Path, seeds: tuple[int, ...]) -> Mapping[tuple[str, str], Array] | None:
@@ -233,17 +241,18 @@ def _scores(path: Path, seeds: tuple[int, ...]) -> Mapping[tuple[str, str], Arra
     if not path.is_file():
         return None
     try:
-        with np.load(path) as held:
-            rows = {int(seed): i for i, seed in enumerate(held[SEEDS])}
-            known, kept = [s in rows for s in seeds], [rows[s] for s in seeds if s in rows]
-            made = {}
-            for name in held.files:
-                if name != SEEDS:
-                    source, target = name.split("\t")
-                    made[source, target] = np.full((len(seeds), held[name].shape[1]), np.nan, np.float32)
-                    made[source, target][known] = held[name][kept]
-            return made
-    except (zipfile.BadZipFile, OSError, ValueError, KeyError, IndexError) as error:
+        held = read_arrays(path)
+        rows = {int(seed): i for i, seed in enumerate(held.pop(SEEDS))}
+        known, kept = [s in rows for s in seeds], [rows[s] for s in seeds if s in rows]
+        made, n_examples = dict[tuple[str, str], Array](), dict[str, int]()
+        for name, values in held.items():
+            source, target = name.split("\t")
+            if values.shape != (len(rows), n_examples.setdefault(target, values.shape[-1])) or values.dtype.kind != "f":
+                raise ValueError(f"the scores of {target} after {source} are no numbers of each seed and example")
+            made[source, target] = np.full((len(seeds), values.shape[1]), np.nan, np.float32)
+            made[source, target][known] = values[kept]
+        return made
+    except (ValueError, KeyError, IndexError, TypeError) as error:
         raise UnusableData(
             f"{str(path)!r} holds no per-example scores: {error}; without it the table is read."
         ) from error
@@ -253,12 +262,17 @@ def _number(value: float) -> float | None:
     return None if np.isnan(value) else round(float(value), 6)
 
 
+def _no_oracle(path: Path | str, error: Exception) -> UnusableData:
+    reason = f"it has no {error}" if isinstance(error, KeyError) else first_line(error).removesuffix(".")
+    return UnusableData(f"{str(path)!r} is no oracle that cogbench wrote: {reason}.")
+
+
 def _from_json(path: Path) -> Oracle:
-    readable(path)
     try:
-        return oracle_of_plain(json.loads(path.read_text()), str(path), _scores_file(path))
+        values = read_json(path)
     except ValueError as error:
-        raise UnusableData(f"{str(path)!r} is no oracle that cogbench wrote: {error!r}.") from error
+        raise _no_oracle(path, error) from error
+    return oracle_of_plain(values, str(path), _scores_file(path))
 
 
 def oracle_of_plain(values: dict[str, Any], place: str, scores: Path | None = None) -> Oracle:
@@ -272,28 +286,62 @@ def oracle_of_plain(values: dict[str, Any], place: str, scores: Path | None = No
         If the values are of no oracle, or of a newer schema version.
     """
     try:
+        values = _facts(values, "name", "backbone", "suite", "sources", "targets", "transfers")
         if (version := values.get("schema_version", 1)) > SCHEMA_VERSION:
             raise UnusableData(
                 f"{place!r} has schema version {version}; this cogbench reads up to {SCHEMA_VERSION}: upgrade it."
             )
-        values = _renamed(dict(values))
-        matrix = TaskMatrix(
-            tuple(values.pop("sources")), tuple(values.pop("targets")), np.array(values.pop("transfers"), np.float64)
-        )
-        arrays: dict[str, Any] = {
-            k: None if (v := values.pop(k, None)) is None else np.array(v, np.float64)
-            for k in (
-                "no_transfer",
-                "standard_error",
-                "evaluation_error",
-                "gain_error",
-                "by_seed",
-                "no_transfer_by_seed",
-            )
-        }
+        values = _renamed(values)
+        transfers = _numbers("transfers", values.pop("transfers"))
+        matrix = TaskMatrix(tuple(values.pop("sources")), tuple(values.pop("targets")), transfers)
+        arrays: dict[str, Any] = {name: _numbers(name, values.pop(name, None)) for name in ARRAYS}
         values["seeds"] = tuple(values.get("seeds", ()))
         values["groups"] = {source: tuple(members) for source, members in values.get("groups", {}).items()}
-        per_example = _scores(scores, values["seeds"]) if scores else None
-        return Oracle(transfers=matrix, **arrays, **values, per_example=per_example)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UnusableData(f"{place!r} is no oracle that cogbench wrote: {error!r}.") from error
+        oracle = Oracle(transfers=matrix, **arrays, **values)
+    except (ValueError, KeyError, TypeError) as error:
+        raise _no_oracle(place, error) from error
+    except UnusableData as error:
+        raise error if str(error).startswith(repr(place)) else _no_oracle(place, error) from error
+    return replace(oracle, per_example=_scores(scores, oracle.seeds)) if scores else oracle
+
+
+def _facts(values: Any, *needed: str) -> dict[str, Any]:
+    """Return the fields of an oracle's json; ValueError or KeyError unless each is what its name says."""
+    if not isinstance(values, dict):
+        raise ValueError("it holds no JSON object")
+    for name in needed:
+        values[name]
+
+    def is_number(value: Any) -> bool:
+        return isinstance(value, int) and not isinstance(value, bool)
+
+    def are_texts(value: Any) -> bool:
+        return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+    def are_mapped(value: Any, fits: Callable[[Any], bool] = lambda item: isinstance(item, str)) -> bool:
+        return isinstance(value, dict) and all(map(fits, value.values()))
+
+    kinds: dict[str, tuple[str, Callable[[Any], bool]]] = {
+        **dict.fromkeys((*TEXTS, *FORMER_FIELDS), ("text", lambda value: isinstance(value, str))),
+        **dict.fromkeys(("sources", "targets"), ("list of texts", are_texts)),
+        **dict.fromkeys(("metrics", "units", "better"), ("JSON object of texts", are_mapped)),
+        "groups": ("JSON object of lists of texts", lambda value: are_mapped(value, are_texts)),
+        "provenance": ("JSON object", lambda value: isinstance(value, dict)),
+        "seeds": ("list of whole numbers", lambda value: isinstance(value, list) and all(map(is_number, value))),
+        "schema_version": ("whole number", is_number),
+        "max_train_target": ("whole number", lambda value: value is None or is_number(value)),
+    }
+    for name, (kind, fits) in kinds.items():
+        if name in values and not fits(values[name]):
+            raise ValueError(f"its {name} is no {kind}")
+    return dict(values)
+
+
+def _numbers(name: str, value: Any) -> Any:
+    """Return nested lists of numbers as an array, NaN for null; ValueError if there is anything else in them."""
+    level = [value]
+    while lists := [item for item in level if isinstance(item, list)]:
+        level = [*(item for item in level if not isinstance(item, list)), *chain.from_iterable(lists)]
+    if not all(item is None or (isinstance(item, int | float) and not isinstance(item, bool)) for item in level):
+        raise ValueError(f"its {name} holds something that is no number")
+    return None if value is None else np.array(value, np.float64)

@@ -73,7 +73,7 @@ def check_alike(one: Oracle, sources: Sequence[str], metrics: Mapping[str, str],
 
     The versions of cogbench and of plugins are recorded, not compared: the code, or its `answers`, stands beside them.
     """
-    apart = [k for k in ALIKE if _without_versions(one.provenance.get(k)) != _without_versions(provenance.get(k))]
+    apart = [k for k in ALIKE if not _is_alike(one.provenance.get(k), provenance.get(k))]
     if one.transfers.sources != tuple(sources):
         apart.append("set of tasks")
     elif one.metrics != metrics:
@@ -83,6 +83,14 @@ def check_alike(one: Oracle, sources: Sequence[str], metrics: Mapping[str, str],
             f"oracle {one.name!r} was measured with another {' and another '.join(apart)}: "
             "give this one another name, with --name."
         )
+
+
+def _is_alike(one: Any, other: Any) -> bool:
+    """Whether two figures of provenance agree; the hash of a folder counts only where both oracles state it."""
+    one, other = _without_versions(one), _without_versions(other)
+    if isinstance(one, dict) and isinstance(other, dict) and ("contents" in one) != ("contents" in other):
+        one, other = ({name: v for name, v in of.items() if name != "contents"} for of in (one, other))
+    return bool(one == other)
 
 
 def _without_versions(value: Any) -> Any:

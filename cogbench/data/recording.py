@@ -93,10 +93,14 @@ class Recording:
 
     @cached_property
     def sha256(self) -> str:
-        """Hash of stimuli and values."""
+        """Hash of stimuli, values, and which stimuli are present."""
         digest = hashlib.sha256(json.dumps(self.sentences).encode())
         for name, responses in self.subjects.items():
             digest.update(json.dumps([name, responses.channels]).encode())
+            whole = list[bool]()
             for rows in _blocks(responses.values):
                 digest.update(np.ascontiguousarray(rows, np.float64).tobytes())
+                whole += [*np.isfinite(rows).all(axis=1)]
+            if whole != [*responses.present]:  # else the values say it, as in recordings of old
+                digest.update(np.asarray(responses.present, bool).tobytes())
         return digest.hexdigest()

@@ -6,13 +6,15 @@ import io
 import json
 import re
 import zlib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import MissingData, UnusableData
 from ..storage.atomic import readable
-from ..text import first_line
+from ..storage.foreign import parse_json
+from ..text import first_line, listed
 from .dataset import Origin
 
 TABLES = (".parquet", ".csv", ".tsv", ".jsonl")
@@ -49,9 +51,7 @@ class Rows(NamedTuple):
             If a column is missing, or states its classes otherwise.
         """
         if missing := [c for c in columns if c not in self.columns]:
-            raise UnusableData(
-                f"{self.origin.id!r} lacks column {', '.join(missing)}; it has {', '.join(self.columns)}."
-            )
+            raise UnusableData(f"{self.origin.id!r} lacks column {', '.join(missing)}; it has {listed(self.columns)}.")
         for column, expected in (classes or {}).items():
             stated = self.names.get(column, expected)
             if stated != expected:
@@ -84,19 +84,42 @@ def read_table(path: Path) -> Rows:
             table = jsonl.read_json(path)
         else:
             raise UnusableData(f"{str(path)!r}: unknown ending; known: {', '.join(TABLES)}.")
-    except (pa.ArrowException, OSError) as error:
-        raise UnusableData(f"{str(path)!r} cannot be read as {ending[1:]}: {first_line(error)}") from error
-    return Rows(table.to_pydict(), {}, Origin(str(path)), repr(str(path)))
+        return Rows(_columns(table), {}, Origin(str(path)), repr(str(path)))
+    except UnicodeDecodeError as error:
+        raise UnusableData(f"{str(path)!r} is not UTF-8: save it in that encoding.") from error
+    except (pa.ArrowException, OSError, ValueError, OverflowError, RecursionError, MemoryError) as error:
+        raise UnusableData(f"{str(path)!r} cannot be read as {ending[1:]}: {first_line(error)}.") from error
 
 
 def _of_parquet(path: Path) -> Rows:
     from pyarrow import parquet
 
     table = parquet.read_table(path)
-    stated = json.loads((table.schema.metadata or {}).get(b"huggingface", b"{}"))
-    features = stated.get("info", {}).get("features", {})
-    names = {k: tuple(f["names"]) for k, v in features.items() if "names" in (f := _element(v))}
-    return Rows(table.to_pydict(), names, Origin(str(path)), repr(str(path)))
+    return Rows(_columns(table), _class_names(table.schema.metadata or {}), Origin(str(path)), repr(str(path)))
+
+
+def _class_names(metadata: Mapping[bytes, bytes]) -> dict[str, tuple[str, ...]]:
+    """Return what the metadata call the classes of columns; metadata of another form say nothing."""
+    try:
+        stated = parse_json(metadata.get(b"huggingface", b"{}").decode())
+    except ValueError:
+        return {}
+    for key in ("info", "features"):
+        stated = stated.get(key) if isinstance(stated, dict) else None
+    names = {column: _element(feature).get("names") for column, feature in _mapping(stated).items()}
+    return {
+        column: tuple(classes)
+        for column, classes in names.items()
+        if isinstance(classes, list) and all(isinstance(name, str) for name in classes)
+    }
+
+
+def _columns(table: Any) -> dict[str, list[Any]]:
+    """Return the columns of a table of arrow by their names; ValueError if a name stands twice."""
+    names = table.schema.names
+    if twice := [name for name, n in Counter(names).items() if name and n > 1]:
+        raise ValueError(f"column {twice[0]!r} stands twice")
+    return {name: column.to_pylist() for name, column in zip(names, table.columns, strict=True)}
 
 
 def read_own_table(path: Path) -> Rows:
@@ -130,8 +153,8 @@ def read_own_table(path: Path) -> Rows:
         if ending in (".json", ".jsonl"):
             return Rows(_of_json(text, where), {}, origin, where)
         mark = "\t" if ending == ".tsv" else _mark(text)
-        return Rows(_separated(content, mark, as_text=True).to_pydict(), {}, origin, where, 2)
-    except (pa.ArrowException, OSError, EOFError, zlib.error) as error:
+        return Rows(_columns(_separated(content, mark, as_text=True)), {}, origin, where, 2)
+    except (pa.ArrowException, OSError, EOFError, zlib.error, ValueError, OverflowError, RecursionError) as error:
         unlike = _unlike(text, mark) if ending in (".csv", ".tsv") and isinstance(error, pa.ArrowException) else None
         reason = unlike or first_line(error).partition(": ")[0]
         raise UnusableData(f"{where} cannot be read as {ending[1:]}: {reason}.") from error
@@ -259,13 +282,16 @@ def _separated(content: bytes, mark: str, *, as_text: bool = False) -> Any:
 
     def parsed(**how: Any) -> Any:
         parse = separated.ParseOptions(delimiter=mark, newlines_in_values=True, **how)
+        read = {"read_options": separated.ReadOptions(block_size=block), "parse_options": parse}
         if not as_text:
-            return separated.read_csv(pa.BufferReader(content), parse_options=parse)
-        with separated.open_csv(pa.BufferReader(content), parse_options=parse) as reader:
+            return separated.read_csv(pa.BufferReader(content), **read)
+        with separated.open_csv(pa.BufferReader(content), **read) as reader:
             types = dict.fromkeys(reader.schema.names, pa.string())
         texts = separated.ConvertOptions(column_types=types)
-        return separated.read_csv(pa.BufferReader(content), parse_options=parse, convert_options=texts)
+        return separated.read_csv(pa.BufferReader(content), **read, convert_options=texts)
 
+    # A block holds two lines at least: one of 200,000 columns is longer than arrow's own block.
+    block = max(2**20, 2 * max(map(len, io.BytesIO(content)), default=0) + 2)
     lines = sum(bool(line.strip(b"\r\n")) for line in io.BytesIO(content)) - 1
     refused, table = None, None
     try:
@@ -298,9 +324,13 @@ def _paired(content: bytes, mark: str) -> bool:
 
 def _element(feature: Any) -> Mapping[str, Any]:
     """Return what a column, or each element of its lists, is stated to be."""
-    while isinstance(feature, Mapping) and isinstance(feature.get("feature"), Mapping):
-        feature = feature["feature"]
-    return feature if isinstance(feature, Mapping) else {}
+    while isinstance(inner := _mapping(feature).get("feature"), Mapping):
+        feature = inner
+    return _mapping(feature)
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def split_files(folder: Path, split: str) -> list[Path]:

@@ -1,7 +1,7 @@
 """Evidence from a pack, and the cell of an estimator that is given it."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -19,9 +19,9 @@ from ..data.recording import Responses
 from ..errors import MissingData
 from ..parts.cheap_transfers import USUAL_TRANSFER, CheapTransfer, TransferOptions
 from ..parts.codec import encode
-from ..parts.interfaces import Backbone, Estimator, Task, members_of
+from ..parts.interfaces import Backbone, Estimator, InPieces, Task, members_of
 from ..scoring.metrics import TaskScore
-from ..storage.store import digest
+from ..storage.hashes import digest
 from ..text import slug
 from .card import BARE, FeatureView, PackedTask
 from .pack import OpenPack, Pack
@@ -240,11 +240,12 @@ class PackedEvidence:
             self._refuse("representations of sentences other than its stimuli and its tasks' descriptions")
         return self._pack.array("sentences", finite=True)[[rows[key] for key in keys]]
 
-    def keep(
-        self, name: str, compute: Callable[[], Mapping[str, Array]], *, owner: Any = None, **key: Any
-    ) -> Mapping[str, Array]:
-        """Return an estimator's own intermediate arrays from the pack, or compute them from what the pack holds."""
-        wanted = key_of_kept(self._cell.estimator if owner is None else owner, name, key)
+    def pieces(self, estimator: InPieces) -> Mapping[str, Mapping[str, Array]]:
+        """Return the pieces that the pack holds, and compute the others from what it holds."""
+        return LazyMapping(tuple(estimator.pieces(self)), lambda name: self._piece(estimator, name))
+
+    def _piece(self, estimator: InPieces, name: str) -> Mapping[str, Array]:
+        wanted = key_of_piece(estimator, name)
         for kept in self._pack.card.kept:
             if kept.key == wanted:
                 return {
@@ -252,12 +253,12 @@ class PackedEvidence:
                     for array in kept.arrays
                 }
         try:
-            return compute()
+            return estimator.piece(self, name)
         except MissingData as error:
-            reason, keeper = str(error).partition(": run it with")[0].rstrip("."), self._cell.estimator.name
+            reason = str(error).partition(": run it with")[0].rstrip(".")
             raise MissingData(
-                f"{reason}; `cogbench pack make --keep {keeper}`, with the same options of {keeper}, puts what it "
-                "needs into the pack."
+                f"{reason}; `cogbench pack make --keep {estimator.name}`, with the same options, puts what it needs "
+                "into the pack."
             ) from error
 
     def cheap_transfer(
@@ -347,7 +348,7 @@ class PackedSimilarity:
             others=self.others if knows_oracle else (),
         )
 
-    def inputs(self) -> tuple[Cell, ...]:
+    def inputs(self, workspace: Workspace) -> tuple[Cell, ...]:
         return tuple(self.member(member) for member in members_of(self.estimator))
 
     def ingredients(self, workspace: Workspace) -> dict[str, Any]:
@@ -384,6 +385,6 @@ def hash_of(sentence: str) -> str:
     return hashlib.sha256(sentence.encode()).hexdigest()
 
 
-def key_of_kept(maker: Any, name: str, key: Mapping[str, Any]) -> str:
-    """Return the key of arrays that an estimator, or a part that it names, keeps under a name."""
-    return digest([encode(maker), name, encode(tuple(sorted(key.items())))])[:16]
+def key_of_piece(estimator: InPieces, name: str) -> str:
+    """Return the key of a piece of an estimator, whatever its options are that no piece hangs on."""
+    return digest([encode(getattr(estimator, "canonical", estimator)), name])[:16]

@@ -20,6 +20,7 @@ from ..parts.interfaces import PackPart
 from ..parts.registry import Parts
 from ..results.plain import plain, record_of_plain
 from ..storage.atomic import readable, save
+from ..storage.foreign import parse_json
 from .card import SCHEMA_VERSION, PackCard, array_name
 
 SUFFIX = ".safetensors"
@@ -62,7 +63,7 @@ class OpenPack:
         try:
             self._tensors = safe_open(str(path), framework="numpy")
             head = self._tensors.metadata() or {}
-        except (SafetensorError, OSError) as error:
+        except (SafetensorError, OSError, UnicodeDecodeError) as error:
             raise UnusableData(f"{str(path)!r} is no evidence pack, or is cut short: {error}.") from error
         if CARD not in head:
             raise UnusableData(f"{str(path)!r} is a file of safetensors, but no evidence pack of cogbench.")
@@ -71,7 +72,7 @@ class OpenPack:
 
     def _card(self, text: str) -> PackCard:
         try:
-            values = json.loads(text)
+            values = parse_json(text)
             version = values.get("schema_version")
             if version != SCHEMA_VERSION:
                 is_newer = isinstance(version, int) and version > SCHEMA_VERSION

@@ -6,7 +6,7 @@ A part is a frozen dataclass with a name plus a few verbs; nobody inherits. Its 
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
@@ -31,7 +31,8 @@ class Settings:
 
     `learning_rate` is the peak of a linear schedule with `warmup` (a share of the steps); `min_steps` raises the
     number of epochs until the optimiser has made so many steps; texts are cut at `max_length` tokens; `precision` is
-    the arithmetic of the matrix products, while weights and their updates are single precision.
+    the arithmetic of the matrix products, while weights and their updates are single precision. With `accumulation` a
+    batch goes through the model in so many pieces; `gradient_checkpointing` computes each layer again on the way back.
     """
 
     epochs: int
@@ -41,6 +42,8 @@ class Settings:
     warmup: float = 0.0
     min_steps: int = 0
     precision: Literal["fp32", "bf16"] = "fp32"
+    accumulation: int = 1
+    gradient_checkpointing: bool = False
 
     def steps(self, n_examples: int) -> int:
         """Return the number of optimiser steps on so many examples: whole epochs, at least `min_steps`."""
@@ -49,7 +52,7 @@ class Settings:
 
 
 # The two axes of a training: which weights move, and how tasks are combined. A backbone says which of them it can.
-TUNINGS = {"full": "all weights move"}
+TUNINGS = {"full": "all weights move", "lora": "updates of low rank move", "prompt": "a prompt moves"}
 SHARINGS = {"sequential": "the source task is trained first, then the target task from its encoder"}
 
 
@@ -133,10 +136,10 @@ class Backbone(Protocol):
     One that has another backbone in a field `teacher` learns from it: that backbone is trained first, on the same task
     with the same seed and examples and without a source, and `train` is given its checkpoint as the keyword `teacher`.
 
-    A backbone that can do more than move all its weights for one task after another says so in the class attributes
-    `tunings` and `sharings`, frozensets of words of `TUNINGS` and `SHARINGS`. One that states the class attribute
-    `answers`, a whole number, promises to raise it whenever its numbers change, also by a changed default: it then
-    stands in keys in place of the hash of its code, so that other changes of the code make no training stale.
+    A backbone that can train as recipes with another tuning or sharing ask says so in the class attributes `tunings`
+    and `sharings`, frozensets. One that does not move all its weights says so in `tuning`, a word of `TUNINGS`. With
+    the class attribute `answers`, a whole number, it promises to raise it whenever its numbers change, also by a
+    changed default: it stands in keys in place of the hash of its code, so that other changes make no training stale.
     """
 
     @property
@@ -294,10 +297,7 @@ class Evidence(Protocol):
         """
 
     def weight_change(self, task: str) -> WeightChange:
-        """Return how training on a task changed the encoder's weights: lengths and a random projection of each.
-
-        Needs `models`.
-        """
+        """Return how training changed the encoder's weights: their lengths and random projections. Needs `models`."""
 
     @property
     def task_scores(self) -> Mapping[str, TaskScore]:
@@ -322,24 +322,8 @@ class Evidence(Protocol):
             At most `n` of them, a stratified sample drawn by `seed`.
         """
 
-    def keep(
-        self, name: str, compute: Callable[[], Mapping[str, Array]], *, owner: Any = None, **key: Any
-    ) -> Mapping[str, Array]:
-        """Return an estimator's own intermediate arrays from the store, computing them the first time.
-
-        Parameters
-        ----------
-        name : str
-            What the arrays are called.
-        compute : callable
-            Makes them: a mapping of names to arrays.
-        owner : frozen dataclass, optional
-            A part that says how they are made, such as a field that several estimators have: the arrays are its own
-            and serve them all. Without one they are the estimator's.
-        **key : plain values
-            What else changes them. A value that names a task stands for that task's training and data, so that the
-            arrays serve any run with this task; without one they hold for exactly these tasks.
-        """
+    def pieces(self, estimator: "InPieces") -> Mapping[str, Mapping[str, Array]]:
+        """Return the arrays of each of an estimator's own pieces, computed if need be; its notes become notes here."""
 
     def note(self, text: str) -> None:
         """Add a line for the reader of the result: what was dropped, counted or set to 0."""
@@ -359,6 +343,20 @@ class Estimator(Protocol):
         """What it will ask of Evidence (some of `cogbench.NEEDS`), so that the cost is known before the run."""
 
     def similarity(self, evidence: "Evidence") -> TaskMatrix: ...
+
+
+@runtime_checkable
+class InPieces(Estimator, Protocol):
+    """An estimator of which any worker computes a piece. Pieces are kept; `similarity` joins `evidence.pieces(self)`.
+
+    It may have the property `canonical`: itself with one value for each option that no piece hangs on.
+    """
+
+    def pieces(self, evidence: "Evidence") -> Mapping[str, Sequence[str]]:
+        """Return the names of the pieces, each with the tasks that it reads, from names and recordings alone."""
+
+    def piece(self, evidence: "Evidence", name: str) -> Mapping[str, Array]:
+        """Return the arrays of one piece, from evidence that holds the tasks alone that it reads."""
 
 
 @runtime_checkable

@@ -13,6 +13,7 @@ from ..data.files import Files
 from ..data.tables import OWN_TABLES, PACKED
 from ..errors import MissingData, UnknownName, UnusableData
 from ..storage.atomic import write_whole
+from ..storage.disk import store_lost
 from ..storage.store import home
 from .examples import OUTSIDE
 from .interfaces import Task
@@ -184,6 +185,9 @@ def _write(columns: Mapping[str, list[Any]]) -> str:
 
     text = json.dumps(columns, default=plain)
     path = home() / FOLDER / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.json"
-    if not path.is_file():
-        write_whole(path, text)
+    try:
+        if not path.is_file() or path.read_bytes() != text.encode():  # or it is damaged
+            write_whole(path, text)
+    except OSError as error:
+        raise store_lost(home(), error) or error from error
     return str(path)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..storage.store import digest
+from ..storage.hashes import digest
 from .result import Result
 
 

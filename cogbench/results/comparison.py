@@ -1,6 +1,5 @@
 """How results differ: which is better and how surely, and how alike they are across backbones, signals and seeds."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -10,7 +9,7 @@ from typing import Any, overload
 import numpy as np
 
 from ..data.oracle import Oracle, TaskMatrix
-from ..errors import AmbiguousTable, UnusableData
+from ..errors import AmbiguousTable, CogbenchError, UnusableData
 from ..oracles.comparison import OracleComparison, compare_oracles
 from ..parts.registry import find_oracle, load_parts
 from ..scoring.agreement import agreement, steadiness
@@ -19,6 +18,7 @@ from ..scoring.evaluation import KS, TOP_M, ScoreOptions, TargetScore, score_gue
 from ..scoring.paired import LEVEL, PairedDifference, holm, paired_difference, score_picks, sign_flips
 from ..scoring.ranking import Ranking, rank, true_ranking
 from ..storage.atomic import readable
+from ..storage.foreign import read_json
 from .result import Result
 
 
@@ -174,8 +174,8 @@ def read_for_comparison(place: str | Path) -> Result | Oracle:
 def _is_oracle(path: Path) -> bool:
     """Whether a json file holds an oracle or a table; what cannot be read is left to the reader of results."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        value = read_json(path)
+    except (CogbenchError, ValueError):
         return False
     return isinstance(value, list) or (isinstance(value, dict) and "transfers" in value)
 

@@ -14,7 +14,7 @@ from ..scoring.means import median_of_defined
 from ..scoring.paired import LEVEL, PairedDifference, holm, paired_difference, score_picks
 from ..scoring.ranking import rank, true_ranking
 from ..scoring.skill import Skill
-from ..storage.store import digest
+from ..storage.hashes import digest
 from .comparable import ComparableResults, comparable_results
 from .comparison import oracle_of
 from .result import Result

@@ -21,11 +21,14 @@ def plain(record: Any) -> Any:
 
 
 def record_of_plain(kind: type, values: Any) -> Any:
-    """Return the record of these JSON values; ValueError says in words what does not fit."""
+    """Return the record of these JSON values; ValueError says in words what does not fit.
+
+    As JSON, so that a text is no number: "nan" would pass for one.
+    """
     from pydantic import ValidationError
 
     try:
-        return adapter(kind).validate_python(values)
+        return adapter(kind).validate_json(json.dumps(values), strict=True)
     except ValidationError as error:
         raise ValueError(_in_words(error.errors()[0])) from None
 
@@ -35,5 +38,9 @@ def _in_words(fault: Any) -> str:
     place = " / ".join(map(str, fault["loc"]))
     if fault["type"] == "missing":
         return f"it has no {place}"
-    message = re.sub(r" or an instance of \w+|, unable to .*", "", fault["msg"]).replace("dictionary", "JSON object")
+    message = (
+        re.sub(r" or an instance of \w+|, unable to .*", "", fault["msg"])
+        .replace("dictionary", "JSON object")
+        .replace("an object", "a JSON object")
+    )
     return f"{place} {message.removeprefix('Input ')}"

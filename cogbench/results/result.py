@@ -1,6 +1,5 @@
 """The result of one run: what was ranked, how good it was, and everything it came from; one JSON file each."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,9 +17,10 @@ from ..scoring.evaluation import Scores, score_guess
 from ..scoring.means import none_if_nan
 from ..scoring.noise_ceiling import Reliability
 from ..scoring.ranking import true_ranking
-from ..storage.atomic import readable, write_whole
-from ..storage.store import digest
-from ..text import slug
+from ..storage.atomic import write_whole
+from ..storage.foreign import read_json
+from ..storage.hashes import digest
+from ..text import LONGEST, cut, slug
 from .plain import adapter, plain, record_of_plain
 
 SCHEMA_VERSION = 3
@@ -219,7 +219,8 @@ class Result:
                 else []
             ),
         ]
-        return f"{'--'.join(map(slug, parts))}{self._size}-{digest(apart)[:8]}.json"
+        ending = f"{self._size}-{digest(apart)[:8]}.json"
+        return cut("--".join(map(slug, parts)), LONGEST - len(ending)) + ending
 
     @property
     def _size(self) -> str:
@@ -241,9 +242,8 @@ class Result:
     @classmethod
     def load(cls, path: Path) -> "Result":
         """Read a result; UnusableData if the file is none, or of a newer schema version."""
-        readable(path := Path(path))
         try:
-            held = _held(path)
+            held = _held(path := Path(path))
             version = held.get("schema_version")
             if isinstance(version, int) and version > SCHEMA_VERSION:
                 raise UnusableData(
@@ -320,20 +320,7 @@ def _upgraded_scores(scores: dict[str, Any]) -> dict[str, Any]:
 
 def _held(path: Path) -> dict[str, Any]:
     """Return what a file holds; ValueError says in words why that can be no result."""
-
-    def refuse(constant: str) -> None:
-        raise ValueError(f"it holds {constant}, which is no number")
-
-    try:
-        held = json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
-    except OSError as error:
-        raise UnusableData(f"cannot read {str(path)!r}: {error.strerror}.") from error
-    except UnicodeDecodeError:
-        raise ValueError("it is no text in UTF-8") from None
-    except json.JSONDecodeError as error:
-        raise ValueError(f"it is no JSON from line {error.lineno}, column {error.colno} on") from None
-    except RecursionError:
-        raise ValueError("its lists are nested too deep") from None
+    held = read_json(path)
     if not isinstance(held, dict):
         raise ValueError("it holds no JSON object")
     if type(held.get("schema_version", 0)) is not int:

@@ -127,4 +127,5 @@ def _data_used(task: Task, workspace: Workspace) -> DataUsed:
 
 
 def _origin(origin: Origin) -> dict[str, str | None]:
-    return {"id": origin.id, "revision": origin.revision}
+    whole = {} if origin.contents is None else {"contents": origin.contents}
+    return {"id": origin.id, "revision": origin.revision, **whole}

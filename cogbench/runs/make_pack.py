@@ -1,6 +1,6 @@
 """Make an evidence pack: what estimators read of a measured oracle or of checkpoints, gathered into one file."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
@@ -11,7 +11,6 @@ import numpy as np
 from ..checkpoints.given import GivenCheckpoint
 from ..checkpoints.naming import find_checkpoints
 from ..checkpoints.ranking import base_of, check_checkpoints, trains
-from ..compute import engine
 from ..compute.cells import Encoding
 from ..compute.evidence import Similarity, StoredEvidence
 from ..compute.workspace import Cell, Tell, Workspace, workspace_of
@@ -22,15 +21,16 @@ from ..data.oracle import Oracle, TaskMatrix
 from ..data.oracle_files import plain_oracle
 from ..errors import FailedCells, UnusableData
 from ..packs.card import BARE, PROBE, FeatureView, KeptArrays, PackCard, PackedTask, array_name
-from ..packs.evidence import hash_of, key_of_kept
+from ..packs.evidence import hash_of, key_of_piece
 from ..packs.pack import refuse_other_names, write_pack
 from ..parts.fingerprint import harness_version
-from ..parts.interfaces import Backbone, Estimator, Evidence, OraclePart, Signal, Task
+from ..parts.interfaces import Backbone, Estimator, Evidence, InPieces, OraclePart, Signal, Task
 from ..parts.registry import Parts
 from ..parts.set_options import only, split, varied
 from ..results.result import CheckpointUsed
 from ..storage.atomic import writable
 from ..storage.store import Store
+from ..workers import engine
 from .background import background_of
 from .requests import RunRequest, Several, as_list, resolve_requests
 
@@ -314,35 +314,20 @@ def _features(
     return kinds, arrays
 
 
-class _Recorder:
-    """Evidence that remembers which arrays an estimator keeps."""
-
-    def __init__(self, evidence: StoredEvidence, estimator: Estimator) -> None:
-        self._evidence, self._estimator = evidence, estimator
-        self.kept: dict[str, Mapping[str, Array]] = {}
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._evidence, name)
-
-    def keep(
-        self, name: str, compute: Callable[[], Mapping[str, Array]], *, owner: Any = None, **key: Any
-    ) -> Mapping[str, Array]:
-        arrays = self._evidence.keep(name, compute, owner=owner, **key)
-        self.kept[key_of_kept(self._estimator if owner is None else owner, name, key)] = arrays
-        return arrays
-
-
 def _kept(
     estimators: Sequence[Estimator], similarity: Similarity, workspace: Workspace
 ) -> tuple[tuple[KeptArrays, ...], Arrays]:
-    """Return what these estimators keep while they rank the tasks, under the keys that they keep it by."""
+    """Return the pieces of these estimators, by their keys; those that hold no numbers are left out."""
     entries, arrays = list[KeptArrays](), Arrays()
     for estimator in estimators:
-        recorder: Any = _Recorder(StoredEvidence(replace(similarity, estimator=estimator), workspace), estimator)
-        estimator.similarity(recorder)
-        for key, values in recorder.kept.items():
-            entries.append(KeptArrays(estimator=estimator.name, key=key, arrays=tuple(values)))
-            arrays |= {array_name("kept", key, name): np.asarray(array) for name, array in values.items()}
+        if not isinstance(estimator, InPieces):
+            raise UnusableData(f"estimator {estimator.name!r} has no pieces to keep: leave it out of --keep.")
+        evidence = StoredEvidence(replace(similarity, estimator=estimator), workspace)
+        for name, piece in evidence.pieces(estimator).items():
+            key, numbers = key_of_piece(estimator, name), {n: a for n, a in piece.items() if a.dtype.kind != "U"}
+            if numbers:
+                entries.append(KeptArrays(estimator=estimator.name, key=key, arrays=tuple(numbers)))
+                arrays |= {array_name("kept", key, n): array for n, array in numbers.items()}
     return tuple(entries), arrays
 
 

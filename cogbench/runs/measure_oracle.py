@@ -5,24 +5,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from ..checkpoints.naming import find_checkpoints
-from ..compute import engine
 from ..compute.transfers import TransferPlan, in_todays_form
 from ..compute.workspace import Tell, Workspace, workspace_of
 from ..data.files import Files
 from ..data.grids import FILES
 from ..data.oracle import Oracle
-from ..data.oracle_files import read_oracle, write_oracle
+from ..data.oracle_files import SCORES_ENDING, plain_oracle, read_oracle, write_oracle
 from ..data.oracle_seeds import check_alike, merged
-from ..errors import FailedCells, UnusableData
+from ..errors import FailedCells, LostStore, UnusableData
 from ..parts.interfaces import Backbone, Task
 from ..parts.registry import Parts, oracle_folder
 from ..parts.set_options import only
 from ..storage.atomic import writable
+from ..storage.locks import locked
 from ..storage.store import Store
-from ..text import slug
+from ..text import LONGEST, file_stem, slug
+from ..workers import engine
 from .plan import suitable_tasks
 from .requests import MEASURED, Several, as_list, as_seeds, each_once, resolve
 
@@ -147,7 +146,7 @@ def resolve_transfers(
     if name and (name == MEASURED or Path(name).suffix.lower() in FILES):
         raise UnusableData(f"no oracle can be called {name!r}, which `--oracle` takes for something else.")
     called = slug(name) if name else f"measured-{usual}" if usual in parts.oracles else usual
-    return plan, called
+    return plan, file_stem(called, LONGEST - len(SCORES_ENDING))
 
 
 def resolve_sizes(
@@ -214,7 +213,8 @@ def measure_each(plans: Sequence[tuple[TransferPlan, str]], workspace: Workspace
     """
     paths = [check_transfers(plan, name, workspace) for plan, name in plans]
     for path in paths:
-        writable(path.parent)
+        if not path.is_file():  # a store that is complete may be one that nothing can be added to
+            writable(path.parent)
     outcome = engine.compute([cell for plan, _ in plans for cell in plan.cells()], workspace)
     oracles = [
         (_keep_oracle(replace(plan.oracle(workspace), name=name), path), path)
@@ -230,8 +230,20 @@ def measure_each(plans: Sequence[tuple[TransferPlan, str]], workspace: Workspace
 
 def _keep_oracle(oracle: Oracle, path: Path) -> Oracle:
     """Write an oracle with the seeds that its file has already, and return it with these."""
-    with FileLock(path.with_suffix(".lock")):  # another process may add seeds just now
-        if path.is_file():
-            oracle = merged(in_todays_form(read_oracle(path)), oracle)
-        write_oracle(oracle, path)
+    try:
+        with locked(path.with_suffix(".lock"), path.parent, f"oracle {oracle.name}"):  # another may add seeds just now
+            if path.is_file():
+                oracle = merged(in_todays_form(read_oracle(path)), oracle)
+            write_oracle(oracle, path)
+    except LostStore:
+        kept = in_todays_form(read_oracle(path)) if path.is_file() else None
+        if kept is None or not _is_same(merged(kept, oracle), kept):
+            raise
+        return kept
     return oracle
+
+
+def _is_same(one: Oracle, other: Oracle) -> bool:
+    """Whether two oracles have the same seeds and figures, as files write them."""
+    plain, kept = plain_oracle(one), plain_oracle(other)
+    return all(plain.get(name) == kept.get(name) for name in ("seeds", "by_seed", "evaluation_error"))

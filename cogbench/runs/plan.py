@@ -1,15 +1,15 @@
 """What can be said of a run before it is run: which tasks a backbone can be trained on, and the time it will take."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
-from ..compute import cluster, engine, spread
 from ..compute.cells import Training
 from ..compute.workspace import Cell, Workspace
 from ..data.files import Files
 from ..errors import MissingData, UnusableData
 from ..parts.interfaces import Backbone, Task
+from ..workers import cluster, engine, spread
 
 
 def unsuitable_kinds(backbone: Backbone, kinds: Sequence[str], files: Files) -> dict[str, list[str]]:
@@ -78,13 +78,17 @@ def _cost(cells: Sequence[Training], workspace: Workspace, n_workers: int, whose
     or shorter as they have work.
     """
     known: dict[tuple[Backbone, str], tuple[float, int, float]] = {}
+    memory: list[Mapping[str, int]] = []
     for cell in cells:
         measure = getattr(cell.backbone, "cost", None)
         if measure is None:
             return f"  time and disk: unknown, for backbone {cell.backbone.name!r} cannot tell its cost"
         key = (cell.backbone, cell.recipe.task.name)  # not its name: a teacher's options may be set
         if key not in known:
-            known[key] = *measure(cell.filled(workspace), workspace.files), cell.work(workspace)
+            recipe = cell.filled(workspace)
+            known[key] = *measure(recipe, workspace.files), cell.work(workspace)
+            if estimate := getattr(cell.backbone, "memory", None):
+                memory.append(estimate(recipe, workspace.files))
     costs = [(known[c.backbone, c.recipe.task.name], c) for c in cells]
     each = [seconds * c.work(workspace) / work for (seconds, _, work), c in costs]
     minutes = max(sum(each) / n_workers, *each) / 60  # the longest runs alone at the end
@@ -95,4 +99,22 @@ def _cost(cells: Sequence[Training], workspace: Workspace, n_workers: int, whose
         f"each task\n  disk: about {disk / 2**20:,.0f} MiB of weights"
         + ", those of transfers not counted: they are dropped once scored" * dropped
         + f"; MORE THAN THE {free / 2**20:,.0f} MiB that are free" * (disk > free)
+        + (_memory(memory, n_workers, remote=bool(workspace.scheduler)) if memory else "")
+    )
+
+
+def _memory(trainings: Sequence[Mapping[str, int]], n_workers: int, *, remote: bool) -> str:
+    """Return in words how much memory the largest training takes, and how much this machine has for each worker."""
+    parts = max(trainings, key=lambda parts: sum(parts.values()))
+    largest = sum(parts.values())
+    each = ", ".join(f"{name} {size / 2**20:,.0f}" for name, size in parts.items() if size)
+    needed = f"\n  memory: about {largest / 2**20:,.0f} MiB for the largest training of a worker ({each})"
+    if remote:
+        return needed
+    free = cluster.free_memory(n_workers) - cluster.PROGRAM_BYTES
+    if largest <= free:
+        return f"{needed}, of {max(0, free) / 2**20:,.0f} MiB that are free for each"
+    return (
+        f"{needed}; MORE THAN THE {max(0, free) / 2**20:,.0f} MiB that are free for each: fewer workers (--jobs), "
+        "shorter texts (max_length), accumulation, gradient_checkpointing or tuning=lora take less"
     )

@@ -9,7 +9,6 @@ import numpy as np
 from ..checkpoints.given import GivenCheckpoint, NoBackbone
 from ..checkpoints.naming import find_checkpoints
 from ..checkpoints.ranking import check_checkpoints, trains
-from ..compute import engine
 from ..compute.cells import Training
 from ..compute.evidence import Similarity
 from ..compute.resampled import draw_scores
@@ -27,6 +26,7 @@ from ..parts.targets import find_target
 from ..scoring.metrics import gap_error
 from ..scoring.ranking import Place, places_of_learned, rank
 from ..storage.store import Store
+from ..workers import engine
 from .background import notes_on_rows
 from .pack_requests import packed_recommendation, packed_target
 from .plan import suitable_tasks

@@ -10,7 +10,8 @@ from ..checkpoints.given import GivenCheckpoint, NoBackbone
 from ..checkpoints.naming import find_checkpoints
 from ..checkpoints.ranking import LOOKS, check_checkpoints, trains
 from ..compute.cells import GivenTraining, Training
-from ..compute.evidence import EXAMPLES, Similarity
+from ..compute.estimate import EXAMPLES
+from ..compute.evidence import Similarity
 from ..compute.transfers import TransferPlan, notes_of_budgets
 from ..compute.workspace import Cell, Workspace
 from ..data.oracle import Oracle, Suite

@@ -8,7 +8,6 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..compute import engine
 from ..compute.cells import Encoding
 from ..compute.transfers import TransferPlan
 from ..compute.workspace import Cell, Tell, Workspace, workspace_of
@@ -29,6 +28,7 @@ from ..results.result import (
 )
 from ..scoring.ranking import rank
 from ..storage.store import Store
+from ..workers import engine
 from .background import background_of, encoded_options
 from .pack_requests import PackRequest, resolve_pack_requests
 from .requests import RunRequest, Several, as_list, resolve_requests
@@ -281,7 +281,7 @@ def _result(request: Request, workspace: Workspace, outcome: engine.Outcome, sta
     predicted = rank(mean)
     oracle = request.oracle.oracle(workspace) if isinstance(request.oracle, TransferPlan) else request.oracle
     background = background_of(request, workspace)
-    touched = _closure(request.cells())
+    touched = _closure(request.cells(), workspace)
     return Result(
         schema_version=SCHEMA_VERSION,
         estimator=parts.label("estimator", request.estimator),
@@ -289,6 +289,7 @@ def _result(request: Request, workspace: Workspace, outcome: engine.Outcome, sta
         backbone=parts.label("backbone", request.backbone),
         signal=parts.label("signal", request.signal) if request.signal else None,
         suite=request.suite,
+        tuning=getattr(request.backbone, "tuning", "full"),
         sources=sources,
         targets=targets,
         similarity=rows(mean.values),
@@ -353,14 +354,14 @@ def _rdm(patterns: np.ndarray) -> np.ndarray:
     return 1 - np.corrcoef(patterns)[np.triu_indices(len(patterns), 1)]
 
 
-def _closure(cells: Iterable[Cell]) -> set[Cell]:
+def _closure(cells: Iterable[Cell], workspace: Workspace) -> set[Cell]:
     found: set[Cell] = set()
     waiting = list(cells)
     while waiting:
         cell = waiting.pop()
         if cell not in found:
             found.add(cell)
-            waiting += cell.inputs()
+            waiting += cell.inputs(workspace)
     return found
 
 

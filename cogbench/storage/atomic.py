@@ -1,10 +1,12 @@
 """Files written whole or not at all, and checked before the work."""
 
+import errno
 import os
 import uuid
 from pathlib import Path
 
 from ..errors import MissingData, UnusableData
+from ..text import LONGEST, cut
 
 
 def writable(folder: Path) -> None:
@@ -26,11 +28,12 @@ def readable(path: Path) -> None:
         raise MissingData(f"no file {str(path)!r}.")
 
 
-def write_whole(path: Path, made: str | bytes) -> None:
-    """Write a file so that no reader ever sees a part of it.
+def write_whole(path: Path, made: str | bytes, *, durable: bool = True) -> None:
+    """Write a file so that no reader ever sees a part of it, not even after a loss of power.
 
     A link stays, and the file that it names is written. What is there and is no file, such as a pipe or /dev/stdout,
-    gets it as it is: put in its place, a file would end it.
+    gets it as it is: put in its place, a file would end it. What is not `durable` may be lost with the power: a note
+    or a log, which nobody misses.
     """
     made = made.encode() if isinstance(made, str) else made
     if path.exists() and not path.is_file():
@@ -38,12 +41,31 @@ def write_whole(path: Path, made: str | bytes) -> None:
         return
     path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}-{uuid.uuid4().hex[:8]}")
+    draft = path.with_name(f".{cut(path.name, LONGEST - 10)}-{uuid.uuid4().hex[:8]}")
     try:
         draft.write_bytes(made)
+        if durable:
+            flush(draft)
         os.replace(draft, path)
+        if durable:
+            flush(path.parent)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def flush(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk; else a loss of power may leave an empty file."""
+    try:
+        number = os.open(path, os.O_RDONLY)
+    except OSError:  # a folder cannot be opened on every system
+        return
+    try:
+        os.fsync(number)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EROFS):  # a file system that knows no such thing
+            raise
+    finally:
+        os.close(number)
 
 
 def save_text(path: Path, text: str) -> None:

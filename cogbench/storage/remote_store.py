@@ -11,27 +11,35 @@ complete copy is everybody's.
 import json
 import logging
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
-from ..errors import CogbenchError, MissingData, UnusableData
+from ..errors import CogbenchError, LostStore, UnusableData
 from .atomic import write_whole
-from .store import RECORD, Store, home, stamp
+from .damage import RECORD
+from .hashes import stamp
+from .store import Store, home
 
 log = logging.getLogger("cogbench")
 
 
 def open_store(address: str | None = None) -> Store:
     """Return the store at a folder or a URL; by default at `COGBENCH_STORE`, else in the user's folder."""
-    address = address or os.environ.get("COGBENCH_STORE")
-    if address is None:
+    address = address or os.environ.get("COGBENCH_STORE", "").strip()
+    if not address:
         return Store(home())
-    return RemoteStore(home(), address) if "://" in address else Store(Path(address))
+    _, behind, rest = address.partition("://")
+    if not rest.strip("/") if behind else re.match("[a-z][a-z0-9+]+:/", address):
+        raise UnusableData(
+            f"the store {address!r} names no folder: an address is SCHEME://FOLDER, such as file:///shared/cogbench."
+        )
+    return RemoteStore(home(), address) if behind else Store(Path(address))
 
 
 class RemoteStore(Store):
@@ -48,7 +56,7 @@ class RemoteStore(Store):
     ------
     UnusableData
         If nothing is installed that knows such addresses.
-    MissingData
+    LostStore
         From each method, if the URL cannot be read or written.
     """
 
@@ -80,12 +88,12 @@ class RemoteStore(Store):
         here = super().read(place, key)
         if here is not None and self._is_shared(here):
             return here
-        with self._lock(key):
+        with self._lock(key, place):
             return self._found(place, key)
 
     def write(self, place: str, key: str, ingredients: Any, fill: Callable[[Path], None]) -> Path:
         """Have `fill` write a cell's files, unless somebody's are there, and share them."""
-        with self._alone(key):
+        with self._alone(place, key):
             return self._found(place, key) or self._shared(place, key, self._made(place, key, ingredients, fill))
 
     @cached_property
@@ -142,9 +150,10 @@ class RemoteStore(Store):
         """Return the record of a cell there; None if there is none, or none that can be read."""
         with self._reached():
             try:
-                return json.loads(self._files.cat_file(f"{base}/{RECORD}"))
-            except (FileNotFoundError, ValueError):
+                record = json.loads(self._files.cat_file(f"{base}/{RECORD}"))
+            except (FileNotFoundError, ValueError, RecursionError):
                 return None
+        return record if isinstance(record, dict) else None
 
     def _taken(self, place: str, key: str) -> Path | None:
         """Copy a cell from there into the local store; None if it is not there whole."""
@@ -153,9 +162,9 @@ class RemoteStore(Store):
         record = self._whole(base)
         if record is None:
             return None
-        copy = f"{base}/{record['copy']}" if "copy" in record else base  # a plain store has no copies
 
         def fill(draft: Path) -> None:
+            copy = f"{base}/{record['copy']}" if "copy" in record else base  # a plain store has no copies
             for file, stamped in record["files"].items():
                 (draft / file).parent.mkdir(parents=True, exist_ok=True)
                 with self._reached():
@@ -169,6 +178,8 @@ class RemoteStore(Store):
         try:
             if record.get("key") != key:
                 raise _DamagedError("its key is another cell's")
+            if fault := _record_fault(record):
+                raise _DamagedError(fault)
             more = {"copy": record.get("copy"), "at": self._url}
             return self._made(place, key, record["ingredients"], fill, **more)
         except _DamagedError as error:
@@ -185,7 +196,29 @@ class RemoteStore(Store):
         except (CogbenchError, _DamagedError):
             raise
         except Exception as error:  # clients of object stores have errors of their own
-            raise MissingData(f"the store {self._url!r} cannot be used: {error}.") from error
+            raise LostStore(f"the store {self._url!r} cannot be used: {error}.") from error
+
+
+def _record_fault(record: dict[str, Any]) -> str | None:
+    """Return what is wrong with a record that a stranger may have written, if anything is."""
+    files, copy = record.get("files"), record.get("copy", "copy")
+    if not isinstance(files, dict) or not all(isinstance(stamped, dict) for stamped in files.values()):
+        return "its record names no files"
+    if "ingredients" not in record:
+        return "its record names no ingredients"
+    if not isinstance(copy, str) or "/" in copy or not _is_inside(copy):
+        return "its record names no copy"
+    if outside := [name for name in files if not _is_inside(name)]:
+        return f"its record names a file outside the cell, {outside[0][:80]!r}"
+    return None
+
+
+def _is_inside(name: str) -> bool:
+    """Whether a relative name leads to a file below the folder that it is joined to, on any system."""
+    parts = PurePosixPath(name).parts
+    windows = PureWindowsPath(name)
+    is_plain = name.isprintable() and "\\" not in name and not windows.drive and not windows.root
+    return bool(parts) and is_plain and parts[0] != "/" and ".." not in parts and name == "/".join(parts)
 
 
 class _DamagedError(Exception):

@@ -6,7 +6,6 @@
 """
 
 import contextlib
-import hashlib
 import json
 import logging
 import os
@@ -16,17 +15,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ..errors import FullDisk
-from .atomic import write_whole
-from .disk import disk_full, free_bytes, has_room, is_disk_full
+from ..errors import ENDS_RUN, FullDisk, UnusableData
+from ..text import LONGEST, cut
+from .atomic import writable, write_whole
+from .damage import RECORD, make_folder, read_record, seal_of, set_aside
+from .disk import disk_full, free_bytes, has_room, is_disk_full, store_lost
+from .hashes import stamp
+from .locks import locked
 
 log = logging.getLogger("cogbench")
-RECORD = "cell.json"
-
-
-def digest(ingredients: Any) -> str:
-    """Return the sha256 of plain values in canonical JSON."""
-    return hashlib.sha256(json.dumps(ingredients, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 class Store:
@@ -47,8 +44,9 @@ class Store:
         return str(self.root.resolve())
 
     def name(self, place: str, key: str) -> str:
-        """Return what a cell's folder is called within the store."""
-        return f"{place}-{key[:8]}"
+        """Return what a cell's folder is called within the store: a place of too long names is cut."""
+        *folders, last = place.split("/")
+        return "/".join([*map(cut, folders), f"{cut(last, LONGEST - 9)}-{key[:8]}"])
 
     def folder(self, place: str, key: str) -> Path:
         """Return where a cell's files are, or would be."""
@@ -56,13 +54,7 @@ class Store:
 
     def has(self, place: str, key: str) -> bool:
         """Whether a cell is there whole, judged by the names and sizes of its files; one that is not is set aside."""
-        folder = self.folder(place, key)
-        if not folder.is_dir():
-            return False
-        fault = self._fault(folder, key, contents=False)
-        if fault:
-            self._set_aside(folder, key, fault)
-        return not fault
+        return self._is_whole(self.folder(place, key), key, contents=False)
 
     def arrived(self, place: str, key: str) -> bool:
         """Whether what another process has just finished is to be seen from here."""
@@ -71,33 +63,28 @@ class Store:
     def size(self, place: str, key: str) -> int:
         """Return the bytes of a finished cell's files; 0 if it is not here."""
         try:
-            files = json.loads((self.folder(place, key) / RECORD).read_text())["files"]
-        except (OSError, ValueError, KeyError):
+            files = read_record(self.folder(place, key))["files"]
+        except (OSError, ValueError):
             return 0
         return sum(stamped["size"] for stamped in files.values())
 
     def read(self, place: str, key: str) -> Path | None:
         """Return a finished cell's folder with every file's contents checked, or None; damage is set aside."""
         folder = self.folder(place, key)
-        if not folder.is_dir():
-            return None
-        if fault := self._fault(folder, key, contents=True):
-            self._set_aside(folder, key, fault)
-            return None
-        return folder
+        return folder if self._is_whole(folder, key, contents=True) else None
 
     def write(self, place: str, key: str, ingredients: Any, fill: Callable[[Path], None]) -> Path:
         """Have `fill` write a cell's files into a fresh folder, then move that into place.
 
         Whoever else computes this cell at the same time, on this file system, waits and takes the first one's.
         """
-        with self._alone(key):
+        with self._alone(place, key):
             return self.read(place, key) or self._made(place, key, ingredients, fill)
 
     @contextlib.contextmanager
-    def _alone(self, key: str) -> Iterator[None]:
+    def _alone(self, place: str, key: str) -> Iterator[None]:
         """Hold a cell's lock, without what a killed process may have left of the cell."""
-        with self._lock(key):
+        with self._lock(key, place):
             for left in (self.root / ".tmp").glob(f"{key[:16]}-*"):
                 shutil.rmtree(left, ignore_errors=True)
             yield
@@ -105,26 +92,28 @@ class Store:
     def _made(self, place: str, key: str, ingredients: Any, fill: Callable[[Path], None], **more: Any) -> Path:
         draft = self.draft(key)
         try:
-            draft.mkdir(parents=True)
+            make_folder(draft, self.root)
             if not has_room(self.root):  # before the work, which would be lost
                 raise self.full()
             fill(draft)
             files = {str(p.relative_to(draft)): stamp(p) for p in sorted(draft.rglob("*")) if p.is_file()}
             record = {"key": key, "ingredients": ingredients, "files": files, **more}
-            (draft / RECORD).write_text(json.dumps(record, indent=1))
+            (draft / RECORD).write_text(json.dumps(record | {"seal": seal_of(record)}, indent=1))
             target = self.folder(place, key)
-            target.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(target.parent, self.root)
             try:
                 os.replace(draft, target)
             except OSError:  # where locks do not reach other machines, one of them may have been quicker
                 if self._fault(target, key, contents=True):
                     raise
-        except FullDisk:
+        except ENDS_RUN:
             raise
         except Exception as error:  # libraries that write files have errors of their own
+            if lost := store_lost(self.root, error):
+                raise lost from error
             if has_room(self.root) and not is_disk_full(error):
                 raise
-            raise self.full() from error
+            raise disk_full(self.root, error) from error
         finally:
             shutil.rmtree(draft, ignore_errors=True)
         return target
@@ -141,11 +130,20 @@ class Store:
         """Return a new name for what a cell is made in; it begins with what its lock is called."""
         return self.root / ".tmp" / f"{key[:16]}-{uuid.uuid4().hex[:8]}"
 
+    def check_writable(self) -> None:
+        """Raise LostStore, FullDisk or UnusableData unless results can be written here."""
+        try:
+            writable(self.root)
+        except UnusableData as error:
+            full = disk_full(self.root, error) if is_disk_full(error) else error
+            raise store_lost(self.root, error) or full from None
+
     def log(self, place: str, key: str, text: str) -> Path | None:
         """Write down why a cell failed, for people; return the file, or None where nothing can be written."""
-        path = self.root / ".failed" / f"{place.replace('/', '--')}-{key[:8]}.log"
+        path = self.root / ".failed" / f"{cut(place.replace('/', '--'), LONGEST - 13)}-{key[:8]}.log"
         try:
-            write_whole(path, text)
+            make_folder(path.parent, self.root)
+            write_whole(path, text, durable=False)
         except OSError:  # the disk may be what failed
             return None
         return path
@@ -162,40 +160,52 @@ class Store:
         except Timeout:
             return True
 
-    @contextlib.contextmanager
-    def _lock(self, key: str, timeout: float = -1) -> Iterator[None]:
-        from filelock import FileLock
-
-        path = self._locked(key)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path, timeout=timeout):
-            yield
+    def _lock(self, key: str, what: str = "", timeout: float = -1) -> contextlib.AbstractContextManager[None]:
+        return locked(self._locked(key), self.root, what or key[:8], timeout)
 
     def _locked(self, key: str) -> Path:
         return self.root / ".locks" / key[:16]
 
+    def _is_whole(self, folder: Path, key: str, *, contents: bool) -> bool:
+        """Whether a cell is there whole; a damaged one, or what stands in its place, is set aside."""
+        if not os.path.lexists(folder):
+            return False
+        if fault := self._fault(folder, key, contents=contents):
+            self._set_aside(folder, key, fault)
+        return not fault
+
     def _fault(self, folder: Path, key: str, *, contents: bool) -> str | None:
+        """Return what is wrong with a cell's folder; None if it is whole."""
+        if not folder.is_dir():
+            return "it is no folder"
         try:
-            record = json.loads((folder / RECORD).read_text())
-            files = record["files"]
-        except (OSError, ValueError, KeyError, TypeError):
-            return f"{RECORD} is missing or unreadable"
-        if record.get("key") != key:
-            return "its key is another cell's"
-        for name, stamped in files.items():
-            path = folder / name
-            if not path.is_file() or path.stat().st_size != stamped["size"]:
-                return f"{name} is missing or cut short"
-            if contents and stamp(path) != stamped:
-                return f"{name} has changed since it was written"
+            record = read_record(folder)
+            if record["key"] != key:
+                return "its key is another cell's"
+            if not record["files"] and any(path.name != RECORD for path in folder.iterdir()):
+                return f"{RECORD} lists no files"
+            for name, stamped in record["files"].items():
+                path = folder / name
+                if not path.is_file() or path.stat().st_size != stamped["size"]:
+                    return f"{name} is missing or cut short"
+                if contents and stamp(path) != stamped:
+                    return f"{name} has changed since it was written"
+        except ValueError as error:
+            return str(error)
+        except OSError as error:
+            if lost := store_lost(self.root, error):
+                raise lost from error
+            return f"it cannot be read: {error.strerror}"
         return None
 
     def _set_aside(self, folder: Path, key: str, fault: str) -> None:
-        aside = self.root / ".damaged" / f"{folder.name}-{uuid.uuid4().hex[:8]}"
-        aside.parent.mkdir(parents=True, exist_ok=True)
         try:
-            os.replace(folder, aside)
-        except FileNotFoundError:  # another process was quicker
+            aside = set_aside(folder, self.root)
+        except OSError as error:
+            if lost := store_lost(self.root, error):
+                raise lost from error
+            raise
+        if aside is None:
             return
         if self._fault(aside, key, contents=True) is None:  # another was, and has computed it since
             with contextlib.suppress(OSError):  # or is there again
@@ -204,14 +214,8 @@ class Store:
         log.warning(f"{folder.relative_to(self.root)} in the store is damaged ({fault}): set aside, computed again.")
 
 
-def stamp(path: Path) -> dict[str, Any]:
-    """Return a file's size in bytes and its sha256."""
-    with open(path, "rb") as file:
-        return {"size": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
-
-
 def home() -> Path:
     """Return the folder of the store: `COGBENCH_HOME`, or the user's cache folder."""
     from platformdirs import user_cache_path
 
-    return Path(os.environ.get("COGBENCH_HOME") or user_cache_path("cogbench"))
+    return Path(os.environ.get("COGBENCH_HOME", "").strip() or user_cache_path("cogbench"))

@@ -17,6 +17,8 @@ from .contracts import (
 from .contracts import (
     check_task as check_task,
 )
+from .fuzz import Reader as Reader
+from .fuzz import check_reader as check_reader
 from .toys import ORACLES as ORACLES
 from .toys import TASKS as TASKS
 from .toys import ToyBackbone as ToyBackbone

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..data.dataset import Array
+from ..text import in_one_line, visible
 
 # A page gives these colours its own values, light and dark; a file keeps them, on white.
 INK, MUTED, ACCENT, SOFT, CARD = "#1b1c21", "#5d616c", "#0b5cad", "#c9ced8", "#f6f7f9"
@@ -68,7 +69,7 @@ class Canvas:
             for text in self.drawing.findobj(matplotlib.text.Text):
                 text.set_parse_math(False)
             self.drawing.savefig(out, format="svg", metadata=bare, transparent=True)
-        svg = re.sub(r"font-family: [^;]*;", f"font-family: {FONTS};", out.getvalue())
+        svg = re.sub(r"font-family: [^;]*;", f"font-family: {FONTS};", visible(out.getvalue()))
         return Figure(name, title, alt, svg, round(self.width), rows)
 
 
@@ -182,7 +183,7 @@ def longest(names: Sequence[str] | dict[str, Any]) -> int:
 
 def short(name: str, most: int = 0) -> str:
     """Return a name as figures show it: long ones often differ at the end alone; the numbers beside have it whole."""
-    most = most or LETTERS
+    most, name = most or LETTERS, in_one_line(name)
     end = most // 2
     return name if len(name) <= most else f"{name[: most - 1 - end]}…{name[-end:]}"
 
@@ -203,5 +204,5 @@ def inline_svg(figure: Figure) -> str:
 def standalone_svg(figure: Figure) -> str:
     """Return the SVG for a file: on white, with its alternative text."""
     start = figure.svg.index(">", figure.svg.index("<svg")) + 1
-    title = f"<title>{escape(figure.title)}</title><desc>{escape(figure.alt)}</desc>"
+    title = f"<title>{escape(in_one_line(figure.title))}</title><desc>{escape(in_one_line(figure.alt))}</desc>"
     return f'{figure.svg[:start]}{title}<rect width="100%" height="100%" fill="white"/>{figure.svg[start:]}'

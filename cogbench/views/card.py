@@ -12,10 +12,10 @@ from ..runs.demo import Demo
 from ..scoring.evaluation import Scores
 from ..scoring.skill import Skill
 from ..scoring.task_tree import Node, task_tree
-from ..text import MISSING, in_decimals, in_digits, in_range, in_sign
+from ..text import MISSING, in_decimals, in_digits, in_range, in_sign, visible
 from .formats import grid, render_tables
 from .rows import p_words
-from .terminal import Bar, HeatMap, escaped, printed, table_within
+from .terminal import Bar, HeatMap, printed, styled, table_within
 
 
 def render_results(results: Sequence[Result], form: str) -> str:
@@ -33,12 +33,12 @@ def render_card(result: Result, width: int | None = None) -> str:
     try:
         tree = task_tree(matrix)
     except UnusableData as error:
-        parts += [HeatMap(matrix.values, matrix.sources, matrix.targets), f"no tree: {escaped(str(error))}"]
+        parts += [HeatMap(matrix.values, matrix.sources, matrix.targets), f"no tree: {error}"]
     else:
         order = tree.root.tasks
-        parts += ["[bold]similarity[/] of sources (rows) for targets (columns), in the tree's order"]
+        parts += [styled("[bold]similarity[/] of sources (rows) for targets (columns), in the tree's order")]
         parts += [HeatMap(matrix.part(order, order).values, order, order), "", _grown(tree.root)]
-        parts += [f"note: {escaped(note)}" for note in tree.notes]
+        parts += [f"note: {note}" for note in tree.notes]
     return printed(*parts, width=width)
 
 
@@ -50,7 +50,7 @@ def render_tree(root: Node) -> str:
 def _grown(node: Node) -> Any:
     from rich.tree import Tree
 
-    branch = Tree(f"{node.height:.4g}" if node.children else f"[bold]{escaped(node.tasks[0])}[/]")
+    branch = Tree(f"{node.height:.4g}" if node.children else styled("[bold]{}[/]", node.tasks[0]))
     branch.children += map(_grown, node.children)
     return branch
 
@@ -80,11 +80,10 @@ def _summary(results: Iterable[Result]) -> list[dict[str, Any]]:
 
 def _card(result: Result, width: int | None = None) -> list[Any]:
     """Return one result for the terminal: a headline, the scores, and the target tasks one by one."""
-    title = (
-        f"[bold]{escaped(result.estimator)}[/] on [bold]{escaped(result.backbone)}[/], suite {escaped(result.suite)}"
-    )
-    title += f", signal {escaped(result.signal)}" if result.signal else ""
-    made = [f"[bold]synthetic {' and '.join(result.synthetic)}[/]: made by a generator"] if result.synthetic else []
+    rest = f", suite {result.suite}" + (f", signal {result.signal}" if result.signal else "")
+    title = styled("[bold]{}[/] on [bold]{}[/]{}", result.estimator, result.backbone, rest)
+    generated = " and ".join(result.synthetic)
+    made = [styled("[bold]synthetic {}[/]: made by a generator", generated)] if generated else []
     return [title, *made, *_score_lines(result), _targets(result, width), *_footer(result)]
 
 
@@ -96,11 +95,18 @@ def _score_lines(result: Result) -> list[Any]:
     worst = max(map(len, result.ranking.values()))
     tops = ", ".join(f"top-{k} {v:.2f} (chance {s.top_k_chance[k]:.2f})" for k, v in s.top_k.items())
     return [
-        f"oracle {escaped(oracle.name)} ({oracle.basis}, {escaped(oracle.backbone)})",
-        f"TRS [bold]{s.trs:.2f}[/] \\[{low:.2f}, {high:.2f}], 1 is perfect; "
-        f"chance {s.trs_chance:.2f}, p {in_digits(s.trs_p.p) if s.trs_p else MISSING} ({p_words(s.trs_p)})",
+        f"oracle {oracle.name} ({oracle.basis}, {oracle.backbone})",
+        styled(
+            "TRS [bold]{}[/] {}, 1 is perfect; chance {}, p {} ({})",
+            f"{s.trs:.2f}",
+            f"[{low:.2f}, {high:.2f}]",
+            f"{s.trs_chance:.2f}",
+            in_digits(s.trs_p.p) if s.trs_p else MISSING,
+            p_words(s.trs_p),
+        ),
         Bar(s.trs, low, high, (1.0, float(worst)), s.trs_chance, 33).between("1", str(worst)),
-        *(["[bold]knows transfers[/]: compare it with popularity, not with estimators of models"] * result.uses_oracle),
+        *[styled("[bold]knows transfers[/]: compare it with popularity, not with estimators of models")]
+        * result.uses_oracle,
         f"baselines: {', '.join(f'{name} {trs:.2f}' for name, trs in result.baselines.items())}",
         *_skill_lines(s.skill),
         f"in the oracle's top {s.top_m}: {tops}",
@@ -110,22 +116,26 @@ def _score_lines(result: Result) -> list[Any]:
     ]
 
 
-def _skill_lines(skill: Skill | None) -> list[str]:
+def _skill_lines(skill: Skill | None) -> list[Any]:
     """Return what a guess knows beyond which sources are good."""
     if skill is None:
         return ["an older schema scored this result: `cogbench score` computes its p and its skill"]
-    lines = []
+    lines = list[Any]()
     if skill.p is not None:
         lines.append(
-            f"skill beyond source and target effects: rho [bold]{in_sign(skill.rho)}[/], p {in_digits(skill.p.p)}; "
-            f"TRS by them {in_decimals(skill.trs)}"
+            styled(
+                "skill beyond source and target effects: rho [bold]{}[/], p {}; TRS by them {}",
+                in_sign(skill.rho),
+                in_digits(skill.p.p),
+                in_decimals(skill.trs),
+            )
         )
     else:
         lines.append("skill beyond source and target effects: undefined, the guess or the oracle has no such effect")
     if (gap := skill.popularity) is not None:
         low, high = gap.interval
         lines.append(
-            f"TRS less popularity's: {in_sign(gap.difference)} \\[{low:+.2f}, {high:+.2f}], p {in_digits(gap.p)}; "
+            f"TRS less popularity's: {in_sign(gap.difference)} [{low:+.2f}, {high:+.2f}], p {in_digits(gap.p)}; "
             f"{in_decimals(gap.detectable)} would be seen with 80 % power"
         )
     return lines
@@ -144,7 +154,7 @@ def _further(s: Scores) -> list[str]:
     lines = [", ".join(f"{name} {value or 'undefined'}" for name, value in shown.items())]
     if s.resampled and "trs" in s.resampled:
         lines.append(f"the oracle's own noise moves the TRS by {s.resampled['trs']:.2f} (standard deviation)")
-    return lines + [f"note: {escaped(note)}" for note in s.notes]
+    return lines + [f"note: {note}" for note in s.notes]
 
 
 def _targets(result: Result, width: int | None) -> Any:
@@ -165,28 +175,28 @@ def _true_rank(result: Result, source: str, target: str) -> str:
     return "" if rank is None else f" ({rank:g})"
 
 
-def _footer(result: Result) -> list[str]:
-    lines = (
+def _footer(result: Result) -> list[Any]:
+    lines: list[Any] = (
         []
         if result.seed_floor is None
         else [f"seed floor {result.seed_floor:.3f}: RDM correlation of a task between seeds"]
     )
     unlearned = [t for t, report in result.tasks.items() if not report.learned]
     if unlearned:
-        lines.append(f"[bold]not learned[/]: {', '.join(unlearned)} — their representations say little")
+        lines.append(styled("[bold]not learned[/]: {} — their representations say little", ", ".join(unlearned)))
     if q := result.signal_quality:
         channels = next(iter(q.channels.values()), [])
         shown = ", ".join(channels[:8]) + (f" and {len(channels) - 8} more" if len(channels) > 8 else "")
         n_channels = next(iter(q.n_channels.values()), len(channels))
         size = f"{q.sentences} sentences, {q.subjects} subject(s), {n_channels:,} channels"
         if q.subjects:
-            lines.append(f"signal: {size}{f' ({escaped(shown)})' if shown else ''}, unit {escaped(q.unit)}")
+            lines.append(f"signal: {size}{f' ({shown})' if shown else ''}, unit {q.unit}")
             lines.append(f"  reliability {q.reliability or 'unknown: neither repetitions nor several subjects'}")
         else:
-            lines.append(f"stimuli: {q.sentences} sentences without responses, {escaped(q.origin)}")
-        lines += [f"  {escaped(note)}" for note in q.notes]
+            lines.append(f"stimuli: {q.sentences} sentences without responses, {q.origin}")
+        lines += [f"  {note}" for note in q.notes]
     cells = result.provenance.cells
-    lines += [f"note: {escaped(note)}" for note in result.notes]
+    lines += [f"note: {note}" for note in result.notes]
     return [*lines, f"cells: {cells.computed} computed, {cells.cached} cached; {result.provenance.seconds:.1f} s\n"]
 
 
@@ -206,8 +216,8 @@ def render_demo(results: Demo, page: Path, first: Path) -> str:
     if results.real:
         result = results.real[0]
         blocks += [
-            f"1. Which of {len(result.sources)} real tasks should {result.backbone} learn before each of the others? "
-            f"The guess of {result.estimator}, beside the true ranks of transfers that were trained:",
+            f"1. Which of {len(result.sources)} real tasks should {visible(result.backbone)} learn before each of the "
+            f"others? The guess of {visible(result.estimator)}, beside the true ranks of transfers that were trained:",
             render_results([result], "table"),
             render_tables({"2. Several estimators on the same transfers": _demo_rows(results.real)}, "table", []),
         ]

@@ -3,11 +3,12 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..text import or_blank
-from .terminal import escaped, printed, table
+from ..text import in_csv, in_one_line, or_blank
+from .terminal import printed, styled, table
 
 FORMATS = ("table", "json", "markdown", "latex", "csv")
 
@@ -19,22 +20,22 @@ def grid(rows: Sequence[dict[str, Any]], form: str) -> str:
     if form == "csv":
         out = io.StringIO()
         names = list(dict.fromkeys(name for row in rows for name in row))
-        writer = csv.DictWriter(out, fieldnames=names, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerows([map(in_csv, names), *([in_csv(row.get(name)) for name in names] for row in rows)])
         return out.getvalue().rstrip("\n")
     if form == "table":
         return printed(_grid(rows))
     from tabulate import tabulate
 
-    write, style = (_in_markdown, "github") if form == "markdown" else (str, "latex_booktabs")
+    write, style = (_in_markdown, "github") if form == "markdown" else (in_one_line, "latex_booktabs")
     shown = [{write(k): write(or_blank(v)) for k, v in row.items()} for row in rows]
     return tabulate(shown, headers="keys", tablefmt=style, disable_numparse=True)
 
 
 def _in_markdown(text: str) -> str:
-    """Return a text of which markdown takes nothing for a tag, an entity or the end of a cell."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
+    """Return a text of which markdown takes nothing for a tag, an entity, a link, an image or the end of a cell."""
+    text = in_one_line(text).replace("\\", "\\\\").replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
+    return re.sub(r"\](?=[(\[:])", r"]\\", text)
 
 
 def render_tables(named: Mapping[str, Sequence[dict[str, Any]]], form: str, told: Sequence[str]) -> str:
@@ -47,10 +48,12 @@ def render_tables(named: Mapping[str, Sequence[dict[str, Any]]], form: str, told
         return grid([{"table": title, **row} for title, rows in named.items() for row in rows], form)
     if form == "table":
         blocks = [
-            part for title, rows in named.items() for part in (f"[bold]{escaped(title)}[/]", _grid(rows, dense=True))
+            part for title, rows in named.items() for part in (styled("[bold]{}[/]", title), _grid(rows, dense=True))
         ]
-        return printed(*blocks, *map(escaped, told), wide=True)
-    write, title_of, note_of = (_in_markdown, "**{}**\n", "- {}") if form == "markdown" else (str, "% {}", "% {}")
+        return printed(*blocks, *told, wide=True)
+    write, title_of, note_of = (
+        (_in_markdown, "**{}**\n", "- {}") if form == "markdown" else (in_one_line, "% {}", "% {}")
+    )
     parts = [f"{title_of.format(write(title))}\n{grid(_without_empty(rows), form)}" for title, rows in named.items()]
     under = ["\n".join(note_of.format(write(note)) for note in told)] if told else []
     return "\n\n".join([*parts, *under])

@@ -10,7 +10,7 @@ from ..results.leaderboard import LOWER_IS_BETTER, Board, Entry, score_names
 from ..results.stacked_board import StackedEntry
 from ..scoring.evaluation import TOP_M
 from ..text import MISSING, in_decimals, in_digits, in_range, in_sign, or_blank
-from .terminal import Bar, escaped, printed, table_within, terminal_width
+from .terminal import Bar, printed, styled, table_within, terminal_width
 
 SCALE = "1 to worst"  # the column of bars, in a terminal alone
 Value = str | int | Bar | None
@@ -208,13 +208,13 @@ def render_leaderboard(boards: Sequence[Board], width: int | None = None) -> str
         rows = [{c.name: c.value(entry) for c in kept} for entry in board.entries]
         spare = sorted((c for c in kept if c.spare and c.name not in apart), key=lambda c: c.spare)
         shown, gone = table_within(rows, width, [c.name for c in spare])
-        parts += [f"[bold]{escaped(title)}[/]", shown]
+        parts += [styled("[bold]{}[/]", title), shown]
         if gone:
             parts.append(f"left out for want of width: {', '.join(gone)}; --format csv has all")
         if board.chance is not None and SCALE not in gone:
             scale = f"{SCALE}: ● the TRS, ━ its 95 % interval, ┆ chance"
     wide = width is None and not sys.stdout.isatty()
-    return printed(*parts, *map(escaped, filter(None, [*board_notes(boards), scale])), width=width, wide=wide)
+    return printed(*parts, *filter(None, [*board_notes(boards), scale]), width=width, wide=wide)
 
 
 def _with_bars(columns: list[Column[Entry]], board: Board, width: int) -> list[Column[Entry]]:

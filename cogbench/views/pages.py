@@ -9,6 +9,7 @@ from ..results.leaderboard import Board, Entry
 from ..results.result import Result
 from ..results.stacked_board import StackedBoard
 from ..storage.atomic import save_text, writable
+from ..text import visible
 from .canvas import inline_svg, standalone_svg
 from .formats import grid
 from .leaderboard import Column, board_columns, board_notes, computed_entries
@@ -62,6 +63,9 @@ def _fill_template(template: str, **values: Any) -> str:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=lambda value: (
+            type(value)(visible(value)) if isinstance(value, str) else value
+        ),  # Markup stays what it is
     )
     # Long names may be broken after these signs.
     environment.filters["pieces"] = lambda name: re.findall(r"[^\[,=+:/]+[\[,=+:/]*|[\[,=+:/]+", name)

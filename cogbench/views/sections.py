@@ -39,7 +39,18 @@ class Section:
 
 def sections(result: Result) -> list[Section]:
     """Return the sections of a result's page; a new one is a function from a result to a section or None, in `ALL`."""
-    return [section for make in ALL if (section := make(result)) is not None]
+    made = []
+    for make in ALL:
+        try:
+            made.append(make(result))
+        except (TypeError, ValueError, LookupError, AttributeError) as error:
+            if make not in OF_DETAILS:
+                raise
+            name = make.__name__.strip("_")
+            raise UnusableData(
+                f"{result.estimator}: its details of {name} have another form than its page shows."
+            ) from error
+    return [section for section in made if section is not None]
 
 
 def headline(result: Result) -> list[tuple[str, str, str]]:
@@ -230,6 +241,8 @@ def _provenance(result: Result) -> Section:
 
 
 ALL = (_scores, _ranking, _similarity, _subjects, _tasks, _signal, _prediction, _fingerprints, _provenance)
+
+OF_DETAILS = (_subjects, _prediction, _fingerprints)  # what an estimator tells in its own way, and nothing checks
 
 
 def _sentence(note: str) -> str:

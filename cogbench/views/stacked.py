@@ -8,7 +8,7 @@ from ..results.stacked_board import FEW_FAMILIES, ONE_RANK, OracleScores, Stacke
 from ..scoring.paired import LEVEL
 from ..text import MISSING, in_decimals, in_digits, in_range, in_sign
 from .leaderboard import KNOWS_TRANSFERS, POPULARITY_SKILL, Column, marked_name
-from .terminal import Bar, columns_within, escaped, printed, table_within, terminal_width
+from .terminal import Bar, columns_within, printed, styled, table_within, terminal_width
 
 SCALE = "0 to 1"  # the column of bars, in a terminal alone
 INCOMPLETE = "‡"
@@ -210,20 +210,20 @@ def render_stacked(board: StackedBoard, width: int | None = None) -> str:
     apart = ("signal", "backbone") if len({*names}) < len(names) else ()
     spare = sorted((c for c in kept if c.spare and c.name not in apart), key=lambda c: c.spare)
     overall, gone = table_within(rows, width, [column.name for column in spare])
-    parts: list[Any] = [f"[bold]{escaped(stacked_title(board))}[/]", overall]
+    parts: list[Any] = [styled("[bold]{}[/]", stacked_title(board)), overall]
     if gone:
         parts.append(f"left out for want of width: {', '.join(gone)}; --format csv has all")
-    parts.append("[bold]TRS and skill on each oracle[/]")
+    parts.append(styled("[bold]TRS and skill on each oracle[/]"))
     named = Column[StackedEntry]("estimator", lambda e: _in_full(e) if apart else _marked(e))
     each = [named, *oracle_columns(board, "aligned")]
     rows = [{column.name: column.value(entry) for column in each} for entry in board.entries]
     for group in columns_within(rows, terminal_width(width)):
         part = [{name: row[name] for name in group} for row in rows]
         parts.append(table_within(part, width, [])[0])
-    parts += [escaped(_legend(number, column)) for number, column in enumerate(board.oracles, 1)]
+    parts += [_legend(number, column) for number, column in enumerate(board.oracles, 1)]
     scale = [] if SCALE in gone else [f"{SCALE}: ● the relative rank, ━ its 95 % interval, ┆ chance"]
     wide = width is None and not sys.stdout.isatty()
-    return printed(*parts, *map(escaped, [*stacked_notes(board), *scale]), width=width, wide=wide)
+    return printed(*parts, *stacked_notes(board), *scale, width=width, wide=wide)
 
 
 def _legend(number: int, column: StackedColumn) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..data.dataset import Array
-from ..text import or_blank
+from ..text import in_one_line, or_blank, visible
 
 # Columns that may wrap; all others are names and numbers, which one wants whole.
 PROSE = frozenset(
@@ -25,11 +25,14 @@ WIDTH = 120  # of what goes to a file
 def printed(*parts: Any, wide: bool = False, width: int | None = None) -> str:
     """Render for stdout: colours only on a terminal, and as wide as that is, or `width`, or what is written if `wide`.
 
-    Sentences are not broken in a file.
+    Sentences are not broken in a file. A text is shown as it is: `styled` is what marks up.
     """
+    from rich.text import Text
+
     console, out = _console(1000 if wide else width)
     for part in parts:
-        console.print(part, soft_wrap=isinstance(part, str) and not console.is_terminal and width is None)
+        soft_wrap = isinstance(part, str | Text) and not console.is_terminal and width is None
+        console.print(visible(part) if isinstance(part, str) else part, soft_wrap=soft_wrap)
     return out.getvalue().rstrip("\n")
 
 
@@ -38,7 +41,12 @@ def _console(width: int | None = None) -> tuple[Any, io.StringIO]:
 
     out, terminal = io.StringIO(), sys.stdout.isatty()
     width = width or (None if terminal else WIDTH)
-    return Console(file=out, force_terminal=terminal, width=width, highlight=False), out
+    plain: dict[str, Any] = {
+        "markup": False,
+        "emoji": False,
+        "highlight": False,
+    }  # names of somebody else are no markup
+    return Console(file=out, force_terminal=terminal, width=width, **plain), out
 
 
 def terminal_width(width: int | None = None) -> int:
@@ -47,11 +55,12 @@ def terminal_width(width: int | None = None) -> int:
     return int(console.width) if width or console.is_terminal else 1000
 
 
-def escaped(text: str) -> str:
-    """Return a text of which rich takes nothing for markup."""
+def styled(words: str, *values: object) -> Any:
+    """Return a sentence with rich's markup in `words`, and values in its places `{}`, in which nothing is markup."""
     from rich.markup import escape
+    from rich.text import Text
 
-    return escape(text)
+    return Text.from_markup(words.format(*(escape(visible(str(value))) for value in values)), emoji=False)
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Any]], *, dense: bool = False) -> Any:
@@ -61,9 +70,9 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Any]], *, dense: bool = F
 
     found = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in head:
-        found.add_column(name, no_wrap=name not in PROSE, overflow="fold")
+        found.add_column(visible(name), no_wrap=name not in PROSE, overflow="fold")
     for row in rows:
-        found.add_row(*(escaped(cell) if isinstance(cell, str) else cell for cell in row))
+        found.add_row(*(visible(cell) if isinstance(cell, str) else cell for cell in row))
     if dense:
         found.padding = (0, 1, 0, 0)
     return found
@@ -185,7 +194,7 @@ class HeatMap:
         from rich.text import Text
 
         number = {name: f"{i}" for i, name in enumerate(dict.fromkeys((*self.rows, *self.columns)), 1)}
-        names = [f"{number[row]:>2} {row}" for row in self.rows]
+        names = [f"{number[row]:>2} {in_one_line(row)}" for row in self.rows]
         left = max(map(len, names)) + 1
         cell = next((c for c in (4, 3, 2) if left + c * len(self.columns) <= options.max_width), 0)
         if not cell or (cell == 2 and len(number) > 99):
@@ -199,7 +208,7 @@ class HeatMap:
         for name, line in zip(names, self.values, strict=True):
             parts = [self._drawn(value, cell, bool(console.color_system)) for value in line]
             yield Text.assemble(f"{name:<{left}}", *parts)
-        if others := [f"{number[c]} {c}" for c in self.columns if c not in self.rows]:
+        if others := [f"{number[c]} {in_one_line(c)}" for c in self.columns if c not in self.rows]:
             yield Text(f"columns: {', '.join(others)}")
         yield Text.assemble(f"{'':<{left}}", *self._legend(bool(console.color_system)))
 

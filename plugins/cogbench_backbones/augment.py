@@ -77,7 +77,9 @@ def refuse(kind: str) -> None:
 
 def _masked_lm(folder: Path) -> Any:
     """Return a model with its masked language model's head, which must be among the weights and not drawn afresh."""
-    model, info = transformers().AutoModelForMaskedLM.from_pretrained(folder, dtype="float32", output_loading_info=True)
+    model, info = transformers().AutoModelForMaskedLM.from_pretrained(
+        folder, dtype="float32", output_loading_info=True, trust_remote_code=False
+    )
     if info["missing_keys"]:
         raise UnusableData(
             f"augment: the weights of {str(folder)!r} have no masked language model's head "
@@ -136,7 +138,7 @@ def _predicted(
 
     numbers, found = torch.tensor([*words], device=model.device), [list[str]()] * len(rows)
     with torch.inference_mode():
-        for some in by_length({"input_ids": [r["input_ids"] for r in rows]}, size=32):
+        for some in by_length({"input_ids": [r["input_ids"] for r in rows]}, model.config, size=32):
             made = {k: v.to(model.device) for k, v in batch(tokenizer, (rows[i] for i in some)).items()}
             logits = model(**made).logits[made["input_ids"] == tokenizer.mask_token_id]  # (batch, vocabulary)
             for i, order in zip(some, logits[:, numbers].topk(best).indices.cpu().tolist(), strict=True):

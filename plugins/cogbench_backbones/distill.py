@@ -12,7 +12,7 @@ from .augment import augmented, refuse
 from .heads import encoded
 from .huggingface import HuggingFace
 from .losses import imitating, predicting, queries_and_keys
-from .training import device, fit, trained
+from .training import fit
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -72,6 +72,11 @@ class Distilled:
             raise UnusableData(f"{self.name}: {wrong[0] if wrong else 'temperature'} is too small.")
         for kind in self.augment_kinds:
             refuse(kind)
+        if self.student.tuning != "full":
+            raise UnusableData(
+                f"{self.name}: a student learns with all its weights; take student.tuning=full, or "
+                f"tuning={self.student.tuning} of {self.student.name!r} without a teacher."
+            )
 
     def origin(self, files: Files) -> Origin:
         """Return the student's id and commit; MissingData if the teacher is not there either."""
@@ -110,7 +115,8 @@ class Distilled:
         if teacher is None:
             raise UnusableData(f"{self.name}: `train` needs the checkpoint of a teacher of {recipe.task.name!r}.")
         train = recipe.task.load("train", files).sample(recipe.max_train)
-        model, master = student.fresh(train, recipe.seed, files, start), trained(teacher.folder).eval().to(device())
+        model = student.fresh(train, recipe.seed, files, start)
+        master = self.teacher.model(teacher, files)
         first, second = self.phases(kind, settings)
         self._check(model, master, recipe, files, layers=first.epochs > 0)
         limit = min(b.limit(settings.max_length, files) for b in (student, self.teacher))
@@ -123,6 +129,7 @@ class Distilled:
                 steps += fit(model, tokenizer, rows, first, loss=loss, **how)
         loss = predicting(master, kind, self.temperature, names)
         steps += fit(model, tokenizer, rows, second, loss=loss, **how)
+        model.config.task = recipe.task.name  # a teacher says what it has learned, and a student may teach
         return student.finished(model, steps, recipe, files, out)
 
     def represent(self, checkpoint: Checkpoint | None, sentences: tuple[str, ...], files: Files) -> Array:
@@ -156,6 +163,11 @@ class Distilled:
         steps = sum(s.steps(n * (1 + copies)) for s in self.phases(recipe.task.kind, settings) if s.epochs)
         # The teacher looks at each batch, but learns nothing: a third of a step.
         return (own + masters / 3) * steps / settings.steps(n), size
+
+    def memory(self, recipe: Recipe, files: Files) -> dict[str, int]:
+        """Return about how many bytes each part of the student's training would hold, the teacher's weights beside."""
+        asked = replace(recipe, settings=recipe.settings or self.settings(recipe.task.kind, 0))
+        return {**self.student.memory(asked, files), "teacher": self.teacher.pretrained(files).size}
 
     def _more(self, train: Dataset, seed: int, files: Files, limit: int) -> Dataset:
         if not self.augment or train.kind not in self.augment_kinds:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Rows = dict[str, list[Any]]  # equally long columns: the model's inputs, and the true answers by the names of its loss
 Places = list[tuple[int, int] | None]
+READING_BYTES = 2**30  # as many as 64 rows of 128 pieces, or 16 of 512, take in BERT-large
 IGNORED = -100  # a piece that torch's cross entropy leaves out
 NO_ANSWER = -1e4  # the margin where a context has no passage at all
 ANSWER_PIECES = 30  # the longest answer looked for, as in BERT's script for SQuAD
@@ -61,7 +62,11 @@ class _Content:
         self.dataset, self.tokenizer = dataset, tokenizer
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Content) and self.dataset.sha256 == other.dataset.sha256
+        if not isinstance(other, _Content) or self.dataset.sha256 != other.dataset.sha256:
+            return False
+        # Copies of a fast tokenizer share what cuts texts; that of a folder whose files have changed is another one.
+        one, two = (getattr(tokenizer, "_tokenizer", tokenizer) for tokenizer in (self.tokenizer, other.tokenizer))
+        return one is two
 
     def __hash__(self) -> int:
         return hash(self.dataset.sha256)
@@ -88,20 +93,32 @@ def batch(tokenizer: Any, rows: Iterable[dict[str, Any]]) -> dict[str, "Tensor"]
     return made
 
 
-def by_length(rows: Rows, size: int = 64) -> Iterator[list[int]]:
+def by_length(rows: Rows, config: Any, size: int = 64) -> Iterator[list[int]]:
     """Yield row numbers in batches of like lengths: half the padding of batches in the order of the rows.
 
-    A batch has `size` rows, or as many as have together `size` times 128 pieces: longer ones would take memory.
+    A batch has `size` rows, or as many as have together `size` times 128 pieces, or as many as a model of this
+    configuration reads in `READING_BYTES`: longer ones would take memory. The batches do not depend on the memory that
+    is free, so that a model answers the same everywhere.
     """
     lengths = [len(ids) for ids in rows["input_ids"]]
     some: list[int] = []
     for i in sorted(range(len(lengths)), key=lengths.__getitem__):
-        if len(some) == size or (some and (len(some) + 1) * lengths[i] > size * 128):
+        n_rows, n_bytes = len(some) + 1, bytes_of_row(config, lengths[i])
+        if some and (n_rows > size or n_rows * lengths[i] > size * 128 or n_rows * n_bytes > READING_BYTES):
             yield some
             some = []
         some.append(i)
     if some:
         yield some
+
+
+def bytes_of_row(config: Any, n_pieces: int) -> int:
+    """Return about how many bytes a row takes in one layer of a model that is only read: states, and attention."""
+    config = config.get_text_config()
+    width = getattr(config, "hidden_size", 0)
+    inner = getattr(config, "intermediate_size", None) or 4 * width
+    heads = getattr(config, "num_attention_heads", None) or 1
+    return 4 * n_pieces * (8 * width + 2 * inner) + 8 * heads * n_pieces**2
 
 
 def row(rows: Rows, i: int) -> dict[str, Any]:
@@ -121,7 +138,7 @@ def outputs_of_rows(
     found: list[Array] = [np.empty(0)] * len(rows["input_ids"])
     model.eval()
     with torch.inference_mode():
-        for numbers in batches or by_length(rows):
+        for numbers in batches or by_length(rows, model.config):
             made = {k: v.to(model.device) for k, v in batch(tokenizer, (row(rows, i) for i in numbers)).items()}
             out = model(**{k: v for k, v in made.items() if k in tokenizer.model_input_names})
             values = torch.stack([out.start_logits, out.end_logits], -1) if "start_logits" in out else out.logits

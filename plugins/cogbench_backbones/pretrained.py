@@ -5,25 +5,23 @@ weights come into a model with a head, and which vector stands for a text.
 """
 
 import hashlib
-import importlib.util
-import json
 from collections.abc import Collection, Sequence
 from copy import copy
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any
 
 from cogbench import UnusableData, encoder_of
 
+from .adapters import head_of_adapter, open_adapter, tuning_of
 from .heads import AT_PIECES, HEADS
+from .model_folder import Pooling, quantised, sentence_pooling, why_unreadable
 from .shared_tokenizers import Words, tokenizer_of, vocabulary_of
-from .training import trained, transformers
+from .training import prefix_of_body, trained, transformers
 
 if TYPE_CHECKING:
     from torch.nn import Module
 
-Pooling = Literal["cls", "mean", "last"]
-SENTENCEPIECE = ("spm.model", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model")
 KIND_OF_HEAD = {  # by how the names of transformers' classes end
     "ForSequenceClassification": "classification",
     "ForTokenClassification": "tagging",
@@ -33,19 +31,18 @@ OF_HEAD = {"relation": "classification", "regression": "classification", "rerank
 POSITIONS = ("position_embeddings", "embed_positions", "wpe")  # how transformers calls tables of positions
 
 
-def opened(folder: Path, layers: int | None = None) -> "Pretrained":
+def opened(folder: Path, layers: int | None = None, adapter: Path | None = None) -> "Pretrained":
     """Return the model of a folder; many are remembered, without weights, and the last few tokenizers."""
-    return _remembered(folder, layers, tuple((folder / name).stat().st_mtime_ns for name in _files(folder)))
-
-
-def _files(folder: Path) -> list[str]:
-    """Return the names of the files of a folder that are small and say what the model is."""
-    return sorted(path.name for path in folder.glob("*.json"))
+    paths = [path for one in (folder, adapter) if one for path in sorted(one.rglob("*")) if path.is_file()]
+    state = tuple((str(path), of.st_size, of.st_ctime_ns) for path in paths for of in (path.stat(),))
+    return _remembered(folder, layers, adapter, state)
 
 
 @lru_cache(maxsize=256)  # a hundred checkpoints are gone through again and again
-def _remembered(folder: Path, layers: int | None, stamps: tuple[int, ...]) -> "Pretrained":
-    return Pretrained(folder, layers)
+def _remembered(
+    folder: Path, layers: int | None, adapter: Path | None, state: tuple[tuple[str, int, int], ...]
+) -> "Pretrained":
+    return Pretrained(folder, layers, adapter)
 
 
 class Pretrained:
@@ -59,6 +56,8 @@ class Pretrained:
         The folder with its configuration, its tokenizer and its weights.
     layers : int, optional
         Only the first so many layers.
+    adapter : Path, optional
+        The folder of an adapter of this model: its updates are added to the weights of the body.
 
     Raises
     ------
@@ -66,8 +65,8 @@ class Pretrained:
         By any member, if transformers cannot open what it needs: the message says what is wrong.
     """
 
-    def __init__(self, folder: Path, layers: int | None = None) -> None:
-        self.folder, self.layers = folder, layers
+    def __init__(self, folder: Path, layers: int | None = None, adapter: Path | None = None) -> None:
+        self.folder, self.layers, self.adapter = folder, layers, adapter
 
     @cached_property
     def config(self) -> Any:
@@ -79,7 +78,7 @@ class Pretrained:
         depth = {"num_hidden_layers": self.layers} if self.layers else {}
         try:
             config = transformers().AutoConfig.from_pretrained(self.folder, trust_remote_code=False, **depth, **options)
-        except (ValueError, KeyError, OSError) as error:
+        except Exception as error:  # transformers raises errors of any kind of what is damaged
             raise self._unreadable("architecture", error) from error
         for part in {id(c): c for c in (config, config.get_text_config())}.values():
             part.pad_token_id = self.tokenizer.pad_token_id
@@ -97,7 +96,7 @@ class Pretrained:
         """
         try:
             tokenizer = tokenizer_of(self._words)
-        except (ImportError, ValueError, KeyError, OSError, AttributeError, TypeError) as error:
+        except Exception as error:  # tokenizers raise plain ones
             raise self._unreadable("tokenizer", error) from error
         tokenizer.padding_side, tokenizer.split_special_tokens = "right", True
         if tokenizer.pad_token_id is None:
@@ -133,7 +132,7 @@ class Pretrained:
         It is what sentence-transformers' modules.json names; else the last piece of a causal model, and the first piece
         of another.
         """
-        return _sentence_pooling(self.folder) or ("last" if self.causal else "cls")
+        return sentence_pooling(self.folder) or ("last" if self.causal else "cls")
 
     @cached_property
     def positions(self) -> int | None:
@@ -153,6 +152,10 @@ class Pretrained:
 
     def unsuitable(self, kind: str) -> str | None:
         """Return why the model cannot be trained on a kind of task, or None if it can."""
+        if reason := quantised(self.folder):
+            return reason
+        if self.adapter and tuning_of(self.adapter) == "prompt":
+            return "it is a prompt in front of a model; trainings go on from a prompt within a run with tuning=prompt"
         config, tokenizer = self.config, self.tokenizer
         if type(config) not in self._heads(kind):
             return f"transformers has no head for {kind} on the architecture {config.model_type!r}"
@@ -196,15 +199,18 @@ class Pretrained:
 
         The head is fresh although the folder may hold one: that one answers another task, or other classes.
         """
-        import torch
-
         if reason := self.unsuitable(kind):
             raise UnusableData(f"model folder {str(self.folder)!r}: {reason}.")
-        body, missing = self._loaded()
         names = list(classes) or (["start", "end"] if kind == "extractive-qa" else [kind])
         config = self.configured(id2label=dict(enumerate(names)), label2id={name: i for i, name in enumerate(names)})
         config.problem_type = HEADS[kind].problem
-        head = self._heads(kind)[type(config)]
+        return self.under(self._heads(kind)[type(config)], config, seed)[0]
+
+    def under(self, head: Any, config: Any, seed: int = 0) -> tuple[Any, set[str]]:
+        """Return the folder's body under a fresh head, a class of transformers, and the names of what a seed drew."""
+        import torch
+
+        body, missing = self._loaded()
         with torch.device("meta"):
             prefix = prefix_of_body(head(config))
         weights = {prefix + name: values for name, values in body.state_dict().items() if name not in missing}
@@ -212,9 +218,15 @@ class Pretrained:
         model, report = head.from_pretrained(
             None, config=config, state_dict=weights, dtype="float32", output_loading_info=True
         )
-        lacking = {*report["missing_keys"]} & {prefix + name for name in body.state_dict()}
+        drawn = {*report["missing_keys"]}
+        lacking = drawn & {prefix + name for name in body.state_dict()}
         self._refuse_lacking({name for name in lacking if not _is_pooler(name)}, body)
-        return model
+        return model, drawn
+
+    def head_weights(self, model: Any) -> list[str]:
+        """Return the names of the weights of a model, with weights or without, that are not of the body."""
+        body = {prefix_of_body(model) + name for name in (*self._outline.state_dict(), "prompt")}
+        return [name for name, _ in model.named_parameters() if name not in body]
 
     @cached_property
     def head_kind(self) -> str | None:
@@ -222,8 +234,9 @@ class Pretrained:
 
         A sequence classifier with one output is taken for one of regression: its configuration knows no reranking.
         """
-        kind = next((kind for end, kind in KIND_OF_HEAD.items() if self._architecture.endswith(end)), None)
-        if kind == "classification" and (self.config.num_labels == 1 or self.config.problem_type == "regression"):
+        architecture, config = self._answering
+        kind = next((kind for end, kind in KIND_OF_HEAD.items() if architecture.endswith(end)), None)
+        if kind == "classification" and (config.num_labels == 1 or config.problem_type == "regression"):
             return "regression"
         return kind
 
@@ -244,21 +257,22 @@ class Pretrained:
         UnusableData
             If the head answers another kind of task, or has other classes.
         """
-        if not self._architecture.endswith(tuple(e for e, k in KIND_OF_HEAD.items() if k == OF_HEAD.get(kind, kind))):
-            raise UnusableData(f"model folder {str(self.folder)!r} has no head for {kind}.")
-        n_outputs = self.config.num_labels
+        (architecture, config), folder = self._answering, self.adapter or self.folder
+        if not architecture.endswith(tuple(e for e, k in KIND_OF_HEAD.items() if k == OF_HEAD.get(kind, kind))):
+            raise UnusableData(f"model folder {str(folder)!r} has no head for {kind}.")
+        n_outputs = config.num_labels
         if not classes:
             if kind in ("regression", "reranking") and n_outputs != 1:
-                raise UnusableData(f"model folder {str(self.folder)!r}: its head has {n_outputs} outputs, not one.")
+                raise UnusableData(f"model folder {str(folder)!r}: its head has {n_outputs} outputs, not one.")
             return None
-        names = [str(self.config.id2label[i]).casefold() for i in range(n_outputs)]
+        names = [str(config.id2label[i]).casefold() for i in range(n_outputs)]
         wanted = [name.casefold() for name in classes]
         if sorted(names) == sorted(wanted):
             return [names.index(name) for name in wanted]
         if len(names) == len(wanted) and names == [f"label_{i}" for i in range(n_outputs)]:
             return [*range(n_outputs)]
         raise UnusableData(
-            f"model folder {str(self.folder)!r}: the classes of its head are {', '.join(names)}, and those of the "
+            f"model folder {str(folder)!r}: the classes of its head are {', '.join(names)}, and those of the "
             f"examples {', '.join(wanted)}; name them alike in id2label of its config.json."
         )
 
@@ -270,12 +284,25 @@ class Pretrained:
         UnusableData
             If weights of it are missing.
         """
-        return trained(self.folder)
+        return open_adapter(self.adapter, self.base_of_adapter) if self.adapter else trained(self.folder)
 
     @property
-    def _architecture(self) -> str:
+    def architecture(self) -> str:
         """The class that the folder was saved of; empty where it is not said."""
         return next(iter(self.config.architectures or ()), "")
+
+    @property
+    def base_of_adapter(self) -> "Pretrained":
+        """The model of the folder without the adapter."""
+        return Pretrained(self.folder, self.layers)
+
+    @cached_property
+    def _answering(self) -> tuple[str, Any]:
+        """The class that answers, empty where there is none, and its configuration: the adapter's, or the folder's."""
+        if self.adapter is None:
+            return self.architecture, self.config
+        head = head_of_adapter(self.adapter, self.base_of_adapter)
+        return (head[0].__name__, head[1]) if head else ("", self.config)
 
     def take_body(self, model: Any, source: Any) -> None:
         """Give a model the weights of another one's body; weights that the other lacks stay as they are."""
@@ -284,14 +311,32 @@ class Pretrained:
         own = {prefix_of_body(model) + name: values for name, values in weights.items()}
         model.load_state_dict(own, strict=False)
 
+    def head_modules(self, model: Any) -> list[str]:
+        """Return the names of the modules of a model that are its head: what is not of the body, and poolers."""
+        beside = {name.partition(".")[0] for name in self.head_weights(model)}
+        poolers = {name for name, module in model.named_modules() if _is_pooler(name) and [*module.parameters()]}
+        return sorted(beside | {name for name in poolers if not _is_pooler(name.rpartition(".")[0])})
+
+    def outline_with_head(self, kind: str) -> Any:
+        """Return the model for a kind of task without weights, to be asked for the names of its layers."""
+        import torch
+
+        with torch.device("meta"):
+            return self._heads(kind)[type(self.config)](self.config)
+
     def _loaded(self) -> tuple["Module", set[str]]:
+        if self.adapter is not None:
+            missing = self.base_of_adapter._loaded()[1]
+            return open_adapter(self.adapter, self.base_of_adapter, whole=False).base_model, missing
+        if reason := quantised(self.folder):
+            raise UnusableData(f"model folder {str(self.folder)!r}: {reason}.")
         try:
             hf, (named, *_) = transformers(), self.config.architectures or ("",)
             body = getattr(hf, named) if self._encoder_alone else hf.AutoModel
             model, report = body.from_pretrained(
                 self.folder, config=self.config, dtype="float32", output_loading_info=True, trust_remote_code=False
             )
-        except (ImportError, ValueError, KeyError, OSError, RuntimeError) as error:
+        except Exception as error:  # and safetensors those of its own
             raise self._unreadable("weights", error) from error
         return model, {*report["missing_keys"]}
 
@@ -300,13 +345,22 @@ class Pretrained:
         """Whether the folder holds the encoder of an encoder-decoder, as T5EncoderModel is saved."""
         return any(name.endswith("EncoderModel") for name in self.config.architectures or ())
 
+    @property
+    def size(self) -> int:
+        """The bytes of the body's weights, in single precision."""
+        return 4 * sum(weight.numel() for weight in self._outline.parameters())
+
     @cached_property
     def _outline(self) -> "Module":
         """The body without its weights."""
         import torch
 
-        with torch.device("meta"):
-            return transformers().AutoModel.from_config(self.config, trust_remote_code=False)  # type: ignore[no-any-return]
+        config = self.config
+        try:
+            with torch.device("meta"):
+                return transformers().AutoModel.from_config(config, trust_remote_code=False)  # type: ignore[no-any-return]
+        except Exception as error:  # sizes that fit no model
+            raise self._unreadable("architecture", error) from error
 
     @property
     def _embedded(self) -> int | None:
@@ -330,27 +384,8 @@ class Pretrained:
 
     def _unreadable(self, part: str, error: Exception) -> UnusableData:
         """Return the error that transformers cannot read a part of the folder, with a remedy where one is known."""
-        return UnusableData(f"model folder {str(self.folder)!r}: its {part} cannot be read: {self._reason(error)}")
-
-    def _reason(self, error: Exception) -> str:
-        if "trust_remote_code" in str(error):
-            return "it is written in code of the model's own, and cogbench runs no code of a model folder."
-        if any((self.folder / name).exists() for name in SENTENCEPIECE) and not self._has("tokenizer.json"):
-            lacking = [
-                p for p, m in (("sentencepiece", "sentencepiece"), ("protobuf", "google.protobuf")) if not _has(m)
-            ]
-            if lacking:
-                return f"it has only a file of SentencePiece; `pip install {' '.join(lacking)}` reads it."
-        first = str(error).strip().splitlines() or [type(error).__name__]
-        return first[0]
-
-    def _has(self, file: str) -> bool:
-        return (self.folder / file).exists()
-
-
-def prefix_of_body(model: Any) -> str:
-    """Return what stands before the names of the body's weights in a model with a head; some heads stand beside it."""
-    return "" if model.base_model is model else f"{model.base_model_prefix}."
+        reason = why_unreadable(self.folder, error)
+        return UnusableData(f"model folder {str(self.folder)!r}: its {part} cannot be read: {reason}")
 
 
 def body_weights(model: Any, names: Collection[str]) -> dict[str, Any]:
@@ -360,38 +395,5 @@ def body_weights(model: Any, names: Collection[str]) -> dict[str, Any]:
     return {name: values for name, values in weights.items() if name in names}
 
 
-def _sentence_pooling(folder: Path) -> Pooling | None:
-    """Return the pooling that sentence-transformers' files name; None without such files.
-
-    Raises
-    ------
-    UnusableData
-        If they name another one than cogbench has.
-    """
-    modules = folder / "modules.json"
-    if not modules.exists():
-        return None
-    paths = [m["path"] for m in json.loads(modules.read_text()) if str(m.get("type", "")).endswith(".Pooling")]
-    if len(paths) != 1:
-        return None
-    options = json.loads((folder / paths[0] / "config.json").read_text())
-    former = {"cls": "pooling_mode_cls_token", "mean": "pooling_mode_mean_tokens", "last": "pooling_mode_lasttoken"}
-    pooling = options.get("pooling_mode") or next((n for n, key in former.items() if options.get(key)), "another one")
-    pooling = {"lasttoken": "last"}.get(pooling, pooling)
-    if pooling not in former:
-        raise UnusableData(
-            f"model folder {str(folder)!r}: sentence-transformers pools it by {pooling!r}, "
-            "which cogbench does not have; name another pooling: cls, mean or last."
-        )
-    return cast(Pooling, pooling)
-
-
 def _is_pooler(name: str) -> bool:
     return "pooler" in name.split(".")
-
-
-def _has(module: str) -> bool:
-    try:
-        return importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:
-        return False

@@ -9,6 +9,7 @@ from .heads import HEADS
 from .training import fast_precision
 
 Size = Literal["base", "small", "tiny"]
+Tuning = Literal["full", "lora", "prompt"]
 
 # Table 4 of the paper, for full data on BERT and TinyBERT; the schedule is BERT's, for the table states none, and so
 # are the 384 pieces of a question with its context.
@@ -26,10 +27,12 @@ FEW = {
     "small": Settings(epochs=3, batch_size=16, learning_rate=1e-4, warmup=0.1, min_steps=190),
     "tiny": Settings(epochs=3, batch_size=16, learning_rate=3e-4, warmup=0.1, min_steps=110),
 }
+# How many times larger the steps are where few weights move.
+RATES: dict[Tuning, float] = {"full": 1, "lora": 10, "prompt": 30}
 FULL_DATA = 2_490  # examples: as many as the smallest of the paper's tasks has, RTE
 
 
-def usual_settings(kind: str, n_examples: int, size: Size, *, paper: bool) -> Settings:
+def usual_settings(kind: str, n_examples: int, size: Size, *, paper: bool, tuning: Tuning = "full") -> Settings:
     """Return the paper's Table 4 for full data, and settings that teach for few examples or a small model.
 
     Parameters
@@ -42,10 +45,12 @@ def usual_settings(kind: str, n_examples: int, size: Size, *, paper: bool) -> Se
         How large the model is: a small or tiny model is always trained as on few examples.
     paper : bool
         The paper's settings, whatever the size and the number of examples.
+    tuning : {"full", "lora", "prompt"}
+        Which weights move.
     """
     full, few = FULL[kind], FEW[size]
     if paper or (size == "base" and n_examples >= FULL_DATA):
         usual = full
     else:  # what the paper reads once, such as ten passages a query, is many rows an example: once here too
         usual = replace(few, max_length=full.max_length, epochs=1 if full.epochs == 1 else few.epochs)
-    return replace(usual, precision=fast_precision())
+    return replace(usual, learning_rate=usual.learning_rate * RATES[tuning], precision=fast_precision())

@@ -1,7 +1,7 @@
 """One training of a model on rows, by transformers' Trainer: what plain training and distillation have in common."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -11,7 +11,8 @@ import numpy as np
 
 from cogbench import Dataset, Settings, UnusableData
 
-from .heads import Rows, batch, row
+from .heads import IGNORED, Rows, batch, bytes_of_row, row
+from .model_folder import quantised
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,7 +31,9 @@ def fit(
     out: Path,
     loss: Loss | None = None,
 ) -> int:
-    """Train all weights with AdamW, batches of like lengths and a linear schedule; return the number of steps.
+    """Train the weights that are not frozen, with AdamW, batches of like lengths and a linear schedule.
+
+    It returns the number of steps.
 
     Parameters
     ----------
@@ -51,7 +54,9 @@ def fit(
     hf = transformers()
     rows, whole = only_words_of(rows, model)
     steps = settings.steps(len(rows["input_ids"]))
-    trainer = (_trainer(loss, whole[1] if whole else None) if loss else hf.Trainer)(
+    if settings.gradient_checkpointing:
+        checkpoint_gradients(model)
+    trainer = _trainer(loss, whole[1] if whole else None, settings.accumulation)(
         model=model,
         args=_arguments(settings, steps, seed, out),
         train_dataset=_Items(rows),
@@ -60,9 +65,35 @@ def fit(
     trainer.remove_callback(hf.PrinterCallback)  # it prints on stdout, which is for results
     trainer.train()
     trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False)  # or bf16 goes on after the training
+    if settings.gradient_checkpointing:
+        model.gradient_checkpointing_disable()
     if whole:
         all_words(model, whole)
     return steps
+
+
+def checkpoint_gradients(model: Any) -> None:
+    """Let a model compute its layers again on the way back, in place."""
+    if not getattr(model, "supports_gradient_checkpointing", False):
+        raise UnusableData(
+            f"{type(model).__name__} cannot compute its layers again; take gradient_checkpointing=false."
+        )
+    model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+
+
+def freeze(model: Any, settings: Settings) -> None:
+    """Keep the matrices that are not trained in the precision in which they are multiplied, in place.
+
+    In bf16 autocast makes the same rounded copy of them for each step; so they take half of the memory, and the
+    products are the same. A model of which all weights are trained keeps them in single precision, for small updates
+    would be lost.
+    """
+    import torch
+
+    if settings.precision == "bf16":
+        for weight in model.parameters():
+            if not weight.requires_grad and weight.ndim > 1:  # not the scales of norms, which autocast does not round
+                weight.data = weight.data.to(torch.bfloat16)
 
 
 def seconds_a_step(model: Any, batches: Sequence[Batch], settings: Settings, seconds: float) -> float:
@@ -71,14 +102,15 @@ def seconds_a_step(model: Any, batches: Sequence[Batch], settings: Settings, sec
 
     threads, start, done = torch.get_num_threads(), 0.0, -1
     model.train().to(device())
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6)
+    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-6)
+    size = settings.batch_size // settings.accumulation
     torch.set_num_threads(1)
     try:
         while done < 1 or perf_counter() - start < seconds:
-            with arithmetic(settings):
-                made = batches[(done + 1) % len(batches)]
-                loss = model(**{name: values.to(model.device) for name, values in made.items()}).loss
-            loss.backward()
+            for piece in pieces(batches[(done + 1) % len(batches)], size):
+                with arithmetic(settings):
+                    loss = model(**{name: values.to(model.device) for name, values in piece.items()}).loss
+                loss.backward()
             optimizer.step()
             optimizer.zero_grad()
             done += 1
@@ -89,8 +121,69 @@ def seconds_a_step(model: Any, batches: Sequence[Batch], settings: Settings, sec
         torch.set_num_threads(threads)
 
 
-def _trainer(loss: Loss, tokens: "Tensor | None") -> Any:
-    """Return a Trainer with this loss.
+def bytes_of_training(model: Any, rows: list[dict[str, Any]], tokenizer: Any, settings: Settings) -> dict[str, int]:
+    """Return about how many bytes each of what a training holds takes at most.
+
+    What a forward pass keeps for the way back is counted for one row and for two; from these follows any number.
+
+    Parameters
+    ----------
+    model, tokenizer
+        As they are trained.
+    rows : list of rows
+        One or more of the longest ones.
+    settings : Settings
+
+    Returns
+    -------
+    dict of str to int
+        Of weights, gradients, the optimiser's moments and activations; and what loading the weights takes beyond these.
+    """
+    weights = sum(p.numel() * p.element_size() for p in model.parameters())
+    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    if settings.gradient_checkpointing:  # what it hides is counted, and then divided
+        model.gradient_checkpointing_disable()
+    one, two = (_remembered_bytes(model, batch(tokenizer, (rows * 2)[:n]), settings) for n in (1, 2))
+    n_rows = settings.batch_size // settings.accumulation
+    kept = one + (n_rows - 1) * max(0, two - one)
+    config, longest = model.config.get_text_config(), max(len(r["input_ids"]) for r in rows)
+    if settings.gradient_checkpointing:  # each layer's input, and one layer while it is computed again
+        layers, width = max(1, getattr(config, "num_hidden_layers", 1)), getattr(config, "hidden_size", 0)
+        kept = kept // layers + layers * n_rows * longest * width * 4
+    passing = n_rows * bytes_of_row(config, longest) // 2  # about a half of what a layer makes is forgotten at once
+    whole = sum(p.numel() for p in model.parameters()) * 4  # the folder's weights beside the model's, at the beginning
+    parts = {
+        "weights": weights,
+        "gradients": 4 * trained,
+        "optimiser state": 8 * trained,
+        "activations": kept + passing,
+    }
+    return {**parts, "loading": max(0, 2 * whole - sum(parts.values()))}
+
+
+def _remembered_bytes(model: Any, made: Batch, settings: Settings) -> int:
+    """Return how many bytes a forward pass keeps for the way back, but for the weights."""
+    import torch
+
+    weights = {p.untyped_storage().data_ptr() for p in model.parameters()}
+    held = dict[int, int]()
+
+    def count(tensor: "Tensor") -> "Tensor":
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            held[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    model.train().to(device())
+    inputs = {name: values.to(model.device) for name, values in made.items()}
+    with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor), arithmetic(settings):
+        loss = model(**inputs).loss  # it holds what is counted until here
+    del loss
+    return sum(held.values())
+
+
+def _trainer(loss: Loss | None, tokens: "Tensor | None", accumulation: int) -> Any:
+    """Return a Trainer with this loss, or with that of the model's head.
 
     `tokens` are the numbers of the model's tokens in the whole vocabulary, None if it has them all.
     """
@@ -100,11 +193,44 @@ def _trainer(loss: Loss, tokens: "Tensor | None") -> Any:
         def compute_loss(
             self, model: Any, inputs: Batch, return_outputs: bool = False, num_items_in_batch: Any = None
         ) -> Any:
+            assert loss is not None
             ids = inputs["input_ids"]
             whole = ids if tokens is None else tokens.to(ids.device)[ids]
             return loss(model, inputs, {**inputs, "input_ids": whole})
 
-    return WithLoss
+    usual: Any = WithLoss if loss else Trainer
+
+    class InPieces(usual):
+        """The Trainer's own accumulation weighs all pieces alike, also those with fewer answers."""
+
+        share = 1.0
+
+        def training_step(self, model: Any, inputs: Batch, num_items_in_batch: Any = None) -> "Tensor":
+            n_answers, losses = _n_answers(inputs), []
+            for piece in pieces(inputs, self.args.train_batch_size // accumulation):
+                if n_of_piece := _n_answers(piece):
+                    self.share = n_of_piece / n_answers
+                    losses.append(super().training_step(model, piece))  # without a number of items: a mean over these
+            return sum(losses)  # type: ignore[return-value]
+
+        def compute_loss(self, *args: Any, **kwargs: Any) -> Any:
+            return self.share * super().compute_loss(*args, **kwargs)
+
+    return usual if accumulation == 1 else InPieces
+
+
+def pieces(rows: Batch, size: int) -> Iterator[Batch]:
+    """Yield a batch in pieces of so many rows."""
+    for start in range(0, len(rows["input_ids"]), size):
+        yield {name: values[start : start + size] for name, values in rows.items()}
+
+
+def _n_answers(rows: Batch) -> int:
+    """Return how many answers the mean loss of a batch is over: tags, or rows."""
+    labels = rows.get("labels")
+    if labels is None or labels.is_floating_point() or labels.ndim < 2:
+        return len(rows["input_ids"])
+    return int((labels != IGNORED).sum())
 
 
 def _arguments(settings: Settings, steps: int, seed: int, out: Path) -> Any:
@@ -166,7 +292,7 @@ def only_words_of(rows: Rows, model: Any) -> tuple[Rows, tuple[Any, "Tensor"] | 
 
     The tokens that the configuration names keep their numbers, for the model may compare numbers with them. The
     embeddings stay whole, and None is returned in their place, where they do more than look up a row (Gemma scales
-    them), and where less than half of them could be left out.
+    them), where less than half of them could be left out, and where they are not trained.
     """
     import torch
 
@@ -177,6 +303,8 @@ def only_words_of(rows: Rows, model: Any) -> tuple[Rows, tuple[Any, "Tensor"] | 
     named = _named_tokens(model.config)
     used = sorted({*range(max(named, default=0) + 1), *(i for ids in rows["input_ids"] for i in ids)})
     if type(words) is not torch.nn.Embedding or len(used) > words.num_embeddings / 2:
+        return rows, None
+    if not words.weight.requires_grad:  # a frozen table has neither gradient nor moments
         return rows, None
     number = {token: i for i, token in enumerate(used)}
     rows = {**rows, "input_ids": [[number[i] for i in ids] for ids in rows["input_ids"]]}
@@ -208,17 +336,26 @@ def trained(folder: Path) -> Any:
     Raises
     ------
     UnusableData
-        If weights are missing, which transformers would draw at random.
+        If weights are missing, which transformers would draw at random, or are quantised.
     """
+    if reason := quantised(folder):
+        raise UnusableData(f"model folder {str(folder)!r}: {reason}.")
     hf = transformers()
-    (name,) = hf.AutoConfig.from_pretrained(folder).architectures
-    model, report = getattr(hf, name).from_pretrained(folder, dtype="float32", output_loading_info=True)
+    (name,) = hf.AutoConfig.from_pretrained(folder, trust_remote_code=False).architectures
+    model, report = getattr(hf, name).from_pretrained(
+        folder, dtype="float32", output_loading_info=True, trust_remote_code=False
+    )
     if lacking := sorted(report["missing_keys"]):
         raise UnusableData(
             f"model folder {str(folder)!r}: its weights lack {len(lacking)} tensors of {name}, such as {lacking[0]!r}; "
             "save the whole model there."
         )
     return model
+
+
+def prefix_of_body(model: Any) -> str:
+    """Return what stands before the names of the body's weights in a model with a head; some heads stand beside it."""
+    return "" if model.base_model is model else f"{model.base_model_prefix}."
 
 
 def transformers() -> Any:

@@ -6,32 +6,27 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from cogbench import Array, Recording, Responses, TaskMatrix, UnusableData, hookimpl
+from cogbench import Array, UnusableData, hookimpl
 
 from .channels import (
     MAX_CHANNELS,
     Average,
-    Note,
     Relative,
     Scaling,
-    draw_channels,
-    ignore,
-    mappable_channels,
-    needs_of_mapping,
 )
 from .device import to_device
 from .mapping import Score, compressed, fit
-from .prediction import SEEDS, Fold, cross_validate, similarity_by_channels
+from .prediction import SEEDS, ByChannels, Fold, cross_validate
 from .ridge import RidgeCNM
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from cogbench import Estimator, Evidence
+    from cogbench import Estimator
 
 
 @dataclass(frozen=True)
-class CNM:
+class CNM(ByChannels):
     """Similarity of how well two tasks' representations predict each channel of a signal.
 
     A network with one hidden layer maps a task's representations to a subject's responses. The task's vector (CogR)
@@ -99,26 +94,9 @@ class CNM:
             )
 
     @property
-    def needs(self) -> frozenset[str]:
-        """What it asks of Evidence: with `relative=backbone` the backbone too."""
-        return needs_of_mapping(self.relative)
-
-    @property
     def candidates(self) -> tuple[int, ...]:
         """The hidden sizes that a task chooses from."""
         return self.hidden
-
-    def similarity(self, evidence: "Evidence") -> TaskMatrix:
-        """Return the symmetric (n_tasks, n_tasks) cosine of the tasks' vectors; see `similarity_by_channels`."""
-        return similarity_by_channels(self, evidence)
-
-    def refuse(self, recording: Recording) -> None:
-        """Raise UnusableData for a signal with too few channels or stimuli, before anything is trained on it."""
-        mappable_channels(self, recording.subjects)
-
-    def kept(self, subject: str, responses: Responses, note: Note = ignore) -> Array:
-        """Return the positions of the channels that are mapped; see `draw_channels`."""
-        return draw_channels(self, subject, responses, note)
 
     def cross_validate(self, x: Array, y: Array, seed: int) -> Array:
         """Return (6, n_tasks, n_channels) `moments` of one subject's responses and their predictions.

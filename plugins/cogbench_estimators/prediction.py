@@ -1,14 +1,14 @@
 """How well each task predicts each channel, by cross-validation, and how alike tasks are in that."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cogbench import Array, TaskMatrix, UnusableData
+from cogbench import Array, Recording, TaskMatrix, UnusableData
 
-from .channels import MappingEstimator, Scaling, mappable_channels
+from .channels import MappingEstimator, Relative, Scaling, draw_channels, mappable_channels, needs_of_mapping
 from .device import to_device
 from .dse import representations, unit_rows
 from .mapping import above_null, channel_scores, moments, z_scored
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cogbench import Evidence
 
 SEEDS = (5, 10, 20, 30, 123)  # of the runs, by default
+SEED = " seed "  # between a subject and a seed in the name of a piece
 NOTHING = 0.1  # twice the share of channels that lie above shuffled stimuli by chance
 
 
@@ -42,22 +43,6 @@ class Fold:
 
 
 @dataclass(frozen=True, eq=False)
-class Run:
-    """What one seed gives for one subject.
-
-    Parameters
-    ----------
-    relative : array of shape (n_tasks, n_channels)
-        Each task's CogR, the score of its predictions of each channel, less what the option `relative` takes off.
-    prediction : array of shape (3, n_tasks)
-        Mean score, error relative to shuffled stimuli, and share of the channels above those.
-    """
-
-    relative: Array
-    prediction: Array
-
-
-@dataclass(frozen=True, eq=False)
 class SubjectData:
     """The stimuli that a subject has seen, and the responses to them.
 
@@ -76,75 +61,114 @@ class SubjectData:
     responses: Array
 
 
-def similarity_by_channels(estimator: MappingEstimator, evidence: "Evidence") -> TaskMatrix:
-    """Return the symmetric (n_tasks, n_tasks) cosine of the tasks' vectors, from -1 to 1.
+class ByChannels:
+    """What `cnm` and `cnm-ridge` share: a piece for each subject and seed, and how `similarity` joins them."""
 
-    NaN for a task whose vector is zero: it predicts nothing, so there is no estimate. Subjects with fewer than 3
-    channels or too few stimuli are left out, and a note says so.
+    @property
+    def needs(self: MappingEstimator) -> frozenset[str]:
+        """What it asks of Evidence: with `relative=backbone` the backbone too."""
+        return needs_of_mapping(self.relative)
 
-    Raises
-    ------
-    UnusableData
-        If no subject is left, a representation holds NaN or infinity, or the vectors of subjects with different
-        channels are to be averaged.
+    @property
+    def canonical(self: MappingEstimator) -> MappingEstimator:
+        """The same with one value for each option that says how pieces are joined."""
+        relative: Relative = "backbone" if self.relative == "backbone" else "none"
+        return replace(self, seeds=SEEDS, average="matrices", relative=relative)  # type: ignore[type-var]
+
+    def refuse(self: MappingEstimator, recording: Recording) -> None:
+        """Raise UnusableData for a signal with too few channels or stimuli, before anything is trained on it."""
+        mappable_channels(self, recording.subjects)
+
+    def pieces(self: MappingEstimator, evidence: "Evidence") -> dict[str, tuple[str, ...]]:
+        """Return the name of each piece, a subject and a seed, with the tasks that it reads: all of them."""
+        subjects = mappable_channels(self, evidence.responses)
+        return {piece_name(subject, seed): evidence.tasks for subject in subjects for seed in self.seeds}
+
+    def piece(self: MappingEstimator, evidence: "Evidence", name: str) -> dict[str, Array]:
+        """Return how the tasks predict one subject by one seed; see `describe_subject`."""
+        subject, _, seed = name.rpartition(SEED)
+        return describe_subject(self, subject_data(self, evidence, subject), int(seed))
+
+    def similarity(self: MappingEstimator, evidence: "Evidence") -> TaskMatrix:
+        """Return the symmetric (n_tasks, n_tasks) cosine of the tasks' vectors, from -1 to 1.
+
+        NaN for a task whose vector is zero: it predicts nothing, so there is no estimate. Subjects with fewer than 3
+        channels or too few stimuli are left out, and a note says so.
+
+        Raises
+        ------
+        UnusableData
+            If no subject is left, a representation holds NaN or infinity, or the vectors of subjects with different
+            channels are to be averaged.
+        """
+        responses = evidence.responses
+        channels = mappable_channels(self, responses, evidence.note)
+        names = {tuple(responses[s].channels[c] for c in columns) for s, columns in channels.items()}
+        if self.average == "vectors" and len(names) > 1:
+            raise UnusableData(
+                f"the subjects' channels differ: {self.name} cannot average their vectors; use average=matrices."
+            )
+        pieces = evidence.pieces(self)  # type: ignore[arg-type]
+        runs = {subject: [pieces[piece_name(subject, seed)] for seed in self.seeds] for subject in channels}
+        vectors = [[relative_vectors(self, run) for run in each] for each in runs.values()]
+        matrices = [np.mean([cosines(v) for v in each], axis=0) for each in vectors]  # (n_tasks, n_tasks) of a subject
+        evidence.detail("by_subject", dict(zip(runs, map(json_rows, matrices), strict=True)))
+        evidence.detail("prediction", describe_predictions(self, evidence, runs))
+        for i, task in enumerate(evidence.tasks):
+            if not all(v[i].any() for each in vectors for v in each):
+                evidence.note(f"{self.name}: no estimate for {task}: its predictions score 0 in every channel.")
+        if self.average == "vectors":
+            mean = np.mean([v for each in vectors for v in each], axis=0)  # (n_tasks, n_channels)
+            return TaskMatrix.square(evidence.tasks, cosines(mean))
+        return TaskMatrix.square(evidence.tasks, np.mean(matrices, axis=0))
+
+
+def piece_name(subject: str, seed: int) -> str:
+    """Return the name of the piece of a subject and a seed."""
+    return f"{subject}{SEED}{seed}"
+
+
+def describe_subject(estimator: MappingEstimator, data: SubjectData, seed: int) -> dict[str, Array]:
+    """Score each task's cross-validated predictions of one subject.
+
+    Returns
+    -------
+    dict of str to array
+        `vectors` (n_tasks, n_channels), each task's CogR, the score of its predictions of each channel; `backbone`
+        (1, n_channels), that of the backbone before any training, where the option `relative` wants it; `error`
+        (n_tasks,), relative to shuffled stimuli; `share` (n_tasks,) of channels above these.
     """
-    runs = {
-        subject: [describe_subject(estimator, data, seed) for seed in estimator.seeds]
-        for subject, data in subject_data(estimator, evidence).items()
-    }
-    vectors = [[run.relative for run in each] for each in runs.values()]  # (n_tasks, n_channels) each
-    matrices = [np.mean([cosines(v) for v in each], axis=0) for each in vectors]  # (n_tasks, n_tasks) of a subject
-    evidence.detail("by_subject", dict(zip(runs, map(json_rows, matrices), strict=True)))
-    evidence.detail("prediction", describe_predictions(estimator, evidence, runs))
-    for i, task in enumerate(evidence.tasks):
-        if not all(v[i].any() for each in vectors for v in each):
-            evidence.note(f"{estimator.name}: no estimate for {task}: its predictions score 0 in every channel.")
-    if estimator.average == "vectors":
-        mean = np.mean([v for each in vectors for v in each], axis=0)  # (n_tasks, n_channels)
-        return TaskMatrix.square(evidence.tasks, cosines(mean))
-    return TaskMatrix.square(evidence.tasks, np.mean(matrices, axis=0))
-
-
-def subject_data(estimator: MappingEstimator, evidence: "Evidence") -> dict[str, SubjectData]:
-    """Return the data of each subject, in the order of the sorted sentences.
-
-    Folds and batches are drawn of that order, so the order of the stimuli in the evidence does not change the answer.
-    """
-    order = np.array(sorted(range(len(evidence.stimuli)), key=evidence.stimuli.__getitem__))
-    x = np.stack(representations(evidence))[:, order].astype(np.float32)  # (n_tasks, n_stimuli, n_dims)
-    bare = None
-    if estimator.relative == "backbone":
-        bare = np.asarray(evidence.represent(evidence.stimuli), np.float32)[None, order]  # (1, n_stimuli, n_dims)
-    subjects = evidence.responses
-    channels = mappable_channels(estimator, subjects, evidence.note)
-    names = {tuple(subjects[s].channels[c] for c in columns) for s, columns in channels.items()}
-    if estimator.average == "vectors" and len(names) > 1:
-        raise UnusableData(
-            f"the subjects' channels differ: {estimator.name} cannot average their vectors; use average=matrices."
-        )
-    data = {}
-    for subject, columns in channels.items():
-        present = subjects[subject].present[order]
-        y = z_scored(subjects[subject].values[np.ix_(order[present], columns)])  # (n_present, n_mapped)
-        data[subject] = SubjectData(x[:, present], None if bare is None else bare[:, present], y)
-    return data
-
-
-def describe_subject(estimator: MappingEstimator, data: SubjectData, seed: int) -> Run:
-    """Score each task's cross-validated predictions of one subject."""
     n_stimuli, n_tasks = len(data.responses), len(data.tasks)
     # The backbone goes beside the tasks, through the same products: where training changed nothing, 0 is left.
     x = data.tasks if data.backbone is None else np.concatenate([data.tasks, data.backbone])
     sums = estimator.cross_validate(x, data.responses, seed)  # (6, n_tasks [+ 1], n_channels)
     scores = channel_scores(sums, n_stimuli, estimator.score)
-    vectors = scores[:n_tasks]
     error, share = above_null(sums[:, :n_tasks], n_stimuli)  # (n_tasks,) each
-    origin = np.zeros_like(vectors[:1])  # (1, n_channels)
-    if data.backbone is not None:
-        origin = scores[n_tasks:]
-    elif estimator.relative == "tasks":
-        origin = vectors.mean(axis=0, keepdims=True)
-    return Run(vectors - origin, np.stack([vectors.mean(axis=1), error, share]))
+    return {"vectors": scores[:n_tasks], "backbone": scores[n_tasks:], "error": error, "share": share}
+
+
+def relative_vectors(estimator: MappingEstimator, run: Mapping[str, Array]) -> Array:
+    """Return the vectors of a piece (n_tasks, n_channels), less what the option `relative` takes off."""
+    vectors = run["vectors"]
+    if estimator.relative == "backbone":
+        return vectors - run["backbone"]
+    return vectors - vectors.mean(axis=0, keepdims=True) if estimator.relative == "tasks" else vectors
+
+
+def subject_data(estimator: MappingEstimator, evidence: "Evidence", subject: str) -> SubjectData:
+    """Return the data of a subject, in the order of the sorted sentences.
+
+    Folds and batches are drawn of that order, so the order of the stimuli in the evidence does not change the answer.
+    """
+    responses = evidence.responses[subject]
+    order = np.array(sorted(range(len(evidence.stimuli)), key=evidence.stimuli.__getitem__))
+    rows = order[responses.present[order]]
+    x = np.stack(representations(evidence))[:, rows].astype(np.float32)  # (n_tasks, n_present, n_dims)
+    bare = None
+    if estimator.relative == "backbone":
+        bare = np.asarray(evidence.represent(evidence.stimuli), np.float32)[None, rows]  # (1, n_present, n_dims)
+    columns = draw_channels(estimator, subject, responses)
+    return SubjectData(x, bare, z_scored(responses.values[np.ix_(rows, columns)]))
 
 
 def cross_validate(
@@ -202,18 +226,19 @@ def cross_validate(
 
 
 def describe_predictions(
-    estimator: MappingEstimator, evidence: "Evidence", runs: Mapping[str, list[Run]]
+    estimator: MappingEstimator, evidence: "Evidence", runs: Mapping[str, list[Mapping[str, Array]]]
 ) -> dict[str, dict[str, dict[str, float]]]:
     """Return how well each task predicts each subject, mean over seeds, and note if hardly anything is predicted."""
-    figures = ("score", "error_to_shuffled", "share_above_shuffled")
-    predictions: dict[str, Any] = {}
-    shares = []
+    predictions, shares = dict[str, Any](), []
     for subject, each in runs.items():
-        mean = np.mean([run.prediction for run in each], axis=0)  # (3, n_tasks)
-        shares.append(mean[2])
+        figures = {
+            "score": np.mean([run["vectors"].mean(axis=1) for run in each], axis=0),
+            "error_to_shuffled": np.mean([run["error"] for run in each], axis=0),
+            "share_above_shuffled": np.mean([run["share"] for run in each], axis=0),
+        }  # (n_tasks,) each
+        shares.append(figures["share_above_shuffled"])
         predictions[subject] = {
-            task: dict(zip(figures, map(float, column), strict=True))
-            for task, column in zip(evidence.tasks, mean.T, strict=True)
+            task: {name: float(values[i]) for name, values in figures.items()} for i, task in enumerate(evidence.tasks)
         }
     share = np.mean(shares)
     if share < NOTHING:

@@ -5,21 +5,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cogbench import Array, Recording, TaskMatrix
+from cogbench import Array
 
-from .channels import MAX_CHANNELS, Average, Relative, Scaling, mappable_channels, needs_of_mapping
+from .channels import MAX_CHANNELS, Average, Relative, Scaling
 from .device import to_device
 from .mapping import Score
-from .prediction import SEEDS, Fold, cross_validate, similarity_by_channels
+from .prediction import SEEDS, ByChannels, Fold, cross_validate
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from cogbench import Evidence
-
 
 @dataclass(frozen=True)
-class RidgeCNM:
+class RidgeCNM(ByChannels):
     """`cnm` with a linear map in place of the network: the same vectors and similarities, in closed form.
 
     Parameters
@@ -50,22 +48,9 @@ class RidgeCNM:
     name: str = "cnm-ridge"
 
     @property
-    def needs(self) -> frozenset[str]:
-        """What it asks of Evidence: with `relative=backbone` the backbone too."""
-        return needs_of_mapping(self.relative)
-
-    @property
     def candidates(self) -> tuple[float, ...]:
         """The penalties that a task chooses from."""
         return self.penalties
-
-    def similarity(self, evidence: "Evidence") -> TaskMatrix:
-        """Return the symmetric (n_tasks, n_tasks) cosine of the tasks' vectors; see `similarity_by_channels`."""
-        return similarity_by_channels(self, evidence)
-
-    def refuse(self, recording: Recording) -> None:
-        """Raise UnusableData for a signal with too few channels or stimuli, before anything is trained for it."""
-        mappable_channels(self, recording.subjects)
 
     def cross_validate(self, x: Array, y: Array, seed: int) -> Array:
         """Return (6, n_tasks, n_channels) `moments` of one subject's responses and their predictions.

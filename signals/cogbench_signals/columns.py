@@ -1,7 +1,5 @@
 """The columns of a table file: which sentence and subject each row is of, and what its numbers are."""
 
-import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
@@ -131,8 +129,9 @@ def read_npz(path: Path) -> Table:
         with np.load(path, allow_pickle=False) as file:  # a single array raises TypeError
             held = {name: file[name] for name in file.files if name in NPZ}
             names, subjects = (held[name].astype(str) if name in held else None for name in NPZ[2:])
-    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise bad(path, f"it cannot be read as npz of texts and numbers: {error}.") from error
+    except Exception as error:  # a damaged archive has numpy, zipfile, zlib and tokenize raise errors of many kinds
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise bad(path, f"it cannot be read as npz of texts and numbers: {reason}.") from error
     values, sentences = held.get("values", np.empty(0)), held.get("sentences", np.empty(0))
     n, k = values.shape if values.ndim == 2 else (0, 0)
     names = np.array([f"values[{i}]" for i in range(k)]) if names is None else names

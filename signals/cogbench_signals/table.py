@@ -155,7 +155,7 @@ def sidecar(path: Path) -> Sidecar:
 def _json(path: Path | None) -> dict[str, Any]:
     try:
         held = json.loads(path.read_text("utf-8")) if path else {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise bad(path, f"it stands beside the table and is no JSON: {error}.") from error
     return held if isinstance(held, dict) else {}
 

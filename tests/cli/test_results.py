@@ -123,7 +123,7 @@ def test_a_selection_has_no_scores_of_a_ranking():
 
 def test_a_selection_against_an_oracle_of_seeds():
     by_seed = np.stack([TRUE, TRUE[::-1, ::-1]])
-    oracle = Oracle("seeds", "b", "s", TaskMatrix.square(TASKS, by_seed.mean(axis=0)), by_seed=by_seed)
+    oracle = Oracle("seeds", "b", "s", TaskMatrix.square(TASKS, by_seed.mean(axis=0)), seeds=(0, 1), by_seed=by_seed)
     found = score({"p": "q", "q": "r", "r": "s", "s": "p"}, oracle)
     plain = plain_score(found)
     assert "trs" in plain["scores"]["resampled"] and "spearman" not in plain["scores"]["resampled"]

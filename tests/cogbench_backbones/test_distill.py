@@ -237,12 +237,12 @@ def test_a_distilled_training_needs_its_teachers_and_transfers_share_it(small, t
     here = Workspace(FILES, Store(tmp_path))
     a, b, c = (Recipe((t,), seed=3, max_train=20) for t in TASKS[:3])
     alone = Training(small, c)
-    assert alone.inputs() == (Training(small.teacher, c),)
+    assert alone.inputs(here) == (Training(small.teacher, c),)
     for source in (a, b):
         transfer = Training(small, replace(c, start=source))
-        assert transfer.inputs() == (Training(small, source), Training(small.teacher, c))
+        assert transfer.inputs(here) == (Training(small, source), Training(small.teacher, c))
     asked = replace(c, settings=FEW)
-    assert Training(small, asked).inputs() == (Training(small.teacher, c),), "a teacher is trained in its own way"
+    assert Training(small, asked).inputs(here) == (Training(small.teacher, c),), "a teacher is trained in its own way"
     other = replace(small, teacher=replace(small.teacher, learning_rate=1e-4))
     keys = [here.key(Training(x, c)) for x in (small, other, replace(small, temperature=2.0), small.student)]
     assert len({*keys}) == 4
@@ -358,7 +358,7 @@ def test_each_phase_brings_the_student_nearer_to_its_teacher(small, tmp_path):
     recipe = Recipe(TASKS[:1], settings=Settings(epochs=30, batch_size=16, learning_rate=3e-3))
     train = TASKS[0].load("train", FILES)
     teacher = small.teacher.train(recipe, FILES, tmp_path)
-    master, tokenizer = training.trained(teacher.folder).eval(), small.student.tokenizer(FILES)
+    master, tokenizer = small.teacher.model(teacher, FILES), small.student.tokenizer(FILES)
     rows, names = encoded(tokenizer, train, 64).rows, tokenizer.model_input_names
     made = batch(tokenizer, (row(rows, i) for i in range(32)))
     model = small.student.fresh(train, 0, FILES)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from cogbench_estimators.cnm import CNM
-from cogbench_estimators.prediction import SubjectData, describe_subject
+from cogbench_estimators.prediction import SubjectData, describe_subject, relative_vectors
 from cogbench_estimators.ridge import RidgeCNM
 from fake_evidence import FakeEvidence
 
@@ -26,4 +26,4 @@ def evidence(n_tasks=3, n=30, d=6, n_channels=5, n_subjects=1, seed=0):
 
 
 def vectors(estimator, x, y, seed):
-    return describe_subject(estimator, SubjectData(x, None, y), seed).relative
+    return relative_vectors(estimator, describe_subject(estimator, SubjectData(x, None, y), seed))

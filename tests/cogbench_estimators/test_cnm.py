@@ -7,7 +7,7 @@ import pytest
 import torch
 from cogbench_estimators.cnm import CNM, register_estimators
 from cogbench_estimators.mapping import z_scored
-from cogbench_estimators.prediction import SubjectData, cosines, describe_subject, subject_data
+from cogbench_estimators.prediction import SubjectData, cosines, describe_subject, relative_vectors, subject_data
 from fake_evidence import OFF, FakeEvidence
 from mapping_evidence import BOTH, RIDGE, SMALL, evidence, responses, vectors
 from numpy.testing import assert_array_equal
@@ -108,12 +108,12 @@ def test_vectors_relative_to_the_backbone_are_those_less_the_bare_backbones(esti
     given.represent = lambda sentences: bare[[given.stimuli.index(sentence) for sentence in sentences]]
     relative = replace(estimator, relative="backbone")
     assert relative.needs == estimator.needs | {"backbone"}
-    (data,) = subject_data(relative, given).values()
+    data = subject_data(relative, given, *given.responses)
     seed = estimator.seeds[0]
     plain = SubjectData(data.tasks, None, data.responses)
-    of_backbone = describe_subject(estimator, SubjectData(data.backbone, None, data.responses), seed).relative
-    expected = describe_subject(estimator, plain, seed).relative - of_backbone
-    np.testing.assert_allclose(describe_subject(relative, data, seed).relative, expected, atol=1e-4)
+    of_backbone = describe_subject(estimator, SubjectData(data.backbone, None, data.responses), seed)["vectors"]
+    expected = describe_subject(estimator, plain, seed)["vectors"] - of_backbone
+    np.testing.assert_allclose(relative_vectors(relative, describe_subject(relative, data, seed)), expected, atol=1e-4)
     off_diagonal = ~np.eye(len(given.tasks), dtype=bool)
     answer = replace(relative, seeds=(seed,)).similarity(given).values
     np.testing.assert_allclose(answer[off_diagonal], cosines(expected)[off_diagonal], atol=1e-3)

@@ -62,9 +62,9 @@ def test_one_decomposition_serves_all_penalties():
 
 def test_the_estimator_predicts_what_a_task_carries_and_knows_no_unit():
     x = X.astype(np.float32)
-    found = describe_subject(RIDGE, SubjectData(x, None, Y), 1).relative
+    found = describe_subject(RIDGE, SubjectData(x, None, Y), 1)["vectors"]
     assert found[0].mean() > 0.2 > found[1].mean()
-    assert_allclose(describe_subject(RIDGE, SubjectData(x * np.float32(8), None, Y), 1).relative, found, atol=1e-4)
+    assert_allclose(describe_subject(RIDGE, SubjectData(x * np.float32(8), None, Y), 1)["vectors"], found, atol=1e-4)
 
 
 def test_it_keeps_the_promises_of_an_estimator():

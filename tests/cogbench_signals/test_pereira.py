@@ -8,6 +8,7 @@ from types import ModuleType
 import numpy as np
 import pereira_files as made
 import pytest
+from cogbench_estimators.channels import draw_channels
 from cogbench_estimators.cnm import CNM
 from cogbench_signals import matlab, pereira
 from cogbench_signals.pereira import Pereira
@@ -223,8 +224,8 @@ def test_hash_and_checks_do_not_copy_a_memory_map(folder):
 def test_cnm_takes_what_varies_and_says_when_that_is_less_than_asked(folder):
     responses = ONE.read(Files(folder)).subjects["P01"]
     notes = []
-    assert len(CNM(channels=7).kept("P01", responses, notes.append)) == 7
-    assert len(CNM(channels=500).kept("P01", responses, notes.append)) == 12
+    assert len(draw_channels(CNM(channels=7), "P01", responses, notes.append)) == 7
+    assert len(draw_channels(CNM(channels=500), "P01", responses, notes.append)) == 12
     assert notes == [
         "cnm: subject P01: 7 of 12 channels drawn at random.",
         "cnm: subject P01: 12 channels vary, fewer than channels=500.",

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from cogbench import Dataset, Files, Origin, Recipe, Store, TaskMatrix, TransferOptions, UnusableData
-from cogbench.compute import engine
 from cogbench.compute.evidence import Similarity, StoredEvidence
 from cogbench.compute.transfers import FoldTask, cheap_trainings, split_in_folds
 from cogbench.compute.workspace import Workspace
 from cogbench.parts.codec import decode, encode
 from cogbench.scoring.metrics import mean_score, score_outputs
 from cogbench.testing.toys import TASKS, ToyBackbone, ToyTask
+from cogbench.workers import engine
 
 FEW = TransferOptions(examples=20, steps=7, folds=4)
 
@@ -77,7 +77,7 @@ def test_a_cheap_transfer_is_ordinary_trainings_after_the_source_of_the_regime(w
     assert {c.start for c in cells} == {cell.training(TASKS[1])} and cell.training(TASKS[1]).recipe.max_train == 40
     assert {(c.recipe.seed, c.recipe.task.most, c.recipe.settings.min_steps) for c in cells} == {(3, 30, 7)}
     assert len({workspace.key(c) for c in cells}) == 4
-    assert {*cells} < {*cell.inputs()} and len([*cell.inputs()]) == 4 + 12 * 4
+    assert {*cells} < {*cell.inputs(workspace)} and len([*cell.inputs(workspace)]) == 4 + 12 * 4
     alone = cheap_trainings(ToyBackbone(), None, TASKS[0], 30, FEW, 3)
     assert {c.start for c in alone} == {None}
     (one,) = {
@@ -140,7 +140,7 @@ def test_the_evaluation_split_is_not_read(workspace):
 def test_more_examples_of_the_target_than_the_regime_allows_change_nothing(workspace):
     few = Similarity(Trying(TransferOptions(examples=20)), ToyBackbone(), TASKS[:3], max_train=40, max_train_target=20)
     many = replace(few, estimator=Trying(TransferOptions(examples=60)))
-    assert {len(workspace.dataset(c.recipe.task, "train")) for c in many.inputs() if c.start} == {10}
+    assert {len(workspace.dataset(c.recipe.task, "train")) for c in many.inputs(workspace) if c.start} == {10}
     assert np.isfinite(many.estimate(workspace).matrix.values[~many.estimate(workspace).matrix.same]).all()
 
 

@@ -9,11 +9,12 @@ from evidence_plugin import Fisher, LayerProbe, Leep, leep
 
 from cogbench import Card, FeatureOptions, Files, Recipe, Store, TaskMatrix, UnusableData, load_parts
 from cogbench.compute.cells import Training
-from cogbench.compute.evidence import Similarity, StoredEvidence
+from cogbench.compute.evidence import Piece, Similarity, StoredEvidence
 from cogbench.compute.features import FeatureExtraction
 from cogbench.compute.workspace import Workspace
 from cogbench.testing import check_estimator
 from cogbench.testing.toys import TASKS, ToyBackbone, ToySignal
+from cogbench.workers.engine import compute
 
 
 @pytest.fixture
@@ -86,9 +87,8 @@ def test_fisher_of_a_toy_is_the_mean_squared_gradient(workspace):
         p = torch.softmax(words @ model.encoder @ model.head, -1)
         error = p - torch.eye(2)[label]
         expected.append((torch.outer(words, model.head @ error) ** 2).detach().numpy())
-    cell.estimator.similarity(evidence)
-    kept = evidence.keep("fisher", lambda: pytest.fail("it was not kept"), task="toy-a")
-    assert np.allclose(kept["diagonal"], np.mean(expected, axis=0).ravel(), atol=1e-7)
+    piece = evidence.pieces(cell.estimator)["toy-a"]
+    assert np.allclose(piece["diagonal"], np.mean(expected, axis=0).ravel(), atol=1e-7)
 
 
 def test_what_needs_does_not_name_is_refused(workspace):
@@ -103,21 +103,61 @@ def test_nothing_is_opened_before_it_is_asked_for(workspace):
     assert not workspace.store.root.exists()
 
 
-def test_kept_arrays_of_a_task_serve_other_sets_of_tasks(workspace):
-    made = []
+@dataclass(frozen=True)
+class Joining:
+    """A piece for each task, and one of all tasks; `scale` is for the joining alone, `draw` changes the pieces."""
 
-    def kept(tasks, **key):
-        evidence = StoredEvidence(Similarity(Fisher(), ToyBackbone(), tasks), workspace)
-        return evidence.keep("x", lambda: made.append(1) or {"x": np.ones(2)}, **key)
+    scale: float = 1.0
+    draw: int = 0
+    name: str = "joining"
+    needs: frozenset = frozenset({"models"})
+    canonical = property(lambda self: replace(self, scale=1.0))
 
-    kept(TASKS, task="toy-a")
-    kept(TASKS[:3], task="toy-a")
-    assert len(made) == 1
-    kept(TASKS[:3], task="toy-b")
-    kept(TASKS[:3], task="toy-a", draws=3)
-    kept(TASKS)
-    kept(TASKS[:3])
-    assert len(made) == 5
+    def pieces(self, evidence):
+        return {"all": evidence.tasks, **{task: (task,) for task in evidence.tasks}}
+
+    def piece(self, evidence, name):
+        evidence.note(f"{len(evidence.tasks)} tasks in {name}")
+        return {
+            "lengths": np.array([evidence.weight_change(task).change_norms.sum() for task in evidence.tasks])
+            + self.draw
+        }
+
+    def similarity(self, evidence):
+        pieces = evidence.pieces(self)
+        column = [self.scale * pieces[task]["lengths"][0] for task in evidence.tasks]
+        assert np.allclose(self.scale * pieces["all"]["lengths"], column)
+        return TaskMatrix.square(evidence.tasks, np.tile(np.array(column)[:, None], (1, len(column))))
+
+
+def test_pieces_are_cells_of_their_own_and_serve_other_tasks_and_options(workspace):
+    def computed(estimator, tasks):
+        outcome = compute([Similarity(estimator, ToyBackbone(), tasks)], replace(workspace, jobs=0))
+        assert not outcome.failed
+        return {cell.name for cell in outcome.computed if isinstance(cell, Piece)}
+
+    whole = Similarity(Joining(), ToyBackbone(), TASKS)
+    assert computed(Joining(), TASKS) == {"all", "toy-a", "toy-b", "toy-c", "toy-d"}
+    assert computed(Joining(scale=2.0), TASKS) == set()  # an option that no piece hangs on
+    assert computed(Joining(), TASKS[:3]) == {"all"}  # a piece of one task serves other sets of tasks
+    assert computed(Joining(draw=1), TASKS[:3]) == {"all", "toy-a", "toy-b", "toy-c"}
+    estimate = whole.estimate(workspace)
+    assert {*estimate.notes} == {"4 tasks in all", *(f"1 tasks in {task.name}" for task in TASKS)}
+    scaled = Similarity(Joining(scale=2.0), ToyBackbone(), TASKS).estimate(workspace)
+    assert np.allclose(scaled.matrix.values, 2 * estimate.matrix.values, equal_nan=True)
+
+
+def test_a_piece_sees_the_tasks_that_it_reads_alone(workspace):
+    """What it could read beside them would not stand in its key."""
+
+    @dataclass(frozen=True)
+    class Peeping(Joining):
+        def piece(self, evidence, name):
+            return {"lengths": evidence.weight_change("toy-d").change_norms}
+
+    cell = Similarity(Peeping(), ToyBackbone(), TASKS).pieces(workspace)["toy-a"]
+    with pytest.raises(KeyError, match="toy-d"):
+        workspace.folder(cell)
 
 
 def test_batches_hold_what_the_training_saw(workspace):
@@ -148,7 +188,7 @@ class Asking:
 def test_the_bare_backbone_is_there_without_a_training(workspace):
     cell = Similarity(Asking(), ToyBackbone(), TASKS)
     evidence = StoredEvidence(cell, workspace)
-    assert cell.inputs() == ()
+    assert cell.inputs(workspace) == ()
     bare = evidence.model("toy-a", tuned=False)
     (batch,) = evidence.batches("toy-a", "train", n=3)
     vectors = evidence.represent(evidence.texts("toy-a", "train", n=3))
@@ -197,21 +237,6 @@ def test_all_columns_of_an_example_are_read(workspace):
     )
 
 
-def test_arrays_of_a_part_serve_all_estimators_that_hold_it(workspace):
-    made = []
-
-    def kept(estimator, part):
-        evidence = StoredEvidence(Similarity(estimator, ToyBackbone(), TASKS), workspace)
-        return evidence.keep("x", lambda: made.append(1) or {"x": np.ones(2)}, owner=part, task="toy-a")
-
-    for estimator in (Fisher(), Leep()):
-        kept(estimator, TASKS[1])
-    assert len(made) == 1
-    kept(Fisher(), TASKS[2])
-    kept(Fisher(), None)
-    assert len(made) == 3
-
-
 def test_the_toys_hidden_states_are_what_its_answers_are_made_of(workspace):
     import torch
 
@@ -255,7 +280,11 @@ class Counting:
 def test_with_budgets_apart_an_estimator_sees_no_more_of_a_target_than_its_budget(workspace):
     cell = Similarity(Counting(), ToyBackbone(), TASKS, max_train=40, max_train_target=20)
     assert [c.targets for c in cell.by_target] == [(task,) for task in TASKS]
-    trained = {training.recipe.max_train for training in cell.by_target[0].inputs() if training.recipe.task == TASKS[0]}
+    trained = {
+        training.recipe.max_train
+        for training in cell.by_target[0].inputs(workspace)
+        if training.recipe.task == TASKS[0]
+    }
     assert trained == {20}
     estimate = cell.estimate(workspace)
     for target, details in estimate.details["by_target"].items():
@@ -283,8 +312,8 @@ def test_equal_budgets_and_estimators_without_examples_are_one_cell_as_ever(work
     bare = replace(usual, estimator=Asking())  # no training stands in its key: the budgets must
     assert len({workspace.key(replace(bare, targets=TASKS[:1], max_train_target=n)) for n in (None, 20, 30)}) == 3
     transfers = Similarity(Asking(frozenset({"transfers"})), ToyBackbone(), TASKS, max_train=40, max_train_target=20)
-    assert {c.recipe.max_train for c in transfers.inputs()} == {20}
-    assert {c.recipe.start.max_train for c in transfers.inputs()} == {40} and not transfers.by_target
+    assert {c.recipe.max_train for c in transfers.inputs(workspace)} == {20}
+    assert {c.recipe.start.max_train for c in transfers.inputs(workspace)} == {40} and not transfers.by_target
 
 
 @dataclass(frozen=True)

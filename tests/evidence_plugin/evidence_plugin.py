@@ -20,26 +20,28 @@ class Fisher:
     examples: int = 16
     needs: frozenset[str] = frozenset({"models", "batches"})
 
+    def pieces(self, evidence: Evidence) -> dict[str, tuple[str, ...]]:
+        return {task: (task,) for task in evidence.tasks}
+
+    def piece(self, evidence: Evidence, name: str) -> dict[str, np.ndarray]:
+        import torch
+
+        model = evidence.model(name)
+        own = {name: p for name, p in model.named_parameters() if "layer.1" in name or name == "encoder"}
+        total = {name: torch.zeros_like(p) for name, p in own.items()}
+        count = 0
+        for batch in evidence.batches(name, "train", n=self.examples):
+            for i in range(len(batch["labels"])):
+                one = {k: v[i : i + 1] for k, v in batch.items()}
+                grads = torch.autograd.grad(model(**one).loss, list(own.values()))
+                for weight, g in zip(own, grads, strict=True):
+                    total[weight] += g.detach() ** 2
+                count += 1
+        return {"diagonal": torch.cat([t.flatten() for t in total.values()]).cpu().numpy() / count}
+
     def similarity(self, evidence: Evidence) -> TaskMatrix:
-        def diagonal(task: str) -> np.ndarray:
-            import torch
-
-            model = evidence.model(task)
-            own = {name: p for name, p in model.named_parameters() if "layer.1" in name or name == "encoder"}
-            total = {name: torch.zeros_like(p) for name, p in own.items()}
-            count = 0
-            for batch in evidence.batches(task, "train", n=self.examples):
-                for i in range(len(batch["labels"])):
-                    one = {k: v[i : i + 1] for k, v in batch.items()}
-                    grads = torch.autograd.grad(model(**one).loss, list(own.values()))
-                    for name, g in zip(own, grads, strict=True):
-                        total[name] += g.detach() ** 2
-                    count += 1
-            return torch.cat([t.flatten() for t in total.values()]).cpu().numpy() / count
-
-        vectors = [
-            evidence.keep("fisher", lambda t=t: {"diagonal": diagonal(t)}, task=t)["diagonal"] for t in evidence.tasks
-        ]
+        pieces = evidence.pieces(self)
+        vectors = [pieces[task]["diagonal"] for task in evidence.tasks]
         unit = np.stack([v / np.linalg.norm(v) for v in vectors])  # (n_tasks, n_weights)
         return TaskMatrix.square(evidence.tasks, unit @ unit.T)
 

@@ -55,17 +55,20 @@ class MeanFeatures:
 
 @dataclass(frozen=True)
 class Keeper:
-    """Ranks by arrays that it makes from models and keeps."""
+    """Ranks by pieces that it makes from models."""
 
     power: int = 1
     name: str = "keeper"
     needs: frozenset[str] = frozenset({"models"})
 
-    def similarity(self, evidence):
-        def sizes(task):
-            return lambda: {"size": np.array([np.abs(w).sum() ** self.power for w in evidence.weights(task).values()])}
+    def pieces(self, evidence):
+        return {task: (task,) for task in evidence.tasks}
 
-        column = [evidence.keep("sizes", sizes(t), task=t)["size"].sum() for t in evidence.tasks]
+    def piece(self, evidence, name):
+        return {"size": np.array([np.abs(w).sum() ** self.power for w in evidence.weights(name).values()])}
+
+    def similarity(self, evidence):
+        column = [evidence.pieces(self)[task]["size"].sum() for task in evidence.tasks]
         return TaskMatrix.square(evidence.tasks, np.tile(np.array(column)[:, None], (1, len(column))))
 
 

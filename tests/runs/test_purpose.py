@@ -37,7 +37,8 @@ def test_the_command_of_the_purpose(hub_folder, tmp_path):
     )
     assert quality["reliability"]["way"] == "subjects" and quality["reliability"]["above_chance"] == 1
     assert result["oracle"]["name"] == "cogtaskonomy-tinybert" and len(result["tasks"]) == 12
-    assert result["provenance"]["cells"]["computed"] == 12 + 12 + 12 + 1  # teachers, students, encodings, CNM
+    # Teachers, students, encodings, the subjects' pieces of CNM, and its matrix.
+    assert result["provenance"]["cells"]["computed"] == 12 + 12 + 12 + 5 + 1
     metrics = {task: report["metric"] for task, report in result["tasks"].items()}
     assert metrics["squad-v2"] == "token-f1" and metrics["ms-marco"] == "ndcg@10" and metrics["cola"] == "mcc"
     assert "TRS" in done.stdout and "reliability between subjects" in done.stdout

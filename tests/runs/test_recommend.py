@@ -160,12 +160,9 @@ def test_no_transfer_is_a_row_and_none_at_all_an_answer(world):
 def test_what_the_estimator_is_worth_stands_beside_the_ranking(world):
     path, common = world
     found = recommend(path, "dse", "toy", **common)
-    (worth,) = [*recommendation_tables(found).values()][1]
-    assert (
-        worth["TRS, 1 is perfect"] == "4.75"
-        and worth["chance"] == "6.00"
-        and recommendation_notes(found) == [*found.notes]
-    )
+    worth = [(row["TRS, 1 is perfect"], row["chance"]) for row in [*recommendation_tables(found).values()][1]]
+    assert ("4.75", "6.00") in worth and len(worth) >= 3
+    assert recommendation_notes(found) == [*found.notes]
     unknown = recommend(path, Reader(), "toy", description="moods", **common)
     assert unknown.worth == () and len(recommendation_tables(unknown)) == 1
     assert recommendation_notes(unknown)[0].startswith("reader is not on the board of measured oracles: nothing here")

@@ -101,7 +101,20 @@ def test_other_responses_to_the_same_sentences_recompute_no_representation(ask, 
         return replace(recording, subjects=subjects)
 
     monkeypatch.setattr(ToySignal, "read", louder)
-    assert cells(ask("cnm", set=few)[0]) == (1, 8)
+    assert cells(ask("cnm", set=few)[0]) == (3, 8)  # a piece for each subject, and the matrix
+
+
+def test_options_that_say_how_pieces_are_joined_share_them(ask):
+    few = ("cnm.epochs=2", "cnm.hidden=4")
+
+    def computed(*options):
+        return cells(ask("cnm", set=(*few, *options))[0])[0]
+
+    assert computed("cnm.seeds=5") == 11  # four trainings, four encodings, a piece for each of two subjects, the matrix
+    assert computed("cnm.seeds=5", "cnm.average=vectors") == computed("cnm.seeds=5", "cnm.relative=tasks") == 1
+    assert computed("cnm.seeds=5", "cnm.score=rho") == 3
+    (result,) = ask("cnm", set=(*few, "cnm.seeds=5:6"))
+    assert cells(result)[0] == 3  # two more pieces
 
 
 SOURCE = """

@@ -17,9 +17,11 @@ def test_the_shipped_table_is_that_of_the_results(tmp_path):
 
 
 def test_it_has_the_scores_of_the_result_files():
-    files = [json.loads(path.read_text()) for path in RESULTS.glob("logme--*.json")]
-    (of_file,), (row,) = [file["scores"] for file in files], known_worth("logme[features.pooling=mean]")
-    assert (row.estimator, row.oracle, row.signal) == ("logme", "cogtaskonomy-minilm-max-1000", None)
+    files = [json.loads(path.read_text()) for path in RESULTS.glob("logme--minilm--*.json")]
+    (of_file,) = (file["scores"] for file in files)
+    rows = {row.oracle: row for row in known_worth("logme[features.pooling=mean]")}
+    row = rows["cogtaskonomy-minilm-max-1000"]
+    assert len(rows) >= 3 and (row.estimator, row.signal) == ("logme", None)
     expected = (of_file["trs"], of_file["trs_chance"], of_file["trs_p"]["p"], of_file["skill"]["rho"])
     assert (row.trs, row.chance, row.p, row.skill) == pytest.approx(expected, abs=1e-4)
 

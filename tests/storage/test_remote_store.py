@@ -1,21 +1,24 @@
 """A store under a URL: cells are shared whole, the first complete copy is everybody's, damage is computed again."""
 
+import hashlib
 import json
 import subprocess
 import sys
 import textwrap
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from command import cogbench, line
 
 from cogbench import Files, MissingData, Recipe, Store, UnusableData
-from cogbench.compute import engine
 from cogbench.compute.cells import Encoding, Training
 from cogbench.compute.workspace import Workspace
+from cogbench.errors import LostStore
 from cogbench.storage.remote_store import RemoteStore, open_store
 from cogbench.testing.toys import TASKS, ToyBackbone, ToySignal
+from cogbench.workers import engine
 
 
 @pytest.fixture
@@ -146,7 +149,7 @@ def test_workers_share_through_the_url(tmp_path):
         import sys
         from pathlib import Path
         from cogbench import Files, Recipe
-        from cogbench.compute import engine
+        from cogbench.workers import engine
         from cogbench.compute.cells import Training
         from cogbench.compute.workspace import Workspace
         from cogbench.storage.remote_store import RemoteStore
@@ -193,3 +196,105 @@ def test_what_cannot_be_copied_there_is_kept_and_copied_by_the_next_run(machine,
     monkeypatch.setattr(ToyBackbone, "train", None)
     again = machine("a")
     assert not again.has(cell) and again.folder(cell) and machine("b").folder(cell)
+
+
+@pytest.mark.parametrize(
+    "address", ["file://", "file:///", "file:////", "s3://", "memory:///", "file:/shared", "s3:/bucket"]
+)
+def test_an_address_without_a_folder_is_one_line(tmp_path, monkeypatch, address):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UnusableData, match="names no folder: an address is SCHEME://FOLDER, such as file:///shared"):
+        open_store(address)
+    done = cogbench("cache", "prune", COGBENCH_STORE=address)
+    assert "names no folder" in line(done, 3) and not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize("jobs", [0, 2])
+def test_a_store_that_cannot_be_reached_any_more_ends_the_run(machine, tmp_path, jobs):
+    """Nothing more begins, what was finished stays here, and the next run copies it there."""
+    a, told = machine("a"), []
+    a.store.write("first", "0" * 64, {}, lambda out: (out / "x").touch())
+    (tmp_path / "shared").rename(tmp_path / "away")
+    (tmp_path / "shared").write_text("no folder")
+    with pytest.raises(LostStore, match="the store 'file://.*' cannot be used: "):
+        engine.compute(cells(), replace(a, jobs=jobs, tell=told.append))
+    finished = len([*(tmp_path / "a").glob("toy/*/*/cell.json")])
+    assert len(told) == 1 and finished <= max(1, jobs)
+    (tmp_path / "shared").unlink()
+    (tmp_path / "away").rename(tmp_path / "shared")
+    computed = engine.compute(cells(), replace(machine("a"), jobs=0)).computed
+    assert len(computed) == 8 and not engine.compute(cells(), replace(machine("b"), jobs=0)).computed
+
+
+@pytest.fixture
+def change_record(machine, tmp_path):
+    """Share a cell, and return its record, its folder, and a function that puts another record in its place."""
+    cell = cells()[0].training
+    machine("a").folder(cell)
+    (file,) = (tmp_path / "shared").rglob("cell.json")
+    return json.loads(file.read_text()), file.parent, file.write_text
+
+
+OUTSIDE = (
+    "{tmp}/victim",
+    "../../../../../victim",
+    "model/../../../../../../victim",
+    "C:\\victim",
+    "c:victim",
+    "..\\victim",
+    "\\victim",
+    "a\nb",
+    "a\x1b[2Jb",
+    "a\u202eb",
+    "model//victim",
+    ".",
+    "",
+)
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_a_record_that_names_a_file_outside_its_cell_writes_nothing_there(
+    change_record, machine, tmp_path, caplog, name
+):
+    record, folder, change = change_record
+    name, evil = name.format(tmp=tmp_path), b"of a stranger"
+    stamped = {"size": len(evil), "sha256": hashlib.sha256(evil).hexdigest()}
+    change(json.dumps({**record, "files": {**record["files"], name: stamped}}))
+    cell, b, taken = cells()[0].training, machine("b"), []
+    b.store._files.get_file = lambda source, target, **_: taken.append(target) or Path(target).write_bytes(evil)
+    try:
+        assert b.store.read(cell.place, b.key(cell)) is None
+    finally:
+        del b.store._files.get_file
+    assert not taken and not (tmp_path / "victim").exists() and not list((tmp_path / "b").rglob("*victim*"))
+    assert "is damaged" in caplog.text and "outside the cell" in caplog.text and "\x1b" not in caplog.text
+    assert b.folder(cell).is_dir()  # computed again, and shared in place of the other
+
+
+@pytest.mark.parametrize("change_of", ["files", "no files", "stamp", "no stamp", "ingredients", "copy", "far copy"])
+def test_a_record_of_another_shape_is_damage(change_record, machine, caplog, change_of):
+    record, _, change = change_record
+    name = next(iter(record["files"]))
+    changed = {
+        "files": {**record, "files": [name]},
+        "no files": {k: v for k, v in record.items() if k != "files"},
+        "stamp": {**record, "files": {name: {}}},
+        "no stamp": {**record, "files": {name: 5}},
+        "ingredients": {k: v for k, v in record.items() if k != "ingredients"},
+        "copy": {**record, "copy": 5},
+        "far copy": {**record, "copy": "../../elsewhere"},
+    }
+    change(json.dumps(changed[change_of]))
+    cell, b = cells()[0].training, machine("b")
+    assert b.store.read(cell.place, b.key(cell)) is None
+    assert "is damaged" in caplog.text
+    assert b.folder(cell).is_dir()
+
+
+@pytest.mark.parametrize("text", ["[]", '"x"', "null", "5", "", "{", "[" * 100_000, '{"key":' * 100_000])
+def test_what_is_no_record_is_no_cell(change_record, machine, text):
+    _, _, change = change_record
+    change(text)
+    cell, b = cells()[0].training, machine("b")
+    assert b.store.read(cell.place, b.key(cell)) is None
+    assert b.folder(cell).is_dir()

@@ -1,7 +1,7 @@
 """ESM-LogME: LogME on features that a small map makes of the bare backbone's, in place of each source's model."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -10,7 +10,7 @@ from cogbench import Array, FeatureOptions, TaskMatrix, UnusableData, hookimpl
 
 from .examples import answers_of, checked
 from .logme import NullSpace, logme
-from .pairs import of_pairs
+from .pairs import defined, of_pairs, refuse_undefined
 
 if TYPE_CHECKING:
     from cogbench import Estimator, Evidence
@@ -59,21 +59,31 @@ class ESMLogME:
 
     def similarity(self, evidence: "Evidence") -> TaskMatrix:
         """Return (n_sources, n_targets) evidences an example, in nats; NaN where undefined, and a note."""
-
-        def made(source: str) -> dict[str, Array]:
-            before = evidence.features(None, source, self.features).values
-            after = evidence.features(source, source, self.features).values
-            weights, bias = self.map(before, after)
-            return {"weights": weights, "bias": bias}
+        maps = evidence.pieces(self)
 
         def score(source: str, target: str) -> float:
-            moved = evidence.keep("map", lambda: made(source), source=source)
+            moved = refuse_undefined(maps[source])
             features = evidence.features(None, target, self.features)
             answers = answers_of(evidence, self.name, target, features)
             mapped = features.values @ moved["weights"] + moved["bias"]  # (n_examples, n_dims)
             return logme(mapped, answers, features.answer_kind != "numbers", self.null_space)
 
         return of_pairs(evidence, self.name, score)
+
+    @property
+    def canonical(self) -> "ESMLogME":
+        """The same with one value for `null_space`, which no map hangs on."""
+        return replace(self, null_space="include")
+
+    def pieces(self, evidence: "Evidence") -> dict[str, tuple[str, ...]]:
+        """Return the name of each piece, a source, which it reads."""
+        return {source: (source,) for source in evidence.sources}
+
+    def piece(self, evidence: "Evidence", name: str) -> dict[str, Array]:
+        """Return the map of a source: `weights` (n_dims, n_dims) and `bias` (n_dims,)."""
+        before = evidence.features(None, name, self.features).values
+        after = evidence.features(name, name, self.features).values
+        return defined(lambda: dict(zip(("weights", "bias"), self.map(before, after), strict=True)))
 
     def map(self, before: Array, after: Array) -> tuple[Array, Array]:
         """Return weights (n_dims, n_dims) and bias (n_dims,) that take one set of rows to the other."""

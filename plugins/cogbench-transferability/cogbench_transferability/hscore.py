@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cogbench import Array, FeatureOptions, TaskMatrix, hookimpl
+from cogbench import Array, FeatureOptions, hookimpl
 
 from .examples import classes_of, paired, scaled
-from .pairs import of_pairs
+from .pairs import ByPairs
 
 if TYPE_CHECKING:
     from cogbench import Estimator, Evidence
 
 
 @dataclass(frozen=True)
-class HScore:
+class HScore(ByPairs):
     """Spread between classes relative to the whole spread of a source model's features of a target's examples.
 
     Parameters
@@ -37,14 +37,10 @@ class HScore:
     name: str = "hscore"
     needs: frozenset[str] = frozenset({"features"})
 
-    def similarity(self, evidence: "Evidence") -> TaskMatrix:
-        """Return (n_sources, n_targets) scores without a unit, 0 or more; NaN where undefined, and a note."""
-
-        def score(source: str, target: str) -> float:
-            features = evidence.features(source, target, self.features)
-            return hscore(features.values, classes_of(evidence, self.name, target, features), self.regularised)
-
-        return of_pairs(evidence, self.name, score)
+    def score(self, evidence: "Evidence", source: str, target: str) -> float:
+        """Return a score without a unit, 0 or more; see `hscore`."""
+        features = evidence.features(source, target, self.features)
+        return hscore(features.values, classes_of(evidence, self.name, target, features), self.regularised)
 
 
 def hscore(features: Array, labels: Array, regularised: bool = True) -> float:

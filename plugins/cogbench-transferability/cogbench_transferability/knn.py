@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cogbench import Array, FeatureOptions, TaskMatrix, UnusableData, hookimpl
+from cogbench import Array, FeatureOptions, UnusableData, hookimpl
 
 from .examples import answers_of, paired, scaled
-from .pairs import Undefined, of_pairs
+from .pairs import ByPairs, Undefined
 
 if TYPE_CHECKING:
     from cogbench import Estimator, Evidence
 
 
 @dataclass(frozen=True)
-class KNN:
+class KNN(ByPairs):
     """How often the nearest other examples have the right answer, in a source model's features.
 
     Parameters
@@ -40,15 +40,11 @@ class KNN:
         if self.neighbours < 1:
             raise UnusableData(f"{self.name}: neighbours={self.neighbours}; expected at least 1.")
 
-    def similarity(self, evidence: "Evidence") -> TaskMatrix:
-        """Return (n_sources, n_targets) shares of right answers, or R² of numbers; NaN where undefined."""
-
-        def score(source: str, target: str) -> float:
-            features = evidence.features(source, target, self.features)
-            answers = answers_of(evidence, self.name, target, features)
-            return knn(features.values, answers, self.neighbours, features.answer_kind != "numbers")
-
-        return of_pairs(evidence, self.name, score)
+    def score(self, evidence: "Evidence", source: str, target: str) -> float:
+        """Return the share of right answers, or R² of numbers."""
+        features = evidence.features(source, target, self.features)
+        answers = answers_of(evidence, self.name, target, features)
+        return knn(features.values, answers, self.neighbours, features.answer_kind != "numbers")
 
 
 def knn(features: Array, answers: Array, neighbours: int = 3, classes: bool = True) -> float:

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cogbench import Array, FeatureOptions, TaskMatrix, hookimpl
+from cogbench import Array, FeatureOptions, hookimpl
 
 from .examples import classes_of, numbered, same_length
-from .pairs import Undefined, of_pairs
+from .pairs import ByPairs, Undefined
 
 if TYPE_CHECKING:
     from cogbench import Estimator, Evidence
 
 
 @dataclass(frozen=True)
-class LEEP:
+class LEEP(ByPairs):
     """Log expected empirical prediction: the likelihood of the target's classes by way of the source's.
 
     Parameters
@@ -33,17 +33,13 @@ class LEEP:
     name: str = "leep"
     needs: frozenset[str] = frozenset({"features"})
 
-    def similarity(self, evidence: "Evidence") -> TaskMatrix:
-        """Return (n_sources, n_targets) log-likelihoods an example, in nats, at most 0; NaN where undefined."""
-
-        def score(source: str, target: str) -> float:
-            return leep(*_predicted(self.features, evidence, self.name, source, target))
-
-        return of_pairs(evidence, self.name, score)
+    def score(self, evidence: "Evidence", source: str, target: str) -> float:
+        """Return the log-likelihood of an example, in nats, at most 0; see `leep`."""
+        return leep(*_predicted(self.features, evidence, self.name, source, target))
 
 
 @dataclass(frozen=True)
-class NCE:
+class NCE(ByPairs):
     """Negative conditional entropy of the target's classes, given the class that the source's model predicts.
 
     Parameters
@@ -60,14 +56,10 @@ class NCE:
     name: str = "nce"
     needs: frozenset[str] = frozenset({"features"})
 
-    def similarity(self, evidence: "Evidence") -> TaskMatrix:
-        """Return (n_sources, n_targets) negative entropies in nats, at most 0; NaN where undefined."""
-
-        def score(source: str, target: str) -> float:
-            theta, labels = _predicted(self.features, evidence, self.name, source, target)
-            return nce(theta.argmax(axis=1), labels)
-
-        return of_pairs(evidence, self.name, score)
+    def score(self, evidence: "Evidence", source: str, target: str) -> float:
+        """Return the negative entropy in nats, at most 0; see `nce`."""
+        theta, labels = _predicted(self.features, evidence, self.name, source, target)
+        return nce(theta.argmax(axis=1), labels)
 
 
 def _predicted(

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from cogbench import Array, FeatureOptions, TaskMatrix, hookimpl
+from cogbench import Array, FeatureOptions, hookimpl
 
 from .examples import answers_of, paired
-from .pairs import of_pairs
+from .pairs import ByPairs
 
 if TYPE_CHECKING:
     from cogbench import Estimator, Evidence
@@ -18,7 +18,7 @@ NullSpace = Literal["include", "released"]
 
 
 @dataclass(frozen=True)
-class LogME:
+class LogME(ByPairs):
     """Logarithm of maximum evidence of a target's answers, given the source model's features of its examples.
 
     Parameters
@@ -39,15 +39,11 @@ class LogME:
     name: str = "logme"
     needs: frozenset[str] = frozenset({"features"})
 
-    def similarity(self, evidence: "Evidence") -> TaskMatrix:
-        """Return (n_sources, n_targets) evidences an example, in nats; NaN where it is undefined, and a note."""
-
-        def score(source: str, target: str) -> float:
-            features = evidence.features(source, target, self.features)
-            answers = answers_of(evidence, self.name, target, features)
-            return logme(features.values, answers, features.answer_kind != "numbers", self.null_space)
-
-        return of_pairs(evidence, self.name, score)
+    def score(self, evidence: "Evidence", source: str, target: str) -> float:
+        """Return the evidence of an example, in nats; see `logme`."""
+        features = evidence.features(source, target, self.features)
+        answers = answers_of(evidence, self.name, target, features)
+        return logme(features.values, answers, features.answer_kind != "numbers", self.null_space)
 
 
 def logme(features: Array, answers: Array, classes: bool = True, null_space: NullSpace = "include") -> float:

@@ -81,7 +81,20 @@ class MIPS:
         if self.tokens == "text":
             tokens = evidence.features(task, task, self.features).values
             return tokens[np.isfinite(tokens).all(axis=1)]
-        return self.prompt.of(evidence, task)
+        return evidence.pieces(self)[task]["prompt"]
+
+    @property
+    def canonical(self) -> "MIPS":
+        """A comparison of prompts with the same `prompt`, which alone a prompt hangs on."""
+        return MIPS(tokens="prompt", prompt=self.prompt)
+
+    def pieces(self, evidence: "Evidence") -> dict[str, tuple[str, ...]]:
+        """Return the name of each piece, a task whose prompt is trained; none for text."""
+        return {task: (task,) for task in evidence.tasks} if self.tokens == "prompt" else {}
+
+    def piece(self, evidence: "Evidence", name: str) -> dict[str, Array]:
+        """Return the `prompt` of a task (n_tokens, n_dims)."""
+        return {"prompt": self.prompt.of(evidence, name)}
 
 
 def token_similarity(a: Array, b: Array, variant: Variant = "max_pairwise", *, normalise: bool = True) -> float:

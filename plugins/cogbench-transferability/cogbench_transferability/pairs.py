@@ -1,7 +1,7 @@
 """Scores of pairs of tasks: where one is undefined there is no number, and the reader is told how often and why."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +16,28 @@ class Undefined(UnusableData):
     """A score that these examples do not define; the message says why, without naming the tasks."""
 
 
+class ByPairs:
+    """An estimator that scores a pair of tasks by itself: `score` does; each source is a piece."""
+
+    name: str
+
+    def score(self, evidence: "Evidence", source: str, target: str) -> float:
+        """Return the score of a pair, larger is better; raise Undefined where these examples do not define one."""
+        raise NotImplementedError
+
+    def pieces(self, evidence: "Evidence") -> dict[str, tuple[str, ...]]:
+        """Return the name of each piece, a source, with the tasks that it reads."""
+        return dict.fromkeys(evidence.sources, evidence.tasks)
+
+    def piece(self, evidence: "Evidence", name: str) -> dict[str, Array]:
+        """Return a source's scores; see `scores_of`."""
+        return scores_of(name, evidence.targets, lambda source, target: self.score(evidence, source, target))
+
+    def similarity(self, evidence: "Evidence") -> TaskMatrix:
+        """Return the (n_sources, n_targets) scores; NaN where undefined, and one note for each reason."""
+        return joined(evidence, self.name, evidence.pieces(self))  # type: ignore[arg-type]
+
+
 def of_pairs(evidence: "Evidence", name: str, score: Callable[[str, str], float]) -> TaskMatrix:
     """Score each source for the targets asked for; NaN where `score` raises Undefined, and one note for each reason.
 
@@ -27,24 +49,48 @@ def of_pairs(evidence: "Evidence", name: str, score: Callable[[str, str], float]
     score : callable
         (source, target) to a number, larger is better. All targets of a source are asked for before the next source.
     """
+    return joined(evidence, name, {source: scores_of(source, evidence.targets, score) for source in evidence.sources})
+
+
+def scores_of(source: str, targets: Sequence[str], score: Callable[[str, str], float]) -> dict[str, Array]:
+    """Return a source's `values` for targets (n_targets,), NaN where undefined, and there the `reasons`."""
+    values, reasons = np.full(len(targets), np.nan), [""] * len(targets)
+    for j, target in enumerate(targets):
+        if source == target:
+            continue
+        try:
+            value = float(score(source, target))
+        except Undefined as reason:
+            reasons[j] = str(reason)
+        else:
+            values[j] = value if np.isfinite(value) else np.nan
+            reasons[j] = "" if np.isfinite(value) else "the score is no finite number"
+    return {"values": values, "reasons": np.array(reasons)}
+
+
+def joined(evidence: "Evidence", name: str, rows: Mapping[str, Mapping[str, Array]]) -> TaskMatrix:
+    """Return the matrix of the sources' scores, and note how often and why there is none."""
     sources, targets = evidence.sources, evidence.targets
-    values, why = np.full((len(sources), len(targets)), np.nan), Counter[str]()
-    for i, source in enumerate(sources):
-        for j, target in enumerate(targets):
-            if source == target:
-                continue
-            try:
-                found = float(score(source, target))
-            except Undefined as reason:
-                why[str(reason)] += 1
-            else:
-                values[i, j] = found if np.isfinite(found) else np.nan
-                why["the score is no finite number"] += not np.isfinite(found)
+    why = Counter(str(reason) for source in sources for reason in rows[source]["reasons"] if reason)
     n_pairs = sum(source != target for source in sources for target in targets)
     for text, n in sorted(why.items()):
-        if n:
-            evidence.note(f"{name}: no score for {n} of {n_pairs} pairs: {text}.")
-    return TaskMatrix(sources, targets, values)
+        evidence.note(f"{name}: no score for {n} of {n_pairs} pairs: {text}.")
+    return TaskMatrix(sources, targets, np.stack([rows[source]["values"] for source in sources]))
+
+
+def defined(compute: Callable[[], dict[str, Array]]) -> dict[str, Array]:
+    """Return arrays, or the `reason` where they are Undefined: a piece may be so, and the others are not."""
+    try:
+        return compute()
+    except Undefined as reason:
+        return {"reason": np.array(str(reason))}
+
+
+def refuse_undefined(piece: Mapping[str, Array]) -> Mapping[str, Array]:
+    """Return the arrays of a piece; raise Undefined, with the reason, where it has none."""
+    if "reason" in piece:
+        raise Undefined(str(piece["reason"]))
+    return piece
 
 
 def cosine(a: Array, b: Array) -> float:

@@ -55,13 +55,9 @@ class Prompt:
             raise UnusableData(f"prompt: {told}; all must be at least 1.")
 
     def of(self, evidence: "Evidence", task: str) -> Array:
-        """Return a task's prompt (n_tokens, n_dims), training it if it is not kept."""
-
-        def compute() -> dict[str, Array]:
-            batches = list(evidence.batches(task, "train", n=self.examples, seed=self.seed))
-            return {"prompt": self.trained(evidence.model(task, tuned=False), batches, len(evidence.labels[task]))}
-
-        return evidence.keep("prompt", compute, owner=self, task=task)["prompt"]
+        """Return a task's prompt (n_tokens, n_dims), trained."""
+        batches = list(evidence.batches(task, "train", n=self.examples, seed=self.seed))
+        return self.trained(evidence.model(task, tuned=False), batches, len(evidence.labels[task]))
 
     def trained(self, model: Any, batches: list[Batch], n_labels: int = 0) -> Array:
         """Train a prompt on a frozen encoder.

@@ -1,7 +1,7 @@
 """Task embeddings: how alike is the Fisher information of two tasks' trained models?"""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -60,7 +60,7 @@ class TaskEmb:
         A component says nothing of a pair where the gradient of either task is zero, or where one of the two models
         does not have it; a note counts such pairs.
         """
-        vectors = {task: self.embedding(evidence, task) for task in evidence.tasks}
+        vectors = dict(evidence.pieces(self))
         names = sorted({name for of in vectors.values() for name in of})
         matrices, pairs = [], len(evidence.tasks) * (len(evidence.tasks) - 1)
         for name in names:
@@ -74,16 +74,21 @@ class TaskEmb:
             raise UnusableData(f"{self.name}: the model's answers hang on none of {', '.join(self.components)}.")
         return TaskMatrix.square(evidence.tasks, fused(matrices, self.k))
 
-    def embedding(self, evidence: "Evidence", task: str) -> dict[str, Array]:
-        """Return a task's Fisher information by component, kept for further runs."""
+    @property
+    def canonical(self) -> "TaskEmb":
+        """The same with one value for `k`, which no piece hangs on."""
+        return replace(self, k=60)
 
-        def compute() -> dict[str, Array]:
-            model = evidence.model(task)
-            batches = evidence.batches(task, "train", n=self.examples, seed=self.seed)
-            how: dict[str, Any] = {"convention": self.convention, "labels": self.labels, "samples": self.samples}
-            return fisher(model, batches, self.components, seed=self.seed, **how)
+    def pieces(self, evidence: "Evidence") -> dict[str, tuple[str, ...]]:
+        """Return the name of each piece, a task, which it reads."""
+        return {task: (task,) for task in evidence.tasks}
 
-        return dict(evidence.keep("fisher", compute, task=task))
+    def piece(self, evidence: "Evidence", name: str) -> dict[str, Array]:
+        """Return a task's Fisher information by component."""
+        model = evidence.model(name)
+        batches = evidence.batches(name, "train", n=self.examples, seed=self.seed)
+        how: dict[str, Any] = {"convention": self.convention, "labels": self.labels, "samples": self.samples}
+        return fisher(model, batches, self.components, seed=self.seed, **how)
 
     def _cosines(self, vectors: list[Array | None]) -> Array:
         """Return the cosine of each two tasks' vectors (n_tasks, n_tasks); NaN where there is none."""

@@ -10,7 +10,7 @@ from cogbench import Array, FeatureOptions, TaskMatrix, UnusableData, hookimpl
 
 from .examples import answers_of, checked, class_numbers
 from .neurons import Method, aggregated, chosen, combined, fingerprint, importances, zero_shot
-from .pairs import Undefined, cosine, of_pairs
+from .pairs import Undefined, cosine, defined, of_pairs, refuse_undefined
 from .vocabulary import jaccard
 
 if TYPE_CHECKING:
@@ -82,16 +82,9 @@ class TSNS:
         The fingerprints themselves stand in the notes, and as `fingerprints` in the result's details.
         """
         sizes = evidence.features(None, evidence.tasks[0], self.features).layer_sizes  # (n_layers,)
-        n_neurons = int(sizes.sum())
-        n = self.neurons or max(1, round(self.share * n_neurons))
-        if n > n_neurons:
-            raise UnusableData(f"{self.name}: neurons={n}, but the backbone has {n_neurons} in its layers.")
-        found, lacking = dict[str, Array](), dict[str, str]()
-        for task in evidence.tasks:
-            try:
-                found[task] = self.importance(evidence, task, n)
-            except Undefined as reason:
-                lacking[task] = str(reason)
+        n = self.selected(int(sizes.sum()))
+        pieces = evidence.pieces(self)
+        found = {task: piece["importance"] for task, piece in pieces.items() if "importance" in piece}
         known = {task: chosen(m, n) for task, m in found.items()}
         shares = {task: fingerprint(known[task], sizes) for task in sorted(known)}  # (n_layers,) each
         evidence.detail("fingerprints", {task: of.tolist() for task, of in shares.items()})
@@ -101,8 +94,7 @@ class TSNS:
 
         def score(source: str, target: str) -> float:
             for task in (source, target):
-                if task in lacking:
-                    raise Undefined(lacking[task])
+                refuse_undefined(pieces[task])
             a, b = known[source], known[target]
             if self.similarity_ == "fingerprint":
                 return cosine(shares[source], shares[target])
@@ -114,24 +106,42 @@ class TSNS:
 
         return of_pairs(evidence, self.name, score)
 
-    def importance(self, evidence: "Evidence", task: str, n: int) -> Array:
-        """Return the importance of each neuron for a task (n_neurons,), kept for further runs.
+    @property
+    def canonical(self) -> "TSNS":
+        """The same with one value for each option that no importance hangs on: all comparisons share the forests."""
+        same = replace(self, similarity_="fingerprint")
+        return same if self.pairs else replace(same, neurons=None, share=1.0)
+
+    def pieces(self, evidence: "Evidence") -> dict[str, tuple[str, ...]]:
+        """Return the name of each piece, a task, which it reads."""
+        return {task: (task,) for task in evidence.tasks}
+
+    def piece(self, evidence: "Evidence", name: str) -> dict[str, Array]:
+        """Return the `importance` of each neuron for a task (n_neurons,).
+
+        Or the `reason` why there is none: its examples have not one answer each, or tell none of its neurons apart.
+        """
+        features = evidence.features(None, name, self.features)
+
+        def compute() -> dict[str, Array]:
+            values, answers = checked(features.values), answers_of(evidence, self.name, name, features)
+            n = self.selected(values.shape[1])
+            return {"importance": self.of(values, answers, features.answer_kind == "classes", n)}
+
+        return defined(compute)
+
+    def selected(self, n_neurons: int) -> int:
+        """Return how many neurons are selected.
 
         Raises
         ------
-        Undefined
-            If the task's examples have not one answer each, or tell none of its neurons apart.
+        UnusableData
+            If the backbone has fewer.
         """
-        features = evidence.features(None, task, self.features)
-        values, answers = checked(features.values), answers_of(evidence, self.name, task, features)
-
-        def compute() -> dict[str, Array]:
-            return {"importance": self.of(values, answers, features.answer_kind == "classes", n)}
-
-        # What importance does not hang on is left out of its key: all comparisons share the forests.
-        own = replace(self, similarity_="fingerprint", neurons=None, share=1.0)
-        kept = evidence.keep("importance", compute, owner=own, task=task, n=n if self.pairs else None)
-        return kept["importance"]
+        n = self.neurons or max(1, round(self.share * n_neurons))
+        if n > n_neurons:
+            raise UnusableData(f"{self.name}: neurons={n}, but the backbone has {n_neurons} in its layers.")
+        return n
 
     def of(self, features: Array, answers: Array, classes: bool, n: int) -> Array:
         """Return each neuron's importance (n_neurons,): the combination of draws, or the sum over pairs of halves."""

@@ -29,6 +29,7 @@ class Small:
     matrices: dict[str, Any] = field(default_factory=dict)
     notes: list = field(default_factory=list)
     kept: dict = field(default_factory=dict)
+    joined: dict = field(default_factory=dict)  # pieces, by their estimators and names
     details: dict = field(default_factory=dict)
     seed: int = 0
 
@@ -56,11 +57,12 @@ class Small:
     def represent(self, sentences):
         return torch.tensor([[float(len(s)), float(s.count("a"))] for s in sentences]).numpy()
 
-    def keep(self, name, compute, *, owner=None, **key):
-        place = (name, owner, tuple(sorted(key.items(), key=str)))
-        if place not in self.kept:
-            self.kept[place] = compute()
-        return self.kept[place]
+    def pieces(self, estimator):
+        canonical = getattr(estimator, "canonical", estimator)
+        for name in estimator.pieces(self):
+            if (canonical, name) not in self.joined:
+                self.joined[canonical, name] = canonical.piece(self, name)
+        return {name: self.joined[canonical, name] for name in estimator.pieces(self)}
 
     def similarity(self, member):
         return self.matrices[member.name]

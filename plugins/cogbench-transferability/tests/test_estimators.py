@@ -165,7 +165,7 @@ def test_esm_logme_of_an_exact_map_is_logme(kinds):
     for source in names:
         after = np.concatenate([evidence.features(source, t, options).values for t in names]).astype(float)
         weights, bias = part.map(many, after)
-        evidence.kept["map", None, (("source", source),)] = {"weights": weights, "bias": bias}
+        evidence.joined[part, source] = {"weights": weights, "bias": bias}
     assert_allclose(part.similarity(evidence).values, direct, atol=1e-4)
 
 

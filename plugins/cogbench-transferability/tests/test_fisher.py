@@ -162,7 +162,7 @@ def test_taskemb_ranks_by_the_cosine_where_there_is_one_component(kinds):
     evidence = Small(kinds.models, {t: kinds.of[t] for t in names})
     part = TaskEmb(components=("cls",))
     found = part.similarity(evidence).values
-    vectors = np.stack([part.embedding(evidence, t)["cls"] for t in names])
+    vectors = np.stack([part.piece(evidence, t)["cls"] for t in names])
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     for t in range(4):
         others = [s for s in range(4) if s != t]
@@ -192,5 +192,5 @@ def test_options_change_the_embedding():
     evidence = Small({"a": model}, {"a": batches})
     base = TaskEmb()
     for other in ({"convention": "batch_squared"}, {"labels": "sampled"}, {"labels": "expected"}):
-        found = replace(base, **other).embedding(Small(evidence.models, evidence.of), "a")
-        assert not np.allclose(found["cls"], base.embedding(Small(evidence.models, evidence.of), "a")["cls"], rtol=1e-3)
+        found = replace(base, **other).piece(Small(evidence.models, evidence.of), "a")
+        assert not np.allclose(found["cls"], base.piece(Small(evidence.models, evidence.of), "a")["cls"], rtol=1e-3)

@@ -157,12 +157,12 @@ def test_other_comparisons(kinds, similarity):
 def test_all_comparisons_share_the_forests(kinds):
     evidence = kinds.fresh()
     QUICK.similarity(evidence)
-    n = len(evidence.kept)
+    n = len(evidence.joined)
     for other in ({"similarity_": "jaccard"}, {"neurons": 7}, {"neurons": None, "share": 0.5}):
         replace(QUICK, **other).similarity(evidence)
-    assert len(evidence.kept) == n
+    assert len(evidence.joined) == n == 6
     replace(QUICK, pairs=1).similarity(evidence)
-    assert len(evidence.kept) == n + 6
+    assert len(evidence.joined) == n + 6
 
 
 def test_multi_tsns_of_tasks(kinds):

@@ -10,12 +10,12 @@ from enum import Enum
 from itertools import islice
 from typing import Any, TypeVar
 
-from ..errors import FullDisk, MissingData, UnusableData
+from ..compute.cells import Training
+from ..compute.workspace import Cell, Workspace
+from ..errors import ENDS_RUN, CogbenchError, MissingData, UnusableData
 from ..parts.interfaces import Backbone
-from .cells import Training
 from .cluster import client_of, fitting
 from .worker import Refusal, in_worker, request
-from .workspace import Cell, Workspace
 
 log = logging.getLogger("cogbench")
 WATCH = 2  # seconds between two looks at whether the scheduler still has workers
@@ -76,14 +76,14 @@ def inline(missing: list[Cell], room: Room) -> Generator[Ended]:
     """Compute cells in this process, one after the other."""
     failures: dict[Cell, Exception] = {}
     for cell in missing:
-        broken = next((c for c in cell.inputs() if c in failures), None)
+        broken = next((c for c in cell.inputs(room.workspace) if c in failures), None)
         try:
             if broken is not None:
                 raise failures[broken]
             if room.lacks(cell):
                 raise room.workspace.store.full()
             room.workspace.folder(cell)
-        except FullDisk:
+        except ENDS_RUN:
             raise
         except Exception as error:  # one cell's failure, whatever it is, must not lose the others
             failures[cell] = error
@@ -126,7 +126,7 @@ class _Ending(Enum):
     FAILED = "it raised an error, or its workers died"
     REFUSED = "the worker would compute another cell"
     ELSEWHERE = "another run computes it"
-    DISK_FULL = "there is no room for its result"
+    NOT_KEPT = "there is no room for its result, or no store"
     LOST = "the scheduler is gone"
 
 
@@ -142,7 +142,7 @@ class _Spread:
         self.futures = as_completed()
         self.failures: dict[Cell, Exception] = {}
         self.elsewhere: set[Cell] = set()  # cells that workers left to another run
-        self.full_disk: FullDisk | None = None
+        self.end: CogbenchError | None = None  # what all that is left would meet too
 
     def run(self) -> Generator[Ended]:
         """Yield each cell that is done or failed."""
@@ -158,7 +158,7 @@ class _Spread:
                     following = [*self.begin()]  # the worker has its next cell before anybody hears of this one
                     yield cell, self.failures.get(cell), len(self.running)
                     yield from following
-                case _Ending.REFUSED | _Ending.ELSEWHERE | _Ending.DISK_FULL:
+                case _Ending.REFUSED | _Ending.ELSEWHERE | _Ending.NOT_KEPT:
                     self.waiting[cell] = None
                 case _Ending.LOST:
                     raise MissingData(
@@ -182,9 +182,9 @@ class _Spread:
         if isinstance(error, Refusal):
             self.workers.leave_out(error)
             return _Ending.REFUSED
-        if isinstance(error, FullDisk):
-            self.full_disk = error  # nothing more begins; what runs may yet end well
-            return _Ending.DISK_FULL
+        if isinstance(error, ENDS_RUN):
+            self.end = error  # nothing more begins; what runs may yet end well
+            return _Ending.NOT_KEPT
         self.failures[cell] = error
         return _Ending.FAILED
 
@@ -196,8 +196,8 @@ class _Spread:
             # A scheduler's workers may write to another disk: there the store alone looks.
             lacking = not self.workers.scheduler and self.room.lacks(cell, self.running.values())
             if lacking and not self.running:
-                self.full_disk = self.workspace.store.full()
-            if lacking or self.full_disk is not None:
+                self.end = self.workspace.store.full()
+            if lacking or self.end is not None:
                 return
             del self.waiting[cell]
             if computed_here(cell):
@@ -209,17 +209,21 @@ class _Spread:
 
     def fail_dependents(self) -> Iterator[Ended]:
         """Fail the cells that have a failed input, and those that build on them."""
-        while self.failures and (broken := [c for c in self.waiting if any(i in self.failures for i in c.inputs())]):
-            for cell in broken:
+        while self.failures and (broken := {cell: e for cell in self.waiting if (e := self.error_of_input(cell))}):
+            for cell, error in broken.items():
                 del self.waiting[cell]
-                self.failures[cell] = next(self.failures[i] for i in cell.inputs() if i in self.failures)
-                yield cell, self.failures[cell], len(self.running)
+                self.failures[cell] = error
+                yield cell, error, len(self.running)
+
+    def error_of_input(self, cell: Cell) -> Exception | None:
+        """Return the error of an input that failed, or None."""
+        return next((self.failures[needed] for needed in cell.inputs(self.workspace) if needed in self.failures), None)
 
     def candidates(self) -> Iterator[tuple[Cell, bool]]:
         """Yield what can begin, and whether to wait for another run that computes it: only if nothing else is left."""
         foreign, idle = list[Cell](), not self.running
         for cell in self.waiting:
-            if any(c in self.running.values() or c in self.waiting for c in cell.inputs()):
+            if any(c in self.running.values() or c in self.waiting for c in cell.inputs(self.workspace)):
                 continue
             if cell in self.elsewhere or self.workspace.store.busy(self.workspace.key(cell)):
                 foreign.append(cell)
@@ -236,13 +240,13 @@ class _Spread:
                 if error is not None:
                     self.failures[cell] = error
                 yield cell, error, running
-        except FullDisk as error:
-            self.full_disk, self.waiting[cell] = error, None
+        except ENDS_RUN as error:
+            self.end, self.waiting[cell] = error, None
 
     def rest(self) -> None:
-        """While no cell runs, end on a full disk, or wait for a worker that does not refuse."""
-        if self.full_disk is not None:
-            raise self.full_disk
+        """While no cell runs, end on a full disk or without a store, or wait for a worker that does not refuse."""
+        if self.end is not None:
+            raise self.end
         if self.waiting and self.workers.refusals:
             if self.workers.seen <= self.workers.refusals.keys():
                 raise UnusableData(f"no worker is left: {[*self.workers.refusals.values()][-1]}")

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -18,6 +19,7 @@ HOST = "127.0.0.1"  # what one machine's processes say to each other does not le
 WORKER_BYTES = 2 * 2**30
 TOKEN_BYTES = 3 * 2**18
 USUAL_TOKENS = 16 * 128
+PROGRAM_BYTES = 2**29  # a process before it trains: Python, torch and transformers
 
 # Of the workers, before they start. One thread each: two processes with torch's default are several times slower than
 # one. And malloc keeps what training frees at each step: dask's own setting gives it back to the system at once, which
@@ -51,6 +53,10 @@ def client_of(n_workers: int, scheduler: str | None) -> Iterator[tuple[Any, list
         "distributed.admin.tick.interval": "1s",
         "distributed.admin.system-monitor.interval": "10s",
         "distributed.nanny.pre-spawn-environ": ENVIRONMENT,
+        # Pages over HTTP know no keys: they would tell every user of the machine what is computed.
+        "distributed.scheduler.http.routes": [],
+        "distributed.worker.http.routes": [],
+        "distributed.nanny.http.routes": [],
         "distributed.logging": {"distributed": "critical"},
     }
     deaths: list[str] = []
@@ -58,10 +64,8 @@ def client_of(n_workers: int, scheduler: str | None) -> Iterator[tuple[Any, list
         if scheduler:
             try:
                 client = Client(scheduler)
-            except (OSError, ValueError) as error:
-                raise MissingData(
-                    f"no dask scheduler answers at {scheduler!r}; start one with `dask scheduler`."
-                ) from error
+            except (OSError, ValueError, TypeError, RuntimeError) as error:
+                raise _unreachable(scheduler, error) from error
             with client:
                 yield client, deaths
             return
@@ -74,6 +78,16 @@ def client_of(n_workers: int, scheduler: str | None) -> Iterator[tuple[Any, list
             yield client, deaths
 
 
+def _unreachable(scheduler: str, error: Exception) -> MissingData:
+    """Return the error that no scheduler can be reached, with the settings of dask that an encrypted one needs."""
+    if isinstance(error, TypeError | RuntimeError):  # no certificates for tls://, or encryption without tls://
+        return MissingData(
+            f"dask cannot speak to the scheduler {scheduler!r}: {first_line(error)}; an encrypted one takes an address "
+            "tls://… and certificates in dask's settings distributed.comm.tls (docs/cluster.md)."
+        )
+    return MissingData(f"no dask scheduler answers at {scheduler!r}; start one with `dask scheduler`.")
+
+
 def count(scheduler: str) -> int:
     """Return how many workers a dask scheduler has."""
     with client_of(0, scheduler) as (client, _):
@@ -81,14 +95,21 @@ def count(scheduler: str) -> int:
 
 
 def local_cluster(n_workers: int) -> Any:
-    """Return a cluster of one-thread processes on this machine; each sees one GPU where there are any, in turn."""
+    """Return a cluster of one-thread processes on this machine; each sees one GPU where there are any, in turn.
+
+    Whoever may speak to a scheduler may run code as its owner, and every user of a machine can reach its ports. So the
+    processes speak TLS with a key that is made for this cluster and stands in their memory alone.
+    """
     from distributed import Nanny, Scheduler, SpecCluster
+    from distributed.security import Security
 
     devices = gpus()
+    security = Security.temporary()  # type: ignore[no-untyped-call]
+    encrypted = {"host": HOST, "protocol": "tls://", "security": security}
 
     def options(i: int) -> dict[str, Any]:
         one: dict[str, Any] = {
-            "host": HOST,
+            **encrypted,
             "nthreads": 1,
             "memory_limit": 0,
             "dashboard": False,
@@ -98,12 +119,13 @@ def local_cluster(n_workers: int) -> Any:
             one |= {"env": {"CUDA_VISIBLE_DEVICES": devices[i % len(devices)]}, "resources": {"GPU": 1}}
         return one
 
-    local = {"host": HOST, "port": 0, "dashboard_address": f"{HOST}:0"}  # any free port: two runs at once must not meet
+    local = {**encrypted, "port": 0, "dashboard_address": f"{HOST}:0"}  # any free port: two runs at once must not meet
 
     try:
         return SpecCluster(  # type: ignore[no-untyped-call]
             workers={i: {"cls": Nanny, "options": options(i)} for i in range(n_workers)},
             scheduler={"cls": Scheduler, "options": local},
+            security=security,
             silence_logs=logging.CRITICAL,
         )
     except RuntimeError as error:
@@ -116,11 +138,12 @@ def local_cluster(n_workers: int) -> Any:
 def _without_script() -> Iterator[None]:
     """Start processes that do not run the script of this one, however often workers die and come back.
 
-    multiprocessing has each new process import the file of the module `__main__`: a script without a guard around its
-    statements would begin again in every worker. A module without a file in its place is not imported.
+    multiprocessing has each new process run the file of `__main__`: a script without a guard around its statements
+    would begin again in every worker. So they run that of cogbench, which has them leave Ctrl-C to their parent.
     """
     script = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")
+    sys.modules["__main__"].__file__ = str(Path(__file__).parents[1] / "__main__.py")
     try:
         yield
     finally:
@@ -154,9 +177,23 @@ def fitting(tokens: int = USUAL_TOKENS) -> int:
 
     `tokens` is what the largest batch of a training holds.
     """
-    import psutil
     from dask.system import CPU_COUNT
+
+    return len(gpus()) or max(1, min(CPU_COUNT, _available() // (WORKER_BYTES + tokens * TOKEN_BYTES)))
+
+
+def free_memory(n_workers: int) -> int:
+    """Return how many bytes are free for each of so many workers: of its GPU if there are any, else of the machine."""
+    import torch
+
+    n_workers = max(1, n_workers)
+    if devices := gpus():
+        return min(torch.cuda.mem_get_info(i)[0] for i in range(len(devices))) * len(devices) // n_workers
+    return _available() // n_workers
+
+
+def _available() -> int:
+    import psutil
     from distributed.system import MEMORY_LIMIT
 
-    memory = min(psutil.virtual_memory().available, MEMORY_LIMIT)  # a container's limit, where there is one
-    return len(gpus()) or max(1, min(CPU_COUNT, memory // (WORKER_BYTES + tokens * TOKEN_BYTES)))
+    return min(psutil.virtual_memory().available, MEMORY_LIMIT)  # a container's limit, where there is one

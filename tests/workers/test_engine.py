@@ -20,7 +20,6 @@ import numpy as np
 import pytest
 
 from cogbench import Files, MissingData, Recipe, Settings, Store, UnusableData
-from cogbench.compute import cluster, engine, spread, worker
 from cogbench.compute.cells import Encoding, Training
 from cogbench.compute.transfers import trainings
 from cogbench.compute.workspace import Workspace
@@ -28,6 +27,7 @@ from cogbench.errors import FullDisk
 from cogbench.parts import fingerprint
 from cogbench.parts.codec import encode
 from cogbench.testing.toys import TASKS, ToyBackbone, ToySignal
+from cogbench.workers import cluster, engine, spread, worker
 
 
 def workspace(folder):
@@ -43,7 +43,7 @@ def test_the_plan_lists_inputs_first_and_leaves_out_what_only_finished_cells_nee
     missing, there = engine.plan(encodings(), here)
     assert len(missing) == 8 and not there
     for i, cell in enumerate(missing):
-        assert all(missing.index(needed) < i for needed in cell.inputs())
+        assert all(missing.index(needed) < i for needed in cell.inputs(workspace))
     here.folder(missing[1])
     assert len(engine.plan(encodings(), here)[0]) == 6
 
@@ -321,7 +321,7 @@ def test_a_cell_that_fails_leaves_nothing_behind(tmp_path):
     with pytest.raises(FullDisk, match="is full: make room"):
         engine.compute(encodings(TASKS, Full()), replace(here, jobs=0, tell=told.append))
     assert len(told) == 1  # the first one is the last that was begun
-    assert not [p for p in tmp_path.rglob("*") if p.is_file() and ".locks" not in p.parts]
+    assert not [p for p in tmp_path.rglob("*") if p.is_file() and not {".locks", ".runs"} & {*p.parts}]
 
 
 def test_two_at_once_train_once(tmp_path):
@@ -350,7 +350,7 @@ def test_two_at_once_train_once(tmp_path):
 SLOW = """
     import signal, sys
     from pathlib import Path
-    import cogbench.compute.engine as engine
+    import cogbench.workers.engine as engine
     from cogbench import Files, Recipe, Store
     from cogbench.compute.cells import Training
     from cogbench.compute.workspace import Workspace
@@ -531,7 +531,7 @@ def test_paths_are_relative_to_where_the_run_was_begun(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path / "run")
     here, cell = Workspace(Files(Path("data"), offline=True), Store(Path("store"))), encodings()[0].training
     request = worker.request(cell, here)
-    asking = "import sys; from cogbench.compute.worker import in_worker; print(in_worker(sys.argv[1]))"
+    asking = "import sys; from cogbench.workers.worker import in_worker; print(in_worker(sys.argv[1]))"
     said = subprocess.run([sys.executable, "-c", asking, request], cwd="/", capture_output=True, text=True, check=True)
     assert said.stdout == "True\n" and here.has(cell)
 
@@ -571,7 +571,7 @@ def test_a_teacher_is_trained_first_and_once_for_all_transfers_to_a_task(tmp_pat
     missing, _ = engine.plan(cells, here)
     masters = [Training(taught.teacher, r) for r in (a, b, c, d)]
     assert {*missing} == {*cells, *masters, *(Training(taught, r) for r in (a, b, d))} and len(missing) == 10
-    assert all(missing.index(needed) < i for i, cell in enumerate(missing) for needed in cell.inputs())
+    assert all(missing.index(needed) < i for i, cell in enumerate(missing) for needed in cell.inputs(workspace))
     outcome = engine.compute(cells, replace(here, jobs=0))
     assert {*outcome.failed} == {Training(taught, d), cells[2]}
     of_teacher = masters[2].checkpoint(here).outputs
@@ -617,7 +617,7 @@ def test_what_another_run_computes_is_left_to_it_while_there_is_other_work(tmp_p
         assert said.stdout.strip() == "True"
     assert not here.store.busy(key)
     with here.store._lock(key):
-        asking = "import sys; from cogbench.compute.worker import in_worker; print(in_worker(sys.argv[1], False))"
+        asking = "import sys; from cogbench.workers.worker import in_worker; print(in_worker(sys.argv[1], False))"
         said = subprocess.run([sys.executable, "-c", asking, request], capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "False" and not here.has(cells[0])
     assert worker.in_worker(request, False) and here.has(cells[0])

@@ -3,13 +3,15 @@
 import logging
 import traceback
 from collections.abc import Iterable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from weakref import finalize
 
+from ..compute.workspace import Cell, Step, Workspace
 from ..errors import CogbenchError
+from ..storage.locks import needing
 from .spread import Room, by_workers, class_of_script, computed_here, expected_work, inline
-from .workspace import Cell, Step, Workspace
 
 log = logging.getLogger("cogbench")
 
@@ -43,7 +45,7 @@ def plan(cells: Iterable[Cell], workspace: Workspace) -> tuple[list[Cell], set[C
         if workspace.has(cell):
             stored.add(cell)
             return
-        for needed in cell.inputs():
+        for needed in cell.inputs(workspace):
             visit(needed)
         missing[cell] = None
 
@@ -64,8 +66,12 @@ def compute(cells: Iterable[Cell], workspace: Workspace) -> Outcome:
     """
     missing, stored = plan(cells, workspace)
     outcome = Outcome(cached=stored)
+    spared = ExitStack()  # as long as the workspace lives, for what is computed is read later
+    spared.enter_context(needing(workspace.store.root, [workspace.key(cell) for cell in (*missing, *stored)]))
+    finalize(workspace, spared.close)
     if not missing:
         return outcome
+    workspace.store.check_writable()
     work = expected_work(missing, workspace)
     whole, spent = sum(work.values()), 0.0
     asked = workspace.scheduler or workspace.jobs != 0

@@ -8,12 +8,12 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
+from ..compute.workspace import Cell, Workspace
 from ..errors import CogbenchError, UnusableData
 from ..parts.codec import decode, encode
 from ..parts.fingerprint import Fingerprints
 from ..parts.registry import Parts, load_parts
 from ..storage.remote_store import open_store
-from .workspace import Cell, Workspace
 
 AS_HERE = (  # what to do about a worker that is not as this process is
     "install the same versions everywhere, start workers anew after a change, and set (--set) what machines choose by "

@@ -1,0 +1,55 @@
+"""A backbone and a signal of random numbers, as wide as real ones, for `cnm_pieces.py`.
+
+They stand in a module of their own, because worker processes import it.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cogbench import Array, Files, Origin, Recording, Responses
+from cogbench.testing.toys import ToyBackbone
+
+
+@dataclass(frozen=True)
+class WideBackbone(ToyBackbone):
+    """A toy whose representations are as wide as a transformer's."""
+
+    name: str = "wide-toy"
+    dims: int = 768
+
+    def represent(self, checkpoint: object, sentences: tuple[str, ...], files: Files) -> Array:
+        """Return (n_sentences, dims) random numbers, half of each the same for all tasks."""
+        common, own = (
+            np.random.default_rng(seed).normal(size=(len(sentences), self.dims)) for seed in (0, hash_of(checkpoint))
+        )
+        return np.asarray(common + own, np.float32)
+
+
+@dataclass(frozen=True)
+class WideSignal:
+    """Channels that read the representations' common part, with noise."""
+
+    subjects: int = 5
+    stimuli: int = 200
+    channels: int = 500
+    name: str = "wide"
+
+    def read(self, files: Files) -> Recording:
+        """Make the recording."""
+        common = np.random.default_rng(0).normal(size=(self.stimuli, 768))
+        recorded = {}
+        for number in range(self.subjects):
+            rng = np.random.default_rng(100 + number)
+            responses = common @ rng.normal(size=(768, self.channels)) / 28 + rng.normal(
+                size=(self.stimuli, self.channels)
+            )
+            recorded[f"S{number}"] = Responses(responses, tuple(f"c{i}" for i in range(self.channels)))
+        sentences = tuple(f"sentence {i}" for i in range(self.stimuli))
+        return Recording(sentences, recorded, "none", Origin("random numbers"), synthetic=True)
+
+
+def hash_of(checkpoint: object) -> int:
+    """Return a number for a trained model, the same in each process."""
+    return 1 if checkpoint is None else int.from_bytes(Path(checkpoint.folder, "encoder.npy").read_bytes()[-8:], "big")  # type: ignore[attr-defined]

@@ -1,0 +1,90 @@
+"""What the files of a model's folder say of it before it is opened, and why it cannot be opened."""
+
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from cogbench import UnusableData
+
+Pooling = Literal["cls", "mean", "last"]
+SENTENCEPIECE = ("spm.model", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model")
+
+
+def quantised(folder: Path) -> str | None:
+    """Return why the weights of a folder cannot be trained if they are quantised, else None."""
+    try:
+        config = read_json(folder / "config.json")
+    except UnusableData:
+        return None  # what opens the configuration says so
+    options = config.get("quantization_config") or {}
+    in_bits = next((f"{n} bit" for n in (4, 8) for c in (config, options) if c.get(f"load_in_{n}bit")), "")
+    method = options.get("quant_method") or in_bits
+    if not (options or in_bits):
+        return None
+    return (
+        f"its weights are quantised ({method or 'by a method without a name'}), and cogbench trains and compares "
+        "whole weights; take the original model, or save it dequantised (`model.dequantize()`)"
+    )
+
+
+def read_json(file: Path, kind: type = dict) -> Any:
+    """Return the object, or the list, in a JSON file of a model folder; UnusableData if it cannot be read."""
+    try:
+        value = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise UnusableData(f"{str(file)!r} cannot be read as JSON: {type(error).__name__}.") from error
+    if not isinstance(value, kind):
+        raise UnusableData(f"{str(file)!r} holds no JSON {'object' if kind is dict else 'list'}.")
+    return value
+
+
+def sentence_pooling(folder: Path) -> Pooling | None:
+    """Return the pooling that sentence-transformers' files name; None without such files.
+
+    Raises
+    ------
+    UnusableData
+        If they name another one than cogbench has.
+    """
+    modules = folder / "modules.json"
+    if not modules.exists():
+        return None
+    named = [module for module in read_json(modules, list) if isinstance(module, dict)]
+    paths = [str(m.get("path")) for m in named if str(m.get("type", "")).endswith(".Pooling")]
+    if len(paths) != 1:
+        return None
+    if Path(paths[0]).is_absolute() or ".." in Path(paths[0]).parts:
+        raise UnusableData(f"{str(modules)!r} names a folder outside its own, {paths[0]!r}.")
+    file = folder / paths[0] / "config.json"
+    options = read_json(file)
+    former = {"cls": "pooling_mode_cls_token", "mean": "pooling_mode_mean_tokens", "last": "pooling_mode_lasttoken"}
+    pooling = str(options.get("pooling_mode") or "") or next(
+        (n for n, key in former.items() if options.get(key)), "another one"
+    )
+    pooling = {"lasttoken": "last"}.get(pooling, pooling)
+    if pooling not in former:
+        raise UnusableData(
+            f"model folder {str(folder)!r}: sentence-transformers pools it by {pooling!r}, "
+            "which cogbench does not have; name another pooling: cls, mean or last."
+        )
+    return cast(Pooling, pooling)
+
+
+def why_unreadable(folder: Path, error: Exception) -> str:
+    """Return why transformers cannot read a part of a folder, with a remedy where one is known."""
+    if "trust_remote_code" in str(error):
+        return "it is written in code of the model's own, and cogbench runs no code of a model folder."
+    if any((folder / name).exists() for name in SENTENCEPIECE) and not (folder / "tokenizer.json").exists():
+        lacking = [p for p, m in (("sentencepiece", "sentencepiece"), ("protobuf", "google.protobuf")) if not _has(m)]
+        if lacking:
+            return f"it has only a file of SentencePiece; `pip install {' '.join(lacking)}` reads it."
+    first = str(error).strip().splitlines() or [type(error).__name__]
+    return first[0]
+
+
+def _has(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False

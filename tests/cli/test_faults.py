@@ -1,0 +1,164 @@
+"""What the machine or the user does to a command ends in one line: interrupts, full outputs, names, stores."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from dataclasses import replace
+
+import pytest
+from command import cogbench, line
+from made_results import made
+from numpy.testing import assert_allclose
+
+from cogbench import Files, Recipe, Result, Store, UnusableData, measure_oracle
+from cogbench.compute.cells import Encoding, Training
+from cogbench.compute.workspace import Workspace
+from cogbench.errors import LostStore
+from cogbench.testing.toys import TASKS, ToyBackbone, ToySignal
+from cogbench.workers import engine
+
+NAP = """
+    import sys, time
+    from cogbench.cli.main import cli
+
+    @cli.command("nap")
+    def nap():
+        try:
+            print("asleep", flush=True)
+            time.sleep(60)
+        finally:
+            print("tidying", flush=True)
+            time.sleep(float(sys.argv[2]))
+
+    cli(["nap"])
+"""
+
+
+@pytest.mark.parametrize("presses", [1, 2, 3])
+def test_ctrl_c_again_while_the_command_ends(presses):
+    command = [sys.executable, "-c", textwrap.dedent(NAP), "nap", "60" if presses == 3 else "1"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    usual = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)  # noqa: E731
+    process = subprocess.Popen(command, **pipes, preexec_fn=usual)
+    assert process.stdout.readline() == "asleep\n"
+    process.send_signal(signal.SIGINT)
+    assert process.stdout.readline() == "tidying\n"
+    if presses > 1:
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.readline() == "cogbench: it is about to end; Ctrl-C once more ends it at once.\n"
+    if presses > 2:
+        process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert said == "cogbench: interrupted; what was finished is saved, the same command goes on from there.\n"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+@pytest.mark.parametrize("words", ["--help", "list estimators", "cache info --json"])
+def test_a_full_output_is_one_line(words):
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "cogbench", *words.split()]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 3
+    assert done.stderr == "cogbench: nothing more can be written: No space left on device.\n"
+
+
+LONG = "n" * 300
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        f"score {LONG}.csv --oracle mini-minilm-2l",
+        f"report {LONG}",
+        f"run --estimator random --backbone {LONG}/x --suite mini",
+        f"run --estimator dse --backbone minilm-2l --suite mini --signal {LONG}.csv",
+        f"run --estimator random --backbone minilm-2l --suite mini --oracle {LONG}",
+        f"run --estimator random --backbone minilm-2l --suite mini --out {LONG}",
+        f"oracle show {LONG}",
+        f"leaderboard {LONG}",
+        f"run --estimator random --pack {LONG}",
+        f"list tasks --data-dir {LONG}",
+    ],
+)
+def test_a_name_that_no_file_may_have_is_one_line(words):
+    done = cogbench(*words.split())
+    assert done.exit_code in (2, 3) and "Traceback" not in done.output
+    assert done.exception is None or isinstance(done.exception, SystemExit)
+    assert len(done.stderr.strip().splitlines()) == 1 or done.stderr.startswith("Usage")
+
+
+def test_a_result_with_long_names_is_saved(tmp_path):
+    options = [made(estimator="n" * length) for length in (250, 300)]
+    paths = [result.save(tmp_path) for result in options]
+    assert len({*paths}) == 2 and all(len(path.name) <= 255 for path in paths)
+    assert [Result.load(path).estimator for path in paths] == [result.estimator for result in options]
+
+
+def test_an_oracle_with_a_long_name_is_measured_and_found(tmp_path):
+    how = {"suite": "mini", "tasks": list(TASKS[:3]), "name": "n" * 400, "jobs": 0, "files": Files(offline=True)}
+    oracle = measure_oracle(ToyBackbone(), **how)
+    assert len(oracle.name) == 239 and (tmp_path / "home/oracles" / f"{oracle.name}.per-example.npz").is_file()
+
+
+def test_one_result_that_cannot_be_saved_loses_no_other(tmp_path, monkeypatch):
+    save, n = Result.save, iter(range(9))
+
+    def fail_first(self, folder):
+        if next(n) == 0:
+            raise UnusableData("cannot write to the results folder.")
+        return save(self, folder)
+
+    monkeypatch.setattr(Result, "save", fail_first)
+    done = cogbench(
+        *"run --estimator random --estimator size --backbone minilm-2l --suite mini --out".split(), tmp_path / "out"
+    )
+    assert done.exit_code == 3 and "random" in done.stdout and "size" in done.stdout
+    assert len([*(tmp_path / "out").iterdir()]) == 1 and "cannot write to the results folder" in done.stderr
+
+
+# --- stores that cannot be written to
+
+
+def read_only(monkeypatch, root):
+    """Have nothing be written below a folder, as on a file system that is mounted to be read."""
+    for owner, name in ((os, "open"), (os, "replace"), (os, "mkdir")):
+        usual = getattr(owner, name)
+
+        def refuse(path, *more, usual=usual, name=name, **options):
+            writes = name != "open" or (more and more[0] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT))
+            if writes and str(path).startswith(str(root)):
+                raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+            return usual(path, *more, **options)
+
+        monkeypatch.setattr(owner, name, refuse)
+
+
+def test_a_complete_store_is_served_though_nothing_can_be_added(tmp_path, monkeypatch):
+    store = Store(tmp_path / "home")
+    here = Workspace(Files(offline=True), store, jobs=0)
+    cells = [Encoding(Training(ToyBackbone(), Recipe((task,))), ToySignal()) for task in TASKS[:2]]
+    how = {"suite": "mini", "tasks": list(TASKS[:3]), "name": "o", "jobs": 0, "files": Files(offline=True)}
+    engine.compute(cells, here)
+    first = measure_oracle(ToyBackbone(), store=store, **how)
+    read_only(monkeypatch, store.root)
+    again, told = Workspace(Files(offline=True), store, jobs=0), []
+    assert not engine.compute(cells, again).computed and cells[0].representations(again).shape == (40, 8)
+    assert_allclose(measure_oracle(ToyBackbone(), store=store, **how).by_seed, first.by_seed, atol=1e-6)
+    more = Encoding(Training(ToyBackbone(), Recipe(TASKS[3:4])), ToySignal())
+    with pytest.raises(LostStore, match="Read-only file system; what it holds can be read, and nothing can be added"):
+        engine.compute([more], replace(again, jobs=2, tell=told.append))
+    assert not told  # before anything is begun
+    with pytest.raises(LostStore):
+        measure_oracle(ToyBackbone(), store=store, **how | {"seeds": "1"})
+
+
+def test_a_command_on_a_store_that_cannot_be_written_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.setenv("COGBENCH_HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    read_only(monkeypatch, tmp_path / "home")
+    words = "run --estimator dse --backbone minilm-2l --suite mini --max-train 32 --jobs 0 --out"
+    assert "nothing can be added" in line(cogbench(*words.split(), tmp_path / "out"), 3)
