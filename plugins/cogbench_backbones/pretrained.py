@@ -39,9 +39,7 @@ def opened(folder: Path, layers: int | None = None, adapter: Path | None = None)
 
 
 @lru_cache(maxsize=256)  # a hundred checkpoints are gone through again and again
-def _remembered(
-    folder: Path, layers: int | None, adapter: Path | None, state: tuple[tuple[str, int, int], ...]
-) -> "Pretrained":
+def _remembered(folder: Path, layers: int | None, adapter: Path | None, state: tuple[Any, ...]) -> "Pretrained":
     return Pretrained(folder, layers, adapter)
 
 
