@@ -242,7 +242,7 @@ def test_an_adapter_whose_files_are_missing_is_one_line(folders, other, tmp_path
     assert "has no weights (adapter_model.safetensors, adapter_model.bin)" in line_of({"mini-mnli": folder})
     (folder / "adapter_config.json").write_text("[")
     (folder / "adapter_model.safetensors").write_bytes(b"")
-    assert "adapter_config.json cannot be read" in line_of({"mini-mnli": folder})
+    assert "adapter_config.json' cannot be read" in line_of({"mini-mnli": folder})
 
 
 def test_an_adapter_of_a_base_of_another_shape_is_one_line(folders, other, tmp_path):
