@@ -176,3 +176,11 @@ def test_the_example_of_readme_works_as_a_file_on_a_fresh_store(tmp_path):
     (line,) = done.stdout.splitlines()  # once: the workers have not run the file
     assert "mini-mnli" in line and "mini-qqp" in line
     assert len([*(tmp_path / "home").rglob("cell.json")]) == 7  # three trainings, their encodings, the matrix
+
+
+def test_each_test_that_holds_a_promise_is_there():
+    text = (ROOT / "docs/threats.md").read_text()
+    named = re.findall(r"`(tests/[\w/.]+\.py)::(test_\w+)`", text)
+    assert len(named) > 15
+    for file, name in named:
+        assert f"def {name}(" in (ROOT / file).read_text(), f"no such test: {file}::{name}"
