@@ -228,39 +228,3 @@ def test_completion_knows_the_parts():
 def test_help_and_version(invoke):
     assert "Rank source tasks" in invoke("run", "--help").stdout
     assert invoke("--version").stdout.startswith("cogbench, version")
-
-
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no disk that is always full")
-@pytest.mark.parametrize("words", [("list", "tasks", "--json"), ("oracle", "show", "mini-planted")], ids=" ".join)
-def test_a_full_disk_under_stdout_is_one_line(words):
-    command = [sys.executable, "-c", "from cogbench.cli.main import cli; cli()", *words]
-    with open("/dev/full", "w") as full:
-        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
-    assert done.returncode == 3, done.stderr
-    (told,) = done.stderr.splitlines()
-    assert told.startswith("cogbench: cannot write: No space left on device")
-
-
-def test_a_second_interrupt_ends_the_process_at_once_in_one_line(tmp_path):
-    script = """
-import os, signal, sys, time
-import click
-from cogbench.cli.main import cli
-
-@cli.command("wait")
-def wait():
-    try:
-        os.kill(os.getpid(), signal.SIGINT)
-        time.sleep(60)
-    finally:  # what closes workers takes a while
-        if "twice" in sys.argv[2:]:
-            os.kill(os.getpid(), signal.SIGINT)
-            time.sleep(60)
-
-cli(["wait"])
-"""
-    for times in ("once", "twice"):
-        command = [sys.executable, "-c", script, "-", times]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=50)
-        assert done.returncode == 130
-        assert done.stderr.startswith("cogbench: interrupted; ") and len(done.stderr.splitlines()) == 1

@@ -13,7 +13,7 @@ from distributed.comm import connect
 from distributed.security import Security
 
 from cogbench import MissingData
-from cogbench.compute import cluster
+from cogbench.workers import cluster
 
 
 def listening():
