@@ -180,7 +180,8 @@ class Oracle:
     no_transfer_by_seed: Array | None = None
 
     def __post_init__(self) -> None:
-        n_sources, n_targets, n_seeds = *self.transfers.values.shape, len(self.seeds)
+        n_sources, n_targets = self.transfers.values.shape
+        n_seeds = len(self.seeds) or len(self.by_seed if self.by_seed is not None else ())  # a table may not name them
         for array, shape in {
             "no_transfer": (n_targets,),
             "standard_error": (n_sources, n_targets),

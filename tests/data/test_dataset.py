@@ -179,8 +179,8 @@ def test_a_recipe_trains_one_task_in_a_known_way():
         with pytest.raises(UnusableData, match=message):
             Recipe(tasks)
     for axis in ("tuning", "sharing"):
-        with pytest.raises(UnusableData, match=f"cannot have {axis} 'lora'; known: "):
-            Recipe(TASKS[:1], **{axis: "lora"})
+        with pytest.raises(UnusableData, match=f"cannot have {axis} 'magic'; known: "):
+            Recipe(TASKS[:1], **{axis: "magic"})
 
 
 def test_responses_know_which_stimuli_are_present():

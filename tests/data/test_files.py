@@ -449,7 +449,7 @@ def test_a_local_model_whose_weights_change_is_another(tmp_path):
             dict.fromkeys(("tokenizer_config.json", "tokenizer.json", "vocab.txt")),
             r"has no tokenizer \(tokenizer_config.json, .*vocab.txt",
         ),
-        ({"model.safetensors": None}, r"has no weights \(\*.safetensors, pytorch_model\*.bin\)"),
+        ({"model.safetensors": None}, r"has no weights \(\*.safetensors, pytorch_model\*.bin, adapter_model.bin\)"),
     ],
 )
 def test_a_local_model_that_lacks_something_says_what(tmp_path, without, says):

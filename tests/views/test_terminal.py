@@ -5,6 +5,7 @@ import pytest
 from command import cogbench as ask
 from made_results import TRUE, made
 from rich.console import Console
+from rich.style import Style
 
 from cogbench.results.leaderboard import leaderboard
 from cogbench.views import terminal
@@ -91,6 +92,7 @@ def test_heat_maps_have_shades_in_a_file_and_colours_on_a_terminal():
     heat = HeatMap(np.array([[np.nan, 1.0], [0.0, np.nan]]), ("a", "b"), ("a", "b"))
     lines = printed(heat).splitlines()
     assert "████" in lines[1] and "·" in lines[1] and "░░░░" in lines[2] and lines[3].split() == ["0", "░░▒▒▓▓██", "1"]
+    Style.parse.cache_clear()  # a style keeps the codes of the first console that it was printed on
     console = Console(force_terminal=True, color_system="truecolor", width=80)
     with console.capture() as drawn:
         console.print(heat)
