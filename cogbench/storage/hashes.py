@@ -58,10 +58,10 @@ def model_files(folder: Path) -> Iterator[Path]:
     def fail(error: OSError) -> None:
         raise error
 
-    seen = set[str]()
+    visited = set[str]()
     for where, folders, files in os.walk(folder, onerror=fail, followlinks=True):
         real = os.path.realpath(where)
-        folders[:] = [] if real in seen else [name for name in folders if not name.startswith(".")]
+        folders[:] = [] if real in visited else [name for name in folders if not name.startswith(".")]
         paths = [Path(where, name) for name in files if not name.startswith(".") and not name.endswith(".md")]
-        yield from (path for path in paths if real not in seen and path.is_file())
-        seen.add(real)
+        yield from (path for path in paths if real not in visited and path.is_file())
+        visited.add(real)

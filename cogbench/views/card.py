@@ -83,8 +83,8 @@ def _card(result: Result, width: int | None = None) -> list[Any]:
     rest = f", suite {result.suite}" + (f", signal {result.signal}" if result.signal else "")
     title = styled("[bold]{}[/] on [bold]{}[/]{}", result.estimator, result.backbone, rest)
     generated = " and ".join(result.synthetic)
-    made = [styled("[bold]synthetic {}[/]: made by a generator", generated)] if generated else []
-    return [title, *made, *_score_lines(result), _targets(result, width), *_footer(result)]
+    warning = [styled("[bold]synthetic {}[/]: made by a generator", generated)] if generated else []
+    return [title, *warning, *_score_lines(result), _targets(result, width), *_footer(result)]
 
 
 def _score_lines(result: Result) -> list[Any]:

@@ -39,10 +39,10 @@ class Section:
 
 def sections(result: Result) -> list[Section]:
     """Return the sections of a result's page; a new one is a function from a result to a section or None, in `ALL`."""
-    made = []
+    drawn = []
     for make in ALL:
         try:
-            made.append(make(result))
+            drawn.append(make(result))
         except (TypeError, ValueError, LookupError, AttributeError) as error:
             if make not in OF_DETAILS:
                 raise
@@ -50,7 +50,7 @@ def sections(result: Result) -> list[Section]:
             raise UnusableData(
                 f"{result.estimator}: its details of {name} have another form than its page shows."
             ) from error
-    return [section for section in made if section is not None]
+    return [section for section in drawn if section is not None]
 
 
 def headline(result: Result) -> list[tuple[str, str, str]]:

@@ -45,18 +45,6 @@ CANNOT = {**NO_HEAD, **SLOW, **READS_A_DECODER, **REFUSED}
 each_family = pytest.mark.parametrize("name", FAMILIES)
 
 
-@pytest.fixture(scope="session")
-def zoo(tmp_path_factory):
-    place = tmp_path_factory.mktemp("zoo")
-
-    def folder(name):
-        if not (place / name).exists():
-            ZOO[name].save(place / name)
-        return place / name
-
-    return folder
-
-
 def task_data(kind, n=12):
     return load_parts().tasks[TASKS[kind]].load("train", FILES).sample(n)
 

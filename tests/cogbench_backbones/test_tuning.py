@@ -23,23 +23,11 @@ from cogbench import Files, Recipe, UnusableData, encoder_of, load_parts
 from cogbench.compute.features import weight_change
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
-from model_zoo import TASKS, ZOO
+from model_zoo import TASKS
 
 FILES = Files(offline=True)
 TEXTS = ("the town sees anna", "anna", "the town")
 QUICK = {"epochs": 1, "min_steps": 3, "precision": "fp32"}
-
-
-@pytest.fixture(scope="module")
-def zoo(tmp_path_factory):
-    place = tmp_path_factory.mktemp("zoo")
-
-    def folder(name):
-        if not (place / name).exists():
-            ZOO[name].save(place / name)
-        return place / name
-
-    return folder
 
 
 def task(kind, rows=6):
@@ -229,12 +217,12 @@ def test_a_prompt_learns_each_kind_and_leaves_the_body_as_it_is(kind, zoo, tmp_p
 def test_pooled_outputs_are_of_the_text_behind_a_prompt(zoo):
     """A prompt that nothing sees changes nothing: with its attention masked the pooler reads the text's first token."""
     model, _ = fresh(Pretrained(zoo("bert")), "classification")
-    seen = []
-    model.bert.pooler.dense.register_forward_pre_hook(lambda module, args: seen.append(args[0]))
+    states = []
+    model.bert.pooler.dense.register_forward_pre_hook(lambda module, args: states.append(args[0]))
     pieces = Pretrained(zoo("bert")).tokenizer([*TEXTS], padding=True, return_tensors="pt")
     with torch.inference_mode():
         out = with_prompt(model.eval(), drawn_prompt(model, 4, 0))(**pieces, output_hidden_states=True)
-    assert_array_equal(seen[0], out.hidden_states[-1][:, 0])
+    assert_array_equal(states[0], out.hidden_states[-1][:, 0])
 
 
 def test_a_text_leaves_room_for_the_prompt(zoo):

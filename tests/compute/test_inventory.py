@@ -230,14 +230,14 @@ def test_a_locked_cell_stays(store, tmp_path):
 
 def test_a_run_says_which_cells_it_needs(store, tmp_path):
     """Whatever prunes while a cell is computed leaves its inputs alone."""
-    seen = []
+    spared = []
 
     @dataclass(frozen=True)
     class Pruning(ToyBackbone):
         name: str = "pruning"
 
         def represent(self, checkpoint, sentences, files):
-            seen.append(needed(store.root))
+            spared.append(needed(store.root))
             return super().represent(checkpoint, sentences, files)
 
     cell = Encoding(Training(Pruning(), Recipe(TASKS[:1])), ToySignal())
@@ -251,7 +251,7 @@ def test_a_run_says_which_cells_it_needs(store, tmp_path):
 
     needs, both, _ = computed()
     gc.collect()
-    assert seen == [both] and needs == both and not needed(store.root)
+    assert spared == [both] and needs == both and not needed(store.root)
     needs, _, one = computed()  # which only reads
     gc.collect()
     assert needs == one and not needed(store.root)

@@ -103,8 +103,8 @@ def test_an_oracle_that_cannot_be_read_blocks_no_list(measured, text):
     rows = {row["name"]: row for row in json.loads(found.stdout)}
     assert found.exit_code == 0 and rows["mine"]["basis"] == "measured" and "cogtaskonomy-bert" in rows
     assert "BROKEN" in rows["broken"]["about"] and str(broken) in rows["broken"]["about"]
-    told = line(cogbench("oracle", "show", "broken"), 3)
-    assert repr(str(broken)) in told
+    message = line(cogbench("oracle", "show", "broken"), 3)
+    assert repr(str(broken)) in message
     assert cogbench("oracle", "show", "mine").exit_code == 0
 
 
@@ -153,8 +153,8 @@ def test_damaged_scores_of_examples_are_named_and_block_no_list(measured, conten
     beside.write_bytes(content)
     listed = cogbench("oracle", "list")
     assert listed.exit_code == 0 and "mine" in listed.stdout
-    told = line(cogbench("oracle", "show", "mine"), 3)
-    assert repr(str(beside)) in told and "without it the table is read" in told
+    message = line(cogbench("oracle", "show", "mine"), 3)
+    assert repr(str(beside)) in message and "without it the table is read" in message
     beside.unlink()
     assert cogbench("oracle", "show", "mine").exit_code == 0
 
