@@ -180,7 +180,8 @@ class Oracle:
     no_transfer_by_seed: Array | None = None
 
     def __post_init__(self) -> None:
-        n_sources, n_targets, n_seeds = *self.transfers.values.shape, len(self.seeds)
+        n_sources, n_targets = self.transfers.values.shape
+        n_seeds = len(self.seeds) or len(() if self.by_seed is None else self.by_seed)
         for array, shape in {
             "no_transfer": (n_targets,),
             "standard_error": (n_sources, n_targets),
@@ -194,7 +195,7 @@ class Oracle:
                 raise UnusableData(f"oracle {self.name!r}: {array} has the shape {np.shape(values)}, expected {shape}.")
             if values is not None and (np.abs(values) > LARGEST).any():
                 raise UnusableData(f"oracle {self.name!r}: {array} holds a value beyond {LARGEST:g}.")
-        if len({*self.seeds}) < n_seeds:
+        if len({*self.seeds}) < len(self.seeds):
             raise UnusableData(f"oracle {self.name!r}: a seed stands twice.")
         for what, named, tasks in (
             ("better", self.better, self.transfers.targets),
