@@ -195,7 +195,7 @@ class Oracle:
                 raise UnusableData(f"oracle {self.name!r}: {array} has the shape {np.shape(values)}, expected {shape}.")
             if values is not None and (np.abs(values) > LARGEST).any():
                 raise UnusableData(f"oracle {self.name!r}: {array} holds a value beyond {LARGEST:g}.")
-        if len({*self.seeds}) < n_seeds:
+        if len({*self.seeds}) < len(self.seeds):
             raise UnusableData(f"oracle {self.name!r}: a seed stands twice.")
         for what, named, tasks in (
             ("better", self.better, self.transfers.targets),

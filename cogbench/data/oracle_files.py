@@ -296,6 +296,8 @@ def oracle_of_plain(values: dict[str, Any], place: str, scores: Path | None = No
         matrix = TaskMatrix(tuple(values.pop("sources")), tuple(values.pop("targets")), transfers)
         arrays: dict[str, Any] = {name: _numbers(name, values.pop(name, None)) for name in ARRAYS}
         values["seeds"] = tuple(values.get("seeds", ()))
+        if arrays["by_seed"] is not None and len(arrays["by_seed"]) != len(values["seeds"]):
+            raise ValueError("its by_seed is not of its seeds")
         values["groups"] = {source: tuple(members) for source, members in values.get("groups", {}).items()}
         oracle = Oracle(transfers=matrix, **arrays, **values)
     except (ValueError, KeyError, TypeError) as error:

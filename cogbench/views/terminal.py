@@ -1,6 +1,7 @@
 """What a terminal shows, by rich: tables, bars, heat maps; as wide as the terminal is, and plain in a file."""
 
 import io
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -57,10 +58,14 @@ def terminal_width(width: int | None = None) -> int:
 
 def styled(words: str, *values: object) -> Any:
     """Return a sentence with rich's markup in `words`, and values in its places `{}`, in which nothing is markup."""
-    from rich.markup import escape
     from rich.text import Text
 
-    return Text.from_markup(words.format(*(escape(visible(str(value))) for value in values)), emoji=False)
+    sentence = Text.from_markup(words, emoji=False)
+    places = [place.start() for place in re.finditer(r"\{\}", sentence.plain)]
+    for place, value in reversed([*zip(places, values, strict=True)]):
+        style = next((str(span.style) for span in sentence.spans if span.start <= place < span.end), "")
+        sentence = Text.assemble(sentence[:place], (visible(str(value)), style), sentence[place + 2 :])
+    return sentence
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Any]], *, dense: bool = False) -> Any:
