@@ -88,9 +88,11 @@ class OpenPack:
 
     def _check_tasks(self, card: PackCard) -> None:
         """Raise UnusableData unless the oracle in the pack is of the pack's tasks."""
-        names = {task.name for task in card.tasks}
+        if lacking := sorted({task.name for task in card.tasks} - card.background.tasks.keys()):
+            raise UnusableData(f"pack {str(self.path)!r} does not say how {', '.join(lacking)} was learned.")
+        names, matrix = {task.name for task in card.tasks}, oracle_of_plain(card.oracle, str(self.path)).transfers
         for role in ("sources", "targets"):
-            in_oracle = {*card.oracle.get(role, ())}
+            in_oracle = {*getattr(matrix, role)}
             if in_oracle != names:
                 unlike = ", ".join(sorted(in_oracle ^ names)) or "none"
                 raise UnusableData(

@@ -195,7 +195,10 @@ def test_tinybert_comes_as_pickled_weights_that_run_no_code(world):
         found = np.array(world["online"][name])
         assert np.isfinite(found).all() and found.shape == (2, 32 if name == "bare bert" else 24)
         assert not np.allclose(*found)
-    assert "its .bin file holds something else than weights" in world["online"]["weights that are code"] and not world["ran"]
+    assert (
+        "its .bin file holds something else than weights" in world["online"]["weights that are code"]
+        and not world["ran"]
+    )
 
 
 def test_old_names_of_weights_are_understood(world):
