@@ -209,7 +209,7 @@ def _text_grid(path: Path) -> Grid:
         text = path.read_bytes().decode("utf-8-sig")  # -sig: spreadsheets write a byte order mark
     except UnicodeDecodeError as error:
         raise UnusableData(f"{str(path)!r} is no table in UTF-8: {error}; save it as UTF-8.") from error
-    first = next((line for line in text.splitlines() if line.strip()), None)
+    first = next((line for line in text.splitlines() if plain_text(line)), None)
     if first is None:
         raise UnusableData(f"{str(path)!r} is empty; expected a first line of names, and a line for each source.")
     mark = "\t" if path.suffix.lower() == ".tsv" else _separator(path, first)
@@ -224,6 +224,10 @@ def _text_grid(path: Path) -> Grid:
             number = reader.line_num + 1
     except csv.Error as error:
         raise UnusableData(f"{str(path)!r}, line {number}: quotes do not pair ({error}).") from error
+    if not lines:
+        raise UnusableData(
+            f"{str(path)!r} holds nothing but signs that separate cells; expected a first line of names."
+        )
     head, body = lines[0], lines[1:]
     for number, line in zip(numbers[1:], body, strict=True):
         if len(line) != len(head):

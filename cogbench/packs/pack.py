@@ -88,13 +88,14 @@ class OpenPack:
 
     def _check_tasks(self, card: PackCard) -> None:
         """Raise UnusableData unless the oracle in the pack is of the pack's tasks; one of checkpoints may have none."""
+        lacking = sorted({task.name for task in card.tasks} - card.background.tasks.keys())
+        if lacking and not card.checkpoints:
+            raise UnusableData(f"pack {str(self.path)!r} does not say how {', '.join(lacking)} was learned.")
         if card.checkpoints and not card.oracle:
             return
-        for role in ("sources", "targets"):
-            names, in_oracle = (
-                {task.name for task in getattr(card, role if role == "sources" else "tasks")},
-                {*card.oracle.get(role, ())},
-            )
+        matrix = oracle_of_plain(card.oracle, str(self.path)).transfers
+        for role, tasks in (("sources", card.sources), ("targets", card.tasks)):
+            names, in_oracle = {task.name for task in tasks}, {*getattr(matrix, role)}
             if in_oracle != names:
                 unlike = ", ".join(sorted(in_oracle ^ names)) or "none"
                 raise UnusableData(

@@ -78,6 +78,9 @@ class Pretrained:
             config = transformers().AutoConfig.from_pretrained(self.folder, trust_remote_code=False, **depth, **options)
         except Exception as error:  # transformers raises errors of any kind of what is damaged
             raise self._unreadable("architecture", error) from error
+        named = config.architectures or []
+        if not isinstance(named, list) or not all(isinstance(name, str) for name in named):
+            raise UnusableData(f"model folder {str(self.folder)!r}: architectures in its config.json are no texts.")
         for part in {id(c): c for c in (config, config.get_text_config())}.values():
             part.pad_token_id = self.tokenizer.pad_token_id
         return config
@@ -94,6 +97,7 @@ class Pretrained:
         """
         try:
             tokenizer = tokenizer_of(self._words)
+            tokenizer("a \u2603")  # a damaged one fails at the first sign that it does not know
         except Exception as error:  # tokenizers raise plain ones
             raise self._unreadable("tokenizer", error) from error
         if not isinstance(tokenizer.model_max_length, int | float):
