@@ -8,6 +8,7 @@ from typing import Any, Literal, cast
 from cogbench import UnusableData
 
 Pooling = Literal["cls", "mean", "last"]
+MOST_LAYERS = 10_000
 SENTENCEPIECE = ("spm.model", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model")
 
 
@@ -37,6 +38,16 @@ def read_json(file: Path, kind: type = dict) -> Any:
     if not isinstance(value, kind):
         raise UnusableData(f"{str(file)!r} holds no JSON {'object' if kind is dict else 'list'}.")
     return value
+
+
+def refuse_impossible(folder: Path, config: Any) -> None:
+    """Raise UnusableData for a configuration that transformers reads and no model can be built from."""
+    named = config.architectures or []
+    if not isinstance(named, list) or not all(isinstance(name, str) for name in named):
+        raise UnusableData(f"model folder {str(folder)!r}: architectures in its config.json are no texts.")
+    for name, n in config.to_dict().items():  # whoever builds them layer by layer comes to no end
+        if name.endswith("layers") and isinstance(n, int) and n > MOST_LAYERS:
+            raise UnusableData(f"model folder {str(folder)!r}: its config.json says {name}={n}.")
 
 
 def sentence_pooling(folder: Path) -> Pooling | None:

@@ -15,7 +15,7 @@ from cogbench import UnusableData, encoder_of
 
 from .adapters import head_of_adapter, open_adapter, tuning_of
 from .heads import AT_PIECES, HEADS
-from .model_folder import Pooling, quantised, sentence_pooling, why_unreadable
+from .model_folder import Pooling, quantised, refuse_impossible, sentence_pooling, why_unreadable
 from .shared_tokenizers import Words, tokenizer_of, vocabulary_of
 from .training import prefix_of_body, trained, transformers
 
@@ -78,9 +78,7 @@ class Pretrained:
             config = transformers().AutoConfig.from_pretrained(self.folder, trust_remote_code=False, **depth, **options)
         except Exception as error:  # transformers raises errors of any kind of what is damaged
             raise self._unreadable("architecture", error) from error
-        named = config.architectures or []
-        if not isinstance(named, list) or not all(isinstance(name, str) for name in named):
-            raise UnusableData(f"model folder {str(self.folder)!r}: architectures in its config.json are no texts.")
+        refuse_impossible(self.folder, config)
         for part in {id(c): c for c in (config, config.get_text_config())}.values():
             part.pad_token_id = self.tokenizer.pad_token_id
         return config
