@@ -64,8 +64,8 @@ def lora_targets(model: Any, targets: Sequence[str]) -> list[str] | str:
     """Return the names of the layers that LoRA adapts, as PEFT takes them."""
     from peft.utils import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as usual
 
-    known = usual.get(model.config.model_type, "all-linear")
-    return list(targets) or (known if isinstance(known, str) else [*known])
+    usual_targets = usual.get(model.config.model_type, "all-linear")
+    return list(targets) or (usual_targets if isinstance(usual_targets, str) else [*usual_targets])
 
 
 def save_lora(model: Any, out: Path, base: tuple[str | None, str | None], start: Path | None = None) -> None:

@@ -3,9 +3,12 @@
 import importlib.util
 import json
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from cogbench import UnusableData
+
+if TYPE_CHECKING:
+    from torch.nn import Module
 
 Pooling = Literal["cls", "mean", "last"]
 MOST_LAYERS = 10_000
@@ -48,6 +51,15 @@ def refuse_impossible(folder: Path, config: Any) -> None:
     for name, n in config.to_dict().items():  # whoever builds them layer by layer comes to no end
         if name.endswith("layers") and isinstance(n, int) and n > MOST_LAYERS:
             raise UnusableData(f"model folder {str(folder)!r}: its config.json says {name}={n}.")
+
+
+def refuse_lacking(folder: Path, names: set[str], body: "Module") -> None:
+    """Raise UnusableData if these weights of the body are not in the folder: transformers would draw them at random."""
+    if names:
+        raise UnusableData(
+            f"model folder {str(folder)!r}: its weights lack {len(names)} of {len(body.state_dict())} tensors "
+            f"of {type(body).__name__}, such as {min(names)!r}; save the whole model there."
+        )
 
 
 def sentence_pooling(folder: Path) -> Pooling | None:

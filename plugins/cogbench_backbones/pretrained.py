@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from cogbench import UnusableData, encoder_of
 
+from . import model_folder
 from .adapters import head_of_adapter, open_adapter, tuning_of
 from .heads import AT_PIECES, HEADS
-from .model_folder import Pooling, quantised, refuse_impossible, sentence_pooling, why_unreadable
+from .model_folder import Pooling, quantised, sentence_pooling
 from .shared_tokenizers import Words, tokenizer_of, vocabulary_of
 from .training import prefix_of_body, trained, transformers
 
@@ -78,7 +79,7 @@ class Pretrained:
             config = transformers().AutoConfig.from_pretrained(self.folder, trust_remote_code=False, **depth, **options)
         except Exception as error:  # transformers raises errors of any kind of what is damaged
             raise self._unreadable("architecture", error) from error
-        refuse_impossible(self.folder, config)
+        model_folder.refuse_impossible(self.folder, config)
         for part in {id(c): c for c in (config, config.get_text_config())}.values():
             part.pad_token_id = self.tokenizer.pad_token_id
         return config
@@ -194,7 +195,7 @@ class Pretrained:
         model, missing = self.body()
         encoder = encoder_of(model)
         lacking = missing & ({f"encoder.{name}" for name in encoder.state_dict()} if encoder is not model else missing)
-        self._refuse_lacking(lacking, encoder)
+        model_folder.refuse_lacking(self.folder, lacking, encoder)
         return encoder
 
     def with_head(self, kind: str, classes: Sequence[str], seed: int) -> Any:
@@ -223,7 +224,7 @@ class Pretrained:
         )
         drawn = {*report["missing_keys"]}
         lacking = drawn & {prefix + name for name in body.state_dict()}
-        self._refuse_lacking({name for name in lacking if not _is_pooler(name)}, body)
+        model_folder.refuse_lacking(self.folder, {name for name in lacking if not _is_pooler(name)}, body)
         return model, drawn
 
     def head_weights(self, model: Any) -> list[str]:
@@ -378,16 +379,9 @@ class Pretrained:
         """Return transformers' classes for a kind of task by the class of the configuration."""
         return getattr(transformers(), HEADS[kind].model)._model_mapping
 
-    def _refuse_lacking(self, names: set[str], body: "Module") -> None:
-        if names:
-            raise UnusableData(
-                f"model folder {str(self.folder)!r}: its weights lack {len(names)} of {len(body.state_dict())} tensors "
-                f"of {type(body).__name__}, such as {min(names)!r}; save the whole model there."
-            )
-
     def _unreadable(self, part: str, error: Exception) -> UnusableData:
         """Return the error that transformers cannot read a part of the folder, with a remedy where one is known."""
-        reason = why_unreadable(self.folder, error)
+        reason = model_folder.why_unreadable(self.folder, error)
         return UnusableData(f"model folder {str(self.folder)!r}: its {part} cannot be read: {reason}")
 
 

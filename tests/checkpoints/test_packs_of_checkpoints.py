@@ -167,8 +167,8 @@ def test_the_command_line_makes_shows_and_asks_a_pack(place, elsewhere, tmp_path
     out = tmp_path / "made.safetensors"
     given = ["--checkpoints", str(place / "zoo.csv"), "--backbone", str(place / "base"), "--suite", "mini"]
     options = ["--tasks", "mini-rte", "--examples", "20", "--keep", "esm-logme", "--set", FEW[2], "--offline"]
-    made = CliRunner().invoke(cli, ["pack", "make", *given, *options, "--jobs", "0", "--out", str(out)])
-    assert made.exit_code == 0, made.output
+    answer = CliRunner().invoke(cli, ["pack", "make", *given, *options, "--jobs", "0", "--out", str(out)])
+    assert answer.exit_code == 0, answer.output
     shown = CliRunner().invoke(cli, ["pack", "show", str(out)])
     assert shown.exit_code == 0 and "4, of 1 base(s)" in shown.output and "Targets" in shown.output, shown.output
     assert str(place) not in shown.output

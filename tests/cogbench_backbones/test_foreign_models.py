@@ -55,8 +55,8 @@ def known_type(folder):
 
 
 def tokenizer(folder):
-    known = {"auto_map": {"AutoTokenizer": MAP["AutoTokenizer"]}, "tokenizer_class": "Tokenizer"}
-    (folder / "tokenizer_config.json").write_text(json.dumps(known))
+    options = {"auto_map": {"AutoTokenizer": MAP["AutoTokenizer"]}, "tokenizer_class": "Tokenizer"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(options))
     for name in ("tokenizer.json", "vocab.txt"):
         (folder / name).unlink(missing_ok=True)
 

@@ -71,8 +71,8 @@ FIELDS = {
 
 @pytest.mark.parametrize(("field", "value"), [(field, value) for field, values in FIELDS.items() for value in values])
 def test_a_field_of_an_oracle_that_is_not_what_its_name_says_is_one_line(measured, field, value):
-    held = json.loads(measured.read_text())
-    measured.write_text(json.dumps(held | {field: value}))
+    table = json.loads(measured.read_text())
+    measured.write_text(json.dumps(table | {field: value}))
     with pytest.raises(UnusableData) as refused:
         read_oracle(measured)
     assert repr(str(measured)) in str(refused.value) and "\n" not in str(refused.value)
