@@ -1,5 +1,6 @@
 """Readers of files that somebody else may have written, and a check that damages such files at random."""
 
+import gc
 import json
 import os
 import random
@@ -85,6 +86,7 @@ def check_reader(reader: Reader, folder: Path, *, rounds: int = 50, seconds: flo
     file = reader.make(folder)
     sound = file.read_bytes()
     reader.read(file)  # imports what it needs, which writes files of its own
+    gc.collect()  # objects of earlier work may remove files as they go, which is no deed of this reader
     begin = time.monotonic()
     while turn < rounds if seconds is None else time.monotonic() - begin < seconds:
         turn += 1
