@@ -23,16 +23,19 @@ from .storage.store import Store as Store
 from .parts.hookspecs import hookimpl as hookimpl
 from .parts.interfaces import (
     NEEDS as NEEDS,
-    SHARINGS as SHARINGS,
-    TUNINGS as TUNINGS,
     Backbone as Backbone,
-    Checkpoint as Checkpoint,
     Estimator as Estimator,
     Evidence as Evidence,
     OraclePart as OraclePart,
+    Signal as Signal,
+    TrainsTogether as TrainsTogether,
+)
+from .parts.recipe import (
+    SHARINGS as SHARINGS,
+    TUNINGS as TUNINGS,
+    Checkpoint as Checkpoint,
     Recipe as Recipe,
     Settings as Settings,
-    Signal as Signal,
     Task as Task,
 )
 from .parts.cheap_transfers import CheapTransfer as CheapTransfer, TransferOptions as TransferOptions

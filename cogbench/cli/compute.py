@@ -290,6 +290,14 @@ def oracle_export(name: str, out: Path, reading: "TableReading") -> None:
     help="At most so many training examples of a task as the target; several, by commas, give an oracle each, and "
     "share the trainings of the sources.  [default: as --max-train]",
 )
+@click.option(
+    "--sharing",
+    default="sequential",
+    show_default=True,
+    metavar="WAY",
+    help="How source and target are combined: one after the other, or together (joint, soft, cross-stitch, "
+    "hierarchical, label-embedding; from cogbench-multitask).",
+)
 @checkpoints(data=False)
 @at_site(*COMPUTES)
 @option.dry_run

@@ -16,13 +16,15 @@ from ..data.oracle import Oracle, TaskMatrix
 from ..data.recording import Responses
 from ..errors import MissingData
 from ..parts.cheap_transfers import USUAL_TRANSFER, CheapTransfer, TransferOptions
-from ..parts.interfaces import MODELS, STIMULI, Backbone, Estimator, InPieces, Signal, Task, members_of
+from ..parts.interfaces import MODELS, STIMULI, Backbone, Estimator, InPieces, Signal, members_of
+from ..parts.recipe import Task
 from ..scoring.metrics import TaskScore
 from ..text import slug
 from .cells import Encoding, key_beside_given, key_of_sample
 from .estimate import EXAMPLES, LOOKS, Estimate, Inquiry, LazyMapping, estimate_from, joined, oracle_content
 from .features import encoder_of, feature_options, weight_change
-from .transfers import TaskTrainings, TransferPlan, cheap_transfer, transfer_options
+from .folds import cheap_transfer, transfer_options
+from .transfers import TaskTrainings, TransferPlan
 from .workspace import Cell, Workspace
 
 if TYPE_CHECKING:
@@ -31,9 +33,7 @@ if TYPE_CHECKING:
 
 
 class StoredEvidence:
-    """Evidence from the store: what a planned run needs is there already, anything missing is computed in place.
-
-    Nothing is opened before it is asked for.
+    """Evidence from the store: what a planned run needs is there already, anything missing is computed when asked for.
 
     Parameters
     ----------

@@ -12,7 +12,8 @@ from ..data.dataset import Array, draw_rows
 from ..data.features import AnswerKind, FeatureOptions, Features, WeightChange, sketch
 from ..data.files import Files
 from ..errors import UnusableData
-from ..parts.interfaces import Backbone, Estimator, Task
+from ..parts.interfaces import Backbone, Estimator
+from ..parts.recipe import Task
 from ..text import slug
 from .cells import GivenTraining, Training, key_of_sample
 from .workspace import Cell, Workspace

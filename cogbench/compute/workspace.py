@@ -12,7 +12,8 @@ from ..data.recording import Recording
 from ..errors import CogbenchError, MissingData, UnusableData, together
 from ..parts import registry
 from ..parts.fingerprint import Fingerprints, harness_version
-from ..parts.interfaces import Signal, Task
+from ..parts.interfaces import Signal
+from ..parts.recipe import Task
 from ..parts.registry import Parts
 from ..scoring.metrics import check_metric
 from ..storage.hashes import digest

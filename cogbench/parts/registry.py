@@ -26,7 +26,8 @@ from ..storage.store import home
 from . import hookspecs
 from .codec import decode, encode
 from .fingerprint import distribution_of, harness_version
-from .interfaces import Backbone, Estimator, OraclePart, PackPart, Signal, Task
+from .interfaces import Backbone, Estimator, OraclePart, PackPart, Signal
+from .recipe import Task
 from .set_options import options_of, with_option
 
 GROUP = "cogbench"
@@ -43,6 +44,7 @@ PART_KINDS: dict[str, Any] = {
 # The parts of this repository's other distributions by kind, so that a message can name the distribution of a part.
 DISTRIBUTIONS = {
     "cogbench-evidence": {"pack": "cogtaskonomy-minilm-2l mini-minilm-2l realtext-minilm-2l"},
+    "cogbench-multitask": {"backbone": "joint soft"},
     "cogbench-realtext": {
         "suite": "realtext",
         "oracle": "realtext-minilm-2l",

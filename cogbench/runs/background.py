@@ -11,7 +11,8 @@ from ..compute.workspace import Workspace
 from ..data.dataset import Origin
 from ..data.recording import Recording
 from ..parts.codec import encode
-from ..parts.interfaces import MODELS, Task
+from ..parts.interfaces import MODELS
+from ..parts.recipe import Task
 from ..parts.set_options import options_of
 from ..results.background import Background
 from ..results.result import DataUsed, SignalReport, TaskReport

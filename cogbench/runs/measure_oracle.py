@@ -13,10 +13,11 @@ from ..data.grids import FILES
 from ..data.oracle import Oracle
 from ..data.oracle_files import SCORES_ENDING, plain_oracle, read_oracle, write_oracle
 from ..data.oracle_seeds import check_alike, merged
-from ..errors import FailedCells, LostStore, UnusableData
-from ..parts.interfaces import Backbone, Task
+from ..errors import FailedCells, LostStore, UnknownName, UnusableData
+from ..parts.interfaces import Backbone, shares
+from ..parts.recipe import SEQUENTIAL, SHARINGS, Task
 from ..parts.registry import Parts, oracle_folder
-from ..parts.set_options import only
+from ..parts.set_options import only, varied
 from ..storage.atomic import writable
 from ..storage.locks import locked
 from ..storage.store import Store
@@ -35,6 +36,7 @@ def measure_oracle(
     seeds: str | int | Sequence[int] = (0,),
     max_train: int | None = None,
     max_train_target: int | None = None,
+    sharing: str = SEQUENTIAL,
     name: str | None = None,
     keep_models: bool = False,
     checkpoints: Any = (),
@@ -56,8 +58,10 @@ def measure_oracle(
     suite, tasks, set, seeds, max_train, max_train_target
         As for `run`; each option has one value. Oracles that differ in `max_train_target` alone share their sources'
         trainings through the store.
+    sharing : str
+        How a source and a target are combined, a word of `cogbench.SHARINGS`: by default one after the other.
     name : str, optional
-        The name of the oracle. The default names the suite, the backbone and the numbers of examples.
+        The name of the oracle. The default names the suite, the backbone, the sharing and the numbers of examples.
     keep_models : bool
         Whether to keep the weights of the transfers and not only their scores.
     checkpoints
@@ -88,6 +92,7 @@ def measure_oracle(
         seeds=seeds,
         max_train=max_train,
         max_train_target=max_train_target,
+        sharing=sharing,
         keep_models=keep_models,
         name=name,
     )
@@ -104,6 +109,7 @@ def resolve_transfers(
     seeds: str | int | Sequence[int] = (0,),
     max_train: int | None = None,
     max_train_target: int | None = None,
+    sharing: str = SEQUENTIAL,
     keep_models: bool = False,
     name: str | None = None,
     checkpoints: Any = (),
@@ -114,12 +120,16 @@ def resolve_transfers(
     Raises
     ------
     UnknownName, UnusableData
-        If a name or an option is unknown or given several values, there are fewer than three tasks, or an installed
-        oracle has that name.
+        If a name or an option is unknown or given several values, there are fewer than three tasks, no installed
+        backbone trains with that sharing, checkpoints are to be trained together, or an installed oracle has that name.
     """
-    selection = resolve(parts, suite=suite, tasks=tasks, backbone=backbone, set=set)
+    further = [part for part in parts.backbones.values() if sharing in shares(part)]
+    selection = resolve(parts, suite=suite, tasks=tasks, backbone=backbone, set=set, further=further)
     given = find_checkpoints(parts, checkpoints, files or Files())
-    trained, of_suite = only("backbone", selection.backbones), selection.suite
+    alone, of_suite = only("backbone", selection.backbones), selection.suite
+    trained = find_sharing(parts, sharing, alone, as_list(set))
+    if given and sharing != SEQUENTIAL:
+        raise UnusableData(f"checkpoints are trained already: sharing {sharing!r} trains tasks together.")
     each_once(selection.tasks, as_list(set))
     place = {task: i for i, task in enumerate(of_suite.tasks)}  # in the suite's order, whatever order they are named in
     chosen = tuple(sorted(selection.tasks, key=lambda t: place.get(t.name, len(place))))
@@ -138,15 +148,50 @@ def resolve_transfers(
         keep=keep_models,
         max_train_target=max_train_target,
         checkpoints=given,
+        sharing=sharing,
     )
-    size = (f"-max-{max_train}" if max_train else "") + (f"-target-{plan.target_budget}" if plan.apart else "")
-    usual = slug(f"{suite}-{parts.label('backbone', trained)}{part}{size}")
+    size = f"-max-{max_train}" if max_train else ""
+    usual = slug(f"{suite}-{_label(parts, plan)}{part}{size}{plan.suffix}")
     if name and slug(name) in parts.oracles:  # which would be found in its place
         raise UnusableData(f"an installed oracle is called {name!r}: give this one another name, with --name.")
     if name and (name == MEASURED or Path(name).suffix.lower() in FILES):
         raise UnusableData(f"no oracle can be called {name!r}, which `--oracle` takes for something else.")
     called = slug(name) if name else f"measured-{usual}" if usual in parts.oracles else usual
     return plan, file_stem(called, LONGEST - len(SCORES_ENDING))
+
+
+def find_sharing(parts: Parts, sharing: str, backbone: Backbone, set: Sequence[str] = ()) -> Backbone:
+    """Return the backbone that trains several tasks together in a way, each of them as `backbone` is trained.
+
+    Raises
+    ------
+    UnknownName
+        If there is no such way, or no installed backbone trains so.
+    UnusableData
+        If the backbone itself trains several tasks together, in another way.
+    """
+    if sharing not in SHARINGS:
+        raise UnknownName.of("sharing", sharing, SHARINGS)
+    if sharing == SEQUENTIAL or sharing in shares(backbone):
+        return backbone
+    if shares(backbone):
+        able = ", ".join(sorted(shares(backbone)))
+        raise UnusableData(f"backbone {backbone.name!r} cannot train with sharing {sharing!r}; it can: {able}.")
+    able_parts = [part for part in parts.backbones.values() if sharing in shares(part)]
+    if not able_parts:
+        raise UnknownName(f"no installed plugin trains tasks with sharing {sharing!r}; cogbench-multitask does.")
+    together = only("backbone", varied(able_parts[0], set))
+    return replace(together, backbone=backbone)  # type: ignore[type-var]
+
+
+def _label(parts: Parts, plan: TransferPlan) -> str:
+    """Return the label of the backbone that is trained, and the options of the one that trains tasks together."""
+    label, together = parts.label("backbone", plan.alone), plan.backbone
+    usual: Any = parts.backbones.get(together.name)
+    if together is plan.alone or usual is None:
+        return label
+    options = parts.label("backbone", replace(together, backbone=usual.backbone))  # type: ignore[type-var]
+    return label + options.removeprefix(together.name)
 
 
 def resolve_sizes(
@@ -172,7 +217,7 @@ def check_transfers(transfers: TransferPlan, name: str, workspace: Workspace) ->
         If data or a model cannot be used, or an oracle of that name was measured with something else.
     """
     workspace.check(transfers.tasks)
-    for backbone in (transfers.backbone, *(given.backbone for given in transfers.checkpoints)):
+    for backbone in (transfers.alone, *(given.backbone for given in transfers.checkpoints)):
         suitable_tasks(backbone, transfers.tasks, workspace.files, skip=False)
     provenance, path = transfers.provenance(workspace), oracle_folder() / f"{name}.json"
     if path.is_file():

@@ -14,7 +14,8 @@ from ..errors import MissingData, UnusableData
 from ..packs.card import PROBE, PackCard, PackedBackbone, PackedTask
 from ..packs.evidence import PackedSimilarity, hash_of
 from ..packs.pack import Pack, PackedSignal, find_pack
-from ..parts.interfaces import ORACLES_DATA, STIMULI, Backbone, Estimator, OraclePart, PackPart, Task
+from ..parts.interfaces import ORACLES_DATA, STIMULI, Backbone, Estimator, OraclePart, PackPart
+from ..parts.recipe import Task
 from ..parts.registry import Parts, find_oracle
 from ..parts.set_options import check_targets, only, varied, with_members
 from ..results.result import PackUsed

@@ -8,7 +8,8 @@ from ..compute.cells import Training
 from ..compute.workspace import Cell, Workspace
 from ..data.files import Files
 from ..errors import MissingData, UnusableData
-from ..parts.interfaces import Backbone, Task
+from ..parts.interfaces import Backbone
+from ..parts.recipe import Task
 from ..workers import cluster, engine, spread
 
 

@@ -16,7 +16,8 @@ from ..compute.transfers import TransferPlan, notes_of_budgets
 from ..compute.workspace import Cell, Workspace
 from ..data.oracle import Oracle, Suite
 from ..errors import AmbiguousTable, UnknownName, UnusableData
-from ..parts.interfaces import MODELS, STIMULI, Backbone, Estimator, OraclePart, Signal, Task
+from ..parts.interfaces import MODELS, STIMULI, Backbone, Estimator, OraclePart, Signal
+from ..parts.recipe import Task
 from ..parts.registry import Parts, find_oracle
 from ..parts.set_options import all_members, check_targets, varied, with_members
 from .plan import suitable_tasks

@@ -20,18 +20,8 @@ from ..errors import UnusableData
 from ..packs.pack import find_pack
 from ..parts.codec import decode, encode
 from ..parts.fingerprint import identity
-from ..parts.interfaces import (
-    NEEDS,
-    Backbone,
-    Estimator,
-    OraclePart,
-    PackPart,
-    Recipe,
-    Settings,
-    Signal,
-    Task,
-    teacher_of,
-)
+from ..parts.interfaces import NEEDS, Backbone, Estimator, OraclePart, PackPart, Signal, teacher_of
+from ..parts.recipe import Recipe, Settings, Task
 from ..parts.registry import Parts
 from ..parts.table_task import TableTask
 from ..scoring.metrics import METRICS

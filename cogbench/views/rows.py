@@ -10,6 +10,7 @@ from ..data.dataset import Array
 from ..data.oracle import Oracle
 from ..data.oracle_files import _number, plain_oracle
 from ..data.oracle_seeds import told_apart
+from ..parts.recipe import SEQUENTIAL
 from ..results.guess import Scored
 from ..runs.recommend import Recommendation
 from ..scoring.chance import PValue
@@ -78,7 +79,9 @@ def oracle_rows(oracle: Oracle) -> list[dict[str, Any]]:
 def oracle_notes(oracle: Oracle) -> list[str]:
     """Return what a reader of the table must know: where it is from, and what its signs mean."""
     seeds = f"; seeds {', '.join(map(str, oracle.seeds))}" if oracle.seeds else ""
-    lines = [f"{oracle.basis}, backbone {oracle.backbone}, suite {oracle.suite}{seeds}: {oracle.origin}"]
+    ways = {"tuning": oracle.tuning, "sharing": oracle.sharing}
+    way = "".join(f", {axis} {word}" for axis, word in ways.items() if word not in ("full", SEQUENTIAL))
+    lines = [f"{oracle.basis}, backbone {oracle.backbone}{way}, suite {oracle.suite}{seeds}: {oracle.origin}"]
     lines += [oracle.note] if oracle.note else []
     if lower := [target for target, which in oracle.better.items() if which == "lower"]:
         lines.append(f"lower figures are better for {', '.join(lower)}")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cogbench import Array, Dataset
+from cogbench import Array, Dataset, pooled
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -126,6 +126,11 @@ def row(rows: Rows, i: int) -> dict[str, Any]:
     return {name: column[i] for name, column in rows.items()}
 
 
+def each_row(rows: Rows) -> list[dict[str, Any]]:
+    """Return all rows, one by one."""
+    return [row(rows, i) for i in range(len(rows["input_ids"]))]
+
+
 def outputs_of_rows(
     model: Any, tokenizer: Any, rows: Rows, batches: Iterable[Sequence[int]] | None = None
 ) -> list[Array]:
@@ -145,6 +150,20 @@ def outputs_of_rows(
             for i, value in zip(numbers, values.float().cpu().numpy(), strict=True):
                 found[i] = value[: len(rows["input_ids"][i])] if value.ndim == 2 else value
     return found
+
+
+def vectors_of_rows(encoder: Any, tokenizer: Any, rows: Rows, pooling: str) -> Array:
+    """Return a vector of the last layer for each row: (n_rows, n_dims) float32; read in batches of like lengths."""
+    import torch
+
+    vectors: list[Array] = [np.empty(0)] * len(rows["input_ids"])
+    with torch.inference_mode():
+        for numbers in by_length(rows, encoder.config):
+            inputs = {k: v.to(encoder.device) for k, v in batch(tokenizer, (row(rows, i) for i in numbers)).items()}
+            hidden = encoder(**inputs).last_hidden_state  # (batch, tokens, dims)
+            for i, vector in zip(numbers, pooled(hidden, inputs["attention_mask"], pooling), strict=True):
+                vectors[i] = vector
+    return np.stack(vectors).astype(np.float32)
 
 
 def encode(tokenizer: Any, *texts: Sequence[str], limit: int, **options: Any) -> Any:

@@ -1,12 +1,10 @@
 """Backbones from the hub, a local folder or an installed package, trained by transformers' Trainer."""
 
 import random
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
-
-import numpy as np
 
 from cogbench import (
     Array,
@@ -21,14 +19,14 @@ from cogbench import (
     UnusableData,
     encoder_of,
     hookimpl,
-    pooled,
 )
 
 from .adapters import PACKAGES, base_of_adapter, is_adapter, layers_of_base, open_checkpoint, tuning_of
-from .heads import HEADS, Rows, batch, by_length, encode, encoded, outputs_of_rows, row
+from .heads import HEADS, Rows, batch, encode, encoded, outputs_of_rows, row, vectors_of_rows
 from .model_folder import read_json
 from .pretrained import Pretrained, opened
 from .settings import Tuning, usual_settings
+from .together import fit_together
 from .training import (
     bytes_of_training,
     checkpoint_gradients,
@@ -176,6 +174,16 @@ class HuggingFace:
         model = method.keep(model, pretrained, out, base, start)
         return self.finished(model, steps, recipe, files, out)
 
+    def train_together(
+        self, models: Sequence[Any], datasets: Sequence[Dataset], settings: Sequence[Settings], *rest: Any, **how: Any
+    ) -> None:
+        """Train several models at once, in place, as `cogbench.TrainsTogether` says."""
+        files = how.pop("files")
+        tokenizers = [self.tokenizer(files, data.kind) for data in datasets]
+        limits = [self.limit(one.max_length, files) for one in settings]
+        rows = [encoded(*each).rows for each in zip(tokenizers, datasets, limits, strict=True)]
+        fit_together(models, tokenizers, rows, settings, *rest, **how)
+
     def fresh(self, train: Dataset, seed: int, files: Files, start: Checkpoint | None = None) -> Any:
         """Return the model before a training: the encoder of `start` or the pre-trained one, and a head by the seed."""
         # The fresh head. After a source it is another than the source's first one: the encoder has learned to answer
@@ -207,20 +215,9 @@ class HuggingFace:
 
     def represent(self, checkpoint: Checkpoint | None, sentences: tuple[str, ...], files: Files) -> Array:
         """Return (n_sentences, n_dims) float32 of the last layer; encoded in order of length."""
-        import torch
-
-        pretrained, pooling = self.pretrained(files), self.pooling_of("auto", files)
-        tokenizer, model = pretrained.tokenizer, self._encoder(checkpoint, files)
+        tokenizer, pooling = self.tokenizer(files), self.pooling_of("auto", files)
         rows = dict(encode(tokenizer, sentences, limit=self.limit(SENTENCE, files)))
-        vectors: list[Array] = [np.empty(0)] * len(sentences)
-        with torch.inference_mode():
-            for numbers in by_length(rows, model.config):
-                made = batch(tokenizer, (row(rows, i) for i in numbers))
-                made = {k: v.to(model.device) for k, v in made.items()}
-                hidden = model(**made).last_hidden_state  # (batch, tokens, dims)
-                for i, vector in zip(numbers, pooled(hidden, made["attention_mask"], pooling), strict=True):
-                    vectors[i] = vector
-        return np.stack(vectors).astype(np.float32)
+        return vectors_of_rows(self._encoder(checkpoint, files), tokenizer, rows, pooling)
 
     def pooling_of(self, wanted: str, files: Files) -> str:
         """Return which vector stands for a text: as wanted, where "auto" is the backbone's own pooling.
@@ -280,8 +277,10 @@ class HuggingFace:
         place, tokenizer = device(), self.tokenizer(files, dataset.kind)
         limit = self.limit(self.settings(dataset.kind, len(dataset)).max_length, files)
         rows = encoded(tokenizer, dataset, limit).rows
-        for numbers in _in_order(rows, 32):
-            yield {k: v.to(place) for k, v in batch(tokenizer, (row(rows, i) for i in numbers)).items()}
+        n_rows = len(rows["input_ids"])
+        for start in range(0, n_rows, 32):
+            some = (row(rows, i) for i in range(start, min(start + 32, n_rows)))
+            yield {k: v.to(place) for k, v in batch(tokenizer, some).items()}
 
     def cost(self, recipe: Recipe, files: Files, *, seconds: float = 1.0) -> tuple[float, int]:
         """Return the seconds that this training would take here, from a second of it, and its weights' bytes."""
@@ -364,11 +363,6 @@ class HuggingFace:
     @property
     def _method(self) -> TuningMethod:
         return TuningMethod(**{option.name: getattr(self, option.name) for option in fields(TuningMethod)})
-
-
-def _in_order(rows: Rows, size: int) -> Iterator[range]:
-    n = len(rows["input_ids"])
-    return (range(i, min(i + size, n)) for i in range(0, n, size))
 
 
 MINILM_ID = "sentence-transformers/all-MiniLM-L6-v2"

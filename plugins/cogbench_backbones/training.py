@@ -11,7 +11,7 @@ import numpy as np
 
 from cogbench import Dataset, Settings, UnusableData
 
-from .heads import IGNORED, Rows, batch, bytes_of_row, row
+from .heads import IGNORED, Rows, batch, bytes_of_row, each_row
 from .model_folder import quantised
 
 if TYPE_CHECKING:
@@ -58,8 +58,8 @@ def fit(
         checkpoint_gradients(model)
     trainer = _trainer(loss, whole[1] if whole else None, settings.accumulation)(
         model=model,
-        args=_arguments(settings, steps, seed, out),
-        train_dataset=_Items(rows),
+        args=arguments(settings, steps, seed, out),
+        train_dataset=each_row(rows),
         data_collator=partial(batch, tokenizer),
     )
     trainer.remove_callback(hf.PrinterCallback)  # it prints on stdout, which is for results
@@ -233,8 +233,9 @@ def _n_answers(rows: Batch) -> int:
     return int((labels != IGNORED).sum())
 
 
-def _arguments(settings: Settings, steps: int, seed: int, out: Path) -> Any:
-    return transformers().TrainingArguments(
+def arguments(settings: Settings, steps: int, seed: int, out: Path, **other: Any) -> Any:
+    """Return the Trainer's arguments for so many steps in these settings; `other` replace some."""
+    usual = dict[str, Any](
         output_dir=str(out),
         max_steps=steps,
         per_device_train_batch_size=settings.batch_size,
@@ -252,19 +253,7 @@ def _arguments(settings: Settings, steps: int, seed: int, out: Path) -> Any:
         disable_tqdm=True,
         dataloader_pin_memory=False,
     )
-
-
-class _Items:
-    """Rows as the Trainer takes them, one by one."""
-
-    def __init__(self, rows: Rows) -> None:
-        self._rows = rows
-
-    def __len__(self) -> int:
-        return len(self._rows["input_ids"])
-
-    def __getitem__(self, i: int) -> dict[str, Any]:
-        return row(self._rows, i)
+    return transformers().TrainingArguments(**{**usual, **other})
 
 
 def start_at_mean(model: Any, train: Dataset) -> None:
@@ -296,22 +285,31 @@ def only_words_of(rows: Rows, model: Any) -> tuple[Rows, tuple[Any, "Tensor"] | 
     """
     import torch
 
-    try:
-        words = model.get_input_embeddings()
-    except NotImplementedError:  # a model without a table of tokens
+    used = words_that_occur(rows, model)
+    if used is None:
         return rows, None
-    named = _named_tokens(model.config)
-    used = sorted({*range(max(named, default=0) + 1), *(i for ids in rows["input_ids"] for i in ids)})
-    if type(words) is not torch.nn.Embedding or len(used) > words.num_embeddings / 2:
-        return rows, None
-    if not words.weight.requires_grad:  # a frozen table has neither gradient nor moments
-        return rows, None
+    words = model.get_input_embeddings()
     number = {token: i for i, token in enumerate(used)}
     rows = {**rows, "input_ids": [[number[i] for i in ids] for ids in rows["input_ids"]]}
     kept = torch.tensor(used)
     few = torch.nn.Embedding.from_pretrained(words.weight.detach()[kept], freeze=False, padding_idx=words.padding_idx)
     model.set_input_embeddings(few)
     return rows, (words, kept)
+
+
+def words_that_occur(rows: Rows, model: Any) -> list[int] | None:
+    """Return the numbers of the tokens that occur or that the configuration names; None where the table stays whole."""
+    import torch
+
+    try:
+        words = model.get_input_embeddings()
+    except NotImplementedError:  # a model without a table of tokens
+        return None
+    named = _named_tokens(model.config)
+    used = sorted({*range(max(named, default=0) + 1), *(i for ids in rows["input_ids"] for i in ids)})
+    if type(words) is not torch.nn.Embedding or len(used) > words.num_embeddings / 2:
+        return None
+    return used if words.weight.requires_grad else None  # a frozen table has neither gradient nor moments
 
 
 def _named_tokens(config: Any) -> list[int]:
