@@ -85,7 +85,8 @@ MAP = """
 
     if __name__ == "__main__":
         signal = Subjects(names=tuple(os.environ["SUBJECTS"].split()))
-        cell = Similarity(LoggedCNM(seeds=tuple(map(int, os.environ["SEEDS"].split()))), ToyBackbone(), TASKS, signal)
+        seeds = tuple(map(int, os.environ["SEEDS"].split()))
+        cell = Similarity(LoggedCNM(seeds=seeds, hidden=(40, 20), epochs=30), ToyBackbone(), TASKS, signal)
         here = Workspace(Files(offline=True), open_store(), jobs=int(os.environ["JOBS"]))
         outcome = engine.compute([cell], here)
         assert not outcome.failed, outcome.failed
