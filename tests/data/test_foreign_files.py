@@ -7,6 +7,7 @@ import json
 import sys
 import zipfile
 from copy import copy
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -70,7 +71,7 @@ FIELDS = {
     "gain_error": [[[0.1]]],
     "by_seed": [[[1]], [TRUE.tolist()] * 2, [], "x"],
     "no_transfer_by_seed": [[[1]], [1]],
-    "seeds": [5, ["0"], [0.5], [0, 0], [True], None],
+    "seeds": [5, ["0"], [0.5], [0, 0], [True], [], None],
     "provenance": [3, []],
     "schema_version": ["3", 3.0, True, 99],
     "max_train_target": ["5", 1.5],
@@ -158,14 +159,35 @@ def damaged_scores():
 
 @pytest.mark.parametrize("content", dict(damaged_scores()).values(), ids=dict(damaged_scores()))
 def test_damaged_scores_of_examples_are_named_and_block_no_list(measured, content):
-    beside = measured.with_suffix(".per-example.npz")
+    beside, sound = measured.with_suffix(".per-example.npz"), cogbench("oracle", "list").stdout
     beside.write_bytes(content)
     listed = cogbench("oracle", "list")
-    assert listed.exit_code == 0 and "mine" in listed.stdout
+    assert listed.exit_code == 0 and listed.stdout == sound and "mine" in sound
     message = line(cogbench("oracle", "show", "mine"), 3)
     assert repr(str(beside)) in message and "without it the table is read" in message
     beside.unlink()
     assert cogbench("oracle", "show", "mine").exit_code == 0
+
+
+class Touch:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, place):
+        self.place = place
+
+    def __reduce__(self):
+        return Path.touch, (self.place,)
+
+
+@pytest.mark.parametrize("name", ["a\tb", "values"])
+def test_no_object_in_an_npz_file_is_made(measured, tmp_path, name):
+    arrays = {"seeds": np.array([0]), "sentences": np.array(["a"]), name: np.array([Touch(tmp_path / "ran")], object)}
+    for path in (measured.with_suffix(".per-example.npz"), tmp_path / "a.npz"):
+        np.savez(path, **arrays)
+    assert "Object arrays cannot be loaded" in line(cogbench("oracle", "show", "mine"), 3)
+    with pytest.raises(UnusableData, match="Object arrays cannot be loaded" if name == "values" else "expected texts"):
+        read_signal(tmp_path / "a.npz")
+    assert not (tmp_path / "ran").exists()
 
 
 # --- files that become far larger than they are
