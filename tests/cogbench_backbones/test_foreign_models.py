@@ -151,6 +151,22 @@ def test_every_door_of_transformers_says_that_no_code_is_trusted():
                 assert "trust_remote_code=False" in after[:160], f"{file.name}: {door}"
 
 
+@pytest.mark.parametrize(
+    "changes, says",
+    [
+        ({"architectures": [5]}, "architectures in its config.json are no texts"),
+        ({"num_hidden_layers": 10**9}, "its config.json says num_hidden_layers=1000000000"),
+    ],
+)
+def test_a_config_of_which_no_model_can_be_built_is_refused_before_it_is(tmp_path, changes, says):
+    for name, content in bert_files().items():
+        (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    config(tmp_path, **changes)
+    for read in (lambda: Pretrained(tmp_path).encoder(), lambda: training.trained(tmp_path)):
+        with pytest.raises(UnusableData, match=says):
+            read()
+
+
 OTHER_NAMES = {
     "no model": ["AutoConfig"],
     "another door": ["AutoModel"],
