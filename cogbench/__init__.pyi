@@ -56,6 +56,7 @@ from .data.oracle import Oracle as Oracle, OracleCard as OracleCard, Suite as Su
 from .data.oracle_files import OracleFile as OracleFile, read_oracle as read_oracle
 from .data.score_tables import TableReading as TableReading
 from .data.tables import read_table as read_table
+from .storage.foreign import read_arrays as read_arrays
 from .scoring.metrics import METRICS as METRICS
 from .scoring.ranking import rank as rank
 from .scoring.baselines import popularity_baseline as popularity_baseline, size_baseline as size_baseline

@@ -181,7 +181,7 @@ def test_the_example_of_readme_works_as_a_file_on_a_fresh_store(tmp_path):
 def test_each_test_that_holds_a_promise_is_there():
     """A name without a file stands in the file that was named before it."""
     file, n = Path(), 0
-    for name in re.findall(r"`((?:[\w/]+\.py)?(?:::)?(?:test_\w+)?)`", (ROOT / "docs" / "threats.md").read_text()):
+    for name in re.findall(r"`((?:[\w/-]+\.py)?(?:::)?(?:test_\w+)?)`", (ROOT / "docs" / "threats.md").read_text()):
         path, _, test = name.rpartition("::") if "::" in name else ("", "", name)
         path, test = (test, "") if test.endswith(".py") else (path, test)
         if path:
