@@ -11,6 +11,7 @@ from ..data.kinds import TASK_KINDS
 from ..data.tables import Rows
 from ..errors import UnusableData
 
+NO_LABEL = -1  # what data sets of the hub have in place of a class that is not published
 OUTSIDE = "O"  # the tag of a word that is part of nothing
 COMMA = re.compile(r"[+-]?\d+(,\d+)?")  # a number with a decimal comma, or a whole one
 NESTED = {
@@ -119,8 +120,11 @@ def examples_of(
         for name, values in chosen.items():
             _refuse_nested(values, numbers, f"{where}: column {names[name]}", "one value, as in other rows,")
         chosen, numbers = _by_query(chosen, numbers)
+    classes = rows.names.get(names["label"], ())
     for name in chosen:
         chosen[name] = _cleaned(chosen[name], name, kind, numbers, f"{where}: column {names[name]}")
+    if classes and (kind == "tagging" or TASK_KINDS[kind].classes):
+        chosen["label"] = _named(chosen["label"], classes)
     if lacking := _without(chosen, kind, blanks=drop_missing):
         first = min(lacking)
         if not drop_missing:
@@ -134,13 +138,10 @@ def examples_of(
         numbers = [numbers[i] for i in kept]
     if not numbers:
         raise UnusableData(f"{where} has no rows.")
-    classes = rows.names.get(names["label"], ())
     examples = Examples(
         kind=kind, columns=chosen, classes=classes, numbers=numbers, where=where, origin=rows.origin, notes=()
     )
     if examples.has_names:
-        if classes:
-            chosen["label"] = _named(chosen["label"], classes)
         notes += _alike(examples.names)
     return Examples(**{**vars(examples), "notes": tuple(notes)})
 
@@ -229,7 +230,7 @@ def _name(value: Any) -> str | None:
 
 def _named(labels: list[Any], classes: tuple[str, ...]) -> list[Any]:
     """Return labels that are numbers of stated classes by their names; other labels as they are."""
-    names = {str(i): name for i, name in enumerate(classes)}
+    names: dict[str, str | None] = {str(NO_LABEL): None, **{str(i): name for i, name in enumerate(classes)}}
     return [
         [names.get(t, t) for t in label] if isinstance(label, list) else names.get(label, label) for label in labels
     ]

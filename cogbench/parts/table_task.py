@@ -83,6 +83,12 @@ class TableTask:
         for role, _ in self.columns:
             if role not in roles:
                 raise UnknownName.of(f"column of {self.kind}", role, roles, there="It has")
+        for number, what in ((0, "column {!r} is given twice"), (1, "{!r} is given for several columns")):
+            names = Counter(pair[number] for pair in self.columns)
+            if twice := [name for name, n in names.items() if n > 1]:
+                raise UnusableData(f"task {self.name!r}: {what.format(twice[0])}: each has one of its own.")
+        if self.max_evaluation is not None and self.max_evaluation < 1:
+            raise UnusableData(f"task {self.name!r}: max_evaluation={self.max_evaluation}; expected 1 or more.")
         if not self.metric:
             usual = next((name for name, metric in METRICS.items() if self.kind in metric.kinds), "")
             object.__setattr__(self, "metric", usual)
