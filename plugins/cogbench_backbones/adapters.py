@@ -166,7 +166,7 @@ def head_of_adapter(folder: Path, base: "Pretrained") -> tuple[Any, Any] | None:
     if (folder / "config.json").is_file():
         config = hf.AutoConfig.from_pretrained(folder, trust_remote_code=False)
         name = next(iter(config.architectures or ()), "")
-        return (getattr(hf, name), config) if name.endswith(tuple(TASKS.values())) else None
+        return (getattr(hf, name), config) if name.endswith(tuple(TASKS.values())) and hasattr(hf, name) else None
     task = options.get("task_type")
     mapping = getattr(hf, f"AutoModel{TASKS[task]}")._model_mapping if task in TASKS else {}
     if type(config) not in mapping:

@@ -336,7 +336,7 @@ class HuggingFace:
     def limit(self, wanted: int, files: Files) -> int:
         """Return how many pieces a row may have: as wanted, but no more than the model can read."""
         pretrained, prompt = self.pretrained(files), self.prompt_tokens if self.tuning == "prompt" else 0
-        return min(wanted, (pretrained.positions or wanted + prompt) - prompt, pretrained.tokenizer.model_max_length)
+        return int(min(wanted, (pretrained.positions or 10**9) - prompt, pretrained.tokenizer.model_max_length))
 
     def pretrained(self, files: Files) -> Pretrained:
         """Return the model that is trained."""

@@ -18,7 +18,7 @@ from .adapters import head_of_adapter, open_adapter, tuning_of
 from .heads import AT_PIECES, HEADS
 from .model_folder import Pooling, quantised, sentence_pooling
 from .shared_tokenizers import Words, tokenizer_of, vocabulary_of
-from .training import prefix_of_body, trained, transformers
+from .training import WHOLE, prefix_of_body, trained, transformers
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -97,10 +97,13 @@ class Pretrained:
         try:
             tokenizer = tokenizer_of(self._words)
             tokenizer("a \u2603")  # a damaged one fails at the first sign that it does not know
+            if len(tokenizer) <= len({*tokenizer.all_special_ids}):  # transformers makes one of nothing
+                raise ValueError(model_folder.NO_WORDS)
         except Exception as error:  # tokenizers raise plain ones
             raise self._unreadable("tokenizer", error) from error
-        if not isinstance(tokenizer.model_max_length, int | float):
-            fault = TypeError(f"model_max_length is no number: {tokenizer.model_max_length!r:.40}")
+        longest, least = tokenizer.model_max_length, tokenizer.num_special_tokens_to_add(pair=True) + 2
+        if not isinstance(longest, int | float) or not longest >= least:
+            fault = ValueError(f"model_max_length is {longest!r:.40}; a pair of texts takes {least} or more.")
             raise self._unreadable("tokenizer", fault)
         tokenizer.padding_side, tokenizer.split_special_tokens = "right", True
         if tokenizer.pad_token_id is None:
@@ -269,7 +272,7 @@ class Pretrained:
             if kind in ("regression", "reranking") and n_outputs != 1:
                 raise UnusableData(f"model folder {str(folder)!r}: its head has {n_outputs} outputs, not one.")
             return None
-        names = [str(config.id2label[i]).casefold() for i in range(n_outputs)]
+        names = [str(name).casefold() for _, name in sorted(config.id2label.items())]
         wanted = [name.casefold() for name in classes]
         if sorted(names) == sorted(wanted):
             return [names.index(name) for name in wanted]
@@ -337,11 +340,10 @@ class Pretrained:
         try:
             hf, (named, *_) = transformers(), self.config.architectures or ("",)
             body = getattr(hf, named) if self._encoder_alone else hf.AutoModel
-            model, report = body.from_pretrained(
-                self.folder, config=self.config, dtype="float32", output_loading_info=True, trust_remote_code=False
-            )
+            model, report = body.from_pretrained(self.folder, config=self.config, **WHOLE)
         except Exception as error:  # and safetensors those of its own
             raise self._unreadable("weights", error) from error
+        model_folder.refuse_unlike(self.folder, report["mismatched_keys"])
         return model, {*report["missing_keys"]}
 
     @property

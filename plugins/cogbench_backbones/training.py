@@ -12,11 +12,13 @@ import numpy as np
 from cogbench import Dataset, Settings, UnusableData
 
 from .heads import IGNORED, Rows, batch, bytes_of_row, row
-from .model_folder import quantised
+from .model_folder import quantised, refuse_unlike, why_unreadable
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+# How weights are opened: in single precision, without code of the folder, with a report of what does not fit.
+WHOLE = {"dtype": "float32", "ignore_mismatched_sizes": True, "output_loading_info": True, "trust_remote_code": False}
 Batch = dict[str, "Tensor"]
 Loss = Callable[[Any, Batch, Batch], "Tensor"]
 
@@ -336,15 +338,19 @@ def trained(folder: Path) -> Any:
     Raises
     ------
     UnusableData
-        If weights are missing, which transformers would draw at random, or are quantised.
+        If weights are missing, which transformers would draw at random, or quantised, or cannot be read.
     """
     if reason := quantised(folder):
         raise UnusableData(f"model folder {str(folder)!r}: {reason}.")
     hf = transformers()
-    (name,) = hf.AutoConfig.from_pretrained(folder, trust_remote_code=False).architectures
-    model, report = getattr(hf, name).from_pretrained(
-        folder, dtype="float32", output_loading_info=True, trust_remote_code=False
-    )
+    try:
+        config = hf.AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        name = next(iter(config.architectures or ()), "")
+        model, report = getattr(hf, name).from_pretrained(folder, **WHOLE)
+    except Exception as error:  # transformers and safetensors raise errors of any kind of what is damaged
+        reason = why_unreadable(folder, error)
+        raise UnusableData(f"model folder {str(folder)!r}: its weights cannot be read: {reason}") from error
+    refuse_unlike(folder, report["mismatched_keys"])
     if lacking := sorted(report["missing_keys"]):
         raise UnusableData(
             f"model folder {str(folder)!r}: its weights lack {len(lacking)} tensors of {name}, such as {lacking[0]!r}; "

@@ -277,6 +277,29 @@ def test_what_checkpoints_cannot_serve_is_refused_in_one_line(folders, table, tm
     assert "not of the form NAME=FOLDER_OR_HUB_ID" in refusal(checkpoints=["mini-sst-2"])
 
 
+def test_the_name_of_a_checkpoint_that_means_nothing_is_one_line(folders, monkeypatch):
+    parts, folder = load_parts(), str(folders / "mini-sst-2")
+    for named, says in (
+        (f"a={folder}@0a1b", "is not read from the hub, so it has no revisions: leave '0a1b' out"),
+        ("a=minilm-2l@0a1b", "is not read from the hub, so it has no revisions"),
+        ("a=@0a1b", "not of the form NAME=FOLDER_OR_HUB_ID"),
+        ("a=someone/model@", "not of the form NAME=FOLDER_OR_HUB_ID"),
+        ("a=here/and/there", "checkpoint 'a': no folder 'here/and/there'; a model is a folder, a hub id"),
+        (f"a={folder}/config.json", "checkpoint 'a': it is a file, not a folder"),
+        (None, "checkpoints are texts NAME="),
+        (7, "checkpoints are texts NAME="),
+    ):
+        with pytest.raises((UnusableData, MissingData), match=says) as error:
+            find_checkpoints(parts, named, FILES)
+        assert "\n" not in str(error.value)
+    with pytest.raises(MissingData, match="^checkpoint 'a': no file 'x.csv' of its examples"):
+        find_checkpoints(parts, {"a": folder}, FILES, data={"a": "x.csv"})
+    monkeypatch.setenv("HOME", str(folders))
+    for named in (f"{'long ' * 99}={folder}", "a=~/mini-sst-2", {7: folder}):
+        (given,) = find_checkpoints(parts, named, FILES)
+        assert given.kind == "classification"
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
