@@ -351,15 +351,15 @@ class HuggingFace:
         return pretrained.tokenizer_for(kind) if kind else pretrained.tokenizer
 
     def _encoder(self, checkpoint: Checkpoint | None, files: Files) -> Any:
-        if checkpoint is None:
-            return self.pretrained(files).encoder().eval().to(device())
+        pretrained = self.pretrained(files)
+        if checkpoint is None or pretrained.is_of(checkpoint.folder):
+            return pretrained.encoder().eval().to(device())
         return encoder_of(self._trained(checkpoint, files))
 
     def _trained(self, checkpoint: Checkpoint, files: Files) -> Any:
         pretrained = self.pretrained(files)
-        own = checkpoint.folder == pretrained.adapter  # the adapter that the backbone itself is
-        model = pretrained.whole() if own else open_checkpoint(checkpoint.folder, pretrained)
-        return model.eval().to(device())
+        own = pretrained.is_of(checkpoint.folder)
+        return (pretrained.whole() if own else open_checkpoint(checkpoint.folder, pretrained)).eval().to(device())
 
     @property
     def _method(self) -> TuningMethod:

@@ -2,7 +2,7 @@
 
 import importlib.util
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -75,6 +75,28 @@ def refuse_unlike(folder: Path, mismatched: Iterable[tuple[str, Sequence[int], S
             f"model folder {str(folder)!r}: {len(unlike)} of its weights have other sizes than its config.json says, "
             f"such as {name!r}: {tuple(own)}, not {tuple(expected)}."
         )
+
+
+def columns_of_classes(folder: Path, id2label: Mapping[int, str], classes: Sequence[str]) -> list[int]:
+    """Return which output of a head stands for each class, by the names in its configuration without regard to case.
+
+    A head whose classes have no names of their own ("LABEL_0") has them in the order of the classes.
+
+    Raises
+    ------
+    UnusableData
+        If it has other classes.
+    """
+    names = [str(name).casefold() for _, name in sorted(id2label.items())]
+    wanted = [name.casefold() for name in classes]
+    if sorted(names) == sorted(wanted):
+        return [names.index(name) for name in wanted]
+    if len(names) == len(wanted) and names == [f"label_{i}" for i in range(len(names))]:
+        return [*range(len(names))]
+    raise UnusableData(
+        f"model folder {str(folder)!r}: the classes of its head are {', '.join(names)}, and those of the "
+        f"examples {', '.join(wanted)}; name them alike in id2label of its config.json."
+    )
 
 
 def sentence_pooling(folder: Path) -> Pooling | None:
