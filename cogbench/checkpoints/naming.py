@@ -164,7 +164,7 @@ def _opened(parts: Parts, one: NamedCheckpoint, files: Files) -> GivenCheckpoint
     if one.revision and hasattr(backbone, "revision"):
         backbone = replace(backbone, revision=one.revision)  # type: ignore[type-var]
     origin = backbone.origin(files)
-    if one.revision and (not hasattr(backbone, "revision") or origin.revision.startswith("sha256:")):
+    if one.revision and (not hasattr(backbone, "revision") or (origin.revision or "").startswith("sha256:")):
         raise UnusableData(
             f"checkpoint {one.name!r}: {one.model!r} is not read from the hub, so it has no revisions: leave "
             f"{one.revision!r} out."

@@ -14,7 +14,7 @@ from ..errors import UnusableData
 NO_LABEL = -1  # what data sets of the hub have in place of a class that is not published
 OUTSIDE = "O"  # the tag of a word that is part of nothing
 COMMA = re.compile(r"[+-]?\d+(,\d+)?")  # a number with a decimal comma, or a whole one
-NESTED = {
+NESTED: dict[type, str] = {
     list: "a list",
     tuple: "a list",
     set: "a list",
@@ -174,8 +174,8 @@ def _lists(values: list[Any], name: str, kind: str, numbers: Sequence[int], wher
     lists = list[Any]()
     for row, value in zip(numbers, values, strict=True):
         if not isinstance(value, list | tuple | None):
-            kind_of_value = NESTED.get(type(value), "a number")
-            raise UnusableData(f"{where}: row {row} has {kind_of_value} where a list of {items} should be.")
+            other = NESTED.get(type(value), "a number")
+            raise UnusableData(f"{where}: row {row} has {other} where a list of {items} should be.")
         _refuse_nested(value or (), [row] * len(value or ()), where, f"a {items.removesuffix('s')}")
         clean = {"words": _text, "passages": _text, "tags": _name, "labels": _relevance}[items]
         lists.append(None if value is None or (items == "words" and not value) else [clean(item) for item in value])
