@@ -145,11 +145,16 @@ def why_unreadable(folder: Path, error: Exception) -> str:
             return f"it has only a file of SentencePiece; `pip install {' '.join(lacking)}` reads it."
     if "tokenizer" in str(error) and not any(any(folder.glob(pattern)) for pattern in VOCABULARIES):
         return NO_WORDS
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-    first = " ".join(lines[:2]) if lines[0].endswith(":") else lines[0]
+    first = first_words(error)
     if isinstance(error, AttributeError | KeyError | IndexError | TypeError):  # they say nothing of the folder
         return f"a value in its files is not what transformers expects there ({type(error).__name__}: {first})."
     return first
+
+
+def first_words(error: Exception) -> str:
+    """Return the first line of an error, and the second one where the first announces it."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return " ".join(lines[:2]) if lines[0].endswith(":") else lines[0]
 
 
 def _labels_are_names(folder: Path) -> bool:
