@@ -26,18 +26,11 @@ from cogbench import (
 
 from .adapters import PACKAGES, base_of_adapter, is_adapter, layers_of_base, open_checkpoint, tuning_of
 from .heads import HEADS, Rows, batch, by_length, encode, encoded, outputs_of_rows, row
+from .memory import bytes_of_training
 from .model_folder import read_json
 from .pretrained import Pretrained, opened
 from .settings import Tuning, usual_settings
-from .training import (
-    bytes_of_training,
-    checkpoint_gradients,
-    device,
-    fit,
-    only_words_of,
-    seconds_a_step,
-    start_at_mean,
-)
+from .training import checkpoint_gradients, device, fit, give_back_memory, only_words_of, seconds_a_step, start_at_mean
 from .tunings import TuningMethod
 
 if TYPE_CHECKING:
@@ -198,6 +191,7 @@ class HuggingFace:
         limit = self.limit(settings.max_length, files)
         asked = encoded(tokenizer, evaluation, limit)
         outputs = HEADS[task.kind].outputs(outputs_of_rows(model, tokenizer, asked.rows), evaluation, asked.places)
+        give_back_memory()
         cut = encoded(tokenizer, train, limit).cut + asked.cut
         if not is_adapter(out):  # an adapter is saved, and its base has the tokenizer
             model.save_pretrained(out)
