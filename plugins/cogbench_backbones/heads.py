@@ -121,6 +121,12 @@ def bytes_of_row(config: Any, n_pieces: int) -> int:
     return 4 * n_pieces * (8 * width + 2 * inner) + 8 * heads * n_pieces**2
 
 
+def bytes_of_reading(config: Any, n_pieces: int) -> int:
+    """Return about how many bytes the batches of `by_length` take, for rows of so many pieces."""
+    n_bytes = bytes_of_row(config, n_pieces)
+    return n_bytes * max(1, min(64, 64 * 128 // n_pieces, READING_BYTES // n_bytes))
+
+
 def row(rows: Rows, i: int) -> dict[str, Any]:
     """Return one row."""
     return {name: column[i] for name, column in rows.items()}

@@ -23,19 +23,12 @@ from cogbench import (
 
 from .adapters import PACKAGES, base_of_adapter, is_adapter, layers_of_base, open_checkpoint, tuning_of
 from .heads import HEADS, Rows, batch, encode, encoded, outputs_of_rows, row, vectors_of_rows
+from .memory import bytes_of_training
 from .model_folder import read_json
 from .pretrained import Pretrained, opened
 from .settings import Tuning, usual_settings
 from .together import fit_together
-from .training import (
-    bytes_of_training,
-    checkpoint_gradients,
-    device,
-    fit,
-    only_words_of,
-    seconds_a_step,
-    start_at_mean,
-)
+from .training import checkpoint_gradients, device, fit, give_back_memory, only_words_of, seconds_a_step, start_at_mean
 from .tunings import TuningMethod
 
 if TYPE_CHECKING:
@@ -206,6 +199,7 @@ class HuggingFace:
         limit = self.limit(settings.max_length, files)
         asked = encoded(tokenizer, evaluation, limit)
         outputs = HEADS[task.kind].outputs(outputs_of_rows(model, tokenizer, asked.rows), evaluation, asked.places)
+        give_back_memory()
         cut = encoded(tokenizer, train, limit).cut + asked.cut
         if not is_adapter(out):  # an adapter is saved, and its base has the tokenizer
             model.save_pretrained(out)
@@ -335,7 +329,7 @@ class HuggingFace:
     def limit(self, wanted: int, files: Files) -> int:
         """Return how many pieces a row may have: as wanted, but no more than the model can read."""
         pretrained, prompt = self.pretrained(files), self.prompt_tokens if self.tuning == "prompt" else 0
-        return min(wanted, (pretrained.positions or wanted + prompt) - prompt, pretrained.tokenizer.model_max_length)
+        return int(min(wanted, (pretrained.positions or 10**9) - prompt, pretrained.tokenizer.model_max_length))
 
     def pretrained(self, files: Files) -> Pretrained:
         """Return the model that is trained."""
@@ -350,15 +344,15 @@ class HuggingFace:
         return pretrained.tokenizer_for(kind) if kind else pretrained.tokenizer
 
     def _encoder(self, checkpoint: Checkpoint | None, files: Files) -> Any:
-        if checkpoint is None:
-            return self.pretrained(files).encoder().eval().to(device())
+        pretrained = self.pretrained(files)
+        if checkpoint is None or pretrained.is_of(checkpoint.folder):
+            return pretrained.encoder().eval().to(device())
         return encoder_of(self._trained(checkpoint, files))
 
     def _trained(self, checkpoint: Checkpoint, files: Files) -> Any:
         pretrained = self.pretrained(files)
-        own = checkpoint.folder == pretrained.adapter  # the adapter that the backbone itself is
-        model = pretrained.whole() if own else open_checkpoint(checkpoint.folder, pretrained)
-        return model.eval().to(device())
+        own = pretrained.is_of(checkpoint.folder)
+        return (pretrained.whole() if own else open_checkpoint(checkpoint.folder, pretrained)).eval().to(device())
 
     @property
     def _method(self) -> TuningMethod:

@@ -14,10 +14,11 @@ from cogbench import MissingData, UnusableData
 from cogbench.data.tables import OWN_TABLES, read_own_table
 
 ROWS = {"text": ["one, two", 'a "b"', "12", "2024-01-05"], "label": ["NA", "None", "", "1"]}
+VALUES = [*zip(*ROWS.values(), strict=True)]  # row by row
 
 
 def as_csv(mark=","):
-    quoted = [[f'"{value.replace(chr(34), chr(34) * 2)}"' for value in row] for row in zip(*ROWS.values(), strict=True)]
+    quoted = [[f'"{value.replace(chr(34), chr(34) * 2)}"' for value in row] for row in VALUES]
     return "".join(mark.join(row) + "\n" for row in [[*ROWS], *quoted])
 
 
@@ -30,10 +31,15 @@ def as_csv(mark=","):
         ("A.CSV.gz", gzip.compress(as_csv(";").encode()), 2),
         (
             "a.json",
-            json.dumps([dict(zip(ROWS, row, strict=True)) for row in zip(*ROWS.values(), strict=True)]).encode(),
+            json.dumps([dict(zip(ROWS, row, strict=True)) for row in VALUES]).encode(),
             1,
         ),
         ("a.json", json.dumps(ROWS).encode(), 1),
+        ("a.json", json.dumps({name: dict(enumerate(values)) for name, values in ROWS.items()}).encode(), 1),  # pandas
+        ("a.json", json.dumps({i: dict(zip(ROWS, v, strict=True)) for i, v in enumerate(VALUES)}).encode(), 1),
+        *((name, as_csv(mark).encode(), 2) for mark in ("\t", "|", ",", ";") for name in ("a.csv", "a.tsv")),
+        ("a.csv", f"sep=;\r\n{as_csv(';')}".encode(), 3),  # as Excel has it
+        ("a.csv", as_csv().replace("label", " label ", 1).encode(), 2),
         ("a.jsonl.gz", gzip.compress(json.dumps({"text": "x", "label": "y"}).encode()), 1),
     ],
 )
@@ -92,7 +98,13 @@ SECRET = "something private"
         ("a.csv", f"text,label\n{SECRET},x\n".encode("utf-16-le"), "a.csv' is UTF-16, not UTF-8"),
         ("a.csv", f"text,label\nx,y\n{SECRET},x,z\n".encode(), "read as csv: row 3 has 3 values, the header 2[.]$"),
         ("a.tsv", f"text\tlabel\n{SECRET}\n".encode(), "read as tsv: row 2 has 1 values, the header 2[.]$"),
-        ("a.csv", b"", "cannot be read as csv: Empty CSV file"),
+        ("a.csv", b"", "cannot be read as csv: it has no rows"),
+        ("a.csv", b"\n\n\n", "cannot be read as csv: it has no rows"),
+        ("a.csv", f"text,label\n{SECRET},x\n".encode("utf-32"), "a.csv' is UTF-32, not UTF-8"),
+        ("a.csv", f"text,label\n{SECRET}\0,x\n".encode(), "a.csv': line 2 holds a character NUL"),
+        ("a.csv", b"PK\x03\x04" + bytes(99), "a.csv' is no text but a zip archive or a workbook"),
+        ("a.jsonl", gzip.compress(SECRET.encode()), "a.jsonl' is no text but a gzip file: unpack it"),
+        ("a.conll", f"1\t{SECRET}\t{SECRET}\tNOUN\tNN\t_\t0\troot\t_\t_\n".encode(), "a.conll' is CoNLL-U"),
         ("a.csv.gz", SECRET.encode(), "cannot be read as csv: "),
         ("a.json", f'[{{"text": "{SECRET}"'.encode(), "a.json': line 1 is no JSON"),
         ("a.jsonl", f'{{"text": "a"}}\n{SECRET}\n'.encode(), "a.jsonl': line 2 is no JSON"),
