@@ -91,6 +91,14 @@ def test_answers_of_several_snippets_are_one_ranking_by_hand():
     assert TASK_KINDS["extractive-qa"].answers(_outputs(spans), dataset.columns) == ["Myosin", "TITIN", ""]
 
 
+def test_only_the_five_best_texts_of_a_question_count():
+    answers = [(0, 9.0), (2, 8.0), (3, 7.0), (4, 6.0), (6, 5.0)]
+    for right, rank in ((6, 5), (7, 0)):  # keratin, of another row, is the sixth
+        dataset = _questions("aa", [[right], []])
+        each = METRICS["mrr@5"].of_outputs(_outputs([answers, [(1, 8.5), (7, 4.0)]]), dataset)
+        assert each.tolist() == [[1 / rank if rank else 0.0]], "Tau is tau: five texts come before keratin"
+
+
 def test_standard_errors_are_those_of_questions():
     names = [q for q in "abcdefgh" for _ in range(25)]
     right = [[2] if name in "abcd" else [] for name in names]
