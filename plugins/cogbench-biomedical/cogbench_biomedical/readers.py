@@ -61,6 +61,8 @@ def abstracts(place: Place, files: Files) -> Columns:
     for number, article in articles.items():
         if (number in tested) == (place.split == "test"):
             question, parts, answer = _fields(article, path, QUESTION=str, CONTEXTS=list, final_decision=str)
+            if not all(isinstance(part, str) for part in parts):
+                raise UnusableData(f"{str(path)!r}: the CONTEXTS of article {number!r} are no texts.")
             texts.append(question)
             contexts.append(" ".join(parts))
             answers.append(answer)
@@ -147,6 +149,7 @@ def _object(path: Path) -> dict[str, Any]:
     """Return the JSON object of a file."""
     try:
         content = json.loads(path.read_text("utf-8"))
+        json.dumps(content, ensure_ascii=False).encode()  # halves of letters are no text
     except FileNotFoundError as error:
         raise MissingData(f"no file {str(path)!r}.") from error
     except (OSError, ValueError, RecursionError) as error:
