@@ -116,8 +116,9 @@ class ExtractiveQA:
     Answers: texts, "" for none.
 
     Rows of one `group` are one question with several contexts. With this column the outputs hold the N_BEST best
-    passages of each row, best first, three numbers each: (n_examples, 3 · N_BEST). No two of a row are the same text in
-    lower case, so that the N_BEST best texts of a group are among them. One that ends at character 0 is none.
+    passages of each row, of whole words, best first, three numbers each: (n_examples, 3 · N_BEST). No two of a row are
+    the same text in lower case, so that the N_BEST best texts of a group are among them. One that ends at character 0
+    is none.
     """
 
     columns = ("text", "text_pair", "group?", "label")

@@ -333,7 +333,7 @@ def _begin(tokenizer: Any, text: str, limit: int) -> str:
 def _best_spans(each: list[Array], dataset: Dataset, places: list[tuple[int, Places]]) -> Array:
     """Return first character, last character and margin over no answer: of all windows the best passage.
 
-    Where rows stand in groups, these of the N_BEST best passages that are different texts.
+    Where rows stand in groups, these of the N_BEST best passages of whole words that are different texts.
     """
     n_best = N_BEST if "group" in dataset.columns else 1
     outputs = np.tile(np.array([0, 0, NO_ANSWER], np.float32), (len(dataset), n_best))
@@ -349,7 +349,10 @@ def _best_spans(each: list[Array], dataset: Dataset, places: list[tuple[int, Pla
 
 
 def _spans_of(scores: Array, places: Places, context: str, n_best: int) -> list[Span]:
-    """Return the scores of a window's best passages that are different texts, and their characters."""
+    """Return the scores of a window's best passages that are different texts, and their characters.
+
+    Several passages are of whole words: parts of the same words would take the places of other answers.
+    """
     pieces = [i for i, place in enumerate(places) if place]
     if not pieces:
         return []
@@ -365,8 +368,15 @@ def _spans_of(scores: Array, places: Places, context: str, n_best: int) -> list[
         if len(by_text) == n_best or both[i, length] == -np.inf:
             break
         begin, stop = places[first + i][0], places[first + i + length][1]  # type: ignore[index]
+        if n_best > 1 and (_within_word(context, begin) or _within_word(context, stop)):
+            continue
         by_text.setdefault(context[begin:stop].lower(), (float(both[i, length]), begin, stop))
     return list(by_text.values())
+
+
+def _within_word(text: str, place: int) -> bool:
+    """Whether the characters before and after a place are of one word."""
+    return text[max(place - 1, 0) : place].isalnum() and text[place : place + 1].isalnum()
 
 
 ONE = "AutoModelForSequenceClassification"
