@@ -55,7 +55,7 @@ from .data.recording import Recording as Recording, Responses as Responses
 from .data.oracle import Oracle as Oracle, OracleCard as OracleCard, Suite as Suite, TaskMatrix as TaskMatrix
 from .data.oracle_files import OracleFile as OracleFile, read_oracle as read_oracle
 from .data.score_tables import TableReading as TableReading
-from .data.tables import read_table as read_table
+from .data.tables import read_table as read_table, read_tagged as read_tagged
 from .storage.foreign import read_arrays as read_arrays
 from .scoring.metrics import METRICS as METRICS
 from .scoring.ranking import rank as rank

@@ -241,6 +241,19 @@ class Files:
         self._told(Origin(str(found)), "local", found.rglob("*") if found.is_dir() else [found])
         return found
 
+    def folder(self, task: str, *places: str, bring: str) -> Path:
+        """Return the folder of a task's data that no hub has: that of `overrides`, or the first of these `places`.
+
+        `places` are folders below `data_dir`. MissingData says in one line that none is there; `bring` says what to
+        fetch and from where.
+        """
+        below = [self.data_dir / place for place in places] if self.data_dir else []
+        found = dict(self.overrides).get(task) or next((folder for folder in below if folder.is_dir()), None)
+        if found is None:
+            raise Absent(f"data of task {task!r}", f"not on this machine; {bring}")
+        self._told(Origin(str(found)), "local", found.rglob("*"))
+        return found
+
     def sha256(self, path: Path) -> str:
         """Return the hash of a local file's contents, computed anew only when its size or one of its times changes."""
         return file_sha256(path, home() / NOTES)

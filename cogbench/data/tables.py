@@ -167,6 +167,37 @@ def read_own_table(path: Path) -> Rows:
         raise UnusableData(f"{where} cannot be read as {ending[1:]}: {reason}.") from error
 
 
+def read_tagged(path: Path, *, word: int = 0, tag: int = -1) -> Rows:
+    """Read sentences of words with tags: a word a line, its columns apart by tabs, an empty line after each sentence.
+
+    Returns the columns `tokens` and `label`, lists of texts: those of the columns `word` and `tag` of the file, which
+    are 1 and 3 for the parts of speech of CoNLL-U. Its lines without a whole number (`1-2`, `8.1`) are no words.
+
+    Raises
+    ------
+    MissingData, UnusableData
+        If there is no such file, it is not UTF-8, or a line has too few columns.
+    """
+    readable(path)
+    where, tokens, tags = repr(str(path)), list[list[str]](), list[list[str]]()
+    begins = True
+    for number, line in enumerate(re.split(r"\r\n|\n|\r", _decoded(path.read_bytes(), where)), 1):
+        parts = line.split("\t")
+        if not line.strip() or parts[0] == "-DOCSTART-" or (line.startswith("#") and len(parts) == 1):
+            begins = True
+            continue
+        if len(parts) <= max(word, tag, 1):
+            raise UnusableData(f"{where}: line {number} has {len(parts)} column(s), apart by tabs: it lacks a tag.")
+        if word == 0 or parts[0].isdigit():
+            if begins:
+                tokens.append([])
+                tags.append([])
+            begins = False
+            tokens[-1].append(parts[word])
+            tags[-1].append(parts[tag])
+    return Rows({"tokens": tokens, "label": tags}, {}, Origin(str(path)), where)
+
+
 def _decoded(content: bytes, where: str) -> str:
     """Return bytes as text in UTF-8."""
     if other := next((name for start, name in MAGIC.items() if content.startswith(start)), None):

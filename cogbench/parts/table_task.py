@@ -142,7 +142,7 @@ class TableTask:
         n, notes = min(max(1, round(n_rows / SHARE)), self.max_evaluation or n_rows), list[str]()
         rows = held_out(texts, groups, n)
         if "text_pair" in examples.columns and not n / 2 <= len(rows) <= 2 * n:  # second texts tie most rows together
-            by_first = held_out([pair[:1] for pair in texts], groups, n)
+            by_first = held_out([(row[0], *row[2:]) for row in texts], groups, n)
             if n / 2 <= len(by_first) <= 2 * n:
                 rows = by_first
                 notes.append(f"{self.name}: equal second texts stand in training and evaluation both.")
