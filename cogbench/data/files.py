@@ -21,14 +21,16 @@ from .hub import (
     cached_files,
     commit_of,
     download_files,
+    joined,
     lacking_in,
     occupied,
     prepared,
     reachable,
     remembered,
     snapshot,
+    split_files,
 )
-from .tables import Rows, joined, split_files
+from .tables import Rows
 
 NO_ROWS = "BatchSize must be greater than 0"  # what `datasets` says of a split without rows
 NOTES = ".hashes"  # below the store's root: notes of the hashes of files

@@ -6,11 +6,11 @@ import json
 import re
 import zlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..errors import MissingData, UnusableData
+from ..errors import UnusableData
 from ..storage.atomic import readable
 from ..storage.foreign import parse_json, refuse_swelling, unpacked_size, unzipped
 from ..text import first_line, listed
@@ -19,7 +19,6 @@ from .dataset import Origin
 TABLES = (".parquet", ".csv", ".tsv", ".jsonl")
 PACKED = (".csv.gz", ".tsv.gz", ".jsonl.gz", ".json.gz", ".conll.gz")
 OWN_TABLES = (*(ending.removesuffix(".gz") for ending in PACKED), *PACKED, ".parquet", ".xlsx")
-SHARD = re.compile(r".*-\d+-of-(\d+)")
 MARKS = (",", ";", "\t", "|")
 SEPARATOR = re.compile(r'"?sep=([,;\t|])"?\r?\n')
 WIDE = {b"\xff\xfe\0\0": "UTF-32", b"\0\0\xfe\xff": "UTF-32", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
@@ -391,34 +390,3 @@ def _element(feature: Any) -> Mapping[str, Any]:
 
 def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
-
-
-def split_files(folder: Path, split: str) -> list[Path]:
-    """Return the files of a split: one table, or all its shards, in their order."""
-    found = sorted(p for p in folder.glob(f"{split}*") if p.suffix in TABLES and _is_split(p, split))
-    if len({(p.suffix, p.stem == split) for p in found}) > 1:
-        names = ", ".join(p.name for p in found)
-        raise UnusableData(f"{str(folder)!r} holds the split {split!r} more than once: {names}; leave one of them.")
-    promised = {int(match[1]) for p in found if (match := SHARD.fullmatch(p.stem))}
-    if promised and promised != {len(found)}:
-        names = ", ".join(p.name for p in found)
-        raise MissingData(f"{str(folder)!r} holds {len(found)} of {max(promised)} files of {split!r}: {names}.")
-    return found
-
-
-def _is_split(path: Path, split: str) -> bool:
-    """Whether a file name means this split: `train.csv`, `train-00000-of-00002.parquet`, but not `train_old.csv`."""
-    return path.stem == split or path.stem.startswith(f"{split}-")
-
-
-def joined(files: Sequence[Path], origin: Origin, what: str, read: Callable[[Path], Rows] = read_table) -> Rows:
-    """Return the rows of all shards, one after the other; they must have the same columns."""
-    first, *others = (read(p) for p in files)
-    for part in others:
-        if {*part.columns} != {*first.columns}:
-            raise UnusableData(
-                f"{part.origin.id!r} has the columns {', '.join(part.columns)}, but {first.origin.id!r} has "
-                f"{', '.join(first.columns)}: shards of one split have the same."
-            )
-    columns = {name: [v for part in (first, *others) for v in part.columns[name]] for name in first.columns}
-    return Rows(columns, first.names, origin, what)

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..data.dataset import Card, Dataset, Origin, Split
+from ..data.hub import joined, split_files
 from ..data.kinds import TASK_KINDS
-from ..data.tables import OWN_TABLES, joined, read_own_table, split_files
+from ..data.tables import OWN_TABLES, read_own_table
 from ..errors import Absent, MissingData, UnknownName, UnusableData
 from ..scoring.metrics import METRICS
 from .examples import OUTSIDE, Examples, examples_of

@@ -239,7 +239,7 @@ def damaged(folder, **changes):
         ({"config__json": {"num_hidden_layers": 0}}, "its config.json says num_hidden_layers=0"),
         ({"config__json": {"hidden_dropout_prob": "x"}}, "its architecture cannot be read: Validation error for field"),
         ({"config__json": {"hidden_act": "nope"}}, "a value in its files is not what transformers expects there"),
-        ({"config__json": {"architectures": ["NopeForSequenceClassification"]}}, "no attribute NopeForSequenceClass"),
+        ({"config__json": {"architectures": ["NopeForSequenceClassification"]}}, "which is no model of 'bert'"),
         (
             {"tokenizer_config__json": {"model_max_length": -1}},
             "model_max_length is -1; a pair of texts takes 5 or more",
