@@ -3,7 +3,7 @@
 # Using cogbench: what the commands do.
 from .runs.run import run as run
 from .runs.recommend import recommend as recommend
-from .runs.measure_oracle import measure_oracle as measure_oracle
+from .runs.measure_oracle import measure_oracle as measure_oracle, measure_sets as measure_sets
 from .runs.fetch import fetch as fetch
 from .results.guess import rescore as rescore, score as score, score_sets as score_sets
 from .results.comparison import compare as compare

@@ -13,6 +13,7 @@ from ..data.grids import FILES, Grid, is_missing, parse_numeral, plain_text, rea
 from ..data.oracle import Direction
 from ..data.score_tables import NO_TRANSFER, SCORE_HEADS, TARGET_HEADS
 from ..errors import UnusableData
+from ..storage.atomic import readable
 from .task_sets import SetScore, TaskSets, in_words, sets_file, sets_of_json
 
 SET_HEADS = ("sources", "source", "set", "members", "trained_with", "with")
@@ -106,9 +107,10 @@ def read_groups(path: Path) -> list[tuple[str, ...]]:
 
     Raises
     ------
-    UnusableData
-        If the file cannot be read as text, or holds no set.
+    MissingData, UnusableData
+        If there is no such file, or it is no text in UTF-8 or holds no set.
     """
+    readable(path)
     try:
         lines = path.read_bytes().decode("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:

@@ -74,7 +74,8 @@ class TaskSets:
     name : str
         What it is called.
     sets : tuple of SetScore
-        At least one; the empty set is the target alone.
+        At least one; the empty set is the target alone. They are kept in the order of the targets' names, small ones
+        first.
     better : mapping of str to {"higher", "lower"}
         Which scores of a target are better; "higher" for a target that is not named.
     metrics : mapping of str to str
@@ -112,6 +113,8 @@ class TaskSets:
     def __post_init__(self) -> None:
         if not self.sets:
             raise UnusableData(f"task sets {self.name!r}: there is no set; expected a target with sets of other tasks.")
+        ordered = sorted(self.sets, key=lambda one: (one.target, len(one.members), one.members))
+        object.__setattr__(self, "sets", tuple(ordered))
         pairs = set[tuple[str, tuple[str, ...]]]()
         for one in self.sets:
             if (one.target, one.members) in pairs:
@@ -140,8 +143,7 @@ class TaskSets:
 
     def of(self, target: str) -> tuple[SetScore, ...]:
         """Return the sets of a target, small ones first, then in the order of their names."""
-        own = [one for one in self.sets if one.target == target]
-        return tuple(sorted(own, key=lambda one: (len(one.members), one.members)))
+        return tuple(one for one in self.sets if one.target == target)
 
     def alone(self, target: str) -> SetScore | None:
         """Return the score of a target without any other task, if it was measured."""
@@ -245,8 +247,7 @@ def plain_sets(sets: TaskSets) -> dict[str, Any]:
                 "standard_error": one.standard_error,
                 **({"by_seed": list(one.by_seed)} if one.by_seed else {}),
             }
-            for target in sets.targets
-            for one in sets.of(target)
+            for one in sets.sets
         ],
     }
 
