@@ -26,6 +26,7 @@ from ..storage.locks import locked
 from .cells import GivenTraining, Training, trained_as
 from .features import FeatureExtraction
 from .folds import cheap_trainings
+from .pooled import members_of_pools
 from .workspace import Workspace
 
 
@@ -183,6 +184,7 @@ class TransferPlan:
                 transfers=TaskMatrix(self.sources, names, values.mean(axis=0)),
                 per_example={p: np.array([of[p].per_example for of in scores]) for p in scores[0]},
                 metrics={t.name: t.metric for t in self.tasks},
+                groups=members_of_pools(() if self.checkpoints else self.tasks),
                 basis="measured",
                 tuning=getattr(self.alone, "tuning", "full"),
                 sharing=self.sharing,
