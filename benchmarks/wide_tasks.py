@@ -50,6 +50,7 @@ class ShortTask:
 
     task: Any
     rows: int
+    seed: int = 0
 
     @property
     def name(self) -> str:
@@ -79,7 +80,7 @@ class ShortTask:
     def load(self, split: str, files: Files) -> Dataset:
         """Read one split; the training split is sampled."""
         dataset = self.task.load(split, files)
-        return dataset.sample(self.rows) if split == "train" else dataset
+        return dataset.sample(self.rows, self.seed) if split == "train" else dataset
 
 
 @dataclass(frozen=True)

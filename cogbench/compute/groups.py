@@ -141,14 +141,13 @@ def check_sets(path: Path, plan: GroupPlan, workspace: Workspace) -> None:
     if path.is_file():
         metrics = {task.name: task.metric for task in plan.transfers.tasks}
         provenance = plan.transfers.provenance(workspace)
-        _check_alike(read_sets(path), {*plan.trainings(0)}, metrics, plan.transfers.sharing, provenance)
+        _check_alike(read_sets(path), {*plan.trainings(0)}, metrics, provenance)
 
 
 def _check_alike(
     one: TaskSets,
     sets: set[tuple[str, tuple[str, ...]]],
     metrics: Mapping[str, str],
-    sharing: str,
     provenance: Mapping[str, object],
 ) -> None:
     apart = differing(in_todays_provenance(one.name, one.provenance), provenance)
@@ -156,8 +155,6 @@ def _check_alike(
         apart = ["list of groups"]  # so their tasks and data may differ too
     elif one.metrics != metrics:
         apart.append("metric")
-    elif one.sharing != sharing:
-        apart.append("sharing")
     if apart:
         raise UnusableData(
             f"task sets {one.name!r} were measured with another {' and another '.join(apart)}: give these another "
@@ -186,10 +183,15 @@ def merged_sets(one: TaskSets, other: TaskSets) -> TaskSets:
     Raises
     ------
     UnusableData
-        If they are not of the same sets, metrics, model, data and settings.
+        If they are not of the same sets, metrics, model, data and settings, or do not tell their seeds apart.
     """
-    _check_alike(one, {(s.target, s.members) for s in other.sets}, other.metrics, other.sharing, other.provenance)
+    _check_alike(one, {(s.target, s.members) for s in other.sets}, other.metrics, other.provenance)
     seeds = tuple(sorted({*one.seeds, *other.seeds}))
+    if lacking := [s for s in (*one.sets, *other.sets) if not s.by_seed]:
+        raise UnusableData(
+            f"task sets {one.name!r} do not tell the seeds of {lacking[0].target!r} apart: they cannot get more seeds; "
+            "give these another name, with --name."
+        )
     before = {(s.target, s.members): s for s in one.sets}
     rows = list[SetScore]()
     for row in other.sets:

@@ -117,8 +117,8 @@ def values_of(block: Array, incidence: Array, used: TaskMatrix, target: str, red
     values = np.nan_to_num(column) @ incidence.T / sizes
     is_lost = np.isnan(column).astype(float) @ incidence.T > 0
     if redundancy and (sizes > 1).any():
-        own = block[:, :, [used.targets.index(name) for name in used.sources]]  # (n_guesses, n_sources, n_sources)
-        alike = (own + own.transpose(0, 2, 1)) / 2
+        # The sum over both directions of each pair is twice that of the pairs' mean similarities.
+        alike = block[:, :, [used.targets.index(name) for name in used.sources]]  # (n_guesses, n_sources, n_sources)
         pairs = sizes * (sizes - 1)
         total = np.einsum("ms,dst,mt->dm", incidence, np.nan_to_num(alike), incidence)
         values = values - redundancy * np.divide(total, pairs, out=np.zeros_like(total), where=pairs > 0)

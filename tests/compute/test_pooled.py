@@ -15,6 +15,7 @@ from cogbench import (
     Origin,
     PooledTask,
     Store,
+    TableTask,
     UnusableData,
     load_parts,
     measure_oracle,
@@ -169,3 +170,21 @@ def test_what_a_pool_is_made_of_is_in_its_key_and_crosses_processes(tmp_path):
     keys = [workspace.key(Training(ToyBackbone(), Recipe((pool,)))) for pool in pools]
     assert len({*keys}) == 4
     assert all(parts.decode(parts.encode(pool)) == pool for pool in pools)
+
+
+def test_domains_of_real_reviews_are_pooled(shared_data):
+    domains = tuple(
+        TableTask(
+            name,
+            str(shared_data / "amazon_blitzer" / name / "train-00000-of-00001.parquet"),
+            "classification",
+            (("text", "text"), ("label", "label")),
+        )
+        for name in ("books", "dvd", "kitchen")
+    )
+    rows = {task.name: {*task.load("train", FILES).columns["text"]} for task in domains}
+    for total, numbers in ((600, [200, 200, 200]), (None, [len(rows[task.name]) for task in domains])):
+        train = PooledTask("reviews", domains, total).load("train", FILES)
+        texts = train.columns["text"]
+        assert [sum(text in rows[task.name] for text in {*texts}) for task in domains] == pytest.approx(numbers, abs=20)
+        assert train.labels == ("negative", "positive") and abs(np.mean(train.columns["label"]) - 0.5) < 0.02

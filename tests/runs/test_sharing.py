@@ -29,6 +29,7 @@ from cogbench.compute.cells import Training
 from cogbench.compute.groups import find_groups
 from cogbench.compute.transfers import TransferPlan
 from cogbench.compute.workspace import Workspace
+from cogbench.oracles.task_sets import sets_folder, write_sets
 from cogbench.runs.measure_oracle import find_sharing
 from cogbench.testing.toys import TASKS, ToyBackbone
 
@@ -222,6 +223,11 @@ def test_the_groups_of_a_file_are_measured_and_seeds_are_added(world, trained, t
         assert_allclose(one.standard_error, np.std(one.by_seed, ddof=1) / np.sqrt(2))
     assert read_sets(first.name) == both
     assert measure_sets("toy", group=tmp_path / "my.txt", seeds=(0,), **world) == both
+    write_sets(
+        replace(both, sets=tuple(replace(one, by_seed=()) for one in both.sets)), sets_folder() / f"{both.name}.json"
+    )
+    with pytest.raises(UnusableData, match="do not tell the seeds of 'toy-a' apart"):
+        measure_sets("toy", group=tmp_path / "my.txt", **world)
     with pytest.raises(UnusableData, match="were measured with another list of groups: give these another name"):
         measure_sets("toy", group=2, name=first.name, **world)
     with pytest.raises(UnusableData, match="were measured with another max_train"):
