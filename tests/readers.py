@@ -12,6 +12,7 @@ import pyarrow.parquet
 from cogbench_backbones.huggingface import HuggingFace
 from made_results import made, recorded
 from repositories import bert_files
+from safetensors.numpy import save as serialised
 
 from cogbench import (
     Files,
@@ -311,6 +312,32 @@ def read_model(path):
     backbone.pretrained(FILES).encoder()
 
 
+def adapter_file(name):
+    def make(folder):
+        (base := folder / "base").mkdir(parents=True)
+        (adapter := folder / "adapter").mkdir()
+        make_model(base)
+        options = {"peft_type": "LORA", "task_type": "FEATURE_EXTRACTION", "base_model_name_or_path": "../base"}
+        options |= {"r": 2, "lora_alpha": 4, "target_modules": ["query"]}
+        (adapter / "adapter_config.json").write_text(json.dumps(options))
+        shapes, rng = {"A": (2, 32), "B": (32, 2)}, np.random.default_rng(0)
+        place = "base_model.model.encoder.layer.{}.attention.self.query.lora_{}.weight"
+        tensors = {place.format(i, k): rng.normal(size=shapes[k]).astype(np.float32) for i in range(2) for k in "AB"}
+        (adapter / "adapter_model.safetensors").write_bytes(serialised(tensors, {"format": "pt"}))
+        return adapter / name
+
+    return make
+
+
+def read_adapter(path):
+    backbone = HuggingFace("adapter", str(path.parent), pooling="auto")
+    backbone.origin(FILES)
+    backbone.limit(64, FILES)
+    backbone.head_kind(FILES)
+    backbone.pretrained(FILES).unsuitable("classification")
+    backbone.pretrained(FILES).encoder()
+
+
 def other_arrays(content, rng):
     """Return an npz file of which an array has another shape or kind, or is left out."""
     with np.load(io.BytesIO(content)) as held:
@@ -434,4 +461,6 @@ READERS = [
     Reader("a model's weights", model_file("model.safetensors"), read_model, other_card),
     Reader("a model's pooling", model_file("1_Pooling/config.json"), read_model),
     Reader("a model's modules", model_file("modules.json"), read_model),
+    Reader("an adapter's options", adapter_file("adapter_config.json"), read_adapter),
+    Reader("an adapter's weights", adapter_file("adapter_model.safetensors"), read_adapter, other_card),
 ]

@@ -1,7 +1,6 @@
 """Tables as they are read from a file or from the shards of a split: parquet, csv, tsv and jsonl."""
 
 import csv
-import gzip
 import io
 import json
 import re
@@ -13,7 +12,7 @@ from typing import Any, NamedTuple
 
 from ..errors import MissingData, UnusableData
 from ..storage.atomic import readable
-from ..storage.foreign import parse_json
+from ..storage.foreign import parse_json, refuse_swelling, unpacked_size, unzipped
 from ..text import first_line, listed
 from .dataset import Origin
 
@@ -146,7 +145,7 @@ def read_own_table(path: Path) -> Rows:
             return _of_parquet(path)
         if ending == ".xlsx":
             return Rows(_of_spreadsheet(path, where), {}, origin, where, 2)
-        content = gzip.decompress(path.read_bytes()) if written in PACKED else path.read_bytes()
+        content = unzipped(path) if written in PACKED else path.read_bytes()
         text = _decoded(content, where)
         if ending == ".conll":
             return Rows(_of_conll(text, where), {}, origin, where)
@@ -262,6 +261,7 @@ def _of_spreadsheet(path: Path, where: str) -> dict[str, list[Any]]:
             f"{where} is a workbook, which takes the package openpyxl to read: install it, or save the sheet as csv in "
             "UTF-8."
         ) from None
+    refuse_swelling(path, unpacked_size(path))
     try:
         workbook = load_workbook(path, read_only=True, data_only=True)
         header, *rows = workbook.worksheets[0].iter_rows(values_only=True)

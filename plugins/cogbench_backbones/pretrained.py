@@ -335,8 +335,9 @@ class Pretrained:
         if reason := quantised(self.folder):
             raise UnusableData(f"model folder {str(self.folder)!r}: {reason}.")
         try:
-            hf, (named, *_) = transformers(), self.config.architectures or ("",)
-            body = getattr(hf, named) if self._encoder_alone else hf.AutoModel
+            body, encoders = transformers().AutoModel, transformers().AutoModelForTextEncoding
+            if self._encoder_alone and type(self.config) in encoders._model_mapping:
+                body = encoders
             model, report = body.from_pretrained(
                 self.folder, config=self.config, dtype="float32", output_loading_info=True, trust_remote_code=False
             )
@@ -380,9 +381,7 @@ class Pretrained:
         return getattr(transformers(), HEADS[kind].model)._model_mapping
 
     def _unreadable(self, part: str, error: Exception) -> UnusableData:
-        """Return the error that transformers cannot read a part of the folder, with a remedy where one is known."""
-        reason = model_folder.why_unreadable(self.folder, error)
-        return UnusableData(f"model folder {str(self.folder)!r}: its {part} cannot be read: {reason}")
+        return model_folder.unreadable(self.folder, part, error)
 
 
 def body_weights(model: Any, names: Collection[str]) -> dict[str, Any]:

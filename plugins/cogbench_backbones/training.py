@@ -12,7 +12,7 @@ import numpy as np
 from cogbench import Dataset, Settings, UnusableData
 
 from .heads import IGNORED, Rows, batch, bytes_of_row, each_row
-from .model_folder import quantised
+from .model_folder import class_named, quantised, unreadable
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -334,21 +334,25 @@ def trained(folder: Path) -> Any:
     Raises
     ------
     UnusableData
-        If weights are missing, which transformers would draw at random, or are quantised.
+        If weights are missing, which transformers would draw at random, are quantised or damaged; or if the config
+        names something else than a model of its architecture.
     """
     if reason := quantised(folder):
         raise UnusableData(f"model folder {str(folder)!r}: {reason}.")
-    hf = transformers()
-    (name,) = hf.AutoConfig.from_pretrained(folder, trust_remote_code=False).architectures
-    model, report = getattr(hf, name).from_pretrained(
-        folder, dtype="float32", output_loading_info=True, trust_remote_code=False
-    )
+    config = transformers().AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    model = class_named(folder, config)
+    try:
+        opened, report = model.from_pretrained(
+            folder, dtype="float32", output_loading_info=True, trust_remote_code=False
+        )
+    except Exception as error:  # safetensors and torch have those of their own
+        raise unreadable(folder, "weights", error) from error
     if lacking := sorted(report["missing_keys"]):
         raise UnusableData(
-            f"model folder {str(folder)!r}: its weights lack {len(lacking)} tensors of {name}, such as {lacking[0]!r}; "
-            "save the whole model there."
+            f"model folder {str(folder)!r}: its weights lack {len(lacking)} tensors of {model.__name__}, such as "
+            f"{lacking[0]!r}; save the whole model there."
         )
-    return model
+    return opened
 
 
 def prefix_of_body(model: Any) -> str:

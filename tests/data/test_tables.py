@@ -3,6 +3,7 @@
 import gzip
 import json
 import sys
+import zipfile
 from types import ModuleType, SimpleNamespace
 
 import pyarrow as pa
@@ -112,7 +113,7 @@ def test_what_cannot_be_read_is_one_line_that_quotes_nothing(tmp_path, name, con
 
 
 def test_a_workbook_takes_a_package_or_is_saved_otherwise(tmp_path, monkeypatch):
-    (path := tmp_path / "a.xlsx").touch()
+    zipfile.ZipFile(path := tmp_path / "a.xlsx", "w").close()
     monkeypatch.setitem(sys.modules, "openpyxl", None)
     with pytest.raises(UnusableData, match="a workbook, which takes the package openpyxl to read: install it, or save"):
         read_own_table(path)
