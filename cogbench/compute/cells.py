@@ -21,7 +21,7 @@ from ..parts.interfaces import Backbone, Signal, teacher_of
 from ..parts.recipe import Checkpoint, Recipe, Task
 from ..scoring.metrics import TaskScore, score_outputs
 from ..storage.hashes import digest
-from ..text import slug
+from ..text import LONGEST, file_stem, slug
 from .workspace import Cell, Workspace
 
 
@@ -43,7 +43,7 @@ class Training:
     def place(self) -> str:
         tasks = "+".join(slug(t.name) for t in self.recipe.tasks)
         after = f"-after-{slug(self.recipe.start.task.name)}" if self.recipe.start else ""
-        return f"{slug(self.backbone.name)}/{tasks}{after}/seed-{self.recipe.seed}"
+        return f"{slug(self.backbone.name)}/{file_stem(tasks + after, LONGEST)}/seed-{self.recipe.seed}"
 
     @property
     def task(self) -> Task:
