@@ -92,7 +92,7 @@ def test_with_a_large_penalty_soft_sharing_is_hard_sharing_of_a_linear_encoder()
 
     def losses(sharing):
         models = [Linear(1), Linear(1)]
-        arrangement = sharing.arrange(models)
+        arrangement = sharing.arrange(models, [], seed=0, files=FILES)
         parameters = [*{id(p): p for model in models for p in model.parameters()}.values()]
 
         def total(numbers):
