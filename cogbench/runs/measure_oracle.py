@@ -217,7 +217,8 @@ def check_transfers(transfers: TransferPlan, name: str, workspace: Workspace) ->
         If data or a model cannot be used, or an oracle of that name was measured with something else.
     """
     workspace.check(transfers.tasks)
-    for backbone in (transfers.alone, *(given.backbone for given in transfers.checkpoints)):
+    given = [checkpoint.backbone for checkpoint in transfers.checkpoints]
+    for backbone in dict.fromkeys((transfers.alone, transfers.backbone, *given)):
         suitable_tasks(backbone, transfers.tasks, workspace.files, skip=False)
     provenance, path = transfers.provenance(workspace), oracle_folder() / f"{name}.json"
     if path.is_file():

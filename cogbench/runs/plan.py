@@ -93,8 +93,8 @@ def _cost(cells: Sequence[Training], workspace: Workspace, n_workers: int, whose
     costs = [(known[c.backbone, c.recipe.task.name], c) for c in cells]
     each = [seconds * c.work(workspace) / work for (seconds, _, work), c in costs]
     minutes = max(sum(each) / n_workers, *each) / 60  # the longest runs alone at the end
-    disk, free = sum(size for (_, size, _), c in costs if c.keep or not c.recipe.start), workspace.store.free()
-    dropped = any(c.recipe.start and not c.keep for c in cells)
+    disk, free = sum(size for (_, size, _), c in costs if c.keeps_model), workspace.store.free()
+    dropped = not all(c.keeps_model for c in cells)
     return (
         f"  time: about {minutes:.1f} minutes of training on {n_workers} worker(s){whose}, from a measured second of "
         f"each task\n  disk: about {disk / 2**20:,.0f} MiB of weights"
