@@ -349,8 +349,8 @@ def shares(backbone: Backbone) -> frozenset[str]:
 
 def trained_alone(backbone: Backbone) -> Backbone:
     """Return the backbone that trains one task alone, where this one trains several together; else this one."""
-    alone: Backbone = getattr(backbone, "backbone", backbone) if shares(backbone) else backbone
-    return alone
+    alone: Backbone | None = getattr(backbone, "backbone", None) if shares(backbone) else None
+    return backbone if alone is None else alone
 
 
 def members_of(estimator: Estimator) -> list[Estimator]:

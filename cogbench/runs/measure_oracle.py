@@ -219,7 +219,8 @@ def check_transfers(transfers: TransferPlan, name: str, workspace: Workspace) ->
     workspace.check(transfers.tasks)
     given = [checkpoint.backbone for checkpoint in transfers.checkpoints]
     for backbone in dict.fromkeys((transfers.alone, transfers.backbone, *given)):
-        suitable_tasks(backbone, transfers.tasks, workspace.files, skip=False)
+        remedy = "Name the other tasks with --tasks."
+        suitable_tasks(backbone, transfers.tasks, workspace.files, skip=False, remedy=remedy)
     provenance, path = transfers.provenance(workspace), oracle_folder() / f"{name}.json"
     if path.is_file():
         metrics = {t.name: t.metric for t in transfers.tasks}

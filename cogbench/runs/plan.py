@@ -34,20 +34,25 @@ def unsuitable_kinds(backbone: Backbone, kinds: Sequence[str], files: Files) -> 
 
 
 def suitable_tasks(
-    backbone: Backbone, tasks: Sequence[Task], files: Files, *, skip: bool
+    backbone: Backbone,
+    tasks: Sequence[Task],
+    files: Files,
+    *,
+    skip: bool,
+    remedy: str = "--skip-unsuitable goes on with the other tasks.",
 ) -> tuple[tuple[Task, ...], tuple[str, ...]]:
     """Return the tasks that a backbone can be trained on, and a note for each reason why others are left out.
 
     Raises
     ------
     UnusableData
-        If there are others and they are not to be skipped: one line for each reason.
+        If there are others and they are not to be skipped: one line for each reason, and the remedy if some tasks are
+        left.
     """
     reasons = unsuitable_kinds(backbone, [task.kind for task in tasks], files)
     names = {reason: ", ".join(t.name for t in tasks if t.kind in kinds) for reason, kinds in reasons.items()}
     if reasons and not skip:
         lines = [f"backbone {backbone.name!r} cannot learn {names[why]}: {why}." for why in reasons]
-        remedy = "--skip-unsuitable goes on with the other tasks."
         some = len({kind for kinds in reasons.values() for kind in kinds}) < len({task.kind for task in tasks})
         raise UnusableData("\n".join([*lines, *([remedy] if some else [])]))
     left_out = {kind for kinds in reasons.values() for kind in kinds}

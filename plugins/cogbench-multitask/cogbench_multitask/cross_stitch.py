@@ -67,6 +67,7 @@ class CrossStitch(SeveralTasks):
     held: bool = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0 <= self.keep <= 1:
             raise UnusableData(f"{self.name}: keep={self.keep}; expected a share, from 0 to 1.")
         if self.pace < 0:

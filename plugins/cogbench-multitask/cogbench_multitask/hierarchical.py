@@ -45,6 +45,7 @@ class Hierarchical(SeveralTasks):
     layer: int = 1
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.layer < 1:
             raise UnusableData(f"{self.name}: layer={self.layer}; expected 1, the lowest, or more.")
 

@@ -78,6 +78,7 @@ class Soft(SeveralTasks):
     penalty: float = 0.01
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.penalty < 0:
             raise UnusableData(f"{self.name}: penalty={self.penalty}; expected 0 or more.")
 

@@ -61,6 +61,10 @@ class SeveralTasks:
     separate: ClassVar[bool] = False  # whether each task has an encoder of its own
     passes: ClassVar[Literal["own", "all"]] = "own"  # which of these encoders a text goes through
 
+    def __post_init__(self) -> None:
+        if self.auxiliary_weight is not None and not self.auxiliary_weight >= 0:
+            raise UnusableData(f"{self.name}: auxiliary_weight={self.auxiliary_weight}; expected 0 or more.")
+
     def arrange(
         self, models: "Sequence[Module]", datasets: Sequence[Dataset], *, seed: int, files: Files
     ) -> Arrangement:

@@ -9,7 +9,7 @@ from cogbench_multitask.together import rows_of_shares
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cogbench import Files, Recipe, Settings, TrainsTogether, UnknownName, UnusableData, measure_oracle
+from cogbench import Files, MissingData, Recipe, Settings, TrainsTogether, UnknownName, UnusableData, measure_oracle
 
 FILES = Files(offline=True)
 SETTINGS = [Settings(epochs=1, batch_size=16, learning_rate=1e-4)] * 3
@@ -131,6 +131,7 @@ TASKS = "mini-cola,mini-rte,mini-sst-2"
         ({"set": "minilm-2l.tuning=lora"}, "cannot train several tasks together: take one of transformers"),
         ({"tasks": "mini-cola,mini-cola,mini-rte"}, "at least three tasks, each named once"),
         ({"tasks": "mini-cola"}, "at least three tasks"),
+        ({"set": "joint.auxiliary_weight=-1"}, "auxiliary_weight=-1.0; expected 0 or more"),
         ({"set": "soft.penalty=-1", "sharing": "soft"}, "penalty=-1.0; expected 0 or more"),
         ({"set": "cross-stitch.keep=2", "sharing": "cross-stitch"}, "keep=2.0; expected a share"),
     ],
@@ -139,6 +140,11 @@ def test_what_cannot_be_trained_together_is_refused_before_any_training(how, wor
     with pytest.raises(UnusableData, match=words) as refused:
         measure_oracle("minilm-2l", **{"suite": "mini", "tasks": TASKS, "jobs": 0, "sharing": "joint", **how})
     assert "\n" not in str(refused.value)
+
+
+def test_a_sharing_without_a_backbone_says_how_to_name_one(untrained):
+    with pytest.raises(MissingData, match="name that one with --backbone, and --sharing joint."):
+        measure_oracle("joint", suite="mini", tasks=TASKS, jobs=0, sharing="joint")
 
 
 def test_a_sharing_that_does_not_exist_is_refused(untrained):
