@@ -133,8 +133,13 @@ class Training:
             np.save(out / self._outputs_file(task), np.asarray(outputs, np.float32))
         seconds = round(perf_counter() - clock, 3)
         (out / "training.json").write_text(json.dumps({"steps": made.steps, "notes": made.notes, "seconds": seconds}))
-        if (self.recipe.start or len(self.recipe.tasks) > 1) and not self.keep:
+        if not self.keeps_model:
             shutil.rmtree(model)
+
+    @property
+    def keeps_model(self) -> bool:
+        """Whether the weights stay in the store: those of a task alone, for they may be a source's, or by a wish."""
+        return self.keep or (self.recipe.start is None and len(self.recipe.tasks) == 1)
 
     def _check_axes(self) -> None:
         """Raise UnusableData if the backbone cannot train as the recipe asks."""

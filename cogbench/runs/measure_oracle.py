@@ -252,8 +252,7 @@ def _label(parts: Parts, plan: TransferPlan) -> str:
     usual: Any = parts.backbones.get(together.name)
     if together is plan.alone or usual is None:
         return label
-    options = parts.label("backbone", replace(together, backbone=usual.backbone))  # type: ignore[type-var]
-    return label + options.removeprefix(together.name)
+    return label + parts.label("backbone", replace(together, backbone=usual.backbone)).removeprefix(together.name)  # type: ignore[type-var]
 
 
 def resolve_sizes(
@@ -340,8 +339,9 @@ def check_transfers(transfers: TransferPlan, name: str, workspace: Workspace) ->
 
 def _check_tasks(transfers: TransferPlan, workspace: Workspace) -> None:
     workspace.check(transfers.tasks)
-    for backbone in (transfers.alone, *(given.backbone for given in transfers.checkpoints)):
-        suitable_tasks(backbone, transfers.tasks, workspace.files, skip=False)
+    remedy = "Name the other tasks with --tasks."
+    for backbone in dict.fromkeys((transfers.alone, transfers.backbone, *(c.backbone for c in transfers.checkpoints))):
+        suitable_tasks(backbone, transfers.tasks, workspace.files, skip=False, remedy=remedy)
 
 
 def measure_transfers(transfers: TransferPlan, name: str, workspace: Workspace) -> tuple[Oracle, Path]:

@@ -207,11 +207,20 @@ class HuggingFace:
         notes = (f"of {cut} texts longer than {limit} pieces the rest was not read",) if cut else ()
         return Checkpoint(out, outputs, steps, notes)
 
+    def count_rows(self, dataset: Dataset, settings: Settings, files: Files) -> int:
+        """Return how many rows a training reads of a data set."""
+        limit = self.limit(settings.max_length, files)
+        return len(encoded(self.tokenizer(files, dataset.kind), dataset, limit).rows["input_ids"])
+
     def represent(self, checkpoint: Checkpoint | None, sentences: tuple[str, ...], files: Files) -> Array:
         """Return (n_sentences, n_dims) float32 of the last layer; encoded in order of length."""
+        return self.vectors(self._encoder(checkpoint, files), sentences, files)
+
+    def vectors(self, encoder: Any, sentences: tuple[str, ...], files: Files) -> Array:
+        """Return (n_sentences, n_dims) float32 of an encoder as it is."""
         tokenizer, pooling = self.tokenizer(files), self.pooling_of("auto", files)
         rows = dict(encode(tokenizer, sentences, limit=self.limit(SENTENCE, files)))
-        return vectors_of_rows(self._encoder(checkpoint, files), tokenizer, rows, pooling)
+        return vectors_of_rows(encoder, tokenizer, rows, pooling)
 
     def pooling_of(self, wanted: str, files: Files) -> str:
         """Return which vector stands for a text: as wanted, where "auto" is the backbone's own pooling.
