@@ -20,10 +20,10 @@ from ..parts.fingerprint import harness_version, upgraded
 from ..parts.interfaces import Backbone, trained_alone
 from ..parts.recipe import SEQUENTIAL, Recipe, Task
 from ..scoring.metrics import gap_error
-from .cells import GivenTraining, Training, trained_as
+from .cells import GivenTraining, Training
 from .features import FeatureExtraction
 from .folds import cheap_trainings
-from .workspace import Workspace
+from .workspace import Workspace, trained_as
 
 
 def trainings(
