@@ -23,8 +23,10 @@ class OfTransformers:
 
         # With whole words the collator puts a mask in the place of every chosen token.
         only_masks: dict[str, Any] = {"mask_replace_prob": 1.0, "random_replace_prob": 0.0} if whole_words else {}
-        self.collator = DataCollatorForLanguageModeling(
-            tokenizer, mlm_probability=share, whole_word_mask=whole_words, seed=seed, **only_masks
+        self.collator = seeded(
+            DataCollatorForLanguageModeling(
+                tokenizer, mlm_probability=share, whole_word_mask=whole_words, seed=seed, **only_masks
+            )
         )
         self.whole_words, self.trace = whole_words, Trace(loss=[])
 
@@ -105,7 +107,16 @@ def _collator(tokenizer: Any, seed: int, probabilities: Callable[[np.ndarray], n
             masked: tuple[Tensor, Tensor] = super().torch_mask_tokens(inputs, special_tokens_mask=~chosen)
             return masked
 
-    return Collator(tokenizer, mlm_probability=1.0, seed=seed)
+    return seeded(Collator(tokenizer, mlm_probability=1.0, seed=seed))
+
+
+def seeded(collator: Any) -> Any:
+    """Return transformers' collator with the random numbers of its seed.
+
+    By itself it makes them in a main process alone, and in another one looks for a loader of several processes.
+    """
+    collator.generator = collator.get_generator(collator.seed)
+    return collator
 
 
 def without_offsets(rows: Sequence[Any]) -> list[dict[str, Any]]:

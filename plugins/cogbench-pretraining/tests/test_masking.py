@@ -1,6 +1,7 @@
 """Random and whole-word masks are transformers' own; the controller keeps the loss of bigrams in its band."""
 
 import json
+import multiprocessing
 
 import numpy as np
 import pytest
@@ -85,6 +86,14 @@ def test_whole_words_are_those_of_transformers(rows, tokenizer):
     ours = OfTransformers(words, 0.15, 2, whole_words=True)(rows)
     assert equal(ours, dict(theirs(with_offsets)))
     assert (ours["input_ids"][ours["labels"] != -100] == words.mask_token_id).all()
+
+
+@pytest.mark.parametrize("masking", ["random", "whole-word", "adaptive", "curriculum"])
+def test_a_worker_process_masks_as_the_main_process_does(masking, tokenizer, rows, monkeypatch):
+    adapted = Adapted(masking=masking)
+    here = adapted.masker(tokenizer)(rows)
+    monkeypatch.setattr(multiprocessing.current_process(), "_name", "Worker-1")
+    assert equal(here, adapted.masker(tokenizer)(rows))
 
 
 @pytest.mark.parametrize("controller", [None, Controller((1.0, 2.0))])
