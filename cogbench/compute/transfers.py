@@ -23,11 +23,11 @@ from ..parts.interfaces import Backbone, trained_alone
 from ..parts.recipe import SEQUENTIAL, Recipe, Task
 from ..scoring.metrics import gap_error
 from ..storage.locks import locked
-from .cells import GivenTraining, Training, trained_as
+from .cells import GivenTraining, Training
 from .features import FeatureExtraction
 from .folds import cheap_trainings
 from .pooled import members_of_pools
-from .workspace import Workspace
+from .workspace import Workspace, trained_as
 
 
 def trainings(

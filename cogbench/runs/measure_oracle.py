@@ -242,7 +242,7 @@ def find_sharing(parts: Parts, sharing: str, backbone: Backbone, set: Sequence[s
     able_parts = [part for part in parts.backbones.values() if sharing in shares(part)]
     if not able_parts:
         raise UnknownName(f"no installed plugin trains tasks with sharing {sharing!r}; cogbench-multitask does.")
-    together = only("backbone", varied(able_parts[0], set))
+    together = only("backbone", varied(able_parts[0], set, parts.find))
     return replace(together, backbone=backbone)  # type: ignore[type-var]
 
 

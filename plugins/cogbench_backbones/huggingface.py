@@ -1,7 +1,7 @@
 """Backbones from the hub, a local folder or an installed package, trained by transformers' Trainer."""
 
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -12,6 +12,7 @@ from cogbench import (
     Checkpoint,
     Dataset,
     Files,
+    Masker,
     MissingData,
     Origin,
     Recipe,
@@ -23,6 +24,7 @@ from cogbench import (
 
 from .adapters import PACKAGES, base_of_adapter, is_adapter, layers_of_base, open_checkpoint, tuning_of
 from .heads import HEADS, Rows, batch, encode, encoded, outputs_of_rows, row, vectors_of_rows
+from .masked import fit_masked, keep_body, notes_of_training, rows_of_texts, unmaskable
 from .memory import bytes_of_training
 from .model_folder import read_json
 from .pretrained import Pretrained, opened
@@ -211,6 +213,36 @@ class HuggingFace:
         """Return how many rows a training reads of a data set."""
         limit = self.limit(settings.max_length, files)
         return len(encoded(self.tokenizer(files, dataset.kind), dataset, limit).rows["input_ids"])
+
+    def unmaskable(self, files: Files) -> str | None:
+        """Return why the model cannot be trained as a masked language model, or None if it can."""
+        return unmaskable(self.pretrained(files))
+
+    def train_masked(
+        self,
+        texts: Sequence[str],
+        settings: Settings,
+        steps: int,
+        *,
+        seed: int,
+        files: Files,
+        out: Path,
+        masker: Callable[[Any], Masker],
+    ) -> Checkpoint:
+        """Train the model to tell the masked tokens of texts, as `cogbench.TrainsMasked` says."""
+        pretrained, tokenizer, notes = self.pretrained(files), self.tokenizer(files), list[str]()
+        model, drawn = pretrained.masked(seed)
+        if steps:
+            rows = rows_of_texts(tokenizer, texts, self.limit(settings.max_length, files))
+            losses = fit_masked(model, tokenizer, rows, settings, steps, seed=seed, out=out, masker=masker(tokenizer))
+            notes = notes_of_training(rows, losses, fresh_head=bool(drawn))
+        keep_body(model, pretrained, out)
+        return Checkpoint(out, steps=steps, notes=tuple(notes))
+
+    def starting_from(self, folder: Path, files: Files) -> "HuggingFace":
+        """Return this backbone with the model that `train_masked` has saved in place of its own."""
+        pooling: Any = self.pooling_of("auto", files)  # files of sentence-transformers stay behind
+        return replace(self, address=str(folder), revision=None, package=None, layers=None, pooling=pooling)
 
     def represent(self, checkpoint: Checkpoint | None, sentences: tuple[str, ...], files: Files) -> Array:
         """Return (n_sentences, n_dims) float32 of the last layer; encoded in order of length."""

@@ -193,7 +193,7 @@ class Pretrained:
 
         A pooler is not among them, for many checkpoints have none: it is a part of the head, and drawn afresh.
         """
-        model, missing = self._loaded()
+        model, missing = self.loaded()
         return model, {name for name in missing if not _is_pooler(name)}
 
     def encoder(self) -> "Module":
@@ -220,7 +220,7 @@ class Pretrained:
         """Return the folder's body under a fresh head, a class of transformers, and the names of what a seed drew."""
         import torch
 
-        body, missing = self._loaded()
+        body, missing = self.loaded()
         with torch.device("meta"):
             prefix = prefix_of_body(head(config))
         weights = {prefix + name: values for name, values in body.state_dict().items() if name not in missing}
@@ -232,6 +232,28 @@ class Pretrained:
         lacking = drawn & {prefix + name for name in body.state_dict()}
         model_folder.refuse_lacking(self.folder, {name for name in lacking if not _is_pooler(name)}, body)
         return model, drawn
+
+    def masked(self, seed: int) -> tuple[Any, set[str]]:
+        """Return the folder's body as a masked language model, and the names of what a seed drew.
+
+        Its head is the folder's own, if that has one; else a fresh one, whose output layer is the table of tokens.
+        """
+        import torch
+
+        head, config = self.masked_heads[type(self.config)], self.configured()
+        if self.architecture.endswith(("ForMaskedLM", "ForPreTraining")):
+            torch.manual_seed(seed)
+            model, report = head.from_pretrained(
+                self.folder, config=config, dtype="float32", output_loading_info=True, trust_remote_code=False
+            )
+            if not report["missing_keys"]:
+                return model, set()
+        return self.under(head, config, seed)
+
+    @property
+    def masked_heads(self) -> Any:
+        """transformers' masked language models by the class of the configuration."""
+        return transformers().AutoModelForMaskedLM._model_mapping
 
     def head_weights(self, model: Any) -> list[str]:
         """Return the names of the weights of a model, with weights or without, that are not of the body."""
@@ -332,9 +354,10 @@ class Pretrained:
         with torch.device("meta"):
             return self._heads(kind)[type(self.config)](self.config)
 
-    def _loaded(self) -> tuple["Module", set[str]]:
+    def loaded(self) -> tuple["Module", set[str]]:
+        """Return the model without a head, in single precision, and the names of all weights that the folder lacks."""
         if self.adapter is not None:
-            missing = self.base_of_adapter._loaded()[1]
+            missing = self.base_of_adapter.loaded()[1]
             return open_adapter(self.adapter, self.base_of_adapter, whole=False).base_model, missing
         if reason := quantised(self.folder):
             raise UnusableData(f"model folder {str(self.folder)!r}: {reason}.")
