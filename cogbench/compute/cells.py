@@ -21,7 +21,7 @@ from ..parts.interfaces import Backbone, Signal, teacher_of
 from ..parts.recipe import Checkpoint, Recipe, Task
 from ..scoring.metrics import TaskScore, score_outputs
 from ..storage.hashes import digest
-from ..text import slug
+from ..text import LONGEST, file_stem, slug
 from .adaptation import adaptations, ready
 from .workspace import Cell, Workspace, trained_as
 
@@ -44,7 +44,7 @@ class Training:
     def place(self) -> str:
         tasks = "+".join(slug(t.name) for t in self.recipe.tasks)
         after = f"-after-{slug(self.recipe.start.task.name)}" if self.recipe.start else ""
-        return f"{slug(self.backbone.name)}/{tasks}{after}/seed-{self.recipe.seed}"
+        return f"{slug(self.backbone.name)}/{file_stem(tasks + after, LONGEST)}/seed-{self.recipe.seed}"
 
     @property
     def task(self) -> Task:
@@ -135,8 +135,13 @@ class Training:
             np.save(out / self._outputs_file(task), np.asarray(outputs, np.float32))
         seconds = round(perf_counter() - clock, 3)
         (out / "training.json").write_text(json.dumps({"steps": made.steps, "notes": made.notes, "seconds": seconds}))
-        if (self.recipe.start or len(self.recipe.tasks) > 1) and not self.keep:
+        if not self.keeps_model:
             shutil.rmtree(model)
+
+    @property
+    def keeps_model(self) -> bool:
+        """Whether the weights stay in the store: those of a task alone, for they may be a source's, or by a wish."""
+        return self.keep or (self.recipe.start is None and len(self.recipe.tasks) == 1)
 
     def _check_axes(self) -> None:
         """Raise UnusableData if the backbone cannot train as the recipe asks."""

@@ -19,6 +19,7 @@ from ..parts.cheap_transfers import USUAL_TRANSFER, CheapTransfer, TransferOptio
 from ..parts.interfaces import BACKBONES, MODELS, STIMULI, Backbone, Estimator, InPieces, Signal, members_of
 from ..parts.recipe import Task
 from ..scoring.metrics import TaskScore
+from ..storage.foreign import read_arrays
 from ..text import slug
 from .adaptation import adaptations, ready
 from .cells import Encoding, key_beside_given, key_of_sample
@@ -196,8 +197,7 @@ class StoredEvidence:
         folder = self._workspace.folder(piece)
         for text in json.loads((folder / "notes.json").read_text()):
             self.note(text)
-        with np.load(folder / "arrays.npz") as arrays:
-            return dict(arrays)
+        return read_arrays(folder / "arrays.npz")
 
     def note(self, text: str) -> None:
         """Add a line for the reader of the result: what was dropped, counted or set to 0."""

@@ -14,6 +14,7 @@ from ..data.files import Files
 from ..errors import UnusableData
 from ..parts.interfaces import Backbone, Estimator
 from ..parts.recipe import Task
+from ..storage.foreign import read_arrays
 from ..text import slug
 from .adaptation import adaptations, ready
 from .cells import GivenTraining, Training, key_of_sample
@@ -88,8 +89,8 @@ class FeatureExtraction:
 
     def features(self, workspace: Workspace) -> Features:
         """Return the features, computing them if need be."""
-        with np.load(workspace.folder(self) / "features.npz") as arrays:
-            return Features(**{**arrays, "answer_kind": str(arrays["answer_kind"])})  # type: ignore[arg-type]
+        arrays = read_arrays(workspace.folder(self) / "features.npz")
+        return Features(**{**arrays, "answer_kind": str(arrays["answer_kind"])})
 
 
 def feature_options(estimator: Estimator) -> list[FeatureOptions]:

@@ -108,6 +108,12 @@ class TrainsTogether(Backbone, Protocol):
     def finished(self, model: "Module", steps: int, recipe: Recipe, files: "Files", out: Path) -> Checkpoint:
         """Return the checkpoint of a trained model: save it, and have it answer the evaluation split."""
 
+    def count_rows(self, dataset: Dataset, settings: Settings, files: "Files") -> int:
+        """Return how many rows a training reads of a data set; an example has several if it is long or a list."""
+
+    def vectors(self, encoder: "Module", sentences: tuple[str, ...], files: "Files") -> Array:
+        """Return (n_sentences, n_dims) float32 of an encoder as it is, as `represent` has them of a checkpoint."""
+
 
 @runtime_checkable
 class Signal(Protocol):
@@ -345,8 +351,8 @@ def shares(backbone: Backbone) -> frozenset[str]:
 
 def trained_alone(backbone: Backbone) -> Backbone:
     """Return the backbone that trains one task alone, where this one trains several together; else this one."""
-    alone: Backbone = getattr(backbone, "backbone", backbone) if shares(backbone) else backbone
-    return alone
+    alone: Backbone | None = getattr(backbone, "backbone", None) if shares(backbone) else None
+    return backbone if alone is None else alone
 
 
 def members_of(estimator: Estimator) -> list[Estimator]:

@@ -43,6 +43,11 @@ PART_KINDS: dict[str, Any] = {
 }
 # The parts of this repository's other distributions by kind, so that a message can name the distribution of a part.
 DISTRIBUTIONS = {
+    "cogbench-biomedical": {
+        "suite": "biomedical",
+        "task": "anatem bc2gm bc5cdr-chem bc5cdr-disease bioasq-factoid bioasq-yesno jnlpba linnaeus ncbi-disease "
+        "pubmedqa",
+    },
     "cogbench-evidence": {"pack": "cogtaskonomy-minilm-2l mini-minilm-2l realtext-minilm-2l"},
     "cogbench-multitask": {"backbone": "joint soft"},
     "cogbench-pretraining": {"backbone": "adapted"},

@@ -4,8 +4,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from cogbench import Backbone, UnusableData, hookimpl
+from cogbench import Backbone, Dataset, Files, UnusableData, hookimpl
 
+from .cross_stitch import CrossStitch
+from .encoders import common_weights, share_encoder
+from .hierarchical import Hierarchical
+from .label_embedding import LabelEmbedding
 from .together import Arrangement, SeveralTasks, Shares
 
 
@@ -39,7 +43,7 @@ class Joint(SeveralTasks):
     auxiliary_weight: float | None = None
     shares: Shares = "uniform"
 
-    def arrange(self, models: Sequence[Any]) -> Arrangement:
+    def arrange(self, models: Sequence[Any], datasets: Sequence[Dataset], *, seed: int, files: Files) -> Arrangement:
         """Give all models the encoder of the first, in place."""
         for model in models[1:]:
             share_encoder(models[0], model)
@@ -65,6 +69,7 @@ class Soft(SeveralTasks):
 
     answers: ClassVar[int] = 1
     sharing: ClassVar[str] = "soft"
+    separate: ClassVar[bool] = True
 
     name: str = "soft"
     backbone: Backbone | None = None
@@ -73,10 +78,11 @@ class Soft(SeveralTasks):
     penalty: float = 0.01
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.penalty < 0:
             raise UnusableData(f"{self.name}: penalty={self.penalty}; expected 0 or more.")
 
-    def arrange(self, models: Sequence[Any]) -> Arrangement:
+    def arrange(self, models: Sequence[Any], datasets: Sequence[Dataset], *, seed: int, files: Files) -> Arrangement:
         """Pull the encoders of the models towards each other."""
         from itertools import combinations
 
@@ -88,32 +94,7 @@ class Soft(SeveralTasks):
         return Arrangement(penalty=distance)
 
 
-def share_encoder(owner: Any, model: Any) -> None:
-    """Let a model have the weights of another one's encoder in place of its own, as far as both have them."""
-    of_owner = dict(owner.base_model.named_parameters())
-    for place, module in model.base_model.named_modules():
-        for name, weight in module.named_parameters(recurse=False):
-            other = of_owner.get(f"{place}.{name}" if place else name)
-            if other is not None and other.shape == weight.shape:
-                setattr(module, name, other)
-
-
-def common_weights(model: Any, models: Sequence[Any]) -> list[Any]:
-    """Return the weights of a model's encoder that the encoders of all models have, in the order of their names.
-
-    Embeddings come last; their rows are those of the same words in all models.
-    """
-    names = sorted(set.intersection(*({*_weights(one)} for one in models)))
-    own = _weights(model)
-    return [*(own[name] for name in names), model.get_input_embeddings().weight]
-
-
-def _weights(model: Any) -> dict[str, Any]:
-    words = {id(weight) for weight in model.get_input_embeddings().parameters()}
-    return {name: weight for name, weight in model.base_model.named_parameters() if id(weight) not in words}
-
-
 @hookimpl
 def register_backbones() -> Iterable[Backbone]:
     """Add the ways of sharing; each takes the backbone that `--backbone` names."""
-    return [Joint(), Soft()]
+    return [Joint(), Soft(), CrossStitch(), Hierarchical(), LabelEmbedding()]

@@ -37,12 +37,13 @@ class Arrangement:
     further : module, optional
         Parameters beside those of the models, which are trained too.
     settle : callable, optional
-        Is called after the training: it leaves models that can be saved.
+        Is called after the training with the folder of the checkpoint: it leaves models that can be saved, and writes
+        what stands in none of them.
     """
 
     penalty: "Callable[[], Tensor] | None" = None
     further: "Module | None" = None
-    settle: Callable[[], None] = field(default=lambda: None)
+    settle: Callable[[Path], None] = field(default=lambda folder: None)
 
 
 class SeveralTasks:
@@ -57,8 +58,16 @@ class SeveralTasks:
     backbone: Backbone | None
     auxiliary_weight: float | None
     shares: Shares
+    separate: ClassVar[bool] = False  # whether each task has an encoder of its own
+    passes: ClassVar[Literal["own", "all"]] = "own"  # which of these encoders a text goes through
 
-    def arrange(self, models: "Sequence[Module]") -> Arrangement:
+    def __post_init__(self) -> None:
+        if self.auxiliary_weight is not None and not self.auxiliary_weight >= 0:
+            raise UnusableData(f"{self.name}: auxiliary_weight={self.auxiliary_weight}; expected 0 or more.")
+
+    def arrange(
+        self, models: "Sequence[Module]", datasets: Sequence[Dataset], *, seed: int, files: Files
+    ) -> Arrangement:
         """Combine the models of the tasks, the target's first, in place."""
         raise NotImplementedError
 
@@ -74,23 +83,22 @@ class SeveralTasks:
 
     def origin(self, files: Files) -> Origin:
         """Return the origin of the model that is trained."""
-        return self._alone.origin(files)
+        origin: Origin = self._alone.origin(files)
+        return origin
 
     def settings(self, kind: str, n_examples: int) -> Settings:
         """Return how a task is trained alone."""
-        return self._alone.settings(kind, n_examples)
+        return self._whole_batches(self._alone.settings(kind, n_examples))
 
     def train(self, recipe: Recipe, files: Files, out: Path, start: Checkpoint | None = None) -> Checkpoint:
         """Train the recipe's tasks at once; keep the target's model, and beside it those of the other tasks."""
         alone = self._alone
         if len(recipe.tasks) == 1:
             return alone.train(recipe, files, out, start)
-        datasets = [task.load("train", files).sample(recipe.most(task)) for task in recipe.tasks]
-        settings = [self._settings_of(recipe, data) for data in datasets]
+        datasets, settings, n_rows = self._read(recipe, files)
         models = [alone.fresh(data, recipe.seed, files) for data in datasets]
-        arrangement = self.arrange(models)
-        steps_alone = [one.steps(len(data)) for one, data in zip(settings, datasets, strict=True)]
-        steps = max(steps_alone) if self.mutual else steps_alone[0]
+        arrangement = self.arrange(models, datasets, seed=recipe.seed, files=files)
+        steps = self._steps(settings, n_rows)
         alone.train_together(
             models,
             datasets,
@@ -100,15 +108,14 @@ class SeveralTasks:
             files=files,
             out=out,
             combine=self._combine(arrangement),
-            rows_a_step=rows_of_shares(self.shares, [len(data) for data in datasets], settings),
+            rows_a_step=rows_of_shares(self.shares, n_rows, settings),
             further=arrangement.further,
         )
-        arrangement.settle()
+        arrangement.settle(out)
         checkpoints = list[Checkpoint]()
-        for task, model, setting in zip(recipe.tasks, models, settings, strict=True):
-            folder = out / "others" / str(len(checkpoints)) if checkpoints else out
+        for place, (recipe_of_task, model) in enumerate(zip(_recipes(recipe, settings), models, strict=True)):
+            folder = folder_of_task(out, place)
             folder.mkdir(parents=True, exist_ok=True)
-            recipe_of_task = Recipe((task,), seed=recipe.seed, max_train=recipe.most(task), settings=setting)
             checkpoints.append(alone.finished(model, steps, recipe_of_task, files, folder))
         target, *others = checkpoints
         notes = tuple(dict.fromkeys(note for one in checkpoints for note in one.notes))
@@ -136,6 +143,49 @@ class SeveralTasks:
         unsuitable: Callable[[str, Files], str | None] = getattr(self._alone, "unsuitable", lambda kind, files: None)
         return unsuitable(kind, files)
 
+    def pooling_of(self, wanted: str, files: Files) -> str:
+        """Return which vector stands for a text, as the member says."""
+        pooling_of: Callable[[str, Files], str] = getattr(self._alone, "pooling_of", lambda wanted, files: wanted)
+        return pooling_of(wanted, files)
+
+    @property
+    def cost(self) -> "Callable[..., tuple[float, int]] | None":
+        """Returns the seconds that a recipe would take here and its weights' bytes; None if the member cannot tell."""
+        return self._cost if hasattr(self._alone, "cost") else None
+
+    @property
+    def memory(self) -> "Callable[[Recipe, Files], dict[str, int]] | None":
+        """Returns about how many bytes each part of a training takes at most; None if the member cannot tell."""
+        return self._memory if hasattr(self._alone, "memory") else None
+
+    def _cost(self, recipe: Recipe, files: Files, *, seconds: float = 1.0) -> tuple[float, int]:
+        """Return the sum over the tasks, each for as many steps as all of them take together."""
+        _, settings, n_rows = self._read(recipe, files)
+        recipes = _recipes(recipe, settings)
+        costs = [self._alone.cost(one, files, seconds=seconds / len(recipes)) for one in recipes]
+        steps, n_passes = self._steps(settings, n_rows), len(recipes) if self.passes == "all" else 1
+        each = [cost * steps / one.steps(n) for (cost, _), one, n in zip(costs, settings, n_rows, strict=True)]
+        return n_passes * sum(each), sum(size for _, size in costs)
+
+    def _memory(self, recipe: Recipe, files: Files) -> dict[str, int]:
+        """Return what all tasks' models hold; an encoder that they share is counted once."""
+        parts = [self._alone.memory(one, files) for one in _recipes(recipe, self._read(recipe, files)[1])]
+        n_passes = len(parts) if self.passes == "all" else 1
+        total = {name: (sum if self.separate else max)(one[name] for one in parts) for name in parts[0]}
+        return {**total, "activations": n_passes * sum(one["activations"] for one in parts)}
+
+    def _read(self, recipe: Recipe, files: Files) -> tuple[list[Dataset], list[Settings], list[int]]:
+        """Return each task's training examples, how it is trained, and how many rows its examples are."""
+        datasets = [task.load("train", files).sample(recipe.most(task)) for task in recipe.tasks]
+        settings = [self._settings_of(recipe, data) for data in datasets]
+        n_rows = [self._alone.count_rows(*each, files) for each in zip(datasets, settings, strict=True)]
+        return datasets, settings, n_rows
+
+    def _steps(self, settings: Sequence[Settings], n_rows: Sequence[int]) -> int:
+        """Return how many steps the training takes."""
+        steps = [one.steps(n) for one, n in zip(settings, n_rows, strict=True)]
+        return max(steps) if self.mutual else steps[0]
+
     @property
     def _alone(self) -> Any:
         if self.backbone is None:
@@ -153,9 +203,14 @@ class SeveralTasks:
     def _settings_of(self, recipe: Recipe, data: Dataset) -> Settings:
         """Return how the task of some examples is trained: as asked for the recipe, or as the member trains it."""
         settings = recipe.settings if data.kind == recipe.task.kind else None
-        settings = settings or self.settings(data.kind, len(data))
-        if settings.accumulation > 1:
-            raise UnusableData(f"{self.name}: tasks are trained together in whole batches; take accumulation=1.")
+        return self._whole_batches(settings or self.settings(data.kind, len(data)))
+
+    def _whole_batches(self, settings: Settings) -> Settings:
+        if settings.accumulation > 1 or settings.gradient_checkpointing:
+            raise UnusableData(
+                f"{self.name}: tasks are trained together in whole batches, each of them once through the models; take "
+                "accumulation=1 and gradient_checkpointing=false."
+            )
         return settings
 
     def _combine(self, arrangement: Arrangement) -> "Callable[[Sequence[Tensor]], Tensor]":
@@ -170,17 +225,31 @@ class SeveralTasks:
         return combine
 
 
+def folder_of_task(folder: Path, place: int) -> Path:
+    """Return where in a checkpoint the model of a task stands, by the task's place in the recipe."""
+    return folder / "others" / str(place) if place else folder
+
+
+def _recipes(recipe: Recipe, settings: Sequence[Settings]) -> list[Recipe]:
+    """Return for each task the recipe that trains it alone."""
+    return [
+        Recipe((task,), seed=recipe.seed, max_train=recipe.most(task), settings=one)
+        for task, one in zip(recipe.tasks, settings, strict=True)
+    ]
+
+
 def rows_of_shares(
-    shares: Shares, n_examples: Sequence[int], settings: Sequence[Settings]
+    shares: Shares, n_rows: Sequence[int], settings: Sequence[Settings]
 ) -> Callable[[float], list[int]] | None:
     """Return how many rows of each task a step reads, by the share of the training that is done.
 
     Parameters
     ----------
     shares : {"uniform", "proportional", "annealed"}
-        A batch of each task; or as many rows together, each task with as many as it has of all examples; or first so,
-        and nearly uniform at the end: in proportion to n ** alpha, where alpha falls from 1 to 0.2.
-    n_examples : sequence of (n_tasks,) int
+        A batch of each task; or as many rows together, each task with as many as it has of all rows; or first so, and
+        nearly uniform at the end: in proportion to n ** alpha, where alpha falls from 1 to 0.2.
+    n_rows : sequence of (n_tasks,) int
+        How many rows the examples of each task are.
     settings : sequence of (n_tasks,) Settings
         Their sizes of a batch.
 
@@ -195,7 +264,7 @@ def rows_of_shares(
 
     def rows(done: float) -> list[int]:
         alpha = 1 - 0.8 * done if shares == "annealed" else 1.0
-        weights = [n**alpha for n in n_examples]
+        weights = [n**alpha for n in n_rows]
         return [max(1, round(together * weight / sum(weights))) for weight in weights]
 
     return rows

@@ -1,71 +1,76 @@
 """Without an effect of sharing a training is the target's own, to the bit; and strong soft sharing is hard sharing."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
-from cogbench_multitask.sharings import Joint, Soft
+from cogbench_multitask.sharings import CrossStitch, Hierarchical, Joint, Soft
 from numpy.testing import assert_array_equal
 from safetensors.torch import load_file
 from scipy.optimize import minimize
 
-from cogbench import Files, Recipe, load_parts
+from cogbench import Files
 
 FILES = Files(offline=True)
-PAIRS = [("mini-cola", "mini-rte"), ("mini-conll-2003", "mini-squad-v2"), ("mini-sts-b", "mini-conll-2003")]
-
-
-@pytest.fixture(scope="module")
-def parts():
-    return load_parts()
-
-
-@pytest.fixture(scope="module")
-def train(parts, tmp_path_factory):
-    """Train tasks for a few steps on few examples."""
-    alone = replace(parts.backbones["minilm-2l"], epochs=2, min_steps=0, batch_size=16, max_length=64)
-
-    def trained(backbone, *names, max_train=40):
-        tasks = tuple(parts.tasks[name] for name in names)
-        backbone = replace(backbone, backbone=alone) if backbone else alone
-        sharing = backbone.sharing if len(tasks) > 1 else "sequential"
-        recipe = Recipe(tasks, seed=3, max_train=max_train, sharing=sharing)
-        settings = alone.settings(tasks[0].kind, max_train)
-        return backbone.train(replace(recipe, settings=settings), FILES, tmp_path_factory.mktemp("model"))
-
-    return trained
+PAIRS = [
+    ("mini-cola", "mini-rte"),
+    ("mini-conll-2003", "mini-squad-v2"),
+    ("mini-sts-b", "mini-conll-2003"),
+    ("mini-ms-marco", "mini-cola"),  # an example of the first is several rows
+]
 
 
 def weights(checkpoint):
     return load_file(checkpoint.folder / "model.safetensors")
 
 
-@pytest.mark.parametrize("pair", PAIRS)
+@pytest.mark.parametrize("pair", PAIRS, ids="+".join)
 def test_a_joint_training_with_an_auxiliary_weight_of_0_is_the_training_of_the_target_alone(pair, train):
-    alone = train(None, pair[0])
-    joint = train(Joint(auxiliary_weight=0.0), *pair)
+    few = 8 if pair[0] == "mini-ms-marco" else 40
+    alone = train(None, pair[0], max_train=few)
+    joint = train(Joint(auxiliary_weight=0.0), *pair, max_train=few)
+    assert joint.steps == alone.steps
     assert_array_equal(joint.outputs, alone.outputs)
     own, of_joint = weights(alone), weights(joint)
     assert own.keys() <= of_joint.keys()
     assert all(torch.equal(own[name], of_joint[name]) for name in own)
-    nearly = train(Joint(auxiliary_weight=1e-30), *pair)
+    nearly = train(Joint(auxiliary_weight=1e-30), *pair, max_train=few)
     np.testing.assert_allclose(nearly.outputs, alone.outputs, atol=1e-6)
-    assert np.abs(train(Joint(), *pair).outputs - alone.outputs).max() > 1e-4
+    assert np.abs(train(Joint(), *pair, max_train=few).outputs - alone.outputs).max() > 1e-4
 
 
-@pytest.mark.parametrize("pair", PAIRS[:2])
-def test_encoders_without_a_penalty_are_two_trainings(pair, train):
-    soft = train(Soft(penalty=0.0), *pair)
-    assert_array_equal(soft.outputs, train(None, pair[0]).outputs)
-    assert_array_equal(soft.others[pair[1]], train(None, pair[1]).outputs)
-    assert np.abs(train(Soft(penalty=1.0), *pair).outputs - soft.outputs).max() > 1e-4
+@pytest.mark.parametrize("pair", PAIRS[:2], ids="+".join)
+@pytest.mark.parametrize(
+    ("without", "with_effect"),
+    [(Soft(penalty=0.0), Soft(penalty=1.0)), (CrossStitch(keep=1.0, held=True), CrossStitch())],
+    ids=["soft", "cross-stitch"],
+)
+def test_encoders_that_nothing_joins_are_two_trainings(without, with_effect, pair, train):
+    apart = train(without, *pair)
+    assert_array_equal(apart.outputs, train(None, pair[0]).outputs)
+    assert_array_equal(apart.others[pair[1]], train(None, pair[1]).outputs)
+    alone, of_pair = weights(train(None, pair[0])), weights(apart)
+    assert alone.keys() == of_pair.keys()
+    assert all(torch.equal(alone[name], of_pair[name]) for name in alone)
+    assert np.abs(train(with_effect, *pair).outputs - apart.outputs).max() > 1e-4
+
+
+@pytest.mark.parametrize("pair", PAIRS[:2], ids="+".join)
+def test_a_hierarchy_of_all_layers_is_hard_sharing(pair, train):
+    joint, whole = train(Joint(auxiliary_weight=1.0), *pair), train(Hierarchical(layer=2), *pair)
+    assert_array_equal(whole.outputs, joint.outputs)
+    assert_array_equal(whole.others[pair[1]], joint.others[pair[1]])
+    assert np.abs(train(Hierarchical(layer=1), *pair).outputs - joint.outputs).max() > 1e-4
+
+
+@pytest.mark.parametrize("sharing", [Hierarchical(auxiliary_weight=0.0), Soft(auxiliary_weight=0.0, penalty=0.0)])
+def test_auxiliary_tasks_without_weight_leave_the_target_alone(sharing, train):
+    assert_array_equal(train(sharing, *PAIRS[0]).outputs, train(None, PAIRS[0][0]).outputs)
 
 
 def test_one_training_of_tasks_that_weigh_alike_does_not_depend_on_which_is_first(train):
     """But for the length to which the gradients of the encoder are cut, together with those of the first head."""
-    one, other = train(Joint(), "mini-cola", "mini-rte"), train(Joint(), "mini-rte", "mini-cola")
-    assert np.corrcoef(one.outputs.ravel(), other.others["mini-cola"].ravel())[0, 1] > 0.95
+    one, other = train(Joint(), *PAIRS[1]), train(Joint(), *PAIRS[1][::-1])
+    assert np.corrcoef(one.outputs.ravel(), other.others[PAIRS[1][0]].ravel())[0, 1] > 0.95
 
 
 class Linear(torch.nn.Module):
@@ -92,7 +97,7 @@ def test_with_a_large_penalty_soft_sharing_is_hard_sharing_of_a_linear_encoder()
 
     def losses(sharing):
         models = [Linear(1), Linear(1)]
-        arrangement = sharing.arrange(models)
+        arrangement = sharing.arrange(models, [], seed=0, files=FILES)
         parameters = [*{id(p): p for model in models for p in model.parameters()}.values()]
 
         def total(numbers):
