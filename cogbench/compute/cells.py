@@ -6,7 +6,7 @@ result is a folder in the store. `Workspace` keys cells, finds them, and compute
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any, ClassVar
@@ -21,8 +21,9 @@ from ..parts.interfaces import Backbone, Signal, teacher_of
 from ..parts.recipe import Checkpoint, Recipe, Task
 from ..scoring.metrics import TaskScore, score_outputs
 from ..storage.hashes import digest
-from ..text import slug
-from .workspace import Cell, Workspace
+from ..text import LONGEST, file_stem, slug
+from .adaptation import adaptations, ready
+from .workspace import Cell, Workspace, trained_as
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Training:
     def place(self) -> str:
         tasks = "+".join(slug(t.name) for t in self.recipe.tasks)
         after = f"-after-{slug(self.recipe.start.task.name)}" if self.recipe.start else ""
-        return f"{slug(self.backbone.name)}/{tasks}{after}/seed-{self.recipe.seed}"
+        return f"{slug(self.backbone.name)}/{file_stem(tasks + after, LONGEST)}/seed-{self.recipe.seed}"
 
     @property
     def task(self) -> Task:
@@ -61,8 +62,8 @@ class Training:
         backbone, asked = teacher_of(self.backbone), self.recipe
         return Training(backbone, Recipe(asked.tasks, seed=asked.seed, max_train=asked.max_train)) if backbone else None
 
-    def inputs(self, workspace: Workspace) -> tuple["Training", ...]:
-        return tuple(c for c in (self.start, self.teacher) if c)
+    def inputs(self, workspace: Workspace) -> tuple[Cell, ...]:
+        return (*adaptations(self.backbone), *(c for c in (self.start, self.teacher) if c))
 
     def ingredients(self, workspace: Workspace) -> dict[str, Any]:
         recipe = self.filled(workspace)
@@ -123,7 +124,8 @@ class Training:
         taught: dict[str, Any] = {"teacher": self.teacher.checkpoint(workspace)} if self.teacher else {}
         model, clock = out / self.MODEL, perf_counter()
         model.mkdir()
-        made = self.backbone.train(self.filled(workspace), workspace.files, model, start, **taught)
+        backbone = ready(self.backbone, workspace)
+        made = backbone.train(self.filled(workspace), workspace.files, model, start, **taught)
         for task in self.recipe.tasks:
             outputs = made.outputs if task is self.task else made.others.get(task.name)
             if outputs is None or not np.isfinite(outputs).all():
@@ -279,7 +281,7 @@ class Encoding:
         return f"{self.training.place}/stimuli-{slug(self.signal.name)}"
 
     def inputs(self, workspace: Workspace) -> tuple[Cell, ...]:
-        return (self.training,)
+        return (self.training, *adaptations(self.training.backbone))
 
     def ingredients(self, workspace: Workspace) -> dict[str, Any]:
         # The sentences alone: other responses to the same sentences change no representation.
@@ -292,7 +294,8 @@ class Encoding:
         given = isinstance(self.training, GivenTraining)
         # A checkpoint that somebody has is opened as a pre-trained model, for it may be of any architecture.
         checkpoint = None if given else self.training.checkpoint(workspace)
-        made = self.training.backbone.represent(checkpoint, sentences, workspace.files)
+        backbone = ready(self.training.backbone, workspace)
+        made = backbone.represent(checkpoint, sentences, workspace.files)
         if made.shape[0] != len(sentences) or not np.isfinite(made).all():
             raise UnusableData(
                 f"{self.place}: representations of shape {made.shape} for {len(sentences)} stimuli, or NaN."
@@ -329,15 +332,3 @@ def key_beside_given(tasks: Sequence[Task], backbone: Backbone, workspace: Works
         return {}
     bare = () if isinstance(backbone, NoBackbone) else (backbone, backbone.origin(workspace.files))
     return {"beside": [workspace.identity(part) for part in bare], "metrics": [task.metric for task in given]}
-
-
-def trained_as(part: Any, workspace: Workspace) -> dict[str, Any]:
-    """Return the identity of a part and its members, without fields that change `represent` only (metadata `only`)."""
-    return workspace.once(("trained as", part), lambda: _trained_as(part, workspace))
-
-
-def _trained_as(part: Any, workspace: Workspace) -> dict[str, Any]:
-    only = frozenset(f.name for f in fields(part) if f.metadata.get("only") == "represent")
-    members = {f.name: m for f in fields(part) if f.name not in only and is_dataclass(m := getattr(part, f.name))}
-    own = workspace.fingerprints.identity(part, without=only)
-    return own | {name: trained_as(member, workspace) for name, member in members.items()}

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
 from itertools import permutations
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,18 +13,21 @@ import numpy as np
 from ..checkpoints.given import GivenCheckpoint
 from ..data.features import FeatureOptions
 from ..data.oracle import Oracle, TaskMatrix
-from ..data.oracle_seeds import of_seeds
-from ..errors import UnusableData
+from ..data.oracle_files import plain_oracle, read_oracle, write_oracle
+from ..data.oracle_seeds import merged, of_seeds
+from ..errors import LostStore, UnusableData
 from ..parts.cheap_transfers import TransferOptions
 from ..parts.codec import decode_record, encode
 from ..parts.fingerprint import harness_version, upgraded
 from ..parts.interfaces import Backbone, trained_alone
 from ..parts.recipe import SEQUENTIAL, Recipe, Task
 from ..scoring.metrics import gap_error
-from .cells import GivenTraining, Training, trained_as
+from ..storage.locks import locked
+from .cells import GivenTraining, Training
 from .features import FeatureExtraction
 from .folds import cheap_trainings
-from .workspace import Workspace
+from .pooled import members_of_pools
+from .workspace import Workspace, trained_as
 
 
 def trainings(
@@ -109,13 +113,20 @@ class TransferPlan:
         most = self.target_budget
         cells = {(t.name, t.name): Training(self.alone, Recipe((t,), seed=seed, max_train=most)) for t in self.tasks}
         for source, target in permutations(self.tasks, 2):
-            pair: tuple[Task, ...] = (target, source)
-            budgets = (most, self.max_train) if self.apart else ()
-            if getattr(self.backbone, "mutual", False) and not self.apart:  # one training for both directions
-                pair = tuple(sorted(pair, key=lambda task: task.name))
-            recipe = Recipe(pair, seed=seed, max_train=most, sharing=self.sharing, budgets=budgets)
-            cells[source.name, target.name] = Training(self.backbone, recipe, self.keep)
+            cells[source.name, target.name] = self.together(target, (source,), seed)
         return cells
+
+    def together(self, target: Task, others: Sequence[Task], seed: int) -> Training:
+        """Return the training of a target together with other tasks.
+
+        It is one training for all of them where they weigh alike, whichever is the target.
+        """
+        tasks, most = (target, *sorted(others, key=lambda task: task.name)), self.target_budget
+        budgets = (most, *(self.max_train for _ in others)) if self.apart else ()
+        if getattr(self.backbone, "mutual", False) and not self.apart:
+            tasks = tuple(sorted(tasks, key=lambda task: task.name))
+        recipe = Recipe(tasks, seed=seed, max_train=most, sharing=self.sharing, budgets=budgets)
+        return Training(self.backbone, recipe, self.keep)
 
     def cells(self) -> list[Training]:
         """Return the trainings of all seeds, each once."""
@@ -173,6 +184,7 @@ class TransferPlan:
                 transfers=TaskMatrix(self.sources, names, values.mean(axis=0)),
                 per_example={p: np.array([of[p].per_example for of in scores]) for p in scores[0]},
                 metrics={t.name: t.metric for t in self.tasks},
+                groups=members_of_pools(() if self.checkpoints else self.tasks),
                 basis="measured",
                 tuning=getattr(self.alone, "tuning", "full"),
                 sharing=self.sharing,
@@ -237,18 +249,44 @@ def in_todays_form(oracle: Oracle) -> Oracle:
     So that seeds can be merged: cogbench 0.1.0 wrote modules and all fields of a backbone, and settings may have got
     new fields since.
     """
-    provenance = dict(oracle.provenance)
+    return replace(oracle, provenance=in_todays_provenance(oracle.name, oracle.provenance))
+
+
+def in_todays_provenance(name: str, provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what something was measured with as this version of cogbench writes it; `name` is for messages."""
+    provenance = dict(provenance)
     try:
         if "backbone" in provenance:
             provenance["backbone"] = upgraded(provenance["backbone"])
         if "model" in provenance:
             provenance["model"] = _plain_origin(decode_record(provenance["model"]))
-        for name in {"settings", "settings_target"} & provenance.keys():
-            settings = provenance[name].items()
-            provenance[name] = {task: encode(decode_record(value)) for task, value in settings}
+        for which in {"settings", "settings_target"} & provenance.keys():
+            settings = provenance[which].items()
+            provenance[which] = {task: encode(decode_record(value)) for task, value in settings}
     except (UnusableData, AttributeError, TypeError) as error:
-        raise UnusableData(f"oracle {oracle.name!r}: what it was measured with cannot be read: {error}") from error
-    return replace(oracle, provenance=provenance)
+        raise UnusableData(f"oracle {name!r}: what it was measured with cannot be read: {error}") from error
+    return provenance
+
+
+def keep_oracle(oracle: Oracle, path: Path) -> Oracle:
+    """Write an oracle with the seeds that its file has already, and return it with these."""
+    try:
+        with locked(path.with_suffix(".lock"), path.parent, f"oracle {oracle.name}"):  # another may add seeds just now
+            if path.is_file():
+                oracle = merged(in_todays_form(read_oracle(path)), oracle)
+            write_oracle(oracle, path)
+    except LostStore:
+        kept = in_todays_form(read_oracle(path)) if path.is_file() else None
+        if kept is None or not _is_same(merged(kept, oracle), kept):
+            raise
+        return kept
+    return oracle
+
+
+def _is_same(one: Oracle, other: Oracle) -> bool:
+    """Whether two oracles have the same seeds and figures, as files write them."""
+    plain, kept = plain_oracle(one), plain_oracle(other)
+    return all(plain.get(name) == kept.get(name) for name in ("seeds", "by_seed", "evaluation_error"))
 
 
 class TaskTrainings:

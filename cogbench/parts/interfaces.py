@@ -33,9 +33,10 @@ class Backbone(Protocol):
     A backbone that can train as recipes with another tuning or sharing ask says so in the class attributes `tunings`
     and `sharings`, frozensets. One that trains several tasks together has the backbone that trains one of them alone in
     a field `backbone`; if it says in `mutual`, True, that all tasks weigh alike, one training answers for each of them.
-    One that does not move all its weights says so in `tuning`, a word of `TUNINGS`. With
-    the class attribute `answers`, a whole number, it promises to raise it whenever its numbers change, also by a
-    changed default: it stands in keys in place of the hash of its code, so that other changes make no training stale.
+    One that does not move all its weights says so in `tuning`, a word of `TUNINGS`. One whose model is trained before
+    any task has the verbs of `cogbench.Adapts`. With the class attribute `answers`, a whole number, it promises to
+    raise it whenever its numbers change, also by a changed default: it stands in keys in place of the hash of its code,
+    so that other changes make no training stale.
     """
 
     @property
@@ -140,6 +141,7 @@ NEEDS = {
 }
 STIMULI = frozenset({"representations", "responses"})  # what needs a signal
 MODELS = frozenset({"representations", "features", "models", "transfers", "cheap-transfers"})  # trained models
+BACKBONES = frozenset({"batches", "backbone", "backbone-features"})  # the pre-trained model as it is
 ORACLES_DATA = frozenset({"transfers", "oracle"})  # an estimator that asks for it knows what it is scored against
 
 

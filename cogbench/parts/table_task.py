@@ -8,11 +8,12 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..data.dataset import Card, Dataset, Origin, Split
+from ..data.hub import joined, split_files
 from ..data.kinds import TASK_KINDS
-from ..data.tables import OWN_TABLES, joined, read_own_table, split_files
+from ..data.tables import OWN_TABLES, read_own_table
 from ..errors import Absent, MissingData, UnknownName, UnusableData
 from ..scoring.metrics import METRICS
 from .examples import OUTSIDE, Examples, examples_of
@@ -86,6 +87,12 @@ class TableTask:
         for role, _ in self.columns:
             if role not in roles:
                 raise UnknownName.of(f"column of {self.kind}", role, roles, there="It has")
+        for number, what in ((0, "column {!r} is given twice"), (1, "{!r} is given for several columns")):
+            names = Counter(pair[number] for pair in self.columns)
+            if twice := [name for name, n in names.items() if n > 1]:
+                raise UnusableData(f"task {self.name!r}: {what.format(twice[0])}: each has one of its own.")
+        if self.max_evaluation is not None and self.max_evaluation < 1:
+            raise UnusableData(f"task {self.name!r}: max_evaluation={self.max_evaluation}; expected 1 or more.")
         if not self.metric:
             usual = next((name for name, metric in METRICS.items() if self.kind in metric.kinds), "")
             object.__setattr__(self, "metric", usual)
@@ -136,7 +143,7 @@ class TableTask:
         n, notes = min(max(1, round(n_rows / SHARE)), self.max_evaluation or n_rows), list[str]()
         rows = held_out(texts, groups, n)
         if "text_pair" in examples.columns and not n / 2 <= len(rows) <= 2 * n:  # second texts tie most rows together
-            by_first = held_out([pair[:1] for pair in texts], groups, n)
+            by_first = held_out([(row[0], *row[2:]) for row in texts], groups, n)
             if n / 2 <= len(by_first) <= 2 * n:
                 rows = by_first
                 notes.append(f"{self.name}: equal second texts stand in training and evaluation both.")
@@ -160,20 +167,29 @@ class TableTask:
 
     def _classes(self, examples: Examples, evaluation: Examples | None) -> list[str]:
         """Return the names of classes or tags in the order of their numbers; none where labels are neither."""
+        names = self._distinct(examples)
+        if len(names) == 1:
+            all_have = {"tagging": "words have the tag", "reranking": "passages have the label"}
+            expected = {"tagging": "tags", "regression": "numbers", "reranking": "labels"}
+            raise UnusableData(
+                f"{examples.where}: all {all_have.get(self.kind, 'rows have the label')} {names.pop()!r}; "
+                f"expected two {expected.get(self.kind, 'classes')} or more."
+            )
         if not examples.has_names:
             return []
-        names = {*examples.names}
         if self.kind == "tagging":  # rare tags may stand in the evaluation alone
             names |= {*evaluation.names} if evaluation else set()
             if OUTSIDE not in names:
                 counts = Counter(examples.names)
                 return sorted(names, key=lambda name: (-counts[name], name))
             return sorted({*names, *examples.classes}, key=lambda name: (name != OUTSIDE, name))
-        if len(names) == 1:
-            raise UnusableData(
-                f"{examples.where}: all rows have the label {names.pop()!r}; expected two classes or more."
-            )
         return [*examples.classes, *sorted(names - {*examples.classes})]
+
+    def _distinct(self, examples: Examples) -> set[Any]:
+        """Return the labels, tags or numbers that there are; of questions none."""
+        if self.kind == "reranking":
+            return {label for labels in examples.columns["label"] for label in labels}
+        return set() if self.kind == "extractive-qa" else {*examples.names}
 
     def _evaluation(self, files: "Files") -> Examples | None:
         """Return the examples to score on, if there is a table of them."""

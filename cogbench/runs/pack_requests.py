@@ -7,6 +7,7 @@ import numpy as np
 
 from ..checkpoints.given import NoBackbone
 from ..checkpoints.ranking import check_bases
+from ..compute.adaptation import ready
 from ..compute.cells import Training
 from ..compute.workspace import Cell, Workspace
 from ..data.oracle import Oracle
@@ -244,7 +245,7 @@ def _base(parts: Parts, card: PackCard, backbone: str | Backbone | None, sets: S
         )
     named = card.backbone if backbone is None else backbone
     found = parts.find("backbone", named) if isinstance(named, str) else named
-    return only("backbone", varied(found, sets))
+    return only("backbone", varied(found, sets, parts.find))
 
 
 def _check_base(base: Backbone, pack: Pack, workspace: Workspace) -> None:
@@ -254,7 +255,7 @@ def _check_base(base: Backbone, pack: Pack, workspace: Workspace) -> None:
     if not {*keys} <= {*rows}:
         raise UnusableData(f"pack {pack.name!r} does not tell its backbone from another one: make the pack anew.")
     packed = content.array("sentences", finite=True)[[rows[key] for key in keys]]
-    vectors = base.represent(None, PROBE, workspace.files)
+    vectors = ready(base, workspace).represent(None, PROBE, workspace.files)
     if vectors.shape == packed.shape and np.linalg.norm(vectors - packed) < CLOSE * np.linalg.norm(packed):
         return
     raise UnusableData(

@@ -166,7 +166,7 @@ def resolve(
 
     def find(kind: str, names: Any) -> tuple[Any, ...]:
         found = (parts.find(kind, name) if isinstance(name, str) else name for name in as_list(names))
-        return tuple(part for one in found for part in varied(one, sets))
+        return tuple(part for one in found for part in varied(one, sets, parts.find))
 
     of_suite: Suite = parts.find("suite", suite)
     if not tasks:
@@ -252,7 +252,8 @@ def resolve_requests(
     parts = workspace.parts
     given = find_checkpoints(parts, checkpoints, workspace.files, data=checkpoint_data)
     truths = as_list(oracle_backbone) if oracle_backbone else []
-    others = [varied(parts.find("backbone", b) if isinstance(b, str) else b, as_list(set))[0] for b in truths]
+    named = [parts.find("backbone", b) if isinstance(b, str) else b for b in truths]
+    others = [varied(truth, as_list(set), parts.find)[0] for truth in named]
     selection = resolve(
         parts,
         suite=suite,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from cogbench import Files, MissingData, Origin, UnusableData
 
-from .model_folder import read_json
+from .model_folder import class_named, first_words, read_json, unreadable
 from .training import trained, transformers
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def base_of_adapter(folder: Path, files: Files) -> tuple[Path, Origin]:
     options = read_options(folder)
     base, revision = options.get("base_model_name_or_path"), options.get("revision")
     _kind(folder, options)  # one that cannot be opened needs no base
-    if not base:
+    if not base or not isinstance(base, str):
         raise UnusableData(
             f"adapter {str(folder)!r} names no base model; write its hub id or folder as base_model_name_or_path in "
             f"{CONFIG}."
@@ -166,7 +166,7 @@ def head_of_adapter(folder: Path, base: "Pretrained") -> tuple[Any, Any] | None:
     if (folder / "config.json").is_file():
         config = hf.AutoConfig.from_pretrained(folder, trust_remote_code=False)
         name = next(iter(config.architectures or ()), "")
-        return (getattr(hf, name), config) if name.endswith(tuple(TASKS.values())) else None
+        return (class_named(folder, config), config) if name.endswith(tuple(TASKS.values())) else None
     task = options.get("task_type")
     mapping = getattr(hf, f"AutoModel{TASKS[task]}")._model_mapping if task in TASKS else {}
     if type(config) not in mapping:
@@ -199,10 +199,14 @@ def read_prompt(folder: Path) -> "Tensor":
 def read_weights(folder: Path) -> dict[str, "Tensor"]:
     """Return the weights of an adapter by their names in the file. No code of the file is run."""
     import torch
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     if (folder / WEIGHTS[0]).is_file():
-        return dict(load_file(folder / WEIGHTS[0]))
+        try:
+            return dict(load_file(folder / WEIGHTS[0]))
+        except (SafetensorError, OSError, ValueError) as error:
+            raise unreadable(folder, "adapter", error) from error
     if not (folder / WEIGHTS[1]).is_file():
         raise MissingData(f"adapter {str(folder)!r} has no {WEIGHTS[0]}; save the adapter there.")
     try:
@@ -227,17 +231,19 @@ def _merged(model: Any, folder: Path, options: dict[str, Any], weights: dict[str
     """Return a model with an adapter's updates in its weights, and with the modules that it saved."""
     from peft import PeftConfig, PeftModel, set_peft_model_state_dict
 
+    _refuse_other_rank(folder, options, weights)
     # The task would make PEFT add modules of its own; Megatron is a module that PEFT imports by a name of the file.
+    if options.get("r", 1) > max((max(w.shape, default=0) for w in weights.values()), default=0):  # PEFT would make it
+        raise UnusableData(f"adapter {str(folder)!r} does not fit its base: no weight has the rank that {CONFIG} says.")
     plain = {**options, "task_type": None, "megatron_config": None, "inference_mode": True, "auto_mapping": None}
     with silent_peft():
         try:
             adapted = PeftModel(model, PeftConfig.from_peft_type(**plain))
             report: Any = set_peft_model_state_dict(adapted, weights)
-        except (ValueError, RuntimeError, KeyError, TypeError) as error:
-            raise UnusableData(
-                f"adapter {str(folder)!r} does not fit its base: {str(error).strip().splitlines()[0]}"
-            ) from error
-        _refuse_foreign(folder, report.unexpected_keys)
+        except Exception as error:  # PEFT and torch raise errors of any kind of options that make no sense
+            raise UnusableData(f"adapter {str(folder)!r} does not fit its base: {first_words(error)}") from error
+        # With bias="all" PEFT writes the biases of a saved module twice, once by its own name for the module.
+        _refuse_foreign(folder, [name for name in report.unexpected_keys if ".modules_to_save." not in name])
         lacking = [name for name in report.missing_keys if ".default." in name]
         lacking = [name for name in lacking if whole or ".modules_to_save." not in name]
         if lacking:
@@ -245,13 +251,37 @@ def _merged(model: Any, folder: Path, options: dict[str, Any], weights: dict[str
         return adapted.merge_and_unload()
 
 
+def _refuse_other_rank(folder: Path, options: dict[str, Any], weights: dict[str, "Tensor"]) -> None:
+    """Raise UnusableData if LoRA's weights have a lower rank than its configuration says, which PEFT would fill."""
+    rank = max((len(w) for name, w in weights.items() if ".lora_A." in name or ".lora_embedding_A" in name), default=0)
+    r = options.get("r")
+    if rank and not options.get("rank_pattern") and isinstance(r, int) and r > rank:
+        raise UnusableData(f"adapter {str(folder)!r}: its {CONFIG} says r={r}, and its weights have the rank {rank}.")
+
+
 def _task_of(model: Any) -> str | None:
     return next((task for task, end in TASKS.items() if type(model).__name__.endswith(end)), None)
 
 
 def read_options(folder: Path) -> dict[str, Any]:
-    """Return what `adapter_config.json` says of an adapter."""
+    """Return what `adapter_config.json` says of an adapter.
+
+    Raises
+    ------
+    UnusableData
+        If it cannot be read, or what is read of it is of another kind.
+    """
     options: dict[str, Any] = read_json(folder / CONFIG)
+    texts = ("base_model_name_or_path", "revision", "peft_type", "task_type")
+    wrong = [name for name in texts if not isinstance(options.get(name), str | None)]
+    for name, least in (("r", 1), ("lora_alpha", 0)):
+        value = options.get(name, 1)
+        wrong += [name] * (not isinstance(value, int | float) or not value >= least)
+    modules = options.get("modules_to_save") or []
+    if not isinstance(modules, list) or not all(isinstance(name, str) for name in modules):
+        wrong.append("modules_to_save")
+    if wrong:
+        raise UnusableData(f"adapter {str(folder)!r}: {wrong[0]} in {CONFIG} is not of the kind that PEFT writes.")
     return options
 
 

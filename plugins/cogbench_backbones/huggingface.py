@@ -1,7 +1,7 @@
 """Backbones from the hub, a local folder or an installed package, trained by transformers' Trainer."""
 
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -12,6 +12,7 @@ from cogbench import (
     Checkpoint,
     Dataset,
     Files,
+    Masker,
     MissingData,
     Origin,
     Recipe,
@@ -23,19 +24,13 @@ from cogbench import (
 
 from .adapters import PACKAGES, base_of_adapter, is_adapter, layers_of_base, open_checkpoint, tuning_of
 from .heads import HEADS, Rows, batch, encode, encoded, outputs_of_rows, row, vectors_of_rows
+from .masked import fit_masked, keep_body, notes_of_training, rows_of_texts, unmaskable
+from .memory import bytes_of_training
 from .model_folder import read_json
 from .pretrained import Pretrained, opened
 from .settings import Tuning, usual_settings
 from .together import fit_together
-from .training import (
-    bytes_of_training,
-    checkpoint_gradients,
-    device,
-    fit,
-    only_words_of,
-    seconds_a_step,
-    start_at_mean,
-)
+from .training import checkpoint_gradients, device, fit, give_back_memory, only_words_of, seconds_a_step, start_at_mean
 from .tunings import TuningMethod
 
 if TYPE_CHECKING:
@@ -206,6 +201,7 @@ class HuggingFace:
         limit = self.limit(settings.max_length, files)
         asked = encoded(tokenizer, evaluation, limit)
         outputs = HEADS[task.kind].outputs(outputs_of_rows(model, tokenizer, asked.rows), evaluation, asked.places)
+        give_back_memory()
         cut = encoded(tokenizer, train, limit).cut + asked.cut
         if not is_adapter(out):  # an adapter is saved, and its base has the tokenizer
             model.save_pretrained(out)
@@ -217,6 +213,36 @@ class HuggingFace:
         """Return how many rows a training reads of a data set."""
         limit = self.limit(settings.max_length, files)
         return len(encoded(self.tokenizer(files, dataset.kind), dataset, limit).rows["input_ids"])
+
+    def unmaskable(self, files: Files) -> str | None:
+        """Return why the model cannot be trained as a masked language model, or None if it can."""
+        return unmaskable(self.pretrained(files))
+
+    def train_masked(
+        self,
+        texts: Sequence[str],
+        settings: Settings,
+        steps: int,
+        *,
+        seed: int,
+        files: Files,
+        out: Path,
+        masker: Callable[[Any], Masker],
+    ) -> Checkpoint:
+        """Train the model to tell the masked tokens of texts, as `cogbench.TrainsMasked` says."""
+        pretrained, tokenizer, notes = self.pretrained(files), self.tokenizer(files), list[str]()
+        model, drawn = pretrained.masked(seed)
+        if steps:
+            rows = rows_of_texts(tokenizer, texts, self.limit(settings.max_length, files))
+            losses = fit_masked(model, tokenizer, rows, settings, steps, seed=seed, out=out, masker=masker(tokenizer))
+            notes = notes_of_training(rows, losses, fresh_head=bool(drawn))
+        keep_body(model, pretrained, out)
+        return Checkpoint(out, steps=steps, notes=tuple(notes))
+
+    def starting_from(self, folder: Path, files: Files) -> "HuggingFace":
+        """Return this backbone with the model that `train_masked` has saved in place of its own."""
+        pooling: Any = self.pooling_of("auto", files)  # files of sentence-transformers stay behind
+        return replace(self, address=str(folder), revision=None, package=None, layers=None, pooling=pooling)
 
     def represent(self, checkpoint: Checkpoint | None, sentences: tuple[str, ...], files: Files) -> Array:
         """Return (n_sentences, n_dims) float32 of the last layer; encoded in order of length."""
@@ -344,7 +370,7 @@ class HuggingFace:
     def limit(self, wanted: int, files: Files) -> int:
         """Return how many pieces a row may have: as wanted, but no more than the model can read."""
         pretrained, prompt = self.pretrained(files), self.prompt_tokens if self.tuning == "prompt" else 0
-        return min(wanted, (pretrained.positions or wanted + prompt) - prompt, pretrained.tokenizer.model_max_length)
+        return int(min(wanted, (pretrained.positions or 10**9) - prompt, pretrained.tokenizer.model_max_length))
 
     def pretrained(self, files: Files) -> Pretrained:
         """Return the model that is trained."""
@@ -359,15 +385,15 @@ class HuggingFace:
         return pretrained.tokenizer_for(kind) if kind else pretrained.tokenizer
 
     def _encoder(self, checkpoint: Checkpoint | None, files: Files) -> Any:
-        if checkpoint is None:
-            return self.pretrained(files).encoder().eval().to(device())
+        pretrained = self.pretrained(files)
+        if checkpoint is None or pretrained.is_of(checkpoint.folder):
+            return pretrained.encoder().eval().to(device())
         return encoder_of(self._trained(checkpoint, files))
 
     def _trained(self, checkpoint: Checkpoint, files: Files) -> Any:
         pretrained = self.pretrained(files)
-        own = checkpoint.folder == pretrained.adapter  # the adapter that the backbone itself is
-        model = pretrained.whole() if own else open_checkpoint(checkpoint.folder, pretrained)
-        return model.eval().to(device())
+        own = pretrained.is_of(checkpoint.folder)
+        return (pretrained.whole() if own else open_checkpoint(checkpoint.folder, pretrained)).eval().to(device())
 
     @property
     def _method(self) -> TuningMethod:

@@ -112,33 +112,33 @@ class _Stream:
             model=model, args=arguments(settings, 1, seed, out), train_dataset=each_row(rows), data_collator=list
         )
         self.loader = self.trainer.get_train_dataloader()
-        self.read: Iterator[list[dict[str, Any]]] = iter(())
-        self.left: list[dict[str, Any]] = []
-        before = torch.get_rng_state()
+        self.epoch: Iterator[list[dict[str, Any]]] = iter(())
+        self.unread: list[dict[str, Any]] = []  # rows of a batch that no step has taken yet
+        before = _random_state()
         torch.manual_seed(seed)
         self.state = _random_state()
-        torch.set_rng_state(before)
+        _set_random_state(before)
 
     def loss(self, n_rows: int) -> "Tensor":
         """Return the loss of the model on the next rows."""
         with self._own_random_numbers():
-            made = iter([batch(self.tokenizer, self._next(n_rows))])
-            (inputs,), n_items = self.trainer.get_batch_samples(made, 1, self.trainer.args.device)
+            batches = iter([batch(self.tokenizer, self._next(n_rows))])
+            (inputs,), n_items = self.trainer.get_batch_samples(batches, 1, self.trainer.args.device)
             inputs = {name: values.to(device()) for name, values in inputs.items()}
             loss: Tensor = self.trainer.compute_loss(self.model, inputs, num_items_in_batch=n_items)
             return loss
 
     def _next(self, n_rows: int) -> list[dict[str, Any]]:
         """Return the next rows: as many as are asked for, or fewer at the end of an epoch."""
-        while len(self.left) < n_rows:
-            some = next(self.read, None)
-            if some is None:
-                if self.left:
+        while len(self.unread) < n_rows:
+            next_batch = next(self.epoch, None)
+            if next_batch is None:
+                if self.unread:
                     break
-                self.read = iter(self.loader)
-                some = next(self.read)
-            self.left += some
-        rows, self.left = self.left[:n_rows], self.left[n_rows:]
+                self.epoch = iter(self.loader)
+                next_batch = next(self.epoch)
+            self.unread += next_batch
+        rows, self.unread = self.unread[:n_rows], self.unread[n_rows:]
         return rows
 
     @contextmanager
