@@ -49,7 +49,7 @@ DISTRIBUTIONS = {
         "pubmedqa",
     },
     "cogbench-evidence": {"pack": "cogtaskonomy-minilm-2l mini-minilm-2l realtext-minilm-2l"},
-    "cogbench-multitask": {"backbone": "joint soft"},
+    "cogbench-multitask": {"backbone": "joint soft cross-stitch hierarchical label-embedding"},
     "cogbench-pretraining": {"backbone": "adapted"},
     "cogbench-realtext": {
         "suite": "realtext",
