@@ -1,14 +1,16 @@
 """Rank many checkpoints for a table of one's own, from their folders and from a pack without weights: time and memory.
 
     OMP_NUM_THREADS=1 python benchmarks/checkpoints.py                       # a hundred of minilm's size, 500 rows
-    OMP_NUM_THREADS=1 python benchmarks/checkpoints.py --tiny --noise 3 --checkpoints 20 --rows 200
+    OMP_NUM_THREADS=1 python benchmarks/checkpoints.py --tiny --noise 1 --checkpoints 20 --adapters 2 --rows 200
 
 The script makes the folders itself: it trains one model on `mini-mnli`, and each checkpoint is that model with other
-noise on its weights, so the order of the checkpoints says nothing. Each has a table of 200 rows of its own task, for
-the maps of `esm-logme`. The target is a table of rows of `mini-rte`, of which four fifths are its training examples.
-Each step is one process that computes by itself (jobs=0): its time on the clock, its time of the processor and its
-peak of resident memory are told. No step but the first trains anything, and the folders are moved away before the pack
-is asked.
+noise on its weights, so the order of the checkpoints says nothing. `--adapters` of the checkpoints are adapters as PEFT
+saves them: random LoRA updates of the backbone, with a head. Each checkpoint has a table of 200 rows of its own task,
+for the maps of `esm-logme`. The target is a table of rows of `mini-rte`, of which four fifths are its training
+examples. Each step is one process that computes by itself (jobs=0): its time on the clock, its time of the processor
+and its peak of resident memory are told. The folders are moved away before the pack is asked. No step but the first
+trains anything: the script counts the trainings in the stores of the rankings, and ends with exit code 1 if there is
+one.
 """
 
 import argparse
@@ -36,6 +38,7 @@ from cogbench.views.formats import grid
 
 FILES = Files(offline=True)
 SOURCE, TARGET, KEEPER = "mini-mnli", "mini-rte", "esm-logme"
+ESTIMATORS, PLACES = ("logme", "knn", KEEPER), ("folders", "the pack")
 Step = Callable[[Path, argparse.Namespace], Any]
 
 
@@ -53,21 +56,37 @@ def main() -> None:
             rows.append(row)
             print(*row.values(), sep="; ", file=sys.stderr)
         print(grid(rows, "markdown"))
-        for name in ("logme", "knn", KEEPER):
-            one, other = (told[f"rank by {name}, from {where}"] for where in ("folders", "the pack"))
+        for name in ESTIMATORS:
+            one, other = (told[f"rank by {name}, from {where}"] for where in PLACES)
             names = [*one]
             gap = max(abs(one[key] - other[key]) for key in names)
             spread = float(np.std([one[key] for key in names]))
             alike = spearmanr([one[key] for key in names], [other[key] for key in names]).statistic
             print(f"{name}: best {next(iter(one))}, from the pack {next(iter(other))}; the similarities' standard")
             print(f"deviation is {spread:.2g}, they differ by {gap:.2g} at most; Spearman's correlation {alike:.3f}")
-        print(f"trainings in the store of the rankings: {n_trainings(place / 'store')}")
+        print(f"\n{grid(place_rows(told), 'markdown')}\n")
+        trainings = {store: n_trainings(place / store) for store in ("store", "elsewhere")}
+        print(
+            f"trainings in the stores of the rankings: {trainings['store']} from folders, "
+            f"{trainings['elsewhere']} from the pack"
+        )
+        if any(trainings.values()):
+            sys.exit("a ranking of checkpoints has trained something")
+
+
+def place_rows(told: dict[str, Any]) -> list[dict[str, str]]:
+    """Return a row for each checkpoint: its place in each ranking, from the folders and from the pack."""
+    titles = {f"{name}, {where}": f"rank by {name}, from {where}" for name in ESTIMATORS for where in PLACES}
+    places = {title: {name: i for i, name in enumerate(told[step], start=1)} for title, step in titles.items()}
+    names = sorted(next(iter(places.values())))
+    return [{"checkpoint": name, **{title: str(places[title][name]) for title in titles}} for name in names]
 
 
 def arguments() -> argparse.Namespace:
     """Return the options of the command line."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--checkpoints", type=int, default=100, help="How many.")
+    options.add_argument("--adapters", type=int, default=0, help="How many of these are adapters.")
     options.add_argument("--rows", type=int, default=500, help="Of the target.")
     options.add_argument("--backbone", default="minilm", help="What the trained model comes from.")
     options.add_argument("--tiny", action="store_true", help="A BERT of two layers with random weights in its place.")
@@ -91,7 +110,9 @@ def base(place: Path, args: argparse.Namespace) -> Any:
     if not (place / "base").exists():
         from model_zoo import ZOO
 
-        ZOO["bert"].save(place / "base")
+        # Weights so large that texts differ in their first token; at the usual ones hardly anything reaches it.
+        wide = {**ZOO["bert"].options, "initializer_range": 0.3}
+        replace(ZOO["bert"], options=wide).save(place / "base")
     return load_parts().find("backbone", str(place / "base"))
 
 
@@ -119,7 +140,11 @@ def copy(place: Path, args: argparse.Namespace) -> None:
 
     weights = load_file(place / "one" / "model.safetensors")
     lines = ["name,model,kind,data"]
-    for number in range(1, args.checkpoints + 1):
+    for number in range(1, args.adapters + 1):
+        name = f"adapter-{number:02}"
+        save_adapter(place, args, place / "checkpoints" / name, seed=number)
+        lines.append(f"{name},{name},classification,source.csv")
+    for number in range(1, args.checkpoints - args.adapters + 1):
         name = f"checkpoint-{number:03}"
         folder = place / "checkpoints" / name
         shutil.copytree(place / "one", folder, ignore=shutil.ignore_patterns("*.safetensors"))
@@ -132,6 +157,20 @@ def copy(place: Path, args: argparse.Namespace) -> None:
         lines.append(f"{name},{name},classification,source.csv")
     write_table(SOURCE, 200, place / "checkpoints" / "source.csv")
     (place / "checkpoints" / "zoo.csv").write_text("\n".join(lines) + "\n")
+
+
+def save_adapter(place: Path, args: argparse.Namespace, folder: Path, *, seed: int) -> None:
+    """Write an adapter of the backbone as a user of PEFT has one, with a head for the source's classes."""
+    import torch
+    from peft import LoraConfig, TaskType, get_peft_model
+    from transformers import AutoModelForSequenceClassification
+
+    model_folder, _ = base(place, args).folder(FILES)
+    config = json.loads((place / "one" / "config.json").read_text())
+    torch.manual_seed(seed)
+    model = AutoModelForSequenceClassification.from_pretrained(model_folder, id2label=config["id2label"])
+    random_updates = LoraConfig(task_type=TaskType.SEQ_CLS, r=8, init_lora_weights=False)
+    get_peft_model(model, random_updates).save_pretrained(folder)
 
 
 @dataclass(frozen=True)
@@ -188,9 +227,9 @@ TRAINING = "train one"
 STEPS: dict[str, Step] = {
     TRAINING: train,
     "make the folders": copy,
-    **{f"rank by {name}, from folders": Ranking(name, from_pack=False) for name in ("logme", "knn", KEEPER)},
+    **{f"rank by {name}, from folders": Ranking(name, from_pack=False) for name in ESTIMATORS},
     "make the pack, with maps": pack,
-    **{f"rank by {name}, from the pack": Ranking(name, from_pack=True) for name in ("logme", "knn", KEEPER)},
+    **{f"rank by {name}, from the pack": Ranking(name, from_pack=True) for name in ESTIMATORS},
 }
 
 

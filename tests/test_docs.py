@@ -137,7 +137,7 @@ def test_nobody_is_told_to_fetch_a_distribution_of_ours_from_an_index():
     projects = [tomllib.loads(p.read_text()) for p in (ROOT / "pyproject.toml", *ROOT.glob("plugins/*/pyproject.toml"))]
     own = "|".join(re.escape(made["project"]["name"]) for made in projects)
     commands = list(pip_installs())
-    assert len(commands) > 10 and len(projects) == 4
+    assert len(commands) > 10 and len(projects) > 4
     for file, words in commands:
         assert not [w for w in words if re.match(rf"({own})\b", w)], f"{file}: {words}"
         if "cogbench" in words:

@@ -1,5 +1,6 @@
 """Which checkpoints a user means: NAME=FOLDER_OR_HUB_ID on the command line, a csv file, or a mapping in Python."""
 
+import os.path
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -10,7 +11,8 @@ from ..data.files import Files
 from ..data.kinds import TASK_KINDS
 from ..data.tables import read_own_table
 from ..errors import MissingData, UnknownName, UnusableData, together
-from ..parts.interfaces import Backbone, Task
+from ..parts.interfaces import Backbone
+from ..parts.recipe import Task
 from ..parts.registry import Parts
 from ..parts.table_task import TableTask
 from .given import WITHOUT_HEAD, GivenCheckpoint
@@ -83,10 +85,11 @@ def find_checkpoints(
     for one in wanted:
         try:
             given = one if isinstance(one, GivenCheckpoint) else _opened(parts, one, files)
+            if one.name in own_data:
+                given = _with_data(given, own_data[one.name], given.kind, files)
+            opened.append(given)
         except MissingData as error:
             faults.append(type(error)(f"checkpoint {one.name!r}: {error}") if type(error) is MissingData else error)
-            continue
-        opened.append(_with_data(given, own_data[one.name], given.kind, files) if one.name in own_data else given)
     if faults:
         raise together(faults)
     return tuple(opened)
@@ -94,15 +97,17 @@ def find_checkpoints(
 
 def _wanted(checkpoints: Any) -> Iterable[Any]:
     if isinstance(checkpoints, Mapping):
-        return [_of_address(name, str(address)) for name, address in checkpoints.items()]
+        return [_of_address(str(name), str(address)) for name, address in checkpoints.items()]
     if isinstance(checkpoints, GivenCheckpoint | NamedCheckpoint):
         return [checkpoints]
     if isinstance(checkpoints, str | Path):
         text = str(checkpoints)
-        if "=" in text and not Path(text).is_file():
+        if "=" in text and not os.path.isfile(text):  # of a name that is too long for a file, too
             name, _, address = text.partition("=")
             return [_of_address(name, address)]
         return _of_table(Path(text))
+    if not isinstance(checkpoints, Iterable):
+        raise UnusableData(f"checkpoints are texts {FORM}, a table, or a mapping of names; {checkpoints!r} is none.")
     return [one for several in checkpoints for one in _wanted(several)]
 
 
@@ -112,9 +117,11 @@ def _of_address(name: str, address: str) -> NamedCheckpoint:
     if not name or not address:
         raise UnusableData(f"checkpoint {f'{name}={address}'!r} is not of the form {FORM}.")
     model, at, revision = address.rpartition("@")
-    if at and not Path(address).exists():
-        return NamedCheckpoint(name, model, revision)
-    return NamedCheckpoint(name, address)
+    if not at or os.path.exists(address):
+        return NamedCheckpoint(name, os.path.expanduser(address))
+    if not model or not revision:
+        raise UnusableData(f"checkpoint {f'{name}={address}'!r} is not of the form {FORM}.")
+    return NamedCheckpoint(name, os.path.expanduser(model), revision)
 
 
 def _of_table(path: Path) -> list[NamedCheckpoint]:
@@ -140,8 +147,9 @@ def _of_table(path: Path) -> list[NamedCheckpoint]:
 
 def _beside(table: Path, address: str) -> str:
     """Return where a folder or file that a table names is: beside the table, or as it is written."""
+    address = os.path.expanduser(address)
     path = table.parent / address
-    return str(path) if address and path.exists() else address
+    return str(path) if address and os.path.exists(path) else address
 
 
 def _opened(parts: Parts, one: NamedCheckpoint, files: Files) -> GivenCheckpoint:
@@ -149,14 +157,19 @@ def _opened(parts: Parts, one: NamedCheckpoint, files: Files) -> GivenCheckpoint
     task = _task(parts, one)
     if one.kind and one.kind not in TASK_KINDS:
         raise UnknownName.of("kind of task", one.kind, TASK_KINDS, there="Known")
-    if "/" not in one.model and one.model not in parts.backbones and not Path(one.model).is_dir():
-        raise MissingData(f"no folder {one.model!r}; a model is a folder, a hub id or an installed backbone.")
-    backbone: Backbone = parts.find("backbone", one.model)
-    if one.revision:
-        if not hasattr(backbone, "revision"):
-            raise UnusableData(f"checkpoint {one.name!r}: backbone {backbone.name!r} has no revisions.")
+    try:
+        backbone: Backbone = parts.find("backbone", one.model)
+    except UnknownName as error:
+        fault = "it is a file, not a folder" if os.path.isfile(one.model) else f"no folder {one.model!r}"
+        raise MissingData(f"{fault}; a model is a folder, a hub id or an installed backbone.") from error
+    if one.revision and hasattr(backbone, "revision"):
         backbone = replace(backbone, revision=one.revision)  # type: ignore[type-var]
-    backbone.origin(files)
+    origin = backbone.origin(files)
+    if one.revision and (not hasattr(backbone, "revision") or (origin.revision or "").startswith("sha256:")):
+        raise UnusableData(
+            f"checkpoint {one.name!r}: {one.model!r} is not read from the hub, so it has no revisions: leave "
+            f"{one.revision!r} out."
+        )
     head = head_of(backbone, files)
     kinds = ALIKE.get(head, (head,)) if head else ()  # that the head may answer
     if one.kind and kinds and one.kind not in kinds:
@@ -193,8 +206,8 @@ def _with_data(given: GivenCheckpoint, data: Any, kind: str, files: Files) -> Gi
     """Return a checkpoint with the examples of a table of a kind, or of a task."""
     if isinstance(data, Task):
         return replace(given, data=data)
-    if not Path(data).is_file():
-        raise MissingData(f"checkpoint {given.name!r}: no file {str(data)!r} of its examples.")
+    if not os.path.isfile(data):
+        raise MissingData(f"no file {str(data)!r} of its examples.")
     if kind not in TASK_KINDS:
         raise UnusableData(
             f"checkpoint {given.name!r}: nothing says which kind its examples are of; say it in a column `kind`."

@@ -6,11 +6,11 @@ import json
 import re
 import zlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..errors import MissingData, UnusableData
+from ..errors import UnusableData
 from ..storage.atomic import readable
 from ..storage.foreign import parse_json, refuse_swelling, unpacked_size, unzipped
 from ..text import first_line, listed
@@ -19,7 +19,10 @@ from .dataset import Origin
 TABLES = (".parquet", ".csv", ".tsv", ".jsonl")
 PACKED = (".csv.gz", ".tsv.gz", ".jsonl.gz", ".json.gz", ".conll.gz")
 OWN_TABLES = (*(ending.removesuffix(".gz") for ending in PACKED), *PACKED, ".parquet", ".xlsx")
-SHARD = re.compile(r".*-\d+-of-(\d+)")
+MARKS = (",", ";", "\t", "|")
+SEPARATOR = re.compile(r'"?sep=([,;\t|])"?\r?\n')
+WIDE = {b"\xff\xfe\0\0": "UTF-32", b"\0\0\xfe\xff": "UTF-32", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
+MAGIC = {b"\x1f\x8b": "a gzip file", b"PK\x03\x04": "a zip archive or a workbook", b"PAR1": "a parquet file"}
 
 
 class Rows(NamedTuple):
@@ -124,8 +127,9 @@ def _columns(table: Any) -> dict[str, list[Any]]:
 def read_own_table(path: Path) -> Rows:
     """Read a table as people have it, in one of the forms of `OWN_TABLES`; values of csv, tsv and conll stay texts.
 
-    The values of a csv file may be separated by semicolons. A conll file has a word and its tag on each line, the tag
-    last, and an empty line after each sentence. A json file is a list of objects, has one on each line, or is SQuAD's.
+    The values of a csv or tsv file are separated by commas, semicolons, tabs or bars. A conll file has a word and
+    its tag on each line, the tag last, and an empty line after each sentence. A json file is a list of objects, has one
+    on each line, is a table as pandas writes it, or is SQuAD's.
 
     Raises
     ------
@@ -151,30 +155,78 @@ def read_own_table(path: Path) -> Rows:
             return Rows(_of_conll(text, where), {}, origin, where)
         if ending in (".json", ".jsonl"):
             return Rows(_of_json(text, where), {}, origin, where)
-        mark = "\t" if ending == ".tsv" else _mark(text)
-        return Rows(_columns(_separated(content, mark, as_text=True)), {}, origin, where, 2)
+        stated = SEPARATOR.match(text)  # by Excel, on a line before the header
+        text = text[stated.end() :] if stated else text
+        mark = stated[1] if stated else _mark(text, "\t" if ending == ".tsv" else ",")
+        columns = _columns(_separated(text.encode(), mark, as_text=True))
+        return Rows(_with_plain_names(columns), {}, origin, where, 3 if stated else 2)
     except (pa.ArrowException, OSError, EOFError, zlib.error, ValueError, OverflowError, RecursionError) as error:
         unlike = _unlike(text, mark) if ending in (".csv", ".tsv") and isinstance(error, pa.ArrowException) else None
         reason = unlike or first_line(error).partition(": ")[0]
         raise UnusableData(f"{where} cannot be read as {ending[1:]}: {reason}.") from error
 
 
+def read_tagged(path: Path, *, word: int = 0, tag: int = -1) -> Rows:
+    """Read sentences of words with tags: a word a line, its columns apart by tabs, an empty line after each sentence.
+
+    Returns the columns `tokens` and `label`, lists of texts: those of the columns `word` and `tag` of the file, which
+    are 1 and 3 for the parts of speech of CoNLL-U. Its lines without a whole number (`1-2`, `8.1`) are no words.
+
+    Raises
+    ------
+    MissingData, UnusableData
+        If there is no such file, it is not UTF-8, or a line has too few columns.
+    """
+    readable(path)
+    where, tokens, tags = repr(str(path)), list[list[str]](), list[list[str]]()
+    begins = True
+    for number, line in enumerate(re.split(r"\r\n|\n|\r", _decoded(path.read_bytes(), where)), 1):
+        parts = line.split("\t")
+        if not line.strip() or parts[0] == "-DOCSTART-" or (line.startswith("#") and len(parts) == 1):
+            begins = True
+            continue
+        if len(parts) <= max(word, tag, 1):
+            raise UnusableData(f"{where}: line {number} has {len(parts)} column(s), apart by tabs: it lacks a tag.")
+        if word == 0 or parts[0].isdigit():
+            if begins:
+                tokens.append([])
+                tags.append([])
+            begins = False
+            tokens[-1].append(parts[word])
+            tags[-1].append(parts[tag])
+    return Rows({"tokens": tokens, "label": tags}, {}, Origin(str(path)), where)
+
+
 def _decoded(content: bytes, where: str) -> str:
     """Return bytes as text in UTF-8."""
-    wide = content[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in content[:1000]
+    if other := next((name for start, name in MAGIC.items() if content.startswith(start)), None):
+        raise UnusableData(f"{where} is no text but {other}: unpack it, or name it by what it is.")
+    wide = next((name for start, name in WIDE.items() if content.startswith(start)), None)
+    if wide is None and content[:1000].count(0) > len(content[:1000]) / 4:
+        wide = "UTF-16"
     try:
-        if not wide:
-            return content.decode("utf-8-sig")
+        text = "" if wide else content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        pass
-    encoding = "UTF-16, not UTF-8" if wide else "not UTF-8"
-    raise UnusableData(f"{where} is {encoding}: save it as UTF-8 (in a spreadsheet: csv UTF-8).")
+        wide = ""
+    if wide is not None:
+        encoding = f"{wide}, not UTF-8" if wide else "not UTF-8"
+        raise UnusableData(f"{where} is {encoding}: save it as UTF-8 (in a spreadsheet: csv UTF-8).")
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
+        raise UnusableData(f"{where}: line {line} holds a character NUL, which no text has: remove it.")
+    return text
 
 
-def _mark(text: str) -> str:
-    """Return what separates the values of a csv file: what its header has more of, commas or semicolons."""
+def _mark(text: str, usual: str) -> str:
+    """Return what separates the values of a table: the mark that its header has most of, the usual one of equals."""
     header = re.sub(r'"[^"]*"', "", text.lstrip("\r\n").partition("\n")[0])
-    return max(",", ";", key=header.count)
+    return max(usual, *MARKS, key=header.count)
+
+
+def _with_plain_names(columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """Return columns by their names without blanks around them."""
+    plain = {name.strip(): values for name, values in columns.items()}
+    return plain if len(plain) == len(columns) else columns
 
 
 def _unlike(text: str, mark: str) -> str | None:
@@ -203,6 +255,9 @@ def _of_json(text: str, where: str) -> dict[str, list[Any]]:
                     raise UnusableData(f"{where}: line {i} is no JSON, and the file as a whole is none.") from None
     if isinstance(whole, dict) and isinstance(whole.get("data"), list):
         whole = whole["data"]
+    if isinstance(whole, dict) and whole and all(isinstance(values, dict) for values in whole.values()):  # of pandas
+        numbered = all(name.isdecimal() for name in whole)  # rows by their numbers, or else columns
+        whole = [*whole.values()] if numbered else {name: [*values.values()] for name, values in whole.items()}
     if isinstance(whole, dict) and all(isinstance(values, list) for values in whole.values()):
         return whole
     objects = whole if isinstance(whole, list) else [whole]
@@ -242,6 +297,8 @@ def _of_conll(text: str, where: str) -> dict[str, list[Any]]:
             continue
         if len(parts) == 1:
             raise UnusableData(f"{where}: line {i} has a word and no tag.")
+        if parts and not words and len(parts) >= 10 and parts[0] == "1":
+            raise UnusableData(f"{where} is CoNLL-U, with several tags a word: keep two columns, the word and its tag.")
         if parts:
             words.append(parts[0])
             tags.append(parts[-1])
@@ -290,6 +347,8 @@ def _separated(content: bytes, mark: str, *, as_text: bool = False) -> Any:
         texts = separated.ConvertOptions(column_types=types)
         return separated.read_csv(pa.BufferReader(content), **read, convert_options=texts)
 
+    if not content.strip():
+        raise pa.ArrowInvalid("it has no rows")
     # A block holds two lines at least: one of 200,000 columns is longer than arrow's own block.
     block = max(2**20, 2 * max(map(len, io.BytesIO(content)), default=0) + 2)
     lines = sum(bool(line.strip(b"\r\n")) for line in io.BytesIO(content)) - 1
@@ -331,34 +390,3 @@ def _element(feature: Any) -> Mapping[str, Any]:
 
 def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
-
-
-def split_files(folder: Path, split: str) -> list[Path]:
-    """Return the files of a split: one table, or all its shards, in their order."""
-    found = sorted(p for p in folder.glob(f"{split}*") if p.suffix in TABLES and _is_split(p, split))
-    if len({(p.suffix, p.stem == split) for p in found}) > 1:
-        names = ", ".join(p.name for p in found)
-        raise UnusableData(f"{str(folder)!r} holds the split {split!r} more than once: {names}; leave one of them.")
-    promised = {int(match[1]) for p in found if (match := SHARD.fullmatch(p.stem))}
-    if promised and promised != {len(found)}:
-        names = ", ".join(p.name for p in found)
-        raise MissingData(f"{str(folder)!r} holds {len(found)} of {max(promised)} files of {split!r}: {names}.")
-    return found
-
-
-def _is_split(path: Path, split: str) -> bool:
-    """Whether a file name means this split: `train.csv`, `train-00000-of-00002.parquet`, but not `train_old.csv`."""
-    return path.stem == split or path.stem.startswith(f"{split}-")
-
-
-def joined(files: Sequence[Path], origin: Origin, what: str, read: Callable[[Path], Rows] = read_table) -> Rows:
-    """Return the rows of all shards, one after the other; they must have the same columns."""
-    first, *others = (read(p) for p in files)
-    for part in others:
-        if {*part.columns} != {*first.columns}:
-            raise UnusableData(
-                f"{part.origin.id!r} has the columns {', '.join(part.columns)}, but {first.origin.id!r} has "
-                f"{', '.join(first.columns)}: shards of one split have the same."
-            )
-    columns = {name: [v for part in (first, *others) for v in part.columns[name]] for name in first.columns}
-    return Rows(columns, first.names, origin, what)

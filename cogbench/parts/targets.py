@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
@@ -15,8 +16,8 @@ from ..errors import MissingData, UnknownName, UnusableData
 from ..storage.atomic import write_whole
 from ..storage.disk import store_lost
 from ..storage.store import home
-from .examples import OUTSIDE
-from .interfaces import Task
+from .examples import NO_LABEL, OUTSIDE
+from .recipe import Task
 from .registry import Parts
 from .table_task import SCORED, TableTask, is_hub_id
 
@@ -120,7 +121,7 @@ def _refuse_evaluation(name: str, evaluation: Any) -> None:
 
 def _address(target: str, parts: Parts) -> str:
     """Return the file, the folder or the hub id that a target names."""
-    if Path(target).exists() or is_hub_id(target):
+    if target.strip() and (Path(target).exists() or is_hub_id(target)):
         return target
     if Path(target).suffix or "/" in target:
         raise MissingData(f"no file {target!r}.")
@@ -164,6 +165,9 @@ def _columns(rows: Any) -> dict[str, list[Any]]:
         names = {name: tuple(feature.names) for name, feature in features.items() if hasattr(feature, "names")}
         return {name: _with_names(column, names.get(name, ())) for name, column in rows.to_dict().items()}
     if hasattr(rows, "columns") and hasattr(rows, "to_dict") and hasattr(rows, "iloc"):  # of pandas
+        names_of_columns = [str(name) for name in rows.columns]
+        if twice := [name for name, n in Counter(names_of_columns).items() if n > 1]:
+            raise UnusableData(f"the DataFrame has several columns called {twice[0]!r}: keep one.")
         return {str(name): column for name, column in rows.to_dict("list").items()}
     raise UnusableData(f"a target is {KINDS_OF_TARGET}; in Python also {IN_MEMORY}. This is a {type(rows).__name__}.")
 
@@ -172,6 +176,8 @@ def _with_names(values: list[Any], names: Sequence[str]) -> list[Any]:
     def named(value: Any) -> Any:
         if isinstance(value, list | tuple):
             return [named(item) for item in value]
+        if value == NO_LABEL:
+            return None
         return names[value] if isinstance(value, int) and 0 <= value < len(names) else value
 
     return [named(value) for value in values] if names else values

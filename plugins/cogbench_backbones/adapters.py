@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from cogbench import Files, MissingData, Origin, UnusableData
 
-from .model_folder import class_named, read_json, unreadable
+from .model_folder import class_named, first_words, read_json, unreadable
 from .training import trained, transformers
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def base_of_adapter(folder: Path, files: Files) -> tuple[Path, Origin]:
     options = read_options(folder)
     base, revision = options.get("base_model_name_or_path"), options.get("revision")
     _kind(folder, options)  # one that cannot be opened needs no base
-    if not base:
+    if not base or not isinstance(base, str):
         raise UnusableData(
             f"adapter {str(folder)!r} names no base model; write its hub id or folder as base_model_name_or_path in "
             f"{CONFIG}."
@@ -231,6 +231,7 @@ def _merged(model: Any, folder: Path, options: dict[str, Any], weights: dict[str
     """Return a model with an adapter's updates in its weights, and with the modules that it saved."""
     from peft import PeftConfig, PeftModel, set_peft_model_state_dict
 
+    _refuse_other_rank(folder, options, weights)
     # The task would make PEFT add modules of its own; Megatron is a module that PEFT imports by a name of the file.
     if options.get("r", 1) > max((max(w.shape, default=0) for w in weights.values()), default=0):  # PEFT would make it
         raise UnusableData(f"adapter {str(folder)!r} does not fit its base: no weight has the rank that {CONFIG} says.")
@@ -239,15 +240,23 @@ def _merged(model: Any, folder: Path, options: dict[str, Any], weights: dict[str
         try:
             adapted = PeftModel(model, PeftConfig.from_peft_type(**plain))
             report: Any = set_peft_model_state_dict(adapted, weights)
-        except Exception as error:  # whatever an option of another kind has PEFT raise
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise UnusableData(f"adapter {str(folder)!r} does not fit its base: {reason}") from error
-        _refuse_foreign(folder, report.unexpected_keys)
+        except Exception as error:  # PEFT and torch raise errors of any kind of options that make no sense
+            raise UnusableData(f"adapter {str(folder)!r} does not fit its base: {first_words(error)}") from error
+        # With bias="all" PEFT writes the biases of a saved module twice, once by its own name for the module.
+        _refuse_foreign(folder, [name for name in report.unexpected_keys if ".modules_to_save." not in name])
         lacking = [name for name in report.missing_keys if ".default." in name]
         lacking = [name for name in lacking if whole or ".modules_to_save." not in name]
         if lacking:
             raise UnusableData(f"adapter {str(folder)!r} lacks {len(lacking)} weights, such as {min(lacking)!r}.")
         return adapted.merge_and_unload()
+
+
+def _refuse_other_rank(folder: Path, options: dict[str, Any], weights: dict[str, "Tensor"]) -> None:
+    """Raise UnusableData if LoRA's weights have a lower rank than its configuration says, which PEFT would fill."""
+    rank = max((len(w) for name, w in weights.items() if ".lora_A." in name or ".lora_embedding_A" in name), default=0)
+    r = options.get("r")
+    if rank and not options.get("rank_pattern") and isinstance(r, int) and r > rank:
+        raise UnusableData(f"adapter {str(folder)!r}: its {CONFIG} says r={r}, and its weights have the rank {rank}.")
 
 
 def _task_of(model: Any) -> str | None:

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
 Pooling = Literal["cls", "mean", "last"]
 MOST_LAYERS = 10_000
+VOCABULARIES = ("tokenizer.json", "vocab.*", "*.model", "*.tiktoken", "tokenizer.*.json", "source.spm")
+NO_WORDS = "the folder has neither tokenizer.json nor a vocabulary; save the tokenizer there."
 SENTENCEPIECE = ("spm.model", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model")
 
 
@@ -51,6 +54,8 @@ def refuse_impossible(folder: Path, config: Any) -> None:
     for name, n in config.to_dict().items():  # whoever builds them layer by layer comes to no end
         if name.endswith("layers") and isinstance(n, int) and n > MOST_LAYERS:
             raise UnusableData(f"model folder {str(folder)!r}: its config.json says {name}={n}.")
+    if getattr(config, "num_hidden_layers", 1) == 0:
+        raise UnusableData(f"model folder {str(folder)!r}: its config.json says num_hidden_layers=0.")
 
 
 def class_named(folder: Path, config: Any) -> Any:
@@ -87,6 +92,38 @@ def refuse_lacking(folder: Path, names: set[str], body: "Module") -> None:
             f"model folder {str(folder)!r}: its weights lack {len(names)} of {len(body.state_dict())} tensors "
             f"of {type(body).__name__}, such as {min(names)!r}; save the whole model there."
         )
+
+
+def refuse_unlike(folder: Path, mismatched: Iterable[tuple[str, Sequence[int], Sequence[int]]]) -> None:
+    """Raise UnusableData if weights have other sizes than the configuration says: name, own size, expected size."""
+    if unlike := sorted(mismatched):
+        name, own, expected = unlike[0]
+        raise UnusableData(
+            f"model folder {str(folder)!r}: {len(unlike)} of its weights have other sizes than its config.json says, "
+            f"such as {name!r}: {tuple(own)}, not {tuple(expected)}."
+        )
+
+
+def columns_of_classes(folder: Path, id2label: Mapping[int, str], classes: Sequence[str]) -> list[int]:
+    """Return which output of a head stands for each class, by the names in its configuration without regard to case.
+
+    A head whose classes have no names of their own ("LABEL_0") has them in the order of the classes.
+
+    Raises
+    ------
+    UnusableData
+        If it has other classes.
+    """
+    names = [str(name).casefold() for _, name in sorted(id2label.items())]
+    wanted = [name.casefold() for name in classes]
+    if sorted(names) == sorted(wanted):
+        return [names.index(name) for name in wanted]
+    if len(names) == len(wanted) and names == [f"label_{i}" for i in range(len(names))]:
+        return [*range(len(names))]
+    raise UnusableData(
+        f"model folder {str(folder)!r}: the classes of its head are {', '.join(names)}, and those of the "
+        f"examples {', '.join(wanted)}; name them alike in id2label of its config.json."
+    )
 
 
 def sentence_pooling(folder: Path) -> Pooling | None:
@@ -131,12 +168,33 @@ def _why_unreadable(folder: Path, error: Exception) -> str:
         return "it is written in code of the model's own, and cogbench runs no code of a model folder."
     if "Weights only load failed" in str(error):  # torch goes on to say how one would run what is in there
         return "its .bin file holds something else than weights, or is damaged; take weights in safetensors."
+    if not _labels_are_names(folder):
+        return "id2label in its config.json is no table of numbers and names."
     if any((folder / name).exists() for name in SENTENCEPIECE) and not (folder / "tokenizer.json").exists():
         lacking = [p for p, m in (("sentencepiece", "sentencepiece"), ("protobuf", "google.protobuf")) if not _has(m)]
         if lacking:
             return f"it has only a file of SentencePiece; `pip install {' '.join(lacking)}` reads it."
-    first = str(error).strip().splitlines() or [type(error).__name__]
-    return first[0]
+    if "tokenizer" in str(error) and not any(any(folder.glob(pattern)) for pattern in VOCABULARIES):
+        return NO_WORDS
+    first = first_words(error)
+    if isinstance(error, AttributeError | KeyError | IndexError | TypeError):  # they say nothing of the folder
+        return f"a value in its files is not what transformers expects there ({type(error).__name__}: {first})."
+    return first
+
+
+def first_words(error: Exception) -> str:
+    """Return the first line of an error, and the second one where the first announces it."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return " ".join(lines[:2]) if lines[0].endswith(":") else lines[0]
+
+
+def _labels_are_names(folder: Path) -> bool:
+    """Whether a configuration names classes by their numbers, or none."""
+    try:
+        names = read_json(folder / "config.json").get("id2label") or {}
+    except UnusableData:  # it is not read for its classes then
+        return True
+    return isinstance(names, dict) and all(number.isdecimal() for number in names)
 
 
 def _has(module: str) -> bool:

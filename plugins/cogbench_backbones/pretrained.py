@@ -18,7 +18,7 @@ from .adapters import head_of_adapter, open_adapter, tuning_of
 from .heads import AT_PIECES, HEADS
 from .model_folder import Pooling, quantised, sentence_pooling
 from .shared_tokenizers import Words, tokenizer_of, vocabulary_of
-from .training import prefix_of_body, trained, transformers
+from .training import WHOLE, prefix_of_body, trained, transformers
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -80,9 +80,12 @@ class Pretrained:
         except Exception as error:  # transformers raises errors of any kind of what is damaged
             raise self._unreadable("architecture", error) from error
         model_folder.refuse_impossible(self.folder, config)
+        self._pad(config)
+        return config
+
+    def _pad(self, config: Any) -> None:
         for part in {id(c): c for c in (config, config.get_text_config())}.values():
             part.pad_token_id = self.tokenizer.pad_token_id
-        return config
 
     @cached_property
     def _words(self) -> Words:
@@ -97,10 +100,13 @@ class Pretrained:
         try:
             tokenizer = tokenizer_of(self._words)
             tokenizer("a \u2603")  # a damaged one fails at the first sign that it does not know
+            if len(tokenizer) <= len({*tokenizer.all_special_ids}):  # transformers makes one of nothing
+                raise ValueError(model_folder.NO_WORDS)
         except Exception as error:  # tokenizers raise plain ones
             raise self._unreadable("tokenizer", error) from error
-        if not isinstance(tokenizer.model_max_length, int | float):
-            fault = TypeError(f"model_max_length is no number: {tokenizer.model_max_length!r:.40}")
+        longest, least = tokenizer.model_max_length, tokenizer.num_special_tokens_to_add(pair=True) + 2
+        if not isinstance(longest, int | float) or not longest >= least:
+            fault = ValueError(f"model_max_length is {longest!r:.40}; a pair of texts takes {least} or more.")
             raise self._unreadable("tokenizer", fault)
         tokenizer.padding_side, tokenizer.split_special_tokens = "right", True
         if tokenizer.pad_token_id is None:
@@ -187,7 +193,7 @@ class Pretrained:
 
         A pooler is not among them, for many checkpoints have none: it is a part of the head, and drawn afresh.
         """
-        model, missing = self._loaded()
+        model, missing = self.loaded()
         return model, {name for name in missing if not _is_pooler(name)}
 
     def encoder(self) -> "Module":
@@ -214,7 +220,7 @@ class Pretrained:
         """Return the folder's body under a fresh head, a class of transformers, and the names of what a seed drew."""
         import torch
 
-        body, missing = self._loaded()
+        body, missing = self.loaded()
         with torch.device("meta"):
             prefix = prefix_of_body(head(config))
         weights = {prefix + name: values for name, values in body.state_dict().items() if name not in missing}
@@ -226,6 +232,28 @@ class Pretrained:
         lacking = drawn & {prefix + name for name in body.state_dict()}
         model_folder.refuse_lacking(self.folder, {name for name in lacking if not _is_pooler(name)}, body)
         return model, drawn
+
+    def masked(self, seed: int) -> tuple[Any, set[str]]:
+        """Return the folder's body as a masked language model, and the names of what a seed drew.
+
+        Its head is the folder's own, if that has one; else a fresh one, whose output layer is the table of tokens.
+        """
+        import torch
+
+        head, config = self.masked_heads[type(self.config)], self.configured()
+        if self.architecture.endswith(("ForMaskedLM", "ForPreTraining")):
+            torch.manual_seed(seed)
+            model, report = head.from_pretrained(
+                self.folder, config=config, dtype="float32", output_loading_info=True, trust_remote_code=False
+            )
+            if not report["missing_keys"]:
+                return model, set()
+        return self.under(head, config, seed)
+
+    @property
+    def masked_heads(self) -> Any:
+        """transformers' masked language models by the class of the configuration."""
+        return transformers().AutoModelForMaskedLM._model_mapping
 
     def head_weights(self, model: Any) -> list[str]:
         """Return the names of the weights of a model, with weights or without, that are not of the body."""
@@ -253,9 +281,6 @@ class Pretrained:
     def columns_of(self, kind: str, classes: Sequence[str]) -> list[int] | None:
         """Return which output of the folder's head stands for each class; None where outputs stand for no classes.
 
-        The names in the configuration's `id2label` are compared without regard to case. A head whose classes have no
-        names of their own ("LABEL_0") has them in the order of the data set.
-
         Raises
         ------
         UnusableData
@@ -269,26 +294,27 @@ class Pretrained:
             if kind in ("regression", "reranking") and n_outputs != 1:
                 raise UnusableData(f"model folder {str(folder)!r}: its head has {n_outputs} outputs, not one.")
             return None
-        names = [str(config.id2label[i]).casefold() for i in range(n_outputs)]
-        wanted = [name.casefold() for name in classes]
-        if sorted(names) == sorted(wanted):
-            return [names.index(name) for name in wanted]
-        if len(names) == len(wanted) and names == [f"label_{i}" for i in range(n_outputs)]:
-            return [*range(n_outputs)]
-        raise UnusableData(
-            f"model folder {str(folder)!r}: the classes of its head are {', '.join(names)}, and those of the "
-            f"examples {', '.join(wanted)}; name them alike in id2label of its config.json."
-        )
+        return model_folder.columns_of_classes(folder, config.id2label, classes)
 
     def whole(self) -> Any:
-        """Return the folder's model with its own head, in single precision.
+        """Return the folder's model with its own head, in single precision, and with the tokenizer's padding token.
+
+        A folder that does not say which head it has is a body alone.
 
         Raises
         ------
         UnusableData
             If weights of it are missing.
         """
-        return open_adapter(self.adapter, self.base_of_adapter) if self.adapter else trained(self.folder)
+        if self.adapter:
+            return open_adapter(self.adapter, self.base_of_adapter)
+        model = trained(self.folder) if self.architecture else self.encoder()
+        self._pad(model.config)
+        return model
+
+    def is_of(self, folder: Path) -> bool:
+        """Whether the files of the model itself are in this folder, and not those of a training of it."""
+        return folder == (self.adapter or self.folder)
 
     @property
     def architecture(self) -> str:
@@ -328,9 +354,10 @@ class Pretrained:
         with torch.device("meta"):
             return self._heads(kind)[type(self.config)](self.config)
 
-    def _loaded(self) -> tuple["Module", set[str]]:
+    def loaded(self) -> tuple["Module", set[str]]:
+        """Return the model without a head, in single precision, and the names of all weights that the folder lacks."""
         if self.adapter is not None:
-            missing = self.base_of_adapter._loaded()[1]
+            missing = self.base_of_adapter.loaded()[1]
             return open_adapter(self.adapter, self.base_of_adapter, whole=False).base_model, missing
         if reason := quantised(self.folder):
             raise UnusableData(f"model folder {str(self.folder)!r}: {reason}.")
@@ -338,11 +365,10 @@ class Pretrained:
             body, encoders = transformers().AutoModel, transformers().AutoModelForTextEncoding
             if self._encoder_alone and type(self.config) in encoders._model_mapping:
                 body = encoders
-            model, report = body.from_pretrained(
-                self.folder, config=self.config, dtype="float32", output_loading_info=True, trust_remote_code=False
-            )
+            model, report = body.from_pretrained(self.folder, config=self.config, **WHOLE)
         except Exception as error:  # and safetensors those of its own
             raise self._unreadable("weights", error) from error
+        model_folder.refuse_unlike(self.folder, report["mismatched_keys"])
         return model, {*report["missing_keys"]}
 
     @property

@@ -1,7 +1,9 @@
 """One training of a model on rows, by transformers' Trainer: what plain training and distillation have in common."""
 
+import ctypes
 import math
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -11,12 +13,14 @@ import numpy as np
 
 from cogbench import Dataset, Settings, UnusableData
 
-from .heads import IGNORED, Rows, batch, bytes_of_row, row
-from .model_folder import class_named, quantised, unreadable
+from .heads import IGNORED, Rows, batch, each_row
+from .model_folder import class_named, quantised, refuse_unlike, unreadable
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+# How weights are opened: in single precision, without code of the folder, with a report of what does not fit.
+WHOLE = {"dtype": "float32", "ignore_mismatched_sizes": True, "output_loading_info": True, "trust_remote_code": False}
 Batch = dict[str, "Tensor"]
 Loss = Callable[[Any, Batch, Batch], "Tensor"]
 
@@ -58,18 +62,26 @@ def fit(
         checkpoint_gradients(model)
     trainer = _trainer(loss, whole[1] if whole else None, settings.accumulation)(
         model=model,
-        args=_arguments(settings, steps, seed, out),
-        train_dataset=_Items(rows),
+        args=arguments(settings, steps, seed, out),
+        train_dataset=each_row(rows),
         data_collator=partial(batch, tokenizer),
     )
     trainer.remove_callback(hf.PrinterCallback)  # it prints on stdout, which is for results
     trainer.train()
     trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False)  # or bf16 goes on after the training
+    trainer.optimizer.state.clear()  # the Trainer lives on in circles, and would keep it
     if settings.gradient_checkpointing:
         model.gradient_checkpointing_disable()
     if whole:
         all_words(model, whole)
+    give_back_memory()
     return steps
+
+
+def give_back_memory() -> None:
+    """Let the C library give back what is free to the system, where it can: it keeps what a training had."""
+    with suppress(AttributeError, OSError, TypeError):  # no glibc
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def checkpoint_gradients(model: Any) -> None:
@@ -92,8 +104,9 @@ def freeze(model: Any, settings: Settings) -> None:
 
     if settings.precision == "bf16":
         for weight in model.parameters():
-            if not weight.requires_grad and weight.ndim > 1:  # not the scales of norms, which autocast does not round
-                weight.data = weight.data.to(torch.bfloat16)
+            # Not the scales of norms, which autocast does not round: copied, or they would hold the whole file's pages.
+            rounded = not weight.requires_grad and weight.ndim > 1
+            weight.data = weight.data.to(torch.bfloat16) if rounded else weight.data.clone()
 
 
 def seconds_a_step(model: Any, batches: Sequence[Batch], settings: Settings, seconds: float) -> float:
@@ -119,67 +132,6 @@ def seconds_a_step(model: Any, batches: Sequence[Batch], settings: Settings, sec
         return (perf_counter() - start) / done
     finally:
         torch.set_num_threads(threads)
-
-
-def bytes_of_training(model: Any, rows: list[dict[str, Any]], tokenizer: Any, settings: Settings) -> dict[str, int]:
-    """Return about how many bytes each of what a training holds takes at most.
-
-    What a forward pass keeps for the way back is counted for one row and for two; from these follows any number.
-
-    Parameters
-    ----------
-    model, tokenizer
-        As they are trained.
-    rows : list of rows
-        One or more of the longest ones.
-    settings : Settings
-
-    Returns
-    -------
-    dict of str to int
-        Of weights, gradients, the optimiser's moments and activations; and what loading the weights takes beyond these.
-    """
-    weights = sum(p.numel() * p.element_size() for p in model.parameters())
-    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    if settings.gradient_checkpointing:  # what it hides is counted, and then divided
-        model.gradient_checkpointing_disable()
-    one, two = (_remembered_bytes(model, batch(tokenizer, (rows * 2)[:n]), settings) for n in (1, 2))
-    n_rows = settings.batch_size // settings.accumulation
-    kept = one + (n_rows - 1) * max(0, two - one)
-    config, longest = model.config.get_text_config(), max(len(r["input_ids"]) for r in rows)
-    if settings.gradient_checkpointing:  # each layer's input, and one layer while it is computed again
-        layers, width = max(1, getattr(config, "num_hidden_layers", 1)), getattr(config, "hidden_size", 0)
-        kept = kept // layers + layers * n_rows * longest * width * 4
-    passing = n_rows * bytes_of_row(config, longest) // 2  # about a half of what a layer makes is forgotten at once
-    whole = sum(p.numel() for p in model.parameters()) * 4  # the folder's weights beside the model's, at the beginning
-    parts = {
-        "weights": weights,
-        "gradients": 4 * trained,
-        "optimiser state": 8 * trained,
-        "activations": kept + passing,
-    }
-    return {**parts, "loading": max(0, 2 * whole - sum(parts.values()))}
-
-
-def _remembered_bytes(model: Any, made: Batch, settings: Settings) -> int:
-    """Return how many bytes a forward pass keeps for the way back, but for the weights."""
-    import torch
-
-    weights = {p.untyped_storage().data_ptr() for p in model.parameters()}
-    held = dict[int, int]()
-
-    def count(tensor: "Tensor") -> "Tensor":
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in weights:
-            held[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    model.train().to(device())
-    inputs = {name: values.to(model.device) for name, values in made.items()}
-    with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor), arithmetic(settings):
-        loss = model(**inputs).loss  # it holds what is counted until here
-    del loss
-    return sum(held.values())
 
 
 def _trainer(loss: Loss | None, tokens: "Tensor | None", accumulation: int) -> Any:
@@ -233,8 +185,9 @@ def _n_answers(rows: Batch) -> int:
     return int((labels != IGNORED).sum())
 
 
-def _arguments(settings: Settings, steps: int, seed: int, out: Path) -> Any:
-    return transformers().TrainingArguments(
+def arguments(settings: Settings, steps: int, seed: int, out: Path, **other: Any) -> Any:
+    """Return the Trainer's arguments for so many steps in these settings; `other` replace some."""
+    usual = dict[str, Any](
         output_dir=str(out),
         max_steps=steps,
         per_device_train_batch_size=settings.batch_size,
@@ -252,19 +205,7 @@ def _arguments(settings: Settings, steps: int, seed: int, out: Path) -> Any:
         disable_tqdm=True,
         dataloader_pin_memory=False,
     )
-
-
-class _Items:
-    """Rows as the Trainer takes them, one by one."""
-
-    def __init__(self, rows: Rows) -> None:
-        self._rows = rows
-
-    def __len__(self) -> int:
-        return len(self._rows["input_ids"])
-
-    def __getitem__(self, i: int) -> dict[str, Any]:
-        return row(self._rows, i)
+    return transformers().TrainingArguments(**{**usual, **other})
 
 
 def start_at_mean(model: Any, train: Dataset) -> None:
@@ -296,22 +237,31 @@ def only_words_of(rows: Rows, model: Any) -> tuple[Rows, tuple[Any, "Tensor"] | 
     """
     import torch
 
-    try:
-        words = model.get_input_embeddings()
-    except NotImplementedError:  # a model without a table of tokens
+    used = words_that_occur(rows, model)
+    if used is None:
         return rows, None
-    named = _named_tokens(model.config)
-    used = sorted({*range(max(named, default=0) + 1), *(i for ids in rows["input_ids"] for i in ids)})
-    if type(words) is not torch.nn.Embedding or len(used) > words.num_embeddings / 2:
-        return rows, None
-    if not words.weight.requires_grad:  # a frozen table has neither gradient nor moments
-        return rows, None
+    words = model.get_input_embeddings()
     number = {token: i for i, token in enumerate(used)}
     rows = {**rows, "input_ids": [[number[i] for i in ids] for ids in rows["input_ids"]]}
     kept = torch.tensor(used)
     few = torch.nn.Embedding.from_pretrained(words.weight.detach()[kept], freeze=False, padding_idx=words.padding_idx)
     model.set_input_embeddings(few)
     return rows, (words, kept)
+
+
+def words_that_occur(rows: Rows, model: Any) -> list[int] | None:
+    """Return the numbers of the tokens that occur or that the configuration names; None where the table stays whole."""
+    import torch
+
+    try:
+        words = model.get_input_embeddings()
+    except NotImplementedError:  # a model without a table of tokens
+        return None
+    named = _named_tokens(model.config)
+    used = sorted({*range(max(named, default=0) + 1), *(i for ids in rows["input_ids"] for i in ids)})
+    if type(words) is not torch.nn.Embedding or len(used) > words.num_embeddings / 2:
+        return None
+    return used if words.weight.requires_grad else None  # a frozen table has neither gradient nor moments
 
 
 def _named_tokens(config: Any) -> list[int]:
@@ -341,14 +291,16 @@ def trained(folder: Path) -> Any:
     """
     if reason := quantised(folder):
         raise UnusableData(f"model folder {str(folder)!r}: {reason}.")
-    config = transformers().AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    try:
+        config = transformers().AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    except Exception as error:  # transformers raises errors of any kind of what is damaged
+        raise unreadable(folder, "architecture", error) from error
     model = class_named(folder, config)
     try:
-        opened, report = model.from_pretrained(
-            folder, dtype="float32", output_loading_info=True, trust_remote_code=False
-        )
+        opened, report = model.from_pretrained(folder, **WHOLE)
     except Exception as error:  # safetensors and torch have those of their own
         raise unreadable(folder, "weights", error) from error
+    refuse_unlike(folder, report["mismatched_keys"])
     if lacking := sorted(report["missing_keys"]):
         raise UnusableData(
             f"model folder {str(folder)!r}: its weights lack {len(lacking)} tensors of {model.__name__}, such as "

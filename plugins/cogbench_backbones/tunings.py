@@ -58,6 +58,10 @@ class TuningMethod:
             return None
         outline = pretrained.outline_with_head(kind)
         if self.tuning == "prompt":
+            if pretrained.positions and self.prompt_tokens > pretrained.positions // 2:
+                return (
+                    f"it reads {pretrained.positions} pieces, and prompt_tokens={self.prompt_tokens} take most of them"
+                )
             return no_prompt_because(outline)
         targets = lora_targets(outline, self.lora_targets)
         names = [name for name, _ in outline.base_model.named_modules()]

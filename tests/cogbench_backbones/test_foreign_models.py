@@ -148,7 +148,8 @@ def test_every_door_of_transformers_says_that_no_code_is_trusted():
         text = file.read_text()
         for door in (*doors, "body.from_pretrained(", "model.from_pretrained("):
             for after in text.split(door)[1:]:
-                assert "trust_remote_code=False" in after[:160], f"{file.name}: {door}"
+                assert "trust_remote_code=False" in after[:160] or "**WHOLE" in after[:60], f"{file.name}: {door}"
+    assert training.WHOLE["trust_remote_code"] is False
 
 
 @pytest.mark.parametrize(
@@ -200,3 +201,73 @@ def test_an_encoder_alone_is_opened_by_no_name_of_its_config(tmp_path):
         (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     config(tmp_path, architectures=["set_seed", "WorldEncoderModel"])
     assert type(Pretrained(tmp_path).encoder()).__name__ == "BertModel"
+
+
+def damaged(folder, **changes):
+    """Write a small classifier, with other values in its JSON files or another file in the place of one."""
+    import transformers
+
+    folder.mkdir()
+    for name, content in bert_files().items():
+        (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    model = transformers.BertForSequenceClassification.from_pretrained(folder, num_labels=3)
+    model.save_pretrained(folder)
+    for name, change in changes.items():
+        file = folder / name.replace("__", ".")
+        if isinstance(change, dict):
+            file.write_text(json.dumps(json.loads(file.read_text()) | change))
+        elif change is None:
+            file.unlink()
+        else:
+            file.write_bytes(change)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        (
+            {"config__json": {"id2label": {"0": "a", "1": "b"}}},
+            "2 of its weights have other sizes than its config.json",
+        ),
+        ({"config__json": {"vocab_size": 5}}, "such as 'bert.embeddings.word_embeddings.weight': "),
+        (
+            {"config__json": {"id2label": ["a", "b", "c"]}},
+            "id2label in its config.json is no table of numbers and names",
+        ),
+        ({"config__json": {"id2label": {"a": "b"}}}, "id2label in its config.json is no table of numbers and names"),
+        ({"config__json": {"num_hidden_layers": 0}}, "its config.json says num_hidden_layers=0"),
+        ({"config__json": {"hidden_dropout_prob": "x"}}, "its architecture cannot be read: Validation error for field"),
+        ({"config__json": {"hidden_act": "nope"}}, "a value in its files is not what transformers expects there"),
+        ({"config__json": {"architectures": ["NopeForSequenceClassification"]}}, "which is no model of 'bert'"),
+        (
+            {"tokenizer_config__json": {"model_max_length": -1}},
+            "model_max_length is -1; a pair of texts takes 5 or more",
+        ),
+        ({"tokenizer_config__json": {"model_max_length": 4}}, "model_max_length is 4; a pair of texts takes 5 or more"),
+        ({"tokenizer_config__json": b"[]"}, "its tokenizer cannot be read"),
+        ({"tokenizer__json": None, "vocab__txt": None}, "the folder has neither tokenizer.json nor a vocabulary"),
+        ({"model__safetensors": b""}, "its weights cannot be read: Error while deserializing header"),
+    ],
+)
+def test_a_damaged_folder_is_one_line_that_names_it(tmp_path, changes, says):
+    folder = damaged(tmp_path / "model", **changes)
+    backbone = HuggingFace("own", str(folder), pooling="auto")
+    with pytest.raises(CogbenchError) as error:
+        backbone.origin(FILES)
+        backbone.limit(64, FILES)
+        backbone.pretrained(FILES).whole()
+    (line,) = str(error.value).splitlines()
+    assert says in line and str(folder) in line
+
+
+def test_numbers_of_classes_may_have_gaps_and_a_longest_text_may_be_a_broken_number(tmp_path):
+    folder = damaged(
+        tmp_path / "model",
+        config__json={"id2label": {"0": "a", "2": "b", "5": "c"}},
+        tokenizer_config__json={"model_max_length": 20.0},
+    )
+    backbone = HuggingFace("own", str(folder))
+    assert backbone.pretrained(FILES).columns_of("classification", ["c", "a", "b"]) == [2, 0, 1]
+    limit = backbone.limit(64, FILES)
+    assert (limit, type(limit)) == (20, int)

@@ -234,6 +234,11 @@ def test_a_text_leaves_room_for_the_prompt(zoo):
     ("options", "name", "message"),
     [
         ({"tuning": "prompt"}, "t5", "prompts are for models of one part"),
+        (
+            {"tuning": "prompt", "prompt_tokens": 99},
+            "bert",
+            "it reads 128 pieces, and prompt_tokens=99 take most of them",
+        ),
         ({"tuning": "prompt"}, "canine", "which it does not take; take tuning=lora"),
         ({"tuning": "prompt"}, "albert", "its pooler reads the first place of a text"),
         (

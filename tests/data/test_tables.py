@@ -10,14 +10,15 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from cogbench import MissingData, UnusableData
+from cogbench import MissingData, UnusableData, read_tagged
 from cogbench.data.tables import OWN_TABLES, read_own_table
 
 ROWS = {"text": ["one, two", 'a "b"', "12", "2024-01-05"], "label": ["NA", "None", "", "1"]}
+VALUES = [*zip(*ROWS.values(), strict=True)]  # row by row
 
 
 def as_csv(mark=","):
-    quoted = [[f'"{value.replace(chr(34), chr(34) * 2)}"' for value in row] for row in zip(*ROWS.values(), strict=True)]
+    quoted = [[f'"{value.replace(chr(34), chr(34) * 2)}"' for value in row] for row in VALUES]
     return "".join(mark.join(row) + "\n" for row in [[*ROWS], *quoted])
 
 
@@ -30,10 +31,15 @@ def as_csv(mark=","):
         ("A.CSV.gz", gzip.compress(as_csv(";").encode()), 2),
         (
             "a.json",
-            json.dumps([dict(zip(ROWS, row, strict=True)) for row in zip(*ROWS.values(), strict=True)]).encode(),
+            json.dumps([dict(zip(ROWS, row, strict=True)) for row in VALUES]).encode(),
             1,
         ),
         ("a.json", json.dumps(ROWS).encode(), 1),
+        ("a.json", json.dumps({name: dict(enumerate(values)) for name, values in ROWS.items()}).encode(), 1),  # pandas
+        ("a.json", json.dumps({i: dict(zip(ROWS, v, strict=True)) for i, v in enumerate(VALUES)}).encode(), 1),
+        *((name, as_csv(mark).encode(), 2) for mark in ("\t", "|", ",", ";") for name in ("a.csv", "a.tsv")),
+        ("a.csv", f"sep=;\r\n{as_csv(';')}".encode(), 3),  # as Excel has it
+        ("a.csv", as_csv().replace("label", " label ", 1).encode(), 2),
         ("a.jsonl.gz", gzip.compress(json.dumps({"text": "x", "label": "y"}).encode()), 1),
     ],
 )
@@ -92,7 +98,13 @@ SECRET = "something private"
         ("a.csv", f"text,label\n{SECRET},x\n".encode("utf-16-le"), "a.csv' is UTF-16, not UTF-8"),
         ("a.csv", f"text,label\nx,y\n{SECRET},x,z\n".encode(), "read as csv: row 3 has 3 values, the header 2[.]$"),
         ("a.tsv", f"text\tlabel\n{SECRET}\n".encode(), "read as tsv: row 2 has 1 values, the header 2[.]$"),
-        ("a.csv", b"", "cannot be read as csv: Empty CSV file"),
+        ("a.csv", b"", "cannot be read as csv: it has no rows"),
+        ("a.csv", b"\n\n\n", "cannot be read as csv: it has no rows"),
+        ("a.csv", f"text,label\n{SECRET},x\n".encode("utf-32"), "a.csv' is UTF-32, not UTF-8"),
+        ("a.csv", f"text,label\n{SECRET}\0,x\n".encode(), "a.csv': line 2 holds a character NUL"),
+        ("a.csv", b"PK\x03\x04" + bytes(99), "a.csv' is no text but a zip archive or a workbook"),
+        ("a.jsonl", gzip.compress(SECRET.encode()), "a.jsonl' is no text but a gzip file: unpack it"),
+        ("a.conll", f"1\t{SECRET}\t{SECRET}\tNOUN\tNN\t_\t0\troot\t_\t_\n".encode(), "a.conll' is CoNLL-U"),
         ("a.csv.gz", SECRET.encode(), "cannot be read as csv: "),
         ("a.json", f'[{{"text": "{SECRET}"'.encode(), "a.json': line 1 is no JSON"),
         ("a.jsonl", f'{{"text": "a"}}\n{SECRET}\n'.encode(), "a.jsonl': line 2 is no JSON"),
@@ -124,3 +136,29 @@ def test_a_workbook_takes_a_package_or_is_saved_otherwise(tmp_path, monkeypatch)
     rows = read_own_table(path)
     assert rows.columns == {"text": ["a"], "label": [2]} and rows.first == 2
     assert {".csv", ".tsv", ".jsonl", ".json", ".conll", ".xlsx", ".parquet", ".csv.gz", ".jsonl.gz"} <= {*OWN_TABLES}
+
+
+def test_words_with_tags_come_a_line_each(tmp_path):
+    path = tmp_path / "devel.tsv"
+    path.write_bytes("-DOCSTART-\tO\n\nTau\u2009X\tB-GENE\nbinds\x85\tO\n#\tO\n\n\n.\tO".encode())
+    rows = read_tagged(path)
+    assert rows.columns == {
+        "tokens": [["Tau\u2009X", "binds\x85", "#"], ["."]],
+        "label": [["B-GENE", "O", "O"], ["O"]],
+    }
+    path.write_text("Tau\tO\nbinds O\n")
+    with pytest.raises(UnusableData, match=r"devel\.tsv': line 2 has 1 column\(s\), apart by tabs: it lacks a tag\.$"):
+        read_tagged(path)
+    with pytest.raises(MissingData, match="no file"):
+        read_tagged(tmp_path / "train.tsv")
+    path.write_bytes("ş\tO\n".encode("iso-8859-9"))
+    with pytest.raises(UnusableData, match="is not UTF-8"):
+        read_tagged(path)
+
+
+def test_words_of_conll_u_are_those_with_a_whole_number(tmp_path):
+    path = tmp_path / "dev.conllu"
+    lines = ["# text = evdeydim", "1-2\tevdeydim\t_\t_", "1\tevde\tev\tNOUN", "2\tydim\ti\tAUX", "2.1\tgap\t_\tVERB"]
+    path.write_text("\r\n".join([*lines, "", "# text = ben", "1\tben\tben\tPRON", ""]))
+    rows = read_tagged(path, word=1, tag=3)
+    assert rows.columns == {"tokens": [["evde", "ydim"], ["ben"]], "label": [["NOUN", "AUX"], ["PRON"]]}

@@ -26,6 +26,20 @@ def test_classes_that_differ_by_case_alone_are_told():
     assert found.notes == ("classes that differ by case alone are different classes: Positive, positive.",)
 
 
+def test_classes_that_nobodys_eye_tells_apart_are_told():
+    found = examples(text=[*"abcdef"], label=["yes", "yes\u200b", "caf\u00e9", "cafe\u0301", "so  so", "so so"])
+    assert found.notes == (
+        r"classes that look alike are different classes: 'cafe\u0301', 'caf\xe9'.",
+        "classes that look alike are different classes: 'so  so', 'so so'.",
+        r"classes that look alike are different classes: 'yes', 'yes\u200b'.",
+    )
+
+
+def test_whole_numbers_of_a_column_with_gaps_are_the_classes_that_they_were():
+    found = examples(text=["a", "b", "c"], label=[1.0, 2.0, None], drop_missing=True)
+    assert found.columns["label"] == ["1", "2"] and examples(text=["a"], label=[1.5]).columns["label"] == ["1.5"]
+
+
 def test_na_and_none_are_classes_and_a_gap_is_none():
     assert examples(text=["a", "b"], label=["NA", "None"]).columns["label"] == ["NA", "None"]
     for gap in ("", "  ", None, float("nan")):
@@ -60,6 +74,44 @@ def test_numbers_may_have_a_decimal_comma():
             {"text": ["a", "b"], "label": ["x", ["x", "y"]]},
             "row 3 has several labels; several labels a",
         ),
+        ("classification", {"text": ["a", "b"], "label": ["x", ["y"]]}, "row 3 has a list where one label should be"),
+        ("classification", {"text": ["a", {"b": 1}], "label": ["x", "y"]}, "row 3 has an object where a text should"),
+        ("classification", {"text": ["a", b"b"], "label": ["x", "y"]}, "column text: row 3 has bytes where a text"),
+        ("classification", {"text": ["a"], "label": ["x", "y"]}, "columns of unlike lengths: text 1, label 2"),
+        ("regression", {"text": ["a", "b"], "label": [1, 10**400]}, "row 3 has the label 1000+…, which is no number"),
+        ("tagging", {"tokens": [["a"], 3], "label": [["O"], ["O"]]}, "row 3 has a number where a list of words"),
+        ("tagging", {"tokens": [["a"], [["b"]]], "label": [["O"], ["O"]]}, "row 3 has a list where a word should be"),
+        (
+            "tagging",
+            {"tokens": [["a"], ["b"]], "label": [["O"], {"b": "O"}]},
+            "row 3 has an object where a list of tags",
+        ),
+        (
+            "tagging",
+            {"tokens": [["a"], ["b", None]], "label": [["O"], ["O", "O"]]},
+            "row 3 has no text in column tokens",
+        ),
+        ("tagging", {"tokens": [["a"], []], "label": [["O"], []]}, "row 3 has no text in column tokens"),
+        (
+            "reranking",
+            {"text": ["q"], "passages": [{"passage_text": ["a"], "is_selected": [1]}], "label": [[1, 0]]},
+            "row 2 has an object where a list of passages should be",
+        ),
+        (
+            "reranking",
+            {"text": ["q"], "passages": [["a"]], "label": [{"a": 1}]},
+            "object where a list of labels should",
+        ),
+        (
+            "reranking",
+            {"text": ["q", "r"], "passages": ["a", ["b"]], "label": [1, 0]},
+            "row 3 has a list where one value",
+        ),
+        (
+            "reranking",
+            {"text": ["q", ["r"]], "passages": ["a", "b"], "label": [1, 0]},
+            "row 3 has a list where one value",
+        ),
         (
             "tagging",
             {"tokens": ['["a"]'], "label": ['["O"]']},
@@ -69,6 +121,21 @@ def test_numbers_may_have_a_decimal_comma():
             "extractive-qa",
             {"text": ["a"], "text_pair": ["b"], "label": ["b"]},
             "row 2 has no answers as SQuAD has them",
+        ),
+        *(
+            (
+                "extractive-qa",
+                {"text": ["a"], "text_pair": ["b"], "label": [label]},
+                "row 2 has no answers as SQuAD has them",
+            )
+            for label in (
+                {"text": ["b"], "answer_start": ["0"]},
+                {"text": ["b", "b"], "answer_start": [0]},
+                {"text": ["b"], "answer_start": [None]},
+                {"text": ["b"], "answer_start": [0.5]},
+                {"text": [1], "answer_start": [0]},
+                ["b"],
+            )
         ),
         (
             "classification",
@@ -109,3 +176,11 @@ def test_rows_of_a_query_a_passage_and_a_label_are_grouped():
 def test_answers_may_be_objects_one_by_one():
     asked = {"text": ["who?"], "text_pair": ["Anna ran"], "label": [[{"text": "Anna", "answer_start": 0}]]}
     assert examples("extractive-qa", **asked).columns["label"] == [{"text": ["Anna"], "answer_start": [0]}]
+    one = {"text": ["Anna"], "answer_start": [0]}
+    for label in ({"text": "Anna", "answer_start": 0}, {"text": ["Anna"], "answer_start": [0.0], "answer_end": [4]}):
+        assert examples("extractive-qa", **{**asked, "label": [label]}).columns["label"] == [one]
+
+
+def test_labels_of_passages_may_be_texts():
+    found = examples("reranking", text=["q"], passages=[["a", 7]], label=[["1", "0"]])
+    assert found.columns["label"] == [[1, 0]] and found.columns["passages"] == [["a", "7"]]

@@ -207,3 +207,30 @@ def test_tags_and_classes_that_a_table_states_keep_their_order(tmp_path):
         path.write_text("".join(json.dumps({**row, "label": [tag, "O"]}) + "\n" for row in rows))
     task = TableTask("t", train, "tagging", evaluation_file=held_out)
     assert task.load("train", FILES).labels == task.load("evaluation", FILES).labels == ("O", "B-LOC", "B-PER")
+
+
+@pytest.mark.parametrize(
+    ("kind", "rows", "says"),
+    [
+        (
+            "classification",
+            [{"text": f"a {i}", "label": "x"} for i in range(9)],
+            "all rows have the label 'x'; expected",
+        ),
+        (
+            "regression",
+            [{"text": f"a {i}", "label": 1.5} for i in range(9)],
+            "all rows have the label 1.5; expected two n",
+        ),
+        ("tagging", [{"tokens": ["a", str(i)], "label": ["O", "O"]} for i in range(9)], "all words have the tag 'O'"),
+        (
+            "reranking",
+            [{"text": f"{i}", "passages": ["a", "b"], "label": [0, 0]} for i in range(9)],
+            "have the label 0",
+        ),
+    ],
+)
+def test_labels_that_are_all_the_same_teach_nothing(tmp_path, kind, rows, says):
+    (path := tmp_path / "same.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    with pytest.raises(UnusableData, match=says):
+        TableTask("same", str(path), kind).load("train", FILES)

@@ -151,3 +151,29 @@ def test_tags_without_o_are_scored_by_words(tmp_path):
     tagged = [{**row, "label": ["B-PER", "O", "O"]} for row in rows]
     path.write_text("".join(json.dumps(row) + "\n" for row in tagged))
     assert target_of(path, "tagging").metric == "entity-f1"
+
+
+def test_minus_one_of_stated_classes_is_no_label():
+    features = Features({"text": Value("string"), "label": ClassLabel(names=["no", "yes"])})
+    rows = HubDataset.from_dict({"text": ROWS["text"], "label": [0, 1, 0, -1] * 5}, features=features)
+    with pytest.raises(UnusableData, match="row 4 has no label, and 5 of 20 rows lack one"):
+        target_of(rows).load("train", FILES)
+    assert target_of(rows, drop_missing=True).load("train", FILES).labels == ("no", "yes")
+
+
+def test_what_is_named_twice_or_is_nothing_is_one_line():
+    frame = pd.DataFrame(ROWS)
+    with pytest.raises(UnusableData, match="the DataFrame has several columns called 'label': keep one"):
+        target_of(pd.concat([frame, frame["label"]], axis=1))
+    for columns, says in (
+        ("text=a,text=b", "column 'text' is given twice"),
+        ("text=label,label=label", "'label' is given for several columns"),
+    ):
+        with pytest.raises(UnusableData, match=says):
+            target_of(frame, columns=columns)
+    for name in ("", "  "):
+        with pytest.raises(UnknownName, match="unknown target"):
+            target_of(name)
+    for n in (0, -1):
+        with pytest.raises(UnusableData, match=f"max_evaluation={n}; expected 1 or more"):
+            target_of(frame, max_evaluation=n)
