@@ -29,7 +29,7 @@ from .heads import HEADS, Rows, batch, by_length, encode, encoded, outputs_of_ro
 from .memory import bytes_of_training
 from .model_folder import read_json
 from .pretrained import Pretrained, opened
-from .settings import Tuning, usual_settings
+from .settings import Tuning, refuse_senseless, usual_settings
 from .training import checkpoint_gradients, device, fit, give_back_memory, only_words_of, seconds_a_step, start_at_mean
 from .tunings import TuningMethod
 
@@ -115,6 +115,7 @@ class HuggingFace:
 
     def __post_init__(self) -> None:
         _ = self._method  # it refuses what makes no sense
+        refuse_senseless(self)
 
     def open(self, address: str) -> "HuggingFace | None":
         """Return the backbone of any hub id or local folder; only the part `hub` opens."""
@@ -140,6 +141,8 @@ class HuggingFace:
             if asked is not None and not 0 < asked <= (there or asked):
                 raise UnusableData(f"backbone {self.name!r}: {option}={asked}, but the model's {key} are {there}.")
         self._method.refuse_idle(self.name)
+        if self.pooling == "cls":  # a first token that says nothing is told before anything is trained
+            self.pooling_of("auto", files)
         return origin
 
     def settings(self, kind: str, n_examples: int) -> Settings:
