@@ -212,8 +212,7 @@ class HuggingFace:
         vectors: list[Array] = [np.empty(0)] * len(sentences)
         with torch.inference_mode():
             for numbers in by_length(rows, model.config):
-                made = batch(tokenizer, (row(rows, i) for i in numbers))
-                made = {k: v.to(model.device) for k, v in made.items()}
+                made = {k: v.to(model.device) for k, v in batch(tokenizer, (row(rows, i) for i in numbers)).items()}
                 hidden = model(**made).last_hidden_state  # (batch, tokens, dims)
                 for i, vector in zip(numbers, pooled(hidden, made["attention_mask"], pooling), strict=True):
                     vectors[i] = vector
@@ -240,6 +239,10 @@ class HuggingFace:
     def head_kind(self, files: Files) -> str | None:
         """Return the kind of task that the head in the model's files answers, or None if there is no such head."""
         return self.pretrained(files).head_kind
+
+    def unreadable(self, files: Files) -> str | None:
+        """Return why nothing can be read with the model, or None."""
+        return self.pretrained(files).unreadable
 
     def base(self, files: Files) -> str:
         """Return what models share whose weights can be compared one by one: architecture, size and vocabulary."""
