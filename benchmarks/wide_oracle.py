@@ -30,6 +30,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--backbone", default="minilm-2l")
     options.add_argument("--suites", nargs="+", default=["cogtaskonomy"], help="Suites whose tasks are measured too.")
+    options.add_argument("--without", nargs="+", default=[], metavar="TASK", help="Tasks to leave out.")
     options.add_argument("--seeds", type=int, nargs="+", default=[0])
     options.add_argument("--max-train", type=int, default=400)
     options.add_argument("--evaluation", type=int, default=400, help="At most so many evaluation examples a task.")
@@ -42,7 +43,7 @@ def main() -> None:
     args = options.parse_args()
     parts = load_parts()
     installed = [name for suite in args.suites for name in parts.find("suite", suite).tasks]
-    tasks = wide_tasks(parts, installed, args.evaluation)
+    tasks = [task for task in wide_tasks(parts, installed, args.evaluation) if task.name not in args.without]
     transfers, name = resolve_transfers(
         parts, args.backbone, tasks=tasks, seeds=args.seeds, max_train=args.max_train, name=args.name
     )

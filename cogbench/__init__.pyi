@@ -3,9 +3,9 @@
 # Using cogbench: what the commands do.
 from .runs.run import run as run
 from .runs.recommend import recommend as recommend
-from .runs.measure_oracle import measure_oracle as measure_oracle
+from .runs.measure_oracle import measure_oracle as measure_oracle, measure_sets as measure_sets
 from .runs.fetch import fetch as fetch
-from .results.guess import rescore as rescore, score as score
+from .results.guess import rescore as rescore, score as score, score_sets as score_sets
 from .results.comparison import compare as compare
 from .results.leaderboard import leaderboard as leaderboard, read_results as read_results
 from .results.stacked_board import stacked_board as stacked_board
@@ -23,16 +23,19 @@ from .storage.store import Store as Store
 from .parts.hookspecs import hookimpl as hookimpl
 from .parts.interfaces import (
     NEEDS as NEEDS,
-    SHARINGS as SHARINGS,
-    TUNINGS as TUNINGS,
     Backbone as Backbone,
-    Checkpoint as Checkpoint,
     Estimator as Estimator,
     Evidence as Evidence,
     OraclePart as OraclePart,
+    Signal as Signal,
+    TrainsTogether as TrainsTogether,
+)
+from .parts.recipe import (
+    SHARINGS as SHARINGS,
+    TUNINGS as TUNINGS,
+    Checkpoint as Checkpoint,
     Recipe as Recipe,
     Settings as Settings,
-    Signal as Signal,
     Task as Task,
 )
 from .parts.cheap_transfers import CheapTransfer as CheapTransfer, TransferOptions as TransferOptions
@@ -47,12 +50,18 @@ from .data.dataset import (
     draw_rows as draw_rows,
 )
 from .data.features import FeatureOptions as FeatureOptions, Features as Features, WeightChange as WeightChange
+from .compute.pooled import PooledTask as PooledTask
+from .compute.adaptation import Adapts as Adapts, Masker as Masker, TrainsMasked as TrainsMasked
 from .compute.features import encoder_of as encoder_of, pooled as pooled, states_of as states_of
 from .data.recording import Recording as Recording, Responses as Responses
 from .data.oracle import Oracle as Oracle, OracleCard as OracleCard, Suite as Suite, TaskMatrix as TaskMatrix
 from .data.oracle_files import OracleFile as OracleFile, read_oracle as read_oracle
 from .data.score_tables import TableReading as TableReading
-from .data.tables import read_table as read_table
+from .data.tables import read_table as read_table, read_tagged as read_tagged
+from .storage.foreign import read_arrays as read_arrays
+from .oracles.set_values import build_set as build_set, set_values as set_values
+from .oracles.set_tables import read_sets as read_sets
+from .oracles.task_sets import SetScore as SetScore, TaskSets as TaskSets
 from .scoring.metrics import METRICS as METRICS
 from .scoring.ranking import rank as rank
 from .scoring.baselines import popularity_baseline as popularity_baseline, size_baseline as size_baseline

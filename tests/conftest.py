@@ -49,6 +49,15 @@ def shared_data():
 
 
 @pytest.fixture
+def atlas():
+    """The folder of published tables of transfers, where this checkout has one beside it."""
+    folder = SHARED / "oracles" / "atlas"
+    if not folder.is_dir():
+        pytest.skip(f"no published tables: {folder} is not there")
+    return folder
+
+
+@pytest.fixture
 def toy_plugin():
     """A plugin module with the toys, a suite of them and a synthetic oracle."""
     from toy_parts import toy_module

@@ -70,6 +70,59 @@ LOGGED = """
         plain = load_parts().find("backbone", "minilm-2l")
         return Logged(**{f.name: getattr(plain, f.name) for f in fields(plain)})
 """
+
+# A matrix of pieces, with a line in a log for each piece that is begun.
+MAP = """
+    import os
+    from pathlib import Path
+    from cogbench import Files
+    from cogbench.compute.evidence import Similarity
+    from cogbench.compute.workspace import Workspace
+    from cogbench.storage.remote_store import open_store
+    from cogbench.testing.toys import TASKS, ToyBackbone
+    from cogbench.workers import engine
+    from logged import LoggedCNM, Subjects
+
+    if __name__ == "__main__":
+        signal = Subjects(names=tuple(os.environ["SUBJECTS"].split()))
+        seeds = tuple(map(int, os.environ["SEEDS"].split()))
+        cell = Similarity(LoggedCNM(seeds=seeds, hidden=(40, 20), epochs=30), ToyBackbone(), TASKS, signal)
+        here = Workspace(Files(offline=True), open_store(), jobs=int(os.environ["JOBS"]))
+        outcome = engine.compute([cell], here)
+        assert not outcome.failed, outcome.failed
+        Path(os.environ["COGBENCH_HOME"], "similarity").write_bytes(cell.estimate(here).matrix.values.tobytes())
+"""
+LOGGED_CNM = """
+    import os, time
+    from dataclasses import dataclass
+    import numpy as np
+    from cogbench import Responses
+    from cogbench.testing.toys import ToySignal
+    from cogbench.text import slug
+    from cogbench_estimators.cnm import CNM
+
+    @dataclass(frozen=True)
+    class Subjects(ToySignal):
+        names: tuple = ()
+
+        def read(self, files):
+            toy = super().read(files)
+            usual, rngs = toy.subjects["S1"], map(np.random.default_rng, range(len(self.names)))
+            noisy = (usual.values + rng.normal(size=usual.values.shape) for rng in rngs)
+            subjects = {name: Responses(values, usual.channels) for name, values in zip(self.names, noisy)}
+            return type(toy)(toy.sentences, subjects, toy.unit, toy.origin, synthetic=True)
+
+    @dataclass(frozen=True)
+    class LoggedCNM(CNM):  # a piece takes its time, so that kills come between the pieces and within them
+        name: str = "logged-cnm"
+
+        def piece(self, evidence, name):
+            with open(os.environ["LOG"], "a") as log:
+                log.write(f"{slug(name)}\\n")
+            arrays = super().piece(evidence, name)
+            time.sleep(float(os.environ["NAP"]))
+            return arrays
+"""
 EACH_BACKBONE = pytest.mark.parametrize("backbone", ["toy", pytest.param("minilm-2l", marks=pytest.mark.torture)])
 
 
@@ -79,10 +132,8 @@ class Measuring:
     def __init__(self, folder, tasks=None, examples=64, backbone="minilm-2l"):
         self.home, self.log, self.backbone = folder / "home", folder / "log", backbone
         tasks = (OF_ONE_TEXT if backbone == "toy" else PART) if tasks is None else tasks
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "logged.py").write_text(textwrap.dedent(LOGGED))
-        (folder / "main.py").write_text(textwrap.dedent(MEASURE))
-        self.main = folder / "main.py"
+        self.kills, self.kept = 0, {}  # how often what was finished at a kill had been begun
+        self.main = self.write(folder, LOGGED, MEASURE)
         self.environment = {
             **os.environ,
             "COGBENCH_HOME": str(self.home),
@@ -94,6 +145,13 @@ class Measuring:
             "PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")]),
         }
         self.n = len(tasks or range(12)) ** 2
+
+    @staticmethod
+    def write(folder, logged, main):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "logged.py").write_text(textwrap.dedent(logged))
+        (folder / "main.py").write_text(textwrap.dedent(main))
+        return folder / "main.py"
 
     def start(self, **env):
         command = [sys.executable, self.main]
@@ -107,16 +165,49 @@ class Measuring:
     def begun(self):
         return Counter(self.log.read_text().split()) if self.log.exists() else Counter()
 
-    def done(self):
-        return len([*self.home.glob(f"{self.backbone}/*/seed-0-*/cell.json")])
+    def records(self):
+        return sorted(self.home.glob(f"{self.backbone}/*/seed-0-*/cell.json"))
 
-    def oracle(self):
+    def done(self):
+        return len(self.records())
+
+    def finished(self):
+        """What is in the store, by the names in the log."""
+        pairs = (record.parents[1].name.partition("-after-") for record in self.records())
+        return [f"{source or '-'}>{target}" for target, _, source in pairs]
+
+    def outcome(self):
         """The table, and the checksum of what each trained model answers."""
         held = json.loads((self.home / "oracles" / "tortured.json").read_text())
-        records = [json.loads(p.read_text()) for p in sorted(self.home.glob(f"{self.backbone}/*/seed-0-*/cell.json"))]
-        answers = [record["files"]["outputs.npy"]["sha256"] for record in records]
+        answers = self.checksums("outputs.npy")
         assert len(answers) == self.n
         return [{k: v for k, v in held.items() if k != "provenance"}, answers]
+
+    def checksums(self, name):
+        return [json.loads(path.read_text())["files"][name]["sha256"] for path in self.records()]
+
+
+class Estimating(Measuring):
+    """Runs of one matrix of CNM in one home: a piece for each subject and seed."""
+
+    def __init__(self, folder, subjects=5, seeds=5, nap=0.8):
+        super().__init__(folder, backbone="toy")
+        self.write(folder, LOGGED_CNM, MAP)
+        self.environment |= {"SUBJECTS": " ".join(f"s{i}" for i in range(subjects)), "NAP": str(nap)}
+        self.environment |= {"SEEDS": " ".join(map(str, range(seeds)))}
+        self.n = subjects * seeds
+
+    def records(self):
+        return sorted(self.home.glob("toy/logged-cnm-stimuli-toy/seed-0/*/cell.json"))
+
+    def finished(self):
+        return [record.parent.name.rpartition("-")[0] for record in self.records()]
+
+    def outcome(self):
+        """The matrix, and the checksum of each piece."""
+        pieces = self.checksums("arrays.npz")
+        assert len(pieces) == self.n
+        return [(self.home / "similarity").read_bytes(), pieces]
 
 
 def undisturbed(backbone, base):
@@ -127,7 +218,7 @@ def undisturbed(backbone, base):
         if not (folder / "home" / "oracles" / "tortured.json").exists():
             run.finish(JOBS="0")
             assert set(run.begun().values()) == {1} and len(run.begun()) == run.n
-        return run.oracle()
+        return run.outcome()
 
 
 def workers_of(process):
@@ -147,30 +238,35 @@ def until(truth, seconds=600):
         time.sleep(0.05)
 
 
-def killed(run, rng, rounds, apart=1):
+def killed(run, rng, rounds, apart=1, pause=2):
     """Kill a worker, then the parent, at moments some trainings apart; return how many may have been cut short."""
     cut = 0
     for _ in range(rounds):
         process, enough = run.start(), run.begun().total() + rng.randint(1, apart)
         until(lambda: process.poll() is not None or run.begun().total() >= enough)  # noqa: B023
-        time.sleep(rng.uniform(0, 2))
+        time.sleep(rng.uniform(0, pause))
         for victim in rng.sample(found, 1) if (found := workers_of(process)) else []:
             with suppress(psutil.Error):
                 victim.kill()
                 cut += 1
-        time.sleep(rng.uniform(0, 2))
+        time.sleep(rng.uniform(0, pause))
         left = workers_of(process)
         if process.poll() is None:
             cut += len(left)
+            run.kills += 1
             process.kill()
         process.communicate()
         until(lambda: not any(p.is_running() for p in left))  # noqa: B023
+        begun = run.begun()
+        for name in run.finished():
+            run.kept.setdefault(name, begun[name])
     return cut
 
 
 def same(run, calm, cut=0):
-    """Whether the oracle is the undisturbed one, and nothing was trained more often than was cut short."""
-    assert run.oracle() == calm
+    """Whether the oracle is the undisturbed one, and nothing was done again but what was cut short."""
+    assert run.outcome() == calm
     begun = run.begun()
+    assert {name: begun[name] for name in run.kept} == run.kept  # what was finished at a kill was not begun again
     assert len(begun) == run.n and sum(begun.values()) - run.n <= cut, begun
     assert not [*(run.home / ".damaged").glob("*")]

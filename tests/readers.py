@@ -12,9 +12,24 @@ import pyarrow.parquet
 from cogbench_backbones.huggingface import HuggingFace
 from made_results import made, recorded
 from repositories import bert_files
+from safetensors.numpy import save as serialised
 
-from cogbench import Files, Oracle, TaskMatrix, compare, leaderboard, load_parts, read_table, score
+from cogbench import (
+    Files,
+    Oracle,
+    SetScore,
+    TaskMatrix,
+    TaskSets,
+    compare,
+    leaderboard,
+    load_parts,
+    read_sets,
+    read_table,
+    score,
+    score_sets,
+)
 from cogbench.data.oracle_files import read_card, read_oracle, write_oracle, write_table
+from cogbench.oracles.task_sets import plain_sets, write_sets
 from cogbench.packs.pack import Pack
 from cogbench.parts.table_task import TableTask
 from cogbench.results.comparison import read_for_comparison
@@ -32,7 +47,17 @@ from cogbench.views.formats import FORMATS, render_tables
 from cogbench.views.leaderboard import board_notes, board_tables, render_leaderboard
 from cogbench.views.listing import pack_in_full, pack_tables
 from cogbench.views.pages import board_page, report_page
-from cogbench.views.rows import oracle_in_full, oracle_notes, oracle_tables, score_notes, score_tables
+from cogbench.views.rows import (
+    oracle_in_full,
+    oracle_notes,
+    oracle_tables,
+    score_notes,
+    score_tables,
+    set_notes,
+    set_rows,
+    set_score_notes,
+    set_score_tables,
+)
 
 FILES = Files(offline=True)
 TASKS = ("p", "q", "r", "s")
@@ -117,6 +142,38 @@ def make_scores(folder):
 
 def make_oracle_table(folder):
     return write_table(oracle(), folder / "oracle.csv")[0]
+
+
+def sets():
+    rows = [SetScore("p", ("q",), 0.5, 0.1, (0.5,)), SetScore("p", ("q", "r"), 0.75), SetScore("p", ("r",), 0.25)]
+    return TaskSets(name="sets", sets=(*rows, SetScore("q", (), 0.5)), better={"p": "lower"}, seeds=(0,))
+
+
+def make_sets(folder):
+    write_sets(sets(), folder / "sets.json")
+    return folder / "sets.json"
+
+
+def make_set_table(folder):
+    lines = [f"{one.target},{'+'.join(one.members)},{one.score},{one.score}" for one in sets().sets]
+    (folder / "sets.csv").write_text("target,sources,f1_1,f1_2\n" + "\n".join(lines) + "\n")
+    return folder / "sets.csv"
+
+
+def make_together_table(folder):
+    (folder / "sets.csv").write_text("trained_together,p,q,r\np+q,1,2,\np+q+r,2,3,4\np+r,1,,2\n")
+    return folder / "sets.csv"
+
+
+def read_task_sets(path):
+    found = read_sets(path)
+    shown({found.name: set_rows(found)}, set_notes(found))
+    json.dumps(plain_sets(found), allow_nan=False)
+    write_sets(found, path.parent / "again.json")
+    if any(len(one.members) == 1 for one in found.sets):
+        names = sorted({*found.targets, *found.members})
+        scored = score_sets(found, TaskMatrix.square(names, np.add.outer(np.arange(len(names)), np.ones(len(names)))))
+        shown(set_score_tables(scored), set_score_notes(scored))
 
 
 def read_whole_oracle(path):
@@ -255,6 +312,32 @@ def read_model(path):
     backbone.pretrained(FILES).encoder()
 
 
+def adapter_file(name):
+    def make(folder):
+        (base := folder / "base").mkdir(parents=True)
+        (adapter := folder / "adapter").mkdir()
+        make_model(base)
+        options = {"peft_type": "LORA", "task_type": "FEATURE_EXTRACTION", "base_model_name_or_path": "../base"}
+        options |= {"r": 2, "lora_alpha": 4, "target_modules": ["query"]}
+        (adapter / "adapter_config.json").write_text(json.dumps(options))
+        shapes, rng = {"A": (2, 32), "B": (32, 2)}, np.random.default_rng(0)
+        place = "base_model.model.encoder.layer.{}.attention.self.query.lora_{}.weight"
+        tensors = {place.format(i, k): rng.normal(size=shapes[k]).astype(np.float32) for i in range(2) for k in "AB"}
+        (adapter / "adapter_model.safetensors").write_bytes(serialised(tensors, {"format": "pt"}))
+        return adapter / name
+
+    return make
+
+
+def read_adapter(path):
+    backbone = HuggingFace("adapter", str(path.parent), pooling="auto")
+    backbone.origin(FILES)
+    backbone.limit(64, FILES)
+    backbone.head_kind(FILES)
+    backbone.pretrained(FILES).unsuitable("classification")
+    backbone.pretrained(FILES).encoder()
+
+
 def other_arrays(content, rng):
     """Return an npz file of which an array has another shape or kind, or is left out."""
     with np.load(io.BytesIO(content)) as held:
@@ -358,6 +441,9 @@ READERS = [
     Reader("an oracle", make_oracle, read_whole_oracle),
     Reader("an oracle's scores of examples", make_scores, read_whole_oracle, other_arrays),
     Reader("an oracle's table", make_oracle_table, read_whole_oracle),
+    Reader("task sets", make_sets, read_task_sets),
+    Reader("a table of task sets", make_set_table, read_task_sets),
+    Reader("a table of tasks trained together", make_together_table, read_task_sets),
     Reader("a selection", make_guess, read_and_score),
     Reader("a guess in json", make_json_guess, read_and_score),
     Reader("a signal in csv", make_signal, read_signal),
@@ -375,4 +461,6 @@ READERS = [
     Reader("a model's weights", model_file("model.safetensors"), read_model, other_card),
     Reader("a model's pooling", model_file("1_Pooling/config.json"), read_model),
     Reader("a model's modules", model_file("modules.json"), read_model),
+    Reader("an adapter's options", adapter_file("adapter_config.json"), read_adapter),
+    Reader("an adapter's weights", adapter_file("adapter_model.safetensors"), read_adapter, other_card),
 ]

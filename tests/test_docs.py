@@ -137,7 +137,7 @@ def test_nobody_is_told_to_fetch_a_distribution_of_ours_from_an_index():
     projects = [tomllib.loads(p.read_text()) for p in (ROOT / "pyproject.toml", *ROOT.glob("plugins/*/pyproject.toml"))]
     own = "|".join(re.escape(made["project"]["name"]) for made in projects)
     commands = list(pip_installs())
-    assert len(commands) > 10 and len(projects) == 4
+    assert len(commands) > 10 and len(projects) > 4
     for file, words in commands:
         assert not [w for w in words if re.match(rf"({own})\b", w)], f"{file}: {words}"
         if "cogbench" in words:
@@ -181,7 +181,7 @@ def test_the_example_of_readme_works_as_a_file_on_a_fresh_store(tmp_path):
 def test_each_test_that_holds_a_promise_is_there():
     """A name without a file stands in the file that was named before it."""
     file, n = Path(), 0
-    for name in re.findall(r"`((?:[\w/]+\.py)?(?:::)?(?:test_\w+)?)`", (ROOT / "docs" / "threats.md").read_text()):
+    for name in re.findall(r"`((?:[\w/-]+\.py)?(?:::)?(?:test_\w+)?)`", (ROOT / "docs" / "threats.md").read_text()):
         path, _, test = name.rpartition("::") if "::" in name else ("", "", name)
         path, test = (test, "") if test.endswith(".py") else (path, test)
         if path:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NoReturn
 from ..data.dataset import Array, Card, Dataset, Origin, Split
 from ..data.files import Files
 from ..errors import MissingData, UnusableData
-from ..parts.interfaces import Backbone, Checkpoint, Recipe, Settings, Task
+from ..parts.interfaces import Backbone
+from ..parts.recipe import Checkpoint, Recipe, Settings, Task
 
 if TYPE_CHECKING:
     from torch import Tensor

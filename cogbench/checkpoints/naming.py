@@ -11,7 +11,8 @@ from ..data.files import Files
 from ..data.kinds import TASK_KINDS
 from ..data.tables import read_own_table
 from ..errors import MissingData, UnknownName, UnusableData, together
-from ..parts.interfaces import Backbone, Task
+from ..parts.interfaces import Backbone
+from ..parts.recipe import Task
 from ..parts.registry import Parts
 from ..parts.table_task import TableTask
 from .given import WITHOUT_HEAD, GivenCheckpoint

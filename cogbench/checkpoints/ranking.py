@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 
 from ..data.files import Files
 from ..errors import UnusableData
-from ..parts.interfaces import MODELS, Backbone, Estimator, Task
+from ..parts.interfaces import MODELS, Backbone, Estimator
+from ..parts.recipe import Task
 from .given import NO_BACKBONE, GivenCheckpoint, NoBackbone
 
 LOOKS = MODELS | {"backbone", "backbone-features", "batches", "texts"}  # needs that look at tasks' data or a backbone

@@ -290,6 +290,21 @@ def oracle_export(name: str, out: Path, reading: "TableReading") -> None:
     help="At most so many training examples of a task as the target; several, by commas, give an oracle each, and "
     "share the trainings of the sources.  [default: as --max-train]",
 )
+@click.option(
+    "--sharing",
+    default="sequential",
+    show_default=True,
+    metavar="WAY",
+    help="How source and target are combined: one after the other, or together (joint, soft, cross-stitch, "
+    "hierarchical, label-embedding; from cogbench-multitask).",
+)
+@click.option(
+    "--group",
+    default=None,
+    metavar="SIZE|FILE",
+    help="With --sharing: train all sets of so many tasks together, or the sets of a file, one a line such as a+b+c. "
+    "The answer is no oracle: `cogbench sets` shows and scores it.",
+)
 @checkpoints(data=False)
 @at_site(*COMPUTES)
 @option.dry_run
@@ -298,7 +313,7 @@ def oracle_export(name: str, out: Path, reading: "TableReading") -> None:
     "--keep-models", is_flag=True, help="Keep the weights of the transfers that are trained; else scores only."
 )
 @option.format_()
-def oracle_measure(backbone: str, site: Site, dry_run: bool, format: str, **how: Any) -> None:
+def oracle_measure(backbone: str, group: str | None, site: Site, dry_run: bool, format: str, **how: Any) -> None:
     """Train each task, and each target after each source; `--oracle NAME` finds the table in the store.
 
     Seeds that were measured before stay in the table. With --max-train-target a target has fewer, or more, training
@@ -307,6 +322,9 @@ def oracle_measure(backbone: str, site: Site, dry_run: bool, format: str, **how:
     from ..runs.measure_oracle import check_transfers, measure_each, resolve_sizes
     from ..runs.plan import describe_plan
 
+    if group is not None:
+        _measure_groups(backbone, group, site, dry_run, format, how)
+        return
     with progress() as tell:
         workspace = site.workspace(tell)
         plans = resolve_sizes(workspace.parts, backbone, files=workspace.files, **how)
@@ -318,6 +336,33 @@ def oracle_measure(backbone: str, site: Site, dry_run: bool, format: str, **how:
             return
         measured = measure_each(plans, workspace)
     _print_oracles([oracle for oracle, _ in measured], format)
+    say_wrote(*(path for _, path in measured))
+
+
+def _measure_groups(backbone: str, group: str, site: Site, dry_run: bool, format: str, how: dict[str, Any]) -> None:
+    """Measure sets of tasks that are trained together, and print them."""
+    from ..oracles.task_sets import plain_sets
+    from ..runs.measure_oracle import check_groups, measure_groups, resolve_groups
+    from ..runs.plan import describe_plan
+    from ..views.formats import render_tables
+    from ..views.rows import set_notes, set_rows
+
+    with progress() as tell:
+        workspace = site.workspace(tell)
+        plans = resolve_groups(workspace.parts, backbone, group=group, files=workspace.files, **how)
+        site.check_tasks([task.name for task in plans[0][0].transfers.tasks])
+        if dry_run:
+            for plan, name in plans:
+                check_groups(plan, name, workspace)
+            click.echo(describe_plan([cell for plan, _ in plans for cell in plan.cells()], workspace))
+            return
+        measured = measure_groups(plans, workspace)
+    if format == "json":
+        plain = [plain_sets(sets) for sets, _ in measured]
+        print_json(plain[0] if len(plain) == 1 else plain)
+    else:
+        for sets, _ in measured:
+            click.echo(render_tables({sets.name: set_rows(sets)}, format, set_notes(sets)))
     say_wrote(*(path for _, path in measured))
 
 

@@ -16,7 +16,7 @@ import click
 from ..errors import CogbenchError
 from ..storage.disk import is_disk_full
 from ..text import visible
-from . import compute, demo, install, packs, results
+from . import compute, demo, install, packs, results, sets
 from .options import say
 
 ENDING = "it is about to end; Ctrl-C once more ends it at once."
@@ -125,5 +125,13 @@ def cli() -> None:
     """Which source task should a model learn before a target task? Rank, and score the ranking."""
 
 
-for command in (*demo.COMMANDS, *compute.COMMANDS, *packs.COMMANDS, *results.COMMANDS, *install.COMMANDS):
+COMMANDS = (
+    *demo.COMMANDS,
+    *compute.COMMANDS,
+    *packs.COMMANDS,
+    *results.COMMANDS,
+    *sets.COMMANDS,
+    *install.COMMANDS,
+)
+for command in COMMANDS:
     cli.add_command(command)

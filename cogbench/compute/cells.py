@@ -6,7 +6,7 @@ result is a folder in the store. `Workspace` keys cells, finds them, and compute
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any, ClassVar
@@ -17,31 +17,34 @@ from ..checkpoints.given import GivenCheckpoint, NoBackbone
 from ..data.dataset import Array, Origin
 from ..data.files import Files
 from ..errors import UnusableData
-from ..parts.interfaces import Backbone, Checkpoint, Recipe, Signal, Task, teacher_of
+from ..parts.interfaces import Backbone, Signal, teacher_of
+from ..parts.recipe import Checkpoint, Recipe, Task
 from ..scoring.metrics import TaskScore, score_outputs
 from ..storage.hashes import digest
-from ..text import slug
-from .workspace import Cell, Workspace
+from ..text import LONGEST, file_stem, slug
+from .adaptation import adaptations, ready
+from .workspace import Cell, Workspace, trained_as
 
 
 @dataclass(frozen=True)
 class Training:
     """One training; with `recipe.start` a transfer, whose weights are dropped once it is scored.
 
-    A backbone with a teacher learns the task from the one trained on it without a source: a transfer too, so that one
-    teacher for each task and seed serves them all.
+    A training of several tasks has outputs and a score for each of them, by default those of the first; its weights are
+    dropped too. A backbone with a teacher learns the task from the one trained on it without a source: a transfer too,
+    so that one teacher for each task and seed serves them all.
     """
 
     backbone: Backbone
     recipe: Recipe
-    keep: bool = field(default=False, compare=False)  # the weights of a transfer
+    keep: bool = field(default=False, compare=False)  # the weights, where they would be dropped
     MODEL: ClassVar[str] = "model"
 
     @property
     def place(self) -> str:
         tasks = "+".join(slug(t.name) for t in self.recipe.tasks)
         after = f"-after-{slug(self.recipe.start.task.name)}" if self.recipe.start else ""
-        return f"{slug(self.backbone.name)}/{tasks}{after}/seed-{self.recipe.seed}"
+        return f"{slug(self.backbone.name)}/{file_stem(tasks + after, LONGEST)}/seed-{self.recipe.seed}"
 
     @property
     def task(self) -> Task:
@@ -59,12 +62,12 @@ class Training:
         backbone, asked = teacher_of(self.backbone), self.recipe
         return Training(backbone, Recipe(asked.tasks, seed=asked.seed, max_train=asked.max_train)) if backbone else None
 
-    def inputs(self, workspace: Workspace) -> tuple["Training", ...]:
-        return tuple(c for c in (self.start, self.teacher) if c)
+    def inputs(self, workspace: Workspace) -> tuple[Cell, ...]:
+        return (*adaptations(self.backbone), *(c for c in (self.start, self.teacher) if c))
 
     def ingredients(self, workspace: Workspace) -> dict[str, Any]:
         recipe = self.filled(workspace)
-        train = workspace.dataset(recipe.task, "train")
+        samples = [self._key_of_sample(task, workspace) for task in recipe.tasks]
         return {
             "backbone": trained_as(self.backbone, workspace),
             "model": workspace.once(("origin", self.backbone), lambda: self._origin(workspace)),
@@ -72,32 +75,40 @@ class Training:
             **({} if recipe.tuning == "full" else {"tuning": recipe.tuning}),
             **({} if recipe.sharing == "sequential" else {"sharing": recipe.sharing}),
             "seed": recipe.seed,
-            "max_train": recipe.max_train if recipe.max_train and recipe.max_train < len(train) else None,
-            **key_of_sample(train.is_topped_up(recipe.max_train)),
+            **(samples[0] if len(samples) == 1 else {"samples": samples}),
             "tasks": [workspace.identity(t) for t in recipe.tasks],
             "data": [[workspace.dataset(t, s).sha256 for s in ("train", "evaluation")] for t in recipe.tasks],
+        }
+
+    def _key_of_sample(self, task: Task, workspace: Workspace) -> dict[str, Any]:
+        train, most = workspace.dataset(task, "train"), self.recipe.most(task)
+        return {
+            "max_train": most if most and most < len(train) else None,
+            **key_of_sample(train.is_topped_up(most)),
         }
 
     def _origin(self, workspace: Workspace) -> dict[str, Any]:
         return workspace.identity(self.backbone.origin(workspace.files))
 
     def filled(self, workspace: Workspace) -> Recipe:
-        """Return the recipe with its settings: those asked for, or the backbone's own for so many examples."""
-        task, n = self.recipe.task, self.recipe.max_train
+        """Return the recipe with its settings: those asked for, or the backbone's own for the target's examples."""
+        task, n = self.recipe.task, self.recipe.most(self.recipe.task)
         rows = len(workspace.dataset(task, "train"))
         settings = self.recipe.settings or self.backbone.settings(task.kind, min(rows, n or rows))
         return replace(self.recipe, settings=settings)
 
     def work(self, workspace: Workspace) -> float:
         """Return about how many pieces of text this training goes through, to tell long ones from short ones."""
-        recipe, evaluation = self.filled(workspace), workspace.dataset(self.recipe.task, "evaluation")
+        recipe, total = self.filled(workspace), 0.0
         assert recipe.settings is not None
-        train = workspace.dataset(recipe.task, "train")
-        n_rows, length = train.size
-        rows = n_rows * min(1.0, (recipe.max_train or len(train)) / len(train))
-        trained = recipe.settings.steps(max(1, round(rows))) * recipe.settings.batch_size
-        answered = evaluation.size[0] / 3  # without the way back
-        return (trained + answered) * min(recipe.settings.max_length, length)
+        for task in recipe.tasks:
+            train, evaluation = (workspace.dataset(task, split) for split in ("train", "evaluation"))
+            n_rows, length = train.size
+            rows = n_rows * min(1.0, (recipe.most(task) or len(train)) / len(train))
+            trained = recipe.settings.steps(max(1, round(rows))) * recipe.settings.batch_size
+            answered = evaluation.size[0] / 3  # without the way back
+            total += (trained + answered) * min(recipe.settings.max_length, length)
+        return total
 
     def tokens(self, workspace: Workspace) -> int:
         """Return about how many pieces of text its largest batch holds: the longest have some three times the mean."""
@@ -113,16 +124,24 @@ class Training:
         taught: dict[str, Any] = {"teacher": self.teacher.checkpoint(workspace)} if self.teacher else {}
         model, clock = out / self.MODEL, perf_counter()
         model.mkdir()
-        made = self.backbone.train(self.filled(workspace), workspace.files, model, start, **taught)
-        if made.outputs is None or not np.isfinite(made.outputs).all():
-            raise UnusableData(
-                f"training {self.place} diverged: its outputs are not finite; try a smaller learning rate."
-            )
-        np.save(out / "outputs.npy", np.asarray(made.outputs, np.float32))
+        backbone = ready(self.backbone, workspace)
+        made = backbone.train(self.filled(workspace), workspace.files, model, start, **taught)
+        for task in self.recipe.tasks:
+            outputs = made.outputs if task is self.task else made.others.get(task.name)
+            if outputs is None or not np.isfinite(outputs).all():
+                raise UnusableData(
+                    f"training {self.place} diverged: its outputs are not finite; try a smaller learning rate."
+                )
+            np.save(out / self._outputs_file(task), np.asarray(outputs, np.float32))
         seconds = round(perf_counter() - clock, 3)
         (out / "training.json").write_text(json.dumps({"steps": made.steps, "notes": made.notes, "seconds": seconds}))
-        if self.recipe.start and not self.keep:
+        if not self.keeps_model:
             shutil.rmtree(model)
+
+    @property
+    def keeps_model(self) -> bool:
+        """Whether the weights stay in the store: those of a task alone, for they may be a source's, or by a wish."""
+        return self.keep or (self.recipe.start is None and len(self.recipe.tasks) == 1)
 
     def _check_axes(self) -> None:
         """Raise UnusableData if the backbone cannot train as the recipe asks."""
@@ -138,7 +157,9 @@ class Training:
         """Return the trained model, training it if need be."""
         folder = workspace.folder(self)  # once: all of its files are checked each time
         told = _report(folder)
-        return Checkpoint(folder / self.MODEL, np.load(folder / "outputs.npy"), told["steps"], tuple(told["notes"]))
+        outputs, *others = (np.load(folder / self._outputs_file(task)) for task in self.recipe.tasks)
+        named = dict(zip((task.name for task in self.recipe.tasks[1:]), others, strict=True))
+        return Checkpoint(folder / self.MODEL, outputs, told["steps"], tuple(told["notes"]), named)
 
     def notes(self, workspace: Workspace) -> tuple[str, ...]:
         """Return what the backbone told of the training."""
@@ -148,16 +169,20 @@ class Training:
         """Return the optimiser's `steps`, the `notes`, and the `seconds` that it took; 0 of one by an older version."""
         return _report(workspace.folder(self))
 
-    def outputs(self, workspace: Workspace) -> Array:
-        """Return the head's outputs on the evaluation split."""
-        return np.load(workspace.folder(self) / "outputs.npy")
+    def _outputs_file(self, task: Task) -> str:
+        place = [one.name for one in self.recipe.tasks].index(task.name)
+        return f"outputs-{place}.npy" if place else "outputs.npy"
 
-    def score(self, workspace: Workspace) -> TaskScore:
-        """Return the training's score on its task's evaluation split, computed once for all that ask."""
-        return workspace.once(("score", self), lambda: self._score(workspace))
+    def outputs(self, workspace: Workspace, task: Task | None = None) -> Array:
+        """Return the head's outputs on the evaluation split of one of its tasks."""
+        return np.load(workspace.folder(self) / self._outputs_file(task or self.task))
 
-    def _score(self, workspace: Workspace) -> TaskScore:
-        return _score_of(self.task, self.outputs(workspace), workspace)
+    def score(self, workspace: Workspace, task: Task | None = None) -> TaskScore:
+        """Return the training's score on the evaluation split of one of its tasks, computed once for all that ask."""
+        asked = task or self.task
+        return workspace.once(
+            ("score", self, asked.name), lambda: _score_of(asked, self.outputs(workspace, asked), workspace)
+        )
 
 
 @dataclass(frozen=True)
@@ -256,7 +281,7 @@ class Encoding:
         return f"{self.training.place}/stimuli-{slug(self.signal.name)}"
 
     def inputs(self, workspace: Workspace) -> tuple[Cell, ...]:
-        return (self.training,)
+        return (self.training, *adaptations(self.training.backbone))
 
     def ingredients(self, workspace: Workspace) -> dict[str, Any]:
         # The sentences alone: other responses to the same sentences change no representation.
@@ -269,7 +294,8 @@ class Encoding:
         given = isinstance(self.training, GivenTraining)
         # A checkpoint that somebody has is opened as a pre-trained model, for it may be of any architecture.
         checkpoint = None if given else self.training.checkpoint(workspace)
-        made = self.training.backbone.represent(checkpoint, sentences, workspace.files)
+        backbone = ready(self.training.backbone, workspace)
+        made = backbone.represent(checkpoint, sentences, workspace.files)
         if made.shape[0] != len(sentences) or not np.isfinite(made).all():
             raise UnusableData(
                 f"{self.place}: representations of shape {made.shape} for {len(sentences)} stimuli, or NaN."
@@ -306,15 +332,3 @@ def key_beside_given(tasks: Sequence[Task], backbone: Backbone, workspace: Works
         return {}
     bare = () if isinstance(backbone, NoBackbone) else (backbone, backbone.origin(workspace.files))
     return {"beside": [workspace.identity(part) for part in bare], "metrics": [task.metric for task in given]}
-
-
-def trained_as(part: Any, workspace: Workspace) -> dict[str, Any]:
-    """Return the identity of a part and its members, without fields that change `represent` only (metadata `only`)."""
-    return workspace.once(("trained as", part), lambda: _trained_as(part, workspace))
-
-
-def _trained_as(part: Any, workspace: Workspace) -> dict[str, Any]:
-    only = frozenset(f.name for f in fields(part) if f.metadata.get("only") == "represent")
-    members = {f.name: m for f in fields(part) if f.name not in only and is_dataclass(m := getattr(part, f.name))}
-    own = workspace.fingerprints.identity(part, without=only)
-    return own | {name: trained_as(member, workspace) for name, member in members.items()}

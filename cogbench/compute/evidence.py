@@ -16,13 +16,17 @@ from ..data.oracle import Oracle, TaskMatrix
 from ..data.recording import Responses
 from ..errors import MissingData
 from ..parts.cheap_transfers import USUAL_TRANSFER, CheapTransfer, TransferOptions
-from ..parts.interfaces import MODELS, STIMULI, Backbone, Estimator, InPieces, Signal, Task, members_of
+from ..parts.interfaces import BACKBONES, MODELS, STIMULI, Backbone, Estimator, InPieces, Signal, members_of
+from ..parts.recipe import Task
 from ..scoring.metrics import TaskScore
+from ..storage.foreign import read_arrays
 from ..text import slug
+from .adaptation import adaptations, ready
 from .cells import Encoding, key_beside_given, key_of_sample
 from .estimate import EXAMPLES, LOOKS, Estimate, Inquiry, LazyMapping, estimate_from, joined, oracle_content
 from .features import encoder_of, feature_options, weight_change
-from .transfers import TaskTrainings, TransferPlan, cheap_transfer, transfer_options
+from .folds import cheap_transfer, transfer_options
+from .transfers import TaskTrainings, TransferPlan
 from .workspace import Cell, Workspace
 
 if TYPE_CHECKING:
@@ -31,9 +35,7 @@ if TYPE_CHECKING:
 
 
 class StoredEvidence:
-    """Evidence from the store: what a planned run needs is there already, anything missing is computed in place.
-
-    Nothing is opened before it is asked for.
+    """Evidence from the store: what a planned run needs is there already, anything missing is computed when asked for.
 
     Parameters
     ----------
@@ -114,10 +116,9 @@ class StoredEvidence:
     def model(self, task: str, *, tuned: bool = True) -> "Module":
         """Return a task's trained torch module with its head, or the bare backbone's encoder if not `tuned`."""
         self.inquiry.allow(*(["models"] if tuned else ["backbone", "models"]))
-        if not tuned:
-            return self._cell.backbone.model(None, self._workspace.files)
-        training = self._cell.training(self._tasks[task])
-        return training.backbone.model(training.checkpoint(self._workspace), self._workspace.files)
+        training = self._cell.training(self._tasks[task]) if tuned else None
+        backbone = ready(training.backbone if training else self._cell.backbone, self._workspace)
+        return backbone.model(training.checkpoint(self._workspace) if training else None, self._workspace.files)
 
     def weights(self, task: str, *, tuned: bool = True) -> Mapping[str, Array]:
         """Return the weights of a task's trained encoder by name, or those before any training if not `tuned`."""
@@ -147,7 +148,7 @@ class StoredEvidence:
     def represent(self, sentences: Sequence[str]) -> Array:
         """Return any sentences as the bare backbone represents them: (n_sentences, n_dims) float32."""
         self.inquiry.allow("backbone")
-        return self._cell.backbone.represent(None, tuple(sentences), self._workspace.files)
+        return ready(self._cell.backbone, self._workspace).represent(None, tuple(sentences), self._workspace.files)
 
     @property
     def labels(self) -> Mapping[str, tuple[str, ...]]:
@@ -172,16 +173,14 @@ class StoredEvidence:
     def texts(self, task: str, split: Split, *, n: int | None = None, seed: int = 0) -> tuple[str, ...]:
         """Return what is read of each example, as one text; `n` and `seed` as in `batches`."""
         self.inquiry.allow("texts")
-        columns = self._examples(task, split, n, seed).columns
-        read = [columns[name] for name in ("text", "text_pair", "tokens", "passages") if name in columns]
-        return tuple(" ".join(t if isinstance(t, str) else " ".join(t) for t in row) for row in zip(*read, strict=True))
+        return self._examples(task, split, n, seed).texts
 
     def batches(
         self, task: str, split: Split, *, n: int | None = None, seed: int = 0
     ) -> Iterator[Mapping[str, "Tensor"]]:
         """Yield encoded examples of a task, with `labels`, in batches that `model(**batch)` takes."""
         self.inquiry.allow("batches")
-        backbone = self._cell.training(self._tasks[task]).backbone
+        backbone = ready(self._cell.training(self._tasks[task]).backbone, self._workspace)
         return backbone.batches(self._examples(task, split, n, seed), self._workspace.files)
 
     def _examples(self, task: str, split: Split, n: int | None, seed: int) -> Dataset:
@@ -198,8 +197,7 @@ class StoredEvidence:
         folder = self._workspace.folder(piece)
         for text in json.loads((folder / "notes.json").read_text()):
             self.note(text)
-        with np.load(folder / "arrays.npz") as arrays:
-            return dict(arrays)
+        return read_arrays(folder / "arrays.npz")
 
     def note(self, text: str) -> None:
         """Add a line for the reader of the result: what was dropped, counted or set to 0."""
@@ -308,6 +306,8 @@ class Similarity(TaskTrainings):
             return tuple(self.member(m) for m in members)
         if isinstance(self.oracle, TransferPlan):
             cells += self.oracle.cells()
+        if BACKBONES & needs:
+            cells += adaptations(self.backbone)
         if "representations" in needs and self.signal:
             cells += [Encoding(self.training(t), self.signal) for t in self.tasks]
         if {"models", "features", "cheap-transfers"} & needs:
@@ -329,10 +329,9 @@ class Similarity(TaskTrainings):
             made["targets"] = [t.name for t in self.targets]
         if not MODELS & needs:
             made["seed"] = self.seed  # otherwise it stands in the keys of the trainings, as the backbone does
-            if {"batches", "backbone", "backbone-features"} & needs:
-                made["backbone"] = [
-                    workspace.identity(p) for p in (self.backbone, self.backbone.origin(workspace.files))
-                ]
+            if BACKBONES & needs:
+                parts = (self.backbone, self.backbone.origin(workspace.files))
+                made["backbone"] = [workspace.identity(part) for part in parts]
         if isinstance(self.oracle, Oracle):
             made["oracle"] = [oracle_content(o) for o in (self.oracle, *self.others)]
         if "cards" in needs:

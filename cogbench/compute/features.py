@@ -12,8 +12,11 @@ from ..data.dataset import Array, draw_rows
 from ..data.features import AnswerKind, FeatureOptions, Features, WeightChange, sketch
 from ..data.files import Files
 from ..errors import UnusableData
-from ..parts.interfaces import Backbone, Estimator, Task
+from ..parts.interfaces import Backbone, Estimator
+from ..parts.recipe import Task
+from ..storage.foreign import read_arrays
 from ..text import slug
+from .adaptation import adaptations, ready
 from .cells import GivenTraining, Training, key_of_sample
 from .workspace import Cell, Workspace
 
@@ -41,7 +44,7 @@ class FeatureExtraction:
         return f"{model}/features-{slug(self.task.name)}"
 
     def inputs(self, workspace: Workspace) -> tuple[Cell, ...]:
-        return (self.training,) if self.training else ()
+        return (*((self.training,) if self.training else ()), *adaptations(self.backbone))
 
     def ingredients(self, workspace: Workspace) -> dict[str, Any]:
         train = workspace.dataset(self.task, "train")
@@ -62,13 +65,14 @@ class FeatureExtraction:
         chooses = self.training is not None and self.training.task.kind in CHOOSING
         # A checkpoint that somebody has is opened as a pre-trained model, unless its head chooses classes.
         opened = self.training if chooses or not isinstance(self.training, GivenTraining) else None
-        model = self.backbone.model(opened.checkpoint(workspace) if opened else None, workspace.files)
+        backbone = ready(self.backbone, workspace)
+        model = backbone.model(opened.checkpoint(workspace) if opened else None, workspace.files)
         if not chooses:
             model = encoder_of(model)
         dataset = workspace.dataset(self.task, "train").sample(self.max_train)
         options = self.pooled_options(workspace.files)
         dataset = dataset.sample(options.examples, options.seed)
-        features = extract_features(model, self.backbone.batches(dataset, workspace.files), options)
+        features = extract_features(model, backbone.batches(dataset, workspace.files), options)
         arrays: dict[str, Any] = vars(features)
         np.savez(out / "features.npz", **arrays)
 
@@ -85,8 +89,8 @@ class FeatureExtraction:
 
     def features(self, workspace: Workspace) -> Features:
         """Return the features, computing them if need be."""
-        with np.load(workspace.folder(self) / "features.npz") as arrays:
-            return Features(**{**arrays, "answer_kind": str(arrays["answer_kind"])})  # type: ignore[arg-type]
+        arrays = read_arrays(workspace.folder(self) / "features.npz")
+        return Features(**{**arrays, "answer_kind": str(arrays["answer_kind"])})
 
 
 def feature_options(estimator: Estimator) -> list[FeatureOptions]:

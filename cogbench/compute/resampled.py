@@ -12,7 +12,8 @@ from ..data.dataset import Array, Split, draw_rows, with_each_class
 from ..data.features import USUAL_FEATURES, FeatureOptions, Features
 from ..data.oracle import TaskMatrix
 from ..data.recording import Responses
-from ..parts.interfaces import STIMULI, Estimator, InPieces, Task
+from ..parts.interfaces import STIMULI, Estimator, InPieces
+from ..parts.recipe import Task
 from ..text import first_line
 from .estimate import LazyMapping, estimate_from
 from .workspace import Workspace

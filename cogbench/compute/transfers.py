@@ -1,30 +1,33 @@
-"""Source → target scores, measured: the trainings of an oracle and their oracle; and cheap transfers, in folds."""
+"""Source → target scores, measured: the trainings of an oracle, and their oracle."""
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, replace
 from importlib import metadata
-from math import ceil
+from itertools import permutations
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..checkpoints.given import GivenCheckpoint
-from ..data.dataset import Array, Card, Dataset, Split
 from ..data.features import FeatureOptions
-from ..data.files import Files
-from ..data.kinds import TASK_KINDS
 from ..data.oracle import Oracle, TaskMatrix
-from ..data.oracle_seeds import of_seeds
-from ..errors import UnusableData
-from ..parts.cheap_transfers import CheapTransfer, TransferOptions
+from ..data.oracle_files import plain_oracle, read_oracle, write_oracle
+from ..data.oracle_seeds import merged, of_seeds
+from ..errors import LostStore, UnusableData
+from ..parts.cheap_transfers import TransferOptions
 from ..parts.codec import decode_record, encode
 from ..parts.fingerprint import harness_version, upgraded
-from ..parts.interfaces import Backbone, Estimator, Recipe, Task
-from ..scoring.metrics import gap_error, mean_score
-from .cells import GivenTraining, Training, trained_as
+from ..parts.interfaces import Backbone, trained_alone
+from ..parts.recipe import SEQUENTIAL, Recipe, Task
+from ..scoring.metrics import gap_error
+from ..storage.locks import locked
+from .cells import GivenTraining, Training
 from .features import FeatureExtraction
-from .workspace import Workspace
+from .folds import cheap_trainings
+from .pooled import members_of_pools
+from .workspace import Workspace, trained_as
 
 
 def trainings(
@@ -62,6 +65,12 @@ class TransferPlan:
     keep: bool = False  # the weights of the transfers
     max_train_target: int | None = None  # as many as of a source, unless said
     checkpoints: tuple[GivenCheckpoint, ...] = ()  # the sources, where these are given; the tasks are targets then
+    sharing: str = SEQUENTIAL  # how a source and a target are combined, a word of `SHARINGS`
+
+    @property
+    def alone(self) -> Backbone:
+        """The backbone that trains a task alone."""
+        return trained_alone(self.backbone)
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -78,8 +87,16 @@ class TransferPlan:
         """Whether a target has another number of training examples than a source."""
         return self.target_budget != self.max_train
 
+    @property
+    def suffix(self) -> str:
+        """What the name of its oracle says of a sharing, and of other numbers of examples of a target."""
+        sharing = "" if self.sharing == SEQUENTIAL else f"-{self.sharing}"
+        return sharing + (f"-target-{self.target_budget}" if self.apart else "")
+
     def trainings(self, seed: int) -> dict[tuple[str, str], Training]:
         """Return the trainings of a seed: (target, target) trains a task alone, (source, target) transfers."""
+        if self.sharing != SEQUENTIAL:
+            return self._together(seed)
         if not self.checkpoints:
             return trainings(self.backbone, self.tasks, seed, self.max_train, self.keep, self.max_train_target)
         recipes = {t.name: Recipe((t,), seed=seed, max_train=self.target_budget) for t in self.tasks}
@@ -91,9 +108,29 @@ class TransferPlan:
             if given.name != name
         }
 
+    def _together(self, seed: int) -> dict[tuple[str, str], Training]:
+        """Return the trainings of a seed where each source and target are trained together."""
+        most = self.target_budget
+        cells = {(t.name, t.name): Training(self.alone, Recipe((t,), seed=seed, max_train=most)) for t in self.tasks}
+        for source, target in permutations(self.tasks, 2):
+            cells[source.name, target.name] = self.together(target, (source,), seed)
+        return cells
+
+    def together(self, target: Task, others: Sequence[Task], seed: int) -> Training:
+        """Return the training of a target together with other tasks.
+
+        It is one training for all of them where they weigh alike, whichever is the target.
+        """
+        tasks, most = (target, *sorted(others, key=lambda task: task.name)), self.target_budget
+        budgets = (most, *(self.max_train for _ in others)) if self.apart else ()
+        if getattr(self.backbone, "mutual", False) and not self.apart:
+            tasks = tuple(sorted(tasks, key=lambda task: task.name))
+        recipe = Recipe(tasks, seed=seed, max_train=most, sharing=self.sharing, budgets=budgets)
+        return Training(self.backbone, recipe, self.keep)
+
     def cells(self) -> list[Training]:
-        """Return the trainings of all seeds."""
-        return [cell for seed in self.seeds for cell in self.trainings(seed).values()]
+        """Return the trainings of all seeds, each once."""
+        return [*dict.fromkeys(cell for seed in self.seeds for cell in self.trainings(seed).values())]
 
     def provenance(self, workspace: Workspace) -> dict[str, Any]:
         """Return what the figures were measured with, as plain values."""
@@ -120,7 +157,7 @@ class TransferPlan:
 
     def _settings(self, max_train: int | None, workspace: Workspace) -> dict[str, Any]:
         """Return how each task is trained on so many examples, as plain values."""
-        alone = [Training(self.backbone, Recipe((t,), max_train=max_train)) for t in self.tasks]
+        alone = [Training(self.alone, Recipe((t,), max_train=max_train)) for t in self.tasks]
         return {cell.recipe.task.name: encode(cell.filled(workspace).settings) for cell in alone}
 
     def oracle(self, workspace: Workspace) -> Oracle:
@@ -130,24 +167,27 @@ class TransferPlan:
     def _measured(self, workspace: Workspace) -> Oracle:
         names = tuple(t.name for t in self.tasks)
         cells = [self.trainings(seed) for seed in self.seeds]
-        scores = [{pair: cell.score(workspace) for pair, cell in of.items()} for of in cells]
+        named = {task.name: task for task in self.tasks}
+        scores = [{pair: cell.score(workspace, named[pair[1]]) for pair, cell in of.items()} for of in cells]
         values, errors = (
             np.array(
                 [[[getattr(of[s, t], what) for t in names] for s in self.sources] for of in scores]
             )  # (seed, s, t)
             for what in ("value", "standard_error")
         )
-        gain_errors = [[[_gain_error(of, s, t, workspace) for t in names] for s in self.sources] for of in cells]
+        gain_errors = [[[_gain_error(of, s, t, workspace) for t in self.tasks] for s in self.sources] for of in cells]
         return of_seeds(
             Oracle(
-                name=f"measured-{self.backbone.name}" + (f"-target-{self.target_budget}" if self.apart else ""),
-                backbone=self.backbone.name,
+                name=f"measured-{self.alone.name}{self.suffix}",
+                backbone=self.alone.name,
                 suite=self.suite,
                 transfers=TaskMatrix(self.sources, names, values.mean(axis=0)),
                 per_example={p: np.array([of[p].per_example for of in scores]) for p in scores[0]},
                 metrics={t.name: t.metric for t in self.tasks},
+                groups=members_of_pools(() if self.checkpoints else self.tasks),
                 basis="measured",
-                tuning=getattr(self.backbone, "tuning", "full"),
+                tuning=getattr(self.alone, "tuning", "full"),
+                sharing=self.sharing,
                 provenance=self.provenance(workspace),
                 max_train_target=self.target_budget if self.apart else None,
             ),
@@ -169,13 +209,13 @@ def target_budget(max_train: int | None, max_train_target: int | None) -> int | 
     return max_train if max_train_target is None else max_train_target
 
 
-def _gain_error(of: Mapping[tuple[str, str], Training], source: str, target: str, workspace: Workspace) -> float:
+def _gain_error(of: Mapping[tuple[str, str], Training], source: str, target: Task, workspace: Workspace) -> float:
     """Return the standard error of a target's gain from a source, on the same examples; 0 for a task with itself."""
-    if source == target:
+    if source == target.name:
         return 0.0
-    task = of[target, target].recipe.task
-    after, alone = (of[pair].outputs(workspace) for pair in ((source, target), (target, target)))
-    return gap_error(task.metric, after, alone, workspace.dataset(task, "evaluation"))
+    pairs = (source, target.name), (target.name, target.name)
+    after, alone = (of[pair].outputs(workspace, target) for pair in pairs)
+    return gap_error(target.metric, after, alone, workspace.dataset(target, "evaluation"))
 
 
 def notes_of_budgets(plan: TransferPlan, oracle: Oracle | TransferPlan | None, sees_examples: bool) -> list[str]:
@@ -209,118 +249,44 @@ def in_todays_form(oracle: Oracle) -> Oracle:
     So that seeds can be merged: cogbench 0.1.0 wrote modules and all fields of a backbone, and settings may have got
     new fields since.
     """
-    provenance = dict(oracle.provenance)
+    return replace(oracle, provenance=in_todays_provenance(oracle.name, oracle.provenance))
+
+
+def in_todays_provenance(name: str, provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what something was measured with as this version of cogbench writes it; `name` is for messages."""
+    provenance = dict(provenance)
     try:
         if "backbone" in provenance:
             provenance["backbone"] = upgraded(provenance["backbone"])
         if "model" in provenance:
             provenance["model"] = _plain_origin(decode_record(provenance["model"]))
-        for name in {"settings", "settings_target"} & provenance.keys():
-            settings = provenance[name].items()
-            provenance[name] = {task: encode(decode_record(value)) for task, value in settings}
+        for which in {"settings", "settings_target"} & provenance.keys():
+            settings = provenance[which].items()
+            provenance[which] = {task: encode(decode_record(value)) for task, value in settings}
     except (UnusableData, AttributeError, TypeError) as error:
-        raise UnusableData(f"oracle {oracle.name!r}: what it was measured with cannot be read: {error}") from error
-    return replace(oracle, provenance=provenance)
+        raise UnusableData(f"oracle {name!r}: what it was measured with cannot be read: {error}") from error
+    return provenance
 
 
-@dataclass(frozen=True)
-class FoldTask:
-    """A task of few training examples of another: one fold of them is its evaluation split, the others its training.
-
-    Parameters
-    ----------
-    task : Task
-        Whose training split is read; its evaluation split is not.
-    most : int or None
-        How many training examples of the task may be used at most: the sample is drawn among these.
-    options : TransferOptions
-        The sample, and the number of folds.
-    fold : int
-        Which fold is scored, from 0.
-    """
-
-    task: Task
-    most: int | None
-    options: TransferOptions
-    fold: int
-
-    @property
-    def name(self) -> str:
-        """The task's own."""
-        return self.task.name
-
-    @property
-    def suite(self) -> str:
-        """The task's own."""
-        return self.task.suite
-
-    @property
-    def kind(self) -> str:
-        """The task's own."""
-        return self.task.kind
-
-    @property
-    def metric(self) -> str:
-        """The task's own."""
-        return self.task.metric
-
-    @property
-    def card(self) -> Card:
-        """The task's own."""
-        return self.task.card
-
-    def load(self, split: Split, files: Files) -> Dataset:
-        """Return the examples of the fold, or those of the others."""
-        rows = self.task.load("train", files).sample(self.most).sample(self.options.examples, self.options.seed)
-        folds = split_in_folds(rows, self.options.folds, self.options.seed)
-        return rows.take(np.flatnonzero((folds == self.fold) == (split == "evaluation")))
+def keep_oracle(oracle: Oracle, path: Path) -> Oracle:
+    """Write an oracle with the seeds that its file has already, and return it with these."""
+    try:
+        with locked(path.with_suffix(".lock"), path.parent, f"oracle {oracle.name}"):  # another may add seeds just now
+            if path.is_file():
+                oracle = merged(in_todays_form(read_oracle(path)), oracle)
+            write_oracle(oracle, path)
+    except LostStore:
+        kept = in_todays_form(read_oracle(path)) if path.is_file() else None
+        if kept is None or not _is_same(merged(kept, oracle), kept):
+            raise
+        return kept
+    return oracle
 
 
-def split_in_folds(rows: Dataset, n_folds: int, seed: int) -> Array:
-    """Return the fold of each row (n_rows,), from 0: of equal size, and each class in its share as far as can be."""
-    order = np.random.default_rng(seed).permutation(len(rows))
-    if TASK_KINDS[rows.kind].classes:
-        order = order[np.argsort(np.asarray(rows.columns["label"])[order], kind="stable")]
-    folds = np.empty(len(rows), int)
-    folds[order] = np.arange(len(rows)) % n_folds
-    return folds
-
-
-def transfer_options(estimator: Estimator) -> list[TransferOptions]:
-    """Return the options of cheap transfers among an estimator's fields: those that are planned with the run."""
-    values: list[Any] = [getattr(estimator, f.name) for f in fields(estimator)] if is_dataclass(estimator) else []
-    return [value for value in values if isinstance(value, TransferOptions)]
-
-
-def cheap_trainings(
-    backbone: Backbone, source: Recipe | None, target: Task, most: int | None, options: TransferOptions, seed: int
-) -> tuple[Training, ...]:
-    """Return the cells of a cheap transfer, one a fold; without a source the target is trained alone.
-
-    `most` is the largest number of training examples of the target that may be used.
-    """
-    n_rows = options.examples if most is None else min(options.examples, most)
-    n_trained = max(1, n_rows - ceil(n_rows / options.folds))
-    usual = backbone.settings(target.kind, n_trained)
-    epochs = ceil(options.steps / ceil(n_trained / usual.batch_size))
-    settings = replace(usual, epochs=epochs, min_steps=options.steps)
-    return tuple(
-        Training(backbone, Recipe((FoldTask(target, most, options, fold),), source, seed, settings=settings))
-        for fold in range(options.folds)
-    )
-
-
-def cheap_transfer(cells: Sequence[Training], workspace: Workspace) -> CheapTransfer:
-    """Return what the trainings of a cheap transfer give, computing those that are missing."""
-    scores = [cell.score(workspace) for cell in cells]
-    costs: list[dict[str, Any]] = [cell.report(workspace) for cell in cells]
-    return CheapTransfer(
-        score=mean_score(scores),
-        trainings=len(cells),
-        steps=sum(cost["steps"] for cost in costs),
-        examples=sum(len(workspace.dataset(cell.recipe.task, "evaluation")) for cell in cells),
-        seconds=sum(cost["seconds"] for cost in costs),
-    )
+def _is_same(one: Oracle, other: Oracle) -> bool:
+    """Whether two oracles have the same seeds and figures, as files write them."""
+    plain, kept = plain_oracle(one), plain_oracle(other)
+    return all(plain.get(name) == kept.get(name) for name in ("seeds", "by_seed", "evaluation_error"))
 
 
 class TaskTrainings:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,7 +12,8 @@ from ..data.recording import Recording
 from ..errors import CogbenchError, MissingData, UnusableData, together
 from ..parts import registry
 from ..parts.fingerprint import Fingerprints, harness_version
-from ..parts.interfaces import Signal, Task
+from ..parts.interfaces import Signal
+from ..parts.recipe import Task
 from ..parts.registry import Parts
 from ..scoring.metrics import check_metric
 from ..storage.hashes import digest
@@ -167,3 +168,15 @@ def workspace_of(
     if scheduler and jobs is not None:
         raise UnusableData("jobs are processes of this machine, and a scheduler has its own: give one of the two.")
     return Workspace(files or Files(), store or open_store(), parts or registry.load_parts(), jobs, scheduler, tell)
+
+
+def trained_as(part: Any, workspace: Workspace) -> dict[str, Any]:
+    """Return the identity of a part and its members, without fields that change `represent` only (metadata `only`)."""
+    return workspace.once(("trained as", part), lambda: _trained_as(part, workspace))
+
+
+def _trained_as(part: Any, workspace: Workspace) -> dict[str, Any]:
+    only = frozenset(f.name for f in fields(part) if f.metadata.get("only") == "represent")
+    members = {f.name: m for f in fields(part) if f.name not in only and is_dataclass(m := getattr(part, f.name))}
+    own = workspace.fingerprints.identity(part, without=only)
+    return own | {name: trained_as(member, workspace) for name, member in members.items()}

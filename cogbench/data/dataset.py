@@ -97,6 +97,12 @@ class Dataset:
             digest.update(json.dumps([name, list(self.columns[name])]).encode())
         return digest.hexdigest()
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What is read of each example, as one text."""
+        read = [self.columns[name] for name in ("text", "text_pair", "tokens", "passages") if name in self.columns]
+        return tuple(" ".join(t if isinstance(t, str) else " ".join(t) for t in row) for row in zip(*read, strict=True))
+
     @cached_property
     def size(self) -> tuple[int, float]:
         """About how many rows a model reads, and how many pieces of text each has in the mean: four letters are one.

@@ -21,14 +21,16 @@ from .hub import (
     cached_files,
     commit_of,
     download_files,
+    joined,
     lacking_in,
     occupied,
     prepared,
     reachable,
     remembered,
     snapshot,
+    split_files,
 )
-from .tables import Rows, joined, split_files
+from .tables import Rows
 
 NO_ROWS = "BatchSize must be greater than 0"  # what `datasets` says of a split without rows
 NOTES = ".hashes"  # below the store's root: notes of the hashes of files
@@ -239,6 +241,19 @@ class Files:
         if not found.exists():
             raise MissingData(f"no {'/'.join(relative)} in {self.data_dir}.")
         self._told(Origin(str(found)), "local", found.rglob("*") if found.is_dir() else [found])
+        return found
+
+    def folder(self, task: str, *places: str, bring: str) -> Path:
+        """Return the folder of a task's data that no hub has: that of `overrides`, or the first of these `places`.
+
+        `places` are folders below `data_dir`. MissingData says in one line that none is there; `bring` says what to
+        fetch and from where.
+        """
+        below = [self.data_dir / place for place in places] if self.data_dir else []
+        found = dict(self.overrides).get(task) or next((folder for folder in below if folder.is_dir()), None)
+        if found is None:
+            raise Absent(f"data of task {task!r}", f"not on this machine; {bring}")
+        self._told(Origin(str(found)), "local", found.rglob("*"))
         return found
 
     def sha256(self, path: Path) -> str:

@@ -1,25 +1,28 @@
-"""The hub: whether it answers, and what its clients have cached or can fetch."""
+"""The hub: whether it answers, what its clients have cached or can fetch, and the files of a split in its layout."""
 
 import json
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import MissingData
+from ..errors import MissingData, UnusableData
+from ..text import first_line
+from .dataset import Origin
+from .tables import TABLES, Rows, read_table
 
 if TYPE_CHECKING:
     from datasets import Dataset as HubDataset
-from ..text import first_line
 
 ADAPTER = "adapter_config.json"  # of PEFT: the folder holds no model, but an adapter of one
 WEIGHTS = ("*.safetensors", "pytorch_model*.bin", "adapter_model.bin")  # each only where there are none before it
 TOKENIZERS = ("tokenizer_config.json", "tokenizer.json", "vocab.txt", "vocab.json", "*.model")
 CARD = "README.md"  # states a model's licence
 COMMIT = re.compile("[0-9a-f]{40}")
+SHARD = re.compile(r".*-\d+-of-(\d+)")
 
 
 def reachable(endpoint: str) -> bool:
@@ -187,3 +190,34 @@ def licence(card: Path) -> str:
         return ", ".join(map(str, stated)) if isinstance(stated, list) else str(stated)
     except Exception:  # no card, or one that is no YAML: nothing is known, which is no fault of a run
         return ""
+
+
+def split_files(folder: Path, split: str) -> list[Path]:
+    """Return the files of a split: one table, or all its shards, in their order."""
+    found = sorted(p for p in folder.glob(f"{split}*") if p.suffix in TABLES and _is_split(p, split))
+    if len({(p.suffix, p.stem == split) for p in found}) > 1:
+        names = ", ".join(p.name for p in found)
+        raise UnusableData(f"{str(folder)!r} holds the split {split!r} more than once: {names}; leave one of them.")
+    promised = {int(match[1]) for p in found if (match := SHARD.fullmatch(p.stem))}
+    if promised and promised != {len(found)}:
+        names = ", ".join(p.name for p in found)
+        raise MissingData(f"{str(folder)!r} holds {len(found)} of {max(promised)} files of {split!r}: {names}.")
+    return found
+
+
+def _is_split(path: Path, split: str) -> bool:
+    """Whether a file name means this split: `train.csv`, `train-00000-of-00002.parquet`, but not `train_old.csv`."""
+    return path.stem == split or path.stem.startswith(f"{split}-")
+
+
+def joined(files: Sequence[Path], origin: Origin, what: str, read: Callable[[Path], Rows] = read_table) -> Rows:
+    """Return the rows of all shards, one after the other; they must have the same columns."""
+    first, *others = (read(p) for p in files)
+    for part in others:
+        if {*part.columns} != {*first.columns}:
+            raise UnusableData(
+                f"{part.origin.id!r} has the columns {', '.join(part.columns)}, but {first.origin.id!r} has "
+                f"{', '.join(first.columns)}: shards of one split have the same."
+            )
+    columns = {name: [v for part in (first, *others) for v in part.columns[name]] for name in first.columns}
+    return Rows(columns, first.names, origin, what)

@@ -39,12 +39,19 @@ class Kind(Protocol):
 
 
 class Classification:
-    """One of several classes for a text, or for two. Outputs (n_examples, n_labels): logits. Answers: numbers."""
+    """One of several classes for a text, or for two. Outputs (n_examples, n_labels): logits. Answers: numbers.
 
-    columns: tuple[str, ...] = ("text", "text_pair?", "label")
+    Rows of one `group` are parts of one question, such as the passages that bear on it: they have one label.
+    """
+
+    columns: tuple[str, ...] = ("text", "text_pair?", "group?", "label")
     classes = True
 
     def refusal(self, columns: Columns, labels: tuple[str, ...]) -> Refusal | None:
+        for rows in groups(columns):
+            for row in rows:
+                if columns["label"][row] != columns["label"][rows[0]]:
+                    return row, "has another label than the first row of its group: the rows of a group have one label"
         return _unseen(columns["label"], labels)
 
     def answers(self, outputs: np.ndarray, columns: Columns) -> np.ndarray:
@@ -107,9 +114,14 @@ class ExtractiveQA:
     their first characters; both are empty where the context does not answer. Outputs (n_examples, 3): the best
     passage's first character, the character after its last, and by how much its score exceeds the score of no answer.
     Answers: texts, "" for none.
+
+    Rows of one `group` are one question with several contexts. With this column the outputs hold the N_BEST best
+    passages of each row, of whole words, best first, three numbers each: (n_examples, 3 · N_BEST). No two of a row are
+    the same text in lower case, so that the N_BEST best texts of a group are among them. One that ends at character 0
+    is none.
     """
 
-    columns = ("text", "text_pair", "label")
+    columns = ("text", "text_pair", "group?", "label")
     classes = False
 
     def refusal(self, columns: Columns, labels: tuple[str, ...]) -> Refusal | None:
@@ -124,8 +136,13 @@ class ExtractiveQA:
         return None
 
     def answers(self, outputs: np.ndarray, columns: Columns) -> list[str]:
-        found = zip(outputs, columns["text_pair"], strict=True)
-        return [context[int(start) : int(end)] if margin > 0 else "" for (start, end, margin), context in found]
+        best = zip(outputs[:, :3], columns["text_pair"], strict=True)
+        return [context[int(start) : int(end)] if margin > 0 else "" for (start, end, margin), context in best]
+
+    def candidates(self, outputs: np.ndarray, columns: Columns) -> list[list[tuple[float, str]]]:
+        """Return for each example its best passages with their margins over no answer, whatever these are."""
+        rows = zip(outputs.reshape(len(outputs), -1, 3), columns["text_pair"], strict=True)
+        return [[(m, context[int(start) : int(end)]) for start, end, m in best if end > 0] for best, context in rows]
 
     def constant(self, train: Columns, columns: Columns) -> list[str]:
         return [""] * len(columns["label"])
@@ -211,6 +228,17 @@ TASK_KINDS: dict[str, Kind] = {
     "tagging": Tagging(),
     "reranking": Reranking(),
 }
+
+
+N_BEST = 5  # passages of a row that its group chooses from, as many as BioASQ takes
+
+
+def groups(columns: Columns) -> list[list[int]]:
+    """Return the rows of each group, in the order of their first rows; without groups each row is one of its own."""
+    by_name = dict[Any, list[int]]()
+    for row, name in enumerate(columns.get("group", range(len(columns["label"])))):
+        by_name.setdefault(name, []).append(row)
+    return list(by_name.values())
 
 
 def squad(answers: Sequence[str], columns: Columns) -> np.ndarray:

@@ -177,6 +177,15 @@ def read_card(path: Path) -> OracleCard:
         raise _no_oracle(path, error) from error
 
 
+def holds_oracle(path: Path) -> bool:
+    """Whether a file is json that holds an oracle of cogbench."""
+    try:
+        values = read_json(path) if path.suffix.lower() == ".json" else None
+    except ValueError:
+        return False
+    return isinstance(values, dict) and "transfers" in values
+
+
 def plain_oracle(oracle: Oracle) -> dict[str, Any]:
     """Return an oracle's figures and provenance as plain values, its per-example scores left out."""
 

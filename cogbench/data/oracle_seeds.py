@@ -73,7 +73,7 @@ def check_alike(one: Oracle, sources: Sequence[str], metrics: Mapping[str, str],
 
     The versions of cogbench and of plugins are recorded, not compared: the code, or its `answers`, stands beside them.
     """
-    apart = [k for k in ALIKE if not _is_alike(one.provenance.get(k), provenance.get(k))]
+    apart = differing(one.provenance, provenance)
     if one.transfers.sources != tuple(sources):
         apart.append("set of tasks")
     elif one.metrics != metrics:
@@ -83,6 +83,11 @@ def check_alike(one: Oracle, sources: Sequence[str], metrics: Mapping[str, str],
             f"oracle {one.name!r} was measured with another {' and another '.join(apart)}: "
             "give this one another name, with --name."
         )
+
+
+def differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """Return what of the provenance of two measurements differs, so that their seeds may not be merged."""
+    return [name for name in ALIKE if not _is_alike(one.get(name), other.get(name))]
 
 
 def _is_alike(one: Any, other: Any) -> bool:

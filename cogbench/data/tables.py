@@ -1,26 +1,24 @@
 """Tables as they are read from a file or from the shards of a split: parquet, csv, tsv and jsonl."""
 
 import csv
-import gzip
 import io
 import json
 import re
 import zlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..errors import MissingData, UnusableData
+from ..errors import UnusableData
 from ..storage.atomic import readable
-from ..storage.foreign import parse_json
+from ..storage.foreign import parse_json, refuse_swelling, unpacked_size, unzipped
 from ..text import first_line, listed
 from .dataset import Origin
 
 TABLES = (".parquet", ".csv", ".tsv", ".jsonl")
 PACKED = (".csv.gz", ".tsv.gz", ".jsonl.gz", ".json.gz", ".conll.gz")
 OWN_TABLES = (*(ending.removesuffix(".gz") for ending in PACKED), *PACKED, ".parquet", ".xlsx")
-SHARD = re.compile(r".*-\d+-of-(\d+)")
 MARKS = (",", ";", "\t", "|")
 SEPARATOR = re.compile(r'"?sep=([,;\t|])"?\r?\n')
 WIDE = {b"\xff\xfe\0\0": "UTF-32", b"\0\0\xfe\xff": "UTF-32", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
@@ -151,7 +149,7 @@ def read_own_table(path: Path) -> Rows:
             return _of_parquet(path)
         if ending == ".xlsx":
             return Rows(_of_spreadsheet(path, where), {}, origin, where, 2)
-        content = gzip.decompress(path.read_bytes()) if written in PACKED else path.read_bytes()
+        content = unzipped(path) if written in PACKED else path.read_bytes()
         text = _decoded(content, where)
         if ending == ".conll":
             return Rows(_of_conll(text, where), {}, origin, where)
@@ -166,6 +164,37 @@ def read_own_table(path: Path) -> Rows:
         unlike = _unlike(text, mark) if ending in (".csv", ".tsv") and isinstance(error, pa.ArrowException) else None
         reason = unlike or first_line(error).partition(": ")[0]
         raise UnusableData(f"{where} cannot be read as {ending[1:]}: {reason}.") from error
+
+
+def read_tagged(path: Path, *, word: int = 0, tag: int = -1) -> Rows:
+    """Read sentences of words with tags: a word a line, its columns apart by tabs, an empty line after each sentence.
+
+    Returns the columns `tokens` and `label`, lists of texts: those of the columns `word` and `tag` of the file, which
+    are 1 and 3 for the parts of speech of CoNLL-U. Its lines without a whole number (`1-2`, `8.1`) are no words.
+
+    Raises
+    ------
+    MissingData, UnusableData
+        If there is no such file, it is not UTF-8, or a line has too few columns.
+    """
+    readable(path)
+    where, tokens, tags = repr(str(path)), list[list[str]](), list[list[str]]()
+    begins = True
+    for number, line in enumerate(re.split(r"\r\n|\n|\r", _decoded(path.read_bytes(), where)), 1):
+        parts = line.split("\t")
+        if not line.strip() or parts[0] == "-DOCSTART-" or (line.startswith("#") and len(parts) == 1):
+            begins = True
+            continue
+        if len(parts) <= max(word, tag, 1):
+            raise UnusableData(f"{where}: line {number} has {len(parts)} column(s), apart by tabs: it lacks a tag.")
+        if word == 0 or parts[0].isdigit():
+            if begins:
+                tokens.append([])
+                tags.append([])
+            begins = False
+            tokens[-1].append(parts[word])
+            tags[-1].append(parts[tag])
+    return Rows({"tokens": tokens, "label": tags}, {}, Origin(str(path)), where)
 
 
 def _decoded(content: bytes, where: str) -> str:
@@ -289,6 +318,7 @@ def _of_spreadsheet(path: Path, where: str) -> dict[str, list[Any]]:
             f"{where} is a workbook, which takes the package openpyxl to read: install it, or save the sheet as csv in "
             "UTF-8."
         ) from None
+    refuse_swelling(path, unpacked_size(path))
     try:
         workbook = load_workbook(path, read_only=True, data_only=True)
         header, *rows = workbook.worksheets[0].iter_rows(values_only=True)
@@ -360,34 +390,3 @@ def _element(feature: Any) -> Mapping[str, Any]:
 
 def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
-
-
-def split_files(folder: Path, split: str) -> list[Path]:
-    """Return the files of a split: one table, or all its shards, in their order."""
-    found = sorted(p for p in folder.glob(f"{split}*") if p.suffix in TABLES and _is_split(p, split))
-    if len({(p.suffix, p.stem == split) for p in found}) > 1:
-        names = ", ".join(p.name for p in found)
-        raise UnusableData(f"{str(folder)!r} holds the split {split!r} more than once: {names}; leave one of them.")
-    promised = {int(match[1]) for p in found if (match := SHARD.fullmatch(p.stem))}
-    if promised and promised != {len(found)}:
-        names = ", ".join(p.name for p in found)
-        raise MissingData(f"{str(folder)!r} holds {len(found)} of {max(promised)} files of {split!r}: {names}.")
-    return found
-
-
-def _is_split(path: Path, split: str) -> bool:
-    """Whether a file name means this split: `train.csv`, `train-00000-of-00002.parquet`, but not `train_old.csv`."""
-    return path.stem == split or path.stem.startswith(f"{split}-")
-
-
-def joined(files: Sequence[Path], origin: Origin, what: str, read: Callable[[Path], Rows] = read_table) -> Rows:
-    """Return the rows of all shards, one after the other; they must have the same columns."""
-    first, *others = (read(p) for p in files)
-    for part in others:
-        if {*part.columns} != {*first.columns}:
-            raise UnusableData(
-                f"{part.origin.id!r} has the columns {', '.join(part.columns)}, but {first.origin.id!r} has "
-                f"{', '.join(first.columns)}: shards of one split have the same."
-            )
-    columns = {name: [v for part in (first, *others) for v in part.columns[name]] for name in first.columns}
-    return Rows(columns, first.names, origin, what)

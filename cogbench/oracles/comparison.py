@@ -1,4 +1,4 @@
-"""How oracles differ: from which number of target examples on transfer stops paying, and how far two of them agree."""
+"""How oracles differ: by their sizes, by the way in which tasks are trained, and how far two of them agree."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +11,7 @@ from ..scoring.agreement import agreement
 from ..scoring.chance import PValue
 from ..scoring.evaluation import score_guess
 from .gains import TargetGains, budgets, target_gains
+from .ways import WayDifference, way_differences
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class OracleComparison:
     gains: tuple[TargetGains, ...]
     sizes: tuple[PayingSizes, ...]
     pairs: tuple[OraclePair, ...]
+    ways: tuple[WayDifference, ...]
     notes: tuple[str, ...]
 
 
@@ -66,7 +68,8 @@ def compare_oracles(oracles: Sequence[Oracle]) -> OracleComparison:
     """Compare oracles over the tasks that all of them have.
 
     Those of one backbone that differ in their numbers of examples are compared by the gains of their sources; those
-    that differ in the number of target examples alone also say from which on transfer stops paying.
+    that differ in the number of target examples alone also say from which on transfer stops paying. Those that differ
+    in tuning or sharing alone are compared pair of tasks by pair of tasks.
 
     Parameters
     ----------
@@ -100,7 +103,8 @@ def compare_oracles(oracles: Sequence[Oracle]) -> OracleComparison:
         gains=gains,
         sizes=tuple(sizes for of in series for sizes in _paying_sizes(of)),
         pairs=tuple(_pair(one, other) for one, other in combinations(alike, 2)),
-        notes=tuple(_notes(oracles, sources, targets, bool(gains))),
+        ways=(ways := tuple(way_differences(alike))),
+        notes=tuple(_notes(oracles, sources, targets, bool(gains), bool(ways))),
     )
 
 
@@ -195,13 +199,20 @@ def _pair(one: Oracle, other: Oracle) -> OraclePair:
     )
 
 
-def _notes(oracles: Sequence[Oracle], sources: Sequence[str], targets: Sequence[str], has_gains: bool) -> Iterator[str]:
+def _notes(
+    oracles: Sequence[Oracle], sources: Sequence[str], targets: Sequence[str], has_gains: bool, has_ways: bool
+) -> Iterator[str]:
     if has_gains:
         yield (
             "pays: some source gains more than two standard errors would, with Holm's correction for the number of "
             "sources; the gain of the best source is optimistic, for it was chosen by the same scores"
         )
-    if has_gains and any(len(oracle.seeds) < 2 for oracle in oracles):
+    if has_ways:
+        yield (
+            "differences of ways are paired: the same target with the same other task, trained in both ways; the error "
+            "of a target is that of its evaluation, of all targets that of their spread, with the p of sign flips"
+        )
+    if (has_gains or has_ways) and any(len(oracle.seeds) < 2 for oracle in oracles):
         yield "the errors of one training seed are those of the evaluation alone: other seeds would add to them"
     for oracle in oracles:
         rest = sorted({*oracle.transfers.sources, *oracle.transfers.targets} - {*sources} - {*targets})

@@ -19,7 +19,8 @@ from ..data.recording import Responses
 from ..errors import MissingData
 from ..parts.cheap_transfers import USUAL_TRANSFER, CheapTransfer, TransferOptions
 from ..parts.codec import encode
-from ..parts.interfaces import Backbone, Estimator, InPieces, Task, members_of
+from ..parts.interfaces import Backbone, Estimator, InPieces, members_of
+from ..parts.recipe import Task
 from ..scoring.metrics import TaskScore
 from ..storage.hashes import digest
 from ..text import slug

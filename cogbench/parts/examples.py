@@ -75,7 +75,10 @@ class Examples:
         if self.kind == "tagging":
             return [(" ".join(words),) for words in self.columns["tokens"]]
         seconds = self.columns.get("text_pair", [""] * len(self.numbers))
-        return [*zip(self.columns["text"], seconds, strict=True)]
+        texts = [self.columns["text"], seconds]
+        if "group" in self.columns:
+            texts.append([f"group {name}" for name in self.columns["group"]])
+        return [*zip(*texts, strict=True)]
 
 
 def examples_of(
@@ -103,7 +106,8 @@ def examples_of(
     """
     if not rows.columns:
         raise UnusableData(f"{where} has no rows.")
-    wanted = [c for c in TASK_KINDS[kind].columns if not c.endswith("?") or c[:-1] in {*columns, *rows.columns}]
+    unnamed = {*rows.columns} - {"group"}  # a column of this name may mean something else
+    wanted = [c for c in TASK_KINDS[kind].columns if not c.endswith("?") or c[:-1] in {*columns, *unnamed}]
     names = {c: columns.get(c, c) for c in (w.removesuffix("?") for w in wanted)}
     if missing := [name for name in names.values() if name not in rows.columns]:
         raise UnusableData(

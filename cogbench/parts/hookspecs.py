@@ -8,7 +8,8 @@ from collections.abc import Iterable
 import pluggy
 
 from ..data.oracle import Suite
-from .interfaces import Backbone, Estimator, OraclePart, PackPart, Signal, Task
+from .interfaces import Backbone, Estimator, OraclePart, PackPart, Signal
+from .recipe import Task
 
 hookspec = pluggy.HookspecMarker("cogbench")
 hookimpl = pluggy.HookimplMarker("cogbench")

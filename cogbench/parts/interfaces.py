@@ -5,128 +5,22 @@ A part is a frozen dataclass with a name plus a few verbs; nobody inherits. Its 
 """
 
 import dataclasses
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from ..data.dataset import Array, Card, Dataset, Origin, Split
 from ..data.features import FeatureOptions, Features, WeightChange
 from ..data.files import Files
 from ..data.oracle import Oracle, OracleCard, TaskMatrix
 from ..data.recording import Recording, Responses
-from ..errors import UnusableData
 from ..scoring.metrics import TaskScore
 from .cheap_transfers import CheapTransfer, TransferOptions
+from .recipe import SEQUENTIAL, Checkpoint, Recipe, Settings
 
 if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How one training is done.
-
-    `learning_rate` is the peak of a linear schedule with `warmup` (a share of the steps); `min_steps` raises the
-    number of epochs until the optimiser has made so many steps; texts are cut at `max_length` tokens; `precision` is
-    the arithmetic of the matrix products, while weights and their updates are single precision. With `accumulation` a
-    batch goes through the model in so many pieces; `gradient_checkpointing` computes each layer again on the way back.
-    """
-
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    max_length: int = 128
-    warmup: float = 0.0
-    min_steps: int = 0
-    precision: Literal["fp32", "bf16"] = "fp32"
-    accumulation: int = 1
-    gradient_checkpointing: bool = False
-
-    def steps(self, n_examples: int) -> int:
-        """Return the number of optimiser steps on so many examples: whole epochs, at least `min_steps`."""
-        per_epoch = math.ceil(n_examples / self.batch_size)
-        return per_epoch * max(self.epochs, math.ceil(self.min_steps / per_epoch))
-
-
-# The two axes of a training: which weights move, and how tasks are combined. A backbone says which of them it can.
-TUNINGS = {"full": "all weights move", "lora": "updates of low rank move", "prompt": "a prompt moves"}
-SHARINGS = {"sequential": "the source task is trained first, then the target task from its encoder"}
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """One training asked for: its canonical JSON is a part of the training's key.
-
-    With `start` it is a transfer: the encoder that `start` gives, and a fresh head. `max_train` draws a stratified
-    sample of the training examples, always with the same seed, so that training seeds share their data. `tuning` says
-    which weights move, one of `TUNINGS`; `sharing` how tasks are combined, one of `SHARINGS`.
-
-    Raises
-    ------
-    UnusableData
-        If there is not exactly one task, or `tuning` or `sharing` is unknown.
-    """
-
-    tasks: tuple["Task", ...]
-    start: "Recipe | None" = None
-    seed: int = 0
-    max_train: int | None = None
-    settings: Settings | None = None  # None: the backbone's own for this kind and number of examples
-    tuning: str = "full"
-    sharing: str = "sequential"
-
-    def __post_init__(self) -> None:
-        if len(self.tasks) != 1:
-            names = ", ".join(task.name for task in self.tasks) or "none"
-            raise UnusableData(f"a recipe trains one task, not {len(self.tasks)} ({names}).")
-        for word, known, what in ((self.tuning, TUNINGS, "tuning"), (self.sharing, SHARINGS, "sharing")):
-            if word not in known:
-                raise UnusableData(f"a recipe cannot have {what} {word!r}; known: {', '.join(known)}.")
-
-    @property
-    def task(self) -> "Task":
-        """The task that is trained and scored."""
-        return self.tasks[0]
-
-
-@dataclass(frozen=True, eq=False)
-class Checkpoint:
-    """A trained model: `folder` holds its weights with the head.
-
-    `outputs` are the head's outputs on the evaluation split, in the shape that the kind of task has them in: such as
-    logits (n_examples, n_labels) of a classification. `steps` is the number of optimiser steps made; `notes` are what
-    a reader of its result should know, such as texts longer than the model.
-    """
-
-    folder: Path
-    outputs: Array | None = None
-    steps: int = 0
-    notes: tuple[str, ...] = ()
-
-
-@runtime_checkable
-class Task(Protocol):
-    """A labelled data set of a known kind, with the metric that scores it; `further` may name more metrics."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def suite(self) -> str: ...
-    @property
-    def kind(self) -> str:
-        """One of `cogbench.TASK_KINDS`: head, loss and columns follow from it."""
-
-    @property
-    def metric(self) -> str:
-        """One of `cogbench.METRICS`."""
-
-    @property
-    def card(self) -> Card: ...
-    def load(self, split: Split, files: "Files") -> Dataset:
-        """Read one split; raise MissingData if it is not there, UnusableData if it is not what was promised."""
 
 
 @runtime_checkable
@@ -137,9 +31,12 @@ class Backbone(Protocol):
     with the same seed and examples and without a source, and `train` is given its checkpoint as the keyword `teacher`.
 
     A backbone that can train as recipes with another tuning or sharing ask says so in the class attributes `tunings`
-    and `sharings`, frozensets. One that does not move all its weights says so in `tuning`, a word of `TUNINGS`. With
-    the class attribute `answers`, a whole number, it promises to raise it whenever its numbers change, also by a
-    changed default: it stands in keys in place of the hash of its code, so that other changes make no training stale.
+    and `sharings`, frozensets. One that trains several tasks together has the backbone that trains one of them alone in
+    a field `backbone`; if it says in `mutual`, True, that all tasks weigh alike, one training answers for each of them.
+    One that does not move all its weights says so in `tuning`, a word of `TUNINGS`. One whose model is trained before
+    any task has the verbs of `cogbench.Adapts`. With the class attribute `answers`, a whole number, it promises to
+    raise it whenever its numbers change, also by a changed default: it stands in keys in place of the hash of its code,
+    so that other changes make no training stale.
     """
 
     @property
@@ -161,6 +58,61 @@ class Backbone(Protocol):
 
     def batches(self, dataset: Dataset, files: "Files") -> Iterator[Mapping[str, "Tensor"]]:
         """Yield encoded batches in the order of the rows; `model(**batch)` gives `.loss` and `.logits`."""
+
+
+@runtime_checkable
+class TrainsTogether(Backbone, Protocol):
+    """A backbone that lends another one its training, for several of its models at once."""
+
+    def fresh(self, train: Dataset, seed: int, files: "Files", start: Checkpoint | None = None) -> "Module":
+        """Return the model before a training: the encoder of `start` or the pre-trained one, and a head by the seed."""
+
+    def train_together(
+        self,
+        models: "Sequence[Module]",
+        datasets: Sequence[Dataset],
+        settings: Sequence[Settings],
+        steps: int,
+        *,
+        seed: int,
+        files: "Files",
+        out: Path,
+        combine: "Callable[[Sequence[Tensor]], Tensor]",
+        rows_a_step: Callable[[float], Sequence[int]] | None = None,
+        further: "Module | None" = None,
+    ) -> None:
+        """Train models of `fresh` at once, in place: each step follows one loss, made of the losses of all tasks.
+
+        A task is trained as it would be alone, to the bit, as far as the others add nothing to its gradients.
+
+        Parameters
+        ----------
+        models, datasets, settings : sequences of (n_tasks,)
+            The models may have parameters in common. The settings of the first say how the optimiser works; those of
+            the others give the size of a batch and the length of a text.
+        steps : int
+            How many steps of the optimiser.
+        seed : int
+            Of each task's order of rows and dropout.
+        out : Path
+            An empty folder.
+        combine : callable
+            From the losses of the tasks (n_tasks scalars) to the loss that is followed.
+        rows_a_step : callable, optional
+            From the share of the training that is done, 0 to 1, to the number of rows of each task in a step. None: a
+            batch of each.
+        further : module, optional
+            Parameters beside those of the models, which are trained too.
+        """
+
+    def finished(self, model: "Module", steps: int, recipe: Recipe, files: "Files", out: Path) -> Checkpoint:
+        """Return the checkpoint of a trained model: save it, and have it answer the evaluation split."""
+
+    def count_rows(self, dataset: Dataset, settings: Settings, files: "Files") -> int:
+        """Return how many rows a training reads of a data set; an example has several if it is long or a list."""
+
+    def vectors(self, encoder: "Module", sentences: tuple[str, ...], files: "Files") -> Array:
+        """Return (n_sentences, n_dims) float32 of an encoder as it is, as `represent` has them of a checkpoint."""
 
 
 @runtime_checkable
@@ -189,6 +141,7 @@ NEEDS = {
 }
 STIMULI = frozenset({"representations", "responses"})  # what needs a signal
 MODELS = frozenset({"representations", "features", "models", "transfers", "cheap-transfers"})  # trained models
+BACKBONES = frozenset({"batches", "backbone", "backbone-features"})  # the pre-trained model as it is
 ORACLES_DATA = frozenset({"transfers", "oracle"})  # an estimator that asks for it knows what it is scored against
 
 
@@ -389,6 +342,17 @@ class PackPart(Protocol):
 def teacher_of(backbone: Backbone) -> Backbone | None:
     """Return the backbone that this one learns from, if it names one."""
     return getattr(backbone, "teacher", None)
+
+
+def shares(backbone: Backbone) -> frozenset[str]:
+    """Return the ways in which a backbone trains several tasks together; none if it trains one task at a time."""
+    return frozenset(getattr(backbone, "sharings", ())) - {SEQUENTIAL}
+
+
+def trained_alone(backbone: Backbone) -> Backbone:
+    """Return the backbone that trains one task alone, where this one trains several together; else this one."""
+    alone: Backbone | None = getattr(backbone, "backbone", None) if shares(backbone) else None
+    return backbone if alone is None else alone
 
 
 def members_of(estimator: Estimator) -> list[Estimator]:

@@ -26,7 +26,8 @@ from ..storage.store import home
 from . import hookspecs
 from .codec import decode, encode
 from .fingerprint import distribution_of, harness_version
-from .interfaces import Backbone, Estimator, OraclePart, PackPart, Signal, Task
+from .interfaces import Backbone, Estimator, OraclePart, PackPart, Signal
+from .recipe import Task
 from .set_options import options_of, with_option
 
 GROUP = "cogbench"
@@ -42,7 +43,14 @@ PART_KINDS: dict[str, Any] = {
 }
 # The parts of this repository's other distributions by kind, so that a message can name the distribution of a part.
 DISTRIBUTIONS = {
+    "cogbench-biomedical": {
+        "suite": "biomedical",
+        "task": "anatem bc2gm bc5cdr-chem bc5cdr-disease bioasq-factoid bioasq-yesno jnlpba linnaeus ncbi-disease "
+        "pubmedqa",
+    },
     "cogbench-evidence": {"pack": "cogtaskonomy-minilm-2l mini-minilm-2l realtext-minilm-2l"},
+    "cogbench-multitask": {"backbone": "joint soft"},
+    "cogbench-pretraining": {"backbone": "adapted"},
     "cogbench-realtext": {
         "suite": "realtext",
         "oracle": "realtext-minilm-2l",
@@ -120,7 +128,7 @@ class Parts:
         installed = self.of(kind).get(part.name)
         if installed is None or type(installed) is not type(part):
             return part.name
-        now, usual = self._flat(part), self._flat(installed)
+        now, usual = self._flat(part, installed), self._flat(installed, installed)
         changed = [f"{k}={v}" for k, v in now.items() if usual.get(k) != v]
         return f"{part.name}[{','.join(changed)}]" if changed else part.name
 
@@ -157,12 +165,18 @@ class Parts:
             part = with_option(part, option, value)
         return part
 
-    def _flat(self, part: Any, prefix: str = "") -> dict[str, str]:
-        """Return a part's options as texts, those of its members under `member.option`."""
+    def _flat(self, part: Any, installed: Any, prefix: str = "") -> dict[str, str]:
+        """Return a part's options as texts, those of its members under `member.option`.
+
+        `installed` has the usual options: a member that is another backbone than its member is written by its label.
+        """
         found: dict[str, str] = {}
         for name, value in options_of(part).items():
-            if is_dataclass(value):
-                found |= self._flat(value, f"{prefix}{name}.")
+            usual = getattr(installed, name, None)
+            if isinstance(value, Backbone) and getattr(usual, "name", None) != value.name:
+                found[prefix + name] = self.label("backbone", value)
+            elif is_dataclass(value):
+                found |= self._flat(value, usual, f"{prefix}{name}.")
             else:
                 found[prefix + name] = ":".join(map(self._word, value)) if isinstance(value, tuple) else str(value)
         return found

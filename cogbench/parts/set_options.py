@@ -7,12 +7,18 @@ from itertools import product
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from ..errors import UnknownName, UnusableData
-from .interfaces import Estimator
+from .interfaces import Backbone, Estimator
+from .recipe import Task
 
 T = TypeVar("T")
+Find = Callable[[str, str], Any]  # from a kind and a name to the installed part
 
 
-def varied(part: Any, sets: Iterable[str]) -> list[Any]:
+def _no_parts(kind: str, name: str) -> Any:
+    raise UnknownName.of(kind, name, ())
+
+
+def varied(part: Any, sets: Iterable[str], find: Find = _no_parts) -> list[Any]:
     """Return the part with each combination of the values that `sets` give its options.
 
     Parameters
@@ -22,11 +28,14 @@ def varied(part: Any, sets: Iterable[str]) -> list[Any]:
     sets : iterable of str
         `PART.OPTION=VALUE[,VALUE…]`; `a:b` is a tuple, `none` is None where the option may be None, `OPTION` may go on
         into a member: `cra+cnm.cra.similarity`.
+    find : callable, optional
+        From a kind and a name to the installed part: the value of an option that holds a backbone is the name of one,
+        and that of an option that holds tasks is names of tasks or suites. By default no parts are known.
 
     Raises
     ------
     UnknownName
-        If the part has no such option.
+        If the part has no such option, or there is no part of a name.
     UnusableData
         If a value is not of the option's type.
     """
@@ -35,7 +44,7 @@ def varied(part: Any, sets: Iterable[str]) -> list[Any]:
         path, values = split(text)
         if path.startswith(f"{part.name}."):
             option = path.removeprefix(f"{part.name}.").split(".")
-            found = [_replaced(p, part.name, option, v) for p, v in product(found, values)]
+            found = [_replaced(p, part.name, option, v, find) for p, v in product(found, values)]
     return found
 
 
@@ -57,7 +66,7 @@ def split(text: str) -> tuple[str, list[str]]:
     return path, values.split(",")
 
 
-def _replaced(part: Any, path: str, option: Sequence[str], text: str) -> Any:
+def _replaced(part: Any, path: str, option: Sequence[str], text: str, find: Find) -> Any:
     """Return the part, which `path` names as it was typed: a member need not have a name of its own."""
     name, *rest = option
     known = options_of(part)
@@ -71,7 +80,9 @@ def _replaced(part: Any, path: str, option: Sequence[str], text: str) -> Any:
                 [k for k, v in known.items() if dataclasses.is_dataclass(v)],
                 there="Members",
             )
-        return with_option(part, name, _replaced(known[name], f"{path}.{name}", rest, text))
+        return with_option(part, name, _replaced(known[name], f"{path}.{name}", rest, text, find))
+    if holds := _part_held(part, name):
+        return with_option(part, name, _installed(find, holds, f"{path}.{name}={text}", text))
     if dataclasses.is_dataclass(known[name]):
         first = next(iter(options_of(known[name])), "OPTION")
         raise UnusableData(
@@ -80,11 +91,49 @@ def _replaced(part: Any, path: str, option: Sequence[str], text: str) -> Any:
     return with_option(part, name, _typed(part, path, name, text))
 
 
+def _hint_of(part: Any, name: str) -> Any:
+    hints = get_type_hints(type(part))
+    return hints.get(name) or hints[f"{name}_"]
+
+
+def _part_held(part: Any, name: str) -> Any:
+    """Return the type of an option that holds a backbone, one or none, or tasks, any number; None of any other."""
+    hint = _hint_of(part, name)
+    types = (hint, *get_args(hint))
+    if Backbone in types or (get_origin(hint) is tuple and Task in types):
+        return hint
+    return hint if isinstance(hint, type) and isinstance(options_of(part)[name], Backbone) else None
+
+
+def _installed(find: Find, hint: Any, setting: str, text: str) -> Any:
+    """Return the installed parts that a text names: a backbone, or a tuple of tasks."""
+    if get_origin(hint) is tuple:
+        return tuple(task for name in text.split(":") if name for task in _tasks(find, name))
+    types = get_args(hint) or (hint,)
+    if text == "none" and type(None) in types:
+        return None
+    backbone = find("backbone", text)
+    if not isinstance(backbone, types):
+        raise UnusableData(f"{setting}: backbone {text!r} is no {types[0].__name__}, which this option takes.")
+    return backbone
+
+
+def _tasks(find: Find, name: str) -> list[Any]:
+    """Return the task of a name, or the tasks of the suite of that name."""
+    try:
+        return [find("task", name)]
+    except UnknownName as error:
+        try:
+            suite = find("suite", name)
+        except UnknownName:
+            raise error from None
+    return [find("task", task) for task in suite.tasks]
+
+
 def _typed(part: Any, path: str, name: str, text: str) -> Any:
     from pydantic import TypeAdapter, ValidationError
 
-    hints = get_type_hints(type(part))
-    hint = hints.get(name) or hints[f"{name}_"]
+    hint = _hint_of(part, name)
     listed = any(get_origin(h) is tuple for h in (hint, *get_args(hint)))
     value: Any = tuple(text.split(":") if text else ()) if listed else text
     for attempt in [None, value] if text == "none" else [value]:  # an option that cannot be None may be called so
@@ -122,7 +171,7 @@ def only(kind: str, found: Sequence[T]) -> T:
 
 
 def with_members(
-    find: Callable[[str, str], Any], estimator: Estimator, sets: Sequence[str] = (), above: tuple[Estimator, ...] = ()
+    find: Find, estimator: Estimator, sets: Sequence[str] = (), above: tuple[Estimator, ...] = ()
 ) -> Estimator:
     """Return an estimator with the installed estimators in place of the names in its field `members`, if it has one.
 

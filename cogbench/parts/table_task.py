@@ -1,25 +1,29 @@
-"""A task from one's own table."""
+"""A task from one's own table, and which of its rows are held out to score on."""
 
+import hashlib
+import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..data.dataset import Card, Dataset, Origin, Split
+from ..data.hub import joined, split_files
 from ..data.kinds import TASK_KINDS
-from ..data.tables import OWN_TABLES, joined, read_own_table, split_files
+from ..data.tables import OWN_TABLES, read_own_table
 from ..errors import Absent, MissingData, UnknownName, UnusableData
 from ..scoring.metrics import METRICS
 from .examples import OUTSIDE, Examples, examples_of
-from .hold_out import SHARE, held_out
 
 if TYPE_CHECKING:
     from ..data.files import Files
 
 SCORED = ("validation", "test")  # the splits of a data set that are scored on: the first that there is
+SHARE = 5  # one row of so many is held out, where a single table has no rows to score on
+Group = list[int]  # the numbers of rows that have a text in common
 HUB_ID = re.compile(r"[\w-][\w.-]*/[\w.-]+")
 
 
@@ -139,7 +143,7 @@ class TableTask:
         n, notes = min(max(1, round(n_rows / SHARE)), self.max_evaluation or n_rows), list[str]()
         rows = held_out(texts, groups, n)
         if "text_pair" in examples.columns and not n / 2 <= len(rows) <= 2 * n:  # second texts tie most rows together
-            by_first = held_out([pair[:1] for pair in texts], groups, n)
+            by_first = held_out([(row[0], *row[2:]) for row in texts], groups, n)
             if n / 2 <= len(by_first) <= 2 * n:
                 rows = by_first
                 notes.append(f"{self.name}: equal second texts stand in training and evaluation both.")
@@ -227,3 +231,78 @@ def is_hub_id(address: str) -> bool:
     """Whether an address is a data set on the hub, and neither a file or folder here nor the name of a table."""
     named_as_table = address.lower().endswith(OWN_TABLES)
     return HUB_ID.fullmatch(address) is not None and not named_as_table and not Path(address).exists()
+
+
+def held_out(texts: Sequence[Sequence[str]], classes: Sequence[Hashable], n: int, *, seed: int = 0) -> list[int]:
+    """Return the numbers of the rows to score on, in rising order; the other rows are for training.
+
+    Parameters
+    ----------
+    texts : sequence of (n_texts,) sequences of str
+        Those of each row. Rows that share one stay together, and so do rows that are together with the same row. Texts
+        are the same if they differ in blanks alone; an empty text is nothing to share.
+    classes : sequence
+        The class of each row; one and the same for all where there are no classes.
+    n : int
+        How many rows to hold out, at least 1.
+    seed : int
+        Another one chooses other rows.
+
+    Returns
+    -------
+    list of int
+        About `n` rows, each class in its share, and at least one of each class if there are not more classes than
+        `n`. Every class keeps a row for training; so nothing is held out of a class whose rows all stay together. The
+        list is empty if that holds for each class.
+
+    Notes
+    -----
+    Groups of rows come in the order of the hashes of their texts, so the order of the rows changes nothing.
+    """
+    groups = _groups(texts, seed)
+    counts = [Counter(classes[row] for row in group) for group in groups]  # of each class in a group
+    sizes, pieces = Counter(classes), Counter(name for count in counts for name in count)
+    taken, chosen = Counter[Hashable](), dict[int, None]()
+
+    def choose(order: Iterator[int], most: Mapping[Hashable, int], enough: int) -> None:
+        """Hold out groups until there are enough rows, and of no class more than the most, or all."""
+        for i in order:
+            if taken.total() >= enough:
+                return
+            if i not in chosen and all(taken[c] + k <= min(most[c], sizes[c] - 1) for c, k in counts[i].items()):
+                chosen[i] = None
+                taken.update(counts[i])
+
+    all_rows = len(classes)
+    if sum(count > 1 for count in pieces.values()) <= n:
+        choose(iter(range(len(groups))), dict.fromkeys(sizes, 1), all_rows)
+    choose(iter(range(len(groups))), {c: size * n // all_rows for c, size in sizes.items()}, all_rows)
+    choose(iter(range(len(groups))), {c: math.ceil(size * n / all_rows) for c, size in sizes.items()}, n)
+    if taken.total() < n / 2:  # groups are large: rather other shares than hardly any row
+        smallest_first = sorted(range(len(groups)), key=lambda i: len(groups[i]))
+        choose(iter(i for i in smallest_first if taken.total() + len(groups[i]) <= all_rows / 2), sizes, n)
+    return sorted(row for i in chosen for row in groups[i])
+
+
+def _groups(texts: Sequence[Sequence[str]], seed: int) -> list[Group]:
+    """Return the rows in groups that have no text in common, in the order of the groups' hashes."""
+    leader = dict[Hashable, Hashable]()  # of a row or a text, another one of the same group
+
+    def first(node: Hashable) -> Hashable:
+        path = []
+        while leader.setdefault(node, node) != node:
+            path.append(node)
+            node = leader[node]
+        leader.update(dict.fromkeys(path, node))
+        return node
+
+    plain = [[" ".join(text.split()) for text in row] for row in texts]
+    for row, of_row in enumerate(plain):
+        for text in filter(None, of_row):
+            leader[first(row)] = first(text)
+    groups, hashes = dict[Hashable, Group](), dict[Hashable, str]()
+    for row, of_row in enumerate(plain):
+        name, digest = first(row), hashlib.sha256("\n".join([str(seed), *of_row]).encode()).hexdigest()
+        groups.setdefault(name, []).append(row)
+        hashes[name] = min(digest, hashes.get(name, digest))
+    return [groups[name] for name in sorted(groups, key=lambda name: hashes[name])]

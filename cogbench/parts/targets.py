@@ -17,7 +17,7 @@ from ..storage.atomic import write_whole
 from ..storage.disk import store_lost
 from ..storage.store import home
 from .examples import NO_LABEL, OUTSIDE
-from .interfaces import Task
+from .recipe import Task
 from .registry import Parts
 from .table_task import SCORED, TableTask, is_hub_id
 

@@ -7,10 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from ..data.grids import Grid, plain_text, read_grid
-from ..data.oracle import Oracle, TaskMatrix
+from ..data.grids import FILES, Grid, plain_text, read_grid
+from ..data.oracle import Direction, Oracle, TaskMatrix
+from ..data.oracle_files import holds_oracle
 from ..data.score_tables import TableReading, read_scores
 from ..errors import UnusableData
+from ..oracles.set_scores import SetScores, score_guessed_sets
+from ..oracles.set_tables import read_sets
+from ..oracles.task_sets import TaskSets
 from ..parts.registry import find_oracle
 from ..scoring.baselines import baselines
 from ..scoring.evaluation import KS, TOP_M, NdcgGain, Regret, ScoreOptions, Scores, score_guess
@@ -18,6 +22,7 @@ from ..scoring.ranking import Ranking, rank, true_ranking
 from .plain import plain
 from .result import SCHEMA_VERSION, Result, against
 
+PAIRS = "pairs"  # the guess that the sets of one other task are
 OF_RANKINGS = ("rank_of_best", "ndcg", "ndcg_gain", "spearman", "kendall")  # scores that a selection does not have
 
 
@@ -137,6 +142,87 @@ def rescore(result: Result, oracle: str | Oracle, *, reading: TableReading | Non
     if result.uses_oracle and scored.oracle_ranks != result.oracle_ranks:
         raise UnusableData(f"{result.estimator} looks at an oracle's data: run it against the other oracle.")
     return scored
+
+
+def score_sets(
+    sets: TaskSets | str | Path,
+    guess: TaskMatrix | Result | Oracle | str | Path,
+    *,
+    size: int | None = None,
+    redundancy: float = 0.0,
+    within: str | None = None,
+    better: Direction | None = None,
+    guess_reading: TableReading | None = None,
+) -> SetScores:
+    """Score a pairwise guess by what targets score with sets of sources: which measured set does it choose?
+
+    Parameters
+    ----------
+    sets : TaskSets, str or Path
+        The measured sets: a record, a file as `read_sets` takes it, or the name of sets that were measured here.
+    guess : TaskMatrix, Result, Oracle, str or Path
+        What says how good each source is for each target: a result, an oracle or its name, a table of similarities or
+        transfers; or "pairs" for what targets score with one other task in the same file. These pairs are no sets to
+        choose from then.
+    size : int, optional
+        Choose among sets of that size only, and build one of it.
+    redundancy : float
+        How much members that are like each other count against a set: see `set_values`.
+    within : str, optional
+        Only the targets whose names are `within:NAME`; they and the tasks beside them are called NAME then.
+    better : {"higher", "lower"}, optional
+        Which scores are better, where the file of the sets does not say it.
+    guess_reading : TableReading, optional
+        What the table of the guess leaves open.
+
+    Raises
+    ------
+    UnusableData
+        If the guess lacks a source of the sets, or no target has two sets to choose from.
+    UnknownName, MissingData
+        If there are no such sets, no such guess, or no target within the group.
+    """
+    measured = sets if isinstance(sets, TaskSets) else read_sets(sets, better=better)
+    measured = measured if within is None else measured.within(within)
+    if guess == PAIRS:
+        matrix, name, notes = (
+            measured.pairs(),
+            PAIRS,
+            ["the guess is made of the sets of one source, which are left out"],
+        )
+    else:
+        matrix, name, notes = _matrix_of_guess(guess, guess_reading)
+    return score_guessed_sets(
+        measured,
+        matrix,
+        size=size,
+        least=2 if guess == PAIRS else 1,
+        redundancy=redundancy,
+        name=name,
+        notes=notes,
+    )
+
+
+def _matrix_of_guess(
+    guess: TaskMatrix | Result | Oracle | str | Path, reading: TableReading | None
+) -> tuple[TaskMatrix, str, list[str]]:
+    """Return a pairwise guess as a matrix of which larger is better, its name, and notes on the reading."""
+    from ..parts.registry import load_parts
+
+    if isinstance(guess, str | Path) and (Path(guess).suffix.lower() not in FILES or holds_oracle(Path(guess))):
+        guess = find_oracle(load_parts(), str(guess), reading=reading)
+    if isinstance(guess, str | Path):
+        name, (read, notes) = Path(guess).stem, read_guess(Path(guess), reading)
+        if isinstance(read, Mapping):
+            raise UnusableData(f"{str(guess)!r} holds selected sources; a matrix of similarities is needed.")
+        return (
+            (read.matrix, read.estimator, [*_origin_notes(read)]) if isinstance(read, Result) else (read, name, notes)
+        )
+    if isinstance(guess, Oracle):
+        return guess.oriented, guess.name, []
+    if isinstance(guess, Result):
+        return guess.matrix, guess.estimator, [*_origin_notes(guess)]
+    return guess, "guess", []
 
 
 def _whole(oracle: Oracle, tasks: Sequence[str] | None) -> Oracle:

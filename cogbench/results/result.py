@@ -243,7 +243,7 @@ class Result:
     def load(cls, path: Path) -> "Result":
         """Read a result; UnusableData if the file is none, or of a newer schema version."""
         try:
-            held = _held(path := Path(path))
+            held = _content_of(path := Path(path))
             version = held.get("schema_version")
             if isinstance(version, int) and version > SCHEMA_VERSION:
                 raise UnusableData(
@@ -318,14 +318,14 @@ def _upgraded_scores(scores: dict[str, Any]) -> dict[str, Any]:
     return {**renamed, "trs_p": None, "skill": None, "resampled": None}
 
 
-def _held(path: Path) -> dict[str, Any]:
+def _content_of(path: Path) -> dict[str, Any]:
     """Return what a file holds; ValueError says in words why that can be no result."""
-    held = read_json(path)
-    if not isinstance(held, dict):
+    content = read_json(path)
+    if not isinstance(content, dict):
         raise ValueError("it holds no JSON object")
-    if type(held.get("schema_version", 0)) is not int:
+    if type(content.get("schema_version", 0)) is not int:
         raise ValueError("its schema_version is no whole number")
-    return held
+    return content
 
 
 def _faults(result: Result) -> Iterator[str]:

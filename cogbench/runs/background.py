@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from ..compute.adaptation import adaptations
 from ..compute.cells import Training
 from ..compute.workspace import Workspace
 from ..data.dataset import Origin
 from ..data.recording import Recording
 from ..parts.codec import encode
-from ..parts.interfaces import MODELS, Task
+from ..parts.interfaces import BACKBONES, MODELS
+from ..parts.recipe import Task
 from ..parts.set_options import options_of
 from ..results.background import Background
 from ..results.result import DataUsed, SignalReport, TaskReport
@@ -108,6 +110,8 @@ def _notes(request: RunRequest, workspace: Workspace) -> Iterator[str]:
     yield from request.notes
     for task in request.tasks if request.looks else ():
         yield from notes_on_rows(task, workspace)
+    for adaptation in adaptations(request.backbone) if (MODELS | BACKBONES) & request.estimator.needs else ():
+        yield from (f"{adaptation.backbone.name}: {note}" for note in adaptation.notes(workspace))
     for cell in request.trained():
         name, score = cell.task.name, cell.score(workspace)
         yield from (f"{name}: {note}" for note in cell.notes(workspace))

@@ -11,7 +11,8 @@ from ..data.dataset import Origin
 from ..data.files import Arrival, Files
 from ..data.hub import CARD, licence
 from ..errors import CogbenchError
-from ..parts.interfaces import Backbone, Signal, Task
+from ..parts.interfaces import Backbone, Signal
+from ..parts.recipe import Task
 from ..parts.registry import Parts, load_parts
 from ..text import first_line
 from .plan import suitable_tasks

@@ -24,7 +24,8 @@ from ..packs.card import BARE, PROBE, FeatureView, KeptArrays, PackCard, PackedT
 from ..packs.evidence import hash_of, key_of_piece
 from ..packs.pack import refuse_other_names, write_pack
 from ..parts.fingerprint import harness_version
-from ..parts.interfaces import Backbone, Estimator, Evidence, InPieces, OraclePart, Signal, Task
+from ..parts.interfaces import Backbone, Estimator, Evidence, InPieces, OraclePart, Signal
+from ..parts.recipe import Task
 from ..parts.registry import Parts
 from ..parts.set_options import only, split, varied
 from ..results.result import CheckpointUsed

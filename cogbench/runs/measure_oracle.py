@@ -6,19 +6,21 @@ from pathlib import Path
 from typing import Any
 
 from ..checkpoints.naming import find_checkpoints
-from ..compute.transfers import TransferPlan, in_todays_form
+from ..compute.groups import GroupPlan, Groups, check_sets, find_groups, keep_sets
+from ..compute.transfers import TransferPlan, in_todays_form, keep_oracle
 from ..compute.workspace import Tell, Workspace, workspace_of
 from ..data.files import Files
 from ..data.grids import FILES
 from ..data.oracle import Oracle
-from ..data.oracle_files import SCORES_ENDING, plain_oracle, read_oracle, write_oracle
-from ..data.oracle_seeds import check_alike, merged
-from ..errors import FailedCells, LostStore, UnusableData
-from ..parts.interfaces import Backbone, Task
+from ..data.oracle_files import SCORES_ENDING, read_oracle
+from ..data.oracle_seeds import check_alike
+from ..errors import FailedCells, UnknownName, UnusableData
+from ..oracles.task_sets import TaskSets, sets_folder
+from ..parts.interfaces import Backbone, shares
+from ..parts.recipe import SEQUENTIAL, SHARINGS, Task
 from ..parts.registry import Parts, oracle_folder
-from ..parts.set_options import only
+from ..parts.set_options import only, varied
 from ..storage.atomic import writable
-from ..storage.locks import locked
 from ..storage.store import Store
 from ..text import LONGEST, file_stem, slug
 from ..workers import engine
@@ -35,6 +37,7 @@ def measure_oracle(
     seeds: str | int | Sequence[int] = (0,),
     max_train: int | None = None,
     max_train_target: int | None = None,
+    sharing: str = SEQUENTIAL,
     name: str | None = None,
     keep_models: bool = False,
     checkpoints: Any = (),
@@ -56,8 +59,10 @@ def measure_oracle(
     suite, tasks, set, seeds, max_train, max_train_target
         As for `run`; each option has one value. Oracles that differ in `max_train_target` alone share their sources'
         trainings through the store.
+    sharing : str
+        How a source and a target are combined, a word of `cogbench.SHARINGS`: by default one after the other.
     name : str, optional
-        The name of the oracle. The default names the suite, the backbone and the numbers of examples.
+        The name of the oracle. The default names the suite, the backbone, the sharing and the numbers of examples.
     keep_models : bool
         Whether to keep the weights of the transfers and not only their scores.
     checkpoints
@@ -88,10 +93,72 @@ def measure_oracle(
         seeds=seeds,
         max_train=max_train,
         max_train_target=max_train_target,
+        sharing=sharing,
         keep_models=keep_models,
         name=name,
     )
     return measure_transfers(transfers, called, workspace)[0]
+
+
+def measure_sets(
+    backbone: str | Backbone,
+    *,
+    group: Groups,
+    sharing: str = "joint",
+    suite: str = "cogtaskonomy",
+    tasks: Several[Task] | None = None,
+    set: Several[str] = (),
+    seeds: str | int | Sequence[int] = (0,),
+    max_train: int | None = None,
+    max_train_target: int | None = None,
+    name: str | None = None,
+    keep_models: bool = False,
+    files: Files | None = None,
+    store: Store | None = None,
+    parts: Parts | None = None,
+    jobs: int | None = None,
+    scheduler: str | None = None,
+    tell: Tell | None = None,
+) -> TaskSets:
+    """Train sets of tasks together, and each of their tasks alone; the answer is kept beside the measured oracles.
+
+    Parameters
+    ----------
+    group : int, str, Path or sequence of sequences of str
+        A number for all sets of so many of the tasks, a file with a set a line (`a+b+c`, or by commas), or the sets.
+    backbone, sharing, suite, tasks, set, seeds, max_train, max_train_target, name, keep_models
+        As for `measure_oracle`; `sharing` trains tasks together.
+    files, store, parts, jobs, scheduler, tell
+        As for `run`.
+
+    Returns
+    -------
+    TaskSets
+        What each task scores with the others of each of its sets, and alone, over all seeds that were measured under
+        its name.
+
+    Raises
+    ------
+    CogbenchError
+        With the line that `cogbench oracle measure --group` would print.
+    """
+    workspace = workspace_of(files=files, store=store, parts=parts, jobs=jobs, scheduler=scheduler, tell=tell)
+    plans = resolve_groups(
+        workspace.parts,
+        backbone,
+        group=group,
+        sharing=sharing,
+        suite=suite,
+        tasks=tasks,
+        set=set,
+        seeds=seeds,
+        max_train=max_train,
+        max_train_target=() if max_train_target is None else (max_train_target,),
+        name=name,
+        keep_models=keep_models,
+    )
+    ((sets, _),) = measure_groups(plans, workspace)
+    return sets
 
 
 def resolve_transfers(
@@ -104,6 +171,7 @@ def resolve_transfers(
     seeds: str | int | Sequence[int] = (0,),
     max_train: int | None = None,
     max_train_target: int | None = None,
+    sharing: str = SEQUENTIAL,
     keep_models: bool = False,
     name: str | None = None,
     checkpoints: Any = (),
@@ -114,12 +182,16 @@ def resolve_transfers(
     Raises
     ------
     UnknownName, UnusableData
-        If a name or an option is unknown or given several values, there are fewer than three tasks, or an installed
-        oracle has that name.
+        If a name or an option is unknown or given several values, there are fewer than three tasks, no installed
+        backbone trains with that sharing, checkpoints are to be trained together, or an installed oracle has that name.
     """
-    selection = resolve(parts, suite=suite, tasks=tasks, backbone=backbone, set=set)
+    further = [part for part in parts.backbones.values() if sharing in shares(part)]
+    selection = resolve(parts, suite=suite, tasks=tasks, backbone=backbone, set=set, further=further)
     given = find_checkpoints(parts, checkpoints, files or Files())
-    trained, of_suite = only("backbone", selection.backbones), selection.suite
+    alone, of_suite = only("backbone", selection.backbones), selection.suite
+    trained = find_sharing(parts, sharing, alone, as_list(set))
+    if given and sharing != SEQUENTIAL:
+        raise UnusableData(f"checkpoints are trained already: sharing {sharing!r} trains tasks together.")
     each_once(selection.tasks, as_list(set))
     place = {task: i for i, task in enumerate(of_suite.tasks)}  # in the suite's order, whatever order they are named in
     chosen = tuple(sorted(selection.tasks, key=lambda t: place.get(t.name, len(place))))
@@ -138,15 +210,49 @@ def resolve_transfers(
         keep=keep_models,
         max_train_target=max_train_target,
         checkpoints=given,
+        sharing=sharing,
     )
-    size = (f"-max-{max_train}" if max_train else "") + (f"-target-{plan.target_budget}" if plan.apart else "")
-    usual = slug(f"{suite}-{parts.label('backbone', trained)}{part}{size}")
+    size = f"-max-{max_train}" if max_train else ""
+    usual = slug(f"{suite}-{_label(parts, plan)}{part}{size}{plan.suffix}")
     if name and slug(name) in parts.oracles:  # which would be found in its place
         raise UnusableData(f"an installed oracle is called {name!r}: give this one another name, with --name.")
     if name and (name == MEASURED or Path(name).suffix.lower() in FILES):
         raise UnusableData(f"no oracle can be called {name!r}, which `--oracle` takes for something else.")
     called = slug(name) if name else f"measured-{usual}" if usual in parts.oracles else usual
     return plan, file_stem(called, LONGEST - len(SCORES_ENDING))
+
+
+def find_sharing(parts: Parts, sharing: str, backbone: Backbone, set: Sequence[str] = ()) -> Backbone:
+    """Return the backbone that trains several tasks together in a way, each of them as `backbone` is trained.
+
+    Raises
+    ------
+    UnknownName
+        If there is no such way, or no installed backbone trains so.
+    UnusableData
+        If the backbone itself trains several tasks together, in another way.
+    """
+    if sharing not in SHARINGS:
+        raise UnknownName.of("sharing", sharing, SHARINGS)
+    if sharing == SEQUENTIAL or sharing in shares(backbone):
+        return backbone
+    if shares(backbone):
+        able = ", ".join(sorted(shares(backbone)))
+        raise UnusableData(f"backbone {backbone.name!r} cannot train with sharing {sharing!r}; it can: {able}.")
+    able_parts = [part for part in parts.backbones.values() if sharing in shares(part)]
+    if not able_parts:
+        raise UnknownName(f"no installed plugin trains tasks with sharing {sharing!r}; cogbench-multitask does.")
+    together = only("backbone", varied(able_parts[0], set, parts.find))
+    return replace(together, backbone=backbone)  # type: ignore[type-var]
+
+
+def _label(parts: Parts, plan: TransferPlan) -> str:
+    """Return the label of the backbone that is trained, and the options of the one that trains tasks together."""
+    label, together = parts.label("backbone", plan.alone), plan.backbone
+    usual: Any = parts.backbones.get(together.name)
+    if together is plan.alone or usual is None:
+        return label
+    return label + parts.label("backbone", replace(together, backbone=usual.backbone)).removeprefix(together.name)  # type: ignore[type-var]
 
 
 def resolve_sizes(
@@ -163,6 +269,58 @@ def resolve_sizes(
     return [resolve_transfers(parts, backbone, max_train_target=most, name=of, **how) for most, of in names.items()]
 
 
+def resolve_groups(
+    parts: Parts, backbone: str | Backbone, *, group: Groups, sharing: str, name: str | None = None, **how: Any
+) -> list[tuple[GroupPlan, str]]:
+    """Resolve names into the sets of tasks to measure, one for each number of target examples, and their names.
+
+    `group` is as for `find_groups`, the others are as for `resolve_sizes`.
+
+    Raises
+    ------
+    UnknownName, UnusableData
+        As `resolve_transfers` and `find_groups`; or if the sharing trains one task at a time.
+    """
+    if sharing == SEQUENTIAL:
+        raise UnusableData("groups are trained together: name a sharing such as joint, with --sharing.")
+    plans = list[tuple[GroupPlan, str]]()
+    for transfers, usual in resolve_sizes(parts, backbone, sharing=sharing, name=name, **how):
+        groups, words = find_groups(group, [task.name for task in transfers.tasks])
+        tasks = tuple(task for task in transfers.tasks if any(task.name in names for names in groups))
+        called = usual if name else file_stem(slug(f"{usual}-{words}"), LONGEST - len(SCORES_ENDING))
+        plans.append((GroupPlan(replace(transfers, tasks=tasks), groups), called))
+    return plans
+
+
+def check_groups(plan: GroupPlan, name: str, workspace: Workspace) -> Path:
+    """Refuse before the work what cannot be measured, or not be merged; return the file of the sets of that name."""
+    _check_tasks(plan.transfers, workspace)
+    path = sets_folder() / f"{name}.json"
+    check_sets(path, plan, workspace)
+    return path
+
+
+def measure_groups(plans: Sequence[tuple[GroupPlan, str]], workspace: Workspace) -> list[tuple[TaskSets, Path]]:
+    """Compute what several plans lack, all of it at once, and keep each answer under its name.
+
+    Raises
+    ------
+    MissingData, UnusableData
+        As `check_groups` refuses them, before any work.
+    FailedCells
+        If trainings failed; the store keeps the others.
+    """
+    paths = [check_groups(plan, name, workspace) for plan, name in plans]
+    outcome = _compute([plan for plan, _ in plans], paths, workspace)
+    answers = [
+        (keep_sets(plan.sets(name, workspace), path), path)
+        for (plan, name), path in zip(plans, paths, strict=True)
+        if outcome.failed.keys().isdisjoint(plan.cells())
+    ]
+    _report_failures(outcome)
+    return answers
+
+
 def check_transfers(transfers: TransferPlan, name: str, workspace: Workspace) -> Path:
     """Refuse before the work what cannot be measured, or not be merged; return the file of the oracle of that name.
 
@@ -171,14 +329,19 @@ def check_transfers(transfers: TransferPlan, name: str, workspace: Workspace) ->
     MissingData, UnusableData
         If data or a model cannot be used, or an oracle of that name was measured with something else.
     """
-    workspace.check(transfers.tasks)
-    for backbone in (transfers.backbone, *(given.backbone for given in transfers.checkpoints)):
-        suitable_tasks(backbone, transfers.tasks, workspace.files, skip=False)
+    _check_tasks(transfers, workspace)
     provenance, path = transfers.provenance(workspace), oracle_folder() / f"{name}.json"
     if path.is_file():
         metrics = {t.name: t.metric for t in transfers.tasks}
         check_alike(in_todays_form(read_oracle(path)), transfers.sources, metrics, provenance)
     return path
+
+
+def _check_tasks(transfers: TransferPlan, workspace: Workspace) -> None:
+    workspace.check(transfers.tasks)
+    remedy = "Name the other tasks with --tasks."
+    for backbone in dict.fromkeys((transfers.alone, transfers.backbone, *(c.backbone for c in transfers.checkpoints))):
+        suitable_tasks(backbone, transfers.tasks, workspace.files, skip=False, remedy=remedy)
 
 
 def measure_transfers(transfers: TransferPlan, name: str, workspace: Workspace) -> tuple[Oracle, Path]:
@@ -212,38 +375,26 @@ def measure_each(plans: Sequence[tuple[TransferPlan, str]], workspace: Workspace
         If trainings failed; oracles without such a training are kept all the same.
     """
     paths = [check_transfers(plan, name, workspace) for plan, name in plans]
-    for path in paths:
-        if not path.is_file():  # a store that is complete may be one that nothing can be added to
-            writable(path.parent)
-    outcome = engine.compute([cell for plan, _ in plans for cell in plan.cells()], workspace)
+    outcome = _compute([plan for plan, _ in plans], paths, workspace)
     oracles = [
-        (_keep_oracle(replace(plan.oracle(workspace), name=name), path), path)
+        (keep_oracle(replace(plan.oracle(workspace), name=name), path), path)
         for (plan, name), path in zip(plans, paths, strict=True)
         if outcome.failed.keys().isdisjoint(plan.cells())
     ]
+    _report_failures(outcome)
+    return oracles
+
+
+def _compute(plans: Sequence[TransferPlan | GroupPlan], paths: Sequence[Path], workspace: Workspace) -> engine.Outcome:
+    for path in paths:
+        if not path.is_file():  # a store that is complete may be one that nothing can be added to
+            writable(path.parent)
+    return engine.compute([cell for plan in plans for cell in plan.cells()], workspace)
+
+
+def _report_failures(outcome: engine.Outcome) -> None:
+    """Raise FailedCells if trainings failed."""
     if outcome.failed:
         first = next(iter(outcome.failed))
         told = f"{len(outcome.failed)} trainings failed, first {first.place}: {outcome.reason(first)}"
         raise FailedCells.of(told, outcome.failed.values())
-    return oracles
-
-
-def _keep_oracle(oracle: Oracle, path: Path) -> Oracle:
-    """Write an oracle with the seeds that its file has already, and return it with these."""
-    try:
-        with locked(path.with_suffix(".lock"), path.parent, f"oracle {oracle.name}"):  # another may add seeds just now
-            if path.is_file():
-                oracle = merged(in_todays_form(read_oracle(path)), oracle)
-            write_oracle(oracle, path)
-    except LostStore:
-        kept = in_todays_form(read_oracle(path)) if path.is_file() else None
-        if kept is None or not _is_same(merged(kept, oracle), kept):
-            raise
-        return kept
-    return oracle
-
-
-def _is_same(one: Oracle, other: Oracle) -> bool:
-    """Whether two oracles have the same seeds and figures, as files write them."""
-    plain, kept = plain_oracle(one), plain_oracle(other)
-    return all(plain.get(name) == kept.get(name) for name in ("seeds", "by_seed", "evaluation_error"))

@@ -7,6 +7,7 @@ import numpy as np
 
 from ..checkpoints.given import NoBackbone
 from ..checkpoints.ranking import check_bases
+from ..compute.adaptation import ready
 from ..compute.cells import Training
 from ..compute.workspace import Cell, Workspace
 from ..data.oracle import Oracle
@@ -14,7 +15,8 @@ from ..errors import MissingData, UnusableData
 from ..packs.card import PROBE, PackCard, PackedBackbone, PackedTask
 from ..packs.evidence import PackedSimilarity, hash_of
 from ..packs.pack import Pack, PackedSignal, find_pack
-from ..parts.interfaces import ORACLES_DATA, STIMULI, Backbone, Estimator, OraclePart, PackPart, Task
+from ..parts.interfaces import ORACLES_DATA, STIMULI, Backbone, Estimator, OraclePart, PackPart
+from ..parts.recipe import Task
 from ..parts.registry import Parts, find_oracle
 from ..parts.set_options import check_targets, only, varied, with_members
 from ..results.result import PackUsed
@@ -243,7 +245,7 @@ def _base(parts: Parts, card: PackCard, backbone: str | Backbone | None, sets: S
         )
     named = card.backbone if backbone is None else backbone
     found = parts.find("backbone", named) if isinstance(named, str) else named
-    return only("backbone", varied(found, sets))
+    return only("backbone", varied(found, sets, parts.find))
 
 
 def _check_base(base: Backbone, pack: Pack, workspace: Workspace) -> None:
@@ -253,7 +255,7 @@ def _check_base(base: Backbone, pack: Pack, workspace: Workspace) -> None:
     if not {*keys} <= {*rows}:
         raise UnusableData(f"pack {pack.name!r} does not tell its backbone from another one: make the pack anew.")
     packed = content.array("sentences", finite=True)[[rows[key] for key in keys]]
-    vectors = base.represent(None, PROBE, workspace.files)
+    vectors = ready(base, workspace).represent(None, PROBE, workspace.files)
     if vectors.shape == packed.shape and np.linalg.norm(vectors - packed) < CLOSE * np.linalg.norm(packed):
         return
     raise UnusableData(

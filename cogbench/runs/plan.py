@@ -9,7 +9,8 @@ from ..compute.features import feature_options, with_pooling
 from ..compute.workspace import Cell, Workspace
 from ..data.files import Files
 from ..errors import MissingData, UnusableData
-from ..parts.interfaces import Backbone, Estimator, Task
+from ..parts.interfaces import Backbone, Estimator
+from ..parts.recipe import Task
 from ..workers import cluster, engine, spread
 
 
@@ -34,20 +35,25 @@ def unsuitable_kinds(backbone: Backbone, kinds: Sequence[str], files: Files) -> 
 
 
 def suitable_tasks(
-    backbone: Backbone, tasks: Sequence[Task], files: Files, *, skip: bool
+    backbone: Backbone,
+    tasks: Sequence[Task],
+    files: Files,
+    *,
+    skip: bool,
+    remedy: str = "--skip-unsuitable goes on with the other tasks.",
 ) -> tuple[tuple[Task, ...], tuple[str, ...]]:
     """Return the tasks that a backbone can be trained on, and a note for each reason why others are left out.
 
     Raises
     ------
     UnusableData
-        If there are others and they are not to be skipped: one line for each reason.
+        If there are others and they are not to be skipped: one line for each reason, and the remedy if some tasks are
+        left.
     """
     reasons = unsuitable_kinds(backbone, [task.kind for task in tasks], files)
     names = {reason: ", ".join(t.name for t in tasks if t.kind in kinds) for reason, kinds in reasons.items()}
     if reasons and not skip:
         lines = [f"backbone {backbone.name!r} cannot learn {names[why]}: {why}." for why in reasons]
-        remedy = "--skip-unsuitable goes on with the other tasks."
         some = len({kind for kinds in reasons.values() for kind in kinds}) < len({task.kind for task in tasks})
         raise UnusableData("\n".join([*lines, *([remedy] if some else [])]))
     left_out = {kind for kinds in reasons.values() for kind in kinds}
@@ -101,8 +107,8 @@ def _cost(cells: Sequence[Training], workspace: Workspace, n_workers: int, whose
     costs = [(known[c.backbone, c.recipe.task.name], c) for c in cells]
     each = [seconds * c.work(workspace) / work for (seconds, _, work), c in costs]
     minutes = max(sum(each) / n_workers, *each) / 60  # the longest runs alone at the end
-    disk, free = sum(size for (_, size, _), c in costs if c.keep or not c.recipe.start), workspace.store.free()
-    dropped = any(c.recipe.start and not c.keep for c in cells)
+    disk, free = sum(size for (_, size, _), c in costs if c.keeps_model), workspace.store.free()
+    dropped = not all(c.keeps_model for c in cells)
     return (
         f"  time: about {minutes:.1f} minutes of training on {n_workers} worker(s){whose}, from a measured second of "
         f"each task\n  disk: about {disk / 2**20:,.0f} MiB of weights"

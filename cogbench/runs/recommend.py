@@ -19,7 +19,8 @@ from ..errors import FailedCells, MissingData, UnusableData
 from ..packs.card import PackedTask
 from ..packs.evidence import PackedSimilarity
 from ..packs.pack import find_pack
-from ..parts.interfaces import ORACLES_DATA, Backbone, Estimator, PackPart, Recipe, Signal, Task
+from ..parts.interfaces import ORACLES_DATA, Backbone, Estimator, PackPart, Signal
+from ..parts.recipe import Recipe, Task
 from ..parts.registry import Parts
 from ..parts.set_options import only
 from ..parts.targets import find_target

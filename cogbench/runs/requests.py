@@ -16,7 +16,8 @@ from ..compute.transfers import TransferPlan, notes_of_budgets
 from ..compute.workspace import Cell, Workspace
 from ..data.oracle import Oracle, Suite
 from ..errors import AmbiguousTable, UnknownName, UnusableData
-from ..parts.interfaces import MODELS, STIMULI, Backbone, Estimator, OraclePart, Signal, Task
+from ..parts.interfaces import MODELS, STIMULI, Backbone, Estimator, OraclePart, Signal
+from ..parts.recipe import Task
 from ..parts.registry import Parts, find_oracle
 from ..parts.set_options import all_members, check_targets, varied, with_members
 from .plan import refuse_pooling, suitable_tasks
@@ -165,7 +166,7 @@ def resolve(
 
     def find(kind: str, names: Any) -> tuple[Any, ...]:
         found = (parts.find(kind, name) if isinstance(name, str) else name for name in as_list(names))
-        return tuple(part for one in found for part in varied(one, sets))
+        return tuple(part for one in found for part in varied(one, sets, parts.find))
 
     of_suite: Suite = parts.find("suite", suite)
     if not tasks:
@@ -251,7 +252,8 @@ def resolve_requests(
     parts = workspace.parts
     given = find_checkpoints(parts, checkpoints, workspace.files, data=checkpoint_data)
     truths = as_list(oracle_backbone) if oracle_backbone else []
-    others = [varied(parts.find("backbone", b) if isinstance(b, str) else b, as_list(set))[0] for b in truths]
+    named = [parts.find("backbone", b) if isinstance(b, str) else b for b in truths]
+    others = [varied(truth, as_list(set), parts.find)[0] for truth in named]
     selection = resolve(
         parts,
         suite=suite,

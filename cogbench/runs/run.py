@@ -15,7 +15,8 @@ from ..data.files import Files
 from ..data.oracle import TaskMatrix
 from ..errors import CogbenchError, FailedCells, UnusableData
 from ..parts.fingerprint import harness_version
-from ..parts.interfaces import ORACLES_DATA, Backbone, Estimator, OraclePart, PackPart, Signal, Task
+from ..parts.interfaces import ORACLES_DATA, Backbone, Estimator, OraclePart, PackPart, Signal
+from ..parts.recipe import Task
 from ..parts.registry import Parts
 from ..results.result import (
     SCHEMA_VERSION,

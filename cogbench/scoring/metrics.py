@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..data.dataset import Array, Dataset
-from ..data.kinds import TASK_KINDS, squad
+from ..data.kinds import N_BEST, TASK_KINDS, Columns, ExtractiveQA, groups, squad
 from ..errors import UnknownName, UnusableData
 from .correlation import pearson_of_rows, spearman_of_rows
 
@@ -42,13 +42,30 @@ class Metric:
 
     `contributions(answers, dataset)` gives what each example counts for (n_examples, n_numbers), `value` makes one
     score of the contributions of many: (..., n_examples, n_numbers) → (...). An example whose contribution is NaN is
-    left out. `classes` is the number of classes that it is defined for, where that matters.
+    left out. `classes` is the number of classes that it is defined for, where that matters. A metric `of_groups` counts
+    groups of rows in place of examples: (n_groups, n_numbers). Of extractive question answering it is given the best
+    passages of each row with their margins, `candidates`, in place of the answers.
     """
 
     kinds: tuple[str, ...]
     contributions: Callable[[Any, Dataset], Array]
     value: Callable[[Array], Array]
     classes: int | None = None
+    of_groups: bool = False
+
+    def of_outputs(self, outputs: Array, dataset: Dataset) -> Array:
+        """Return what each example counts for, or each group, with the answers that a head's outputs stand for."""
+        kind, outputs = TASK_KINDS[dataset.kind], np.asarray(outputs, np.float64)
+        if self.of_groups and isinstance(kind, ExtractiveQA):
+            return self.contributions(kind.candidates(outputs, dataset.columns), dataset)
+        return self.contributions(kind.answers(outputs, dataset.columns), dataset)
+
+    def of_constant(self, train: Columns, dataset: Dataset) -> Array:
+        """Return what each example counts for, or each group, with the answers of who looks at no text."""
+        kind = TASK_KINDS[dataset.kind]
+        answers = kind.constant(train, dataset.columns)
+        ranked = self.of_groups and isinstance(kind, ExtractiveQA)
+        return self.contributions([[(0.0, answer)] for answer in answers] if ranked else answers, dataset)
 
 
 def _beside_truth(answers: Array, dataset: Dataset) -> Array:
@@ -129,15 +146,54 @@ def _each_query(gain: Callable[[Array, Array], float], answers: Any, dataset: Da
     return np.array([[gain(np.asarray(scores), np.asarray(relevant))] for scores, relevant in pairs])
 
 
+def _majority(answers: Array, dataset: Dataset) -> Array:
+    """Return for each group whether most of its rows are answered right; classes with equal votes share the answer."""
+    true, n_labels = np.asarray(dataset.columns["label"]), len(dataset.labels)
+    votes = [np.bincount(np.asarray(answers)[rows], minlength=n_labels) for rows in groups(dataset.columns)]
+    right = [true[rows[0]] for rows in groups(dataset.columns)]
+    return np.array([[(v[r] == v.max()) / (v == v.max()).sum()] for v, r in zip(votes, right, strict=True)])
+
+
+def ranks_of_right_answers(candidates: Sequence[Sequence[tuple[float, str]]], dataset: Dataset) -> Array:
+    """Return for each question the rank of the first right answer among its N_BEST best texts: (n_groups,); 0 for none.
+
+    The texts are those of all rows of the question, each once, by their largest margins. One is right if it is a right
+    answer of any of these rows; case does not matter. A question without right answers has none that is right.
+
+    References
+    ----------
+    Tsatsaronis et al. (2015), An overview of the BIOASQ large-scale biomedical semantic indexing and question answering
+    competition, BMC Bioinformatics 16:138; the code at github.com/BioASQ/Evaluation-Measures.
+    """
+    ranks = []
+    for rows in groups(dataset.columns):
+        right = {text.lower() for row in rows for text in dataset.columns["label"][row]["text"]}
+        margins = dict[str, float]()
+        for margin, text in (candidate for row in rows for candidate in candidates[row]):
+            margins[text.lower()] = max(margin, margins.get(text.lower(), -np.inf))
+        best = sorted(margins, key=lambda text: (-margins[text], text))[:N_BEST]
+        ranks.append(next((rank for rank, text in enumerate(best, start=1) if text in right), 0))
+    return np.array(ranks)
+
+
+def _first_right(gain: Callable[[Array], Array]) -> Callable[[Any, Dataset], Array]:
+    return lambda candidates, dataset: gain(ranks_of_right_answers(candidates, dataset))[:, None].astype(float)
+
+
+QUESTIONS = ("extractive-qa",)
 METRICS: dict[str, Metric] = {  # the first that is for a kind is its usual one
     "relation-f1": Metric(("relation",), _relations, _macro_f1),
     "accuracy": Metric(("classification", "relation"), _beside_truth, _of_pairs(accuracy)),
+    "group-accuracy": Metric(("classification",), _majority, _mean, of_groups=True),
     "mcc": Metric(("classification",), _beside_truth, _of_pairs(matthews), classes=2),
     "f1": Metric(("classification",), _beside_truth, _of_pairs(f1), classes=2),
     "spearman": Metric(("regression",), _beside_truth, _of_pairs(spearman_of_rows)),
     "pearson": Metric(("regression",), _beside_truth, _of_pairs(pearson_of_rows)),
     "token-f1": Metric(("extractive-qa",), lambda answers, dataset: squad(answers, dataset.columns)[:, 1:], _mean),
     "exact-match": Metric(("extractive-qa",), lambda answers, dataset: squad(answers, dataset.columns)[:, :1], _mean),
+    "mrr@5": Metric(QUESTIONS, _first_right(lambda r: (r > 0) / np.maximum(r, 1)), _mean, of_groups=True),
+    "strict-accuracy": Metric(QUESTIONS, _first_right(lambda r: r == 1), _mean, of_groups=True),
+    "lenient-accuracy": Metric(QUESTIONS, _first_right(lambda r: r > 0), _mean, of_groups=True),
     "entity-f1": Metric(("tagging",), _entities, lambda c: _f1(c[..., 0], c[..., 1], c[..., 2])),
     "word-accuracy": Metric(("tagging",), _words, lambda c: c[..., 0].sum(axis=-1) / c[..., 1].sum(axis=-1)),
     "ndcg@10": Metric(("reranking",), _query_ndcg, _mean),
@@ -154,6 +210,11 @@ def check_metric(metric: str, dataset: Dataset) -> None:
         raise UnusableData(
             f"dataset {dataset.origin.id!r}: metric 'entity-f1' is for tags with 'O'; score tags without it by "
             "'word-accuracy'."
+        )
+    if METRICS[metric].of_groups and dataset.kind in kinds and "group" not in dataset.columns:
+        raise UnusableData(
+            f"dataset {dataset.origin.id!r}: metric {metric!r} is for rows in groups; name the column that says which "
+            "rows belong together (group)."
         )
     if dataset.kind not in kinds or classes not in (None, len(dataset.labels)):
         raise UnusableData(
@@ -207,22 +268,21 @@ def score_outputs(
     further : tuple of str
         Other metrics of the same answers.
     draws : int
-        Bootstrap samples of the examples for the standard error, drawn with seed 0.
+        Bootstrap samples of the examples, or of the groups, for the standard error, drawn with seed 0.
     """
-    kind, outputs = TASK_KINDS[evaluation.kind], np.asarray(outputs, np.float64)
-    answers, measure = kind.answers(outputs, evaluation.columns), METRICS[metric]
-    each = measure.contributions(answers, evaluation)  # (n_examples, n_numbers)
+    measure, outputs = METRICS[metric], np.asarray(outputs, np.float64)
+    each = measure.of_outputs(outputs, evaluation)  # (n_examples, n_numbers), or (n_groups, n_numbers)
     drawn = _bootstrap_rows(len(each), draws)
     value, error = float(measure.value(each)), float(np.std(measure.value(each[drawn]), ddof=1))
-    trivial = float(measure.value(measure.contributions(kind.constant(train.columns, evaluation.columns), evaluation)))
+    trivial = float(measure.value(measure.of_constant(train.columns, evaluation)))
     return TaskScore(
         metric,
         value,
         error,
         trivial,
         value - trivial > 2 * error,
-        kind.per_example(outputs, evaluation.columns),
-        {name: float(METRICS[name].value(METRICS[name].contributions(answers, evaluation))) for name in further},
+        TASK_KINDS[evaluation.kind].per_example(outputs, evaluation.columns),
+        {name: float(METRICS[name].value(METRICS[name].of_outputs(outputs, evaluation))) for name in further},
         int(np.isnan(each).any(axis=1).sum()),
     )
 
@@ -248,12 +308,9 @@ def mean_score(scores: Sequence[TaskScore]) -> TaskScore:
 
 def gap_error(metric: str, one: Array, other: Array, evaluation: Dataset, *, draws: int = 200) -> float:
     """Return the standard error of the difference of two models' scores on the same examples: a paired bootstrap."""
-    kind, measure = TASK_KINDS[evaluation.kind], METRICS[metric]
-    first, second = (
-        measure.contributions(kind.answers(np.asarray(outputs, np.float64), evaluation.columns), evaluation)
-        for outputs in (one, other)
-    )
-    drawn = _bootstrap_rows(len(evaluation), draws)
+    measure = METRICS[metric]
+    first, second = (measure.of_outputs(outputs, evaluation) for outputs in (one, other))
+    drawn = _bootstrap_rows(len(first), draws)
     return float(np.std(measure.value(first[drawn]) - measure.value(second[drawn]), ddof=1))
 
 

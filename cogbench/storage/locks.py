@@ -3,6 +3,7 @@
 import contextlib
 import json
 import logging
+import re
 import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from .disk import store_lost
 
 log = logging.getLogger("cogbench")
 NEEDED = ".runs"  # below the store's root: for each running command the cells that it needs
+MARK = re.compile(r"[0-9a-f]{8}(\.json)?")  # the file that it holds locked, and the one that lists the cells
 PATIENCE = 5.0  # seconds that a lock is waited for in silence
 
 
@@ -83,8 +85,9 @@ def needed(root: Path) -> set[str]:
     from filelock import Timeout
 
     keys = set[str]()
-    for file in (root / NEEDED).glob("*.json"):
-        mark = file.with_suffix("")
+    marks = {file.with_suffix("") for file in (root / NEEDED).glob("*") if MARK.fullmatch(file.name)}
+    for mark in sorted(marks):
+        file = mark.with_suffix(".json")
         try:
             with locked(mark, root, "a command", timeout=0):
                 file.unlink(missing_ok=True)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..compute.adaptation import Adapts
 from ..compute.evidence import Similarity, StoredEvidence
 from ..compute.workspace import Workspace
 from ..data.dataset import TASK_KINDS, Dataset
@@ -20,18 +21,8 @@ from ..errors import UnusableData
 from ..packs.pack import find_pack
 from ..parts.codec import decode, encode
 from ..parts.fingerprint import identity
-from ..parts.interfaces import (
-    NEEDS,
-    Backbone,
-    Estimator,
-    OraclePart,
-    PackPart,
-    Recipe,
-    Settings,
-    Signal,
-    Task,
-    teacher_of,
-)
+from ..parts.interfaces import NEEDS, Backbone, Estimator, OraclePart, PackPart, Signal, teacher_of
+from ..parts.recipe import Recipe, Settings, Task
 from ..parts.registry import Parts
 from ..parts.table_task import TableTask
 from ..scoring.metrics import METRICS
@@ -69,7 +60,8 @@ def check_task(task: Task, files: Files | None = None) -> None:
 def check_backbone(backbone: Backbone, files: Files | None = None) -> None:
     """Check that a backbone trains, keeps its head, transfers with a fresh head, encodes and gives its batches.
 
-    Trains for a few steps on synthetic toy tasks, its teacher first if it has one: seconds for a small model.
+    Trains for a few steps on synthetic toy tasks, its teacher first if it has one: seconds for a small model. One that
+    is trained before any task is adapted first, in all its steps.
 
     Raises
     ------
@@ -88,6 +80,10 @@ def check_backbone(backbone: Backbone, files: Files | None = None) -> None:
     evaluation = TASKS[0].load("evaluation", files)
     stimuli = ToySignal().read(files).sentences[:5]
     with tempfile.TemporaryDirectory() as folder:
+        if isinstance(backbone, Adapts):
+            adapted = _empty(folder)
+            backbone.adapt(files, adapted)
+            backbone = backbone.after_adaptation(adapted, files)
         taught = [_taught(backbone, recipe, files, folder) for recipe in (first, second)]
         made, again = (backbone.train(first, files, _empty(folder), **taught[0]) for _ in range(2))
         _expect(

@@ -15,7 +15,7 @@ import numpy as np
 from ..data.dataset import Array, Card, Dataset, Origin, Split
 from ..data.oracle import Oracle, TaskMatrix
 from ..data.recording import Recording, Responses
-from ..parts.interfaces import Checkpoint, Recipe, Settings
+from ..parts.recipe import Checkpoint, Recipe, Settings
 
 if TYPE_CHECKING:
     from ..data.files import Files

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..oracles.comparison import OracleComparison
 from ..oracles.gains import SourceGain, TargetGains
+from ..oracles.ways import WayDifference
 from ..results.comparison import Choice, Comparison, Contest
 from ..scoring.evaluation import TOP_M
 from ..text import MISSING, in_decimals, in_digits, in_range, in_sign
@@ -85,7 +86,13 @@ def oracle_comparison_tables(found: OracleComparison) -> dict[str, list[dict[str
         }
         for pair in found.pairs
     ]
-    named = {
+    ways = {
+        f"{one.second} ({one.ways[1]}) less {one.first} ({one.ways[0]})": [
+            _way_row(of) for of in found.ways if (of.first, of.second) == (one.first, one.second)
+        ]
+        for one in found.ways
+    }
+    named = ways | {
         "Gain over no transfer ± standard error": [*map(_gains_row, found.gains)],
         "How far two oracles agree; the first as a guess at the second": pairs,
     }
@@ -106,6 +113,17 @@ def _gains_row(of: TargetGains) -> dict[str, Any]:
         "pays": f"{'yes' if of.pays else 'no'}, p {in_digits(of.p)}",
         "mean of sources": shown(of.mean),
         "best of the size beside": MISSING if of.chosen is None else f"{of.chosen.source} {shown(of.chosen)}",
+    }
+
+
+def _way_row(of: WayDifference) -> dict[str, Any]:
+    return {
+        "target": of.target,
+        "pairs": of.n_sources,
+        "mean difference": f"{of.difference:+.3f} ± {of.error:.3f}",
+        "better by two errors": of.better,
+        "worse by two errors": of.worse,
+        "p": in_digits(of.p.p) if of.p else MISSING,
     }
 
 

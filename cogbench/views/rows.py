@@ -10,6 +10,9 @@ from ..data.dataset import Array
 from ..data.oracle import Oracle
 from ..data.oracle_files import _number, plain_oracle
 from ..data.oracle_seeds import told_apart
+from ..oracles.set_scores import SetScores, TargetSetScore
+from ..oracles.task_sets import TaskSets, in_words
+from ..parts.recipe import SEQUENTIAL
 from ..results.guess import Scored
 from ..runs.recommend import Recommendation
 from ..scoring.chance import PValue
@@ -78,7 +81,9 @@ def oracle_rows(oracle: Oracle) -> list[dict[str, Any]]:
 def oracle_notes(oracle: Oracle) -> list[str]:
     """Return what a reader of the table must know: where it is from, and what its signs mean."""
     seeds = f"; seeds {', '.join(map(str, oracle.seeds))}" if oracle.seeds else ""
-    lines = [f"{oracle.basis}, backbone {oracle.backbone}, suite {oracle.suite}{seeds}: {oracle.origin}"]
+    ways = {"tuning": oracle.tuning, "sharing": oracle.sharing}
+    way = "".join(f", {axis} {word}" for axis, word in ways.items() if word not in ("full", SEQUENTIAL))
+    lines = [f"{oracle.basis}, backbone {oracle.backbone}{way}, suite {oracle.suite}{seeds}: {oracle.origin}"]
     lines += [oracle.note] if oracle.note else []
     if lower := [target for target, which in oracle.better.items() if which == "lower"]:
         lines.append(f"lower figures are better for {', '.join(lower)}")
@@ -285,3 +290,84 @@ def _line(
 def tied(sources: list[str]) -> str:
     """Return the sources that share a place, or how many there are."""
     return " or ".join(sources) if len(sources) < 4 else f"any of {len(sources)} that tie"
+
+
+def set_rows(sets: TaskSets) -> list[dict[str, Any]]:
+    """Return measured sets as a row for each target: how many, its score alone, with the best one and in the mean."""
+    return [_rows_of_sets(sets, target) for target in sets.targets]
+
+
+def _rows_of_sets(sets: TaskSets, target: str) -> dict[str, Any]:
+    own = [one for one in sets.of(target) if one.members]
+    alone, sign = sets.alone(target), sets.sign(target)
+    best = max(own, key=lambda one: sign * one.score, default=None)
+    sizes = sorted({len(one.members) for one in own})
+    errors = [one.standard_error for one in own if one.standard_error is not None]
+    return {
+        "target": target,
+        "metric": sets.metrics.get(target, ""),
+        "sets": len(own),
+        "sizes": f"{sizes[0]} to {sizes[-1]}" if len(sizes) > 1 else "".join(map(str, sizes)),
+        "alone": in_figures(alone.score if alone else None),
+        "mean": in_figures(float(np.mean([one.score for one in own])) if own else None),
+        "best": in_figures(best.score if best else None),
+        "best set": in_words(best.members) if best else "",
+        "standard error": in_figures(float(np.mean(errors)) if errors else None),
+        "better": sets.better.get(target, "higher"),
+    }
+
+
+def set_notes(sets: TaskSets) -> list[str]:
+    """Return what a reader of the sets must know."""
+    way = f", sharing {sets.sharing}" if sets.sharing else ""
+    seeds = f"; seeds {', '.join(map(str, sets.seeds))}" if sets.seeds else ""
+    lines = [f"{sets.basis}, backbone {sets.backbone}{way}, suite {sets.suite}{seeds}: {sets.origin}"]
+    return [*lines, *([sets.note] if sets.note else [])]
+
+
+def set_score_tables(found: SetScores) -> dict[str, list[dict[str, Any]]]:
+    """Return the scores of a guess of sets as a table of means, each beside chance, and one of the targets."""
+    size = f"sets of {found.size}" if found.size is not None else "sets of all sizes"
+    title = f"{found.guess}, by {found.sets}: {found.n_targets} targets, {found.n_sets} {size}"
+    built = f"rank of the built set, {found.n_built} targets"
+    means: list[tuple[str, float | None, float | None, float | None]] = [
+        ("rank of the chosen set", found.rank, found.rank_chance, 1.0),
+        ("relative rank", found.relative_rank, 0.5, 0.0),
+        ("regret, in the metric", found.regret, found.regret_chance, 0.0),
+        ("regret, %", found.percent, found.percent_chance, 0.0),
+        ("share of best sets", found.best_found, None, 1.0),
+        ("gain on the target alone", found.gain, found.gain_chance, found.gain_best),
+        *([(built, found.built_rank, None, 1.0)] if found.n_built else []),
+    ]
+    rows = [
+        {"score": name, "value": in_figures(value), "chance": in_figures(chance), "best": in_figures(best)}
+        for name, value, chance, best in means
+    ]
+    p = found.p
+    rows.append({"score": "p of the rank", "value": MISSING if p is None else in_digits(p.p), "chance": "", "best": ""})
+    return {title: rows, "targets": [_row_of_target(one) for one in found.per_target]}
+
+
+def _row_of_target(one: TargetSetScore) -> dict[str, Any]:
+    return {
+        "target": one.target,
+        "chosen set": tied([*map(in_words, one.chosen)]),
+        "rank": f"{one.rank:g} of {one.n_sets}",
+        "score": in_figures(one.score),
+        "mean": in_figures(one.mean_score),
+        "best": in_figures(one.best_score),
+        "alone": in_figures(one.alone),
+        "regret": in_figures(one.regret),
+        "best set": tied([*map(in_words, one.best)]),
+        **({} if one.built is None else {"built set": in_words(one.built)}),
+    }
+
+
+def set_score_notes(found: SetScores) -> list[str]:
+    """Return what a reader of the scores must know."""
+    return [*found.notes, *([f"p: {p_words(found.p)}"] if found.p else [])]
+
+
+def in_figures(value: float | None) -> str:
+    """Return a number with four significant digits; a dash where there is none."""
+    return MISSING if value is None or value != value else f"{value:.4g}"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from cogbench import Files, MissingData, Origin, UnusableData
 
-from .model_folder import first_words, read_json
+from .model_folder import class_named, first_words, read_json, unreadable
 from .training import trained, transformers
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def head_of_adapter(folder: Path, base: "Pretrained") -> tuple[Any, Any] | None:
     if (folder / "config.json").is_file():
         config = hf.AutoConfig.from_pretrained(folder, trust_remote_code=False)
         name = next(iter(config.architectures or ()), "")
-        return (getattr(hf, name), config) if name.endswith(tuple(TASKS.values())) and hasattr(hf, name) else None
+        return (class_named(folder, config), config) if name.endswith(tuple(TASKS.values())) else None
     task = options.get("task_type")
     mapping = getattr(hf, f"AutoModel{TASKS[task]}")._model_mapping if task in TASKS else {}
     if type(config) not in mapping:
@@ -199,10 +199,14 @@ def read_prompt(folder: Path) -> "Tensor":
 def read_weights(folder: Path) -> dict[str, "Tensor"]:
     """Return the weights of an adapter by their names in the file. No code of the file is run."""
     import torch
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     if (folder / WEIGHTS[0]).is_file():
-        return dict(load_file(folder / WEIGHTS[0]))
+        try:
+            return dict(load_file(folder / WEIGHTS[0]))
+        except (SafetensorError, OSError, ValueError) as error:
+            raise unreadable(folder, "adapter", error) from error
     if not (folder / WEIGHTS[1]).is_file():
         raise MissingData(f"adapter {str(folder)!r} has no {WEIGHTS[0]}; save the adapter there.")
     try:
@@ -229,6 +233,8 @@ def _merged(model: Any, folder: Path, options: dict[str, Any], weights: dict[str
 
     _refuse_other_rank(folder, options, weights)
     # The task would make PEFT add modules of its own; Megatron is a module that PEFT imports by a name of the file.
+    if options.get("r", 1) > max((max(w.shape, default=0) for w in weights.values()), default=0):  # PEFT would make it
+        raise UnusableData(f"adapter {str(folder)!r} does not fit its base: no weight has the rank that {CONFIG} says.")
     plain = {**options, "task_type": None, "megatron_config": None, "inference_mode": True, "auto_mapping": None}
     with silent_peft():
         try:
@@ -258,8 +264,24 @@ def _task_of(model: Any) -> str | None:
 
 
 def read_options(folder: Path) -> dict[str, Any]:
-    """Return what `adapter_config.json` says of an adapter."""
+    """Return what `adapter_config.json` says of an adapter.
+
+    Raises
+    ------
+    UnusableData
+        If it cannot be read, or what is read of it is of another kind.
+    """
     options: dict[str, Any] = read_json(folder / CONFIG)
+    texts = ("base_model_name_or_path", "revision", "peft_type", "task_type")
+    wrong = [name for name in texts if not isinstance(options.get(name), str | None)]
+    for name, least in (("r", 1), ("lora_alpha", 0)):
+        value = options.get(name, 1)
+        wrong += [name] * (not isinstance(value, int | float) or not value >= least)
+    modules = options.get("modules_to_save") or []
+    if not isinstance(modules, list) or not all(isinstance(name, str) for name in modules):
+        wrong.append("modules_to_save")
+    if wrong:
+        raise UnusableData(f"adapter {str(folder)!r}: {wrong[0]} in {CONFIG} is not of the kind that PEFT writes.")
     return options
 
 

@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cogbench import Array, Dataset
+from cogbench import Array, Dataset, pooled
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 Rows = dict[str, list[Any]]  # equally long columns: the model's inputs, and the true answers by the names of its loss
 Places = list[tuple[int, int] | None]
+Span = tuple[float, int, int]  # of a passage: its score, its first character, and the character after its last
 READING_BYTES = 2**30  # as many as 64 rows of 128 pieces, or 16 of 512, take in BERT-large
 IGNORED = -100  # a piece that torch's cross entropy leaves out
+N_BEST = 5  # passages of a row where rows stand in groups, as cogbench.TASK_KINDS has them
 NO_ANSWER = -1e4  # the margin where a context has no passage at all
 ANSWER_PIECES = 30  # the longest answer looked for, as in BERT's script for SQuAD
 AT_PIECES = ("tagging", "extractive-qa")  # kinds whose outputs stand at the pieces of a text
@@ -132,6 +134,11 @@ def row(rows: Rows, i: int) -> dict[str, Any]:
     return {name: column[i] for name, column in rows.items()}
 
 
+def each_row(rows: Rows) -> list[dict[str, Any]]:
+    """Return all rows, one by one."""
+    return [row(rows, i) for i in range(len(rows["input_ids"]))]
+
+
 def outputs_of_rows(
     model: Any, tokenizer: Any, rows: Rows, batches: Iterable[Sequence[int]] | None = None
 ) -> list[Array]:
@@ -151,6 +158,20 @@ def outputs_of_rows(
             for i, value in zip(numbers, values.float().cpu().numpy(), strict=True):
                 found[i] = value[: len(rows["input_ids"][i])] if value.ndim == 2 else value
     return found
+
+
+def vectors_of_rows(encoder: Any, tokenizer: Any, rows: Rows, pooling: str) -> Array:
+    """Return a vector of the last layer for each row: (n_rows, n_dims) float32; read in batches of like lengths."""
+    import torch
+
+    vectors: list[Array] = [np.empty(0)] * len(rows["input_ids"])
+    with torch.inference_mode():
+        for numbers in by_length(rows, encoder.config):
+            inputs = {k: v.to(encoder.device) for k, v in batch(tokenizer, (row(rows, i) for i in numbers)).items()}
+            hidden = encoder(**inputs).last_hidden_state  # (batch, tokens, dims)
+            for i, vector in zip(numbers, pooled(hidden, inputs["attention_mask"], pooling), strict=True):
+                vectors[i] = vector
+    return np.stack(vectors).astype(np.float32)
 
 
 def encode(tokenizer: Any, *texts: Sequence[str], limit: int, **options: Any) -> Any:
@@ -316,31 +337,52 @@ def _begin(tokenizer: Any, text: str, limit: int) -> str:
 
 
 def _best_spans(each: list[Array], dataset: Dataset, places: list[tuple[int, Places]]) -> Array:
-    """Return first character, last character and margin over no answer: of all windows the best passage."""
-    found = np.tile(np.array([0, 0, NO_ANSWER], np.float32), (len(dataset), 1))
+    """Return first character, last character and margin over no answer: of all windows the best passage.
+
+    Where rows stand in groups, these of the N_BEST best passages of whole words that are different texts.
+    """
+    n_best = N_BEST if "group" in dataset.columns else 1
+    outputs = np.tile(np.array([0, 0, NO_ANSWER], np.float32), (len(dataset), n_best))
     for owner, group in groupby(zip(places, each, strict=True), key=lambda window: window[0][0]):
-        windows = list(group)
+        windows, context = list(group), dataset.columns["text_pair"][owner]
         none = min(float(scores[0].sum()) for _, scores in windows)
-        best = [b for (_, inside), scores in windows if (b := _best_span(scores, inside))]
-        if best:
-            score, start, end = max(best)
-            found[owner] = start, end, score - none
-    return found
+        by_text = dict[str, Span]()
+        for span in sorted((s for (_, inside), scores in windows for s in _spans_of(scores, inside, context, n_best))):
+            by_text[context[span[1] : span[2]].lower()] = span  # the better one comes later
+        for i, (score, start, end) in enumerate(sorted(by_text.values(), reverse=True)[:n_best]):
+            outputs[owner, 3 * i : 3 * i + 3] = start, end, score - none
+    return outputs
 
 
-def _best_span(scores: Array, places: Places) -> tuple[float, int, int] | None:
-    """Return the score of a window's best passage, and its characters."""
+def _spans_of(scores: Array, places: Places, context: str, n_best: int) -> list[Span]:
+    """Return the scores of a window's best passages that are different texts, and their characters.
+
+    Several passages are of whole words: parts of the same words would take the places of other answers.
+    """
     pieces = [i for i, place in enumerate(places) if place]
     if not pieces:
-        return None
+        return []
     first, n = pieces[0], len(pieces)
     start, end = (
         scores[first : first + n, 0],
         np.pad(scores[first : first + n, 1], (0, ANSWER_PIECES), constant_values=-np.inf),
     )
     both = start[:, None] + np.lib.stride_tricks.sliding_window_view(end, ANSWER_PIECES)[:n]  # (n_pieces, lengths)
-    i, length = np.unravel_index(int(both.argmax()), both.shape)
-    return float(both[i, length]), places[first + i][0], places[first + i + length][1]  # type: ignore[index]
+    by_text = dict[str, Span]()
+    for flat in [both.argmax()] if n_best == 1 else np.argsort(-both, axis=None, kind="stable"):
+        i, length = np.unravel_index(int(flat), both.shape)
+        if len(by_text) == n_best or both[i, length] == -np.inf:
+            break
+        begin, stop = places[first + i][0], places[first + i + length][1]  # type: ignore[index]
+        if n_best > 1 and (_within_word(context, begin) or _within_word(context, stop)):
+            continue
+        by_text.setdefault(context[begin:stop].lower(), (float(both[i, length]), begin, stop))
+    return list(by_text.values())
+
+
+def _within_word(text: str, place: int) -> bool:
+    """Whether the characters before and after a place are of one word."""
+    return text[max(place - 1, 0) : place].isalnum() and text[place : place + 1].isalnum()
 
 
 ONE = "AutoModelForSequenceClassification"

@@ -1,12 +1,10 @@
 """Backbones from the hub, a local folder or an installed package, trained by transformers' Trainer."""
 
 import random
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
-
-import numpy as np
 
 from cogbench import (
     Array,
@@ -14,6 +12,7 @@ from cogbench import (
     Checkpoint,
     Dataset,
     Files,
+    Masker,
     MissingData,
     Origin,
     Recipe,
@@ -21,15 +20,16 @@ from cogbench import (
     UnusableData,
     encoder_of,
     hookimpl,
-    pooled,
 )
 
 from .adapters import PACKAGES, base_of_adapter, is_adapter, layers_of_base, open_checkpoint, tuning_of
-from .heads import HEADS, Rows, batch, by_length, encode, encoded, outputs_of_rows, row
+from .heads import HEADS, Rows, batch, encode, encoded, outputs_of_rows, row, vectors_of_rows
+from .masked import fit_masked, keep_body, notes_of_training, rows_of_texts, unmaskable
 from .memory import bytes_of_training
 from .model_folder import read_json
 from .pretrained import Pretrained, opened
 from .settings import Tuning, refuse_senseless, usual_settings
+from .together import fit_together
 from .training import checkpoint_gradients, device, fit, give_back_memory, only_words_of, seconds_a_step, start_at_mean
 from .tunings import TuningMethod
 
@@ -172,6 +172,16 @@ class HuggingFace:
         model = method.keep(model, pretrained, out, base, start)
         return self.finished(model, steps, recipe, files, out)
 
+    def train_together(
+        self, models: Sequence[Any], datasets: Sequence[Dataset], settings: Sequence[Settings], *rest: Any, **how: Any
+    ) -> None:
+        """Train several models at once, in place, as `cogbench.TrainsTogether` says."""
+        files = how.pop("files")
+        tokenizers = [self.tokenizer(files, data.kind) for data in datasets]
+        limits = [self.limit(one.max_length, files) for one in settings]
+        rows = [encoded(*each).rows for each in zip(tokenizers, datasets, limits, strict=True)]
+        fit_together(models, tokenizers, rows, settings, *rest, **how)
+
     def fresh(self, train: Dataset, seed: int, files: Files, start: Checkpoint | None = None) -> Any:
         """Return the model before a training: the encoder of `start` or the pre-trained one, and a head by the seed."""
         # The fresh head. After a source it is another than the source's first one: the encoder has learned to answer
@@ -202,21 +212,50 @@ class HuggingFace:
         notes = (f"of {cut} texts longer than {limit} pieces the rest was not read",) if cut else ()
         return Checkpoint(out, outputs, steps, notes)
 
+    def count_rows(self, dataset: Dataset, settings: Settings, files: Files) -> int:
+        """Return how many rows a training reads of a data set."""
+        limit = self.limit(settings.max_length, files)
+        return len(encoded(self.tokenizer(files, dataset.kind), dataset, limit).rows["input_ids"])
+
+    def unmaskable(self, files: Files) -> str | None:
+        """Return why the model cannot be trained as a masked language model, or None if it can."""
+        return unmaskable(self.pretrained(files))
+
+    def train_masked(
+        self,
+        texts: Sequence[str],
+        settings: Settings,
+        steps: int,
+        *,
+        seed: int,
+        files: Files,
+        out: Path,
+        masker: Callable[[Any], Masker],
+    ) -> Checkpoint:
+        """Train the model to tell the masked tokens of texts, as `cogbench.TrainsMasked` says."""
+        pretrained, tokenizer, notes = self.pretrained(files), self.tokenizer(files), list[str]()
+        model, drawn = pretrained.masked(seed)
+        if steps:
+            rows = rows_of_texts(tokenizer, texts, self.limit(settings.max_length, files))
+            losses = fit_masked(model, tokenizer, rows, settings, steps, seed=seed, out=out, masker=masker(tokenizer))
+            notes = notes_of_training(rows, losses, fresh_head=bool(drawn))
+        keep_body(model, pretrained, out)
+        return Checkpoint(out, steps=steps, notes=tuple(notes))
+
+    def starting_from(self, folder: Path, files: Files) -> "HuggingFace":
+        """Return this backbone with the model that `train_masked` has saved in place of its own."""
+        pooling: Any = self.pooling_of("auto", files)  # files of sentence-transformers stay behind
+        return replace(self, address=str(folder), revision=None, package=None, layers=None, pooling=pooling)
+
     def represent(self, checkpoint: Checkpoint | None, sentences: tuple[str, ...], files: Files) -> Array:
         """Return (n_sentences, n_dims) float32 of the last layer; encoded in order of length."""
-        import torch
+        return self.vectors(self._encoder(checkpoint, files), sentences, files)
 
-        pretrained, pooling = self.pretrained(files), self.pooling_of("auto", files)
-        tokenizer, model = pretrained.tokenizer, self._encoder(checkpoint, files)
+    def vectors(self, encoder: Any, sentences: tuple[str, ...], files: Files) -> Array:
+        """Return (n_sentences, n_dims) float32 of an encoder as it is."""
+        tokenizer, pooling = self.tokenizer(files), self.pooling_of("auto", files)
         rows = dict(encode(tokenizer, sentences, limit=self.limit(SENTENCE, files)))
-        vectors: list[Array] = [np.empty(0)] * len(sentences)
-        with torch.inference_mode():
-            for numbers in by_length(rows, model.config):
-                made = {k: v.to(model.device) for k, v in batch(tokenizer, (row(rows, i) for i in numbers)).items()}
-                hidden = model(**made).last_hidden_state  # (batch, tokens, dims)
-                for i, vector in zip(numbers, pooled(hidden, made["attention_mask"], pooling), strict=True):
-                    vectors[i] = vector
-        return np.stack(vectors).astype(np.float32)
+        return vectors_of_rows(encoder, tokenizer, rows, pooling)
 
     def pooling_of(self, wanted: str, files: Files) -> str:
         """Return which vector stands for a text: as wanted, where "auto" is the backbone's own pooling.
@@ -280,8 +319,10 @@ class HuggingFace:
         place, tokenizer = device(), self.tokenizer(files, dataset.kind)
         limit = self.limit(self.settings(dataset.kind, len(dataset)).max_length, files)
         rows = encoded(tokenizer, dataset, limit).rows
-        for numbers in _in_order(rows, 32):
-            yield {k: v.to(place) for k, v in batch(tokenizer, (row(rows, i) for i in numbers)).items()}
+        n_rows = len(rows["input_ids"])
+        for start in range(0, n_rows, 32):
+            some = (row(rows, i) for i in range(start, min(start + 32, n_rows)))
+            yield {k: v.to(place) for k, v in batch(tokenizer, some).items()}
 
     def cost(self, recipe: Recipe, files: Files, *, seconds: float = 1.0) -> tuple[float, int]:
         """Return the seconds that this training would take here, from a second of it, and its weights' bytes."""
@@ -364,11 +405,6 @@ class HuggingFace:
     @property
     def _method(self) -> TuningMethod:
         return TuningMethod(**{option.name: getattr(self, option.name) for option in fields(TuningMethod)})
-
-
-def _in_order(rows: Rows, size: int) -> Iterator[range]:
-    n = len(rows["input_ids"])
-    return (range(i, min(i + size, n)) for i in range(0, n, size))
 
 
 MINILM_ID = "sentence-transformers/all-MiniLM-L6-v2"

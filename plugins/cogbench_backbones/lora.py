@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cogbench import UnusableData
 
 from .adapters import BEFORE, read_options, read_weights, silent_peft, write_adapter
+from .model_folder import class_named
 from .training import prefix_of_body, transformers
 
 if TYPE_CHECKING:
@@ -128,7 +129,6 @@ def _outline(folder: Path) -> Any:
     """Return the model of a checkpoint without weights."""
     import torch
 
-    hf = transformers()
-    config = hf.AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    config = transformers().AutoConfig.from_pretrained(folder, trust_remote_code=False)
     with torch.device("meta"):
-        return getattr(hf, config.architectures[0])(config)
+        return class_named(folder, config)(config)

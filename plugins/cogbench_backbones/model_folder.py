@@ -75,6 +75,33 @@ def positions_of(model: "Module", config: Any) -> int | None:
     return min([*rows, *([limit] if limit and limit > 0 else [])], default=None)
 
 
+def class_named(folder: Path, config: Any) -> Any:
+    """Return the class of transformers that a folder was saved of, by its configuration.
+
+    It is one that an Auto class of transformers has for this architecture: the body, or the body under a head. Any
+    other name is data of a stranger, and nothing of that name is called.
+
+    Raises
+    ------
+    UnusableData
+        If the configuration names none of these.
+    """
+    from transformers.models.auto import modeling_auto
+
+    doors = [door for door in vars(modeling_auto).values() if isinstance(door, type)]
+    mappings = [mapping for door in doors if (mapping := getattr(door, "_model_mapping", None)) is not None]
+    entries = [mapping[type(config)] for mapping in mappings if type(config) in mapping]
+    offered = {one.__name__: one for entry in entries for one in (entry if isinstance(entry, tuple) else (entry,))}
+    refuse_impossible(folder, config)
+    name = next(iter(config.architectures or ()), "")
+    if name not in offered:
+        raise UnusableData(
+            f"model folder {str(folder)!r}: architectures in its config.json names {name or 'nothing'!r:.80}, which is "
+            f"no model of {config.model_type!r} that transformers' Auto classes open."
+        )
+    return offered[name]
+
+
 def refuse_lacking(folder: Path, names: set[str], body: "Module") -> None:
     """Raise UnusableData if these weights of the body are not in the folder: transformers would draw them at random."""
     if names:
@@ -148,8 +175,12 @@ def sentence_pooling(folder: Path) -> Pooling | None:
     return cast(Pooling, pooling)
 
 
-def why_unreadable(folder: Path, error: Exception) -> str:
-    """Return why transformers cannot read a part of a folder, with a remedy where one is known."""
+def unreadable(folder: Path, part: str, error: Exception) -> UnusableData:
+    """Return the error that transformers cannot read a part of a folder, with a remedy where one is known."""
+    return UnusableData(f"model folder {str(folder)!r}: its {part} cannot be read: {_why_unreadable(folder, error)}")
+
+
+def _why_unreadable(folder: Path, error: Exception) -> str:
     if "trust_remote_code" in str(error):
         return "it is written in code of the model's own, and cogbench runs no code of a model folder."
     if "Weights only load failed" in str(error):  # torch goes on to say how one would run what is in there

@@ -188,7 +188,7 @@ class Pretrained:
 
         A pooler is not among them, for many checkpoints have none: it is a part of the head, and drawn afresh.
         """
-        model, missing = self._loaded()
+        model, missing = self.loaded()
         return model, {name for name in missing if not _is_pooler(name)}
 
     def encoder(self) -> "Module":
@@ -215,7 +215,7 @@ class Pretrained:
         """Return the folder's body under a fresh head, a class of transformers, and the names of what a seed drew."""
         import torch
 
-        body, missing = self._loaded()
+        body, missing = self.loaded()
         with torch.device("meta"):
             prefix = prefix_of_body(head(config))
         weights = {prefix + name: values for name, values in body.state_dict().items() if name not in missing}
@@ -227,6 +227,28 @@ class Pretrained:
         lacking = drawn & {prefix + name for name in body.state_dict()}
         model_folder.refuse_lacking(self.folder, {name for name in lacking if not _is_pooler(name)}, body)
         return model, drawn
+
+    def masked(self, seed: int) -> tuple[Any, set[str]]:
+        """Return the folder's body as a masked language model, and the names of what a seed drew.
+
+        Its head is the folder's own, if that has one; else a fresh one, whose output layer is the table of tokens.
+        """
+        import torch
+
+        head, config = self.masked_heads[type(self.config)], self.configured()
+        if self.architecture.endswith(("ForMaskedLM", "ForPreTraining")):
+            torch.manual_seed(seed)
+            model, report = head.from_pretrained(
+                self.folder, config=config, dtype="float32", output_loading_info=True, trust_remote_code=False
+            )
+            if not report["missing_keys"]:
+                return model, set()
+        return self.under(head, config, seed)
+
+    @property
+    def masked_heads(self) -> Any:
+        """transformers' masked language models by the class of the configuration."""
+        return transformers().AutoModelForMaskedLM._model_mapping
 
     def head_weights(self, model: Any) -> list[str]:
         """Return the names of the weights of a model, with weights or without, that are not of the body."""
@@ -327,16 +349,18 @@ class Pretrained:
         with torch.device("meta"):
             return self._heads(kind)[type(self.config)](self.config)
 
-    def _loaded(self) -> tuple["Module", set[str]]:
+    def loaded(self) -> tuple["Module", set[str]]:
+        """Return the model without a head, in single precision, and the names of all weights that the folder lacks."""
         if self.adapter is not None:
-            missing = self.base_of_adapter._loaded()[1]
+            missing = self.base_of_adapter.loaded()[1]
             return open_adapter(self.adapter, self.base_of_adapter, whole=False).base_model, missing
         if reason := quantised(self.folder):
             raise UnusableData(f"model folder {str(self.folder)!r}: {reason}.")
+        body, encoders, config = transformers().AutoModel, transformers().AutoModelForTextEncoding, self.config
+        if self._encoder_alone and type(config) in encoders._model_mapping:
+            body = encoders
         try:
-            hf, (named, *_) = transformers(), self.config.architectures or ("",)
-            body = getattr(hf, named) if self._encoder_alone else hf.AutoModel
-            model, report = body.from_pretrained(self.folder, config=self.config, **WHOLE)
+            model, report = body.from_pretrained(self.folder, config=config, **WHOLE)
         except Exception as error:  # and safetensors those of its own
             raise self._unreadable("weights", error) from error
         model_folder.refuse_unlike(self.folder, report["mismatched_keys"])
@@ -378,9 +402,7 @@ class Pretrained:
         return getattr(transformers(), HEADS[kind].model)._model_mapping
 
     def _unreadable(self, part: str, error: Exception) -> UnusableData:
-        """Return the error that transformers cannot read a part of the folder, with a remedy where one is known."""
-        reason = model_folder.why_unreadable(self.folder, error)
-        return UnusableData(f"model folder {str(self.folder)!r}: its {part} cannot be read: {reason}")
+        return model_folder.unreadable(self.folder, part, error)
 
 
 def body_weights(model: Any, names: Collection[str]) -> dict[str, Any]:

@@ -13,8 +13,8 @@ import numpy as np
 
 from cogbench import Dataset, Settings, UnusableData
 
-from .heads import IGNORED, Rows, batch, row
-from .model_folder import quantised, refuse_unlike, why_unreadable
+from .heads import IGNORED, Rows, batch, each_row
+from .model_folder import class_named, quantised, refuse_unlike, unreadable
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -62,8 +62,8 @@ def fit(
         checkpoint_gradients(model)
     trainer = _trainer(loss, whole[1] if whole else None, settings.accumulation)(
         model=model,
-        args=_arguments(settings, steps, seed, out),
-        train_dataset=_Items(rows),
+        args=arguments(settings, steps, seed, out),
+        train_dataset=each_row(rows),
         data_collator=partial(batch, tokenizer),
     )
     trainer.remove_callback(hf.PrinterCallback)  # it prints on stdout, which is for results
@@ -185,8 +185,9 @@ def _n_answers(rows: Batch) -> int:
     return int((labels != IGNORED).sum())
 
 
-def _arguments(settings: Settings, steps: int, seed: int, out: Path) -> Any:
-    return transformers().TrainingArguments(
+def arguments(settings: Settings, steps: int, seed: int, out: Path, **other: Any) -> Any:
+    """Return the Trainer's arguments for so many steps in these settings; `other` replace some."""
+    usual = dict[str, Any](
         output_dir=str(out),
         max_steps=steps,
         per_device_train_batch_size=settings.batch_size,
@@ -204,19 +205,7 @@ def _arguments(settings: Settings, steps: int, seed: int, out: Path) -> Any:
         disable_tqdm=True,
         dataloader_pin_memory=False,
     )
-
-
-class _Items:
-    """Rows as the Trainer takes them, one by one."""
-
-    def __init__(self, rows: Rows) -> None:
-        self._rows = rows
-
-    def __len__(self) -> int:
-        return len(self._rows["input_ids"])
-
-    def __getitem__(self, i: int) -> dict[str, Any]:
-        return row(self._rows, i)
+    return transformers().TrainingArguments(**{**usual, **other})
 
 
 def start_at_mean(model: Any, train: Dataset) -> None:
@@ -248,22 +237,31 @@ def only_words_of(rows: Rows, model: Any) -> tuple[Rows, tuple[Any, "Tensor"] | 
     """
     import torch
 
-    try:
-        words = model.get_input_embeddings()
-    except NotImplementedError:  # a model without a table of tokens
+    used = words_that_occur(rows, model)
+    if used is None:
         return rows, None
-    named = _named_tokens(model.config)
-    used = sorted({*range(max(named, default=0) + 1), *(i for ids in rows["input_ids"] for i in ids)})
-    if type(words) is not torch.nn.Embedding or len(used) > words.num_embeddings / 2:
-        return rows, None
-    if not words.weight.requires_grad:  # a frozen table has neither gradient nor moments
-        return rows, None
+    words = model.get_input_embeddings()
     number = {token: i for i, token in enumerate(used)}
     rows = {**rows, "input_ids": [[number[i] for i in ids] for ids in rows["input_ids"]]}
     kept = torch.tensor(used)
     few = torch.nn.Embedding.from_pretrained(words.weight.detach()[kept], freeze=False, padding_idx=words.padding_idx)
     model.set_input_embeddings(few)
     return rows, (words, kept)
+
+
+def words_that_occur(rows: Rows, model: Any) -> list[int] | None:
+    """Return the numbers of the tokens that occur or that the configuration names; None where the table stays whole."""
+    import torch
+
+    try:
+        words = model.get_input_embeddings()
+    except NotImplementedError:  # a model without a table of tokens
+        return None
+    named = _named_tokens(model.config)
+    used = sorted({*range(max(named, default=0) + 1), *(i for ids in rows["input_ids"] for i in ids)})
+    if type(words) is not torch.nn.Embedding or len(used) > words.num_embeddings / 2:
+        return None
+    return used if words.weight.requires_grad else None  # a frozen table has neither gradient nor moments
 
 
 def _named_tokens(config: Any) -> list[int]:
@@ -288,25 +286,27 @@ def trained(folder: Path) -> Any:
     Raises
     ------
     UnusableData
-        If weights are missing, which transformers would draw at random, or quantised, or cannot be read.
+        If weights are missing, which transformers would draw at random, are quantised or damaged; or if the config
+        names something else than a model of its architecture.
     """
     if reason := quantised(folder):
         raise UnusableData(f"model folder {str(folder)!r}: {reason}.")
-    hf = transformers()
     try:
-        config = hf.AutoConfig.from_pretrained(folder, trust_remote_code=False)
-        name = next(iter(config.architectures or ()), "")
-        model, report = getattr(hf, name).from_pretrained(folder, **WHOLE)
-    except Exception as error:  # transformers and safetensors raise errors of any kind of what is damaged
-        reason = why_unreadable(folder, error)
-        raise UnusableData(f"model folder {str(folder)!r}: its weights cannot be read: {reason}") from error
+        config = transformers().AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    except Exception as error:  # transformers raises errors of any kind of what is damaged
+        raise unreadable(folder, "architecture", error) from error
+    model = class_named(folder, config)
+    try:
+        opened, report = model.from_pretrained(folder, **WHOLE)
+    except Exception as error:  # safetensors and torch have those of their own
+        raise unreadable(folder, "weights", error) from error
     refuse_unlike(folder, report["mismatched_keys"])
     if lacking := sorted(report["missing_keys"]):
         raise UnusableData(
-            f"model folder {str(folder)!r}: its weights lack {len(lacking)} tensors of {name}, such as {lacking[0]!r}; "
-            "save the whole model there."
+            f"model folder {str(folder)!r}: its weights lack {len(lacking)} tensors of {model.__name__}, such as "
+            f"{lacking[0]!r}; save the whole model there."
         )
-    return model
+    return opened
 
 
 def prefix_of_body(model: Any) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from cogbench import UnusableData, read_table
+from cogbench import UnusableData, read_arrays, read_table
 
 TEXTS = ("sentence", "words", "tokens")
 NPZ = ("sentences", "values", "channels", "subjects")
@@ -126,21 +126,22 @@ def _look(name: str, rows: list[Any], n_words: list[int], names: Sequence[str] |
 def read_npz(path: Path) -> Table:
     """Read `sentences`, `values` and, if there, `channels` and `subjects` of an npz file."""
     try:
-        with np.load(path, allow_pickle=False) as file:  # a single array raises TypeError
-            held = {name: file[name] for name in file.files if name in NPZ}
-            names, subjects = (held[name].astype(str) if name in held else None for name in NPZ[2:])
-    except Exception as error:  # a damaged archive has numpy, zipfile, zlib and tokenize raise errors of many kinds
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise bad(path, f"it cannot be read as npz of texts and numbers: {reason}.") from error
-    values, sentences = held.get("values", np.empty(0)), held.get("sentences", np.empty(0))
+        held = read_arrays(path, NPZ)
+    except ValueError as error:
+        raise bad(path, f"{error}.") from error
+    sentences, values, names, subjects = (held.get(name, np.empty(0)) for name in NPZ)
     n, k = values.shape if values.ndim == 2 else (0, 0)
-    names = np.array([f"values[{i}]" for i in range(k)]) if names is None else names
-    subjects = np.array(["all"] * n) if subjects is None else subjects
+    names = names if "channels" in held else np.array([f"values[{i}]" for i in range(k)])
+    subjects = subjects if "subjects" in held else np.array(["all"] * n)
     shapes = (sentences.shape, names.shape, subjects.shape) == ((n,), (k,), (n,))
     if not (shapes and n and k and sentences.dtype.kind == "U" and values.dtype.kind in "fiu"):
         expected = "expected texts `sentences` (n,), numbers `values` (n, k), perhaps `channels` (k,), `subjects` (n,)"
         found = ", ".join(f"{name} {array.shape} of {array.dtype}" for name, array in held.items())
         raise bad(path, f"{expected}; it has {found or 'none of these'}.")
+    try:
+        names, subjects = names.astype(str), subjects.astype(str)
+    except UnicodeDecodeError as error:
+        raise bad(path, "it cannot be read as npz: `channels` or `subjects` are no texts.") from error
     if len(set(names.tolist())) != k:
         raise bad(path, "a name stands twice in `channels`.")
     texts = [" ".join(text.split()) for text in sentences.tolist()]

@@ -6,17 +6,23 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
+import psutil
 import pytest
 from command import cogbench, line
 from made_results import made
 from numpy.testing import assert_allclose
 
-from cogbench import Files, Recipe, Result, Store, UnusableData, measure_oracle
+from cogbench import Files, Parts, Recipe, Result, Store, UnusableData, measure_oracle
 from cogbench.compute.cells import Encoding, Training
+from cogbench.compute.inventory import prune
 from cogbench.compute.workspace import Workspace
 from cogbench.errors import LostStore
+from cogbench.storage.locks import needed
 from cogbench.testing.toys import TASKS, ToyBackbone, ToySignal
 from cogbench.workers import engine
 
@@ -54,6 +60,82 @@ def test_ctrl_c_again_while_the_command_ends(presses):
     _, said = process.communicate(timeout=30)
     assert process.returncode == 130
     assert said == "cogbench: interrupted; what was finished is saved, the same command goes on from there.\n"
+
+
+SLOW = """
+    import os, time
+    from dataclasses import dataclass
+    from cogbench import hookimpl
+    from cogbench.testing.toys import ToyBackbone
+    from toy_parts import toy_module
+
+    @dataclass(frozen=True)
+    class Slow(ToyBackbone):
+        name: str = "slow"
+
+        def train(self, recipe, files, out, start=None):
+            if recipe.task.name != "toy-a":
+                time.sleep(60)
+            return super().train(recipe, files, out, start)
+
+    globals().update({name: hook for name, hook in vars(toy_module()).items() if name.startswith("register_")})
+    register_backbones = hookimpl(lambda: [Slow()], specname="register_backbones")
+"""
+METADATA = "Metadata-Version: 2.1\nName: slow-plugin\nVersion: 1.0\n"
+
+
+@pytest.fixture
+def slow_run(tmp_path):
+    """Start a command with two workers whose trainings last, all but one; return it, its store and its processes."""
+    (plugin := tmp_path / "site" / "slow_plugin-1.0.dist-info").mkdir(parents=True)
+    (plugin.parent / "slow_plugin.py").write_text(textwrap.dedent(SLOW))
+    (plugin / "METADATA").write_text(METADATA)
+    (plugin / "entry_points.txt").write_text("[cogbench]\nslow = slow_plugin\n")
+    paths = [plugin.parent, Path(__file__).parents[1], *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    words = "run --suite toy --backbone slow --estimator dse --jobs 2 --offline --out".split()
+    usual = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)  # noqa: E731
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cogbench", *words, tmp_path / "out"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))},
+        start_new_session=True,
+        preexec_fn=usual,
+    )
+    store, end = Store(tmp_path / "home"), time.monotonic() + 120
+    drafts = lambda: [*(store.root / ".tmp").glob("*")]  # noqa: E731
+    while not (len(drafts()) == 2 and [*store.root.glob("slow/toy-a/*/cell.json")]):
+        assert process.poll() is None and time.monotonic() < end, process.communicate()
+        time.sleep(0.05)
+    family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+    yield process, store, family
+    for one in family:
+        with suppress(psutil.Error):
+            one.kill()
+    process.communicate()
+
+
+@pytest.mark.parametrize("presses", [1, pytest.param(2, marks=pytest.mark.torture)])
+def test_ctrl_c_of_a_run_with_workers_says_a_line_and_leaves_neither_process_nor_lock(slow_run, presses):
+    process, store, family = slow_run
+    (finished,) = store.root.glob("slow/toy-a/*/cell.json")
+    os.utime(finished, (1, 1))  # as if it had been running for hours
+    assert prune(store, Parts()) == [] and len(needed(store.root)) == 9  # 4 trainings, 4 encodings, the matrix
+    for i in range(presses):
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all processes
+        time.sleep(0.2 * (i + 1 < presses))
+    printed, said = process.communicate(timeout=120)
+    assert process.returncode == 130 and not printed
+    *others, last = said.splitlines()
+    assert last == "cogbench: interrupted; what was finished is saved, the same command goes on from there."
+    assert others == ["cogbench: it is about to end; Ctrl-C once more ends it at once."] * (presses - 1)
+    gone, alive = psutil.wait_procs(family, timeout=30)
+    assert not alive and len(gone) >= 3  # the command, and two workers
+    assert not [*(store.root / ".runs").iterdir()] and needed(store.root) == set()
+    locks = [*(store.root / ".locks").iterdir()]
+    assert len(locks) >= 3 and not any(store.busy(path.name) for path in locks)
+    assert [one.folder for one in prune(store, Parts())] == [finished.parent]  # its plugin is none of this process
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")

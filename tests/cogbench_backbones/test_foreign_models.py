@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from cogbench_backbones import augment, training
+from cogbench_backbones import adapters, augment, lora, training
 from cogbench_backbones.huggingface import HuggingFace
+from cogbench_backbones.pretrained import Pretrained
 from repositories import bert_files
+from safetensors.torch import save
 
-from cogbench import CogbenchError, Files
+from cogbench import CogbenchError, Files, UnusableData
 from cogbench.testing.fuzz import watched
 
 FILES = Files(offline=True)
@@ -144,10 +146,61 @@ def test_every_door_of_transformers_says_that_no_code_is_trusted():
     )
     for file in folder.glob("*.py"):
         text = file.read_text()
-        for door in (*doors, "body.from_pretrained(", "name).from_pretrained("):
+        for door in (*doors, "body.from_pretrained(", "model.from_pretrained("):
             for after in text.split(door)[1:]:
                 assert "trust_remote_code=False" in after[:160] or "**WHOLE" in after[:60], f"{file.name}: {door}"
     assert training.WHOLE["trust_remote_code"] is False
+
+
+@pytest.mark.parametrize(
+    "changes, says",
+    [
+        ({"architectures": [5]}, "architectures in its config.json are no texts"),
+        ({"num_hidden_layers": 10**9}, "its config.json says num_hidden_layers=1000000000"),
+    ],
+)
+def test_a_config_of_which_no_model_can_be_built_is_refused_before_it_is(tmp_path, changes, says):
+    for name, content in bert_files().items():
+        (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    config(tmp_path, **changes)
+    for read in (lambda: Pretrained(tmp_path).encoder(), lambda: training.trained(tmp_path)):
+        with pytest.raises(UnusableData, match=says):
+            read()
+
+
+OTHER_NAMES = {
+    "no model": ["AutoConfig"],
+    "another door": ["AutoModel"],
+    "a function": ["set_seed"],
+    "a module": ["utils"],
+    "of another architecture": ["GPT2ForSequenceClassification"],
+    "not at all": ["BertForWorldPeace"],
+    "of the class": ["BertForMaskedLM.__init__"],
+    "none": None,
+}
+
+
+@pytest.mark.parametrize("names", OTHER_NAMES.values(), ids=OTHER_NAMES)
+def test_a_config_names_a_model_of_its_own_architecture_and_nothing_else(tmp_path, names, monkeypatch):
+    for name, content in bert_files().items():
+        (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    assert type(training.trained(tmp_path)).__name__ == "BertForMaskedLM"
+    config(tmp_path, architectures=names)
+    for read in (lambda: training.trained(tmp_path), lambda: lora._outline(tmp_path)):
+        with pytest.raises(UnusableData, match="architectures in its config.json names .*which is no model of 'bert'"):
+            read()
+    if names and names[0].endswith("ForSequenceClassification"):
+        (tmp_path / "adapter_config.json").write_text("{}")
+        (tmp_path / "adapter_model.safetensors").write_bytes(save({"a": torch.zeros(1)}))
+        with pytest.raises(UnusableData, match="no model of 'bert'"):
+            adapters.head_of_adapter(tmp_path, Pretrained(tmp_path))
+
+
+def test_an_encoder_alone_is_opened_by_no_name_of_its_config(tmp_path):
+    for name, content in bert_files().items():
+        (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    config(tmp_path, architectures=["set_seed", "WorldEncoderModel"])
+    assert type(Pretrained(tmp_path).encoder()).__name__ == "BertModel"
 
 
 def damaged(folder, **changes):
@@ -186,7 +239,7 @@ def damaged(folder, **changes):
         ({"config__json": {"num_hidden_layers": 0}}, "its config.json says num_hidden_layers=0"),
         ({"config__json": {"hidden_dropout_prob": "x"}}, "its architecture cannot be read: Validation error for field"),
         ({"config__json": {"hidden_act": "nope"}}, "a value in its files is not what transformers expects there"),
-        ({"config__json": {"architectures": ["NopeForSequenceClassification"]}}, "no attribute NopeForSequenceClass"),
+        ({"config__json": {"architectures": ["NopeForSequenceClassification"]}}, "which is no model of 'bert'"),
         (
             {"tokenizer_config__json": {"model_max_length": -1}},
             "model_max_length is -1; a pair of texts takes 5 or more",

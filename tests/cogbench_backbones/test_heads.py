@@ -1,5 +1,7 @@
 """What goes through a model, and what comes back from it, for each kind of task: a model that knew would score 1."""
 
+import re
+
 import numpy as np
 import pytest
 from cogbench_backbones.heads import HEADS, IGNORED, batch, by_length, encoded
@@ -7,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cogbench import TASK_KINDS, Dataset, Files, Origin, load_parts
+from cogbench.data.kinds import N_BEST
 from cogbench.scoring.metrics import score_outputs
 
 TAGS = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
@@ -103,6 +106,50 @@ def test_an_answer_is_within_one_window_and_its_end_after_its_start(tokenizer):
         assert 0 <= start < end <= len(dataset.columns["text_pair"][0])
         sums = [[s[i, 0] + s[j, 1] for i in range(len(s)) for j in range(i, len(s))] for s in each]
         assert margin <= max(map(max, sums)) - min(s[0].sum() for s in each) + 1e-5
+
+
+def _cuts(text, start, end):
+    """Return whether a passage begins or ends within a word, by the words that the text is made of."""
+    return not {start, end} <= {place for match in re.finditer(r"\w+|\S", text) for place in match.span()}
+
+
+@pytest.mark.parametrize("context", ["tau Tau binds tau and TAU binds actin and keratin", "dog Dog DOG dOg doG DoG"])
+@pytest.mark.parametrize("seed", range(5))
+def test_rows_in_groups_have_their_best_passages_that_are_different_texts(tokenizer, context, seed):
+    """Every passage of every window is tried, one by one."""
+    plain = _qa(context, question="what binds?")
+    dataset = _dataset("extractive-qa", **plain.columns, group=["q"])
+    made = encoded(tokenizer, dataset, 16)
+    rng = np.random.default_rng(seed)
+    each = [rng.normal(size=(len(ids), 2)).astype(np.float32) for ids in made.rows["input_ids"]]
+    assert len(each) > 1 or "binds" not in context, "several windows"
+    scores, best = {}, -np.inf
+    for (_, places), values in zip(made.places, each, strict=True):
+        pieces = [i for i, place in enumerate(places) if place]
+        for i in pieces:
+            for j in (j for j in pieces if i <= j < i + 30):
+                best = max(best, values[i, 0] + values[j, 1])
+                if _cuts(context, places[i][0], places[j][1]):
+                    continue
+                text = context[places[i][0] : places[j][1]].lower()
+                scores[text] = max(scores.get(text, -np.inf), values[i, 0] + values[j, 1])
+    none = min(values[0].sum() for values in each)
+    expected = sorted(((score - none, text) for text, score in scores.items()), reverse=True)[:N_BEST]
+    outputs = HEADS["extractive-qa"].outputs(each, dataset, made.places)
+    assert outputs.shape == (1, 3 * N_BEST)
+    (candidates,) = TASK_KINDS["extractive-qa"].candidates(outputs, dataset.columns)
+    assert [text.lower() for _, text in candidates] == [text for _, text in expected]
+    assert [margin for margin, _ in candidates] == pytest.approx([margin for margin, _ in expected], abs=1e-5)
+    alone = HEADS["extractive-qa"].outputs(each, plain, made.places)
+    assert alone.shape == (1, 3) and alone[0, 2] == pytest.approx(best - none, abs=1e-5), "the best of all passages"
+
+
+def test_fewer_passages_than_asked_for_leave_the_other_places_empty(tokenizer):
+    dataset = _dataset("extractive-qa", **_qa("tau tau", "tau").columns, group=["q"])
+    made = encoded(tokenizer, dataset, 32)
+    outputs = HEADS["extractive-qa"].outputs(_knowing(made.rows), dataset, made.places)
+    (candidates,) = TASK_KINDS["extractive-qa"].candidates(outputs, dataset.columns)
+    assert sorted(text for _, text in candidates) == ["tau", "tau tau"] and outputs[0, 6:].tolist() == [0, 0, -1e4] * 3
 
 
 def test_each_passage_is_a_row_and_comes_back_to_its_query(tokenizer):

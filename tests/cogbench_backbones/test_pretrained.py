@@ -252,6 +252,16 @@ def test_a_pooling_that_cogbench_lacks_is_told(zoo, tmp_path):
         _ = Pretrained(tmp_path).pooling
 
 
+@pytest.mark.parametrize("place", ["../other", "/etc", "1_Pooling/../../other"])
+def test_a_pooling_is_read_from_the_models_own_folder_alone(tmp_path, place):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "config.json").write_text(json.dumps({"pooling_mode_mean_tokens": True}))
+    (tmp_path / "model" / "modules.json").write_text(json.dumps([{"path": place, "type": "a.Pooling"}]))
+    with pytest.raises(UnusableData, match="names a folder outside its own"):
+        _ = Pretrained(tmp_path / "model").pooling
+
+
 def test_a_causal_model_transfers_all_of_its_body_between_heads(zoo, tmp_path):
     """Llama calls its body `transformer` under the head for answers and `model` under the others."""
     backbone = HuggingFace("own", str(zoo("llama-padded")), pooling="auto", epochs=1, min_steps=1, precision="fp32")

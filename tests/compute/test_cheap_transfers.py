@@ -7,7 +7,7 @@ import pytest
 
 from cogbench import Dataset, Files, Origin, Recipe, Store, TaskMatrix, TransferOptions, UnusableData
 from cogbench.compute.evidence import Similarity, StoredEvidence
-from cogbench.compute.transfers import FoldTask, cheap_trainings, split_in_folds
+from cogbench.compute.folds import FoldTask, cheap_trainings, split_in_folds
 from cogbench.compute.workspace import Workspace
 from cogbench.parts.codec import decode, encode
 from cogbench.scoring.metrics import mean_score, score_outputs
@@ -69,6 +69,15 @@ def test_each_class_is_in_each_fold_in_its_share(n, n_folds):
     assert np.ptp(np.bincount(folds, minlength=n_folds)) <= 1
     numbers = Dataset("regression", {"text": ["a"] * n, "label": [*map(float, range(n))]}, (), Origin("x"))
     assert np.ptp(np.bincount(split_in_folds(numbers, n_folds, seed=1))) <= 1
+
+
+def test_rows_of_one_group_are_in_one_fold():
+    names = [f"q{i * i % 11}" for i in range(40)]  # six groups of several sizes
+    columns = {"text": ["x"] * 40, "group": names, "label": [int(name > "q4") for name in names]}
+    folds = split_in_folds(Dataset("classification", columns, ("no", "yes"), Origin("here")), 3, seed=1)
+    of_group = {name: {*folds[[i for i, other in enumerate(names) if other == name]]} for name in names}
+    assert all(len(fold) == 1 for fold in of_group.values())
+    assert sorted(fold for (fold,) in of_group.values()) == [0, 0, 1, 1, 2, 2]
 
 
 def test_a_cheap_transfer_is_ordinary_trainings_after_the_source_of_the_regime(workspace):

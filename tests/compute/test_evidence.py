@@ -225,18 +225,6 @@ def test_texts_and_labels_are_those_of_the_examples(workspace):
             ask(StoredEvidence(replace(cell, estimator=Asking(frozenset())), workspace))
 
 
-def test_all_columns_of_an_example_are_read(workspace):
-    rows = {"tokens": [["red", "dog"]], "passages": [["one", "two"]], "text": ["why"], "label": [0]}
-
-    class Given(StoredEvidence):
-        def _examples(self, *args):
-            return type("Rows", (), {"columns": rows})
-
-    assert Given(Similarity(Asking(), ToyBackbone(), TASKS), workspace).texts("toy-a", "train") == (
-        "why red dog one two",
-    )
-
-
 def test_the_toys_hidden_states_are_what_its_answers_are_made_of(workspace):
     import torch
 

@@ -4,7 +4,9 @@ import gc
 import importlib
 import json
 import os
+import subprocess
 import sys
+import textwrap
 from dataclasses import dataclass
 
 import pytest
@@ -184,11 +186,11 @@ def test_nothing_of_somebody_else_is_removed(tmp_path, monkeypatch):
     link.symlink_to(root / "project")
     aged(Store(root))
     assert prune(Store(root), Parts(), other_versions=True) == []
-    assert all((root / name).is_file() for name in theirs if not name.startswith(".runs")) and link.is_symlink()
+    assert all((root / name).is_file() for name in theirs) and link.is_symlink()
     monkeypatch.setenv("COGBENCH_HOME", str(root))
     monkeypatch.setenv("COGBENCH_STORE", "")
     assert "0 folders" in CliRunner().invoke(cli, ["cache", "prune", "--other-versions"]).stderr
-    assert all((root / name).is_file() for name in theirs if not name.startswith(".runs"))
+    assert all((root / name).is_file() for name in theirs)
 
 
 @pytest.mark.parametrize("empty", ["", " "])
@@ -215,11 +217,36 @@ def test_what_a_running_command_needs_stays_until_it_ends(store, tmp_path):
     assert left.folder == cells[0].folder and not [*(store.root / ".runs").iterdir()]
 
 
-def test_what_a_killed_command_needed_does_not_stay(store, tmp_path):
+RUNNING = """
+    import sys, time
+    from pathlib import Path
+    from cogbench.storage import locks
+
+    moment, root, *keys = sys.argv[1:]
+
+    def wait(*_, **__):
+        print("it runs", flush=True)
+        time.sleep(60)
+
+    if moment == "before it has said what it needs":
+        locks.write_whole = wait
+    with locks.needing(Path(root), keys):
+        wait()
+"""
+
+
+@pytest.mark.parametrize("moment", ["while it runs", "before it has said what it needs"])
+def test_what_a_killed_command_needed_does_not_stay(store, tmp_path, moment):
     cells = outdated(store, tmp_path)
-    (store.root / ".runs").mkdir(exist_ok=True)
-    (store.root / ".runs/01234567.json").write_text(json.dumps([one.key for one in cells]))
-    assert len(prune(store, Parts())) == 2
+    command = [sys.executable, "-c", textwrap.dedent(RUNNING), moment, store.root, *(one.key for one in cells)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "it runs\n"
+    if moment == "while it runs":
+        assert prune(store, Parts()) == [] and all(one.folder.is_dir() for one in cells)
+    process.kill()
+    process.communicate()
+    assert [*(store.root / ".runs").iterdir()]
+    assert len(prune(store, Parts())) == 2 and not [*(store.root / ".runs").iterdir()]
 
 
 def test_a_locked_cell_stays(store, tmp_path):

@@ -302,3 +302,10 @@ def test_large_responses_are_hashed_and_checked_in_parts(tmp_path, shape):
     digest.update(np.asarray(values, np.float64).tobytes())
     assert recording.sha256 == digest.hexdigest() and recording.subjects["S"].present.all()
     assert isinstance(recording.subjects["S"].values, np.memmap)
+
+
+def test_all_columns_of_an_example_are_read():
+    rows = _dataset("reranking", (), tokens=None, text=["why"], passages=[["one", "two"]], label=[[0, 1]])
+    assert rows.texts == ("why one two",)
+    tagged = _dataset("tagging", ("O",), text=None, tokens=[["red", "dog"]], label=[[0, 0]])
+    assert tagged.texts == ("red dog",)

@@ -402,6 +402,21 @@ def test_a_path_below_the_data_folder(tmp_path):
         Files().path("pereira", "P01")
 
 
+def test_the_folder_of_data_that_no_hub_has(tmp_path):
+    for name in ("clone/data/A", "own"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "own" / "train.tsv").write_text("a\tO\n")
+    arrivals, places = [], ("bioner/a", "clone/data/A")
+    files = Files(tmp_path, tell=arrivals.append)
+    assert files.folder("a", *places, bring="fetch it") == tmp_path / "clone/data/A"
+    own = Files(tmp_path, overrides={"a": tmp_path / "own"}, tell=arrivals.append)
+    assert own.folder("a", *places, bring="fetch it") == tmp_path / "own"
+    assert [arrival.held for arrival in arrivals] == [{}, {tmp_path / "own" / "train.tsv": 4}]
+    for nowhere in (Files(), Files(tmp_path / "own")):
+        with pytest.raises(MissingData, match="^data of task 'a': not on this machine; fetch it$"):
+            nowhere.folder("a", *places, bring="fetch it")
+
+
 def test_a_damaged_table_is_unusable(tmp_path):
     for name, content in {"a.parquet": b"no parquet", "a.csv": b"", "b.csv": b"x,y\n1,2,3\n", "a.jsonl": b"{"}.items():
         (tmp_path / name).write_bytes(content)

@@ -1,20 +1,30 @@
 """Files of somebody else that are damaged, or of another form than ours: one line that names the file."""
 
 import csv
+import gzip
 import io
 import json
+import sys
 import zipfile
+from copy import copy
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow
 import pyarrow.parquet
 import pytest
+from cogbench_backbones.adapters import read_weights
+from cogbench_backbones.pretrained import Pretrained
+from cogbench_backbones.training import trained
 from command import cogbench, line
+from repositories import bert_files
 
-from cogbench import Oracle, TaskMatrix, UnusableData, load_parts, read_table
+from cogbench import Files, Oracle, Pack, TaskMatrix, UnusableData, load_parts, read_arrays, read_table
 from cogbench.data.oracle_files import read_oracle, write_oracle
+from cogbench.data.tables import read_own_table
 from cogbench.parts.registry import oracle_folder
-from cogbench.storage.foreign import DEEPEST, parse_json
+from cogbench.storage.foreign import DEEPEST, TIMES, UNPACKED, parse_json
 
 TASKS = ("a", "b", "c")
 TRUE = np.array([[0, 1, 2], [1, 0, 1], [1, 1, 0.0]])
@@ -61,7 +71,7 @@ FIELDS = {
     "gain_error": [[[0.1]]],
     "by_seed": [[[1]], [TRUE.tolist()] * 2, [], "x"],
     "no_transfer_by_seed": [[[1]], [1]],
-    "seeds": [5, ["0"], [0.5], [0, 0], [True], None],
+    "seeds": [5, ["0"], [0.5], [0, 0], [True], [], None],
     "provenance": [3, []],
     "schema_version": ["3", 3.0, True, 99],
     "max_train_target": ["5", 1.5],
@@ -149,14 +159,134 @@ def damaged_scores():
 
 @pytest.mark.parametrize("content", dict(damaged_scores()).values(), ids=dict(damaged_scores()))
 def test_damaged_scores_of_examples_are_named_and_block_no_list(measured, content):
-    beside = measured.with_suffix(".per-example.npz")
+    beside, sound = measured.with_suffix(".per-example.npz"), cogbench("oracle", "list").stdout
     beside.write_bytes(content)
     listed = cogbench("oracle", "list")
-    assert listed.exit_code == 0 and "mine" in listed.stdout
+    assert listed.exit_code == 0 and listed.stdout == sound and "mine" in sound
     message = line(cogbench("oracle", "show", "mine"), 3)
     assert repr(str(beside)) in message and "without it the table is read" in message
     beside.unlink()
     assert cogbench("oracle", "show", "mine").exit_code == 0
+
+
+class Touch:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, place):
+        self.place = place
+
+    def __reduce__(self):
+        return Path.touch, (self.place,)
+
+
+@pytest.mark.parametrize("name", ["a\tb", "values"])
+def test_no_object_in_an_npz_file_is_made(measured, tmp_path, name):
+    arrays = {"seeds": np.array([0]), "sentences": np.array(["a"]), name: np.array([Touch(tmp_path / "ran")], object)}
+    for path in (measured.with_suffix(".per-example.npz"), tmp_path / "a.npz"):
+        np.savez(path, **arrays)
+    assert "Object arrays cannot be loaded" in line(cogbench("oracle", "show", "mine"), 3)
+    with pytest.raises(UnusableData, match="Object arrays cannot be loaded" if name == "values" else "expected texts"):
+        read_signal(tmp_path / "a.npz")
+    assert not (tmp_path / "ran").exists()
+
+
+# --- files that become far larger than they are
+
+
+def swollen_npz(path):
+    np.savez_compressed(path, sentences=np.array(["a"]), values=np.zeros((1, UNPACKED // 8 + 1)))
+
+
+def swollen_in_pieces(path):
+    """One piece is far less than too much, and all of them say that they are the same bytes of the file."""
+    np.savez_compressed(path, a=np.zeros(UNPACKED // 80))
+    with zipfile.ZipFile(path, "a") as archive:
+        for i in range(12):
+            archive.filelist.append(copy(archive.filelist[0]))
+            archive.filelist[-1].filename = f"{i}.npy"
+        archive._didModify = True
+
+
+def swollen_gzip(path):
+    path.write_bytes(gzip.compress(b"text,label\n" + bytes(UNPACKED)))
+
+
+def swollen_xlsx(path):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/worksheets/sheet1.xml", bytes(UNPACKED + 1))
+
+
+def read_signal(path):
+    return load_parts().signals["table"].open(str(path)).read(Files(offline=True))
+
+
+@pytest.mark.parametrize(
+    "name, make, read",
+    [
+        ("a.npz", swollen_npz, read_signal),
+        ("a.npz", swollen_in_pieces, read_signal),
+        ("a.csv.gz", swollen_gzip, read_own_table),
+        ("a.jsonl.gz", swollen_gzip, read_own_table),
+        ("a.xlsx", swollen_xlsx, read_own_table),
+    ],
+)
+def test_what_would_become_far_larger_than_it_is_is_refused_unread(tmp_path, monkeypatch, name, make, read):
+    make(path := tmp_path / name)
+    assert path.stat().st_size < UNPACKED / TIMES
+    monkeypatch.setitem(sys.modules, "openpyxl", SimpleNamespace(load_workbook=None))
+    monkeypatch.setattr(np, "load", None)
+    with pytest.raises(
+        UnusableData, match="would unpack to more than 16.0 MiB, and has .* KiB; save it unpacked"
+    ) as said:
+        read(path)
+    assert "\n" not in str(said.value) and repr(str(path)) in str(said.value)
+
+
+def test_scores_of_examples_that_would_become_far_larger_are_refused(measured):
+    swollen_npz(measured.with_suffix(".per-example.npz"))
+    assert "would unpack to more than" in line(cogbench("oracle", "show", "mine"), 3)
+    assert cogbench("oracle", "list").exit_code == 0
+
+
+def test_a_large_file_may_become_so_many_times_as_large(tmp_path):
+    noise = np.random.default_rng(0).random(UNPACKED // TIMES // 8 * 2)
+    np.savez_compressed(tmp_path / "a.npz", a=noise, b=np.zeros(UNPACKED // 8))
+    assert {*read_arrays(tmp_path / "a.npz")} == {"a", "b"} and {*read_arrays(tmp_path / "a.npz", ["b", "c"])} == {"b"}
+
+
+def test_a_member_that_says_less_than_it_is_is_damage(tmp_path):
+    np.savez_compressed(path := tmp_path / "a.npz", a=np.zeros(10**5))
+    size = (8 * 10**5 + 128).to_bytes(4, "little")
+    assert path.read_bytes().count(size) == 2
+    path.write_bytes(path.read_bytes().replace(size, (200).to_bytes(4, "little")))
+    with pytest.raises(ValueError, match="cannot be read as npz"):
+        read_arrays(path)
+
+
+HEADS = {
+    "larger than the file": {"a": {"dtype": "F32", "shape": [2**40], "data_offsets": [0, 2**42]}},
+    "more numbers than bytes": {"a": {"dtype": "F32", "shape": [2**40], "data_offsets": [0, 16]}},
+    "twice the same bytes": {name: {"dtype": "F32", "shape": [4], "data_offsets": [0, 16]} for name in "ab"},
+}
+
+
+@pytest.mark.parametrize("head", [*HEADS, "a head of 4 EiB"])
+def test_tensors_that_claim_more_than_the_file_has_are_refused(tmp_path, head):
+    text = json.dumps(HEADS.get(head, {})).encode()
+    size = len(text) if head in HEADS else 2**62
+    for name in ("a.safetensors", "model.safetensors", "adapter_model.safetensors"):
+        (tmp_path / name).write_bytes(size.to_bytes(8, "little") + text + bytes(16))
+    for name, content in bert_files().items():
+        if name != "model.safetensors":
+            (tmp_path / name).write_bytes(content.encode())
+    readers = [Pack("a", str(tmp_path / "a.safetensors")).content, lambda: read_weights(tmp_path)]
+    for read in (*readers, Pretrained(tmp_path).encoder, lambda: trained(tmp_path)):
+        with pytest.raises(UnusableData) as said:
+            read()
+        assert "\n" not in str(said.value) and str(tmp_path) in str(said.value)
+
+
+# --- json and tables
 
 
 def test_json_is_read_as_far_as_it_can_be_used():

@@ -3,13 +3,14 @@
 import gzip
 import json
 import sys
+import zipfile
 from types import ModuleType, SimpleNamespace
 
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from cogbench import MissingData, UnusableData
+from cogbench import MissingData, UnusableData, read_tagged
 from cogbench.data.tables import OWN_TABLES, read_own_table
 
 ROWS = {"text": ["one, two", 'a "b"', "12", "2024-01-05"], "label": ["NA", "None", "", "1"]}
@@ -124,7 +125,7 @@ def test_what_cannot_be_read_is_one_line_that_quotes_nothing(tmp_path, name, con
 
 
 def test_a_workbook_takes_a_package_or_is_saved_otherwise(tmp_path, monkeypatch):
-    (path := tmp_path / "a.xlsx").touch()
+    zipfile.ZipFile(path := tmp_path / "a.xlsx", "w").close()
     monkeypatch.setitem(sys.modules, "openpyxl", None)
     with pytest.raises(UnusableData, match="a workbook, which takes the package openpyxl to read: install it, or save"):
         read_own_table(path)
@@ -135,3 +136,29 @@ def test_a_workbook_takes_a_package_or_is_saved_otherwise(tmp_path, monkeypatch)
     rows = read_own_table(path)
     assert rows.columns == {"text": ["a"], "label": [2]} and rows.first == 2
     assert {".csv", ".tsv", ".jsonl", ".json", ".conll", ".xlsx", ".parquet", ".csv.gz", ".jsonl.gz"} <= {*OWN_TABLES}
+
+
+def test_words_with_tags_come_a_line_each(tmp_path):
+    path = tmp_path / "devel.tsv"
+    path.write_bytes("-DOCSTART-\tO\n\nTau\u2009X\tB-GENE\nbinds\x85\tO\n#\tO\n\n\n.\tO".encode())
+    rows = read_tagged(path)
+    assert rows.columns == {
+        "tokens": [["Tau\u2009X", "binds\x85", "#"], ["."]],
+        "label": [["B-GENE", "O", "O"], ["O"]],
+    }
+    path.write_text("Tau\tO\nbinds O\n")
+    with pytest.raises(UnusableData, match=r"devel\.tsv': line 2 has 1 column\(s\), apart by tabs: it lacks a tag\.$"):
+        read_tagged(path)
+    with pytest.raises(MissingData, match="no file"):
+        read_tagged(tmp_path / "train.tsv")
+    path.write_bytes("ş\tO\n".encode("iso-8859-9"))
+    with pytest.raises(UnusableData, match="is not UTF-8"):
+        read_tagged(path)
+
+
+def test_words_of_conll_u_are_those_with_a_whole_number(tmp_path):
+    path = tmp_path / "dev.conllu"
+    lines = ["# text = evdeydim", "1-2\tevdeydim\t_\t_", "1\tevde\tev\tNOUN", "2\tydim\ti\tAUX", "2.1\tgap\t_\tVERB"]
+    path.write_text("\r\n".join([*lines, "", "# text = ben", "1\tben\tben\tPRON", ""]))
+    rows = read_tagged(path, word=1, tag=3)
+    assert rows.columns == {"tokens": [["evde", "ydim"], ["ben"]], "label": [["NOUN", "AUX"], ["PRON"]]}

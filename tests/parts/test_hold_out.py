@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cogbench.parts.hold_out import held_out
+from cogbench.parts.table_task import held_out
 
 ROWS = st.lists(st.tuples(st.sampled_from("abcdefghij"), st.sampled_from(["", *"klmno"]), st.integers(0, 3)))
 

@@ -1,12 +1,13 @@
 """`--set`: options by the names that users type, typed by the part's own fields."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import pytest
 
-from cogbench import CogbenchError, UnknownName, UnusableData, load_parts
+from cogbench import Backbone, CogbenchError, Task, UnknownName, UnusableData, hookimpl, load_parts
 from cogbench.parts.set_options import check_targets, options_of, split, varied, with_option
+from cogbench.testing.toys import ToyBackbone
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,64 @@ def test_a_member_is_not_itself_a_value():
         UnusableData, match="part.member=x: a member's .* are set one by one, as part.member.rate=VALUE"
     ):
         _one("member=x")
+
+
+@dataclass(frozen=True)
+class _Holder:
+    backbone: Backbone | None = None
+    tasks: tuple[Task, ...] = ()
+    own: ToyBackbone = ToyBackbone()
+    name: str = "holder"
+
+
+def test_an_option_that_holds_parts_takes_the_names_of_installed_ones(toy_plugin):
+    parts = load_parts(toy_plugin)
+
+    def one(*sets):
+        (found,) = varied(_Holder(), [f"holder.{text}" for text in sets], parts.find)
+        return found
+
+    toy, tasks = parts.backbones["toy"], parts.tasks
+    assert one("backbone=toy").backbone is toy
+    assert one("backbone=toy", "backbone.rate=0.5").backbone == replace(toy, rate=0.5)
+    assert one("backbone=toy", "backbone=none").backbone is None
+    assert one("tasks=toy-b:toy-a").tasks == (tasks["toy-b"], tasks["toy-a"])
+    assert one("tasks=toy").tasks == tuple(tasks[name] for name in parts.suites["toy"].tasks)
+    assert one("tasks=toy-a", "tasks=").tasks == ()
+    assert one("own=toy").own is toy
+    assert [p.backbone.name for p in varied(_Holder(), ["holder.backbone=toy,minilm"], parts.find)] == ["toy", "minilm"]
+
+
+@pytest.mark.parametrize(
+    "text, says",
+    [
+        ("backbone=toi", "unknown backbone 'toi'; did you mean 'toy'"),
+        ("tasks=toy-a:toy-x", "unknown task 'toy-x'; did you mean"),
+        ("own=minilm", "holder.own=minilm: backbone 'minilm' is no ToyBackbone, which this option takes"),
+        ("own=none", "unknown backbone 'none'"),
+        ("backbone.rate=1", "unknown member of 'holder' 'backbone'"),
+    ],
+)
+def test_a_name_of_no_installed_part_is_refused(text, says, toy_plugin):
+    with pytest.raises(CogbenchError) as caught:
+        varied(_Holder(), [f"holder.{text}"], load_parts(toy_plugin).find)
+    assert str(caught.value).startswith(says)
+
+
+def test_the_label_of_a_part_names_the_parts_that_it_holds(toy_plugin):
+    toy_plugin.register_backbones = hookimpl(lambda: [ToyBackbone(), _Filled()], specname="register_backbones")
+    parts = load_parts(toy_plugin)
+    sets = ["filled.backbone=toy", "filled.backbone.rate=0.5", "filled.tasks=toy-a:toy-b"]
+    (filled,) = varied(_Filled(), sets, parts.find)
+    assert parts.label("backbone", filled) == "filled[backbone=toy[rate=0.5],tasks=toy-a:toy-b]"
+    assert parts.decode(parts.encode(filled)) == filled
+
+
+@dataclass(frozen=True)
+class _Filled(ToyBackbone):
+    name: str = "filled"
+    backbone: Backbone | None = None
+    tasks: tuple[Task, ...] = ()
 
 
 def test_an_unknown_option_lists_the_near_ones():

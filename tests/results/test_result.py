@@ -45,6 +45,8 @@ def saved(tmp_path):
         (lambda r: r.update(schema_version=True), "its schema_version is no whole number"),
         (lambda r: r["scores"].pop("trs"), "it has no scores / trs"),
         (lambda r: r["scores"].update(trs="low"), "scores / trs should be a valid number"),
+        (lambda r: r["scores"].update(trs="2.5"), "scores / trs should be a valid number"),
+        (lambda r: r["baselines"].update(size="nan"), "baselines / size should be a valid number"),
         (lambda r: r["scores"].update(trs=float("nan")), "it holds NaN, which is no number"),
         (lambda r: r.update(oracle=7), "oracle should be a JSON object"),
     ],
@@ -92,3 +94,6 @@ def test_what_an_estimator_tells_in_its_own_way_breaks_no_page(saved, tmp_path):
     assert ask("report", odd).exit_code == 0
     half = saved(lambda r: r.update(details=[{"prediction": {"S1": {"p": {"share_above_shuffled": 0.1}}}}]))
     assert ask("report", half, *words).exit_code == 0
+    for name, told in (("prediction", {"S1": 5}), ("fingerprints", dict.fromkeys("pqrs", [[1], "x"])), ("subjects", 5)):
+        file = saved(lambda r: r.update(details=[{"by_subject" if name == "subjects" else name: told}]))  # noqa: B023
+        assert f"its details of {name} have another form than its page shows" in line(ask("report", file, *words), 3)

@@ -10,10 +10,11 @@ from made_results import made
 from cogbench import Files, Result, TransferOptions, leaderboard, load_parts, measure_oracle, recommend, run
 from cogbench.cli.main import cli
 from cogbench.compute.cells import Training
-from cogbench.compute.transfers import cheap_trainings, trainings
+from cogbench.compute.folds import cheap_trainings
+from cogbench.compute.transfers import trainings
 from cogbench.compute.workspace import workspace_of
 from cogbench.parts import registry
-from cogbench.parts.interfaces import Recipe
+from cogbench.parts.recipe import Recipe
 from cogbench.runs.plan import describe_plan
 from cogbench.testing.toys import TASKS, ToyBackbone, ToyTask
 

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
-from measuring import EACH_BACKBONE, Measuring, killed, same, undisturbed, until
+from measuring import EACH_BACKBONE, Estimating, Measuring, killed, same, undisturbed, until
 
 pytestmark = pytest.mark.timeout(900)  # a busy machine is slow
 
@@ -84,7 +84,7 @@ def test_a_full_disk_is_told_and_what_was_finished_is_kept(run, calm, tmp_path):
     said = full_disk(run, "50M" if run.backbone == "toy" else "150M")
     assert "is full: make room" in said
     begun, kept = run.begun(), (tmp_path / "kept.before").read_text().split()
-    assert run.oracle() == calm and len(begun) == run.n
+    assert run.outcome() == calm and len(begun) == run.n
     assert max(begun.values()) == 1  # what would not have fitted was not begun
     pairs = (name.partition("-after-") for name in kept)
     assert kept and all(begun[f"{source or '-'}>{target}"] == 1 for target, _, source in pairs)
@@ -130,4 +130,14 @@ def test_the_whole_mini_oracle_killed_ten_times(tmp_path):
     calm.finish()
     cut = killed(run, random.Random(1), rounds=10, apart=25)
     run.finish()
-    same(run, calm.oracle(), cut)
+    same(run, calm.outcome(), cut)
+
+
+@pytest.mark.torture
+def test_a_matrix_of_25_pieces_killed_ten_times(tmp_path):
+    calm, run = Estimating(tmp_path / "calm", nap=0), Estimating(tmp_path / "run")
+    calm.finish(JOBS="0")
+    cut = killed(run, random.Random(3), rounds=10, apart=3, pause=0.5)
+    assert run.kills == 10 and run.kept  # there was something to kill each time, and something to keep
+    run.finish()
+    same(run, calm.outcome(), cut)

@@ -41,7 +41,7 @@ def test_two_homes_on_one_shared_store_one_of_which_is_killed(home, calm, tmp_pa
     assert other.returncode == 0, said
     one.finish()
     three.finish()
-    assert one.oracle() == two.oracle() == three.oracle() == calm
+    assert one.outcome() == two.outcome() == three.outcome() == calm
     assert not three.begun()  # all of it was there
     records = [json.loads(path.read_text()) for path in (tmp_path / "shared").rglob("cell.json")]
     copies = [path for path in (tmp_path / "shared").glob("toy/*/*/*") if path.is_dir()]
@@ -63,7 +63,7 @@ def test_a_shared_store_that_vanishes_ends_the_run_and_the_next_one_goes_on(home
     (tmp_path / "shared").unlink()
     (tmp_path / "away").rename(tmp_path / "shared")
     run.finish()
-    assert run.oracle() == calm and max(run.begun().values()) == 1
+    assert run.outcome() == calm and max(run.begun().values()) == 1
 
 
 PRUNE = "from cogbench.cli.main import cli; cli(['cache', 'prune', '--other-versions'])"
@@ -88,7 +88,7 @@ def test_whoever_prunes_without_the_plugins_of_a_run_takes_nothing_from_it(home,
     _, said = process.communicate(timeout=600)
     assert process.returncode == 0, said
     assert len(removed) == 3 and all(text.startswith("cogbench: 0 folders") for text in removed)
-    assert run.oracle() == calm and max(run.begun().values()) == 1
+    assert run.outcome() == calm and max(run.begun().values()) == 1
 
 
 def test_a_stopped_worker_of_a_killed_run_is_waited_for_and_named(home, calm):
@@ -110,7 +110,7 @@ def test_a_stopped_worker_of_a_killed_run_is_waited_for_and_named(home, calm):
             worker.resume()
     _, more = following.communicate(timeout=600)
     assert following.returncode == 0, more
-    assert run.oracle() == calm
+    assert run.outcome() == calm
     psutil.wait_procs(stopped, timeout=60)
 
 
@@ -159,7 +159,7 @@ def test_a_limit_of_the_size_of_files_ends_the_run(home, calm):
     assert "FullDisk" in done.stderr.strip().splitlines()[-1] and "ulimit -f" in done.stderr
     assert run.begun().total() <= 2  # one for each worker
     run.finish()
-    assert run.oracle() == calm
+    assert run.outcome() == calm
 
 
 # --- two users

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import logging
 import re
 from dataclasses import replace
 from xml.etree import ElementTree
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from made_results import TASKS, made, recorded
 
 from cogbench import Oracle, TaskMatrix, compare, leaderboard, score
+from cogbench.cli import main
 from cogbench.data.oracle_files import read_oracle, write_table
 from cogbench.results.stacked_board import stacked_board
 from cogbench.text import COMMANDS, in_csv, visible
@@ -167,7 +169,10 @@ def test_an_oracle_as_csv_is_read_again_whatever_its_tasks_are_called(tmp_path):
 def test_messages_name_files_and_obey_nothing(tmp_path, caplog):
     file = tmp_path / "\x1b]0;pwn\x07.json"
     file.write_text(json.dumps({"transfers": 1, "sources": "\x1b[2J"}))
+    guess, target = tmp_path / "guess.csv", "\x1b[31m\u202ex"
+    guess.write_text(f"source,{target},y\n{target},1,2\ny,2,1\n")
     for words in (
+        ("score", guess, "--oracle", "mini-planted"),  # a message that quotes a name as it is
         ("report", file),
         ("leaderboard", tmp_path),
         ("oracle", "show", file),
@@ -176,3 +181,5 @@ def test_messages_name_files_and_obey_nothing(tmp_path, caplog):
         found = cogbench(*words)
         assert found.exit_code == 3 and "Traceback" not in found.output
         assert not COMMANDS.search(found.output)
+    warning = logging.LogRecord("cogbench", logging.WARNING, "", 0, f"a warning on {target}", (), None)
+    assert main._Visible("%(message)s").format(warning) == "a warning on \ufffd[31m\ufffdx"

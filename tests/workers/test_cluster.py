@@ -67,16 +67,16 @@ def test_an_encrypted_scheduler_is_used_with_dasks_own_settings_and_named_withou
     files["ca"].write_text(security.tls_ca_file)
     files["cert"].write_text(security.tls_client_cert)
     files["key"].write_text(security.tls_client_key)
-    known = {
+    settings = {
         "distributed.comm.tls.ca-file": str(files["ca"]),
         "distributed.comm.tls.client.cert": str(files["cert"]),
         "distributed.comm.tls.client.key": str(files["key"]),
     }
-    with LocalCluster(n_workers=0, security=security, protocol="tls://", dashboard_address=None) as made:
-        with dask.config.set(known):
-            assert cluster.count(made.scheduler_address) == 0
+    with LocalCluster(n_workers=0, security=security, protocol="tls://", dashboard_address=None) as scheduler:
+        with dask.config.set(settings):
+            assert cluster.count(scheduler.scheduler_address) == 0
         with pytest.raises(MissingData, match=r"distributed.comm.tls \(docs/cluster.md\)"):
-            cluster.count(made.scheduler_address)
+            cluster.count(scheduler.scheduler_address)
     with (
         pytest.raises(MissingData, match="encrypted one takes an address tls"),
         dask.config.set({"distributed.comm.require-encryption": True}),

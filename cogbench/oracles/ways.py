@@ -1,0 +1,116 @@
+"""What one way of training gains over another: oracles of the same model and data that differ in tuning or sharing."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from ..data.dataset import Array
+from ..data.oracle import Oracle
+from ..scoring.chance import PValue
+from ..scoring.paired import sign_flips
+from .gains import gains
+
+
+@dataclass(frozen=True, kw_only=True)
+class WayDifference:
+    """How much better a target does by the second oracle's way than by the first's, over the same sources.
+
+    Parameters
+    ----------
+    first, second : str
+        The oracles.
+    ways : (str, str)
+        How each of them trains, in words of `TUNINGS` and `SHARINGS`.
+    target : str
+        "all" for the mean over the targets.
+    n_sources : int
+        How many sources both know; for all targets the number of pairs.
+    difference : float
+        The mean over the sources, paired source by source; above 0 where the second is better.
+    error : float
+        Its standard error. Of a target it is that of the evaluation, taken as large as it can be; of all targets it is
+        from the spread of the targets' differences.
+    better, worse : int
+        The sources with which the second way is better, or worse, by two standard errors of their own difference.
+    p : PValue, optional
+        Of all targets: how often the mean is as far from 0 if each target's difference has a sign at random.
+    """
+
+    first: str
+    second: str
+    ways: tuple[str, str]
+    target: str
+    n_sources: int
+    difference: float
+    error: float
+    better: int
+    worse: int
+    p: PValue | None = None
+
+
+def way_differences(oracles: Sequence[Oracle]) -> Iterator[WayDifference]:
+    """Yield the differences of each two oracles whose ways of training differ, target by target, then over all.
+
+    Parameters
+    ----------
+    oracles : sequence of Oracle
+        Of the same sources and targets.
+    """
+    for first, second in combinations(oracles, 2):
+        if _material(first) == _material(second) and _way(first) != _way(second):
+            yield from _differences(first, second)
+
+
+def _material(oracle: Oracle) -> tuple[object, ...]:
+    """Return what two oracles must share so that the way alone differs: the model, the data, the metrics, the sizes."""
+    known = oracle.provenance
+    tasks = {*oracle.transfers.sources, *oracle.transfers.targets}
+    data = {task: hashes for task, hashes in sorted(known.get("data", {}).items()) if task in tasks}
+    sizes = known.get("max_train"), oracle.max_train_target
+    return oracle.basis, oracle.backbone, known.get("model"), data, sorted(oracle.metrics.items()), sizes
+
+
+def _way(oracle: Oracle) -> str:
+    return oracle.sharing if oracle.tuning == "full" else f"{oracle.tuning}, {oracle.sharing}"
+
+
+def _differences(first: Oracle, second: Oracle) -> Iterator[WayDifference]:
+    (one, one_error), (other, other_error) = gains(first), gains(second)
+    alone = [np.nan_to_num(o.no_transfer if o.no_transfer is not None else 0.0) * o.signs for o in (first, second)]
+    # Of the metrics themselves, not of the gains: a way may train the target alone otherwise.
+    differences = (other + alone[1]) - (one + alone[0])  # (n_sources, n_targets)
+    errors = np.hypot(one_error, other_error)
+    beyond = np.abs(differences) > 2 * errors
+    names: dict[str, Array] = {t: differences[:, j] for j, t in enumerate(first.transfers.targets)}
+    means = list[float]()
+    for j, (target, column) in enumerate(names.items()):
+        known = np.isfinite(column)
+        if not known.any():
+            continue
+        means.append(float(column[known].mean()))
+        yield WayDifference(
+            first=first.name,
+            second=second.name,
+            ways=(_way(first), _way(second)),
+            target=target,
+            n_sources=int(known.sum()),
+            difference=means[-1],
+            error=float(errors[known, j].mean()),
+            better=int((beyond[:, j] & (column > 0)).sum()),
+            worse=int((beyond[:, j] & (column < 0)).sum()),
+        )
+    if len(means) > 1:
+        yield WayDifference(
+            first=first.name,
+            second=second.name,
+            ways=(_way(first), _way(second)),
+            target="all",
+            n_sources=int(np.isfinite(differences).sum()),
+            difference=float(np.mean(means)),
+            error=float(np.std(means, ddof=1) / np.sqrt(len(means))),
+            better=int((beyond & (differences > 0)).sum()),
+            worse=int((beyond & (differences < 0)).sum()),
+            p=sign_flips(np.array(means)),
+        )

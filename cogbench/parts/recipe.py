@@ -1,0 +1,144 @@
+"""One training asked for: the tasks, how they are trained and combined, and the checkpoint that comes of it."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol, runtime_checkable
+
+from ..data.dataset import Array, Card, Dataset, Split
+from ..data.files import Files
+from ..errors import UnusableData
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How one training is done.
+
+    `learning_rate` is the peak of a linear schedule with `warmup` (a share of the steps); `min_steps` raises the
+    number of epochs until the optimiser has made so many steps; texts are cut at `max_length` tokens; `precision` is
+    the arithmetic of the matrix products, while weights and their updates are single precision. With `accumulation` a
+    batch goes through the model in so many pieces; `gradient_checkpointing` computes each layer again on the way back.
+    """
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    max_length: int = 128
+    warmup: float = 0.0
+    min_steps: int = 0
+    precision: Literal["fp32", "bf16"] = "fp32"
+    accumulation: int = 1
+    gradient_checkpointing: bool = False
+
+    def steps(self, n_examples: int) -> int:
+        """Return the number of optimiser steps on so many examples: whole epochs, at least `min_steps`."""
+        per_epoch = math.ceil(n_examples / self.batch_size)
+        return per_epoch * max(self.epochs, math.ceil(self.min_steps / per_epoch))
+
+
+@runtime_checkable
+class Task(Protocol):
+    """A labelled data set of a known kind, with the metric that scores it; `further` may name more metrics."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def suite(self) -> str: ...
+    @property
+    def kind(self) -> str:
+        """One of `cogbench.TASK_KINDS`: head, loss and columns follow from it."""
+
+    @property
+    def metric(self) -> str:
+        """One of `cogbench.METRICS`."""
+
+    @property
+    def card(self) -> Card: ...
+    def load(self, split: Split, files: "Files") -> Dataset:
+        """Read one split; raise MissingData if it is not there, UnusableData if it is not what was promised."""
+
+
+# The two axes of a training: which weights move, and how tasks are combined. A backbone says which of them it can.
+TUNINGS = {"full": "all weights move", "lora": "updates of low rank move", "prompt": "a prompt moves"}
+SEQUENTIAL = "sequential"
+SHARINGS = {
+    SEQUENTIAL: "the source task is trained first, then the target task from its encoder",
+    "joint": "the tasks are trained at the same time, with one encoder and a head each",
+    "soft": "the tasks are trained at the same time, with encoders that are kept near each other",
+    "cross-stitch": "the tasks are trained at the same time, with encoders whose layers mix what they compute",
+    "hierarchical": "the tasks are trained at the same time, the other tasks with a head at a lower layer",
+    "label-embedding": "the tasks are trained at the same time, and their classes stand in one space",
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One training asked for: its canonical JSON is a part of the training's key.
+
+    With `start` it is a transfer: the encoder that `start` gives, and a fresh head. With several `tasks` it is one
+    training of all of them, combined as `sharing` says, one of `SHARINGS`: the first is the target, and the others help
+    it. `max_train` draws a stratified sample of the training examples of each, always with the same seed, so that
+    training seeds share their data; `budgets` say it for each task where tasks differ in it. `tuning` says which
+    weights move, one of `TUNINGS`.
+
+    Raises
+    ------
+    UnusableData
+        If there is no task, or several of one name; if the number of tasks does not fit the sharing or the budgets; if
+        several tasks have a start; or if `tuning` or `sharing` is unknown.
+    """
+
+    tasks: tuple[Task, ...]
+    start: "Recipe | None" = None
+    seed: int = 0
+    max_train: int | None = None
+    settings: Settings | None = None  # None: the backbone's own for this kind and number of examples
+    tuning: str = "full"
+    sharing: str = SEQUENTIAL
+    budgets: tuple[int | None, ...] = ()
+
+    def __post_init__(self) -> None:
+        for word, known, what in ((self.tuning, TUNINGS, "tuning"), (self.sharing, SHARINGS, "sharing")):
+            if word not in known:
+                raise UnusableData(f"a recipe cannot have {what} {word!r}; known: {', '.join(known)}.")
+        names = [task.name for task in self.tasks]
+        listed = ", ".join(names) or "none"
+        if self.sharing == SEQUENTIAL and len(names) != 1:
+            raise UnusableData(f"a recipe trains one task, not {len(names)} ({listed}), unless it names a sharing.")
+        if self.sharing != SEQUENTIAL and len(names) < 2:
+            raise UnusableData(f"sharing {self.sharing!r} trains at least two tasks, not {len(names)} ({listed}).")
+        if len({*names}) < len(names):
+            raise UnusableData(f"tasks that are trained together need a name each, not {listed}.")
+        if self.budgets and len(self.budgets) != len(names):
+            raise UnusableData(f"a recipe of {len(names)} tasks ({listed}) has {len(self.budgets)} budgets.")
+        if self.start and len(names) > 1:
+            raise UnusableData(
+                f"tasks that are trained together ({listed}) start from the backbone, not from a source."
+            )
+
+    @property
+    def task(self) -> Task:
+        """The task that is trained and scored; of several the first, which is the target."""
+        return self.tasks[0]
+
+    def most(self, task: Task) -> int | None:
+        """Return the largest number of training examples of one of the tasks; None for all."""
+        return self.budgets[self.tasks.index(task)] if self.budgets else self.max_train
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """A trained model: `folder` holds its weights with the head.
+
+    `outputs` are the head's outputs on the evaluation split, in the shape that the kind of task has them in: such as
+    logits (n_examples, n_labels) of a classification; `others` are those of the recipe's other tasks by their names.
+    `steps` is the number of optimiser steps made; `notes` are what a reader of its result should know, such as texts
+    longer than the model.
+    """
+
+    folder: Path
+    outputs: Array | None = None
+    steps: int = 0
+    notes: tuple[str, ...] = ()
+    others: Mapping[str, Array] = field(default_factory=dict)

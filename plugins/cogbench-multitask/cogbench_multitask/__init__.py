@@ -1,0 +1,1 @@
+"""Learning tasks together, for cogbench: a target task and auxiliary tasks in one training."""
