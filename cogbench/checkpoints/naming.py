@@ -170,6 +170,8 @@ def _opened(parts: Parts, one: NamedCheckpoint, files: Files) -> GivenCheckpoint
             f"checkpoint {one.name!r}: {one.model!r} is not read from the hub, so it has no revisions: leave "
             f"{one.revision!r} out."
         )
+    if reason := getattr(backbone, "unreadable", lambda files: None)(files):
+        raise UnusableData(f"checkpoint {one.name!r}: {reason}.")
     head = head_of(backbone, files)
     kinds = ALIKE.get(head, (head,)) if head else ()  # that the head may answer
     if one.kind and kinds and one.kind not in kinds:

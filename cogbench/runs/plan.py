@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 from ..compute.cells import Training
+from ..compute.features import feature_options, with_pooling
 from ..compute.workspace import Cell, Workspace
 from ..data.files import Files
 from ..errors import MissingData, UnusableData
-from ..parts.interfaces import Backbone
+from ..parts.interfaces import Backbone, Estimator
 from ..parts.recipe import Task
 from ..workers import cluster, engine, spread
 
@@ -58,6 +59,14 @@ def suitable_tasks(
     left_out = {kind for kinds in reasons.values() for kind in kinds}
     notes = tuple(f"left out: {names[reason]}; {reason}" for reason in reasons)
     return tuple(task for task in tasks if task.kind not in left_out), notes
+
+
+def refuse_pooling(estimator: Estimator, backbones: Sequence[Backbone], files: Files) -> None:
+    """Raise UnusableData if the pooling among an estimator's options says nothing of the texts of a backbone."""
+    for options in feature_options(estimator):
+        for backbone in backbones:
+            with suppress(MissingData):  # nothing is said of a model that is not at hand
+                with_pooling(options, backbone, files)
 
 
 def describe_plan(cells: Sequence[Cell], workspace: Workspace) -> str:

@@ -30,7 +30,7 @@ from ..storage.store import Store
 from ..workers import engine
 from .background import notes_on_rows
 from .pack_requests import packed_recommendation, packed_target
-from .plan import suitable_tasks
+from .plan import refuse_pooling, suitable_tasks
 from .requests import Several, as_list, each_once, resolve
 from .stimuli import refuse_without_responses
 from .worth import Worth, known_worth
@@ -324,6 +324,7 @@ def _check(
     if apply or not checkpoints or trains(estimator, [target], checkpoints):
         for trained in (backbone, *(given.backbone for given in checkpoints if apply)):
             suitable_tasks(trained, [target], workspace.files, skip=False)
+    refuse_pooling(estimator, (backbone, *(given.backbone for given in checkpoints)), workspace.files)
     return check_checkpoints(estimator, backbone, [target], checkpoints, workspace.files) if checkpoints else ()
 
 

@@ -20,7 +20,7 @@ from ..parts.interfaces import MODELS, STIMULI, Backbone, Estimator, OraclePart,
 from ..parts.recipe import Task
 from ..parts.registry import Parts, find_oracle
 from ..parts.set_options import all_members, check_targets, varied, with_members
-from .plan import suitable_tasks
+from .plan import refuse_pooling, suitable_tasks
 from .stimuli import NEUTRAL, find_stimuli, refuse_unused_stimuli, stand_in, takes_sentences
 
 MEASURED = "measured"
@@ -284,6 +284,7 @@ def resolve_requests(
         )
         table = _oracle(workspace, selection, plan, oracle)
         for ranker in selection.estimators:
+            refuse_pooling(ranker, (trained, *(one.backbone for one in given)), workspace.files)
             notes_of_bases = check_checkpoints(ranker, trained, tasks_of, given, workspace.files) if given else ()
             knows_oracle = "oracle" in ranker.needs
             if knows_oracle and table is None:

@@ -28,7 +28,7 @@ from .masked import fit_masked, keep_body, notes_of_training, rows_of_texts, unm
 from .memory import bytes_of_training
 from .model_folder import read_json
 from .pretrained import Pretrained, opened
-from .settings import Tuning, usual_settings
+from .settings import Tuning, refuse_senseless, usual_settings
 from .together import fit_together
 from .training import checkpoint_gradients, device, fit, give_back_memory, only_words_of, seconds_a_step, start_at_mean
 from .tunings import TuningMethod
@@ -115,6 +115,7 @@ class HuggingFace:
 
     def __post_init__(self) -> None:
         _ = self._method  # it refuses what makes no sense
+        refuse_senseless(self)
 
     def open(self, address: str) -> "HuggingFace | None":
         """Return the backbone of any hub id or local folder; only the part `hub` opens."""
@@ -140,6 +141,8 @@ class HuggingFace:
             if asked is not None and not 0 < asked <= (there or asked):
                 raise UnusableData(f"backbone {self.name!r}: {option}={asked}, but the model's {key} are {there}.")
         self._method.refuse_idle(self.name)
+        if self.pooling == "cls":  # a first token that says nothing is told before anything is trained
+            self.pooling_of("auto", files)
         return origin
 
     def settings(self, kind: str, n_examples: int) -> Settings:
@@ -275,6 +278,10 @@ class HuggingFace:
     def head_kind(self, files: Files) -> str | None:
         """Return the kind of task that the head in the model's files answers, or None if there is no such head."""
         return self.pretrained(files).head_kind
+
+    def unreadable(self, files: Files) -> str | None:
+        """Return why nothing can be read with the model, or None."""
+        return self.pretrained(files).unreadable
 
     def base(self, files: Files) -> str:
         """Return what models share whose weights can be compared one by one: architecture, size and vocabulary."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 Pooling = Literal["cls", "mean", "last"]
 MOST_LAYERS = 10_000
+POSITIONS = ("position_embeddings", "embed_positions", "wpe")  # how transformers calls tables of positions
 VOCABULARIES = ("tokenizer.json", "vocab.*", "*.model", "*.tiktoken", "tokenizer.*.json", "source.spm")
 NO_WORDS = "the folder has neither tokenizer.json nor a vocabulary; save the tokenizer there."
 SENTENCEPIECE = ("spm.model", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model")
@@ -56,6 +57,22 @@ def refuse_impossible(folder: Path, config: Any) -> None:
             raise UnusableData(f"model folder {str(folder)!r}: its config.json says {name}={n}.")
     if getattr(config, "num_hidden_layers", 1) == 0:
         raise UnusableData(f"model folder {str(folder)!r}: its config.json says num_hidden_layers=0.")
+
+
+def positions_of(model: "Module", config: Any) -> int | None:
+    """Return how many pieces a model, with weights or without, can read at once; None if there is no limit."""
+    import torch
+
+    tables = [
+        module
+        for name, module in model.named_modules()
+        if isinstance(module, torch.nn.Embedding) and name.endswith(POSITIONS)
+    ]
+    # Some tables number positions behind the padding token's number (RoBERTa), others skip some rows (BART).
+    rows = [t.num_embeddings - (0 if t.padding_idx is None else t.padding_idx + 1) for t in tables]
+    rows = [n - getattr(t, "offset", 0) for n, t in zip(rows, tables, strict=True)]
+    limit = getattr(config, "max_position_embeddings", None)
+    return min([*rows, *([limit] if limit and limit > 0 else [])], default=None)
 
 
 def class_named(folder: Path, config: Any) -> Any:

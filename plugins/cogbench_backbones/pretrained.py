@@ -17,7 +17,7 @@ from . import model_folder
 from .adapters import head_of_adapter, open_adapter, tuning_of
 from .heads import AT_PIECES, HEADS
 from .model_folder import Pooling, quantised, sentence_pooling
-from .shared_tokenizers import Words, tokenizer_of, vocabulary_of
+from .shared_tokenizers import Words, largest_token, tokenizer_of, vocabulary_of
 from .training import WHOLE, prefix_of_body, trained, transformers
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ KIND_OF_HEAD = {  # by how the names of transformers' classes end
     "ForQuestionAnswering": "extractive-qa",
 }
 OF_HEAD = {"relation": "classification", "regression": "classification", "reranking": "classification"}
-POSITIONS = ("position_embeddings", "embed_positions", "wpe")  # how transformers calls tables of positions
 
 
 def opened(folder: Path, layers: int | None = None, adapter: Path | None = None) -> "Pretrained":
@@ -147,22 +146,11 @@ class Pretrained:
     @cached_property
     def positions(self) -> int | None:
         """How many pieces the model can read at once; None if its architecture sets no limit."""
-        import torch
-
-        tables = [
-            module
-            for name, module in self._outline.named_modules()
-            if isinstance(module, torch.nn.Embedding) and name.endswith(POSITIONS)
-        ]
-        # Some tables number positions behind the padding token's number (RoBERTa), others skip some rows (BART).
-        rows = [t.num_embeddings - (0 if t.padding_idx is None else t.padding_idx + 1) for t in tables]
-        rows = [n - getattr(t, "offset", 0) for n, t in zip(rows, tables, strict=True)]
-        limit = getattr(self.config, "max_position_embeddings", None)
-        return min([*rows, *([limit] if limit and limit > 0 else [])], default=None)
+        return model_folder.positions_of(self._outline, self.config)
 
     def unsuitable(self, kind: str) -> str | None:
         """Return why the model cannot be trained on a kind of task, or None if it can."""
-        if reason := quantised(self.folder):
+        if reason := self.unreadable:
             return reason
         if self.adapter and tuning_of(self.adapter) == "prompt":
             return "it is a prompt in front of a model; trainings go on from a prompt within a run with tuning=prompt"
@@ -172,12 +160,6 @@ class Pretrained:
         head = self._heads(kind)[type(config)]
         if kind in AT_PIECES and not tokenizer.is_fast:
             return f"{kind} needs to know where pieces stand in a text, which its slow tokenizer does not tell"
-        rows = self._embedded
-        if rows is not None and (largest := max(tokenizer.get_vocab().values(), default=0)) >= rows:
-            return (
-                f"its tokenizer numbers tokens up to {largest}, and the model embeds {rows}; resize its embeddings "
-                "(`resize_token_embeddings(len(tokenizer))`) and save it again"
-            )
         in_two = type(config)().is_encoder_decoder and head.__name__.endswith("ForSequenceClassification")
         if in_two and config.eos_token_id not in tokenizer("a")["input_ids"]:
             return f"its head for {kind} reads at the end of text, which its tokenizer does not add"
@@ -187,6 +169,19 @@ class Pretrained:
             if tokenizer("a", "b")["input_ids"].count(config.sep_token_id) != 3:
                 return "its head for extractive-qa wants three separators a pair, which its tokenizer does not write"
         return None
+
+    @cached_property
+    def unreadable(self) -> str | None:
+        """Why the model cannot be read with its tokenizer, or None."""
+        if reason := quantised(self.folder):
+            return reason
+        rows, largest = self._embedded, largest_token(self._words)
+        if rows is None or largest < rows:
+            return None
+        return (
+            f"its tokenizer numbers tokens up to {largest}, and the model embeds {rows}; resize its embeddings "
+            "(`resize_token_embeddings(len(tokenizer))`) and save it again"
+        )
 
     def body(self) -> tuple["Module", set[str]]:
         """Return the model without a head, in single precision, and the names of weights that the folder lacks.
@@ -361,11 +356,11 @@ class Pretrained:
             return open_adapter(self.adapter, self.base_of_adapter, whole=False).base_model, missing
         if reason := quantised(self.folder):
             raise UnusableData(f"model folder {str(self.folder)!r}: {reason}.")
+        body, encoders, config = transformers().AutoModel, transformers().AutoModelForTextEncoding, self.config
+        if self._encoder_alone and type(config) in encoders._model_mapping:
+            body = encoders
         try:
-            body, encoders = transformers().AutoModel, transformers().AutoModelForTextEncoding
-            if self._encoder_alone and type(self.config) in encoders._model_mapping:
-                body = encoders
-            model, report = body.from_pretrained(self.folder, config=self.config, **WHOLE)
+            model, report = body.from_pretrained(self.folder, config=config, **WHOLE)
         except Exception as error:  # and safetensors those of its own
             raise self._unreadable("weights", error) from error
         model_folder.refuse_unlike(self.folder, report["mismatched_keys"])

@@ -1,9 +1,10 @@
 """The settings of a training: learning rate, epochs, batch size, by the kind of task, the model and the examples."""
 
+import math
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
-from cogbench import Settings
+from cogbench import Settings, UnusableData
 
 from .heads import HEADS
 from .training import fast_precision
@@ -30,6 +31,23 @@ FEW = {
 # How many times larger the steps are where few weights move.
 RATES: dict[Tuning, float] = {"full": 1, "lora": 10, "prompt": 30}
 FULL_DATA = 2_490  # examples: as many as the smallest of the paper's tasks has, RTE
+
+
+LEAST = {"epochs": 1, "min_steps": 0, "batch_size": 1, "accumulation": 1, "layers": 1, "max_length": 8}
+
+
+def refuse_senseless(options: Any) -> None:
+    """Raise UnusableData if a number that replaces a setting is too small, or no number.
+
+    `options` has the settings as attributes; None leaves one as it is.
+    """
+    for option, least in LEAST.items():
+        value = getattr(options, option)
+        if value is not None and value < least:
+            raise UnusableData(f"{option}={value}; expected {least} or more.")
+    rate = options.learning_rate
+    if rate is not None and not 0 < rate < math.inf:
+        raise UnusableData(f"learning_rate={rate}; expected a number above 0.")
 
 
 def usual_settings(kind: str, n_examples: int, size: Size, *, paper: bool, tuning: Tuning = "full") -> Settings:

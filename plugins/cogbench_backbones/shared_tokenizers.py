@@ -41,3 +41,9 @@ def tokenizer_of(words: Words) -> Any:
 def vocabulary_of(words: Words) -> str:
     """Return a hash of all words with their numbers."""
     return hashlib.sha256(repr(sorted(tokenizer_of(words).get_vocab().items())).encode()).hexdigest()
+
+
+@lru_cache(maxsize=256)
+def largest_token(words: Words) -> int:
+    """Return the largest number of a token."""
+    return max(tokenizer_of(words).get_vocab().values(), default=0)

@@ -403,3 +403,14 @@ def test_a_folder_that_does_not_say_its_head_is_compared_by_its_body(folders, tm
     assert_allclose(given.backbone.represent(checkpoint, texts, FILES), bare)
     weights = given.backbone.model(checkpoint, FILES).state_dict()
     assert {*weights} == {*given.backbone.model(None, FILES).state_dict()}
+
+
+def test_what_cannot_be_read_or_pooled_is_told_before_any_work(folders, tmp_path):
+    ZOO["more-tokens-than-embeddings"].save(tmp_path / "tokens")
+    two = {"a": folders / "mini-sst-2", "b": folders / "of-gpt2"}
+    line = refusal(checkpoints={**two, "c": tmp_path / "tokens"})
+    assert "checkpoint 'c': its tokenizer numbers tokens up to 599, and the model embeds 500" in line
+    line = refusal(checkpoints=two, set="logme.features.pooling=cls")
+    assert "is a causal model, whose first token sees nothing of a text: take pooling=last" in line
+    with pytest.raises(UnusableData, match="is a causal model"):
+        run("logme", checkpoints=two, set="logme.features.pooling=cls", suite="mini", files=FILES, jobs=0)

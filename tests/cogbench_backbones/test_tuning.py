@@ -255,8 +255,24 @@ def test_what_cannot_be_tuned_is_told_before_any_work(options, name, message, zo
 def test_options_without_effect_or_sense_are_refused(zoo):
     with pytest.raises(UnusableData, match="lora_rank says nothing with tuning=full; take tuning=lora"):
         HuggingFace("own", str(zoo("bert")), lora_rank=4).origin(FILES)
-    with pytest.raises(UnusableData, match="lora_rank=0; expected 1 or more"):
-        HuggingFace("own", lora_rank=0)
+    for option, value, expected in (
+        ("lora_rank", 0, "1 or more"),
+        ("batch_size", 0, "1 or more"),
+        ("epochs", 0, "1 or more"),
+        ("accumulation", -1, "1 or more"),
+        ("max_length", 2, "8 or more"),
+        ("learning_rate", float("nan"), "a number above 0"),
+        ("learning_rate", float("inf"), "a number above 0"),
+        ("learning_rate", -1e-3, "a number above 0"),
+    ):
+        with pytest.raises(UnusableData, match=f"{option}={value}; expected {expected}"):
+            HuggingFace("own", **{option: value})
+
+
+def test_a_first_token_that_says_nothing_is_told_before_any_training(zoo):
+    with pytest.raises(UnusableData, match="whose first token sees nothing of a text: take pooling=last"):
+        HuggingFace("own", str(zoo("gpt2")), pooling="cls").origin(FILES)
+    HuggingFace("own", str(zoo("gpt2")), pooling="mean").origin(FILES)
 
 
 def foreign(zoo, folder, task_type="SEQ_CLS", peft_type="LORA", **more):
