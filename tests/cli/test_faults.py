@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -116,12 +117,21 @@ def slow_run(tmp_path):
     process.communicate()
 
 
+def ignores_interrupts(process):
+    """Whether Linux keeps Ctrl-C from a process; elsewhere nobody can tell."""
+    status = Path(f"/proc/{process.pid}/status")
+    ignored = re.search(r"SigIgn:\s*(\w+)", status.read_text()) if status.exists() else None
+    return ignored is None or bool(int(ignored[1], 16) & 1 << signal.SIGINT - 1)
+
+
 @pytest.mark.parametrize("presses", [1, pytest.param(2, marks=pytest.mark.torture)])
 def test_ctrl_c_of_a_run_with_workers_says_a_line_and_leaves_neither_process_nor_lock(slow_run, presses):
     process, store, family = slow_run
     (finished,) = store.root.glob("slow/toy-a/*/cell.json")
     os.utime(finished, (1, 1))  # as if it had been running for hours
     assert prune(store, Parts()) == [] and len(needed(store.root)) == 9  # 4 trainings, 4 encodings, the matrix
+    workers = [one for one in family if "spawn_main" in " ".join(one.cmdline())]
+    assert len(workers) == 2 and all(map(ignores_interrupts, workers))  # or each would print where it was
     for i in range(presses):
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all processes
         time.sleep(0.2 * (i + 1 < presses))
