@@ -2,7 +2,8 @@
 
     python benchmarks/evidence_packs.py mini realtext-2l --data-dir DATA
 
-Trainings that are in the store are not made again. `--examples` makes larger packs.
+Trainings that are in the store are not made again. `--examples` makes larger packs. The pack of the twelve on minilm is
+one of checkpoints: `--twelve` names a csv of their trained models (name, model), such as the folders of the store.
 """
 
 import argparse
@@ -25,6 +26,15 @@ PACKS: dict[str, dict[str, Any]] = {
     },
     "realtext-minilm": {"backbone": "minilm", "suite": "realtext", "stimuli": "neutral"},
     "realtext-minilm-2l": {"backbone": "minilm-2l", "suite": "realtext", "stimuli": "neutral"},
+    # Sources are the twelve tasks; targets those of which features may be passed on.
+    "cogtaskonomy-minilm": {
+        "backbone": "minilm",
+        "suite": "cogtaskonomy",
+        "tasks": "mnli,qnli,squad-v2,semeval-2010-8",
+        "max_train": 1000,
+        "oracle": "cogtaskonomy-minilm-max-1000",
+        "keep": (),
+    },
     # No features of examples: not all of the twelve may be passed on.
     "cogtaskonomy-minilm-2l": {
         "backbone": "minilm-2l",
@@ -44,6 +54,7 @@ def main() -> None:
     options.add_argument("--examples", type=int, default=30)
     options.add_argument("--data-dir", type=Path)
     options.add_argument("--task-data", nargs="+", default=[], metavar="TASK=FOLDER")
+    options.add_argument("--twelve", type=Path, help="The trained models of cogtaskonomy-minilm.")
     options.add_argument("--jobs", type=int)
     options.add_argument("--out", type=output_folder, default=str(SHIPPED))
     args = options.parse_args()
@@ -51,6 +62,8 @@ def main() -> None:
     files = Files(args.data_dir, overrides, offline=True)
     for name in args.packs:
         how = {"examples": args.examples, "keep": ["taskemb"], "licence": LICENCES, **PACKS[name]}
+        if name == "cogtaskonomy-minilm":
+            how["checkpoints"] = args.twelve or options.error("cogtaskonomy-minilm needs --twelve FILE.csv.")
         path = make_pack(out=args.out / f"{name}.safetensors", files=files, jobs=args.jobs, **how)
         print(f"{path}: {path.stat().st_size / 2**20:.1f} MiB", file=sys.stderr)
 

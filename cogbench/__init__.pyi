@@ -50,8 +50,8 @@ from .data.dataset import (
     draw_rows as draw_rows,
 )
 from .data.features import FeatureOptions as FeatureOptions, Features as Features, WeightChange as WeightChange
-from .compute.pooled import PooledTask as PooledTask
 from .compute.adaptation import Adapts as Adapts, Masker as Masker, TrainsMasked as TrainsMasked
+from .compute.pooled import PooledTask as PooledTask
 from .compute.features import encoder_of as encoder_of, pooled as pooled, states_of as states_of
 from .data.recording import Recording as Recording, Responses as Responses
 from .data.oracle import Oracle as Oracle, OracleCard as OracleCard, Suite as Suite, TaskMatrix as TaskMatrix

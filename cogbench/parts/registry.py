@@ -48,8 +48,8 @@ DISTRIBUTIONS = {
         "task": "anatem bc2gm bc5cdr-chem bc5cdr-disease bioasq-factoid bioasq-yesno jnlpba linnaeus ncbi-disease "
         "pubmedqa",
     },
-    "cogbench-evidence": {"pack": "cogtaskonomy-minilm-2l mini-minilm-2l realtext-minilm-2l"},
-    "cogbench-multitask": {"backbone": "joint soft"},
+    "cogbench-evidence": {"pack": "cogtaskonomy-minilm cogtaskonomy-minilm-2l mini-minilm-2l realtext-minilm-2l"},
+    "cogbench-multitask": {"backbone": "cross-stitch hierarchical joint label-embedding soft"},
     "cogbench-pretraining": {"backbone": "adapted"},
     "cogbench-realtext": {
         "suite": "realtext",

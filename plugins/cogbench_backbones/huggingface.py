@@ -212,11 +212,6 @@ class HuggingFace:
         notes = (f"of {cut} texts longer than {limit} pieces the rest was not read",) if cut else ()
         return Checkpoint(out, outputs, steps, notes)
 
-    def count_rows(self, dataset: Dataset, settings: Settings, files: Files) -> int:
-        """Return how many rows a training reads of a data set."""
-        limit = self.limit(settings.max_length, files)
-        return len(encoded(self.tokenizer(files, dataset.kind), dataset, limit).rows["input_ids"])
-
     def unmaskable(self, files: Files) -> str | None:
         """Return why the model cannot be trained as a masked language model, or None if it can."""
         return unmaskable(self.pretrained(files))
@@ -246,6 +241,11 @@ class HuggingFace:
         """Return this backbone with the model that `train_masked` has saved in place of its own."""
         pooling: Any = self.pooling_of("auto", files)  # files of sentence-transformers stay behind
         return replace(self, address=str(folder), revision=None, package=None, layers=None, pooling=pooling)
+
+    def count_rows(self, dataset: Dataset, settings: Settings, files: Files) -> int:
+        """Return how many rows a training reads of a data set."""
+        limit = self.limit(settings.max_length, files)
+        return len(encoded(self.tokenizer(files, dataset.kind), dataset, limit).rows["input_ids"])
 
     def represent(self, checkpoint: Checkpoint | None, sentences: tuple[str, ...], files: Files) -> Array:
         """Return (n_sentences, n_dims) float32 of the last layer; encoded in order of length."""

@@ -99,7 +99,7 @@ def slow_run(tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths)), "COGBENCH_LOAD_PLUGINS": "slow-plugin"},
         start_new_session=True,
         preexec_fn=usual,
     )

@@ -28,7 +28,7 @@ def as_csv(mark=","):
         ("a.csv", as_csv().encode(), 2),
         ("a.csv", as_csv(";").encode("utf-8-sig"), 2),
         ("a.tsv", as_csv("\t").encode(), 2),
-        ("A.CSV.gz", gzip.compress(as_csv(";").encode()), 2),
+        ("A.CSV.gz", gzip.compress(as_csv(";").encode(), mtime=0), 2),
         (
             "a.json",
             json.dumps([dict(zip(ROWS, row, strict=True)) for row in VALUES]).encode(),
@@ -40,7 +40,7 @@ def as_csv(mark=","):
         *((name, as_csv(mark).encode(), 2) for mark in ("\t", "|", ",", ";") for name in ("a.csv", "a.tsv")),
         ("a.csv", f"sep=;\r\n{as_csv(';')}".encode(), 3),  # as Excel has it
         ("a.csv", as_csv().replace("label", " label ", 1).encode(), 2),
-        ("a.jsonl.gz", gzip.compress(json.dumps({"text": "x", "label": "y"}).encode()), 1),
+        ("a.jsonl.gz", gzip.compress(json.dumps({"text": "x", "label": "y"}).encode(), mtime=0), 1),
     ],
 )
 def test_all_values_of_a_table_are_the_texts_that_they_are_there(tmp_path, name, content, first):
@@ -103,7 +103,7 @@ SECRET = "something private"
         ("a.csv", f"text,label\n{SECRET},x\n".encode("utf-32"), "a.csv' is UTF-32, not UTF-8"),
         ("a.csv", f"text,label\n{SECRET}\0,x\n".encode(), "a.csv': line 2 holds a character NUL"),
         ("a.csv", b"PK\x03\x04" + bytes(99), "a.csv' is no text but a zip archive or a workbook"),
-        ("a.jsonl", gzip.compress(SECRET.encode()), "a.jsonl' is no text but a gzip file: unpack it"),
+        ("a.jsonl", gzip.compress(SECRET.encode(), mtime=0), "a.jsonl' is no text but a gzip file: unpack it"),
         ("a.conll", f"1\t{SECRET}\t{SECRET}\tNOUN\tNN\t_\t0\troot\t_\t_\n".encode(), "a.conll' is CoNLL-U"),
         ("a.csv.gz", SECRET.encode(), "cannot be read as csv: "),
         ("a.json", f'[{{"text": "{SECRET}"'.encode(), "a.json': line 1 is no JSON"),

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -273,7 +274,8 @@ def test_a_record_that_names_a_file_outside_its_cell_writes_nothing_there(
 
 @pytest.mark.parametrize("change_of", ["files", "no files", "stamp", "no stamp", "ingredients", "copy", "far copy"])
 def test_a_record_of_another_shape_is_damage(change_record, machine, caplog, change_of):
-    record, _, change = change_record
+    record, folder, change = change_record
+    shutil.copytree(folder / record["copy"], folder.parents[1] / "elsewhere")
     name = next(iter(record["files"]))
     changed = {
         "files": {**record, "files": [name]},

@@ -270,8 +270,9 @@ def test_whoever_waits_is_told_for_what(store, monkeypatch, caplog):
     begun.wait(30)
     waiting = threading.Thread(target=store.write, args=(PLACE, KEY, INGREDIENTS, fill))
     waiting.start()
-    while not caplog.messages:
-        waiting.join(0.05)
+    for _ in range(600):
+        if not caplog.messages:
+            waiting.join(0.05)
     go.set()
     for thread in (other, waiting):
         thread.join()

@@ -9,7 +9,7 @@ from cogbench.testing import check_pack
 
 PACKS = list(cogbench_evidence.packs.register_packs())
 # Data whose texts everybody may pass on, so that features of them may be passed on too.
-FREE = ("MIT", "Apache-2.0", "CC BY 4.0", "CC BY-SA 4.0", "CC BY-SA 3.0")
+FREE = ("MIT", "Apache-2.0", "CC BY 3.0", "CC BY 4.0", "CC BY-SA 3.0", "CC BY-SA 4.0", "OANC")
 
 
 @pytest.mark.parametrize("pack", PACKS, ids=lambda pack: pack.name)
