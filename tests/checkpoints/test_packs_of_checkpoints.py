@@ -222,6 +222,7 @@ def test_what_a_pack_cannot_serve_is_refused_by_name_in_one_line(place, elsewher
     for estimator in ("logme", "knn"):
         line = refused(**{**new, "estimator": estimator, "set": ()})
         assert "target 'own' is not in pack 'zoo', so estimator" in line and "needs the weights of the sources" in line
+        assert "--keep" not in line  # which would not help
     assert "holds no representations of the stimuli" in refused(**{**new, "estimator": "cra", "set": ()})
     assert "holds no trained models" in refused(**{**new, "estimator": "taskemb", "set": ()})
     assert "holds no texts" in refused(**{**new, "estimator": "vocabulary", "set": ()})
