@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from torch.nn import Module
 
 
+class NeedsWeights(MissingData):
+    """A target that a pack was not made for, of an estimator that reads what the sources' models make of it."""
+
+
 class PackedEvidence:
     """Evidence from a pack: figures alone; what needs a model or a text is refused by its name.
 
@@ -150,7 +154,7 @@ class PackedEvidence:
     def _of_new_target(self, source: str | None, target: Task, options: FeatureOptions) -> Features:
         """Return the features of a target that the pack was not made for: by the bare backbone alone."""
         if source is not None:
-            raise MissingData(
+            raise NeedsWeights(
                 f"target {target.name!r} is not in pack {self._name!r}, so {self._asker} needs the weights of the "
                 "sources: rank the checkpoints themselves, or take an estimator that needs the bare backbone alone, "
                 "such as esm-logme."
@@ -255,6 +259,8 @@ class PackedEvidence:
                 }
         try:
             return estimator.piece(self, name)
+        except NeedsWeights:  # nothing that is kept in a pack would help
+            raise
         except MissingData as error:
             reason = str(error).partition(": run it with")[0].rstrip(".")
             raise MissingData(

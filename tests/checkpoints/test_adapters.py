@@ -227,7 +227,7 @@ def other(folders, tmp_path):
         ({"base_model_name_or_path": "nobody/nothing"}, "needs its base model, 'nobody/nothing'"),
         ({"base_model_name_or_path": "nowhere"}, "needs its base model, 'nowhere'"),
         ({"base_model_name_or_path": None}, "names no base model"),
-        ({"base_model_name_or_path": ["a"]}, "names no base model"),
+        ({"base_model_name_or_path": ["a"]}, "base_model_name_or_path in adapter_config.json is not of the kind"),
         ({"r": 8}, "says r=8, and its weights have the rank 4"),
         ({"r": 10**9}, "says r=1000000000, and its weights have the rank 4"),  # PEFT would make room for them
         ({"r": 2}, "does not fit its base: Error.s. in loading state_dict for PeftModel: size mismatch for"),

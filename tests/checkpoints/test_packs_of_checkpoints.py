@@ -119,8 +119,8 @@ def test_a_new_target_is_ranked_by_the_maps_and_the_base_alone(place, how, elsew
     base = {"backbone": str(place / "base"), "set": [FEW[2]]}
     of_folders = recommend(estimator="esm-logme", **new, **base, checkpoints=place / "zoo.csv", **how)
     opened = []
-    loaded = Pretrained._loaded
-    monkeypatch.setattr(Pretrained, "_loaded", lambda self: (opened.append(self.folder.name), loaded(self))[1])
+    loaded = Pretrained.loaded
+    monkeypatch.setattr(Pretrained, "loaded", lambda self: (opened.append(self.folder.name), loaded(self))[1])
     of_pack = recommend(estimator="esm-logme", **new, **base, **elsewhere)
     assert {*opened} == {"base"}
     assert of_pack.ranking == of_folders.ranking and {*of_pack.ranking} == {*SOURCES}
@@ -222,6 +222,7 @@ def test_what_a_pack_cannot_serve_is_refused_by_name_in_one_line(place, elsewher
     for estimator in ("logme", "knn"):
         line = refused(**{**new, "estimator": estimator, "set": ()})
         assert "target 'own' is not in pack 'zoo', so estimator" in line and "needs the weights of the sources" in line
+        assert "--keep" not in line  # which would not help
     assert "holds no representations of the stimuli" in refused(**{**new, "estimator": "cra", "set": ()})
     assert "holds no trained models" in refused(**{**new, "estimator": "taskemb", "set": ()})
     assert "holds no texts" in refused(**{**new, "estimator": "vocabulary", "set": ()})
