@@ -1,6 +1,6 @@
 """A source whose trained model somebody has; and what stands for the pre-trained model where nobody names it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -59,6 +59,15 @@ class GivenCheckpoint:
     def card(self) -> Card:
         """What is published of the task, as far as it is known which task it is."""
         return self.data.card if self.data else Card(rows=0, licence="", description="")
+
+    def trained_like(self, backbone: Backbone) -> Backbone:
+        """Return the checkpoint's model as one that is trained in the way of another backbone: its tuning and settings.
+
+        So a gain over that backbone is the checkpoint's, and not one of other settings. A model that cannot be trained
+        in another way (it has no verb `trained_like`) is trained in its own.
+        """
+        like: Callable[[Backbone], Backbone] | None = getattr(self.backbone, "trained_like", None)
+        return like(backbone) if like is not None else self.backbone
 
     def load(self, split: Split, files: Files) -> Dataset:
         """Read one split of the examples.

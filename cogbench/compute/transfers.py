@@ -102,7 +102,7 @@ class TransferPlan:
         recipes = {t.name: Recipe((t,), seed=seed, max_train=self.target_budget) for t in self.tasks}
         alone = {(name, name): Training(self.backbone, recipe) for name, recipe in recipes.items()}
         return alone | {
-            (given.name, name): Training(given.backbone, recipe)
+            (given.name, name): Training(given.trained_like(self.backbone), recipe)
             for given in self.checkpoints
             for name, recipe in recipes.items()
             if given.name != name
@@ -327,13 +327,15 @@ class TaskTrainings:
     def transfer(self, source: Task, target: Task) -> Training:
         """Return the cell that trains a target from a source's encoder."""
         if isinstance(source, GivenCheckpoint):
-            return Training(source.backbone, Recipe((target,), seed=self.seed, max_train=self.target_budget))
+            own = source.trained_like(self.backbone)
+            return Training(own, Recipe((target,), seed=self.seed, max_train=self.target_budget))
         start = Recipe((source,), seed=self.seed, max_train=self.max_train)
         return Training(self.backbone, Recipe((target,), start, self.seed, self.target_budget))
 
     def cheap_trainings(self, source: Task | None, target: Task, options: TransferOptions) -> tuple[Training, ...]:
         """Return the cells of a cheap transfer: a target's few examples after a source, or alone for None."""
         if isinstance(source, GivenCheckpoint):
-            return cheap_trainings(source.backbone, None, target, self.target_budget, options, self.seed)
+            own = source.trained_like(self.backbone)
+            return cheap_trainings(own, None, target, self.target_budget, options, self.seed)
         start = Recipe((source,), seed=self.seed, max_train=self.max_train) if source is not None else None
         return cheap_trainings(self.backbone, start, target, self.target_budget, options, self.seed)

@@ -322,7 +322,7 @@ def _check(
     if len(checkpoints) == 1:
         raise UnusableData("a ranking of checkpoints needs at least two of them.")
     if apply or not checkpoints or trains(estimator, [target], checkpoints):
-        for trained in (backbone, *(given.backbone for given in checkpoints if apply)):
+        for trained in (backbone, *(given.trained_like(backbone) for given in checkpoints if apply)):
             suitable_tasks(trained, [target], workspace.files, skip=False)
     refuse_pooling(estimator, (backbone, *(given.backbone for given in checkpoints)), workspace.files)
     return check_checkpoints(estimator, backbone, [target], checkpoints, workspace.files) if checkpoints else ()

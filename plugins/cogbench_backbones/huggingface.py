@@ -279,6 +279,13 @@ class HuggingFace:
         """Return the kind of task that the head in the model's files answers, or None if there is no such head."""
         return self.pretrained(files).head_kind
 
+    def trained_like(self, other: Backbone) -> "HuggingFace":
+        """Return this model with the tuning and the settings of another backbone of transformers."""
+        if not isinstance(other, HuggingFace):
+            return self
+        own = ("name", "address", "revision", "package", "layers", "pooling")
+        return replace(self, **{f.name: getattr(other, f.name) for f in fields(self) if f.name not in own})
+
     def unreadable(self, files: Files) -> str | None:
         """Return why nothing can be read with the model, or None."""
         return self.pretrained(files).unreadable

@@ -30,7 +30,8 @@ from cogbench import (
 from cogbench.checkpoints.naming import find_checkpoints
 from cogbench.cli.main import cli
 from cogbench.compute.cells import GivenTraining, Training
-from cogbench.compute.transfers import trainings
+from cogbench.compute.evidence import Similarity
+from cogbench.compute.transfers import TransferPlan, trainings
 from cogbench.compute.workspace import Workspace
 from cogbench.errors import FailedCells
 from cogbench.views.rows import recommendation_rows
@@ -414,3 +415,21 @@ def test_what_cannot_be_read_or_pooled_is_told_before_any_work(folders, tmp_path
     assert "is a causal model, whose first token sees nothing of a text: take pooling=last" in line
     with pytest.raises(UnusableData, match="is a causal model"):
         run("logme", checkpoints=two, set="logme.features.pooling=cls", suite="mini", files=FILES, jobs=0)
+
+
+@pytest.mark.parametrize("options", [{"size": "tiny"}, {"tuning": "lora", "lora_rank": 2}, {"learning_rate": 7e-3}])
+def test_transfers_from_checkpoints_are_trained_as_the_target_alone(options, folders, table, tmp_path):
+    base = HuggingFace("tiny", str(folders / "base"), **options)
+    given, workspace = find_checkpoints(load_parts(), table, FILES), Workspace(FILES, Store(tmp_path), load_parts())
+    target = load_parts().tasks[TARGET]
+    plan = TransferPlan(backbone=base, tasks=(target,), suite="mini", max_train=20, checkpoints=given)
+    cells = plan.trainings(0)
+    cell = Similarity(load_parts().estimators["logme"], base, (*given, target), None, 0, 20, targets=(target,))
+    tried = [cell.transfer(one, target) for one in given]
+    assert len(cells) == 4 and tried == [cells[one.name, TARGET] for one in given]
+    settings = {cell.filled(workspace).settings for cell in cells.values()}
+    assert settings == {base.settings("classification", 20)}
+    for one in given:
+        backbone = cells[one.name, TARGET].backbone
+        assert backbone.address == one.backbone.address and backbone.pooling == one.backbone.pooling
+        assert {name: getattr(backbone, name) for name in options} == options
