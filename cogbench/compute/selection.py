@@ -23,7 +23,6 @@ from ..text import slug
 from .adaptation import adaptations, ready
 from .workspace import Cell, Workspace
 
-
 USUAL_TRIAL = TransferOptions()
 
 

@@ -179,7 +179,9 @@ class Recipe:
 
     With `start` it is a transfer: the encoder that `start` gives, and a fresh head. With several `tasks` it is one
     training of all of them, combined as `sharing` says, one of `SHARINGS`: the first is the target, and the others help
-    it. With `row_choice` the tasks that are not its target are trained on chosen rows. `max_train` draws a stratified sample of the training examples of each, always with the same seed, so that
+    it. With `row_choice` the tasks that are not its target are trained on chosen rows.
+
+    `max_train` draws a stratified sample of the training examples of each task, always with the same seed, so that
     training seeds share their data; `budgets` say it for each task where tasks differ in it. `tuning` says which
     weights move, one of `TUNINGS`.
 

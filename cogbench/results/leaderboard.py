@@ -61,8 +61,8 @@ class Board:
     """The results that may be compared: of the same suite, kind of transfer, tasks, oracle, schema, data and signals.
 
     `tuning` and `sharing` say which weights moved and how tasks were combined, `row_choice` which rows sources have;
-    `ranks` is a hash of the oracle's ranks, for two oracles may have one name; `outdated` says that an older schema scored the results, which has no
-    relabelled p; `tries` is the number of estimators whose p-values are corrected for their number; `detectable` is
+    `ranks` is a hash of the oracle's ranks, for two oracles may have one name; `outdated` says that an older schema
+    scored the results, which has no relabelled p; `tries` is the number of estimators whose p-values are corrected for their number; `detectable` is
     the difference to the lowest TRS that the paired test sees with 80 % power, in the median over the other
     estimators, None where there are none; `data` has the revision, if known, and hash of each task's data,
     `signals` the hash of each signal; `differs` says in what it is not another board: the one of number `unlike`,
