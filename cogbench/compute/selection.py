@@ -17,7 +17,7 @@ from ..data.kinds import TASK_KINDS
 from ..errors import UnusableData
 from ..parts.cheap_transfers import TransferOptions
 from ..parts.interfaces import Backbone
-from ..parts.recipe import Checkpoint, Recipe, Selector, Settings, Task
+from ..parts.recipe import Checkpoint, Recipe, RowChoice, Selector, Settings, Task
 from ..scoring.metrics import mean_score, score_outputs
 from ..text import slug
 from .adaptation import adaptations, ready
@@ -115,8 +115,9 @@ class StoredSelectionEvidence:
             with_head = self._train(self._some_source(every, every[:1]), steps, Path(folder), warm)
             return self._gradients(with_head, self.source, dims), of_target
 
-    def trial(self, rows: Sequence[int], options: TransferOptions = USUAL_TRIAL) -> float:
-        """Return the target's metric after a short training on some rows of the source."""
+    def trial(self, weights: Array, share: float = 0.5, options: TransferOptions = USUAL_TRIAL) -> float:
+        """Return the target's metric after a short training on the rows of the source that such weights choose."""
+        rows = RowChoice(self.cell.selector, self.cell.target, share).choose(weights, self.seed)
         rng, by_class = np.random.default_rng(options.seed), TASK_KINDS[self.target.kind].classes
         n = min(options.examples, len(self.target))
         few = draw_rows(self.target.columns["label"], n, rng, by_class=by_class)

@@ -110,11 +110,12 @@ class SelectionEvidence(Protocol):
             A random projection, the same for both: signs are drawn, and sums of numbers are kept.
         """
 
-    def trial(self, rows: Sequence[int], options: TransferOptions = ...) -> float:
-        """Return the target's metric after a short training on these rows of the source, by folds of few examples.
+    def trial(self, weights: Array, share: float = 0.5, options: TransferOptions = ...) -> float:
+        """Return the target's metric after a short training on the rows that such weights choose; larger is better.
 
-        `options` says how many training examples of the target there are, in how many folds, and how many steps both
-        trainings take at least. Larger is better.
+        The share of the source's rows with the largest `weights` (n_source_examples,) is trained on, rows of equal
+        weight by the seed; then the target. `options` says how many training examples of the target there are, in how
+        many folds they are scored, and how many steps each of the trainings takes at least.
         """
 
 

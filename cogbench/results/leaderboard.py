@@ -62,11 +62,11 @@ class Board:
 
     `tuning` and `sharing` say which weights moved and how tasks were combined, `row_choice` which rows sources have;
     `ranks` is a hash of the oracle's ranks, for two oracles may have one name; `outdated` says that an older schema
-    scored the results, which has no relabelled p; `tries` is the number of estimators whose p-values are corrected for their number; `detectable` is
-    the difference to the lowest TRS that the paired test sees with 80 % power, in the median over the other
-    estimators, None where there are none; `data` has the revision, if known, and hash of each task's data,
-    `signals` the hash of each signal; `differs` says in what it is not another board: the one of number `unlike`,
-    the first of the same suite and oracle or else the first of all. `chance` is the TRS of random choice, and
+    scored the results, which has no relabelled p; `tries` is the number of estimators whose p-values are corrected for
+    their number; `detectable` is the difference to the lowest TRS that the paired test sees with 80 % power, in the
+    median over the other estimators, None where there are none; `data` has the revision, if known, and hash of each
+    task's data, `signals` the hash of each signal; `differs` says in what it is not another board: the one of number
+    `unlike`, the first of the same suite and oracle or else the first of all. `chance` is the TRS of random choice, and
     `worst` the number of sources that a target can choose from: the end of the scale.
     """
 
