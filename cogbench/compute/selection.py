@@ -103,7 +103,7 @@ class StoredSelectionEvidence:
         """Return texts as the bare backbone represents them: (n_texts, n_dims) float32."""
         return np.asarray(self.backbone.represent(None, tuple(texts), self._files), np.float32)
 
-    def gradients(self, examples: int = 32, steps: int = 20, dims: int = 4096) -> tuple[Array, Array]:
+    def gradients(self, examples: int = 100, steps: int = 60, dims: int = 4096) -> tuple[Array, Array]:
         """Return projected gradients of the source's examples, and of a few of the target's."""
         rng = np.random.default_rng(self.seed)
         by_class = TASK_KINDS[self.target.kind].classes

@@ -96,7 +96,7 @@ class SelectionEvidence(Protocol):
     def vectors(self, texts: Sequence[str]) -> Array:
         """Return texts as the bare backbone represents them: (n_texts, n_dims) float32."""
 
-    def gradients(self, examples: int = 32, steps: int = 20, dims: int = 4096) -> tuple[Array, Array]:
+    def gradients(self, examples: int = 100, steps: int = 60, dims: int = 4096) -> tuple[Array, Array]:
         """Return the gradient of each source example's loss, and of each of a few target examples' losses.
 
         They are of the encoder's weights, without the table of word vectors and without heads, because heads differ

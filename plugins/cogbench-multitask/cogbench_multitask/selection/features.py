@@ -154,8 +154,8 @@ def _of_topics(counts: Any, n_rows: int, topics: int, seed: int) -> Array:
 def _of_vectors(source: Array, target: Array, groups: int, seed: int) -> Array:
     """Return the divergence of each example's vector from those of the target, as distributions over groups.
 
-    The vectors of both tasks are grouped by k-means. An example belongs to a group in proportion to exp(-d² / 2s²) by its
-    distance d from the group's mean, where s² is the mean squared distance of all vectors from their own group.
+    The vectors of both tasks are grouped by k-means. An example belongs to a group in proportion to exp(-d² / 2s²) by
+    its distance d from the group's mean, where s² is the mean squared distance of all vectors from their own group.
     """
     from sklearn.cluster import KMeans
 

@@ -179,8 +179,8 @@ class Gradients:
     answers: ClassVar[int] = 1
 
     name: str = "gradient"
-    examples: int = 32
-    steps: int = 20
+    examples: int = 100
+    steps: int = 60
     dims: int = 4096
 
     def __post_init__(self) -> None:
