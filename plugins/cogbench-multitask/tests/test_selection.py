@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from cogbench import Dataset, Files, Origin, RowChoice, UnusableData
+from cogbench import Dataset, Files, Origin, RowChoice, UnusableData, load_parts
 from cogbench.compute.selection import RowWeights, StoredSelectionEvidence
 from cogbench.compute.workspace import Workspace
 from cogbench.storage.store import Store

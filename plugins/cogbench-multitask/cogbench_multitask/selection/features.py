@@ -1,15 +1,17 @@
 """Features of examples: how like the target's they are, and how diverse their words are."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from cogbench import Array, SelectionEvidence, UnusableData
 
 WORDS = r"(?u)\w+|[^\w\s]"  # words and signs, in lower case
-SIMILARITIES = ("terms", "topics", "embeddings")
-DIVERSITIES = ("types", "type-token", "entropy", "simpson", "renyi", "quadratic")
+Similarity = Literal["terms", "topics", "embeddings"]
+Diversity = Literal["types", "type-token", "entropy", "simpson", "renyi", "quadratic"]
+SIMILARITIES: tuple[Similarity, ...] = ("terms", "topics", "embeddings")
+DIVERSITIES: tuple[Diversity, ...] = ("types", "type-token", "entropy", "simpson", "renyi", "quadratic")
 RENYI_ORDER = 0.99
 AT_ONCE = 256  # rows
 

@@ -8,10 +8,7 @@ import numpy as np
 
 from cogbench import Array, SelectionEvidence, Selector, TransferOptions, UnusableData, hookimpl
 
-from .features import DIVERSITIES, SIMILARITIES, diversities, similarities, standardised
-
-Similarity = Literal["terms", "topics", "embeddings"]
-Diversity = Literal["types", "type-token", "entropy", "simpson", "renyi", "quadratic"]
+from .features import DIVERSITIES, SIMILARITIES, Diversity, Similarity, diversities, similarities, standardised
 
 
 @dataclass(frozen=True)
