@@ -137,6 +137,7 @@ class Measuring:
         self.environment = {
             **os.environ,
             "COGBENCH_HOME": str(self.home),
+            "COGBENCH_LOAD_PLUGINS": "",  # what others have installed says things of its own
             "LOG": str(self.log),
             "BACKBONE": backbone,
             "JOBS": "2",

@@ -233,8 +233,6 @@ def _merged(model: Any, folder: Path, options: dict[str, Any], weights: dict[str
 
     _refuse_other_rank(folder, options, weights)
     # The task would make PEFT add modules of its own; Megatron is a module that PEFT imports by a name of the file.
-    if options.get("r", 1) > max((max(w.shape, default=0) for w in weights.values()), default=0):  # PEFT would make it
-        raise UnusableData(f"adapter {str(folder)!r} does not fit its base: no weight has the rank that {CONFIG} says.")
     plain = {**options, "task_type": None, "megatron_config": None, "inference_mode": True, "auto_mapping": None}
     with silent_peft():
         try:
@@ -252,10 +250,14 @@ def _merged(model: Any, folder: Path, options: dict[str, Any], weights: dict[str
 
 
 def _refuse_other_rank(folder: Path, options: dict[str, Any], weights: dict[str, "Tensor"]) -> None:
-    """Raise UnusableData if LoRA's weights have a lower rank than its configuration says, which PEFT would fill."""
-    rank = max((len(w) for name, w in weights.items() if ".lora_A." in name or ".lora_embedding_A" in name), default=0)
-    r = options.get("r")
-    if rank and not options.get("rank_pattern") and isinstance(r, int) and r > rank:
+    """Raise UnusableData if the weights have a lower rank than the configuration says, which PEFT would make room for.
+
+    Where weights say no rank, as those of other kinds than LoRA, it is at most their largest size.
+    """
+    ranks = [len(w) for name, w in weights.items() if ".lora_A." in name or ".lora_embedding_A" in name]
+    sizes = [max(w.shape, default=0) for w in weights.values()]
+    r, rank = options.get("r", 1), max((not options.get("rank_pattern") and ranks) or sizes, default=0)
+    if r > rank:
         raise UnusableData(f"adapter {str(folder)!r}: its {CONFIG} says r={r}, and its weights have the rank {rank}.")
 
 
