@@ -20,8 +20,8 @@ import numpy as np
 from wide_tasks import SHARED, ShortTask
 
 from cogbench import Files, PooledTask, Recipe, Store, load_parts
+from cogbench.combining.pooled import Allocation
 from cogbench.compute.cells import Training
-from cogbench.compute.pooled import Allocation
 from cogbench.compute.workspace import Workspace
 from cogbench.storage.store import home
 from cogbench.workers import engine

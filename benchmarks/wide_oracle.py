@@ -44,8 +44,8 @@ def main() -> None:
     parts = load_parts()
     installed = [name for suite in args.suites for name in parts.find("suite", suite).tasks]
     tasks = [task for task in wide_tasks(parts, installed, args.evaluation) if task.name not in args.without]
-    transfers, name = resolve_transfers(
-        parts, args.backbone, tasks=tasks, seeds=args.seeds, max_train=args.max_train, name=args.name
+    transfers, name = resolve_transfers(  # no measured oracle may be called like the one that is shipped
+        parts, args.backbone, tasks=tasks, seeds=args.seeds, max_train=args.max_train, name=f"measured-{args.name}"
     )
     overrides = tuple((task, Path(folder)) for task, folder in (pair.split("=", 1) for pair in args.task_data))
     workspace = Workspace(Files(args.data_dir, overrides, offline=True), Store(home()))
@@ -61,8 +61,8 @@ def main() -> None:
         "`python benchmarks/wide_oracle.py`"
     )
     note = f"from {args.max_train} rows of each task, scored on at most {args.evaluation} examples: docs/oracle.md"
-    path = args.out / f"{name}.json"
-    write_oracle(replace(oracle, origin=origin, licence="MIT", note=note, per_example=None), path)
+    path = args.out / f"{args.name}.json"
+    write_oracle(replace(oracle, name=args.name, origin=origin, licence="MIT", note=note, per_example=None), path)
     print(f"wrote {path}", file=sys.stderr)
     if args.results:
         results = run(

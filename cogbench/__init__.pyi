@@ -35,6 +35,9 @@ from .parts.recipe import (
     TUNINGS as TUNINGS,
     Checkpoint as Checkpoint,
     Recipe as Recipe,
+    RowChoice as RowChoice,
+    SelectionEvidence as SelectionEvidence,
+    Selector as Selector,
     Settings as Settings,
     Task as Task,
 )
@@ -51,7 +54,7 @@ from .data.dataset import (
 )
 from .data.features import FeatureOptions as FeatureOptions, Features as Features, WeightChange as WeightChange
 from .compute.adaptation import Adapts as Adapts, Masker as Masker, TrainsMasked as TrainsMasked
-from .compute.pooled import PooledTask as PooledTask
+from .combining.pooled import PooledTask as PooledTask
 from .compute.features import encoder_of as encoder_of, pooled as pooled, states_of as states_of
 from .data.recording import Recording as Recording, Responses as Responses
 from .data.oracle import Oracle as Oracle, OracleCard as OracleCard, Suite as Suite, TaskMatrix as TaskMatrix

@@ -299,6 +299,21 @@ def oracle_export(name: str, out: Path, reading: "TableReading") -> None:
     "hierarchical, label-embedding; from cogbench-multitask).",
 )
 @click.option(
+    "--select",
+    default=None,
+    metavar="NAME",
+    shell_complete=complete("selector"),
+    help="What chooses the training examples of each source for each target, of `cogbench list selectors`.  "
+    "[default: all of them are used]",
+)
+@click.option(
+    "--select-share",
+    type=float,
+    default=0.5,
+    show_default=True,
+    help="With --select: the share of the source's examples that is kept.",
+)
+@click.option(
     "--group",
     default=None,
     metavar="SIZE|FILE",

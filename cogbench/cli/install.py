@@ -10,7 +10,7 @@ from ..errors import FailedCells, MissingData, UnusableData
 from . import options as option
 from .options import Site, at_site, print_rows, say
 
-KINDS = ("tasks", "backbones", "signals", "estimators", "oracles", "suites", "packs")
+KINDS = ("tasks", "backbones", "signals", "estimators", "oracles", "suites", "packs", "selectors")
 
 
 @click.command("list")

@@ -14,15 +14,17 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..checkpoints.given import GivenCheckpoint, NoBackbone
+from ..combining.selected import SelectedTask
 from ..data.dataset import Array, Origin
 from ..data.files import Files
 from ..errors import UnusableData
-from ..parts.interfaces import Backbone, Signal, teacher_of
+from ..parts.interfaces import Backbone, Signal, teacher_of, trained_alone
 from ..parts.recipe import Checkpoint, Recipe, Task
 from ..scoring.metrics import TaskScore, score_outputs
 from ..storage.hashes import digest
 from ..text import LONGEST, file_stem, slug
 from .adaptation import adaptations, ready
+from .selection import RowWeights
 from .workspace import Cell, Workspace, trained_as
 
 
@@ -44,7 +46,9 @@ class Training:
     def place(self) -> str:
         tasks = "+".join(slug(t.name) for t in self.recipe.tasks)
         after = f"-after-{slug(self.recipe.start.task.name)}" if self.recipe.start else ""
-        return f"{slug(self.backbone.name)}/{file_stem(tasks + after, LONGEST)}/seed-{self.recipe.seed}"
+        choice = next((r.row_choice for r in (self.recipe, self.recipe.start) if r and r.row_choice), None)
+        chosen = f"-{slug(choice.selector.name)}-for-{slug(choice.target.name)}" if choice else ""
+        return f"{slug(self.backbone.name)}/{file_stem(tasks + after + chosen, LONGEST)}/seed-{self.recipe.seed}"
 
     @property
     def task(self) -> Task:
@@ -63,7 +67,23 @@ class Training:
         return Training(backbone, Recipe(asked.tasks, seed=asked.seed, max_train=asked.max_train)) if backbone else None
 
     def inputs(self, workspace: Workspace) -> tuple[Cell, ...]:
-        return (*adaptations(self.backbone), *(c for c in (self.start, self.teacher) if c))
+        before = (c for c in (self.start, self.teacher) if c)
+        return (*adaptations(self.backbone), *before, *self.row_weights.values())
+
+    @property
+    def row_weights(self) -> dict[Task, RowWeights]:
+        """What a selector gives the examples of each task whose rows are chosen."""
+        recipe, choice = self.recipe, self.recipe.row_choice
+        if choice is None:
+            return {}
+        alone = trained_alone(self.backbone)
+        return {
+            task: RowWeights(
+                alone, task, choice.target, choice.selector, recipe.seed, recipe.most(task), choice.max_target
+            )
+            for task in recipe.tasks
+            if recipe.chooses(task)
+        }
 
     def ingredients(self, workspace: Workspace) -> dict[str, Any]:
         recipe = self.filled(workspace)
@@ -74,6 +94,8 @@ class Training:
             "settings": workspace.identity(recipe.settings),
             **({} if recipe.tuning == "full" else {"tuning": recipe.tuning}),
             **({} if recipe.sharing == "sequential" else {"sharing": recipe.sharing}),
+            # Which selector and target these are stands in the keys of the weights.
+            **({"share of rows": recipe.row_choice.share} if recipe.row_choice else {}),
             "seed": recipe.seed,
             **(samples[0] if len(samples) == 1 else {"samples": samples}),
             "tasks": [workspace.identity(t) for t in recipe.tasks],
@@ -92,9 +114,9 @@ class Training:
 
     def filled(self, workspace: Workspace) -> Recipe:
         """Return the recipe with its settings: those asked for, or the backbone's own for the target's examples."""
-        task, n = self.recipe.task, self.recipe.most(self.recipe.task)
-        rows = len(workspace.dataset(task, "train"))
-        settings = self.recipe.settings or self.backbone.settings(task.kind, min(rows, n or rows))
+        task = self.recipe.task
+        n_examples = self.recipe.n_examples(task, len(workspace.dataset(task, "train")))
+        settings = self.recipe.settings or self.backbone.settings(task.kind, n_examples)
         return replace(self.recipe, settings=settings)
 
     def work(self, workspace: Workspace) -> float:
@@ -104,7 +126,7 @@ class Training:
         for task in recipe.tasks:
             train, evaluation = (workspace.dataset(task, split) for split in ("train", "evaluation"))
             n_rows, length = train.size
-            rows = n_rows * min(1.0, (recipe.most(task) or len(train)) / len(train))
+            rows = n_rows * recipe.n_examples(task, len(train)) / len(train)
             trained = recipe.settings.steps(max(1, round(rows))) * recipe.settings.batch_size
             answered = evaluation.size[0] / 3  # without the way back
             total += (trained + answered) * min(recipe.settings.max_length, length)
@@ -125,7 +147,8 @@ class Training:
         model, clock = out / self.MODEL, perf_counter()
         model.mkdir()
         backbone = ready(self.backbone, workspace)
-        made = backbone.train(self.filled(workspace), workspace.files, model, start, **taught)
+        recipe = self._with_chosen_rows(self.filled(workspace), workspace)
+        made = backbone.train(recipe, workspace.files, model, start, **taught)
         for task in self.recipe.tasks:
             outputs = made.outputs if task is self.task else made.others.get(task.name)
             if outputs is None or not np.isfinite(outputs).all():
@@ -137,6 +160,18 @@ class Training:
         (out / "training.json").write_text(json.dumps({"steps": made.steps, "notes": made.notes, "seconds": seconds}))
         if not self.keeps_model:
             shutil.rmtree(model)
+
+    def _with_chosen_rows(self, recipe: Recipe, workspace: Workspace) -> Recipe:
+        """Return the recipe with tasks that have their chosen rows alone."""
+        choice = recipe.row_choice
+        if choice is None:
+            return recipe
+        rows = {task: choice.choose(cell.weights(workspace), recipe.seed) for task, cell in self.row_weights.items()}
+        tasks = tuple(
+            SelectedTask(task, recipe.most(task), tuple(map(int, rows[task]))) if task in rows else task
+            for task in recipe.tasks
+        )
+        return replace(recipe, tasks=tasks, row_choice=None)
 
     @property
     def keeps_model(self) -> bool:

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..data.dataset import Array, Card, Dataset, Split
+from ..combining.selected import split_in_folds
+from ..data.dataset import Card, Dataset, Split
 from ..data.files import Files
-from ..data.kinds import TASK_KINDS, groups
 from ..parts.cheap_transfers import CheapTransfer, TransferOptions
 from ..parts.interfaces import Backbone, Estimator
 from ..parts.recipe import Recipe, Task
@@ -69,22 +69,6 @@ class FoldTask:
         rows = self.task.load("train", files).sample(self.most).sample(self.options.examples, self.options.seed)
         folds = split_in_folds(rows, self.options.folds, self.options.seed)
         return rows.take(np.flatnonzero((folds == self.fold) == (split == "evaluation")))
-
-
-def split_in_folds(rows: Dataset, n_folds: int, seed: int) -> Array:
-    """Return the fold of each row (n_rows,), from 0: of equal size, and each class in its share as far as can be.
-
-    Rows of one group are in one fold; folds are then of equal numbers of groups.
-    """
-    members = groups(rows.columns)
-    order = np.random.default_rng(seed).permutation(len(members))
-    if TASK_KINDS[rows.kind].classes:
-        labels = np.asarray(rows.columns["label"])[[of_group[0] for of_group in members]]
-        order = order[np.argsort(labels[order], kind="stable")]
-    folds = np.empty(len(rows), int)
-    for place, group in enumerate(order):
-        folds[members[group]] = place % n_folds
-    return folds
 
 
 def transfer_options(estimator: Estimator) -> list[TransferOptions]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..checkpoints.given import GivenCheckpoint
+from ..combining.pooled import members_of_pools
 from ..data.features import FeatureOptions
 from ..data.oracle import Oracle, TaskMatrix
 from ..data.oracle_files import plain_oracle, read_oracle, write_oracle
@@ -20,13 +21,12 @@ from ..parts.cheap_transfers import TransferOptions
 from ..parts.codec import decode_record, encode
 from ..parts.fingerprint import harness_version, upgraded
 from ..parts.interfaces import Backbone, trained_alone
-from ..parts.recipe import SEQUENTIAL, Recipe, Task
+from ..parts.recipe import ALL_ROWS, SEQUENTIAL, Recipe, RowChoice, Selector, Task
 from ..scoring.metrics import gap_error
 from ..storage.locks import locked
 from .cells import GivenTraining, Training
 from .features import FeatureExtraction
 from .folds import cheap_trainings
-from .pooled import members_of_pools
 from .workspace import Workspace, trained_as
 
 
@@ -66,6 +66,9 @@ class TransferPlan:
     max_train_target: int | None = None  # as many as of a source, unless said
     checkpoints: tuple[GivenCheckpoint, ...] = ()  # the sources, where these are given; the tasks are targets then
     sharing: str = SEQUENTIAL  # how a source and a target are combined, a word of `SHARINGS`
+    selector: Selector | None = None  # what chooses a source's rows for each target
+    select_share: float = 0.5  # the share of the rows that it keeps
+    row_choice: str = ALL_ROWS  # both in a word
 
     @property
     def alone(self) -> Backbone:
@@ -89,14 +92,17 @@ class TransferPlan:
 
     @property
     def suffix(self) -> str:
-        """What the name of its oracle says of a sharing, and of other numbers of examples of a target."""
+        """What the name of its oracle says of a sharing, chosen rows, and other numbers of examples of a target."""
         sharing = "" if self.sharing == SEQUENTIAL else f"-{self.sharing}"
-        return sharing + (f"-target-{self.target_budget}" if self.apart else "")
+        chosen = "" if self.selector is None else f"-{self.row_choice.replace(' ', '-')}"
+        return sharing + chosen + (f"-target-{self.target_budget}" if self.apart else "")
 
     def trainings(self, seed: int) -> dict[tuple[str, str], Training]:
         """Return the trainings of a seed: (target, target) trains a task alone, (source, target) transfers."""
         if self.sharing != SEQUENTIAL:
             return self._together(seed)
+        if self.selector is not None:
+            return self._of_chosen_rows(seed)
         if not self.checkpoints:
             return trainings(self.backbone, self.tasks, seed, self.max_train, self.keep, self.max_train_target)
         recipes = {t.name: Recipe((t,), seed=seed, max_train=self.target_budget) for t in self.tasks}
@@ -107,6 +113,34 @@ class TransferPlan:
             for name, recipe in recipes.items()
             if given.name != name
         }
+
+    def _of_chosen_rows(self, seed: int) -> dict[tuple[str, str], Training]:
+        """Return the trainings of a seed where each source is trained anew for each target."""
+        targets = {t.name: Recipe((t,), seed=seed, max_train=self.target_budget) for t in self.tasks}
+        cells = {(name, name): Training(self.backbone, recipe) for name, recipe in targets.items()}
+        for source, target in permutations(self.tasks, 2):
+            start = Recipe((source,), seed=seed, max_train=self.max_train, row_choice=self.choice_for(target))
+            recipe = replace(targets[target.name], start=start)
+            cells[source.name, target.name] = Training(self.backbone, recipe, self.keep)
+        return cells
+
+    def choice_for(self, target: Task) -> RowChoice | None:
+        """Return how rows of sources are chosen for a target; None where all are used."""
+        if self.selector is None:
+            return None
+        return RowChoice(self.selector, target, self.select_share, self.target_budget)
+
+    def check_choices(self, workspace: Workspace) -> None:
+        """Raise UnusableData if fewer than two rows of a source are left."""
+        for task in self.tasks if self.selector is not None else ():
+            n_rows = len(workspace.dataset(task, "train").sample(self.max_train))
+            choice = self.choice_for(task)
+            assert choice is not None
+            if (n_kept := choice.n_kept(n_rows)) < 2:
+                raise UnusableData(
+                    f"a share of {self.select_share:g} of the {n_rows} training rows of {task.name} is {n_kept}: "
+                    "choose at least two, with a larger --select-share."
+                )
 
     def _together(self, seed: int) -> dict[tuple[str, str], Training]:
         """Return the trainings of a seed where each source and target are trained together."""
@@ -123,9 +157,10 @@ class TransferPlan:
         """
         tasks, most = (target, *sorted(others, key=lambda task: task.name)), self.target_budget
         budgets = (most, *(self.max_train for _ in others)) if self.apart else ()
-        if getattr(self.backbone, "mutual", False) and not self.apart:
+        choice = self.choice_for(target)
+        if getattr(self.backbone, "mutual", False) and not self.apart and choice is None:
             tasks = tuple(sorted(tasks, key=lambda task: task.name))
-        recipe = Recipe(tasks, seed=seed, max_train=most, sharing=self.sharing, budgets=budgets)
+        recipe = Recipe(tasks, seed=seed, max_train=most, sharing=self.sharing, budgets=budgets, row_choice=choice)
         return Training(self.backbone, recipe, self.keep)
 
     def cells(self) -> list[Training]:
@@ -148,7 +183,12 @@ class TransferPlan:
             **apart,
             "data": {t.name: [workspace.dataset(t, s).sha256 for s in ("train", "evaluation")] for t in self.tasks},  # type: ignore[arg-type]
             **({"checkpoints": self._checkpoints(workspace)} if self.checkpoints else {}),
+            **({} if self.selector is None else {"row_choice": [self._selector(workspace), self.select_share]}),
         }
+
+    def _selector(self, workspace: Workspace) -> dict[str, Any]:
+        """Return what makes the selector the same, as plain values."""
+        return dict(json.loads(json.dumps(workspace.identity(self.selector))))
 
     def _checkpoints(self, workspace: Workspace) -> dict[str, str]:
         """Return for each checkpoint what tells its files from any others."""
@@ -188,6 +228,7 @@ class TransferPlan:
                 basis="measured",
                 tuning=getattr(self.alone, "tuning", "full"),
                 sharing=self.sharing,
+                row_choice=self.row_choice,
                 provenance=self.provenance(workspace),
                 max_train_target=self.target_budget if self.apart else None,
             ),

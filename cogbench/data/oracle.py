@@ -84,7 +84,7 @@ class OracleCard:
         The metric of each target, as far as it is known.
     better : tuple of (target, {"higher", "lower"}) pairs
         Which figures of a target are better; "higher" for a target that is not named.
-    basis, tuning, sharing, note, max_train_target
+    basis, tuning, sharing, note, max_train_target, row_choice
         As in `Oracle`.
     """
 
@@ -102,6 +102,7 @@ class OracleCard:
     sharing: str = "sequential"
     note: str = ""
     max_train_target: int | None = None
+    row_choice: str = "all"
 
     def knows(self, sources: Iterable[str], targets: Iterable[str] | None = None) -> bool:
         """Whether these are among its sources and targets; without `targets` the sources are asked for as both."""
@@ -147,6 +148,8 @@ class Oracle:
         Of a measured oracle: versions, model, data, settings, number of examples.
     max_train_target : int, optional
         The largest number of training examples of a target, where it is another than that of a source.
+    row_choice : str
+        Which training examples of a source were used: "all", or the selector that chose them and the share it kept.
     gain_error : array of shape (n_sources, n_targets), optional
         The evaluation's error of the gain on no transfer, mean over seeds: by a bootstrap over the examples, the same
         ones for both.
@@ -176,6 +179,7 @@ class Oracle:
     note: str = ""
     provenance: Mapping[str, Any] = field(default_factory=dict)
     max_train_target: int | None = None
+    row_choice: str = "all"
     gain_error: Array | None = None
     no_transfer_by_seed: Array | None = None
 
@@ -235,6 +239,7 @@ class Oracle:
             sharing=self.sharing,
             note=self.note,
             max_train_target=self.max_train_target,
+            row_choice=self.row_choice,
         )
 
     def read(self, files: Any) -> "Oracle":

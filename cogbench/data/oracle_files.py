@@ -25,6 +25,7 @@ SEEDS = "seeds"  # the array that says whose the rows of the per-example scores 
 SCORES_ENDING = ".per-example.npz"  # in place of .json: the file of the per-example scores
 SCHEMA_VERSION = 3  # of an oracle's json
 TEXTS = ("name", "backbone", "suite", "basis", "tuning", "sharing", "origin", "licence", "note")
+AXES = ("max_train_target", "row_choice")  # written where they are not as usual
 ARRAYS = ("no_transfer", "standard_error", "evaluation_error", "gain_error", "by_seed", "no_transfer_by_seed")
 # What fields of oracles and results were called in schema version 1, that of cogbench 0.1.0.
 FORMER_FIELDS = {"kind": "basis", "source": "origin"}
@@ -123,7 +124,7 @@ def read_oracle(
     facts: dict[str, Any] = {"backbone": "?", "suite": "?", "origin": str(path), "note": ""}
     metrics, better = dict(table.metrics), dict(table.better)
     if card is not None:
-        shared = ("backbone", "suite", "origin", "licence", "note", "basis", "tuning", "sharing", "max_train_target")
+        shared = ("backbone", "suite", "origin", "licence", "note", "basis", "tuning", "sharing", *AXES)
         facts = {field: getattr(card, field) for field in shared}
         metrics, better = metrics | dict(card.metrics), dict(card.better) | better
     facts["note"] = "; ".join(note for note in (facts["note"], *table.notes) if note)
@@ -164,7 +165,7 @@ def read_card(path: Path) -> OracleCard:
         raise _no_oracle(path, error) from error
     try:
         head = _renamed(_facts(parse_json("".join(lines).rstrip().rstrip(",") + "}"), "sources", "targets", "metrics"))
-        fields = {f: head[f] for f in (*TEXTS, "max_train_target") if f in head and f != "name"}
+        fields = {f: head[f] for f in (*TEXTS, *AXES) if f in head and f != "name"}
         return OracleCard(
             description=describe_transfers(head["suite"], head["backbone"], head.get("max_train_target")),
             sources=tuple(head["sources"]),
@@ -196,6 +197,7 @@ def plain_oracle(oracle: Oracle) -> dict[str, Any]:
         "schema_version": SCHEMA_VERSION,
         **{field: getattr(oracle, field) for field in TEXTS},
         **({} if oracle.max_train_target is None else {"max_train_target": oracle.max_train_target}),
+        **({} if oracle.row_choice == "all" else {"row_choice": oracle.row_choice}),
         "metrics": dict(oracle.metrics),
         "units": dict(oracle.units),
         "better": dict(oracle.better),
@@ -333,7 +335,7 @@ def _facts(values: Any, *needed: str) -> dict[str, Any]:
         return isinstance(value, dict) and all(map(fits, value.values()))
 
     kinds: dict[str, tuple[str, Callable[[Any], bool]]] = {
-        **dict.fromkeys((*TEXTS, *FORMER_FIELDS), ("text", lambda value: isinstance(value, str))),
+        **dict.fromkeys((*TEXTS, *FORMER_FIELDS, "row_choice"), ("text", lambda value: isinstance(value, str))),
         **dict.fromkeys(("sources", "targets"), ("list of texts", are_texts)),
         **dict.fromkeys(("metrics", "units", "better"), ("JSON object of texts", are_mapped)),
         "groups": ("JSON object of lists of texts", lambda value: are_mapped(value, are_texts)),

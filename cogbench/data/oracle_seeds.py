@@ -12,7 +12,17 @@ from .oracle import Oracle, TaskMatrix
 
 DRAWS = 200  # resampled oracles
 # What is alike in the provenance of oracles whose seeds may be merged.
-ALIKE = ("backbone", "model", "max_train", "max_train_target", "settings", "settings_target", "data", "checkpoints")
+ALIKE = (
+    "backbone",
+    "model",
+    "max_train",
+    "max_train_target",
+    "settings",
+    "settings_target",
+    "data",
+    "checkpoints",
+    "row_choice",
+)
 
 
 def of_seeds(

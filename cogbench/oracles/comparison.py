@@ -69,7 +69,7 @@ def compare_oracles(oracles: Sequence[Oracle]) -> OracleComparison:
 
     Those of one backbone that differ in their numbers of examples are compared by the gains of their sources; those
     that differ in the number of target examples alone also say from which on transfer stops paying. Those that differ
-    in tuning or sharing alone are compared pair of tasks by pair of tasks.
+    in tuning, sharing or chosen rows alone are compared pair of tasks by pair of tasks.
 
     Parameters
     ----------
@@ -130,7 +130,8 @@ def _measured_with(oracle: Oracle) -> tuple[object, ...]:
     known = oracle.provenance
     tasks = {*oracle.transfers.sources, *oracle.transfers.targets}
     data = {task: hashes for task, hashes in sorted(known.get("data", {}).items()) if task in tasks}
-    return oracle.backbone, known.get("model"), data, sorted(oracle.metrics.items()), oracle.tuning, oracle.sharing
+    way = oracle.tuning, oracle.sharing, oracle.row_choice
+    return oracle.backbone, known.get("model"), data, sorted(oracle.metrics.items()), *way
 
 
 def _gains(oracles: Sequence[Oracle], series: Sequence[Sequence[Oracle]]) -> Iterator[TargetGains]:

@@ -1,4 +1,4 @@
-"""What one way of training gains over another: oracles of the same model and data that differ in tuning or sharing."""
+"""What one way of training gains over another: oracles that differ in tuning, sharing or chosen rows alone."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class WayDifference:
     first, second : str
         The oracles.
     ways : (str, str)
-        How each of them trains, in words of `TUNINGS` and `SHARINGS`.
+        How each of them trains, in words of `TUNINGS` and `SHARINGS`, and the selector that chose rows.
     target : str
         "all" for the mean over the targets.
     n_sources : int
@@ -73,7 +73,9 @@ def _material(oracle: Oracle) -> tuple[object, ...]:
 
 
 def _way(oracle: Oracle) -> str:
-    return oracle.sharing if oracle.tuning == "full" else f"{oracle.tuning}, {oracle.sharing}"
+    tuning = "" if oracle.tuning == "full" else f"{oracle.tuning}, "
+    chosen = "" if oracle.row_choice == "all" else f", rows {oracle.row_choice}"
+    return f"{tuning}{oracle.sharing}{chosen}"
 
 
 def _differences(first: Oracle, second: Oracle) -> Iterator[WayDifference]:

@@ -9,7 +9,7 @@ import pluggy
 
 from ..data.oracle import Suite
 from .interfaces import Backbone, Estimator, OraclePart, PackPart, Signal
-from .recipe import Task
+from .recipe import Selector, Task
 
 hookspec = pluggy.HookspecMarker("cogbench")
 hookimpl = pluggy.HookimplMarker("cogbench")
@@ -48,3 +48,8 @@ def register_suites() -> Iterable[Suite]:  # type: ignore[empty-body]
 @hookspec
 def register_packs() -> Iterable[PackPart]:  # type: ignore[empty-body]
     """Return the evidence packs this plugin adds: what estimators read of a measured oracle, each in a file."""
+
+
+@hookspec
+def register_selectors() -> Iterable[Selector]:  # type: ignore[empty-body]
+    """Return the selectors this plugin adds: what says which training examples of a source serve a target."""

@@ -1,14 +1,17 @@
 """One training asked for: the tasks, how they are trained and combined, and the checkpoint that comes of it."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
+import numpy as np
+
 from ..data.dataset import Array, Card, Dataset, Split
 from ..data.files import Files
 from ..errors import UnusableData
+from .cheap_transfers import TransferOptions
 
 
 @dataclass(frozen=True)
@@ -72,13 +75,114 @@ SHARINGS = {
 }
 
 
+class SelectionEvidence(Protocol):
+    """What a selector may ask for, of one source task, one target task and one training seed.
+
+    Nothing is computed before it is asked for, and nothing is of an evaluation split.
+    """
+
+    @property
+    def source(self) -> Dataset:
+        """The training examples of the source, as its budget allows."""
+
+    @property
+    def target(self) -> Dataset:
+        """The training examples of the target, as its budget allows."""
+
+    @property
+    def seed(self) -> int:
+        """The seed of the training, also for what a selector draws."""
+
+    def vectors(self, texts: Sequence[str]) -> Array:
+        """Return texts as the bare backbone represents them: (n_texts, n_dims) float32."""
+
+    def gradients(self, examples: int = 100, steps: int = 60, dims: int = 4096) -> tuple[Array, Array]:
+        """Return the gradient of each source example's loss, and of each of a few target examples' losses.
+
+        They are of the encoder's weights, without the table of word vectors and without heads, because heads differ
+        between tasks. The backbone is trained for at least `steps` on so many target `examples`, and the gradients of
+        the same examples are taken there; from there it is trained for as many steps on all source examples, so that
+        the source has a head, and the gradients of the source are taken there.
+
+        Returns
+        -------
+        source, target : arrays of shape (n_source_examples, dims) and (at most examples, dims), float32
+            A random projection, the same for both: signs are drawn, and sums of numbers are kept.
+        """
+
+    def trial(self, weights: Array, share: float = 0.5, options: TransferOptions = ...) -> float:
+        """Return the target's metric after a short training on the rows that such weights choose; larger is better.
+
+        The share of the source's rows with the largest `weights` (n_source_examples,) is trained on, rows of equal
+        weight by the seed; then the target. `options` says how many training examples of the target there are, in how
+        many folds they are scored, and how many steps each of the trainings takes at least.
+        """
+
+
+@runtime_checkable
+class Selector(Protocol):
+    """A part that says which training examples of a source serve a target."""
+
+    @property
+    def name(self) -> str: ...
+    def weights(self, evidence: SelectionEvidence) -> Array:
+        """Return a finite number for each source example (n_source_examples,): the larger, the rather it is kept."""
+
+
+ALL_ROWS = "all"  # the word of an oracle whose sources are trained on all their rows
+
+
+@dataclass(frozen=True)
+class RowChoice:
+    """Which training examples of other tasks are kept for a target: the share that a selector gives the most weight.
+
+    Rows of equal weight are drawn by the seed of the training, so equal weights are a random sample.
+
+    Parameters
+    ----------
+    selector : Selector
+    target : Task
+        The task that the rows are chosen for.
+    share : float
+        Of the rows of each other task of a recipe, above 0 and at most 1.
+    max_target : int, optional
+        The selector sees at most so many training examples of the target.
+
+    Raises
+    ------
+    UnusableData
+        If the share is none.
+    """
+
+    selector: Selector
+    target: Task
+    share: float = 0.5
+    max_target: int | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share <= 1:
+            raise UnusableData(f"a selector cannot keep a share of {self.share:g} of the rows: above 0, at most 1.")
+
+    def n_kept(self, n_rows: int) -> int:
+        """Return how many of so many rows are kept."""
+        return math.floor(self.share * n_rows + 0.5)
+
+    def choose(self, weights: Array, seed: int) -> Array:
+        """Return the numbers of the rows (n_kept,) that have the largest weights (n_rows,), in rising order."""
+        by_chance = np.random.default_rng(seed).permutation(len(weights))
+        order = np.lexsort((by_chance, -np.asarray(weights, np.float64)))
+        return np.sort(order[: self.n_kept(len(weights))])
+
+
 @dataclass(frozen=True)
 class Recipe:
     """One training asked for: its canonical JSON is a part of the training's key.
 
     With `start` it is a transfer: the encoder that `start` gives, and a fresh head. With several `tasks` it is one
     training of all of them, combined as `sharing` says, one of `SHARINGS`: the first is the target, and the others help
-    it. `max_train` draws a stratified sample of the training examples of each, always with the same seed, so that
+    it. With `row_choice` the tasks that are not its target are trained on chosen rows.
+
+    `max_train` draws a stratified sample of the training examples of each task, always with the same seed, so that
     training seeds share their data; `budgets` say it for each task where tasks differ in it. `tuning` says which
     weights move, one of `TUNINGS`.
 
@@ -97,6 +201,7 @@ class Recipe:
     tuning: str = "full"
     sharing: str = SEQUENTIAL
     budgets: tuple[int | None, ...] = ()
+    row_choice: RowChoice | None = None
 
     def __post_init__(self) -> None:
         for word, known, what in ((self.tuning, TUNINGS, "tuning"), (self.sharing, SHARINGS, "sharing")):
@@ -125,6 +230,16 @@ class Recipe:
     def most(self, task: Task) -> int | None:
         """Return the largest number of training examples of one of the tasks; None for all."""
         return self.budgets[self.tasks.index(task)] if self.budgets else self.max_train
+
+    def n_examples(self, task: Task, n_rows: int) -> int:
+        """Return how many training examples of one of the tasks are used, where there are `n_rows`."""
+        most = self.most(task)
+        n_allowed = min(n_rows, most or n_rows)
+        return self.row_choice.n_kept(n_allowed) if self.row_choice and self.chooses(task) else n_allowed
+
+    def chooses(self, task: Task) -> bool:
+        """Whether the training examples of one of the tasks are chosen."""
+        return self.row_choice is not None and task.name != self.row_choice.target.name
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,7 +27,7 @@ from . import hookspecs
 from .codec import decode, encode
 from .fingerprint import distribution_of, harness_version
 from .interfaces import Backbone, Estimator, OraclePart, PackPart, Signal
-from .recipe import Task
+from .recipe import Selector, Task
 from .set_options import options_of, with_option
 
 GROUP = "cogbench"
@@ -40,6 +40,7 @@ PART_KINDS: dict[str, Any] = {
     "oracle": OraclePart,
     "suite": Suite,
     "pack": PackPart,
+    "selector": Selector,
 }
 # The parts of this repository's other distributions by kind, so that a message can name the distribution of a part.
 DISTRIBUTIONS = {
@@ -49,7 +50,10 @@ DISTRIBUTIONS = {
         "pubmedqa",
     },
     "cogbench-evidence": {"pack": "cogtaskonomy-minilm cogtaskonomy-minilm-2l mini-minilm-2l realtext-minilm-2l"},
-    "cogbench-multitask": {"backbone": "cross-stitch hierarchical joint label-embedding soft"},
+    "cogbench-multitask": {
+        "backbone": "cross-stitch hierarchical joint label-embedding soft",
+        "selector": "diversity gradient random ruder-plank similarity",
+    },
     "cogbench-pretraining": {"backbone": "adapted"},
     "cogbench-realtext": {
         "suite": "realtext",
@@ -96,11 +100,12 @@ class Parts:
     oracles: Mapping[str, OraclePart] = field(default_factory=dict)
     suites: Mapping[str, Suite] = field(default_factory=dict)
     packs: Mapping[str, PackPart] = field(default_factory=dict)
+    selectors: Mapping[str, Selector] = field(default_factory=dict)
     plugins: tuple[Plugin, ...] = ()
     providers: Mapping[tuple[str, str], Plugin] = field(default_factory=dict)
 
     def of(self, kind: str) -> Mapping[str, Any]:
-        """Return the parts of a kind: "task", "backbone", "signal", "estimator", "oracle", "suite" or "pack"."""
+        """Return the parts of a kind, one of `PART_KINDS`, such as "task" or "backbone"."""
         return getattr(self, f"{kind}s")
 
     def find(self, kind: str, name: str) -> Any:
@@ -142,7 +147,7 @@ class Parts:
 
     def _named(self, part: Any) -> dict[str, Any] | None:
         """Return the kind, name and changed options of an installed part; None for anything else."""
-        for kind in ("task", "backbone", "signal", "estimator"):
+        for kind in ("task", "backbone", "signal", "estimator", "selector"):
             installed = self.of(kind).get(getattr(part, "name", ""))
             provider = self.providers.get((kind, getattr(part, "name", "")))
             if installed is None or type(installed) is not type(part):

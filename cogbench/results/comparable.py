@@ -51,7 +51,7 @@ def comparable_results(results: Sequence[Result]) -> list[ComparableResults]:
 def _common_hash(result: Result) -> str:
     """Return a hash of what results must share to be compared, beside data and signals."""
     tasks, oracle = [sorted(result.sources), sorted(result.targets)], result.oracle.name if result.oracle else None
-    axes = [result.tuning, result.sharing]
+    axes = [result.tuning, result.sharing, *([] if result.row_choice == "all" else [result.row_choice])]
     return digest([result.suite, *axes, tasks, oracle, result.oracle_ranks, result.is_outdated])
 
 

@@ -60,19 +60,20 @@ class Entry:
 class Board:
     """The results that may be compared: of the same suite, kind of transfer, tasks, oracle, schema, data and signals.
 
-    `tuning` and `sharing` say which weights moved and how tasks were combined; `ranks` is a hash of the oracle's
-    ranks, for two oracles may have one name; `outdated` says that an older schema scored the results, which has no
-    relabelled p; `tries` is the number of estimators whose p-values are corrected for their number; `detectable` is
-    the difference to the lowest TRS that the paired test sees with 80 % power, in the median over the other
-    estimators, None where there are none; `data` has the revision, if known, and hash of each task's data,
-    `signals` the hash of each signal; `differs` says in what it is not another board: the one of number `unlike`,
-    the first of the same suite and oracle or else the first of all. `chance` is the TRS of random choice, and
+    `tuning` and `sharing` say which weights moved and how tasks were combined, `row_choice` which rows sources have;
+    `ranks` is a hash of the oracle's ranks, for two oracles may have one name; `outdated` says that an older schema
+    scored the results, which has no relabelled p; `tries` is the number of estimators whose p-values are corrected for
+    their number; `detectable` is the difference to the lowest TRS that the paired test sees with 80 % power, in the
+    median over the other estimators, None where there are none; `data` has the revision, if known, and hash of each
+    task's data, `signals` the hash of each signal; `differs` says in what it is not another board: the one of number
+    `unlike`, the first of the same suite and oracle or else the first of all. `chance` is the TRS of random choice, and
     `worst` the number of sources that a target can choose from: the end of the scale.
     """
 
     suite: str
     tuning: str = "full"
     sharing: str = "sequential"
+    row_choice: str = "all"
     sources: tuple[str, ...]
     targets: tuple[str, ...]
     oracle: str | None
@@ -171,6 +172,7 @@ def _board(group: ComparableResults, sort: str) -> Board:
         suite=first.suite,
         tuning=first.tuning,
         sharing=first.sharing,
+        row_choice=first.row_choice,
         sources=tuple(first.sources),
         targets=tuple(first.targets),
         oracle=first.oracle.name if first.oracle else None,
@@ -312,6 +314,7 @@ def _differences(one: Board, other: Board) -> Iterator[str]:
         ("suite", one.suite, other.suite),
         ("tuning", one.tuning, other.tuning),
         ("sharing", one.sharing, other.sharing),
+        ("rows of sources", one.row_choice, other.row_choice),
         ("oracle", one.oracle or "none", other.oracle or "none"),
         ("scores of", _schema(one), _schema(other)),
     ):

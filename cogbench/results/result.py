@@ -140,6 +140,7 @@ class Provenance:
 class Result:
     """One (estimator, backbone, signal, oracle): the ranking of source tasks and its scores.
 
+    `row_choice` is that of the oracle: which training examples of the sources it was measured with.
     `basis` tells whether cogbench computed the ranking, or a publication states it.
     `similarity` and `by_seed` have sources as rows and targets as columns, None for a task with itself or no
     estimate; `ranking` lists each target's sources, best first; `scores` is None where there was no oracle.
@@ -160,6 +161,7 @@ class Result:
     suite: str
     tuning: str = "full"
     sharing: str = "sequential"
+    row_choice: str = "all"
     basis: Literal["computed", "published"] = "computed"
     sources: list[str]
     targets: list[str]
@@ -276,10 +278,11 @@ def against(guess: TaskMatrix, oracle: Oracle | None, counts: Mapping[str, int])
     `counts` has the official number of training examples of each source, as far as known.
     """
     if oracle is None:
-        return {"oracle": None, "oracle_ranks": None, "scores": None, "baselines": {}}
+        return {"row_choice": "all", "oracle": None, "oracle_ranks": None, "scores": None, "baselines": {}}
     true = true_ranking(oracle)
     columns = zip(true.targets, true.ranks.T, strict=True)
     return {
+        "row_choice": oracle.row_choice,
         "oracle": OracleUsed(oracle.name, oracle.backbone, oracle.basis, oracle.origin),
         "oracle_ranks": {
             t: {s: float(r) for s, r in zip(true.sources, ranks, strict=True) if np.isfinite(r)} for t, ranks in columns

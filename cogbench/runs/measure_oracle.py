@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..checkpoints.naming import find_checkpoints
+from ..combining.ways import check_choice, choice_word, find_selector, find_sharing, label_of
 from ..compute.groups import GroupPlan, Groups, check_sets, find_groups, keep_sets
 from ..compute.transfers import TransferPlan, in_todays_form, keep_oracle
 from ..compute.workspace import Tell, Workspace, workspace_of
@@ -14,12 +15,12 @@ from ..data.grids import FILES
 from ..data.oracle import Oracle
 from ..data.oracle_files import SCORES_ENDING, read_oracle
 from ..data.oracle_seeds import check_alike
-from ..errors import FailedCells, UnknownName, UnusableData
+from ..errors import FailedCells, UnusableData
 from ..oracles.task_sets import TaskSets, sets_folder
 from ..parts.interfaces import Backbone, shares
-from ..parts.recipe import SEQUENTIAL, SHARINGS, Task
+from ..parts.recipe import SEQUENTIAL, Selector, Task
 from ..parts.registry import Parts, oracle_folder
-from ..parts.set_options import only, varied
+from ..parts.set_options import only
 from ..storage.atomic import writable
 from ..storage.store import Store
 from ..text import LONGEST, file_stem, slug
@@ -38,6 +39,8 @@ def measure_oracle(
     max_train: int | None = None,
     max_train_target: int | None = None,
     sharing: str = SEQUENTIAL,
+    select: str | Selector | None = None,
+    select_share: float = 0.5,
     name: str | None = None,
     keep_models: bool = False,
     checkpoints: Any = (),
@@ -61,8 +64,13 @@ def measure_oracle(
         trainings through the store.
     sharing : str
         How a source and a target are combined, a word of `cogbench.SHARINGS`: by default one after the other.
+    select : str or Selector, optional
+        What chooses the training examples of each source for each target; by default all of them are used.
+    select_share : float
+        The share of the source's training examples that it keeps.
     name : str, optional
-        The name of the oracle. The default names the suite, the backbone, the sharing and the numbers of examples.
+        The name of the oracle. The default names the suite, the backbone, the sharing, the selector and the numbers
+        of examples.
     keep_models : bool
         Whether to keep the weights of the transfers and not only their scores.
     checkpoints
@@ -94,6 +102,8 @@ def measure_oracle(
         max_train=max_train,
         max_train_target=max_train_target,
         sharing=sharing,
+        select=select,
+        select_share=select_share,
         keep_models=keep_models,
         name=name,
     )
@@ -172,6 +182,8 @@ def resolve_transfers(
     max_train: int | None = None,
     max_train_target: int | None = None,
     sharing: str = SEQUENTIAL,
+    select: str | Selector | None = None,
+    select_share: float = 0.5,
     keep_models: bool = False,
     name: str | None = None,
     checkpoints: Any = (),
@@ -183,13 +195,19 @@ def resolve_transfers(
     ------
     UnknownName, UnusableData
         If a name or an option is unknown or given several values, there are fewer than three tasks, no installed
-        backbone trains with that sharing, checkpoints are to be trained together, or an installed oracle has that name.
+        backbone trains with that sharing, checkpoints are to be trained together or on chosen rows, nothing is left of
+        a share, or an installed oracle has that name.
     """
-    further = [part for part in parts.backbones.values() if sharing in shares(part)]
+    selector = find_selector(parts, select, as_list(set))
+    further = [
+        *(part for part in parts.backbones.values() if sharing in shares(part)),
+        *([selector] if selector else []),
+    ]
     selection = resolve(parts, suite=suite, tasks=tasks, backbone=backbone, set=set, further=further)
     given = find_checkpoints(parts, checkpoints, files or Files())
     alone, of_suite = only("backbone", selection.backbones), selection.suite
     trained = find_sharing(parts, sharing, alone, as_list(set))
+    check_choice(selector, select_share, trained, checkpoints=bool(given))
     if given and sharing != SEQUENTIAL:
         raise UnusableData(f"checkpoints are trained already: sharing {sharing!r} trains tasks together.")
     each_once(selection.tasks, as_list(set))
@@ -211,48 +229,18 @@ def resolve_transfers(
         max_train_target=max_train_target,
         checkpoints=given,
         sharing=sharing,
+        selector=selector,
+        select_share=select_share,
+        row_choice=choice_word(parts, selector, select_share),
     )
     size = f"-max-{max_train}" if max_train else ""
-    usual = slug(f"{suite}-{_label(parts, plan)}{part}{size}{plan.suffix}")
+    usual = slug(f"{suite}-{label_of(parts, plan.backbone)}{part}{size}{plan.suffix}")
     if name and slug(name) in parts.oracles:  # which would be found in its place
         raise UnusableData(f"an installed oracle is called {name!r}: give this one another name, with --name.")
     if name and (name == MEASURED or Path(name).suffix.lower() in FILES):
         raise UnusableData(f"no oracle can be called {name!r}, which `--oracle` takes for something else.")
     called = slug(name) if name else f"measured-{usual}" if usual in parts.oracles else usual
     return plan, file_stem(called, LONGEST - len(SCORES_ENDING))
-
-
-def find_sharing(parts: Parts, sharing: str, backbone: Backbone, set: Sequence[str] = ()) -> Backbone:
-    """Return the backbone that trains several tasks together in a way, each of them as `backbone` is trained.
-
-    Raises
-    ------
-    UnknownName
-        If there is no such way, or no installed backbone trains so.
-    UnusableData
-        If the backbone itself trains several tasks together, in another way.
-    """
-    if sharing not in SHARINGS:
-        raise UnknownName.of("sharing", sharing, SHARINGS)
-    if sharing == SEQUENTIAL or sharing in shares(backbone):
-        return backbone
-    if shares(backbone):
-        able = ", ".join(sorted(shares(backbone)))
-        raise UnusableData(f"backbone {backbone.name!r} cannot train with sharing {sharing!r}; it can: {able}.")
-    able_parts = [part for part in parts.backbones.values() if sharing in shares(part)]
-    if not able_parts:
-        raise UnknownName(f"no installed plugin trains tasks with sharing {sharing!r}; cogbench-multitask does.")
-    together = only("backbone", varied(able_parts[0], set, parts.find))
-    return replace(together, backbone=backbone)  # type: ignore[type-var]
-
-
-def _label(parts: Parts, plan: TransferPlan) -> str:
-    """Return the label of the backbone that is trained, and the options of the one that trains tasks together."""
-    label, together = parts.label("backbone", plan.alone), plan.backbone
-    usual: Any = parts.backbones.get(together.name)
-    if together is plan.alone or usual is None:
-        return label
-    return label + parts.label("backbone", replace(together, backbone=usual.backbone)).removeprefix(together.name)  # type: ignore[type-var]
 
 
 def resolve_sizes(
@@ -281,6 +269,8 @@ def resolve_groups(
     UnknownName, UnusableData
         As `resolve_transfers` and `find_groups`; or if the sharing trains one task at a time.
     """
+    if how.get("select") is not None:  # each task of a set is a target of the others
+        raise UnusableData("sets of tasks are measured with all their rows: leave out --select.")
     if sharing == SEQUENTIAL:
         raise UnusableData("groups are trained together: name a sharing such as joint, with --sharing.")
     plans = list[tuple[GroupPlan, str]]()
@@ -330,6 +320,7 @@ def check_transfers(transfers: TransferPlan, name: str, workspace: Workspace) ->
         If data or a model cannot be used, or an oracle of that name was measured with something else.
     """
     _check_tasks(transfers, workspace)
+    transfers.check_choices(workspace)
     provenance, path = transfers.provenance(workspace), oracle_folder() / f"{name}.json"
     if path.is_file():
         metrics = {t.name: t.metric for t in transfers.tasks}

@@ -12,6 +12,9 @@ from .contracts import (
     check_pack as check_pack,
 )
 from .contracts import (
+    check_selector as check_selector,
+)
+from .contracts import (
     check_signal as check_signal,
 )
 from .contracts import (

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..compute.adaptation import Adapts
 from ..compute.evidence import Similarity, StoredEvidence
+from ..compute.selection import RowWeights, StoredSelectionEvidence
 from ..compute.workspace import Workspace
 from ..data.dataset import TASK_KINDS, Dataset
 from ..data.files import Files
@@ -22,7 +23,7 @@ from ..packs.pack import find_pack
 from ..parts.codec import decode, encode
 from ..parts.fingerprint import identity
 from ..parts.interfaces import NEEDS, Backbone, Estimator, OraclePart, PackPart, Signal, teacher_of
-from ..parts.recipe import Recipe, Settings, Task
+from ..parts.recipe import Recipe, Selector, Settings, Task
 from ..parts.registry import Parts
 from ..parts.table_task import TableTask
 from ..scoring.metrics import METRICS
@@ -168,7 +169,7 @@ def check_oracle(oracle: OraclePart, files: Files | None = None) -> None:
         (table.transfers.sources, table.transfers.targets) == (card.sources, card.targets),
         f"{oracle.name}: its table has other tasks than its card",
     )
-    for field in ("backbone", "suite", "basis", "tuning", "sharing", "max_train_target"):
+    for field in ("backbone", "suite", "basis", "tuning", "sharing", "max_train_target", "row_choice"):
         _expect(getattr(table, field) == getattr(card, field), f"{oracle.name}: its table has another {field}")
     for field in ("metrics", "better"):
         _expect(
@@ -180,6 +181,35 @@ def check_oracle(oracle: OraclePart, files: Files | None = None) -> None:
         np.array_equal(table.transfers.values, again, equal_nan=True),
         f"{oracle.name}: it reads differently the second time",
     )
+
+
+def check_selector(selector: Selector) -> None:
+    """Check that a selector gives each source example a finite weight, twice the same, and leaves its evidence alone.
+
+    It runs on toys: a source and a target of sixty sentences each, and a linear model on hashed words.
+
+    Raises
+    ------
+    UnusableData
+        If it breaks the contract.
+    """
+    _check_part(selector, Selector)
+    with tempfile.TemporaryDirectory() as folder:
+        workspace = Workspace(Files(offline=True), Store(Path(folder)))
+        for source in (TASKS[1], TASKS[3]):
+            evidence = StoredSelectionEvidence(
+                RowWeights(ToyBackbone(), source, TASKS[0], selector), ToyBackbone(), workspace
+            )
+            before = evidence.source.sha256, evidence.target.sha256
+            weights = np.asarray(selector.weights(evidence), np.float64)
+            _expect(weights.shape == (len(evidence.source),), f"{selector.name}: weights of shape {weights.shape}")
+            _expect(bool(np.isfinite(weights).all()), f"{selector.name}: a weight is not finite")
+            _expect(
+                np.array_equal(weights, selector.weights(evidence)), f"{selector.name}: other weights the second time"
+            )
+            _expect(
+                (evidence.source.sha256, evidence.target.sha256) == before, f"{selector.name}: it changes its evidence"
+            )
 
 
 def check_pack(pack: PackPart, files: Files | None = None) -> None:

@@ -84,6 +84,8 @@ def _about(kind: str, part: Any) -> dict[str, Any]:
         return {"about": card.description if card else line, "options": _options(part), **said}
     if kind == "estimator":
         return {"about": line, "needs": ", ".join(sorted(part.needs)), "options": _options(part)}
+    if kind == "selector":
+        return {"about": line, "options": _options(part)}
     if kind == "oracle":
         return _of_card(part.card)
     if kind == "pack":

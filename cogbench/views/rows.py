@@ -12,7 +12,7 @@ from ..data.oracle_files import _number, plain_oracle
 from ..data.oracle_seeds import told_apart
 from ..oracles.set_scores import SetScores, TargetSetScore
 from ..oracles.task_sets import TaskSets, in_words
-from ..parts.recipe import SEQUENTIAL
+from ..parts.recipe import ALL_ROWS, SEQUENTIAL
 from ..results.guess import Scored
 from ..runs.recommend import Recommendation
 from ..scoring.chance import PValue
@@ -81,8 +81,8 @@ def oracle_rows(oracle: Oracle) -> list[dict[str, Any]]:
 def oracle_notes(oracle: Oracle) -> list[str]:
     """Return what a reader of the table must know: where it is from, and what its signs mean."""
     seeds = f"; seeds {', '.join(map(str, oracle.seeds))}" if oracle.seeds else ""
-    ways = {"tuning": oracle.tuning, "sharing": oracle.sharing}
-    way = "".join(f", {axis} {word}" for axis, word in ways.items() if word not in ("full", SEQUENTIAL))
+    ways = {"tuning": oracle.tuning, "sharing": oracle.sharing, "rows of sources": oracle.row_choice}
+    way = "".join(f", {axis} {word}" for axis, word in ways.items() if word not in ("full", SEQUENTIAL, ALL_ROWS))
     lines = [f"{oracle.basis}, backbone {oracle.backbone}{way}, suite {oracle.suite}{seeds}: {oracle.origin}"]
     lines += [oracle.note] if oracle.note else []
     if lower := [target for target, which in oracle.better.items() if which == "lower"]:

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from cogbench import Dataset, Files, Origin, Recipe, Store, TaskMatrix, TransferOptions, UnusableData
+from cogbench.combining.selected import split_in_folds
 from cogbench.compute.evidence import Similarity, StoredEvidence
-from cogbench.compute.folds import FoldTask, cheap_trainings, split_in_folds
+from cogbench.compute.folds import FoldTask, cheap_trainings
 from cogbench.compute.workspace import Workspace
 from cogbench.parts.codec import decode, encode
 from cogbench.scoring.metrics import mean_score, score_outputs

@@ -25,12 +25,12 @@ from cogbench import (
     measure_sets,
     read_sets,
 )
+from cogbench.combining.ways import find_sharing
 from cogbench.compute.cells import Training
 from cogbench.compute.groups import find_groups
 from cogbench.compute.transfers import TransferPlan
 from cogbench.compute.workspace import Workspace
 from cogbench.oracles.task_sets import sets_folder, write_sets
-from cogbench.runs.measure_oracle import find_sharing
 from cogbench.testing.toys import TASKS, ToyBackbone
 
 FILES = Files(offline=True)

@@ -21,8 +21,8 @@ from cogbench import (
     measure_oracle,
     read_oracle,
 )
+from cogbench.combining.pooled import allocate_rows
 from cogbench.compute.cells import Training
-from cogbench.compute.pooled import allocate_rows
 from cogbench.compute.workspace import Workspace
 from cogbench.data.oracle_files import write_oracle
 from cogbench.parts.recipe import Recipe

@@ -1,0 +1,1 @@
+"""Data selection: which training examples of a source serve a target."""
