@@ -59,7 +59,7 @@ def test_its_parts_keep_their_promises(site):
 from cogbench.testing import contracts
 from cogbench.cli.main import cli
 
-for kind in ("task", "backbone", "signal", "estimator", "oracle"):
+for kind in ("task", "backbone", "signal", "estimator", "selector", "oracle"):
     def check(part, *files, check=getattr(contracts, f"check_{kind}")):
         if part.name.startswith("example"):
             check(part, *files)

@@ -43,7 +43,8 @@ def demo(*, parts: Parts | None = None, store: Store | None = None, tell: Tell |
             "no evidence pack is installed; install some in a checkout of cogbench: "
             "`pip install -e . -e plugins/cogbench-evidence`."
         )
-    packs = [pack for pack in packs if pack.content().card.oracle]  # one of checkpoints may score nothing
+    # A pack of checkpoints may score nothing, and has no stimuli to rank by.
+    packs = [pack for pack in packs if (card := pack.content().card).oracle and card.n_stimuli]
     synthetic = [pack for pack in packs if "tasks" in pack.content().card.background.synthetic]
     real = sorted((p for p in packs if p not in synthetic), key=lambda pack: not pack.content().card.views)
     surroundings: dict[str, Any] = {"parts": parts, "store": store, "jobs": 0, "tell": tell}
