@@ -331,7 +331,8 @@ def check_transfers(transfers: TransferPlan, name: str, workspace: Workspace) ->
 def _check_tasks(transfers: TransferPlan, workspace: Workspace) -> None:
     workspace.check(transfers.tasks)
     remedy = "Name the other tasks with --tasks."
-    for backbone in dict.fromkeys((transfers.alone, transfers.backbone, *(c.backbone for c in transfers.checkpoints))):
+    of_checkpoints = [given.trained_like(transfers.backbone) for given in transfers.checkpoints]
+    for backbone in dict.fromkeys((transfers.alone, transfers.backbone, *of_checkpoints)):
         suitable_tasks(backbone, transfers.tasks, workspace.files, skip=False, remedy=remedy)
 
 

@@ -270,7 +270,10 @@ def resolve_requests(
     for trained in selection.backbones or (NoBackbone(),):
         tasks_of, notes_of = selection.tasks, tuple[str, ...]()
         if oracle == MEASURED or any(trains(ranker, selection.tasks, given) for ranker in selection.estimators):
-            tasks_of, notes_of = suitable_tasks(trained, selection.tasks, workspace.files, skip=skip_unsuitable)
+            of_checkpoints = [one.trained_like(trained) for one in given if oracle == MEASURED]
+            for model in (trained, *of_checkpoints):
+                tasks_of, further = suitable_tasks(model, tasks_of, workspace.files, skip=skip_unsuitable)
+                notes_of += further
             refuse_few_tasks(tasks_of, notes_of, n_checkpoints=len(given))
         truth = others[0] if others else trained
         plan = TransferPlan(

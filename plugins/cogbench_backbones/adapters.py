@@ -223,6 +223,9 @@ def _without_head(
     if any(name.startswith(before) for name in weights):
         weights = {BEFORE + n.removeprefix(before): v for n, v in weights.items() if n.startswith(before)}
     modules = [name for name, _ in body.named_modules()]
+    for option in ("target_modules", "exclude_modules"):  # they may be whole names, as for all linear layers
+        if isinstance(names := options.get(option), list):
+            options = {**options, option: [name.removeprefix(f"{body.base_model_prefix}.") for name in names]}
     saved = [m for m in options.get("modules_to_save") or () if any(f".{n}".endswith(f".{m}") for n in modules)]
     return {**options, "modules_to_save": saved or None}, weights
 

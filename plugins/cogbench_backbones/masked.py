@@ -9,7 +9,7 @@ from cogbench import Masker, Settings
 
 from .heads import IGNORED, Rows, each_row, encode
 from .pretrained import Pretrained
-from .training import Batch, arguments, transformers
+from .training import Batch, arguments, give_back_memory, transformers
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -82,6 +82,7 @@ def fit_masked(
     trainer.remove_callback(hf.PrinterCallback)  # it prints on stdout, which is for results
     trainer.train()
     trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False)  # or bf16 goes on after the training
+    give_back_memory(trainer)
     return losses
 
 

@@ -28,7 +28,7 @@ FEW = {
     "small": Settings(epochs=3, batch_size=16, learning_rate=1e-4, warmup=0.1, min_steps=190),
     "tiny": Settings(epochs=3, batch_size=16, learning_rate=3e-4, warmup=0.1, min_steps=110),
 }
-# How many times larger the steps are where few weights move.
+# How many times larger the steps are where few weights move, chosen on whether a real task is learned (docs/models.md).
 RATES: dict[Tuning, float] = {"full": 1, "lora": 10, "prompt": 30}
 FULL_DATA = 2_490  # examples: as many as the smallest of the paper's tasks has, RTE
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from cogbench import Settings
 
 from .heads import Rows, batch, each_row
-from .training import Batch, arguments, arithmetic, device, transformers, words_that_occur
+from .training import Batch, arguments, arithmetic, device, give_back_memory, transformers, words_that_occur
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -99,6 +99,7 @@ def fit_together(
     trainer.train()
     for table in tables:
         table.put_back()
+    give_back_memory(trainer)
 
 
 class _Stream:

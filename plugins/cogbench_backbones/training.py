@@ -69,17 +69,21 @@ def fit(
     trainer.remove_callback(hf.PrinterCallback)  # it prints on stdout, which is for results
     trainer.train()
     trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False)  # or bf16 goes on after the training
-    trainer.optimizer.state.clear()  # the Trainer lives on in circles, and would keep it
     if settings.gradient_checkpointing:
         model.gradient_checkpointing_disable()
     if whole:
         all_words(model, whole)
-    give_back_memory()
+    give_back_memory(trainer)
     return steps
 
 
-def give_back_memory() -> None:
-    """Let the C library give back what is free to the system, where it can: it keeps what a training had."""
+def give_back_memory(trainer: Any = None) -> None:
+    """Let the C library give back what is free to the system, where it can: it keeps what a training had.
+
+    A Trainer that has done its work forgets the optimiser's moments: it lives on in circles, and would keep them.
+    """
+    if trainer is not None:
+        trainer.optimizer.state.clear()
     with suppress(AttributeError, OSError, TypeError):  # no glibc
         ctypes.CDLL(None).malloc_trim(0)
 

@@ -292,3 +292,17 @@ def test_an_adapter_whose_base_is_quantised_is_one_line(folders, other, tmp_path
     (base / "config.json").write_text(json.dumps({**config, "quantization_config": {"load_in_4bit": True}}))
     folder = changed(folders, tmp_path, base_model_name_or_path=str(base))
     assert "its weights are quantised (4 bit)" in line_of({"mini-mnli": folder})
+
+
+def test_an_adapter_of_all_linear_layers_that_lacks_a_part_of_its_head_is_read_for_its_body(tmp_path):
+    """PEFT writes whole names of such layers; ModernBERT's head has a part that PEFT does not save."""
+    import torch
+
+    ZOO["modernbert"].save(tmp_path / "base")
+    save_adapter(tmp_path / "base", tmp_path / "own", "mini-mnli", "SEQ_CLS", target_modules="all-linear")
+    (given,) = find_checkpoints(load_parts(), {"mini-mnli": tmp_path / "own"}, FILES)
+    assert given.kind == "encoder"
+    model, tokenizer = opened_by_peft(tmp_path / "own", "SEQ_CLS", 3)
+    with torch.inference_mode():
+        states = model(**tokenizer("the town", return_tensors="pt"), output_hidden_states=True).hidden_states[-1]
+    assert_allclose(given.backbone.represent(None, ("the town",), FILES)[0], states[0, 0], atol=1e-5)

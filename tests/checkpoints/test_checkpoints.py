@@ -433,3 +433,10 @@ def test_transfers_from_checkpoints_are_trained_as_the_target_alone(options, fol
         backbone = cells[one.name, TARGET].backbone
         assert backbone.address == one.backbone.address and backbone.pooling == one.backbone.pooling
         assert {name: getattr(backbone, name) for name in options} == options
+
+
+def test_a_checkpoint_that_cannot_learn_a_target_is_told_before_its_oracle_is_measured(folders, tmp_path):
+    ZOO["opt"].save(tmp_path / "opt")
+    how = {"checkpoints": {"a": tmp_path / "opt", "b": folders / "mini-sst-2"}, "suite": "mini", "oracle": "measured"}
+    with pytest.raises(UnusableData, match="backbone 'opt' cannot learn mini-conll-2003: transformers has no head"):
+        run("logme", str(folders / "base"), tasks=f"{TARGET},mini-conll-2003", files=FILES, jobs=0, **how)
