@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
-from wide_tasks import SHARED, ShortTask
+from short_tasks import ShortTask
+from wide_tasks import SHARED
 
 from cogbench import Files, PooledTask, Recipe, Store, load_parts
 from cogbench.combining.pooled import Allocation

@@ -45,45 +45,6 @@ class CappedTask:
 
 
 @dataclass(frozen=True)
-class ShortTask:
-    """A task of which at most some training rows are there: a stratified sample."""
-
-    task: Any
-    rows: int
-    seed: int = 0
-
-    @property
-    def name(self) -> str:
-        """The name of the task."""
-        return self.task.name
-
-    @property
-    def suite(self) -> str:
-        """The suite of the task."""
-        return self.task.suite
-
-    @property
-    def kind(self) -> str:
-        """The kind of the task."""
-        return self.task.kind
-
-    @property
-    def metric(self) -> str:
-        """The metric of the task."""
-        return self.task.metric
-
-    @property
-    def card(self) -> Card:
-        """The card of the task."""
-        return self.task.card
-
-    def load(self, split: str, files: Files) -> Dataset:
-        """Read one split; the training split is sampled."""
-        dataset = self.task.load(split, files)
-        return dataset.sample(self.rows, self.seed) if split == "train" else dataset
-
-
-@dataclass(frozen=True)
 class SharedTask:
     """A task whose splits are parquet files in a folder of the data folder, with the hub's types in their heads.
 

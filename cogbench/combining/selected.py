@@ -1,4 +1,4 @@
-"""A task of chosen training examples of another."""
+"""Tasks that are made of another one: what they have from it, and a task of chosen training examples."""
 
 from dataclasses import dataclass
 
@@ -10,8 +10,39 @@ from ..data.kinds import TASK_KINDS, groups
 from ..parts.recipe import Task
 
 
+class MadeOfTask:
+    """What a task that is made of another one has from it: all but its examples."""
+
+    task: Task
+
+    @property
+    def name(self) -> str:
+        """That of the other task."""
+        return self.task.name
+
+    @property
+    def suite(self) -> str:
+        """That of the other task."""
+        return self.task.suite
+
+    @property
+    def kind(self) -> str:
+        """That of the other task."""
+        return self.task.kind
+
+    @property
+    def metric(self) -> str:
+        """That of the other task."""
+        return self.task.metric
+
+    @property
+    def card(self) -> Card:
+        """That of the other task."""
+        return self.task.card
+
+
 @dataclass(frozen=True)
-class SelectedTask:
+class SelectedTask(MadeOfTask):
     """A task that is trained on chosen training examples of another.
 
     Parameters
@@ -30,31 +61,6 @@ class SelectedTask:
     most: int | None
     rows: tuple[int, ...]
     scored: tuple[int, ...] | None = None
-
-    @property
-    def name(self) -> str:
-        """The task's own."""
-        return self.task.name
-
-    @property
-    def suite(self) -> str:
-        """The task's own."""
-        return self.task.suite
-
-    @property
-    def kind(self) -> str:
-        """The task's own."""
-        return self.task.kind
-
-    @property
-    def metric(self) -> str:
-        """The task's own."""
-        return self.task.metric
-
-    @property
-    def card(self) -> Card:
-        """The task's own."""
-        return self.task.card
 
     def load(self, split: Split, files: Files) -> Dataset:
         """Return the chosen training examples, or those that are scored."""

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..combining.selected import split_in_folds
-from ..data.dataset import Card, Dataset, Split
+from ..combining.selected import MadeOfTask, split_in_folds
+from ..data.dataset import Dataset, Split
 from ..data.files import Files
 from ..parts.cheap_transfers import CheapTransfer, TransferOptions
 from ..parts.interfaces import Backbone, Estimator
@@ -19,7 +19,7 @@ from .workspace import Workspace
 
 
 @dataclass(frozen=True)
-class FoldTask:
+class FoldTask(MadeOfTask):
     """A task of few training examples of another: one fold of them is its evaluation split, the others its training.
 
     Parameters
@@ -38,31 +38,6 @@ class FoldTask:
     most: int | None
     options: TransferOptions
     fold: int
-
-    @property
-    def name(self) -> str:
-        """The task's own."""
-        return self.task.name
-
-    @property
-    def suite(self) -> str:
-        """The task's own."""
-        return self.task.suite
-
-    @property
-    def kind(self) -> str:
-        """The task's own."""
-        return self.task.kind
-
-    @property
-    def metric(self) -> str:
-        """The task's own."""
-        return self.task.metric
-
-    @property
-    def card(self) -> Card:
-        """The task's own."""
-        return self.task.card
 
     def load(self, split: Split, files: Files) -> Dataset:
         """Return the examples of the fold, or those of the others."""
