@@ -5,38 +5,18 @@ They stand in a module of their own, because worker processes import it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from cogbench import Card, Dataset, Files, Parts, Task
+from cogbench.combining.selected import MadeOfTask
 
 
 @dataclass(frozen=True)
-class CappedTask:
+class CappedTask(MadeOfTask):
     """An installed task of which at most some evaluation examples are scored: a stratified sample."""
 
-    task: Any
+    task: Task
     evaluation: int
     suite: str = "wide"
-
-    @property
-    def name(self) -> str:
-        """The name of the installed task."""
-        return self.task.name
-
-    @property
-    def kind(self) -> str:
-        """The kind of the installed task."""
-        return self.task.kind
-
-    @property
-    def metric(self) -> str:
-        """The metric of the installed task."""
-        return self.task.metric
-
-    @property
-    def card(self) -> Card:
-        """The card of the installed task."""
-        return self.task.card
 
     def load(self, split: str, files: Files) -> Dataset:
         """Read one split; the evaluation split is sampled."""

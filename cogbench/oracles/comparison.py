@@ -11,7 +11,7 @@ from ..scoring.agreement import agreement
 from ..scoring.chance import PValue
 from ..scoring.evaluation import score_guess
 from .gains import TargetGains, budgets, target_gains
-from .ways import WayDifference, way_differences
+from .ways import WayDifference, material, way, way_differences
 
 
 @dataclass(frozen=True)
@@ -118,20 +118,12 @@ def _series(oracles: Sequence[Oracle]) -> Iterator[list[Oracle]]:
     groups: dict[str, list[Oracle]] = {}
     for oracle in oracles:
         if oracle.basis == "measured":
-            groups.setdefault(repr([*_measured_with(oracle), budgets(oracle)[0]]), []).append(oracle)
+            alike = [*material(oracle), way(oracle), budgets(oracle)[0]]
+            groups.setdefault(repr(alike), []).append(oracle)
     for group in groups.values():
         sizes = {budgets(oracle)[1] for oracle in group}
         if 1 < len(sizes) == len(group):
             yield sorted(group, key=lambda oracle: budgets(oracle)[1] or inf)
-
-
-def _measured_with(oracle: Oracle) -> tuple[object, ...]:
-    """Return what oracles of one series share beside their numbers of examples: the model, the data, the metrics."""
-    known = oracle.provenance
-    tasks = {*oracle.transfers.sources, *oracle.transfers.targets}
-    data = {task: hashes for task, hashes in sorted(known.get("data", {}).items()) if task in tasks}
-    way = oracle.tuning, oracle.sharing, oracle.row_choice
-    return oracle.backbone, known.get("model"), data, sorted(oracle.metrics.items()), *way
 
 
 def _gains(oracles: Sequence[Oracle], series: Sequence[Sequence[Oracle]]) -> Iterator[TargetGains]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from ..data.dataset import Array
 from ..data.oracle import Oracle
 from ..scoring.chance import PValue
 from ..scoring.paired import sign_flips
-from .gains import gains
+from .gains import budgets, gains
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,20 +60,21 @@ def way_differences(oracles: Sequence[Oracle]) -> Iterator[WayDifference]:
         Of the same sources and targets.
     """
     for first, second in combinations(oracles, 2):
-        if _material(first) == _material(second) and _way(first) != _way(second):
+        is_alike = material(first) == material(second) and budgets(first) == budgets(second)
+        if is_alike and way(first) != way(second):
             yield from _differences(first, second)
 
 
-def _material(oracle: Oracle) -> tuple[object, ...]:
-    """Return what two oracles must share so that the way alone differs: the model, the data, the metrics, the sizes."""
-    known = oracle.provenance
+def material(oracle: Oracle) -> tuple[object, ...]:
+    """Return what oracles have in common that differ in their ways or numbers of examples: model, data and metrics."""
     tasks = {*oracle.transfers.sources, *oracle.transfers.targets}
-    data = {task: hashes for task, hashes in sorted(known.get("data", {}).items()) if task in tasks}
-    sizes = known.get("max_train"), oracle.max_train_target
-    return oracle.basis, oracle.backbone, known.get("model"), data, sorted(oracle.metrics.items()), sizes
+    hashes = sorted(oracle.provenance.get("data", {}).items())
+    data = {task: of_task for task, of_task in hashes if task in tasks}
+    return oracle.basis, oracle.backbone, oracle.provenance.get("model"), data, sorted(oracle.metrics.items())
 
 
-def _way(oracle: Oracle) -> str:
+def way(oracle: Oracle) -> str:
+    """Return how an oracle's tasks were trained, in words."""
     tuning = "" if oracle.tuning == "full" else f"{oracle.tuning}, "
     chosen = "" if oracle.row_choice == "all" else f", rows {oracle.row_choice}"
     return f"{tuning}{oracle.sharing}{chosen}"
@@ -87,27 +89,24 @@ def _differences(first: Oracle, second: Oracle) -> Iterator[WayDifference]:
     beyond = np.abs(differences) > 2 * errors
     names: dict[str, Array] = {t: differences[:, j] for j, t in enumerate(first.transfers.targets)}
     means = list[float]()
+    pair: dict[str, Any] = {"first": first.name, "second": second.name, "ways": (way(first), way(second))}
     for j, (target, column) in enumerate(names.items()):
-        known = np.isfinite(column)
-        if not known.any():
+        has_both = np.isfinite(column)
+        if not has_both.any():
             continue
-        means.append(float(column[known].mean()))
+        means.append(float(column[has_both].mean()))
         yield WayDifference(
-            first=first.name,
-            second=second.name,
-            ways=(_way(first), _way(second)),
+            **pair,
             target=target,
-            n_sources=int(known.sum()),
+            n_sources=int(has_both.sum()),
             difference=means[-1],
-            error=float(errors[known, j].mean()),
+            error=float(errors[has_both, j].mean()),
             better=int((beyond[:, j] & (column > 0)).sum()),
             worse=int((beyond[:, j] & (column < 0)).sum()),
         )
     if len(means) > 1:
         yield WayDifference(
-            first=first.name,
-            second=second.name,
-            ways=(_way(first), _way(second)),
+            **pair,
             target="all",
             n_sources=int(np.isfinite(differences).sum()),
             difference=float(np.mean(means)),

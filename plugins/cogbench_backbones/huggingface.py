@@ -1,7 +1,6 @@
 """Backbones from the hub, a local folder or an installed package, trained by transformers' Trainer."""
 
-import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -12,7 +11,6 @@ from cogbench import (
     Checkpoint,
     Dataset,
     Files,
-    Masker,
     MissingData,
     Origin,
     Recipe,
@@ -23,14 +21,14 @@ from cogbench import (
 )
 
 from .adapters import PACKAGES, base_of_adapter, is_adapter, layers_of_base, open_checkpoint, tuning_of
-from .heads import HEADS, Rows, batch, encode, encoded, outputs_of_rows, row, vectors_of_rows
-from .masked import fit_masked, keep_body, notes_of_training, rows_of_texts, unmaskable
-from .memory import bytes_of_training
+from .costs import TrainingCosts
+from .heads import HEADS, batch, encode, encoded, outputs_of_rows, row, vectors_of_rows
+from .masked import MaskedTraining
 from .model_folder import read_json
 from .pretrained import Pretrained, opened
 from .settings import Tuning, refuse_senseless, usual_settings
 from .together import fit_together
-from .training import checkpoint_gradients, device, fit, give_back_memory, only_words_of, seconds_a_step, start_at_mean
+from .training import device, fit, give_back_memory, start_at_mean
 from .tunings import TuningMethod
 
 if TYPE_CHECKING:
@@ -41,7 +39,7 @@ SENTENCE = 128  # pieces of a stimulus
 
 
 @dataclass(frozen=True)
-class HuggingFace:
+class HuggingFace(MaskedTraining, TrainingCosts):
     """A transformer encoder with its own tokenizer.
 
     Parameters
@@ -114,7 +112,7 @@ class HuggingFace:
     gradient_checkpointing: bool | None = None
 
     def __post_init__(self) -> None:
-        _ = self._method  # it refuses what makes no sense
+        _ = self.method  # it refuses what makes no sense
         refuse_senseless(self)
 
     def open(self, address: str) -> "HuggingFace | None":
@@ -140,7 +138,7 @@ class HuggingFace:
             asked, there = getattr(self, option), config.get(key)
             if asked is not None and not 0 < asked <= (there or asked):
                 raise UnusableData(f"backbone {self.name!r}: {option}={asked}, but the model's {key} are {there}.")
-        self._method.refuse_idle(self.name)
+        self.method.refuse_idle(self.name)
         if self.pooling == "cls":  # a first token that says nothing is told before anything is trained
             self.pooling_of("auto", files)
         return origin
@@ -164,7 +162,7 @@ class HuggingFace:
         train = recipe.task.load("train", files).sample(recipe.max_train)
         model = self.fresh(train, recipe.seed, files, start)
         rows = encoded(tokenizer, train, self.limit(settings.max_length, files)).rows
-        pretrained, method = self.pretrained(files), self._method
+        pretrained, method = self.pretrained(files), self.method
         model = method.prepare(model, pretrained, settings, recipe.seed, start)
         steps = fit(model, tokenizer, rows, settings, seed=recipe.seed, out=out)
         model.config.task = recipe.task.name  # a teacher says what it has learned
@@ -211,36 +209,6 @@ class HuggingFace:
             tokenizer.save_pretrained(out)  # so that anybody can open the folder, as a checkpoint too
         notes = (f"of {cut} texts longer than {limit} pieces the rest was not read",) if cut else ()
         return Checkpoint(out, outputs, steps, notes)
-
-    def unmaskable(self, files: Files) -> str | None:
-        """Return why the model cannot be trained as a masked language model, or None if it can."""
-        return unmaskable(self.pretrained(files))
-
-    def train_masked(
-        self,
-        texts: Sequence[str],
-        settings: Settings,
-        steps: int,
-        *,
-        seed: int,
-        files: Files,
-        out: Path,
-        masker: Callable[[Any], Masker],
-    ) -> Checkpoint:
-        """Train the model to tell the masked tokens of texts, as `cogbench.TrainsMasked` says."""
-        pretrained, tokenizer, notes = self.pretrained(files), self.tokenizer(files), list[str]()
-        model, drawn = pretrained.masked(seed)
-        if steps:
-            rows = rows_of_texts(tokenizer, texts, self.limit(settings.max_length, files))
-            losses = fit_masked(model, tokenizer, rows, settings, steps, seed=seed, out=out, masker=masker(tokenizer))
-            notes = notes_of_training(rows, losses, fresh_head=bool(drawn))
-        keep_body(model, pretrained, out)
-        return Checkpoint(out, steps=steps, notes=tuple(notes))
-
-    def starting_from(self, folder: Path, files: Files) -> "HuggingFace":
-        """Return this backbone with the model that `train_masked` has saved in place of its own."""
-        pooling: Any = self.pooling_of("auto", files)  # files of sentence-transformers stay behind
-        return replace(self, address=str(folder), revision=None, package=None, layers=None, pooling=pooling)
 
     def count_rows(self, dataset: Dataset, settings: Settings, files: Files) -> int:
         """Return how many rows a training reads of a data set."""
@@ -315,7 +283,7 @@ class HuggingFace:
     def unsuitable(self, kind: str, files: Files) -> str | None:
         """Return why the model cannot be trained on a kind of task, or None if it can."""
         pretrained = self.pretrained(files)
-        return pretrained.unsuitable(kind) or self._method.impossible_because(pretrained, kind)
+        return pretrained.unsuitable(kind) or self.method.impossible_because(pretrained, kind)
 
     def model(self, checkpoint: Checkpoint | None, files: Files) -> "Module":
         """Return the trained module with its head, or the bare encoder."""
@@ -330,42 +298,6 @@ class HuggingFace:
         for start in range(0, n_rows, 32):
             some = (row(rows, i) for i in range(start, min(start + 32, n_rows)))
             yield {k: v.to(place) for k, v in batch(tokenizer, some).items()}
-
-    def cost(self, recipe: Recipe, files: Files, *, seconds: float = 1.0) -> tuple[float, int]:
-        """Return the seconds that this training would take here, from a second of it, and its weights' bytes."""
-        settings, tokenizer, model, seen, rows = self._trial(recipe, files)
-        n_train = len(recipe.task.load("train", files).sample(recipe.max_train))
-        size = sum(p.numel() * p.element_size() for p in model.parameters() if p.requires_grad)
-        # As in a training: only the words that occur, and batches of like lengths; in no order, for a second sees few.
-        rows, _ = only_words_of(rows, model)
-        order = sorted(range(len(rows["input_ids"])), key=lambda i: len(rows["input_ids"][i]))
-        some = [order[i : i + settings.batch_size] for i in range(0, len(order), settings.batch_size)]
-        random.Random(0).shuffle(some)
-        pace = seconds_a_step(model, [batch(tokenizer, (row(rows, i) for i in n)) for n in some], settings, seconds)
-        each = len(order) / len(seen)  # rows of an example
-        answered = each * len(recipe.task.load("evaluation", files)) / settings.batch_size / 3  # without the way back
-        return (settings.steps(round(each * n_train)) + answered) * pace, size
-
-    def memory(self, recipe: Recipe, files: Files) -> dict[str, int]:
-        """Return about how many bytes each part of this training would hold at most, beside the program's own."""
-        settings, tokenizer, model, _, rows = self._trial(recipe, files)
-        rows, whole = only_words_of(rows, model)
-        table = whole[0].weight.numel() * 4 if whole else 0  # it waits beside the smaller one
-        longest = sorted(range(len(rows["input_ids"])), key=lambda i: -len(rows["input_ids"][i]))[:2]
-        parts = bytes_of_training(model, [row(rows, i) for i in longest], tokenizer, settings)
-        return {**parts, "weights": table + parts["weights"]}
-
-    def _trial(self, recipe: Recipe, files: Files) -> tuple[Settings, Any, Any, Dataset, Rows]:
-        """Return how a task is trained, the tokenizer, a fresh model, and some examples with their rows."""
-        settings = recipe.settings or self.settings(recipe.task.kind, 0)
-        seen = recipe.task.load("train", files).sample(recipe.max_train).sample(512)
-        tokenizer = self.tokenizer(files, seen.kind)
-        pretrained = self.pretrained(files)
-        model = pretrained.with_head(seen.kind, seen.labels, seed=0)
-        model = self._method.prepare(model, pretrained, settings, seed=0)
-        if settings.gradient_checkpointing:
-            checkpoint_gradients(model)
-        return settings, tokenizer, model, seen, encoded(tokenizer, seen, self.limit(settings.max_length, files)).rows
 
     def folder(self, files: Files) -> tuple[Path, Origin]:
         """Return where the model's files are, and its origin."""
@@ -410,7 +342,7 @@ class HuggingFace:
         return (pretrained.whole() if own else open_checkpoint(checkpoint.folder, pretrained)).eval().to(device())
 
     @property
-    def _method(self) -> TuningMethod:
+    def method(self) -> TuningMethod:
         return TuningMethod(**{option.name: getattr(self, option.name) for option in fields(TuningMethod)})
 
 

@@ -1,18 +1,90 @@
 """The training of a model as a masked language model, by transformers' Trainer, and the folder that it leaves."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cogbench import Masker, Settings
+from cogbench import Checkpoint, Files, Masker, Settings
 
 from .heads import IGNORED, Rows, each_row, encode
+from .model_folder import refuse_unlike, unreadable
 from .pretrained import Pretrained
-from .training import Batch, arguments, give_back_memory, transformers
+from .training import WHOLE, Batch, arguments, give_back_memory, transformers
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+class MaskedTraining:
+    """How a backbone of transformers becomes a masked language model before any task: `cogbench.TrainsMasked`."""
+
+    pretrained: Callable[[Files], Pretrained]
+    tokenizer: Callable[[Files], Any]
+    limit: Callable[[int, Files], int]
+    pooling_of: Callable[[str, Files], str]
+
+    def unmaskable(self, files: Files) -> str | None:
+        """Return why the model cannot be trained as a masked language model, or None if it can."""
+        return unmaskable(self.pretrained(files))
+
+    def train_masked(
+        self,
+        texts: Sequence[str],
+        settings: Settings,
+        steps: int,
+        *,
+        seed: int,
+        files: Files,
+        out: Path,
+        masker: Callable[[Any], Masker],
+    ) -> Checkpoint:
+        """Train the model to tell the masked tokens of texts; its folder holds the body alone."""
+        pretrained, tokenizer, notes = self.pretrained(files), self.tokenizer(files), list[str]()
+        model, drawn = masked_model(pretrained, seed)
+        if steps:
+            rows = rows_of_texts(tokenizer, texts, self.limit(settings.max_length, files))
+            losses = fit_masked(model, tokenizer, rows, settings, steps, seed=seed, out=out, masker=masker(tokenizer))
+            notes = notes_of_training(rows, losses, fresh_head=bool(drawn))
+        keep_body(model, pretrained, out)
+        return Checkpoint(out, steps=steps, notes=tuple(notes))
+
+    def starting_from(self, folder: Path, files: Files) -> Any:
+        """Return this backbone with the model that `train_masked` has saved in place of its own."""
+        pooling = self.pooling_of("auto", files)  # files of sentence-transformers stay behind
+        own = {"address": str(folder), "revision": None, "package": None, "layers": None, "pooling": pooling}
+        return replace(self, **own)  # type: ignore[type-var]
+
+
+def masked_model(pretrained: Pretrained, seed: int) -> tuple[Any, set[str]]:
+    """Return a body as a masked language model, and the names of what a seed drew.
+
+    Its head is that of the folder, if the folder has one; else a fresh one, whose output layer is the table of tokens.
+
+    Raises
+    ------
+    UnusableData
+        If the weights cannot be read.
+    """
+    import torch
+
+    head, config = masked_heads()[type(pretrained.config)], pretrained.configured()
+    if pretrained.architecture.endswith(("ForMaskedLM", "ForPreTraining")):
+        torch.manual_seed(seed)
+        try:
+            model, report = head.from_pretrained(pretrained.folder, config=config, **WHOLE)
+        except Exception as error:  # transformers and safetensors raise errors of any kind of what is damaged
+            raise unreadable(pretrained.folder, "weights", error) from error
+        refuse_unlike(pretrained.folder, report["mismatched_keys"])
+        if not report["missing_keys"]:
+            return model, set()
+    return pretrained.under(head, config, seed)
+
+
+def masked_heads() -> Any:
+    """Return transformers' masked language models by the class of the configuration."""
+    return transformers().AutoModelForMaskedLM._model_mapping
 
 
 def rows_of_texts(tokenizer: Any, texts: Sequence[str], limit: int) -> Rows:
@@ -110,7 +182,7 @@ def unmaskable(pretrained: Pretrained) -> str | None:
     if pretrained.adapter:
         return "it is an adapter; take the model that it belongs to, merged with it (`merge_and_unload()`)"
     config = pretrained.config
-    if config.is_encoder_decoder or type(config) not in pretrained.masked_heads:
+    if config.is_encoder_decoder or type(config) not in masked_heads():
         return f"transformers has no masked language model of the architecture {config.model_type!r}"
     if pretrained.tokenizer.mask_token is None:
         return "its tokenizer has no mask token"

@@ -228,28 +228,6 @@ class Pretrained:
         model_folder.refuse_lacking(self.folder, {name for name in lacking if not _is_pooler(name)}, body)
         return model, drawn
 
-    def masked(self, seed: int) -> tuple[Any, set[str]]:
-        """Return the folder's body as a masked language model, and the names of what a seed drew.
-
-        Its head is the folder's own, if that has one; else a fresh one, whose output layer is the table of tokens.
-        """
-        import torch
-
-        head, config = self.masked_heads[type(self.config)], self.configured()
-        if self.architecture.endswith(("ForMaskedLM", "ForPreTraining")):
-            torch.manual_seed(seed)
-            model, report = head.from_pretrained(
-                self.folder, config=config, dtype="float32", output_loading_info=True, trust_remote_code=False
-            )
-            if not report["missing_keys"]:
-                return model, set()
-        return self.under(head, config, seed)
-
-    @property
-    def masked_heads(self) -> Any:
-        """transformers' masked language models by the class of the configuration."""
-        return transformers().AutoModelForMaskedLM._model_mapping
-
     def head_weights(self, model: Any) -> list[str]:
         """Return the names of the weights of a model, with weights or without, that are not of the body."""
         body = {prefix_of_body(model) + name for name in (*self._outline.state_dict(), "prompt")}

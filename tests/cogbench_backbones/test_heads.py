@@ -47,18 +47,18 @@ def _knowing(rows):
 def test_each_word_has_one_tag_and_gets_one_answer(tokenizer, limit):
     tags = [i % 5 for i in range(len(WORDS))]
     dataset = _dataset("tagging", TAGS, tokens=[WORDS, ["x"], WORDS[::-1]], label=[tags, [3], tags[::-1]])
-    made = encoded(tokenizer, dataset, limit)
-    rows = made.rows
+    encoding = encoded(tokenizer, dataset, limit)
+    rows = encoding.rows
     assert max(map(len, rows["input_ids"])) <= limit
     assert [t for row in rows["labels"] for t in row if t != IGNORED] == [*tags, 3, *tags[::-1]]
-    outputs = HEADS["tagging"].outputs(_knowing(made.rows), dataset, made.places)
+    outputs = HEADS["tagging"].outputs(_knowing(encoding.rows), dataset, encoding.places)
     assert [a.tolist() for a in TASK_KINDS["tagging"].answers(outputs, dataset.columns)] == [tags, [3], tags[::-1]]
 
 
 def test_a_word_without_a_piece_is_no_entity(tokenizer):
     dataset = _dataset("tagging", TAGS, tokens=[["Anna", "\x00\u200b", "ran"]], label=[[1, 2, 0]])
-    made = encoded(tokenizer, dataset, 128)
-    outputs = HEADS["tagging"].outputs(_knowing(made.rows), dataset, made.places)
+    encoding = encoded(tokenizer, dataset, 128)
+    outputs = HEADS["tagging"].outputs(_knowing(encoding.rows), dataset, encoding.places)
     (answer,) = TASK_KINDS["tagging"].answers(outputs, dataset.columns)
     assert answer[0] == 1 and answer[2] == 0 and len(answer) == 3
 
@@ -68,26 +68,26 @@ def test_a_word_without_a_piece_is_no_entity(tokenizer):
 def test_an_answer_comes_back_from_whichever_window_holds_it(tokenizer, limit, answer):
     context = f"{'It rained. ' * 8}{' '.join(WORDS)}. {'It rained. ' * 8}"
     dataset = _qa(context, answer)
-    made = encoded(tokenizer, dataset, limit)
-    rows = made.rows
+    encoding = encoded(tokenizer, dataset, limit)
+    rows = encoding.rows
     assert max(map(len, rows["input_ids"])) <= limit and (len(rows["input_ids"]) > 1) == (limit < 100)
-    outputs = HEADS["extractive-qa"].outputs(_knowing(made.rows), dataset, made.places)
+    outputs = HEADS["extractive-qa"].outputs(_knowing(encoding.rows), dataset, encoding.places)
     assert TASK_KINDS["extractive-qa"].answers(outputs, dataset.columns) == [answer]
     assert score_outputs("token-f1", outputs, dataset, dataset).value == 1
 
 
 def test_no_answer_comes_back_as_none(tokenizer):
     dataset = _qa(" ".join(WORDS))
-    made = encoded(tokenizer, dataset, 24)
-    rows = made.rows
+    encoding = encoded(tokenizer, dataset, 24)
+    rows = encoding.rows
     assert {*rows["start_positions"], *rows["end_positions"]} == {0}
-    outputs = HEADS["extractive-qa"].outputs(_knowing(made.rows), dataset, made.places)
+    outputs = HEADS["extractive-qa"].outputs(_knowing(encoding.rows), dataset, encoding.places)
     assert TASK_KINDS["extractive-qa"].answers(outputs, dataset.columns) == [""]
 
 
 def test_neither_long_questions_nor_empty_contexts_stop_the_reading(tokenizer):
-    made = encoded(tokenizer, _qa(" ".join(WORDS), "Madrid", question="who " * 500), 32)
-    rows = made.rows
+    encoding = encoded(tokenizer, _qa(" ".join(WORDS), "Madrid", question="who " * 500), 32)
+    rows = encoding.rows
     assert max(map(len, rows["input_ids"])) <= 32 and any(rows["start_positions"])
     empty = _qa(" ")
     none = encoded(tokenizer, empty, 32)
@@ -97,19 +97,19 @@ def test_neither_long_questions_nor_empty_contexts_stop_the_reading(tokenizer):
 
 def test_an_answer_is_within_one_window_and_its_end_after_its_start(tokenizer):
     dataset, limit = _qa(" ".join(WORDS * 3)), 24
-    made = encoded(tokenizer, dataset, limit)
-    rows = made.rows
+    encoding = encoded(tokenizer, dataset, limit)
+    rows = encoding.rows
     rng = np.random.default_rng(0)
     for _ in range(20):
         each = [rng.normal(size=(len(ids), 2)) for ids in rows["input_ids"]]
-        ((start, end, margin),) = HEADS["extractive-qa"].outputs(each, dataset, made.places)
+        ((start, end, margin),) = HEADS["extractive-qa"].outputs(each, dataset, encoding.places)
         assert 0 <= start < end <= len(dataset.columns["text_pair"][0])
         sums = [[s[i, 0] + s[j, 1] for i in range(len(s)) for j in range(i, len(s))] for s in each]
         assert margin <= max(map(max, sums)) - min(s[0].sum() for s in each) + 1e-5
 
 
 def _cuts(text, start, end):
-    """Return whether a passage begins or ends within a word, by the words that the text is made of."""
+    """Return whether a passage begins or ends within a word, by the words that the text is encoding of."""
     return not {start, end} <= {place for match in re.finditer(r"\w+|\S", text) for place in match.span()}
 
 
@@ -119,12 +119,12 @@ def test_rows_in_groups_have_their_best_passages_that_are_different_texts(tokeni
     """Every passage of every window is tried, one by one."""
     plain = _qa(context, question="what binds?")
     dataset = _dataset("extractive-qa", **plain.columns, group=["q"])
-    made = encoded(tokenizer, dataset, 16)
+    encoding = encoded(tokenizer, dataset, 16)
     rng = np.random.default_rng(seed)
-    each = [rng.normal(size=(len(ids), 2)).astype(np.float32) for ids in made.rows["input_ids"]]
+    each = [rng.normal(size=(len(ids), 2)).astype(np.float32) for ids in encoding.rows["input_ids"]]
     assert len(each) > 1 or "binds" not in context, "several windows"
     scores, best = {}, -np.inf
-    for (_, places), values in zip(made.places, each, strict=True):
+    for (_, places), values in zip(encoding.places, each, strict=True):
         pieces = [i for i, place in enumerate(places) if place]
         for i in pieces:
             for j in (j for j in pieces if i <= j < i + 30):
@@ -135,27 +135,27 @@ def test_rows_in_groups_have_their_best_passages_that_are_different_texts(tokeni
                 scores[text] = max(scores.get(text, -np.inf), values[i, 0] + values[j, 1])
     none = min(values[0].sum() for values in each)
     expected = sorted(((score - none, text) for text, score in scores.items()), reverse=True)[:N_BEST]
-    outputs = HEADS["extractive-qa"].outputs(each, dataset, made.places)
+    outputs = HEADS["extractive-qa"].outputs(each, dataset, encoding.places)
     assert outputs.shape == (1, 3 * N_BEST)
     (candidates,) = TASK_KINDS["extractive-qa"].candidates(outputs, dataset.columns)
     assert [text.lower() for _, text in candidates] == [text for _, text in expected]
     assert [margin for margin, _ in candidates] == pytest.approx([margin for margin, _ in expected], abs=1e-5)
-    alone = HEADS["extractive-qa"].outputs(each, plain, made.places)
+    alone = HEADS["extractive-qa"].outputs(each, plain, encoding.places)
     assert alone.shape == (1, 3) and alone[0, 2] == pytest.approx(best - none, abs=1e-5), "the best of all passages"
 
 
 def test_fewer_passages_than_asked_for_leave_the_other_places_empty(tokenizer):
     dataset = _dataset("extractive-qa", **_qa("tau tau", "tau").columns, group=["q"])
-    made = encoded(tokenizer, dataset, 32)
-    outputs = HEADS["extractive-qa"].outputs(_knowing(made.rows), dataset, made.places)
+    encoding = encoded(tokenizer, dataset, 32)
+    outputs = HEADS["extractive-qa"].outputs(_knowing(encoding.rows), dataset, encoding.places)
     (candidates,) = TASK_KINDS["extractive-qa"].candidates(outputs, dataset.columns)
     assert sorted(text for _, text in candidates) == ["tau", "tau tau"] and outputs[0, 6:].tolist() == [0, 0, -1e4] * 3
 
 
 def test_each_passage_is_a_row_and_comes_back_to_its_query(tokenizer):
     dataset = _dataset("reranking", text=["a", "b"], passages=[["x", "y"], ["z"]], label=[[0, 1], [1]])
-    made = encoded(tokenizer, dataset, 128)
-    rows = made.rows
+    encoding = encoded(tokenizer, dataset, 128)
+    rows = encoding.rows
     assert rows["labels"] == [[0.0], [1.0], [1.0]]
     assert [tokenizer.decode(ids) for ids in rows["input_ids"]][2] == "[CLS] b [SEP] z [SEP]"
     outputs = HEADS["reranking"].outputs([np.array([v]) for v in (1.0, 2.0, 3.0)], dataset, None)
@@ -195,9 +195,9 @@ def test_batches_of_like_lengths_hold_each_row_once_and_no_more_than_fits(length
 def test_a_batch_is_padded_and_what_is_padded_has_no_tag(tokenizer):
     rows = [{"input_ids": [1, 2, 3], "attention_mask": [1] * 3, "labels": [0, 1, 2]}]
     rows += [{"input_ids": [1], "attention_mask": [1], "labels": [4]}]
-    made = batch(tokenizer, rows)
-    assert made["labels"].tolist() == [[0, 1, 2], [4, IGNORED, IGNORED]]
-    assert made["attention_mask"].tolist() == [[1, 1, 1], [1, 0, 0]]
+    encoding = batch(tokenizer, rows)
+    assert encoding["labels"].tolist() == [[0, 1, 2], [4, IGNORED, IGNORED]]
+    assert encoding["attention_mask"].tolist() == [[1, 1, 1], [1, 0, 0]]
 
 
 def test_a_task_is_encoded_once_and_shared(tokenizer):

@@ -14,7 +14,7 @@ VALUES = np.array([[np.nan, 0.6, 0.5], [0.8, np.nan, 0.7], [0.7, 0.9, np.nan]])
 
 def oracle(name, values, sharing="sequential", **other):
     matrix = TaskMatrix.square(NAMES, values)
-    known = {"max_train": 100, "model": "m", "data": {"a": ["x", "y"]}}
+    provenance = {"max_train": 100, "model": "m", "data": {"a": ["x", "y"]}}
     return Oracle(
         name,
         "toy",
@@ -25,7 +25,7 @@ def oracle(name, values, sharing="sequential", **other):
         gain_error=np.where(np.isnan(values), 0.0, 0.03),
         basis="measured",
         sharing=sharing,
-        provenance=known | other,
+        provenance=provenance | other,
     )
 
 

@@ -8,7 +8,8 @@ import pytest
 from cogbench.testing import check_pack
 
 PACKS = list(cogbench_evidence.packs.register_packs())
-# Data whose texts everybody may pass on, so that features of them may be passed on too.
+# Data whose texts everybody may pass on, so that features of them may be passed on too. Of MultiNLI most is under the
+# OANC's licence, and the rest, fiction, in the public domain or under CC BY (Williams, Nangia & Bowman 2018, 2).
 FREE = ("MIT", "Apache-2.0", "CC BY 3.0", "CC BY 4.0", "CC BY-SA 3.0", "CC BY-SA 4.0", "OANC")
 
 

@@ -44,7 +44,7 @@ class CrossStitch(SeveralTasks):
     pace : float
         How many times faster the matrices are learned than the weights. With 10 their numbers move by up to some tenths
         in a training. With 100 they leave the range from 0 to 1 on a small model, whose steps are large.
-    held : bool
+    frozen : bool
         Whether the matrices stay as they are at the start. With `keep=1` the tasks are learned apart.
 
     References
@@ -65,7 +65,7 @@ class CrossStitch(SeveralTasks):
     shares: Shares = "uniform"
     keep: float = 0.9
     pace: float = 10.0
-    held: bool = False
+    frozen: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -84,7 +84,7 @@ class CrossStitch(SeveralTasks):
         encoders = [model.base_model for model in models]
         refuse_unstitchable(encoders[0])
         mixing = learned_mixing(self.keep, self.pace, n_places=1 + len(layers_of(encoders[0])), n_tasks=len(models))
-        mixing.requires_grad_(not self.held)
+        mixing.requires_grad_(not self.frozen)
         stitch(encoders, mixing, seed)
 
         def write_matrices(folder: Path) -> None:
@@ -94,7 +94,7 @@ class CrossStitch(SeveralTasks):
             matrices = torch.stack([mixing(place).detach().cpu() for place in range(mixing.n_places)])
             save_file({"matrices": matrices}, folder / FILE)
 
-        return Arrangement(further=None if self.held else mixing, settle=write_matrices)
+        return Arrangement(further=None if self.frozen else mixing, settle=write_matrices)
 
     def model(self, checkpoint: Checkpoint | None, files: Files) -> "Module":
         """Return the target's trained module, stitched to those of the other tasks; or the bare encoder."""

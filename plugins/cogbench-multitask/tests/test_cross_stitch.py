@@ -110,8 +110,8 @@ def test_the_matrices_are_learned_and_saved(stitched, train):
     assert matrices.shape == (3, 2, 2)
     start = torch.tensor([[0.9, 0.1], [0.1, 0.9]])
     assert ((matrices - start).abs().amax(dim=(1, 2)) > 1e-3).all()
-    held = load_file(train(CrossStitch(held=True), *PAIR).folder / FILE)["matrices"]
-    torch.testing.assert_close(held, start.expand(3, 2, 2))
+    matrices = load_file(train(CrossStitch(frozen=True), *PAIR).folder / FILE)["matrices"]
+    torch.testing.assert_close(matrices, start.expand(3, 2, 2))
 
 
 CONFIGS = {

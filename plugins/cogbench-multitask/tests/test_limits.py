@@ -41,7 +41,7 @@ def test_a_joint_training_with_an_auxiliary_weight_of_0_is_the_training_of_the_t
 @pytest.mark.parametrize("pair", PAIRS[:2], ids="+".join)
 @pytest.mark.parametrize(
     ("without", "with_effect"),
-    [(Soft(penalty=0.0), Soft(penalty=1.0)), (CrossStitch(keep=1.0, held=True), CrossStitch())],
+    [(Soft(penalty=0.0), Soft(penalty=1.0)), (CrossStitch(keep=1.0, frozen=True), CrossStitch())],
     ids=["soft", "cross-stitch"],
 )
 def test_encoders_that_nothing_joins_are_two_trainings(without, with_effect, pair, train):

@@ -53,16 +53,16 @@ def test_steps_read_the_rows_of_their_shares(shares, alone, task, monkeypatch, t
     recipe = Recipe(tasks, budgets=(8, 40), sharing="joint", settings=alone.settings("classification", 8))
     checkpoint = Joint(backbone=alone, shares=shares).train(recipe, FILES, tmp_path)
     sizes = sizes[: sizes.index(None)]
-    read = [*zip(sizes[::2], sizes[1::2], strict=True)]
-    assert len(read) == checkpoint.steps == 6  # 2 epochs of 40 rows in batches of 16
+    rows_of_steps = [*zip(sizes[::2], sizes[1::2], strict=True)]
+    assert len(rows_of_steps) == checkpoint.steps == 6  # 2 epochs of 40 rows in batches of 16
     shares_of_step = rows_of_shares(shares, [8, 40], SETTINGS[:2])
     left, expected = [0, 0], []
     for step in range(6):  # at the end of an epoch a step reads what is left
         left = [rows or n for rows, n in zip(left, (8, 40), strict=True)]
         expected.append(tuple(min(pair) for pair in zip(left, shares_of_step(step / 6), strict=True)))
         left = [rows - some for rows, some in zip(left, expected[-1], strict=True)]
-    assert read == expected
-    assert read[0] == (5, 27)
+    assert rows_of_steps == expected
+    assert rows_of_steps[0] == (5, 27)
 
 
 def test_a_target_and_its_auxiliary_tasks_have_numbers_of_examples_of_their_own(alone, task, monkeypatch, tmp_path):
