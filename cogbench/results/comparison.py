@@ -224,10 +224,10 @@ def short_labels(results: Sequence[Result]) -> list[str]:
         lambda r: r.file_name.removesuffix(".json"),
     ]
     for way in ways:
-        found = [way(r) for r in results]
-        if len({*found}) == len(found):
-            return found
-    twice = next(name for name in found if found.count(name) > 1)
+        labels = [way(r) for r in results]
+        if len({*labels}) == len(labels):
+            return labels
+    twice = next(name for name in labels if labels.count(name) > 1)
     raise UnusableData(f"result {twice} is given twice.")
 
 
@@ -235,12 +235,12 @@ def _check_tasks(first_name: str, first: Result, name: str, result: Result) -> N
     for role in ("sources", "targets"):
         ours, theirs = {*getattr(first, role)}, {*getattr(result, role)}
         if ours != theirs:
-            told = [
+            differences = [
                 f"only {n} has {', '.join(sorted(of))}"
                 for n, of in ((first_name, ours - theirs), (name, theirs - ours))
                 if of
             ]
-            raise UnusableData(f"the results are of different {role}: {'; '.join(told)}.")
+            raise UnusableData(f"the results are of different {role}: {'; '.join(differences)}.")
 
 
 def _contests(results: Mapping[str, Result], matrices: Mapping[str, TaskMatrix]) -> Iterator[Contest]:
@@ -303,8 +303,8 @@ def _target_score(result: Result, target: str) -> TargetScore:
 def _regrets(result: Result, targets: Sequence[str]) -> np.ndarray:
     """Return what each target loses against its best source, in percent of that; NaN where it is not known."""
     scores = [_target_score(result, target) for target in targets]
-    known = [(s.selected, s.best) if s.selected is not None and s.best is not None else (np.nan, 1.0) for s in scores]
-    return np.array([100 * abs(best - selected) / best if best > 0 else np.nan for selected, best in known])
+    scored = [(s.selected, s.best) if s.selected is not None and s.best is not None else (np.nan, 1.0) for s in scores]
+    return np.array([100 * abs(best - selected) / best if best > 0 else np.nan for selected, best in scored])
 
 
 def _against(

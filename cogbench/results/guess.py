@@ -383,13 +383,13 @@ def read_matrix(path: Path, reading: TableReading | None = None) -> TaskMatrix:
     return guess.matrix if isinstance(guess, Result) else guess
 
 
-def plain_score(found: Scored) -> dict[str, Any]:
+def plain_score(scored: Scored) -> dict[str, Any]:
     """Return it as JSON values: null for what is undefined, and no scores that a selection does not have."""
-    held = plain(found)
-    if found.selections:
-        of = held["scores"] = _without_ranking(held["scores"])
+    content = plain(scored)
+    if scored.selections:
+        of = content["scores"] = _without_ranking(content["scores"])
         of["resampled"] = of["resampled"] and _without_ranking(of["resampled"])
-    return held
+    return content
 
 
 def _without_ranking(of: dict[str, Any]) -> dict[str, Any]:

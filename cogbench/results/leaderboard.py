@@ -277,10 +277,10 @@ def _own_trainings(result: Result) -> int:
 def _baselines(results: Sequence[Result]) -> list[Entry]:
     """Return a row for each baseline that is no result itself; of random choice, the expected top-k is known too."""
     ran = {r.estimator for r in results}
-    known = {name: trs for r in results for name, trs in r.baselines.items() if name not in ran}
+    others = {name: trs for r in results for name, trs in r.baselines.items() if name not in ran}
     tops = {f"top-{k}": v for r in results if r.scores for k, v in r.scores.top_k_chance.items()}
     entries = []
-    for name, trs in known.items():
+    for name, trs in others.items():
         scores: dict[str, float | None] = {"trs": trs, **(tops if name == "random" else {})}
         entry = Entry(
             standing=None,

@@ -245,22 +245,22 @@ class Result:
     def load(cls, path: Path) -> "Result":
         """Read a result; UnusableData if the file is none, or of a newer schema version."""
         try:
-            held = _content_of(path := Path(path))
-            version = held.get("schema_version")
+            content = _content_of(path := Path(path))
+            version = content.get("schema_version")
             if isinstance(version, int) and version > SCHEMA_VERSION:
                 raise UnusableData(
                     f"{str(path)!r} has schema version {version}; this cogbench reads up to {SCHEMA_VERSION}: "
                     "upgrade it."
                 )
             if isinstance(version, int) and version < SCHEMA_VERSION:
-                held = _upgraded(held)
-            found: Result = record_of_plain(cls, held)
-            fault = next(_faults(found), None)
+                content = _upgraded(content)
+            result: Result = record_of_plain(cls, content)
+            fault = next(_faults(result), None)
         except ValueError as error:
             fault = str(error)
         if fault:
             raise UnusableData(f"{str(path)!r} is no result of cogbench: {fault}.") from None
-        return found
+        return result
 
     def plain(self) -> dict[str, Any]:
         """Return the result as JSON values."""

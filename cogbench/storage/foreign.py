@@ -116,8 +116,8 @@ def read_arrays(path: Path, names: Collection[str] | None = None) -> dict[str, A
     readable(path)
     try:
         refuse_swelling(path, unpacked_size(path))
-        with np.load(path, allow_pickle=False) as held:
-            return {name: held[name] for name in held.files if names is None or name in names}
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files if names is None or name in names}
     except Exception as error:  # a damaged archive has numpy, zipfile, zlib and tokenize raise errors of many kinds
         raise ValueError(f"it cannot be read as npz: {first_line(error)}") from error
 

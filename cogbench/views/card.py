@@ -160,8 +160,10 @@ def _further(s: Scores) -> list[str]:
 def _targets(result: Result, width: int | None) -> Any:
     rows = []
     for j, target in enumerate(result.targets):
-        known = {s for s, row in zip(result.sources, result.similarity, strict=True) if row[j] is not None}
-        best = [f"{s}{_true_rank(result, s, target)}" if s in known else MISSING for s in result.ranking[target][:3]]
+        estimated = {s for s, row in zip(result.sources, result.similarity, strict=True) if row[j] is not None}
+        best = [
+            f"{s}{_true_rank(result, s, target)}" if s in estimated else MISSING for s in result.ranking[target][:3]
+        ]
         row = {"target": target, **dict(zip(("predicted best (true rank)", "2nd", "3rd"), best, strict=False))}
         if t := result.tasks.get(target):
             learned = "yes" if t.learned else "NO"

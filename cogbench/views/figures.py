@@ -73,8 +73,8 @@ def strips(result: Result) -> Figure:
     most = max(len(result.ranking[t]) for t in result.targets)
     values = np.full((len(result.targets), most), np.nan)
     for row in rows:
-        found = row["true rank"]
-        values[result.targets.index(row["target"]), row["place"] - 1] = np.nan if found is None else found
+        true_rank = row["true rank"]
+        values[result.targets.index(row["target"]), row["place"] - 1] = np.nan if true_rank is None else true_rank
     named = most <= LABELLED
     wide, high = (min(max(5 * longest(result.sources) + 8, 190 // most), 96), 34) if named else (24, 18)
     left = name_width(result.targets)
@@ -189,9 +189,9 @@ def agreement_map(over: str, names: Sequence[str], values: Array) -> Figure:
         write_numbers(axes, values, lambda v: f"{v:.2f}")
     pairs = [(i, j) for i in range(len(names)) for j in range(i)]
     rows = [{"one": names[j], "other": names[i], "correlation": none_if_nan(values[i, j])} for i, j in pairs]
-    known = [row["correlation"] for row in rows if row["correlation"] is not None]
+    defined = [row["correlation"] for row in rows if row["correlation"] is not None]
     alt = f"Correlation of the similarities of {len(names)} {over}, each with each" + (
-        f": from {min(known):.2f} to {max(known):.2f}." if known else "."
+        f": from {min(defined):.2f} to {max(defined):.2f}." if defined else "."
     )
     return plot.figure(over.replace(" ", "-"), f"Agreement of {over}", alt, rows)
 
@@ -270,10 +270,10 @@ def _grow(axes: Any, node: Node, row: dict[str, int]) -> float:
 
 
 def _extremes(rows: Sequence[dict[str, Any]]) -> str:
-    known = sorted((r for r in rows if r["similarity"] is not None), key=lambda r: r["similarity"])
-    if not known:
+    defined = sorted((r for r in rows if r["similarity"] is not None), key=lambda r: r["similarity"])
+    if not defined:
         return "No similarity is known."
-    least, most = known[0], known[-1]
+    least, most = defined[0], defined[-1]
     if least["similarity"] == most["similarity"]:
         return f"All similarities are {most['similarity']:.4g}."
     return (

@@ -74,13 +74,13 @@ def compute(cells: Iterable[Cell], workspace: Workspace) -> Outcome:
     workspace.store.check_writable()
     work = expected_work(missing, workspace)
     whole, spent = sum(work.values()), 0.0
-    asked = workspace.scheduler or workspace.jobs != 0
-    if asked and (name := next(filter(None, map(class_of_script, missing)), None)):
+    wants_workers = workspace.scheduler or workspace.jobs != 0
+    if wants_workers and (name := next(filter(None, map(class_of_script, missing)), None)):
         log.warning(
             f"class {name} stands in a script, which workers do not run: its cells are computed in this process; "
             "workers compute those of a class in a module of its own."
         )
-    in_workers = asked and not all(map(computed_here, missing))
+    in_workers = wants_workers and not all(map(computed_here, missing))
     report = workspace.tell or (lambda step: None)
     report(Step("", 0, 0, 0, len(missing), 0.0))
     room = Room(workspace, stored)
