@@ -10,6 +10,7 @@ import numpy as np
 
 from ..data.oracle import Oracle, TaskMatrix
 from ..errors import AmbiguousTable, CogbenchError, UnusableData
+from ..frames import Tabular
 from ..oracles.comparison import OracleComparison, compare_oracles
 from ..parts.registry import find_oracle, load_parts
 from ..scoring.agreement import agreement, steadiness
@@ -106,8 +107,8 @@ class Against:
     top_m: int
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, repr=False)
+class Comparison(Tabular):
     """What `compare` finds."""
 
     sources: tuple[str, ...]
@@ -117,6 +118,16 @@ class Comparison:
     steadiness: tuple[Steadiness, ...]
     against: tuple[Against, ...]
     notes: tuple[str, ...]
+
+    @property
+    def summary(self) -> str:
+        """What was compared."""
+        return f"{len(self.contests)} pairs of results on one oracle, {len(self.targets)} targets"
+
+    @property
+    def table_rows(self) -> tuple[Contest, ...]:
+        """A row for each pair of results on one oracle."""
+        return self.contests
 
 
 @overload

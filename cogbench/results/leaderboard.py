@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from ..errors import CogbenchError, MissingData, UnknownName
+from ..frames import Tabular
 from ..scoring.chance import relabellings
 from ..scoring.means import median_of_defined
 from ..scoring.paired import LEVEL, PairedDifference, holm, paired_difference, score_picks
@@ -56,8 +57,8 @@ class Entry:
     cached: int | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Board:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Board(Tabular):
     """The results that may be compared: of the same suite, kind of transfer, tasks, oracle, schema, data and signals.
 
     `tuning` and `sharing` say which weights moved and how tasks were combined, `row_choice` which rows sources have;
@@ -88,6 +89,16 @@ class Board:
     worst: int = 1
     differs: tuple[str, ...] = ()
     unlike: int = 1
+
+    @property
+    def summary(self) -> str:
+        """What the board ranks."""
+        return f"{len(self.entries)} rows by {self.oracle or 'no oracle'}, suite {self.suite}, {self.tries} estimators"
+
+    @property
+    def table_rows(self) -> tuple[Entry, ...]:
+        """A row for each entry."""
+        return self.entries
 
 
 def read_results(*places: str | Path) -> list[Result]:

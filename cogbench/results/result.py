@@ -11,6 +11,7 @@ from ..data.dataset import Array
 from ..data.oracle import Oracle, TaskMatrix
 from ..data.oracle_files import FORMER_FIELDS
 from ..errors import UnusableData
+from ..frames import Tabular
 from ..parts.codec import with_public_names
 from ..scoring.baselines import baselines
 from ..scoring.evaluation import Scores, score_guess
@@ -136,8 +137,8 @@ class Provenance:
     checkpoints: dict[str, CheckpointUsed] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Result:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Result(Tabular):
     """One (estimator, backbone, signal, oracle): the ranking of source tasks and its scores.
 
     `row_choice` is that of the oracle: which training examples of the sources it was measured with.
@@ -180,6 +181,29 @@ class Result:
     details: list[dict[str, Any]]
     synthetic: list[str]
     provenance: Provenance = field(repr=False)
+
+    @property
+    def summary(self) -> str:
+        """What the result is of, and its TRS."""
+        where = f"{self.estimator} on {self.backbone}, suite {self.suite}, {len(self.targets)} targets"
+        if self.scores is None or self.oracle is None:
+            return f"{where}; no oracle"
+        return f"{where}; TRS {self.scores.trs:.2f} by {self.oracle.name}, chance {self.scores.trs_chance:.2f}"
+
+    @property
+    def table_rows(self) -> list[dict[str, Any]]:
+        """A row for each target and source: the similarity, and the source's rank in the oracle."""
+        places, ranks = {name: i for i, name in enumerate(self.sources)}, self.oracle_ranks or {}
+        return [
+            {
+                "target": target,
+                "source": source,
+                "similarity": self.similarity[places[source]][j],
+                "true rank": ranks.get(target, {}).get(source),
+            }
+            for j, target in enumerate(self.targets)
+            for source in self.ranking[target]
+        ]
 
     @property
     def matrix(self) -> TaskMatrix:

@@ -14,7 +14,7 @@ from ..oracles.set_scores import SetScores, TargetSetScore
 from ..oracles.task_sets import TaskSets, in_words
 from ..parts.recipe import ALL_ROWS, SEQUENTIAL
 from ..results.guess import Scored
-from ..runs.recommend import Recommendation
+from ..runs.recommendation import Recommendation
 from ..scoring.chance import PValue
 from ..scoring.ranking import true_ranking
 from ..text import MISSING, in_decimals, in_digits, in_range, in_sign
