@@ -27,12 +27,12 @@ N_BUCKETS, N_DIMS = 64, 8
 
 def _sentences(n: int, seed: int) -> list[str]:
     rng = np.random.default_rng(seed)
-    found: dict[str, None] = {}
-    while len(found) < n:
+    sentences: dict[str, None] = {}
+    while len(sentences) < n:
         a, b = rng.choice(WORDS, 2, replace=False)
         c, d = rng.choice(NOUNS, 2, replace=False)
-        found[f"the {a} {c} is {b} like the {d}"] = None
-    return list(found)
+        sentences[f"the {a} {c} is {b} like the {d}"] = None
+    return list(sentences)
 
 
 @dataclass(frozen=True)
