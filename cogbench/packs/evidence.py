@@ -162,7 +162,7 @@ class PackedEvidence:
         base = self._cell.base
         if base is None:
             raise MissingData(f"the backbone of pack {self._name!r} is needed: name it with --backbone.")
-        cell = FeatureExtraction(base, None, target, options, self._cell.max_train_target)
+        cell = FeatureExtraction(base, None, task=target, options=options, max_train=self._cell.max_train_target)
         return cell.features(self._workspace)
 
     def _view(self, number: int, source: str | None, target: str) -> Features:

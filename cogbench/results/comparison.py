@@ -274,7 +274,7 @@ def _contest(
     """Return the contest of two results; its p is not yet corrected."""
     true, names = true_ranking(oracle), relabellings(matrices[one])
     first, second = (score_picks(matrices[name], true, names) for name in (one, other))
-    trs = paired_difference(first, second, true, names)
+    trs = paired_difference(first, second, true=true, names=names)
     choices = {
         target: (
             _choice(results[one], matrices[one], true, target),
@@ -350,7 +350,7 @@ def oracle_of(result: Result, like: TaskMatrix | None = None) -> Oracle | None:
         return None
     values = [[-result.oracle_ranks[t].get(s, np.nan) for t in like.targets] for s in like.sources]
     matrix = TaskMatrix(like.sources, like.targets, np.array(values))
-    return Oracle(result.oracle.name, result.oracle.backbone, result.suite, matrix)
+    return Oracle(result.oracle.name, result.oracle.backbone, suite=result.suite, transfers=matrix)
 
 
 def _comparison_notes(names: Sequence[str], results: Sequence[Result]) -> Iterator[str]:

@@ -221,7 +221,7 @@ def _contests_with_lowest(
     true, names = true_ranking(oracle), relabellings(oracle.transfers)
     picks = {r.file_name: score_picks(r.matrix.part(true.sources, true.targets), true, names) for r in judged}
     first = picks.pop(lowest.file_name)
-    differences = [paired_difference(other, first, true, names) for other in picks.values()]
+    differences = [paired_difference(other, first, true=true, names=names) for other in picks.values()]
     p_values = holm([difference.p for difference in differences])
     return lowest.file_name, dict(zip(picks, zip(differences, p_values, strict=True), strict=True))
 
@@ -244,7 +244,7 @@ def _entry(
     computed = result.basis == "computed"  # cogbench trained nothing for a published guess
     scores: dict[str, float | None] = {}
     if s is not None:
-        skill = s.skill or Skill(None, None, None, None)
+        skill = s.skill or Skill(None, None, trs=None, popularity=None)
         scores = {
             "trs": s.trs,
             "p": s.trs_p.p if s.trs_p else None,

@@ -165,7 +165,7 @@ def recommend(
     own_signal, notes = choices[0]
     if own_signal is not None:
         only("signal", [choice for choice, _ in choices])
-        refuse_without_responses(ranker, own_signal, workspace.recording(own_signal), selection.suite)
+        refuse_without_responses(ranker, own_signal, recording=workspace.recording(own_signal), suite=selection.suite)
     each_once(selection.tasks, as_list(set))
     if ORACLES_DATA & ranker.needs:
         raise UnusableData(f"estimator {ranker.name!r} knows transfers, and of a target of one's own there are none.")
@@ -281,7 +281,11 @@ def _check(
         for trained in (backbone, *(given.trained_like(backbone) for given in checkpoints if apply)):
             suitable_tasks(trained, [target], workspace.files, skip=False)
     refuse_pooling(estimator, (backbone, *(given.backbone for given in checkpoints)), workspace.files)
-    return check_checkpoints(estimator, backbone, [target], checkpoints, workspace.files) if checkpoints else ()
+    return (
+        check_checkpoints(estimator, backbone, targets=[target], checkpoints=checkpoints, files=workspace.files)
+        if checkpoints
+        else ()
+    )
 
 
 def _trained(trainings: Mapping[str, Training], workspace: Workspace) -> tuple[Task, ...]:
@@ -319,8 +323,19 @@ def _tried(cell: Similarity, target: Task, best: Sequence[Task], workspace: Work
     gains = []
     for source, transfer in zip(best, after, strict=True):
         value, base = transfer.score(workspace).value, alone.score(workspace).value
-        error = gap_error(target.metric, transfer.outputs(workspace), alone.outputs(workspace), evaluation)
-        gains.append(Gain(source.name, target.metric, value, base, value - base, error))
+        error = gap_error(
+            target.metric, transfer.outputs(workspace), other=alone.outputs(workspace), evaluation=evaluation
+        )
+        gains.append(
+            Gain(
+                source=source.name,
+                metric=target.metric,
+                value=value,
+                no_transfer=base,
+                gain=value - base,
+                standard_error=error,
+            )
+        )
     return gains
 
 

@@ -255,7 +255,7 @@ def check_request(request: Request, workspace: Workspace) -> None:
         recording = workspace.recording(request.signal)
         if isinstance(request, RunRequest):
             suite = workspace.parts.suites[request.suite]
-            refuse_without_responses(request.estimator, request.signal, recording, suite)
+            refuse_without_responses(request.estimator, request.signal, recording=recording, suite=suite)
         elif "responses" in request.estimator.needs and not recording.subjects:
             raise UnusableData(
                 f"pack {request.card.name!r} holds no responses, which estimator {request.estimator.name!r} needs."

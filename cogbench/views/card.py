@@ -104,7 +104,7 @@ def _score_lines(result: Result) -> list[Any]:
             in_digits(s.trs_p.p) if s.trs_p else MISSING,
             p_words(s.trs_p),
         ),
-        Bar(s.trs, low, high, (1.0, float(worst)), s.trs_chance, 33).between("1", str(worst)),
+        Bar(s.trs, low, high=high, ends=(1.0, float(worst)), mark=s.trs_chance, width=33).between("1", str(worst)),
         *[styled("[bold]knows transfers[/]: compare it with popularity, not with estimators of models")]
         * result.uses_oracle,
         f"baselines: {', '.join(f'{name} {trs:.2f}' for name, trs in result.baselines.items())}",

@@ -83,7 +83,14 @@ def _scores(result: Result) -> Section | None:
             "No oracle is known for this, so the ranking is unscored: cogbench run … --oracle measured measures one."
         )
         return Section("scores", "Scores", (sentence,))
-    scored = Scored(result.estimator, result.oracle.name, s, result.baselines, False, {t: [] for t in s.per_target})
+    scored = Scored(
+        name=result.estimator,
+        oracle=result.oracle.name,
+        scores=s,
+        baselines=result.baselines,
+        selections=False,
+        selected={t: [] for t in s.per_target},
+    )
     rows, *_ = score_tables(scored).values()
     text = (
         f"Against the oracle {result.oracle.name} ({result.oracle.basis}).",

@@ -82,7 +82,7 @@ def compute(cells: Iterable[Cell], workspace: Workspace) -> Outcome:
         )
     in_workers = wants_workers and not all(map(computed_here, missing))
     report = workspace.tell or (lambda step: None)
-    report(Step("", 0, 0, 0, len(missing), 0.0))
+    report(Step(place="", done=0, failed=0, running=0, total=len(missing), share=0.0))
     room = Room(workspace, stored)
     run = by_workers(missing, work, room) if in_workers else inline(missing, room)
     with closing(run):  # ends the workers, whatever happens
@@ -96,5 +96,14 @@ def compute(cells: Iterable[Cell], workspace: Workspace) -> Outcome:
                     text = "".join(traceback.format_exception(error))
                     if file := workspace.store.log(cell.place, workspace.key(cell), text):
                         outcome.logs[cell] = file
-            report(Step(cell.place, done, len(outcome.failed), running, len(missing), spent / whole))
+            report(
+                Step(
+                    place=cell.place,
+                    done=done,
+                    failed=len(outcome.failed),
+                    running=running,
+                    total=len(missing),
+                    share=spent / whole,
+                )
+            )
     return outcome

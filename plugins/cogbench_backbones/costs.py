@@ -40,7 +40,9 @@ class TrainingCosts:
         order = sorted(range(len(rows["input_ids"])), key=lambda i: len(rows["input_ids"][i]))
         some = [order[i : i + settings.batch_size] for i in range(0, len(order), settings.batch_size)]
         random.Random(0).shuffle(some)
-        pace = seconds_a_step(model, [batch(tokenizer, (row(rows, i) for i in n)) for n in some], settings, seconds)
+        pace = seconds_a_step(
+            model, [batch(tokenizer, (row(rows, i) for i in n)) for n in some], settings=settings, seconds=seconds
+        )
         each = len(order) / len(seen)  # rows of an example
         answered = each * len(recipe.task.load("evaluation", files)) / settings.batch_size / 3  # without the way back
         return (settings.steps(round(each * n_train)) + answered) * pace, size

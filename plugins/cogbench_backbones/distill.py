@@ -126,9 +126,9 @@ class Distilled:
         how: dict[str, Any] = {"seed": recipe.seed, "out": out}
         if first.epochs:
             with imitating(model, master, names) as loss:
-                steps += fit(model, tokenizer, rows, first, loss=loss, **how)
-        loss = predicting(master, kind, self.temperature, names)
-        steps += fit(model, tokenizer, rows, second, loss=loss, **how)
+                steps += fit(model, tokenizer, rows=rows, settings=first, loss=loss, **how)
+        loss = predicting(master, kind, temperature=self.temperature, names=names)
+        steps += fit(model, tokenizer, rows=rows, settings=second, loss=loss, **how)
         model.config.task = recipe.task.name  # a teacher says what it has learned, and a student may teach
         return student.finished(model, steps, recipe, files, out)
 

@@ -164,7 +164,7 @@ class HuggingFace(MaskedTraining, TrainingCosts):
         rows = encoded(tokenizer, train, self.limit(settings.max_length, files)).rows
         pretrained, method = self.pretrained(files), self.method
         model = method.prepare(model, pretrained, settings, recipe.seed, start)
-        steps = fit(model, tokenizer, rows, settings, seed=recipe.seed, out=out)
+        steps = fit(model, tokenizer, rows=rows, settings=settings, seed=recipe.seed, out=out)
         model.config.task = recipe.task.name  # a teacher says what it has learned
         base = (None, None) if Path(self.address).is_dir() else (self.address, self.revision)
         model = method.keep(model, pretrained, out, base, start)
@@ -210,7 +210,7 @@ class HuggingFace(MaskedTraining, TrainingCosts):
             model.save_pretrained(out)
             tokenizer.save_pretrained(out)  # so that anybody can open the folder, as a checkpoint too
         notes = (f"of {cut} texts longer than {limit} pieces the rest was not read",) if cut else ()
-        return Checkpoint(out, outputs, steps, notes)
+        return Checkpoint(out, outputs, steps=steps, notes=notes)
 
     def count_rows(self, dataset: Dataset, settings: Settings, files: Files) -> int:
         """Return how many rows a training reads of a data set."""
@@ -225,7 +225,7 @@ class HuggingFace(MaskedTraining, TrainingCosts):
         """Return (n_sentences, n_dims) float32 of an encoder as it is."""
         tokenizer, pooling = self.tokenizer(files), self.pooling_of("auto", files)
         rows = dict(encode(tokenizer, sentences, limit=self.limit(SENTENCE, files)))
-        return vectors_of_rows(encoder, tokenizer, rows, pooling)
+        return vectors_of_rows(encoder, tokenizer, rows=rows, pooling=pooling)
 
     def pooling_of(self, wanted: str, files: Files) -> str:
         """Return which vector stands for a text: as wanted, where "auto" is the backbone's own pooling.

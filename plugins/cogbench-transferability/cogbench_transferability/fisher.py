@@ -151,7 +151,7 @@ def _cases(
         yield from values
     else:
         for _ in range(samples):
-            yield drawn(out, own, draw, batch.get("attention_mask")), ones / samples
+            yield drawn(out, own, generator=draw, mask=batch.get("attention_mask")), ones / samples
 
 
 def trainable(model: Any) -> dict[str, "Tensor"]:

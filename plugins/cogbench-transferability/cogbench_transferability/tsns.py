@@ -124,7 +124,7 @@ class TSNS:
         features = evidence.features(None, name, self.features)
 
         def compute() -> dict[str, Array]:
-            values, answers = checked(features.values), answers_of(evidence, self.name, name, features)
+            values, answers = checked(features.values), answers_of(evidence, self.name, target=name, features=features)
             n = self.selected(values.shape[1])
             return {"importance": self.of(values, answers, features.answer_kind == "classes", n)}
 
@@ -157,7 +157,7 @@ class TSNS:
         one, other = (evidence.features(None, task, self.features) for task in (source, target))
         for features in (one, other):
             class_numbers(features)
-        return zero_shot(one.values, one.answers, other.values, other.answers, neurons)
+        return zero_shot(one.values, one.answers, other=other.values, other_answers=other.answers, neurons=neurons)
 
 
 def _spearman(a: Array, b: Array) -> float:
