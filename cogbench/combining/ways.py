@@ -6,7 +6,7 @@ from typing import Any
 
 from ..errors import UnknownName, UnusableData
 from ..parts.interfaces import Backbone, shares, teacher_of, trained_alone
-from ..parts.recipe import ALL_ROWS, SEQUENTIAL, SHARINGS, RowChoice, Selector
+from ..parts.recipe import ALL_ROWS, SEQUENTIAL, SHARINGS, USUAL_SHARE, RowChoice, Selector
 from ..parts.registry import Parts
 from ..parts.set_options import only, varied
 
@@ -62,17 +62,23 @@ def find_selector(parts: Parts, select: str | Selector | None, set: Sequence[str
     return chosen
 
 
-def check_choice(selector: Selector | None, share: float, backbone: Backbone, *, checkpoints: bool) -> None:
-    """Refuse what cannot be trained on chosen rows.
+def check_choice(selector: Selector | None, share: float | None, backbone: Backbone, *, checkpoints: bool) -> float:
+    """Refuse what cannot be trained on chosen rows; return the share that is kept, which is a half unless it is given.
 
     Raises
     ------
     UnusableData
-        If the share is none, the sources are trained already, or the backbone has a teacher, which would learn from all
-        rows.
+        If the share is none, or there is no selector; if the sources are trained already, or the backbone has a
+        teacher, which would learn from all rows.
     """
     if selector is None:
-        return
+        if share is not None:
+            raise UnusableData(
+                f"a share of {share:g} of the rows cannot be kept without a selector: name one with --select, or leave "
+                "out --select-share."
+            )
+        return USUAL_SHARE
+    share = USUAL_SHARE if share is None else share
     RowChoice(selector, None, share)  # type: ignore[arg-type]
     if checkpoints:
         raise UnusableData("checkpoints are trained already: no rows of theirs can be chosen with --select.")
@@ -81,6 +87,7 @@ def check_choice(selector: Selector | None, share: float, backbone: Backbone, *,
             f"backbone {backbone.name!r} learns from a teacher, which learns from all rows: leave out --select, or "
             "name a backbone without a teacher."
         )
+    return share
 
 
 def choice_word(parts: Parts, selector: Selector | None, share: float) -> str:

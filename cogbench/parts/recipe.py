@@ -130,6 +130,7 @@ class Selector(Protocol):
 
 
 ALL_ROWS = "all"  # the word of an oracle whose sources are trained on all their rows
+USUAL_SHARE = 0.5  # of the rows of a source, that a selector keeps
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,7 @@ class RowChoice:
 
     selector: Selector
     target: Task
-    share: float = 0.5
+    share: float = USUAL_SHARE
     max_target: int | None = None
 
     def __post_init__(self) -> None:

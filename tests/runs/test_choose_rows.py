@@ -217,6 +217,7 @@ def test_a_selector_has_options(world):
         ({"select": "first", "select_share": float("nan")}, UnusableData, "cannot keep a share of nan of the rows"),
         ({"select": "first", "select_share": 1.5}, UnusableData, "cannot keep a share of 1.5 of the rows"),
         ({"select": "first", "select_share": 0.02}, UnusableData, "of the 60 training rows of toy-a is 1: choose at"),
+        ({"select_share": 0.2}, UnusableData, "a share of 0.2 of the rows cannot be kept without a selector"),
         ({"select": "even", "set": "even.weight=1,2"}, UnusableData, "selector 'even' has 2 settings"),
         ({"set": "even.weight=1"}, UnknownName, "even"),
     ],

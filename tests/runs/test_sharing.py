@@ -210,6 +210,18 @@ def test_sets_of_two_tasks_are_the_pairs_of_the_oracle_and_its_trainings(world, 
     assert sets.metrics == oracle.metrics
 
 
+def test_two_tasks_make_a_group(world, trained):
+    sets = measure_sets("toy", group=2, tasks="toy-a,toy-b", **world)
+    assert sorted(trained) == ["together/toy-a+toy-b/seed-0", "toy/toy-a/seed-0", "toy/toy-b/seed-0"]
+    assert {(one.target, one.members) for one in sets.sets if one.members} == {
+        ("toy-a", ("toy-b",)),
+        ("toy-b", ("toy-a",)),
+    }
+    for tasks in ("toy-a", "toy-a,toy-a", "toy-a,toy-b,toy-a"):
+        with pytest.raises(UnusableData, match=r"^groups are made of 2 tasks or more, each named once\.$"):
+            measure_sets("toy", group=2, tasks=tasks, **world)
+
+
 def test_the_groups_of_a_file_are_measured_and_seeds_are_added(world, trained, tmp_path):
     (tmp_path / "my.txt").write_text("# two\ntoy-c + toy-a\ntoy-a,toy-b,toy-c\n")
     first = measure_sets("toy", group=tmp_path / "my.txt", **world)
