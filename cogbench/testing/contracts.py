@@ -23,7 +23,7 @@ from ..packs.pack import find_pack
 from ..parts.codec import decode, encode
 from ..parts.fingerprint import identity
 from ..parts.interfaces import NEEDS, Backbone, Estimator, OraclePart, PackPart, Signal, teacher_of
-from ..parts.recipe import Recipe, Selector, Settings, Task
+from ..parts.recipe import Recipe, RowChoice, Selector, Settings, Task
 from ..parts.registry import Parts
 from ..parts.table_task import TableTask
 from ..scoring.metrics import METRICS
@@ -194,11 +194,12 @@ def check_selector(selector: Selector) -> None:
         If it breaks the contract.
     """
     _check_part(selector, Selector)
+    share = RowChoice(selector, TASKS[0]).share_of_weights
     with tempfile.TemporaryDirectory() as folder:
         workspace = Workspace(Files(offline=True), Store(Path(folder)))
         for source in (TASKS[1], TASKS[3]):
             evidence = StoredSelectionEvidence(
-                RowWeights(ToyBackbone(), source, TASKS[0], selector), ToyBackbone(), workspace
+                RowWeights(ToyBackbone(), source, TASKS[0], selector, share=share), ToyBackbone(), workspace
             )
             before = evidence.source.sha256, evidence.target.sha256
             weights = np.asarray(selector.weights(evidence), np.float64)

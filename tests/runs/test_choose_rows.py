@@ -252,13 +252,14 @@ def test_evidence_shows_no_evaluation_split(tmp_path):
 
     @dataclass(frozen=True)
     class Curious:
+        uses_share: ClassVar[bool] = True
         name: str = "curious"
 
         def weights(self, evidence):
             a, b = evidence.gradients(examples=10, steps=5, dims=64)
             assert (a.shape, b.shape) == ((40, 64), (10, 64))
             assert evidence.vectors(evidence.source.texts).shape == (40, 8)
-            assert 0 <= evidence.trial(np.arange(40), 0.25) <= 1
+            assert 0 <= evidence.trial(np.arange(40)) <= 1
             return np.zeros(len(evidence.source))
 
     class Blind(type(TASKS[0])):
@@ -267,8 +268,36 @@ def test_evidence_shows_no_evaluation_split(tmp_path):
             return super().load(split, files)
 
     source, target = (Blind(task.name, task.words) for task in TASKS[:2])
-    weights = RowWeights(ToyBackbone(), source, target, Curious(), max_source=40, max_target=30).weights(workspace)
-    assert_array_equal(weights, np.zeros(40))
+    weights = RowWeights(ToyBackbone(), source, target, Curious(), max_source=40, max_target=30, share=0.25)
+    assert_array_equal(weights.weights(workspace), np.zeros(40))
+
+
+@dataclass(frozen=True)
+class Thrifty:
+    """Weights that hang on the share of rows that is kept."""
+
+    uses_share: ClassVar[bool] = True
+    name: str = "thrifty"
+
+    def weights(self, evidence):
+        return np.arange(len(evidence.source)) * (1 if evidence.share < 0.5 else -1)
+
+
+def test_a_selector_hears_of_the_share_where_it_uses_it(tmp_path):
+    workspace = Workspace(FILES, Store(tmp_path))
+    a, b = TASKS[:2]
+
+    def weights(selector, share):
+        recipe = Recipe((a,), row_choice=RowChoice(selector, b, share))
+        return Training(ToyBackbone(), recipe).row_weights[a]
+
+    few, many = (weights(Thrifty(), share) for share in (0.25, 0.75))
+    assert_array_equal(few.weights(workspace), -many.weights(workspace))
+    assert weights(First(), 0.25) == weights(First(), 0.75)  # computed once for both
+    check_selector(Thrifty())
+    silent = type("Silent", (Thrifty,), {"uses_share": False})()
+    with pytest.raises(UnusableData, match="'thrifty' asks for the share .* give it the class attribute uses_share"):
+        RowWeights(ToyBackbone(), a, b, silent).weights(workspace)
 
 
 def test_selectors_are_listed_checked_and_asked_for_on_the_command_line(world):

@@ -71,8 +71,7 @@ class CrossStitch(SeveralTasks):
         super().__post_init__()
         if not 0 <= self.keep <= 1:
             raise UnusableData(f"{self.name}: keep={self.keep}; expected a share, from 0 to 1.")
-        if self.pace < 0:
-            raise UnusableData(f"{self.name}: pace={self.pace}; expected 0 or more.")
+        self._expect_finite("pace", self.pace)
 
     def origin(self, files: Files) -> Origin:
         """Return the origin of the model that is trained; raise UnusableData if it cannot be stitched."""

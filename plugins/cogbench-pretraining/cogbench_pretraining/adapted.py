@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -101,7 +102,7 @@ class Adapted:
             f"masking={self.masking!r}; expected one of {', '.join(MASKINGS)}": self.masking not in MASKINGS,
             f"steps={self.steps}; expected 0 or more": self.steps < 0,
             f"batch_size={self.batch_size}; expected 1 or more": self.batch_size < 1,
-            f"learning_rate={self.learning_rate}; expected more than 0": not self.learning_rate > 0,
+            f"learning_rate={self.learning_rate}; expected a number above 0": not 0 < self.learning_rate < math.inf,
             f"warmup={self.warmup}; expected a share of the steps, from 0 to 1": not 0 <= self.warmup <= 1,
             f"max_length={self.max_length}; expected at least 4 pieces": self.max_length < 4,
             f"share={self.share}; expected a share of the tokens, between 0 and 1": not 0 < self.share < 1,

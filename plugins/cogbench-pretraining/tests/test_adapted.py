@@ -177,7 +177,8 @@ def test_before_it_is_adapted_it_trains_nothing(short, tmp_path):
     [
         ({"steps": -1}, "backbone 'adapted': steps=-1; expected 0 or more."),
         ({"batch_size": 0}, "batch_size=0; expected 1 or more."),
-        ({"learning_rate": 0.0}, "learning_rate=0.0; expected more than 0."),
+        ({"learning_rate": 0.0}, "learning_rate=0.0; expected a number above 0."),
+        ({"learning_rate": float("inf")}, "learning_rate=inf; expected a number above 0."),
         ({"share": 1.0}, "share=1.0; expected a share of the tokens, between 0 and 1."),
         ({"band": (2.0, 1.0)}, "band=2.0:1.0; expected two losses, the lower one first."),
         ({"max_length": 3}, "max_length=3; expected at least 4 pieces."),
