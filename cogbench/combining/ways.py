@@ -19,7 +19,7 @@ def find_sharing(parts: Parts, sharing: str, backbone: Backbone, set: Sequence[s
     UnknownName
         If there is no such way, or no installed backbone trains so.
     UnusableData
-        If the backbone itself trains several tasks together, in another way.
+        If the backbone itself trains several tasks together, in another way, or `set` names another backbone.
     """
     if sharing not in SHARINGS:
         raise UnknownName.of("sharing", sharing, SHARINGS)
@@ -32,6 +32,10 @@ def find_sharing(parts: Parts, sharing: str, backbone: Backbone, set: Sequence[s
     if not able_parts:
         raise UnknownName(f"no installed plugin trains tasks with sharing {sharing!r}; cogbench-multitask does.")
     together = only("backbone", varied(able_parts[0], set, parts.find))
+    if getattr(together, "backbone", None) != getattr(able_parts[0], "backbone", None):
+        raise UnusableData(
+            f"{together.name} trains the backbone of --backbone: leave out --set {together.name}.backbone."
+        )
     return replace(together, backbone=backbone)  # type: ignore[type-var]
 
 

@@ -31,7 +31,8 @@ from cogbench.compute.selection import RowWeights
 from cogbench.compute.workspace import Workspace
 from cogbench.oracles.ways import way_differences
 from cogbench.parts.registry import oracle_folder
-from cogbench.runs.measure_oracle import resolve_groups
+from cogbench.runs.measure_oracle import resolve_groups, resolve_transfers
+from cogbench.runs.plan import describe_plan
 from cogbench.testing import check_selector
 from cogbench.testing.toys import TASKS, ToyBackbone
 
@@ -136,6 +137,16 @@ def test_each_source_is_trained_on_its_chosen_rows_for_each_target(world, seen):
     seen.clear()
     measure_oracle("toy", select="first", select_share=0.25, max_train=40, **world)
     assert not seen
+
+
+def test_a_plan_says_that_it_leaves_out_the_time_of_a_selector(world):
+    workspace = Workspace(FILES, world["store"], world["parts"], jobs=0)
+    plan, _ = resolve_transfers(world["parts"], "toy", suite="toy", select="first")
+    words = describe_plan(plan.cells(), workspace).splitlines()
+    assert "  12 × row weights" in words
+    assert words[-1].startswith("  not in this time: what the selector computes")
+    plan, _ = resolve_transfers(world["parts"], "toy", suite="toy")
+    assert "not in this time" not in describe_plan(plan.cells(), workspace)
 
 
 def test_a_source_of_all_rows_trains_as_without_a_selector(world):

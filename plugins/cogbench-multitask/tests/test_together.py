@@ -131,6 +131,7 @@ TASKS = "mini-cola,mini-rte,mini-sst-2"
         ({"set": "minilm-2l.tuning=lora"}, "cannot train several tasks together: take one of transformers"),
         ({"tasks": "mini-cola,mini-cola,mini-rte"}, "at least three tasks, each named once"),
         ({"tasks": "mini-cola"}, "at least three tasks"),
+        ({"set": "joint.backbone=tinybert"}, "joint trains the backbone of --backbone: leave out --set joint.backbone"),
         ({"set": "joint.auxiliary_weight=-1"}, "auxiliary_weight=-1.0; expected a number, 0 or more"),
         ({"set": "joint.auxiliary_weight=inf"}, "auxiliary_weight=inf; expected a number"),
         ({"set": "joint.auxiliary_weight=nan"}, "auxiliary_weight=nan; expected a number"),

@@ -25,6 +25,7 @@ from cogbench import (
 from .corpus import texts_of_file, texts_of_tasks, texts_sha256
 from .difficulty import Controller
 from .masking import MASKINGS, ByDifficulty, Masking, OfTransformers
+from .pace import seconds_a_step
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -162,6 +163,14 @@ class Adapted:
             return OfTransformers(tokenizer, self.share, self.seed, whole_words=self.masking == "whole-word")
         controller = Controller(self.band) if self.masking == "adaptive" else None
         return ByDifficulty(tokenizer, self.share, self.seed, controller=controller, steps=self.steps)
+
+    def cost_of_adaptation(self, files: Files) -> tuple[float, int]:
+        """Return the seconds that the adaptation would take here, from a second of it, and its weights' bytes."""
+        texts, member = self._texts(files), self._member
+        size = sum(weight.numel() * weight.element_size() for weight in member.model(None, files).parameters())
+        settings = self._settings(len(texts))
+        pace = seconds_a_step(member, texts, settings, files=files, masker=self.masker) if self.steps else 0.0
+        return self.steps * pace, size
 
     def settings(self, kind: str, n_examples: int) -> Settings:
         """Return how the member is trained on so many examples of a kind of task."""

@@ -7,6 +7,7 @@ import pytest
 import torch
 from bigrams import bigram_corpus, save_small_model
 from click.testing import CliRunner
+from cogbench_pretraining import pace
 from cogbench_pretraining.adapted import Adapted
 from cogbench_pretraining.corpus import texts_of_tasks
 from numpy.testing import assert_array_equal
@@ -42,6 +43,17 @@ def corpus(tmp_path_factory):
 @pytest.fixture(scope="module")
 def short(small, corpus):
     return Adapted(backbone=small, corpus=corpus, steps=3, batch_size=4, learning_rate=1e-2)
+
+
+def test_it_tells_what_the_adaptation_takes(short, monkeypatch):
+    clock = iter(range(0, 1000, 2))  # a step takes two seconds
+    monkeypatch.setattr(pace, "perf_counter", lambda: float(next(clock)))
+    threads = torch.get_num_threads()
+    seconds, size = short.cost_of_adaptation(FILES)
+    weights = short.backbone.model(None, FILES).parameters()
+    assert (seconds, size) == (short.steps * 2.0, sum(4 * weight.numel() for weight in weights))
+    assert torch.get_num_threads() == threads
+    assert replace(short, steps=0).cost_of_adaptation(FILES) == (0.0, size)
 
 
 def adapted_in(folder, backbone):
