@@ -75,7 +75,7 @@ class CrossStitch(SeveralTasks):
 
     def origin(self, files: Files) -> Origin:
         """Return the origin of the model that is trained; raise UnusableData if it cannot be stitched."""
-        refuse_unstitchable(self._alone.model(None, files))
+        refuse_unstitchable(self._unadapted(files))
         return super().origin(files)
 
     def arrange(self, models: Sequence[Any], datasets: Sequence[Dataset], *, seed: int, files: Files) -> Arrangement:

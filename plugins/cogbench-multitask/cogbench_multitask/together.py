@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from cogbench import (
+    Adapts,
     Array,
     Backbone,
     Checkpoint,
@@ -205,6 +206,12 @@ class SeveralTasks:
                 "moves all its weights."
             )
         return self.backbone
+
+    def _unadapted(self, files: Files) -> Any:
+        """Return the bare encoder, before any adaptation of it, for the layers that it has."""
+        alone = self._alone
+        member = getattr(alone, "backbone", alone) if isinstance(alone, Adapts) else alone
+        return member.model(None, files)
 
     def _settings_of(self, recipe: Recipe, data: Dataset) -> Settings:
         """Return how the task of some examples is trained: as asked for the recipe, or as the member trains it."""

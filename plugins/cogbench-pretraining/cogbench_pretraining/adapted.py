@@ -193,6 +193,7 @@ class Adapted:
     base = property(lambda self: self._member.base)
     cost = property(lambda self: self._member.cost)
     memory = property(lambda self: self._member.memory)
+    count_rows = property(lambda self: self._member.count_rows)
 
     def _too_early(self, *values: Any, **options: Any) -> Any:
         raise UnusableData(
@@ -202,7 +203,7 @@ class Adapted:
 
     train = represent = model = _too_early
     # Tasks can be trained together on what comes of the adaptation.
-    fresh = train_together = finished = count_rows = vectors = _too_early
+    fresh = train_together = finished = vectors = _too_early
 
     @property
     def _member(self) -> Any:
