@@ -5,7 +5,15 @@ from dataclasses import fields, is_dataclass, replace
 import pytest
 
 from cogbench import MissingData, load_parts
-from cogbench.testing import check_backbone, check_estimator, check_oracle, check_selector, check_signal, check_task
+from cogbench.testing import (
+    check_backbone,
+    check_estimator,
+    check_oracle,
+    check_selector,
+    check_sharing,
+    check_signal,
+    check_task,
+)
 
 PARTS = load_parts()
 
@@ -26,9 +34,14 @@ def test_task(part):
     _or_skip(check_task, part)
 
 
-@_named(PARTS.backbones)
+@_named({name: part for name, part in PARTS.backbones.items() if not hasattr(part, "sharings")})
 def test_backbone(part):
     _or_skip(check_backbone, part)
+
+
+@_named({name: part for name, part in PARTS.backbones.items() if hasattr(part, "sharings")})
+def test_sharing(part):
+    check_sharing(part, PARTS.backbones["minilm-2l"])
 
 
 @_named(PARTS.signals)

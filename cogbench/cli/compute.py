@@ -309,9 +309,8 @@ def oracle_export(name: str, out: Path, reading: "TableReading") -> None:
 @click.option(
     "--select-share",
     type=float,
-    default=0.5,
-    show_default=True,
-    help="With --select: the share of the source's examples that is kept.",
+    default=None,
+    help="With --select: the share of the source's examples that is kept.  [default: 0.5]",
 )
 @click.option(
     "--group",

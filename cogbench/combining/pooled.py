@@ -43,7 +43,8 @@ class PooledTask:
     References
     ----------
     Valipour, Lee, Jamacaro & Bessega (2019), Unsupervised transfer learning via BERT neuron selection,
-    arXiv:1912.05308: several data sets as one source, with these two allocations.
+    arXiv:1912.05308: several data sets as one source, with allocations of these two names. Its text was not at hand, so
+    the formula of `allocate_rows` is that of water-filling as it is commonly defined.
     """
 
     name: str

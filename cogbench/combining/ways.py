@@ -6,7 +6,7 @@ from typing import Any
 
 from ..errors import UnknownName, UnusableData
 from ..parts.interfaces import Backbone, shares, teacher_of, trained_alone
-from ..parts.recipe import ALL_ROWS, SEQUENTIAL, SHARINGS, RowChoice, Selector
+from ..parts.recipe import ALL_ROWS, SEQUENTIAL, SHARINGS, USUAL_SHARE, RowChoice, Selector
 from ..parts.registry import Parts
 from ..parts.set_options import only, varied
 
@@ -19,7 +19,7 @@ def find_sharing(parts: Parts, sharing: str, backbone: Backbone, set: Sequence[s
     UnknownName
         If there is no such way, or no installed backbone trains so.
     UnusableData
-        If the backbone itself trains several tasks together, in another way.
+        If the backbone itself trains several tasks together, in another way, or `set` names another backbone.
     """
     if sharing not in SHARINGS:
         raise UnknownName.of("sharing", sharing, SHARINGS)
@@ -32,6 +32,10 @@ def find_sharing(parts: Parts, sharing: str, backbone: Backbone, set: Sequence[s
     if not able_parts:
         raise UnknownName(f"no installed plugin trains tasks with sharing {sharing!r}; cogbench-multitask does.")
     together = only("backbone", varied(able_parts[0], set, parts.find))
+    if getattr(together, "backbone", None) != getattr(able_parts[0], "backbone", None):
+        raise UnusableData(
+            f"{together.name} trains the backbone of --backbone: leave out --set {together.name}.backbone."
+        )
     return replace(together, backbone=backbone)  # type: ignore[type-var]
 
 
@@ -62,17 +66,23 @@ def find_selector(parts: Parts, select: str | Selector | None, set: Sequence[str
     return chosen
 
 
-def check_choice(selector: Selector | None, share: float, backbone: Backbone, *, checkpoints: bool) -> None:
-    """Refuse what cannot be trained on chosen rows.
+def check_choice(selector: Selector | None, share: float | None, backbone: Backbone, *, checkpoints: bool) -> float:
+    """Refuse what cannot be trained on chosen rows; return the share that is kept, which is a half unless it is given.
 
     Raises
     ------
     UnusableData
-        If the share is none, the sources are trained already, or the backbone has a teacher, which would learn from all
-        rows.
+        If the share is none, or there is no selector; if the sources are trained already, or the backbone has a
+        teacher, which would learn from all rows.
     """
     if selector is None:
-        return
+        if share is not None:
+            raise UnusableData(
+                f"a share of {share:g} of the rows cannot be kept without a selector: name one with --select, or leave "
+                "out --select-share."
+            )
+        return USUAL_SHARE
+    share = USUAL_SHARE if share is None else share
     RowChoice(selector, None, share)  # type: ignore[arg-type]
     if checkpoints:
         raise UnusableData("checkpoints are trained already: no rows of theirs can be chosen with --select.")
@@ -81,6 +91,7 @@ def check_choice(selector: Selector | None, share: float, backbone: Backbone, *,
             f"backbone {backbone.name!r} learns from a teacher, which learns from all rows: leave out --select, or "
             "name a backbone without a teacher."
         )
+    return share
 
 
 def choice_word(parts: Parts, selector: Selector | None, share: float) -> str:

@@ -27,7 +27,8 @@ class Adapts(Backbone, Protocol):
     The harness calls `adapt` once, keeps its folder, and then calls the verbs of what `after_adaptation` returns in
     place of this backbone's own `train`, `represent`, `model` and `batches`. Before that it asks for the `origin`: the
     revision changes with all that changes the adapted model, such as the hash of a corpus, and a model that cannot be
-    adapted is refused.
+    adapted is refused. With a method `cost_of_adaptation(files)`, which returns the seconds and the bytes that it takes
+    here, `--dry-run` tells them.
     """
 
     def adapt(self, files: Files, out: Path) -> Checkpoint:

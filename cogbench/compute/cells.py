@@ -79,7 +79,14 @@ class Training:
         alone = trained_alone(self.backbone)
         return {
             task: RowWeights(
-                alone, task, choice.target, choice.selector, recipe.seed, recipe.most(task), choice.max_target
+                alone,
+                task,
+                choice.target,
+                choice.selector,
+                seed=recipe.seed,
+                max_source=recipe.most(task),
+                max_target=choice.max_target,
+                share=choice.share_of_weights,
             )
             for task in recipe.tasks
             if recipe.chooses(task)

@@ -37,6 +37,7 @@ class RowWeights:
     seed: int = 0
     max_source: int | None = None
     max_target: int | None = None
+    share: float | None = None  # of the rows that are kept, for a selector that uses it
 
     @property
     def place(self) -> str:
@@ -54,6 +55,7 @@ class RowWeights:
             "parts": [workspace.identity(part) for part in parts],
             "seed": self.seed,
             "most": [self.max_source, self.max_target],
+            **({} if self.share is None else {"share": self.share}),
             "data": [workspace.dataset(task, "train").sha256 for task in (self.source, self.target)],
         }
 
@@ -86,6 +88,16 @@ class StoredSelectionEvidence:
         return self.cell.seed
 
     @property
+    def share(self) -> float:
+        """The share of the source's rows that is kept."""
+        if self.cell.share is None:
+            raise UnusableData(
+                f"selector {self.cell.selector.name!r} asks for the share of the rows that is kept: give it the class "
+                "attribute uses_share = True."
+            )
+        return self.cell.share
+
+    @property
     def _files(self) -> Files:
         return self.workspace.files
 
@@ -115,9 +127,9 @@ class StoredSelectionEvidence:
             with_head = self._train(self._some_source(every, every[:1]), steps, Path(folder), warm)
             return self._gradients(with_head, self.source, dims), of_target
 
-    def trial(self, weights: Array, share: float = 0.5, options: TransferOptions = USUAL_TRIAL) -> float:
+    def trial(self, weights: Array, options: TransferOptions = USUAL_TRIAL) -> float:
         """Return the target's metric after a short training on the rows of the source that such weights choose."""
-        rows = RowChoice(self.cell.selector, self.cell.target, share).choose(weights, self.seed)
+        rows = RowChoice(self.cell.selector, self.cell.target, self.share).choose(weights, self.seed)
         rng, by_class = np.random.default_rng(options.seed), TASK_KINDS[self.target.kind].classes
         n = min(options.examples, len(self.target))
         few = draw_rows(self.target.columns["label"], n, rng, by_class=by_class)

@@ -21,7 +21,7 @@ from ..parts.cheap_transfers import TransferOptions
 from ..parts.codec import decode_record, encode
 from ..parts.fingerprint import harness_version, upgraded
 from ..parts.interfaces import Backbone, trained_alone
-from ..parts.recipe import ALL_ROWS, SEQUENTIAL, Recipe, RowChoice, Selector, Task
+from ..parts.recipe import ALL_ROWS, SEQUENTIAL, USUAL_SHARE, Recipe, RowChoice, Selector, Task
 from ..scoring.metrics import gap_error
 from ..storage.locks import locked
 from .cells import GivenTraining, Training
@@ -67,7 +67,7 @@ class TransferPlan:
     checkpoints: tuple[GivenCheckpoint, ...] = ()  # the sources, where these are given; the tasks are targets then
     sharing: str = SEQUENTIAL  # how a source and a target are combined, a word of `SHARINGS`
     selector: Selector | None = None  # what chooses a source's rows for each target
-    select_share: float = 0.5  # the share of the rows that it keeps
+    select_share: float = USUAL_SHARE  # the share of the rows that it keeps
     row_choice: str = ALL_ROWS  # both in a word
 
     @property

@@ -88,8 +88,8 @@ def build_set(guess: TaskMatrix, target: str, *, size: int, redundancy: float = 
 
 def used_part(guess: TaskMatrix, targets: Sequence[str], members: Sequence[str], redundancy: float) -> TaskMatrix:
     """Return the part of a guess that values sets of these members for these targets, in the order of the names."""
-    if redundancy < 0:
-        raise UnusableData(f"redundancy={redundancy}; expected 0 or more.")
+    if not 0 <= redundancy < np.inf:
+        raise UnusableData(f"redundancy={redundancy}; expected a number, 0 or more.")
     if lacking := [name for name in targets if name not in guess.targets]:
         raise UnusableData(f"the guess lacks the targets {listed(lacking)}; it has {listed(guess.targets, 8)}.")
     if lacking := [name for name in members if name not in guess.sources]:

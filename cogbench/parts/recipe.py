@@ -93,6 +93,10 @@ class SelectionEvidence(Protocol):
     def seed(self) -> int:
         """The seed of the training, also for what a selector draws."""
 
+    @property
+    def share(self) -> float:
+        """The share of the source's rows that is kept; for a selector that says `uses_share`, as is `trial`."""
+
     def vectors(self, texts: Sequence[str]) -> Array:
         """Return texts as the bare backbone represents them: (n_texts, n_dims) float32."""
 
@@ -110,10 +114,10 @@ class SelectionEvidence(Protocol):
             A random projection, the same for both: signs are drawn, and sums of numbers are kept.
         """
 
-    def trial(self, weights: Array, share: float = 0.5, options: TransferOptions = ...) -> float:
+    def trial(self, weights: Array, options: TransferOptions = ...) -> float:
         """Return the target's metric after a short training on the rows that such weights choose; larger is better.
 
-        The share of the source's rows with the largest `weights` (n_source_examples,) is trained on, rows of equal
+        The `share` of the source's rows with the largest `weights` (n_source_examples,) is trained on, rows of equal
         weight by the seed; then the target. `options` says how many training examples of the target there are, in how
         many folds they are scored, and how many steps each of the trainings takes at least.
         """
@@ -121,7 +125,11 @@ class SelectionEvidence(Protocol):
 
 @runtime_checkable
 class Selector(Protocol):
-    """A part that says which training examples of a source serve a target."""
+    """A part that says which training examples of a source serve a target.
+
+    One whose weights hang on the share that is kept has the class attribute `uses_share`, True: the share stands in the
+    key of its weights then. Other weights serve all shares.
+    """
 
     @property
     def name(self) -> str: ...
@@ -130,6 +138,7 @@ class Selector(Protocol):
 
 
 ALL_ROWS = "all"  # the word of an oracle whose sources are trained on all their rows
+USUAL_SHARE = 0.5  # of the rows of a source, that a selector keeps
 
 
 @dataclass(frozen=True)
@@ -156,12 +165,17 @@ class RowChoice:
 
     selector: Selector
     target: Task
-    share: float = 0.5
+    share: float = USUAL_SHARE
     max_target: int | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.share <= 1:
             raise UnusableData(f"a selector cannot keep a share of {self.share:g} of the rows: above 0, at most 1.")
+
+    @property
+    def share_of_weights(self) -> float | None:
+        """The share where the selector's weights hang on it, else None."""
+        return self.share if getattr(self.selector, "uses_share", False) else None
 
     def n_kept(self, n_rows: int) -> int:
         """Return how many of so many rows are kept."""

@@ -40,7 +40,7 @@ def measure_oracle(
     max_train_target: int | None = None,
     sharing: str = SEQUENTIAL,
     select: str | Selector | None = None,
-    select_share: float = 0.5,
+    select_share: float | None = None,
     name: str | None = None,
     keep_models: bool = False,
     checkpoints: Any = (),
@@ -66,8 +66,8 @@ def measure_oracle(
         How a source and a target are combined, a word of `cogbench.SHARINGS`: by default one after the other.
     select : str or Selector, optional
         What chooses the training examples of each source for each target; by default all of them are used.
-    select_share : float
-        The share of the source's training examples that it keeps.
+    select_share : float, optional
+        The share of the source's training examples that it keeps; by default a half.
     name : str, optional
         The name of the oracle. The default names the suite, the backbone, the sharing, the selector and the numbers
         of examples.
@@ -183,18 +183,21 @@ def resolve_transfers(
     max_train_target: int | None = None,
     sharing: str = SEQUENTIAL,
     select: str | Selector | None = None,
-    select_share: float = 0.5,
+    select_share: float | None = None,
     keep_models: bool = False,
     name: str | None = None,
     checkpoints: Any = (),
     files: Files | None = None,
+    fewest: int = 3,
 ) -> tuple[TransferPlan, str]:
     """Resolve names into the transfers to measure, and the name of their oracle: `name`, or what it is of.
+
+    `fewest` is how many tasks there have to be.
 
     Raises
     ------
     UnknownName, UnusableData
-        If a name or an option is unknown or given several values, there are fewer than three tasks, no installed
+        If a name or an option is unknown or given several values, there are fewer tasks, no installed
         backbone trains with that sharing, checkpoints are to be trained together or on chosen rows, nothing is left of
         a share, or an installed oracle has that name.
     """
@@ -207,14 +210,15 @@ def resolve_transfers(
     given = find_checkpoints(parts, checkpoints, files or Files())
     alone, of_suite = only("backbone", selection.backbones), selection.suite
     trained = find_sharing(parts, sharing, alone, as_list(set))
-    check_choice(selector, select_share, trained, checkpoints=bool(given))
+    share = check_choice(selector, select_share, trained, checkpoints=bool(given))
     if given and sharing != SEQUENTIAL:
         raise UnusableData(f"checkpoints are trained already: sharing {sharing!r} trains tasks together.")
     each_once(selection.tasks, as_list(set))
     place = {task: i for i, task in enumerate(of_suite.tasks)}  # in the suite's order, whatever order they are named in
     chosen = tuple(sorted(selection.tasks, key=lambda t: place.get(t.name, len(place))))
-    if len({t.name for t in chosen}) < max(1 if given else 3, len(chosen)):
-        raise UnusableData("an oracle needs at least three tasks, each named once.")
+    if len({t.name for t in chosen}) < max(1 if given else fewest, len(chosen)):
+        whose = "an oracle needs at least three tasks" if fewest == 3 else f"groups are made of {fewest} tasks or more"
+        raise UnusableData(f"{whose}, each named once.")
     if len(given) == 1:
         raise UnusableData("an oracle of checkpoints needs at least two of them.")
     part = f"-{len(chosen)}-tasks" if {t.name for t in chosen} != {*of_suite.tasks} else ""
@@ -230,8 +234,8 @@ def resolve_transfers(
         checkpoints=given,
         sharing=sharing,
         selector=selector,
-        select_share=select_share,
-        row_choice=choice_word(parts, selector, select_share),
+        select_share=share,
+        row_choice=choice_word(parts, selector, share),
     )
     size = f"-max-{max_train}" if max_train else ""
     usual = slug(f"{suite}-{label_of(parts, plan.backbone)}{part}{size}{plan.suffix}")
@@ -274,7 +278,7 @@ def resolve_groups(
     if sharing == SEQUENTIAL:
         raise UnusableData("groups are trained together: name a sharing such as joint, with --sharing.")
     plans = list[tuple[GroupPlan, str]]()
-    for transfers, usual in resolve_sizes(parts, backbone, sharing=sharing, name=name, **how):
+    for transfers, usual in resolve_sizes(parts, backbone, sharing=sharing, name=name, fewest=2, **how):
         groups, words = find_groups(group, [task.name for task in transfers.tasks])
         tasks = tuple(task for task in transfers.tasks if any(task.name in names for names in groups))
         called = usual if name else file_stem(slug(f"{usual}-{words}"), LONGEST - len(SCORES_ENDING))

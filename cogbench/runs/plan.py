@@ -1,11 +1,14 @@
 """What can be said of a run before it is run: which tasks a backbone can be trained on, and the time it will take."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
+from ..compute.adaptation import Adaptation
 from ..compute.cells import Training
 from ..compute.features import feature_options, with_pooling
+from ..compute.selection import RowWeights
 from ..compute.workspace import Cell, Workspace
 from ..data.files import Files
 from ..errors import MissingData, UnusableData
@@ -73,24 +76,35 @@ def describe_plan(cells: Sequence[Cell], workspace: Workspace) -> str:
     """Return the plan of a run in words: cells done and to do, the time and the disk that they will take."""
     missing, done = engine.plan(cells, workspace)
     trainings_left = [c for c in missing if isinstance(c, Training)]
+    adaptations_left = [c for c in missing if isinstance(c, Adaptation)]
     lines = [f"{len(done)} cells are in the store {workspace.store.address}, {len(missing)} are to be computed:"]
-    lines += [f"  {n} × {kind.lower()}" for kind, n in Counter(type(c).__name__ for c in missing).items()]
-    if trainings_left:
+    lines += [f"  {n} × {kind}" for kind, n in Counter(_kind(c) for c in missing).items()]
+    if trainings_left or adaptations_left:
         jobs, scheduler = workspace.jobs, workspace.scheduler
         if scheduler:
             n = cluster.count(scheduler)
             whose = f" (the scheduler has {n} now), if as fast as this machine"
         else:
             n, whose = spread.workers_for(trainings_left, workspace) if jobs is None else jobs, ""
-        lines.append(_cost(trainings_left, workspace, min(max(1, n), len(trainings_left)), whose))
+        n_workers = min(max(1, n), max(len(trainings_left), len(adaptations_left)))
+        lines.append(_cost(trainings_left, adaptations_left, workspace, n_workers, whose))
+    if any(isinstance(c, RowWeights) for c in missing):
+        lines.append("  not in this time: what the selector computes, which may be many short trainings")
     return "\n".join(lines)
 
 
-def _cost(cells: Sequence[Training], workspace: Workspace, n_workers: int, whose: str) -> str:
+def _kind(cell: Cell) -> str:
+    """Return the kind of a cell in words: `RowWeights` as `row weights`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", " ", type(cell).__name__).lower()
+
+
+def _cost(
+    cells: Sequence[Training], adaptations: Sequence[Adaptation], workspace: Workspace, n_workers: int, whose: str
+) -> str:
     """Return the expected time and disk of some trainings, from a measured second of one for each task and backbone.
 
     The others of the task and backbone, on other numbers of examples or in other numbers of steps, take as much longer
-    or shorter as they have work.
+    or shorter as they have work. Adaptations come before all of them.
     """
     known: dict[tuple[Backbone, str], tuple[float, int, float]] = {}
     memory: list[Mapping[str, int]] = []
@@ -104,10 +118,18 @@ def _cost(cells: Sequence[Training], workspace: Workspace, n_workers: int, whose
             known[key] = *measure(recipe, workspace.files), cell.work(workspace)
             if estimate := getattr(cell.backbone, "memory", None):
                 memory.append(estimate(recipe, workspace.files))
+    before = list[tuple[float, int]]()
+    for adaptation in adaptations:
+        tell = getattr(adaptation.backbone, "cost_of_adaptation", None)
+        if tell is None:
+            return f"  time and disk: unknown, for backbone {adaptation.backbone.name!r} cannot tell its adaptation's"
+        before.append(tell(workspace.files))
     costs = [(known[c.backbone, c.recipe.task.name], c) for c in cells]
     each = [seconds * c.work(workspace) / work for (seconds, _, work), c in costs]
-    minutes = max(sum(each) / n_workers, *each) / 60  # the longest runs alone at the end
+    phases = ([seconds for seconds, _ in before], each)
+    minutes = sum(max([sum(phase) / n_workers, *phase]) for phase in phases) / 60  # the longest runs alone at the end
     disk, free = sum(size for (_, size, _), c in costs if c.keeps_model), workspace.store.free()
+    disk += sum(size for _, size in before)
     dropped = not all(c.keeps_model for c in cells)
     return (
         f"  time: about {minutes:.1f} minutes of training on {n_workers} worker(s){whose}, from a measured second of "

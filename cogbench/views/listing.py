@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict
+from contextlib import suppress
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from ..data.oracle_files import read_card
 from ..data.recording import Recording
 from ..errors import CogbenchError, MissingData
 from ..packs.pack import OpenPack
+from ..parts.interfaces import Backbone, shares
 from ..parts.registry import Opener, Parts, measured_oracles
 from ..parts.set_options import options_of
 from ..results.plain import plain
@@ -164,14 +166,18 @@ def check_parts(parts: Parts) -> list[dict[str, Any]]:
     """Return a row for each part with what its contract check says: ok, skipped and why, or what is broken."""
     from ..testing import contracts
 
-    rows = []
+    rows, files = [], Files(offline=True)
     for (kind, name), plugin in parts.providers.items():
         check = getattr(contracts, f"check_{kind}", None)
         if check is None:
             continue
         try:
-            reads_files = kind not in ("estimator", "selector")  # these are checked on toys
-            check(parts.of(kind)[name], *([Files(offline=True)] if reads_files else []))
+            part = parts.of(kind)[name]
+            if kind == "backbone" and shares(part):
+                contracts.check_sharing(part, _member_at_hand(parts, part, files), files)
+            else:
+                reads_files = kind not in ("estimator", "selector")  # these are checked on toys
+                check(part, *([files] if reads_files else []))
             verdict = "ok"
         except MissingData as error:
             verdict = f"skipped: {error}"
@@ -179,6 +185,19 @@ def check_parts(parts: Parts) -> list[dict[str, Any]]:
             verdict = f"{BROKEN}: {type(error).__name__}: {error}"
         rows.append({"part": f"{kind} {name}", "distribution": plugin.distribution, "check": verdict})
     return rows
+
+
+def _member_at_hand(parts: Parts, sharing: Backbone, files: Files) -> Backbone:
+    """Return an installed backbone, with its model on this machine, that one which trains tasks together can train."""
+    if not hasattr(sharing, "backbone"):  # it trains its own model
+        return sharing
+    for backbone in (backbone for backbone in parts.backbones.values() if not shares(backbone)):
+        together: Any = replace(sharing, backbone=backbone)  # type: ignore[type-var]
+        with suppress(CogbenchError):
+            backbone.origin(files)
+            together.origin(files)
+            return backbone
+    raise MissingData("the model of no backbone that it trains is on this machine.")
 
 
 def fetch_rows(rows: Iterable[Row]) -> list[Row]:

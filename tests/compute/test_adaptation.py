@@ -13,6 +13,7 @@ from cogbench.compute.adaptation import Adaptation, adaptations, ready
 from cogbench.compute.cells import Encoding, Training
 from cogbench.compute.evidence import Similarity, StoredEvidence
 from cogbench.compute.workspace import Workspace
+from cogbench.runs.plan import describe_plan
 from cogbench.testing import check_backbone
 from cogbench.testing.toys import TASKS, ToyBackbone, ToySignal
 from cogbench.workers.engine import compute, plan
@@ -112,6 +113,20 @@ def test_one_adaptation_comes_before_all_trainings_and_encodings(backbone, works
     np.testing.assert_allclose(own, 2 * bare, rtol=1e-6)
     assert_array_equal(own, expected.represent(None, ("red dog",), FILES))
     assert not plan(encodings, Workspace(FILES, workspace.store, workspace.parts, jobs=0))[0]
+
+
+def test_a_plan_tells_the_time_of_an_adaptation(workspace, monkeypatch):
+    monkeypatch.setattr(ToyBackbone, "cost", lambda self, recipe, files: (60.0, 2**20), raising=False)
+    cells = [Training(Scaled(), Recipe((task,))) for task in TASKS[:2]]
+    one_worker = replace(workspace, jobs=1)
+    assert "1 × adaptation" in describe_plan(cells, one_worker)
+    assert "unknown, for backbone 'scaled' cannot tell its adaptation's" in describe_plan(cells, one_worker)
+    monkeypatch.setattr(Scaled, "cost_of_adaptation", lambda self, files: (180.0, 2**21), raising=False)
+    words = describe_plan(cells, one_worker)
+    assert "about 5.0 minutes of training on 1 worker(s)" in words and "disk: about 4 MiB of weights" in words
+    assert "about 4.0 minutes of training on 2 worker(s)" in describe_plan(cells, replace(workspace, jobs=2))
+    compute([Adaptation(Scaled())], workspace)
+    assert "about 2.0 minutes of training on 1 worker(s)" in describe_plan(cells, one_worker)
 
 
 def test_what_starts_from_an_adaptation_has_it_in_its_key(workspace):

@@ -31,7 +31,8 @@ from cogbench.compute.selection import RowWeights
 from cogbench.compute.workspace import Workspace
 from cogbench.oracles.ways import way_differences
 from cogbench.parts.registry import oracle_folder
-from cogbench.runs.measure_oracle import resolve_groups
+from cogbench.runs.measure_oracle import resolve_groups, resolve_transfers
+from cogbench.runs.plan import describe_plan
 from cogbench.testing import check_selector
 from cogbench.testing.toys import TASKS, ToyBackbone
 
@@ -138,6 +139,16 @@ def test_each_source_is_trained_on_its_chosen_rows_for_each_target(world, seen):
     assert not seen
 
 
+def test_a_plan_says_that_it_leaves_out_the_time_of_a_selector(world):
+    workspace = Workspace(FILES, world["store"], world["parts"], jobs=0)
+    plan, _ = resolve_transfers(world["parts"], "toy", suite="toy", select="first")
+    words = describe_plan(plan.cells(), workspace).splitlines()
+    assert "  12 × row weights" in words
+    assert words[-1].startswith("  not in this time: what the selector computes")
+    plan, _ = resolve_transfers(world["parts"], "toy", suite="toy")
+    assert "not in this time" not in describe_plan(plan.cells(), workspace)
+
+
 def test_a_source_of_all_rows_trains_as_without_a_selector(world):
     usual = measure_oracle("toy", **world)
     chosen = measure_oracle("toy", select="first", select_share=1, **world)
@@ -217,6 +228,7 @@ def test_a_selector_has_options(world):
         ({"select": "first", "select_share": float("nan")}, UnusableData, "cannot keep a share of nan of the rows"),
         ({"select": "first", "select_share": 1.5}, UnusableData, "cannot keep a share of 1.5 of the rows"),
         ({"select": "first", "select_share": 0.02}, UnusableData, "of the 60 training rows of toy-a is 1: choose at"),
+        ({"select_share": 0.2}, UnusableData, "a share of 0.2 of the rows cannot be kept without a selector"),
         ({"select": "even", "set": "even.weight=1,2"}, UnusableData, "selector 'even' has 2 settings"),
         ({"set": "even.weight=1"}, UnknownName, "even"),
     ],
@@ -251,13 +263,14 @@ def test_evidence_shows_no_evaluation_split(tmp_path):
 
     @dataclass(frozen=True)
     class Curious:
+        uses_share: ClassVar[bool] = True
         name: str = "curious"
 
         def weights(self, evidence):
             a, b = evidence.gradients(examples=10, steps=5, dims=64)
             assert (a.shape, b.shape) == ((40, 64), (10, 64))
             assert evidence.vectors(evidence.source.texts).shape == (40, 8)
-            assert 0 <= evidence.trial(np.arange(40), 0.25) <= 1
+            assert 0 <= evidence.trial(np.arange(40)) <= 1
             return np.zeros(len(evidence.source))
 
     class Blind(type(TASKS[0])):
@@ -266,8 +279,36 @@ def test_evidence_shows_no_evaluation_split(tmp_path):
             return super().load(split, files)
 
     source, target = (Blind(task.name, task.words) for task in TASKS[:2])
-    weights = RowWeights(ToyBackbone(), source, target, Curious(), max_source=40, max_target=30).weights(workspace)
-    assert_array_equal(weights, np.zeros(40))
+    weights = RowWeights(ToyBackbone(), source, target, Curious(), max_source=40, max_target=30, share=0.25)
+    assert_array_equal(weights.weights(workspace), np.zeros(40))
+
+
+@dataclass(frozen=True)
+class Thrifty:
+    """Weights that hang on the share of rows that is kept."""
+
+    uses_share: ClassVar[bool] = True
+    name: str = "thrifty"
+
+    def weights(self, evidence):
+        return np.arange(len(evidence.source)) * (1 if evidence.share < 0.5 else -1)
+
+
+def test_a_selector_hears_of_the_share_where_it_uses_it(tmp_path):
+    workspace = Workspace(FILES, Store(tmp_path))
+    a, b = TASKS[:2]
+
+    def weights(selector, share):
+        recipe = Recipe((a,), row_choice=RowChoice(selector, b, share))
+        return Training(ToyBackbone(), recipe).row_weights[a]
+
+    few, many = (weights(Thrifty(), share) for share in (0.25, 0.75))
+    assert_array_equal(few.weights(workspace), -many.weights(workspace))
+    assert weights(First(), 0.25) == weights(First(), 0.75)  # computed once for both
+    check_selector(Thrifty())
+    silent = type("Silent", (Thrifty,), {"uses_share": False})()
+    with pytest.raises(UnusableData, match="'thrifty' asks for the share .* give it the class attribute uses_share"):
+        RowWeights(ToyBackbone(), a, b, silent).weights(workspace)
 
 
 def test_selectors_are_listed_checked_and_asked_for_on_the_command_line(world):

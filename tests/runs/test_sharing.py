@@ -1,6 +1,7 @@
 """Oracles of tasks that are trained together: what is trained, once for both directions, and what is refused."""
 
 import json
+import shutil
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -31,7 +32,9 @@ from cogbench.compute.groups import find_groups
 from cogbench.compute.transfers import TransferPlan
 from cogbench.compute.workspace import Workspace
 from cogbench.oracles.task_sets import sets_folder, write_sets
+from cogbench.testing import check_sharing
 from cogbench.testing.toys import TASKS, ToyBackbone
+from cogbench.views.listing import check_parts
 
 FILES = Files(offline=True)
 
@@ -59,8 +62,30 @@ class Together(ToyBackbone):
                 alone = Recipe((one,), seed=recipe.seed, max_train=recipe.most(one), settings=recipe.settings)
                 start = self.backbone.train(alone, files, folder, start)
             checkpoints.append(start)
+        shutil.copytree(checkpoints[0].folder, out, dirs_exist_ok=True)  # the target's model
         others = {task.name: c.outputs for task, c in zip(recipe.tasks[1:], checkpoints[1:], strict=True)}
         return replace(checkpoints[0], folder=out, others=others)
+
+
+@dataclass(frozen=True)
+class Broken(Together):
+    """A way of training together that breaks one of its promises."""
+
+    fault: str = ""
+
+    def train(self, recipe, files, out, start=None):
+        if self.fault == "alone" and len(recipe.tasks) == 1:
+            recipe = replace(recipe, seed=recipe.seed + 1)
+        made = super().train(recipe, files, out, start)
+        if self.fault == "silent" and made.others:
+            return replace(made, others={})
+        if self.fault == "chance":
+            return replace(
+                made, others={name: outputs + np.random.default_rng().random() for name, outputs in made.others.items()}
+            )
+        if self.fault == "shape":
+            return replace(made, others={name: outputs[1:] for name, outputs in made.others.items()})
+        return made
 
 
 @pytest.fixture
@@ -96,6 +121,28 @@ def test_one_training_answers_for_both_tasks_and_tasks_alone_are_trained_once(wo
     again = measure_oracle("toy", sharing="joint", **world)
     assert_array_equal(again.transfers.values, joint.transfers.values)
     assert not trained
+
+
+def test_the_contract_of_a_sharing_says_what_is_broken():
+    check_sharing(Together(), ToyBackbone(), FILES)
+
+    for fault, words in {
+        "alone": "it trains one task otherwise than toy",
+        "silent": r"it answers for \[\] beside its target",
+        "chance": "the same recipe gave two models",
+        "shape": r"outputs of toy-b are not \(n_examples, n_labels\)",
+    }.items():
+        with pytest.raises(UnusableData, match=f"^together: {words}"):
+            check_sharing(Broken(fault=fault), ToyBackbone(), FILES)
+    with pytest.raises(UnusableData, match="its sharings are none, or not of sequential, joint"):
+        check_sharing(ToyBackbone(), ToyBackbone(), FILES)
+
+
+def test_plugins_check_trains_a_sharing_on_a_backbone_at_hand(world):
+    of, parts = ("backbone", "together"), world["parts"]
+    toys = {name: parts.backbones[name] for name in ("together", "toy")}
+    (row,) = check_parts(replace(parts, backbones=toys, providers={of: parts.providers[of]}))
+    assert (row["part"], row["check"]) == ("backbone together", "ok")
 
 
 def test_a_target_with_auxiliary_tasks_is_a_training_of_its_own(world, trained):
@@ -208,6 +255,18 @@ def test_sets_of_two_tasks_are_the_pairs_of_the_oracle_and_its_trainings(world, 
     assert_array_equal(pairs.values, oracle.transfers.values)
     assert [sets.alone(t).score for t in oracle.transfers.targets] == [*oracle.no_transfer]
     assert sets.metrics == oracle.metrics
+
+
+def test_two_tasks_make_a_group(world, trained):
+    sets = measure_sets("toy", group=2, tasks="toy-a,toy-b", **world)
+    assert sorted(trained) == ["together/toy-a+toy-b/seed-0", "toy/toy-a/seed-0", "toy/toy-b/seed-0"]
+    assert {(one.target, one.members) for one in sets.sets if one.members} == {
+        ("toy-a", ("toy-b",)),
+        ("toy-b", ("toy-a",)),
+    }
+    for tasks in ("toy-a", "toy-a,toy-a", "toy-a,toy-b,toy-a"):
+        with pytest.raises(UnusableData, match=r"^groups are made of 2 tasks or more, each named once\.$"):
+            measure_sets("toy", group=2, tasks=tasks, **world)
 
 
 def test_the_groups_of_a_file_are_measured_and_seeds_are_added(world, trained, tmp_path):

@@ -71,12 +71,11 @@ class CrossStitch(SeveralTasks):
         super().__post_init__()
         if not 0 <= self.keep <= 1:
             raise UnusableData(f"{self.name}: keep={self.keep}; expected a share, from 0 to 1.")
-        if self.pace < 0:
-            raise UnusableData(f"{self.name}: pace={self.pace}; expected 0 or more.")
+        self._expect_finite("pace", self.pace)
 
     def origin(self, files: Files) -> Origin:
         """Return the origin of the model that is trained; raise UnusableData if it cannot be stitched."""
-        refuse_unstitchable(self._alone.model(None, files))
+        refuse_unstitchable(self._unadapted(files))
         return super().origin(files)
 
     def arrange(self, models: Sequence[Any], datasets: Sequence[Dataset], *, seed: int, files: Files) -> Arrangement:

@@ -51,7 +51,7 @@ class Hierarchical(SeveralTasks):
 
     def origin(self, files: Files) -> Origin:
         """Return the origin of the model that is trained; raise UnusableData if it has no such layer."""
-        self._check_layer(self._alone.model(None, files))
+        self._check_layer(self._unadapted(files))
         return super().origin(files)
 
     def arrange(self, models: Sequence[Any], datasets: Sequence[Dataset], *, seed: int, files: Files) -> Arrangement:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from cogbench import Backbone, Dataset, Files, UnusableData, hookimpl
+from cogbench import Backbone, Dataset, Files, hookimpl
 
 from .cross_stitch import CrossStitch
 from .encoders import common_weights, share_encoder
@@ -79,8 +79,7 @@ class Soft(SeveralTasks):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.penalty < 0:
-            raise UnusableData(f"{self.name}: penalty={self.penalty}; expected 0 or more.")
+        self._expect_finite("penalty", self.penalty)
 
     def arrange(self, models: Sequence[Any], datasets: Sequence[Dataset], *, seed: int, files: Files) -> Arrangement:
         """Pull the encoders of the models towards each other."""

@@ -1,11 +1,13 @@
 """What all ways of sharing have in common: one training of a target task and auxiliary tasks, made from a backbone."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from cogbench import (
+    Adapts,
     Array,
     Backbone,
     Checkpoint,
@@ -62,8 +64,13 @@ class SeveralTasks:
     passes: ClassVar[Literal["own", "all"]] = "own"  # which of these encoders a text goes through
 
     def __post_init__(self) -> None:
-        if self.auxiliary_weight is not None and not self.auxiliary_weight >= 0:
-            raise UnusableData(f"{self.name}: auxiliary_weight={self.auxiliary_weight}; expected 0 or more.")
+        if self.auxiliary_weight is not None:
+            self._expect_finite("auxiliary_weight", self.auxiliary_weight)
+
+    def _expect_finite(self, option: str, value: float) -> None:
+        """Raise UnusableData if the value of an option is no number from 0 on."""
+        if not 0 <= value < math.inf:
+            raise UnusableData(f"{self.name}: {option}={value}; expected a number, 0 or more.")
 
     def arrange(
         self, models: "Sequence[Module]", datasets: Sequence[Dataset], *, seed: int, files: Files
@@ -199,6 +206,12 @@ class SeveralTasks:
                 "moves all its weights."
             )
         return self.backbone
+
+    def _unadapted(self, files: Files) -> Any:
+        """Return the bare encoder, before any adaptation of it, for the layers that it has."""
+        alone = self._alone
+        member = getattr(alone, "backbone", alone) if isinstance(alone, Adapts) else alone
+        return member.model(None, files)
 
     def _settings_of(self, recipe: Recipe, data: Dataset) -> Settings:
         """Return how the task of some examples is trained: as asked for the recipe, or as the member trains it."""

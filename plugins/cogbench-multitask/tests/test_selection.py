@@ -132,7 +132,8 @@ def test_texts_without_words_are_refused_in_one_line():
         (lambda: SimilarRows(topics=0), "similarity: topics=0; expected 1 or more."),
         (lambda: DiverseRows(features=("types", "types")), "diversity: features=types:types; name"),
         (lambda: RuderPlank(trials=0), "ruder-plank: trials=0; expected 1 or more."),
-        (lambda: RuderPlank(share=0), "ruder-plank: share=0; expected above 0, at most 1."),
+        (lambda: RuderPlank(folds=1), "ruder-plank: cheap transfers: examples=100 in folds=1; expected two folds or"),
+        (lambda: RuderPlank(steps=0), "ruder-plank: cheap transfers: steps=0; expected at least 1."),
         (lambda: Gradients(dims=0), "gradient: dims=0; expected 1 or more."),
     ],
 )
@@ -145,7 +146,7 @@ def test_options_that_make_no_sense_are_refused(make, words):
 @needs_optuna
 def test_a_sum_with_weights_of_0_keeps_the_rows_of_random(evidence):
     alone = RuderPlank(trials=1, topics=2, steps=5, examples=20)  # whose only trial has weights of 0
-    weights = alone.weights(evidence(alone))
+    weights = alone.weights(evidence(alone, share=0.5))
     for seed in range(3):
         choice = RowChoice(alone, TASKS[0], 0.5)
         assert_array_equal(choice.choose(weights, seed), choice.choose(Random().weights(evidence(Random())), seed))
@@ -160,8 +161,8 @@ def test_the_best_of_the_trials_is_kept(evidence, sampler):
     texts = Texts(even, ["ab ab"] * 6)
     goal, worths = np.arange(20) % 2 == 0, []
 
-    def trial(weights, share, options):
-        kept = RowChoice(selector, TASKS[0], share).choose(weights, 0)
+    def trial(weights, options):
+        kept = RowChoice(selector, TASKS[0], 0.5).choose(weights, 0)
         worths.append(float(goal[kept].mean()))
         return worths[-1]
 

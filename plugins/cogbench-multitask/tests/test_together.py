@@ -1,6 +1,6 @@
 """What all sharings have in common: shares of rows, numbers of examples apart, cost, and what is refused."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -8,8 +8,24 @@ from cogbench_multitask.sharings import CrossStitch, Joint, register_backbones
 from cogbench_multitask.together import rows_of_shares
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
 
-from cogbench import Files, MissingData, Recipe, Settings, TrainsTogether, UnknownName, UnusableData, measure_oracle
+from cogbench import (
+    Checkpoint,
+    Files,
+    MissingData,
+    Recipe,
+    Settings,
+    Store,
+    TrainsTogether,
+    UnknownName,
+    UnusableData,
+    measure_oracle,
+)
+from cogbench.compute.cells import Training
+from cogbench.compute.workspace import Workspace
+from cogbench.runs.plan import describe_plan
+from cogbench.workers.engine import compute
 
 FILES = Files(offline=True)
 SETTINGS = [Settings(epochs=1, batch_size=16, learning_rate=1e-4)] * 3
@@ -112,6 +128,48 @@ def test_a_backbone_that_cannot_tell_its_cost_leaves_it_open():
     assert joint.memory is None
 
 
+@dataclass(frozen=True)
+class Later:
+    """A backbone that is trained before any task, for no step; until then it has no model."""
+
+    backbone: object
+    name: str = "later"
+
+    def adapt(self, files, out):
+        return Checkpoint(out)
+
+    def after_adaptation(self, folder, files):
+        return self.backbone
+
+    def _as_member(name):
+        return property(lambda self: getattr(self.backbone, name))
+
+    def _too_early(self, *values, **how):
+        raise AssertionError("it is not adapted yet")
+
+    origin, settings, batches, unsuitable = map(_as_member, ("origin", "settings", "batches", "unsuitable"))
+    cost, memory, count_rows = map(_as_member, ("cost", "memory", "count_rows"))
+    train = represent = model = fresh = train_together = finished = vectors = _too_early
+
+
+@pytest.mark.parametrize("sharing", register_backbones(), ids=lambda sharing: sharing.name)
+def test_a_model_that_is_adapted_first_is_planned_and_trained_together(sharing, alone, task, tmp_path, monkeypatch):
+    tasks = task("mini-cola"), task("mini-rte")
+    workspace = Workspace(FILES, Store(tmp_path / "store"), jobs=0)
+    cell, usual = (
+        Training(replace(sharing, backbone=member), Recipe(tasks, max_train=16, sharing=sharing.sharing))
+        for member in (Later(alone), alone)
+    )
+    with monkeypatch.context() as patched:
+        patched.setattr(type(alone), "cost", lambda self, recipe, files, seconds=1.0: (60.0, 1))
+        patched.setattr(Later, "cost_of_adaptation", lambda self, files: (60.0, 1), raising=False)
+        words = describe_plan([cell], workspace)
+    assert "1 × adaptation" in words and "memory: about" in words
+    outcome = compute([cell, usual], workspace)
+    assert not outcome.failed
+    assert_array_equal(cell.outputs(workspace), usual.outputs(workspace))
+
+
 @pytest.fixture
 def untrained(alone, monkeypatch):
     trained = []
@@ -131,8 +189,13 @@ TASKS = "mini-cola,mini-rte,mini-sst-2"
         ({"set": "minilm-2l.tuning=lora"}, "cannot train several tasks together: take one of transformers"),
         ({"tasks": "mini-cola,mini-cola,mini-rte"}, "at least three tasks, each named once"),
         ({"tasks": "mini-cola"}, "at least three tasks"),
-        ({"set": "joint.auxiliary_weight=-1"}, "auxiliary_weight=-1.0; expected 0 or more"),
-        ({"set": "soft.penalty=-1", "sharing": "soft"}, "penalty=-1.0; expected 0 or more"),
+        ({"set": "joint.backbone=tinybert"}, "joint trains the backbone of --backbone: leave out --set joint.backbone"),
+        ({"set": "joint.auxiliary_weight=-1"}, "auxiliary_weight=-1.0; expected a number, 0 or more"),
+        ({"set": "joint.auxiliary_weight=inf"}, "auxiliary_weight=inf; expected a number"),
+        ({"set": "joint.auxiliary_weight=nan"}, "auxiliary_weight=nan; expected a number"),
+        ({"set": "soft.penalty=-1", "sharing": "soft"}, "penalty=-1.0; expected a number, 0 or more"),
+        ({"set": "soft.penalty=nan", "sharing": "soft"}, "penalty=nan; expected a number"),
+        ({"set": "cross-stitch.pace=nan", "sharing": "cross-stitch"}, "pace=nan; expected a number"),
         ({"set": "cross-stitch.keep=2", "sharing": "cross-stitch"}, "keep=2.0; expected a share"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from cogbench import (
 from .corpus import texts_of_file, texts_of_tasks, texts_sha256
 from .difficulty import Controller
 from .masking import MASKINGS, ByDifficulty, Masking, OfTransformers
+from .pace import seconds_a_step
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -101,7 +103,7 @@ class Adapted:
             f"masking={self.masking!r}; expected one of {', '.join(MASKINGS)}": self.masking not in MASKINGS,
             f"steps={self.steps}; expected 0 or more": self.steps < 0,
             f"batch_size={self.batch_size}; expected 1 or more": self.batch_size < 1,
-            f"learning_rate={self.learning_rate}; expected more than 0": not self.learning_rate > 0,
+            f"learning_rate={self.learning_rate}; expected a number above 0": not 0 < self.learning_rate < math.inf,
             f"warmup={self.warmup}; expected a share of the steps, from 0 to 1": not 0 <= self.warmup <= 1,
             f"max_length={self.max_length}; expected at least 4 pieces": self.max_length < 4,
             f"share={self.share}; expected a share of the tokens, between 0 and 1": not 0 < self.share < 1,
@@ -162,6 +164,14 @@ class Adapted:
         controller = Controller(self.band) if self.masking == "adaptive" else None
         return ByDifficulty(tokenizer, self.share, self.seed, controller=controller, steps=self.steps)
 
+    def cost_of_adaptation(self, files: Files) -> tuple[float, int]:
+        """Return the seconds that the adaptation would take here, from a second of it, and its weights' bytes."""
+        texts, member = self._texts(files), self._member
+        size = sum(weight.numel() * weight.element_size() for weight in member.model(None, files).parameters())
+        settings = self._settings(len(texts))
+        pace = seconds_a_step(member, texts, settings, files=files, masker=self.masker) if self.steps else 0.0
+        return self.steps * pace, size
+
     def settings(self, kind: str, n_examples: int) -> Settings:
         """Return how the member is trained on so many examples of a kind of task."""
         settings: Settings = self._member.settings(kind, n_examples)
@@ -183,6 +193,7 @@ class Adapted:
     base = property(lambda self: self._member.base)
     cost = property(lambda self: self._member.cost)
     memory = property(lambda self: self._member.memory)
+    count_rows = property(lambda self: self._member.count_rows)
 
     def _too_early(self, *values: Any, **options: Any) -> Any:
         raise UnusableData(
@@ -192,7 +203,7 @@ class Adapted:
 
     train = represent = model = _too_early
     # Tasks can be trained together on what comes of the adaptation.
-    fresh = train_together = finished = count_rows = vectors = _too_early
+    fresh = train_together = finished = vectors = _too_early
 
     @property
     def _member(self) -> Any:

@@ -7,6 +7,7 @@ import pytest
 import torch
 from bigrams import bigram_corpus, save_small_model
 from click.testing import CliRunner
+from cogbench_pretraining import pace
 from cogbench_pretraining.adapted import Adapted
 from cogbench_pretraining.corpus import texts_of_tasks
 from numpy.testing import assert_array_equal
@@ -42,6 +43,17 @@ def corpus(tmp_path_factory):
 @pytest.fixture(scope="module")
 def short(small, corpus):
     return Adapted(backbone=small, corpus=corpus, steps=3, batch_size=4, learning_rate=1e-2)
+
+
+def test_it_tells_what_the_adaptation_takes(short, monkeypatch):
+    clock = iter(range(0, 1000, 2))  # a step takes two seconds
+    monkeypatch.setattr(pace, "perf_counter", lambda: float(next(clock)))
+    threads = torch.get_num_threads()
+    seconds, size = short.cost_of_adaptation(FILES)
+    weights = short.backbone.model(None, FILES).parameters()
+    assert (seconds, size) == (short.steps * 2.0, sum(4 * weight.numel() for weight in weights))
+    assert torch.get_num_threads() == threads
+    assert replace(short, steps=0).cost_of_adaptation(FILES) == (0.0, size)
 
 
 def adapted_in(folder, backbone):
@@ -177,7 +189,8 @@ def test_before_it_is_adapted_it_trains_nothing(short, tmp_path):
     [
         ({"steps": -1}, "backbone 'adapted': steps=-1; expected 0 or more."),
         ({"batch_size": 0}, "batch_size=0; expected 1 or more."),
-        ({"learning_rate": 0.0}, "learning_rate=0.0; expected more than 0."),
+        ({"learning_rate": 0.0}, "learning_rate=0.0; expected a number above 0."),
+        ({"learning_rate": float("inf")}, "learning_rate=inf; expected a number above 0."),
         ({"share": 1.0}, "share=1.0; expected a share of the tokens, between 0 and 1."),
         ({"band": (2.0, 1.0)}, "band=2.0:1.0; expected two losses, the lower one first."),
         ({"max_length": 3}, "max_length=3; expected at least 4 pieces."),

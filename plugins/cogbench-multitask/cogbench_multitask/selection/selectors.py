@@ -91,16 +91,15 @@ class DiverseRows:
 class RuderPlank:
     """A weighted sum of similarity and diversity, whose weights Bayesian optimisation finds by short trainings.
 
-    Each trial trains the source on the rows that a sum chooses, then the target on folds of few training examples, for
-    `steps` each, and is worth the target's metric on the folds that were held out. The first trial has weights of 0,
-    which choose at random; the sum of the best trial is the answer, and of equal ones that of the first.
+    Each trial trains the source on the rows that a sum chooses, as many as are kept in the end, then the target on
+    folds of few training examples, for `steps` each, and is worth the target's metric on the folds that were held out.
+    The first trial has weights of 0, which choose at random; the sum of the best trial is the answer, and of equal ones
+    that of the first.
 
     Parameters
     ----------
     trials : int
         How many sums are tried.
-    share : float
-        Which share of the source a trial is trained on.
     examples, folds, steps : int
         How many training examples of the target a trial uses, in how many folds, and how many steps a training takes.
     topics : int
@@ -116,10 +115,10 @@ class RuderPlank:
     """
 
     answers: ClassVar[int] = 1
+    uses_share: ClassVar[bool] = True
 
     name: str = "ruder-plank"
     trials: int = 20
-    share: float = 0.5
     examples: int = 100
     folds: int = 2
     steps: int = 30
@@ -129,24 +128,30 @@ class RuderPlank:
     def __post_init__(self) -> None:
         for option in ("trials", "topics"):
             _refuse_few(self.name, option, getattr(self, option))
-        if not 0 < self.share <= 1:
-            raise UnusableData(f"{self.name}: share={self.share:g}; expected above 0, at most 1.")
+        self._options(seed=0)  # which refuses numbers that make no sense
 
     def weights(self, evidence: SelectionEvidence) -> Array:
         """Return the best sum of the standardised features (n_source_examples,)."""
         names = (*SIMILARITIES, *DIVERSITIES)
         features = np.concatenate([similarities(evidence, SIMILARITIES, self.topics), diversities(evidence)], axis=1)
         features = standardised(features)
-        options = TransferOptions(self.examples, self.steps, self.folds, evidence.seed)
+        options = self._options(evidence.seed)
 
         def worth(trial: Any) -> float:
             sums = features @ np.array([trial.suggest_float(name, -1, 1) for name in names])
-            return evidence.trial(sums, self.share, options)
+            return evidence.trial(sums, options)
 
         study = _study(self.sampler, evidence.seed)
         study.enqueue_trial(dict.fromkeys(names, 0.0))
         study.optimize(worth, n_trials=self.trials)
         return np.asarray(features @ np.array([study.best_params[name] for name in names]))
+
+    def _options(self, seed: int) -> TransferOptions:
+        """Return how a trial is made."""
+        try:
+            return TransferOptions(self.examples, self.steps, self.folds, seed)
+        except UnusableData as error:
+            raise UnusableData(f"{self.name}: {error}") from None
 
 
 @dataclass(frozen=True)
