@@ -9,7 +9,8 @@ from functools import cached_property
 import numpy as np
 
 from ..errors import UnusableData
-from .dataset import Array, Origin
+from ..storage.origin import Origin
+from .dataset import Array
 
 
 @dataclass(frozen=True, eq=False)
