@@ -56,7 +56,14 @@ from .data.features import FeatureOptions as FeatureOptions, Features as Feature
 from .compute.adaptation import Adapts as Adapts, Masker as Masker, TrainsMasked as TrainsMasked
 from .combining.pooled import PooledTask as PooledTask
 from .compute.features import encoder_of as encoder_of, pooled as pooled, states_of as states_of
-from .data.recording import Recording as Recording, Responses as Responses
+from .data.recording import (
+    Averages as Averages,
+    Recording as Recording,
+    Responses as Responses,
+    average_repetitions as average_repetitions,
+    finite_mean as finite_mean,
+    varying_channels as varying_channels,
+)
 from .data.oracle import Oracle as Oracle, OracleCard as OracleCard, Suite as Suite, TaskMatrix as TaskMatrix
 from .data.oracle_files import OracleFile as OracleFile, read_oracle as read_oracle
 from .data.score_tables import TableReading as TableReading
