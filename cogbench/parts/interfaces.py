@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from ..data.dataset import Array, Card, Dataset, Origin, Split
+from ..data.dataset import Array, Card, Dataset, Split
 from ..data.features import FeatureOptions, Features, WeightChange
 from ..data.files import Files
 from ..data.oracle import Oracle, OracleCard, TaskMatrix
 from ..data.recording import Recording, Responses
 from ..scoring.metrics import TaskScore
+from ..storage.origin import Origin
 from .cheap_transfers import CheapTransfer, TransferOptions
 from .recipe import SEQUENTIAL, Checkpoint, Recipe, Settings
 

@@ -17,7 +17,7 @@ from typing import Any, Protocol, runtime_checkable
 import pluggy
 
 from ..data.files import Files
-from ..data.grids import FILES, refuse_other_files
+from ..data.grids import names_table, refuse_other_files
 from ..data.oracle import Oracle, Suite
 from ..data.oracle_files import read_oracle, refuse_reading
 from ..data.score_tables import TableReading
@@ -360,8 +360,8 @@ def find_oracle(
         that is no table.
     """
     files = files or Files(offline=True)
-    if isinstance(asked, str) and asked not in parts.oracles and Path(asked).suffix.lower() in FILES:
-        return read_oracle(Path(asked), reading=reading)
+    if isinstance(asked, str) and asked not in parts.oracles and names_table(asked):
+        return read_oracle(asked, reading=reading)
     refuse_reading(reading, asked if isinstance(asked, str) else asked.name)
     if not isinstance(asked, str):
         return asked.read(files)

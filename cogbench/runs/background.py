@@ -9,7 +9,6 @@ import numpy as np
 from ..compute.adaptation import adaptations
 from ..compute.cells import Training
 from ..compute.workspace import Workspace
-from ..data.dataset import Origin
 from ..data.recording import Recording
 from ..parts.codec import encode
 from ..parts.interfaces import BACKBONES, MODELS
@@ -18,6 +17,7 @@ from ..parts.set_options import options_of
 from ..results.background import Background
 from ..results.result import DataUsed, SignalReport, TaskReport
 from ..scoring.noise_ceiling import noise_ceiling
+from ..storage.origin import Origin
 from .pack_requests import PackRequest
 from .requests import RunRequest
 

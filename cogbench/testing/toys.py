@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..data.dataset import Array, Card, Dataset, Origin, Split
+from ..data.dataset import Array, Card, Dataset, Split
 from ..data.oracle import Oracle, TaskMatrix
 from ..data.recording import Recording, Responses
 from ..parts.recipe import Checkpoint, Recipe, Settings
+from ..storage.origin import Origin
 
 if TYPE_CHECKING:
     from ..data.files import Files
