@@ -5,7 +5,15 @@ from dataclasses import fields, is_dataclass, replace
 import pytest
 
 from cogbench import MissingData, load_parts
-from cogbench.testing import check_backbone, check_estimator, check_oracle, check_selector, check_signal, check_task
+from cogbench.testing import (
+    check_backbone,
+    check_estimator,
+    check_oracle,
+    check_selector,
+    check_set,
+    check_signal,
+    check_task,
+)
 
 PARTS = load_parts()
 
@@ -57,6 +65,11 @@ def test_estimator_with_all_its_epochs(part):
 @_named(PARTS.oracles)
 def test_oracle(part):
     _or_skip(check_oracle, part)
+
+
+@_named(PARTS.sets)
+def test_sets(part):
+    _or_skip(check_set, part)
 
 
 @_named(PARTS.selectors)

@@ -15,6 +15,9 @@ from .contracts import (
     check_selector as check_selector,
 )
 from .contracts import (
+    check_set as check_set,
+)
+from .contracts import (
     check_signal as check_signal,
 )
 from .contracts import (

@@ -22,7 +22,7 @@ from ..errors import UnusableData
 from ..packs.pack import find_pack
 from ..parts.codec import decode, encode
 from ..parts.fingerprint import identity
-from ..parts.interfaces import NEEDS, Backbone, Estimator, OraclePart, PackPart, Signal, teacher_of
+from ..parts.interfaces import NEEDS, Backbone, Estimator, OraclePart, PackPart, SetsPart, Signal, teacher_of
 from ..parts.recipe import Recipe, Selector, Settings, Task
 from ..parts.registry import Parts
 from ..parts.table_task import TableTask
@@ -181,6 +181,26 @@ def check_oracle(oracle: OraclePart, files: Files | None = None) -> None:
         np.array_equal(table.transfers.values, again, equal_nan=True),
         f"{oracle.name}: it reads differently the second time",
     )
+
+
+def check_set(sets: SetsPart, files: Files | None = None) -> None:
+    """Check that the card of a table of task sets is true of it: same tasks and directions, and read twice the same.
+
+    Raises
+    ------
+    MissingData
+        If its table is not there.
+    UnusableData
+        If it breaks the contract.
+    """
+    _check_part(sets, SetsPart)
+    card, files = sets.card, files or Files()
+    _expect(bool(card.description and card.origin and card.licence), f"{sets.name}: its card lacks a text")
+    table = sets.read(files)
+    _expect(table.name == sets.name, f"{sets.name}: its table is called {table.name}")
+    same = (table.members, table.targets, dict(table.better)) == (card.sources, card.targets, dict(card.better))
+    _expect(same, f"{sets.name}: its table has other tasks or directions than its card")
+    _expect(table.sets == sets.read(files).sets, f"{sets.name}: it reads differently the second time")
 
 
 def check_selector(selector: Selector) -> None:
