@@ -27,6 +27,7 @@ from .parts.interfaces import (
     Estimator as Estimator,
     Evidence as Evidence,
     OraclePart as OraclePart,
+    SetsPart as SetsPart,
     Signal as Signal,
     TrainsTogether as TrainsTogether,
 )

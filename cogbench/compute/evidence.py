@@ -324,10 +324,8 @@ class Similarity(TaskTrainings):
 
     def ingredients(self, workspace: Workspace) -> dict[str, Any]:
         needs = self.estimator.needs
-        ingredients: dict[str, Any] = {
-            "estimator": workspace.identity(self.estimator),
-            "tasks": [t.name for t in self.tasks],
-        }
+        ingredients: dict[str, Any] = {"estimator": workspace.identity(self.estimator)}
+        ingredients["tasks"] = [t.name for t in self.tasks]
         if self.targets:
             ingredients["targets"] = [t.name for t in self.targets]
         if not MODELS & needs:

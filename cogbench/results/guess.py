@@ -13,9 +13,8 @@ from ..data.oracle_files import holds_oracle
 from ..data.score_tables import TableReading, read_scores
 from ..errors import UnusableData
 from ..oracles.set_scores import SetScores, score_guessed_sets
-from ..oracles.set_tables import read_sets
 from ..oracles.task_sets import TaskSets
-from ..parts.registry import find_oracle
+from ..parts.registry import find_oracle, find_sets, load_parts
 from ..scoring.baselines import baselines
 from ..scoring.evaluation import KS, TOP_M, NdcgGain, Regret, ScoreOptions, Scores, score_guess
 from ..scoring.ranking import Ranking, rank, true_ranking
@@ -89,8 +88,6 @@ def score(
     ...                tasks=["cola", "rte", "mnli"]).scores.trs
     1.0
     """
-    from ..parts.registry import load_parts
-
     notes: list[str] = []
     if isinstance(guess, str | Path):
         name = name or table_name(str(guess))
@@ -133,8 +130,6 @@ def rescore(result: Result, oracle: str | Oracle, *, reading: TableReading | Non
     UnknownName, MissingData
         If the oracle is not there.
     """
-    from ..parts.registry import load_parts
-
     parts = load_parts()
     tasks = [*dict.fromkeys([*result.sources, *result.targets])]
     truth = _whole(find_oracle(parts, oracle, reading=reading), tasks).part(result.sources, result.targets)
@@ -183,7 +178,7 @@ def score_sets(
     UnknownName, MissingData
         If there are no such sets, no such guess, or no target within the group.
     """
-    measured = sets if isinstance(sets, TaskSets) else read_sets(sets, better=better)
+    measured = sets if isinstance(sets, TaskSets) else find_sets(load_parts(), sets, better=better)
     measured = measured if within is None else measured.within(within)
     if guess == PAIRS:
         matrix, name, notes = (
@@ -208,8 +203,6 @@ def _matrix_of_guess(
     guess: TaskMatrix | Result | Oracle | str | Path, reading: TableReading | None
 ) -> tuple[TaskMatrix, str, list[str]]:
     """Return a pairwise guess as a matrix of which larger is better, its name, and notes on the reading."""
-    from ..parts.registry import load_parts
-
     if isinstance(guess, str | Path) and (not names_table(str(guess)) or holds_oracle(Path(guess))):
         guess = find_oracle(load_parts(), str(guess), reading=reading)
     if isinstance(guess, str | Path):
