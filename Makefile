@@ -49,7 +49,7 @@ board: .venv/demo  ## Write docs/leaderboard.html, leaderboard.md, stacked.md an
 	$(BIN)/cogbench leaderboard docs/results --stacked --format html --out docs/leaderboard.html
 	$(BIN)/cogbench leaderboard docs/results --format markdown --out docs/leaderboard.md
 	$(BIN)/cogbench leaderboard docs/results --stacked --oracle $(MEASURED) --format markdown --out docs/stacked.md
-	$(BIN)/python -c "from cogbench import read_results; from cogbench.runs.worth import write_worth; write_worth(read_results('docs/results'))"
+	$(BIN)/python -c "from cogbench import read_results; from cogbench.runs.recommendation import write_worth; write_worth(read_results('docs/results'))"
 
 .venv/demo: pyproject.toml constraints.txt $(PLUGINS:=/pyproject.toml)
 	test -d .venv || $(PYTHON) -m venv .venv

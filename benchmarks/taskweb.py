@@ -1,7 +1,8 @@
 """What TaskWeb's published methods are worth by our protocol: prints docs/taskweb.md.
 
-`--write` writes that page. `--figures FOLDER` makes what the page and the package read from figures of the authors'
-repository: `runs.csv.gz`, a row for each training with its settings and scores, and `published_estimates.csv`.
+`--write` writes that page. `--figures FOLDER` makes the table of the authors' estimates, which the page reads, from
+`published_estimates.csv` of their repository. benchmarks/atlas_figures.py makes the oracles, from `runs.csv.gz`: a row
+for each training with its settings and scores.
 """
 
 import argparse
@@ -13,7 +14,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from cogbench_tasks.taskweb import COMMIT, FIGURES, SETTINGS, register_oracles
+from cogbench_atlas.families import TASKWEB as SETTINGS
+from cogbench_atlas.oracles import AtlasOracle
 
 from cogbench import Files, Oracle, TaskMatrix, popularity_baseline, rank
 from cogbench.data.dataset import Array
@@ -42,6 +44,7 @@ METHODS = {
     "taskshop-roe": "TaskShop (RoE)",
 }
 SHOP = "TaskShop (RoE)"
+COMMIT = "4d5b1d347b899e5d79207b8411cc364c45547d1e"  # of the authors' repository
 BLIND, POPULARITY, RANDOM = "TaskShop's transfers alone", "popularity", "random"
 RIVALS = (*METHODS.values(), BLIND)  # what is compared with popularity
 OPTIONS = ScoreOptions(gain="exp_rank", regret="mean")  # as the authors define NDCG and regret@5
@@ -85,24 +88,21 @@ def runs(path: Path) -> dict[str, dict[tuple[str, str, str], float]]:
     return scores
 
 
-def write_figures(folder: Path) -> None:
-    """Write the two tables of figures, from the authors' files in a folder."""
-    for path in (FIGURES, ESTIMATES):
-        writable(path.parent)
-    scores = runs(folder / "runs.csv.gz")
-    sources, seeds, targets = (sorted({cell[i] for cells in scores.values() for cell in cells}) for i in range(3))
-    lines = [",".join(["setting", "source", "seed", *targets])]
-    for setting, of_setting in scores.items():
-        for source in sources:
-            for seed in seeds:
-                cells = [of_setting[source, seed, t] if t != source else np.nan for t in targets]
-                lines.append(",".join([setting, source, seed, *map(_plain, cells)]))
-    FIGURES.write_text("\n".join(lines) + "\n")
+def published_estimates(folder: Path) -> dict[tuple[str, str, str], float]:
+    """Read the authors' estimates by method, source and target, from their file in a folder."""
     with (folder / "published_estimates.csv").open() as file:
-        published = {
+        return {
             (r["method"], task_name(r["source"]), task_name(r["target"])): float(r["score"])
             for r in csv.DictReader(file)
         }
+
+
+def write_figures(folder: Path) -> None:
+    """Write the table of estimates, from the authors' files in a folder."""
+    writable(ESTIMATES.parent)
+    published = published_estimates(folder)
+    card = AtlasOracle("taskweb-t5l").card
+    sources, targets = card.sources, card.targets
     lines = [",".join(["method", "source", *targets])]
     for method in METHODS:
         for source in sources:
@@ -268,7 +268,7 @@ def noise(oracle: Oracle) -> tuple[float, float, float, int]:
 
 def page() -> str:
     """Return docs/taskweb.md."""
-    oracles = {o.setting: o.read(Files(offline=True)) for o in register_oracles()}
+    oracles = {setting: AtlasOracle(f"taskweb-{setting}").read(Files(offline=True)) for setting in SETTINGS}
     experiment = Experiment.of(oracles)
     lines = [*_oracles(oracles), *_overview(experiment), *_verdict(experiment, oracles), *_skill(experiment)]
     return "\n".join([*lines, *_authors_scores(oracles[AUTHORS_SETTING]), *_details(experiment)]) + "\n"
@@ -481,7 +481,8 @@ Written by `python benchmarks/taskweb.py --write`; every score here is computed,
 
 The figures are from Kim, Asai, Ilharco & Hajishirzi (2023), *TaskWeb: Selecting Better Source Tasks for Multi-task
 NLP*, EMNLP: github.com/danieljkim0118/TaskWeb at `{commit}`. The oracles are part of
-the package (`cogbench list oracles`); the authors' estimates stand in `benchmarks/figures/taskweb_estimates.csv`.
+[the atlas](atlas.md) (`cogbench list oracles`); the authors' estimates stand in
+`benchmarks/figures/taskweb_estimates.csv`.
 
 ## The oracles
 
@@ -494,9 +495,9 @@ keep theirs, with hyphens.
   hyperparameters of the authors' configurations count (learning rate 3e-4, batch size 8); the authors' relative changes
   come from them, too.
 - `rte` after `sst-2`, known for RoBERTa alone, is left out.
-- Eight trainings on `sts-b` have no score (one each in `gpt2m`, `t5s` and `t5b-pfeiffer`, five in `t5l-pfeiffer`). They
-  count as a correlation of 0, as answers that are all alike do in cogbench, and as eleven of `t5b-lora` are printed;
-  the authors' averages leave them out.
+- Nineteen trainings on `sts-b` failed: eight have no score (one each in `gpt2m`, `t5s` and `t5b-pfeiffer`, five in
+  `t5l-pfeiffer`), and eleven of `t5b-lora` are printed as 0, as answers that are all alike are. Their cells are means
+  over the other seeds.
 - Targets without a source are not published. For seven settings the authors' relative changes determine them to
   rounding, but in the authors' metric: the mean of accuracy and F1 for `mrpc` and `qqp`, of Pearson and Spearman for
   `sts-b`. In the metrics used here those three stay unknown, so the oracles have no `no_transfer`, and no gains.

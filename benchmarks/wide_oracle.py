@@ -4,25 +4,51 @@
 
 The evaluation splits are samples, so that a thousand trainings fit into some hours. What is in the store
 (COGBENCH_HOME) is not measured again: after an interruption, or with more tasks, the same command goes on. With
---results the installed estimators guess from the trained models, and their results are written into a folder.
+--results the installed estimators guess from the trained models, and their results are written into a folder. With
+--oracle as well no transfer is trained: the estimators are scored against that oracle.
 """
 
 import argparse
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from outputs import output_folder
 from shipped_oracle import SHIPPED, report
 from wide_tasks import wide_tasks
 
-from cogbench import Files, Store, load_parts, run
+from cogbench import Files, Parts, Store, load_parts, run
 from cogbench.compute.workspace import Workspace
 from cogbench.data.oracle_files import write_oracle
 from cogbench.runs.measure_oracle import measure_transfers, resolve_transfers
 from cogbench.storage.store import home
 
-WITHOUT_RESULTS = ("few-shot", "other-plm")  # the one would train again, the other knows no oracle with these tasks
+WITHOUT_RESULTS = ("few-shot", "other-plm")  # the first would train again; the second has no oracle with these tasks
+
+
+def tell(step: Any) -> None:
+    """Print how far the work is."""
+    print(f"{step.done}/{step.total} {step.place}", file=sys.stderr)
+
+
+def measure(args: argparse.Namespace, parts: Parts, tasks: list[Any], workspace: Workspace) -> Path:
+    """Train all transfers, print a table and return the file of the oracle."""
+    transfers, name = resolve_transfers(  # no measured oracle may be called like the one that is shipped
+        parts, args.backbone, tasks=tasks, seeds=args.seeds, max_train=args.max_train, name=f"measured-{args.name}"
+    )
+    oracle, _ = measure_transfers(replace(transfers, suite="wide"), name, workspace)
+    report(oracle)
+    provenance, seeds = oracle.provenance, ", ".join(map(str, oracle.seeds))
+    origin = (
+        f"measured by cogbench {provenance['cogbench']} with torch {provenance['torch']}, seeds {seeds}: "
+        "`python benchmarks/wide_oracle.py`"
+    )
+    note = f"from {args.max_train} rows of each task, scored on at most {args.evaluation} examples: docs/oracle.md"
+    path: Path = args.out / f"{args.name}.json"
+    write_oracle(replace(oracle, name=args.name, origin=origin, licence="MIT", note=note, per_example=None), path)
+    print(f"wrote {path}", file=sys.stderr)
+    return path
 
 
 def main() -> None:
@@ -39,38 +65,25 @@ def main() -> None:
     options.add_argument("--jobs", type=int)
     options.add_argument("--name", default="wide-minilm-2l-max-400")
     options.add_argument("--out", type=output_folder, default=str(SHIPPED))
+    options.add_argument("--oracle", help="The name or file of this oracle, measured before; nothing is measured anew.")
     options.add_argument("--results", type=output_folder, help="Where the results of all estimators go.")
     args = options.parse_args()
     parts = load_parts()
     installed = [name for suite in args.suites for name in parts.find("suite", suite).tasks]
     tasks = [task for task in wide_tasks(parts, installed, args.evaluation) if task.name not in args.without]
-    transfers, name = resolve_transfers(  # no measured oracle may be called like the one that is shipped
-        parts, args.backbone, tasks=tasks, seeds=args.seeds, max_train=args.max_train, name=f"measured-{args.name}"
-    )
     overrides = tuple((task, Path(folder)) for task, folder in (pair.split("=", 1) for pair in args.task_data))
-    workspace = Workspace(Files(args.data_dir, overrides, offline=True), Store(home()))
-
-    def tell(step) -> None:
-        print(f"{step.done}/{step.total} {step.place}", file=sys.stderr)
-
-    oracle, _ = measure_transfers(replace(transfers, suite="wide"), name, replace(workspace, jobs=args.jobs, tell=tell))
-    report(oracle)
-    provenance, seeds = oracle.provenance, ", ".join(map(str, oracle.seeds))
-    origin = (
-        f"measured by cogbench {provenance['cogbench']} with torch {provenance['torch']}, seeds {seeds}: "
-        "`python benchmarks/wide_oracle.py`"
+    workspace = replace(
+        Workspace(Files(args.data_dir, overrides, offline=True), Store(home())), jobs=args.jobs, tell=tell
     )
-    note = f"from {args.max_train} rows of each task, scored on at most {args.evaluation} examples: docs/oracle.md"
-    path = args.out / f"{args.name}.json"
-    write_oracle(replace(oracle, name=args.name, origin=origin, licence="MIT", note=note, per_example=None), path)
-    print(f"wrote {path}", file=sys.stderr)
+    oracle = args.oracle or str(measure(args, parts, tasks, workspace))
     if args.results:
+        without = (*WITHOUT_RESULTS, "ahp") if args.oracle else WITHOUT_RESULTS  # `ahp` is asked for all transfers
         results = run(
-            [name for name in parts.estimators if name not in WITHOUT_RESULTS],
+            [name for name in parts.estimators if name not in without],
             args.backbone,
             tasks=tasks,
             signal="zuco-gaze",
-            oracle=str(path),
+            oracle=oracle,
             max_train=args.max_train,
             set=("cnm.seeds=5", "cra+cnm.cnm.seeds=5"),
             files=workspace.files,

@@ -27,6 +27,7 @@ from .parts.interfaces import (
     Estimator as Estimator,
     Evidence as Evidence,
     OraclePart as OraclePart,
+    SetsPart as SetsPart,
     Signal as Signal,
     TrainsTogether as TrainsTogether,
 )
@@ -56,11 +57,21 @@ from .data.features import FeatureOptions as FeatureOptions, Features as Feature
 from .compute.adaptation import Adapts as Adapts, Masker as Masker, TrainsMasked as TrainsMasked
 from .combining.pooled import PooledTask as PooledTask
 from .compute.features import encoder_of as encoder_of, pooled as pooled, states_of as states_of
-from .data.recording import Recording as Recording, Responses as Responses
+from .data.recording import (
+    Averages as Averages,
+    Recording as Recording,
+    Responses as Responses,
+    average_repetitions as average_repetitions,
+    finite_mean as finite_mean,
+    varying_channels as varying_channels,
+)
 from .data.oracle import Oracle as Oracle, OracleCard as OracleCard, Suite as Suite, TaskMatrix as TaskMatrix
 from .data.oracle_files import OracleFile as OracleFile, read_oracle as read_oracle
 from .data.score_tables import TableReading as TableReading
-from .data.tables import read_table as read_table, read_tagged as read_tagged
+from .tables.options import TableOptions as TableOptions, split_address as split_address
+from .tables.reading import read_table as read_table, read_texts as read_texts
+from .tables.rows import Rows as Rows
+from .tables.words import read_tagged as read_tagged
 from .storage.foreign import read_arrays as read_arrays
 from .oracles.set_values import build_set as build_set, set_values as set_values
 from .oracles.set_tables import read_sets as read_sets

@@ -80,10 +80,10 @@ class FailedCells(CogbenchError):
     exit_code = 1
 
     @classmethod
-    def of(cls, told: str, errors: Iterable[Exception]) -> "FailedCells":
+    def of(cls, sentence: str, errors: Iterable[Exception]) -> "FailedCells":
         """Make the error that tells of cells that failed with `errors`; what is unusable stays so the next time."""
         again = not all(isinstance(error, UnusableData) for error in errors)
-        return cls(f"{told.rstrip('.')}." + " The same command computes only what is missing." * again)
+        return cls(f"{sentence.rstrip('.')}." + " The same command computes only what is missing." * again)
 
 
 class BrokenPlugin(CogbenchError):

@@ -10,6 +10,7 @@ from cogbench.testing import (
     check_estimator,
     check_oracle,
     check_selector,
+    check_set,
     check_sharing,
     check_signal,
     check_task,
@@ -70,6 +71,11 @@ def test_estimator_with_all_its_epochs(part):
 @_named(PARTS.oracles)
 def test_oracle(part):
     _or_skip(check_oracle, part)
+
+
+@_named(PARTS.sets)
+def test_sets(part):
+    _or_skip(check_set, part)
 
 
 @_named(PARTS.selectors)

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from ..data.dataset import Array, Card, Dataset, Origin, Split
+from ..data.dataset import Array, Card, Dataset, Split
 from ..data.files import Files
 from ..errors import MissingData, UnusableData
 from ..parts.interfaces import Backbone
 from ..parts.recipe import Checkpoint, Recipe, Settings, Task
+from ..storage.origin import Origin
 
 if TYPE_CHECKING:
     from torch import Tensor

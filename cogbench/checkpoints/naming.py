@@ -9,12 +9,12 @@ from typing import Any
 
 from ..data.files import Files
 from ..data.kinds import TASK_KINDS
-from ..data.tables import read_own_table
 from ..errors import MissingData, UnknownName, UnusableData, together
 from ..parts.interfaces import Backbone
 from ..parts.recipe import Task
 from ..parts.registry import Parts
 from ..parts.table_task import TableTask
+from ..tables.reading import read_texts
 from .given import WITHOUT_HEAD, GivenCheckpoint
 
 FORM = "NAME=FOLDER_OR_HUB_ID[@REVISION]"
@@ -128,7 +128,7 @@ def _of_table(path: Path) -> list[NamedCheckpoint]:
     """Return the checkpoints of a csv file; folders and data are looked for beside the file, and then where we are."""
     if not path.suffix:
         raise UnusableData(f"checkpoint {str(path)!r} is not of the form {FORM}, and no file of checkpoints.")
-    rows, known = read_own_table(path).columns, [field.name for field in fields(NamedCheckpoint)]
+    rows, known = read_texts(path).columns, [field.name for field in fields(NamedCheckpoint)]
     if unknown := [column for column in rows if column not in known]:
         raise UnknownName.of("column of checkpoints", unknown[0], known, there="Known")
     if lacking := [column for column in ("name", "model") if column not in rows]:

@@ -94,8 +94,8 @@ def _device() -> str:
 
     if not torch.cuda.is_available():
         return "cpu"
-    found = (torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count()))
-    return ", ".join(f"{p.name} ({in_words(p.total_memory)})" for p in found)
+    devices = (torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count()))
+    return ", ".join(f"{p.name} ({in_words(p.total_memory)})" for p in devices)
 
 
 def _processors() -> str:

@@ -81,20 +81,20 @@ def score(
             )
         guess, _ = read_guess(file, guess_reading)
         if isinstance(guess, Result):
-            scored = rescore(guess, oracle, reading=reading)
+            result = rescore(guess, oracle, reading=reading)
         else:
-            scored = published_result(
+            result = published_result(
                 guess, oracle, estimator=name or file.stem, origin=origin or file.name, reading=reading
             )
         writable(out)
-        click.echo(render_results([scored], format))
-        say_wrote(scored.save(out))
+        click.echo(render_results([result], format))
+        say_wrote(result.save(out))
         return
-    found = score(file, oracle, name=name, reading=reading, guess_reading=guess_reading, **how)
+    scored = score(file, oracle, name=name, reading=reading, guess_reading=guess_reading, **how)
     if format == "json":
-        print_json(plain_score(found))
+        print_json(plain_score(scored))
     else:
-        click.echo(render_tables(score_tables(found), format, score_notes(found)))
+        click.echo(render_tables(score_tables(scored), format, score_notes(scored)))
 
 
 @click.command("compare")
@@ -117,13 +117,13 @@ def compare(results: tuple[str, ...], format: str, **how: Any) -> None:
     from ..views.formats import render_tables
 
     compared: list[Any] = [read_for_comparison(place) for place in results]
-    found = compare(compared, **how)
+    comparison = compare(compared, **how)
     if format == "json":
-        print_json(plain(found))
-    elif isinstance(found, OracleComparison):
-        click.echo(render_tables(oracle_comparison_tables(found), format, oracle_comparison_notes(found)))
+        print_json(plain(comparison))
+    elif isinstance(comparison, OracleComparison):
+        click.echo(render_tables(oracle_comparison_tables(comparison), format, oracle_comparison_notes(comparison)))
     else:
-        click.echo(render_tables(comparison_tables(found), format, found.notes))
+        click.echo(render_tables(comparison_tables(comparison), format, comparison.notes))
 
 
 @click.command("leaderboard")

@@ -32,11 +32,12 @@ def sets() -> None:
 @sets.command("list")
 @option.as_json
 def sets_list(as_json: bool) -> None:
-    """List the sets that were measured here, by `oracle measure --group`."""
-    from ..oracles.set_tables import read_sets
+    """List the sets that are installed, and those that were measured here by `oracle measure --group`."""
     from ..oracles.task_sets import measured_sets
+    from ..parts.registry import find_sets, load_parts
 
-    measured = [read_sets(path) for path in measured_sets().values()]
+    parts = load_parts()
+    measured = [find_sets(parts, name) for name in dict.fromkeys([*parts.sets, *measured_sets()])]
     rows = [
         {"name": one.name, "backbone": one.backbone, "sharing": one.sharing, "targets": len(one.targets)}
         | {"sets": len({tuple(sorted((row.target, *row.members))) for row in one.sets if row.members})}
@@ -54,14 +55,14 @@ def sets_show(file: str, better: Literal["higher", "lower"] | None, within: str 
     """Show what each target scores alone, with its best set of other tasks, and in the mean.
 
     FILE is a table with the columns `target`, `sources` (joined by +) and `score` or a column for each seed; a table
-    `trained_together` with a column for each task; or NAME is that of sets that were measured here.
+    `trained_together` with a column for each task; or NAME is that of sets that are installed or were measured here.
     """
-    from ..oracles.set_tables import read_sets
     from ..oracles.task_sets import plain_sets
+    from ..parts.registry import find_sets, load_parts
     from ..views.formats import render_tables
     from ..views.rows import set_notes, set_rows
 
-    measured = read_sets(file, better=better)
+    measured = find_sets(load_parts(), file, better=better)
     measured = measured if within is None else measured.within(within)
     if as_json:
         print_json(plain_sets(measured))

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
-from ..data.dataset import Card, Dataset, Origin, Split
+from ..data.dataset import Card, Dataset, Split
 from ..data.files import Files
 from ..data.kinds import TASK_KINDS
 from ..errors import UnusableData
 from ..parts.recipe import Task
+from ..storage.origin import Origin
 from ..text import listed
 
 Allocation = Literal["equal", "water-filling"]

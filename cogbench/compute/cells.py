@@ -15,13 +15,14 @@ import numpy as np
 
 from ..checkpoints.given import GivenCheckpoint, NoBackbone
 from ..combining.selected import SelectedTask
-from ..data.dataset import Array, Origin
+from ..data.dataset import Array
 from ..data.files import Files
 from ..errors import UnusableData
 from ..parts.interfaces import Backbone, Signal, teacher_of, trained_alone
 from ..parts.recipe import Checkpoint, Recipe, Task
 from ..scoring.metrics import TaskScore, score_outputs
 from ..storage.hashes import digest
+from ..storage.origin import Origin
 from ..text import LONGEST, file_stem, slug
 from .adaptation import adaptations, ready
 from .selection import RowWeights

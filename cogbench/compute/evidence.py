@@ -88,10 +88,10 @@ class StoredEvidence:
     def oracle(self) -> Oracle:
         """The transfers that the ranking is scored against. A baseline may look at those of the other targets."""
         self.inquiry.allow("oracle")
-        found = self._cell.oracle
-        if found is None:
+        source = self._cell.oracle
+        if source is None:
             raise MissingData(f"estimator {self._cell.estimator.name!r} needs an oracle: name one with --oracle.")
-        oracle = found if isinstance(found, Oracle) else found.oracle(self._workspace)
+        oracle = source if isinstance(source, Oracle) else source.oracle(self._workspace)
         return oracle.part(*self._cell.names)
 
     @property
@@ -324,29 +324,30 @@ class Similarity(TaskTrainings):
 
     def ingredients(self, workspace: Workspace) -> dict[str, Any]:
         needs = self.estimator.needs
-        made: dict[str, Any] = {"estimator": workspace.identity(self.estimator), "tasks": [t.name for t in self.tasks]}
+        ingredients: dict[str, Any] = {"estimator": workspace.identity(self.estimator)}
+        ingredients["tasks"] = [t.name for t in self.tasks]
         if self.targets:
-            made["targets"] = [t.name for t in self.targets]
+            ingredients["targets"] = [t.name for t in self.targets]
         if not MODELS & needs:
-            made["seed"] = self.seed  # otherwise it stands in the keys of the trainings, as the backbone does
+            ingredients["seed"] = self.seed  # otherwise it stands in the keys of the trainings, as the backbone does
             if BACKBONES & needs:
                 parts = (self.backbone, self.backbone.origin(workspace.files))
-                made["backbone"] = [workspace.identity(part) for part in parts]
+                ingredients["backbone"] = [workspace.identity(part) for part in parts]
         if isinstance(self.oracle, Oracle):
-            made["oracle"] = [oracle_content(o) for o in (self.oracle, *self.others)]
+            ingredients["oracle"] = [oracle_content(o) for o in (self.oracle, *self.others)]
         if "cards" in needs:
-            made["cards"] = [workspace.identity(t.card) for t in self.tasks]
+            ingredients["cards"] = [workspace.identity(t.card) for t in self.tasks]
         if "responses" in needs and self.signal:
-            made["responses"] = workspace.recording(self.signal).sha256
+            ingredients["responses"] = workspace.recording(self.signal).sha256
         if {"batches", "texts", "features", "backbone-features", "cheap-transfers"} & needs:
             with_data = [t for t in self.tasks if not isinstance(t, GivenCheckpoint) or t.data is not None]
-            made["data"] = [[workspace.dataset(t, s).sha256 for s in ("train", "evaluation")] for t in with_data]  # type: ignore[arg-type]
-            made["max_train"] = self.max_train
+            ingredients["data"] = [[workspace.dataset(t, s).sha256 for s in ("train", "evaluation")] for t in with_data]  # type: ignore[arg-type]
+            ingredients["max_train"] = self.max_train
             if self.target_budget != self.max_train:
-                made["max_train_target"] = self.target_budget
+                ingredients["max_train_target"] = self.target_budget
             topped_up = any(workspace.dataset(t, "train").is_topped_up(self.budget(t)) for t in with_data)
-            made |= key_of_sample(topped_up)
-        return made | key_beside_given(self.tasks if LOOKS & needs else (), self.backbone, workspace)
+            ingredients |= key_of_sample(topped_up)
+        return ingredients | key_beside_given(self.tasks if LOOKS & needs else (), self.backbone, workspace)
 
     def compute(self, workspace: Workspace, out: Path) -> None:
         if self.by_target:

@@ -49,7 +49,7 @@ def inventory(store: Store, parts: Parts) -> Iterator[Held]:
     """
     if not store.root.is_dir():
         return
-    cells, known = dict[str, tuple[Held, list[str]]](), _codes(parts)
+    cells, codes = dict[str, tuple[Held, list[str]]](), _codes(parts)
     running = needed(store.root)
     for file in sorted(store.root.rglob(RECORD)):
         folder = file.parent
@@ -67,7 +67,7 @@ def inventory(store: Store, parts: Parts) -> Iterator[Held]:
             continue
         spared = "a running command needs it" if key in running else _youth(file)
         version = _other_version(ingredients)
-        fault = "" if version else next(_outdated(ingredients, known), "")
+        fault = "" if version else next(_outdated(ingredients, codes), "")
         cells[key] = Held(folder, kind, _size(folder), fault, version, spared, key), inputs
     for key in cells:
         yield _with_inputs(key, cells)
@@ -147,9 +147,9 @@ def prune(store: Store, parts: Parts, *, other_versions: bool = False, dry_run: 
     cells that a running command needs, which may be of an environment with other plugins.
     """
     outdated = [one for one in inventory(store, parts) if one.fault or (other_versions and one.version)]
-    found = [one for one in outdated if not one.spared and not (one.key and store.busy(one.key))]
+    removed = [one for one in outdated if not one.spared and not (one.key and store.busy(one.key))]
     if not dry_run:
-        for one in found:
+        for one in removed:
             if one.folder.is_file():
                 one.folder.unlink(missing_ok=True)
             shutil.rmtree(one.folder, ignore_errors=True)
@@ -158,7 +158,7 @@ def prune(store: Store, parts: Parts, *, other_versions: bool = False, dry_run: 
                 while parent != store.root:
                     parent.rmdir()
                     parent = parent.parent
-    return found
+    return removed
 
 
 def _other_version(ingredients: Any) -> str:
@@ -185,34 +185,34 @@ def _codes(parts: Parts) -> dict[str, Any]:
     return codes
 
 
-def _outdated(ingredients: Any, known: dict[str, Any]) -> Iterator[str]:
-    """Yield in what the code that made a cell is not the installed code; `known` remembers what was looked up."""
+def _outdated(ingredients: Any, codes: dict[str, Any]) -> Iterator[str]:
+    """Yield in what the code that made a cell is not the installed code; `codes` remembers what was looked up."""
     if isinstance(ingredients, dict):
         if ingredients.get("cell") == READING:
-            yield from _changed(ingredients, known)
+            yield from _changed(ingredients, codes)
         if "is" in ingredients and "code" in ingredients:
             name, code = str(ingredients["is"]), ingredients["code"]
-            if name not in known:
-                known[name] = _code(name, code)
-            if known[name] is None:
+            if name not in codes:
+                codes[name] = _code(name, code)
+            if codes[name] is None:
                 yield f"{name.partition(':')[0]}, which made it, is not installed"
-            elif known[name] != UNKNOWN and known[name] != code:
+            elif codes[name] != UNKNOWN and codes[name] != code:
                 yield f"{name.partition(':')[0]} has changed since"
         for value in ingredients.values():
-            yield from _outdated(value, known)
+            yield from _outdated(value, codes)
     elif isinstance(ingredients, list):
         for value in ingredients:
-            yield from _outdated(value, known)
+            yield from _outdated(value, codes)
 
 
-def _changed(ingredients: Any, known: dict[str, Any]) -> Iterator[str]:
+def _changed(ingredients: Any, hashes: dict[str, Any]) -> Iterator[str]:
     """Yield which of the files that were read is another now, or gone."""
     files = Files(offline=True)
-    for path, held in zip(ingredients.get("paths", ()), ingredients.get("sources", ()), strict=True):
-        if path not in known:
-            known[path] = files.sha256(Path(path)) if Path(path).is_file() else None
-        if known[path] != held:
-            yield f"{path}, which was read, {'is gone' if known[path] is None else 'has changed since'}"
+    for path, hash_of_then in zip(ingredients.get("paths", ()), ingredients.get("sources", ()), strict=True):
+        if path not in hashes:
+            hashes[path] = files.sha256(Path(path)) if Path(path).is_file() else None
+        if hashes[path] != hash_of_then:
+            yield f"{path}, which was read, {'is gone' if hashes[path] is None else 'has changed since'}"
 
 
 def _code(name: str, code: Any) -> Any:
@@ -226,12 +226,12 @@ def _code(name: str, code: Any) -> Any:
             return UNKNOWN
         return None
     try:
-        found = getattr(import_module(owner), cls.partition(".")[0], None)
+        part = getattr(import_module(owner), cls.partition(".")[0], None)
     except ModuleNotFoundError as error:
         return None if error.name and f"{owner}.".startswith(f"{error.name}.") else UNKNOWN
     except Exception:  # another's code, whatever it raises; it may be mended tomorrow
         return UNKNOWN
-    return {} if found is None else Fingerprints().code(found)
+    return {} if part is None else Fingerprints().code(part)
 
 
 def _size(folder: Path) -> int:

@@ -82,7 +82,10 @@ class HalvedEvidence:
     def _of_half(self, responses: Responses) -> Responses:
         rows = self._half(len(responses.values))
         halves = None if responses.halves is None else responses.halves[:, rows]
-        return Responses(responses.values[rows], responses.channels, responses.present[rows], halves)
+        shown = None if responses.shown is None else responses.shown[:, rows]
+        return Responses(
+            responses.values[rows], responses.channels, present=responses.present[rows], halves=halves, shown=shown
+        )
 
     def features(self, source: str | None, target: str, options: FeatureOptions = USUAL_FEATURES) -> Features:
         """Return the features of the examples drawn, or those of all examples of another task."""

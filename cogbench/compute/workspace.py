@@ -145,8 +145,10 @@ class Workspace:
     def folder(self, cell: Cell) -> Path:
         """Return the folder of the cell's result; what is missing or damaged is computed here and now."""
         key = self.key(cell)
-        found = self.store.read(cell.place, key)
-        return found or self.store.write(cell.place, key, self.ingredients(cell), lambda out: cell.compute(self, out))
+        existing = self.store.read(cell.place, key)
+        return existing or self.store.write(
+            cell.place, key, self.ingredients(cell), lambda out: cell.compute(self, out)
+        )
 
 
 def workspace_of(

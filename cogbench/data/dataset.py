@@ -13,23 +13,11 @@ from typing import Any, Literal
 import numpy as np
 
 from ..errors import UnusableData
+from ..storage.origin import Origin
 from .kinds import TASK_KINDS
 
 Array = np.ndarray
 Split = Literal["train", "evaluation"]
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where something came from: `id` (a hub id or a file) at `revision` (a commit, or None for local files).
-
-    The revision of a model's folder is the hash of its weights and configuration, and `contents` the hash of all its
-    files; of what a commit names there is no such hash.
-    """
-
-    id: str
-    revision: str | None = None
-    contents: str | None = None
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,11 @@ from typing import Any, Literal, NamedTuple
 
 from ..errors import Absent, CogbenchError, MissingData, UnusableData
 from ..storage.hashes import digest, file_sha256, folder_sha256
+from ..storage.origin import Origin
 from ..storage.store import Store, home
 from ..storage.wheels import FOLDER, downloaded, refuse_other, wheel_name
+from ..tables.rows import Rows
 from ..text import first_line
-from .dataset import Origin
 from .hub import (
     ADAPTER,
     COMMIT,
@@ -30,7 +31,6 @@ from .hub import (
     snapshot,
     split_files,
 )
-from .tables import Rows
 
 NO_ROWS = "BatchSize must be greater than 0"  # what `datasets` says of a split without rows
 NOTES = ".hashes"  # below the store's root: notes of the hashes of files

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import MissingData, UnusableData
+from ..storage.origin import Origin
+from ..tables.options import ending_of
+from ..tables.reading import read_table
+from ..tables.rows import Rows
 from ..text import first_line
-from .dataset import Origin
-from .tables import TABLES, Rows, read_table
 
 if TYPE_CHECKING:
     from datasets import Dataset as HubDataset
@@ -194,11 +196,11 @@ def licence(card: Path) -> str:
 
 def split_files(folder: Path, split: str) -> list[Path]:
     """Return the files of a split: one table, or all its shards, in their order."""
-    found = sorted(p for p in folder.glob(f"{split}*") if p.suffix in TABLES and _is_split(p, split))
-    if len({(p.suffix, p.stem == split) for p in found}) > 1:
+    found = sorted(p for p in folder.glob(f"{split}*") if ending_of(p) and _is_split(p, split))
+    if len({(ending_of(p), _stem(p) == split) for p in found}) > 1:
         names = ", ".join(p.name for p in found)
         raise UnusableData(f"{str(folder)!r} holds the split {split!r} more than once: {names}; leave one of them.")
-    promised = {int(match[1]) for p in found if (match := SHARD.fullmatch(p.stem))}
+    promised = {int(match[1]) for p in found if (match := SHARD.fullmatch(_stem(p)))}
     if promised and promised != {len(found)}:
         names = ", ".join(p.name for p in found)
         raise MissingData(f"{str(folder)!r} holds {len(found)} of {max(promised)} files of {split!r}: {names}.")
@@ -207,7 +209,11 @@ def split_files(folder: Path, split: str) -> list[Path]:
 
 def _is_split(path: Path, split: str) -> bool:
     """Whether a file name means this split: `train.csv`, `train-00000-of-00002.parquet`, but not `train_old.csv`."""
-    return path.stem == split or path.stem.startswith(f"{split}-")
+    return _stem(path) == split or _stem(path).startswith(f"{split}-")
+
+
+def _stem(path: Path) -> str:
+    return path.name[: -len(ending_of(path))]
 
 
 def joined(files: Sequence[Path], origin: Origin, what: str, read: Callable[[Path], Rows] = read_table) -> Rows:
@@ -219,5 +225,7 @@ def joined(files: Sequence[Path], origin: Origin, what: str, read: Callable[[Pat
                 f"{part.origin.id!r} has the columns {', '.join(part.columns)}, but {first.origin.id!r} has "
                 f"{', '.join(first.columns)}: shards of one split have the same."
             )
+    if not others:
+        return first._replace(origin=origin, what=what)
     columns = {name: [v for part in (first, *others) for v in part.columns[name]] for name in first.columns}
-    return Rows(columns, first.names, origin, what)
+    return Rows({**columns}, first.names, origin, what, notes=first.notes)

@@ -7,14 +7,15 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from ..errors import UnusableData
+from ..frames import Tabular
 from .dataset import Array
 
 Direction = Literal["higher", "lower"]  # which figures of a target are better
 LARGEST = 1e100  # of scores: their squares and sums are still numbers
 
 
-@dataclass(frozen=True, eq=False)
-class TaskMatrix:
+@dataclass(frozen=True, eq=False, repr=False)
+class TaskMatrix(Tabular):
     """Scores between tasks: rows are sources, columns targets, larger is better; a task with itself is NaN.
 
     `values` is (n_sources, n_targets); NaN off the diagonal means "no estimate".
@@ -49,6 +50,19 @@ class TaskMatrix:
         """Return the matrix whose sources and targets are the same tasks; its diagonal becomes NaN."""
         tasks = tuple(tasks)
         return cls(tasks, tasks, values)
+
+    @property
+    def summary(self) -> str:
+        """How many sources and targets there are."""
+        return f"{len(self.sources)} sources × {len(self.targets)} targets"
+
+    @property
+    def table_rows(self) -> list[dict[str, Any]]:
+        """A row for each source, with a column for each target."""
+        return [
+            {"source": source, **dict(zip(self.targets, values.tolist(), strict=True))}
+            for source, values in zip(self.sources, self.values, strict=True)
+        ]
 
     @property
     def same(self) -> Array:
@@ -110,8 +124,8 @@ class OracleCard:
         return sources <= {*self.sources} and (sources if targets is None else {*targets}) <= {*self.targets}
 
 
-@dataclass(frozen=True, eq=False)
-class Oracle:
+@dataclass(frozen=True, eq=False, repr=False)
+class Oracle(Tabular):
     """True transfers: each target's score after training on each source first.
 
     Parameters
@@ -210,6 +224,20 @@ class Oracle:
                 raise UnusableData(f"oracle {self.name!r}: {what} names {', '.join(unknown)}, which it does not have.")
         if wrong := [f"{t} {which!r}" for t, which in self.better.items() if which not in get_args(Direction)]:
             raise UnusableData(f"oracle {self.name!r}: better is higher or lower, not {', '.join(wrong)}.")
+
+    @property
+    def summary(self) -> str:
+        """What was transferred between."""
+        return f"{self.name}, {self.transfers.summary}, {self.backbone}, suite {self.suite}, {self.basis}"
+
+    @property
+    def table_rows(self) -> list[dict[str, Any]]:
+        """A row for each source, with a column for each target, and a last row of the targets without a source."""
+        rows = self.transfers.table_rows
+        if self.no_transfer is None:
+            return rows
+        alone = dict(zip(self.transfers.targets, self.no_transfer.tolist(), strict=True))
+        return [*rows, {"source": "no-transfer", **alone}]
 
     @property
     def signs(self) -> Array:

@@ -17,7 +17,7 @@ from ..storage.foreign import parse_json, read_arrays, read_json
 from ..text import first_line, in_csv
 from .dataset import Array
 from .files import Files
-from .grids import read_grid
+from .grids import read_grid, table_name
 from .oracle import Oracle, OracleCard, TaskMatrix, describe_transfers
 from .score_tables import NO_TRANSFER, TableReading, read_scores
 
@@ -86,9 +86,9 @@ class OracleFile:
 
 
 def read_oracle(
-    path: Path, *, name: str | None = None, card: OracleCard | None = None, reading: TableReading | None = None
+    address: Path | str, *, name: str | None = None, card: OracleCard | None = None, reading: TableReading | None = None
 ) -> Oracle:
-    """Read an oracle from a table (csv, tsv, json, parquet) or from what `write_oracle` wrote (json).
+    """Read an oracle from a table, or from what `write_oracle` wrote (json).
 
     A wide table has a first column `source`, a column for each target, a row for each source and, if known, a row
     `no-transfer`; a long one has the columns `source`, `target` and `score`. Both may have the columns `seed` and
@@ -96,8 +96,8 @@ def read_oracle(
 
     Parameters
     ----------
-    path : Path
-        The file.
+    address : Path or str
+        The file, perhaps with options: `FILE,separator=;`.
     name : str, optional
         What to call the oracle; by default what the json says, or the table's file name without its ending.
     card : OracleCard, optional
@@ -115,7 +115,8 @@ def read_oracle(
     UnknownName
         If the reading names what the table does not have.
     """
-    grid = read_grid(path)
+    grid = read_grid(address)
+    path = Path(address) if grid is None else grid.path
     if grid is None:
         refuse_reading(reading, str(path))
         oracle = _from_json(path)
@@ -129,7 +130,7 @@ def read_oracle(
         metrics, better = metrics | dict(card.metrics), dict(card.better) | better
     facts["note"] = "; ".join(note for note in (facts["note"], *table.notes) if note)
     return Oracle(
-        name=name or path.stem,
+        name=name or table_name(str(path)),
         transfers=table.matrix,
         no_transfer=table.no_transfer,
         standard_error=table.standard_error,

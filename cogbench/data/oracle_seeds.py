@@ -175,13 +175,14 @@ def resample(oracle: Oracle, *, draws: int = DRAWS, seed: int = 0) -> Iterator[O
     """
     rng, values = np.random.default_rng(seed), oracle.transfers.values
     shared = _shared_error(oracle)
+    n_seeds = 2 if oracle.by_seed is None else np.maximum(np.isfinite(oracle.by_seed).sum(axis=0), 2)
+    step = np.sqrt(n_seeds / (n_seeds - 1))  # of each cell, for a seed may have failed
     for _ in range(draws):
         if oracle.by_seed is not None and len(oracle.by_seed) > 1:
-            k = len(oracle.by_seed)
-            rows = rng.integers(k, size=oracle.by_seed.shape)
-            deviations = np.take_along_axis(oracle.by_seed, rows, axis=0).mean(axis=0) - oracle.by_seed.mean(axis=0)
+            rows = rng.integers(len(oracle.by_seed), size=oracle.by_seed.shape)
+            deviations = _mean_over(np.take_along_axis(oracle.by_seed, rows, axis=0)) - _mean_over(oracle.by_seed)
             # Rounded, or the order in which equal numbers are added up would part ties.
-            drawn = (values + np.sqrt(k / (k - 1)) * deviations).round(9)
+            drawn = (values + step * np.nan_to_num(deviations)).round(9)
         elif oracle.standard_error is not None:
             of_target, of_cell = rng.normal(size=values.shape[1]), rng.normal(size=values.shape)
             errors = np.sqrt(shared) * of_target + np.sqrt(1 - shared) * of_cell
@@ -189,6 +190,14 @@ def resample(oracle: Oracle, *, draws: int = DRAWS, seed: int = 0) -> Iterator[O
         else:
             return
         yield replace(oracle, transfers=replace(oracle.transfers, values=drawn))
+
+
+def _mean_over(by_seed: Array) -> Array:
+    """Return the mean over the seeds that have a score: (n_sources, n_targets), NaN where none has."""
+    known = np.isfinite(by_seed)
+    count = known.sum(axis=0)
+    total = np.where(known, by_seed, 0).sum(axis=0)
+    return np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)
 
 
 def _shared_error(oracle: Oracle) -> Array:

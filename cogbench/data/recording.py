@@ -5,11 +5,13 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
 from ..errors import UnusableData
-from .dataset import Array, Origin
+from ..storage.origin import Origin
+from .dataset import Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +29,8 @@ class Responses:
     halves : array of shape (2, n_stimuli, n_channels), optional
         Where stimuli were shown repeatedly: the means over every other repetition, NaN where there was one only. They
         tell how reliable the channels are, and nothing else is made of them.
+    shown : array of shape (2, n_stimuli, n_channels) or (2, n_stimuli, 1), optional
+        How many repetitions each of the halves is the mean of, 0 where there was one only; by default 1.
 
     Raises
     ------
@@ -38,17 +42,100 @@ class Responses:
     channels: tuple[str, ...]
     present: Array = field(default_factory=lambda: np.empty(0, bool))
     halves: Array | None = None
+    shown: Array | None = None
 
     def __post_init__(self) -> None:
         if self.values.ndim != 2 or self.values.shape[1] != len(self.channels):
             raise UnusableData(f"responses of shape {self.values.shape} do not fit {len(self.channels)} channels.")
         if self.halves is not None and self.halves.shape != (2, *self.values.shape):
             raise UnusableData(f"halves of shape {self.halves.shape} do not fit responses of {self.values.shape}.")
+        if self.halves is not None and self.shown is None:
+            object.__setattr__(self, "shown", np.isfinite(self.halves).astype(np.uint16))
+        if self.shown is not None and not self._fits(self.shown.shape):
+            raise UnusableData(f"`shown` of shape {self.shown.shape} does not fit responses of {self.values.shape}.")
         whole = [row for rows in _blocks(self.values) for row in np.isfinite(rows).all(axis=1)]
         if not self.present.size:
             object.__setattr__(self, "present", np.array(whole, bool))
         if not np.array(whole, bool)[self.present].all():
             raise UnusableData("responses of a stimulus that is present hold NaN or infinity.")
+
+    def _fits(self, shape: tuple[int, ...]) -> bool:
+        n_stimuli, n_channels = self.values.shape
+        return shape in ((2, n_stimuli, n_channels), (2, n_stimuli, 1))
+
+
+class Averages(NamedTuple):
+    """The responses of one subject, averaged over the repetitions of each stimulus; NaN where there are none."""
+
+    values: Array  # (n_stimuli, n_channels)
+    halves: Array | None  # (2, n_stimuli, n_channels), as in `Responses`; None if nothing was repeated
+    shown: Array | None  # (2, n_stimuli, n_channels or 1)
+
+
+def average_repetitions(values: Array, stimuli: Array, n_stimuli: int) -> Averages:
+    """Average the rows of the same stimulus, as a whole and in two halves.
+
+    Parameters
+    ----------
+    values : array of shape (n_rows, n_channels)
+        The responses in the order in which they were recorded; what is not finite is missing, and left out of means.
+    stimuli : array of shape (n_rows,)
+        The number of the stimulus of each row, from 0.
+    n_stimuli : int
+
+    Returns
+    -------
+    Averages
+        The halves are the means over every other repetition.
+    """
+    kind = np.result_type(values.dtype, np.float32)
+    means = np.full((n_stimuli, values.shape[1]), np.nan, kind)
+    rows: dict[int, list[int]] = {}
+    for row, stimulus in enumerate(np.asarray(stimuli).tolist()):
+        rows.setdefault(stimulus, []).append(row)
+    single = [(stimulus, held[0]) for stimulus, held in rows.items() if len(held) == 1]
+    repeated = {stimulus: held for stimulus, held in rows.items() if len(held) > 1}
+    if single:
+        places, sources = map(list, zip(*single, strict=True))
+        means[places] = values[sources]
+        means[~np.isfinite(means)] = np.nan
+    if not repeated:
+        return Averages(means, None, None)
+    halves = np.full((2, *means.shape), np.nan, kind)
+    shown = np.zeros(halves.shape, np.uint16)
+    for stimulus, held in repeated.items():
+        means[stimulus] = finite_mean(values[held])
+        for half in (0, 1):
+            some = values[held[half::2]]
+            halves[half, stimulus], shown[half, stimulus] = finite_mean(some), np.isfinite(some).sum(axis=0)
+    alike = (shown == shown[..., :1]).all()
+    return Averages(means, halves, shown[..., :1] if alike else shown)
+
+
+@np.errstate(over="ignore")  # fill values near the largest float
+def finite_mean(rows: Array) -> Array:
+    """Return the mean of each column's finite values, (n_columns,); NaN where it has none."""
+    finite = np.isfinite(rows)
+    n = finite.sum(axis=0)
+    return np.where(n > 0, np.where(finite, rows, 0).sum(axis=0) / np.maximum(n, 1), np.nan)
+
+
+def varying_channels(values: Array) -> Array:
+    """Return which channels of (n_stimuli, n_channels) vary, (n_channels,) of bool.
+
+    A channel has to differ between the stimuli that have a value in all of the channels that are kept.
+    """
+    kept = _differs(values)
+    return kept & _differs(values[np.isfinite(values[:, kept]).all(axis=1)])  # fewer channels, only more such stimuli
+
+
+@np.errstate(over="ignore")
+def _differs(values: Array) -> Array:
+    finite = np.isfinite(values)
+    low = np.where(finite, values, np.inf).min(axis=0, initial=np.inf)
+    high = np.where(finite, values, -np.inf).max(axis=0, initial=-np.inf)
+    rounding = 1e-12 if values.dtype == np.float64 else 1e-6
+    return high - low > rounding * np.maximum(abs(low), abs(high))  # more than the rounding error of a mean
 
 
 def _blocks(values: Array) -> Iterator[Array]:

@@ -10,8 +10,9 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from ..errors import AmbiguousTable, UnknownName, UnusableData
+from ..tables.numbers import is_missing, parse_numeral, plain_text
 from .dataset import Array
-from .grids import OTHER_HEADS, ROW_NUMBERS, Grid, is_missing, parse_numeral, plain_text, repetition
+from .grids import OTHER_HEADS, ROW_NUMBERS, Grid, repetition
 from .oracle import Direction, TaskMatrix
 
 NO_TRANSFER = "no-transfer"  # the source of a table that stands for the targets trained without a source
@@ -141,7 +142,7 @@ def read_scores(grid: Grid, reading: TableReading | None = None, *, guess: bool 
         entries = _with_no_transfer(entries, reading)
         _refuse_doubtful_names(entries, guess)
         entries = _with_diagonal(_of_one_metric(entries, reading, guess), reading, guess)
-        return _score_table(entries, notes, grid.decimal_mark, reading, guess)
+        return _score_table(entries, [*grid.notes, *notes], grid.decimal_mark, reading, guess)
     except UnusableData as fault:
         raise type(fault)(f"{str(grid.path)!r}: {fault}") from None
 

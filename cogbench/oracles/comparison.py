@@ -7,6 +7,7 @@ from math import inf
 
 from ..data.oracle import Oracle
 from ..errors import UnusableData
+from ..frames import Tabular
 from ..scoring.agreement import agreement
 from ..scoring.chance import PValue
 from ..scoring.evaluation import score_guess
@@ -51,8 +52,8 @@ class PayingSizes:
     sentence: str
 
 
-@dataclass(frozen=True)
-class OracleComparison:
+@dataclass(frozen=True, repr=False)
+class OracleComparison(Tabular):
     """What `compare` finds of oracles, over the tasks that all of them have."""
 
     sources: tuple[str, ...]
@@ -62,6 +63,16 @@ class OracleComparison:
     pairs: tuple[OraclePair, ...]
     ways: tuple[WayDifference, ...]
     notes: tuple[str, ...]
+
+    @property
+    def summary(self) -> str:
+        """What was compared."""
+        return f"{len(self.pairs)} pairs of oracles, {len(self.sources)} sources × {len(self.targets)} targets"
+
+    @property
+    def table_rows(self) -> tuple[OraclePair, ...]:
+        """A row for each pair of oracles."""
+        return self.pairs
 
 
 def compare_oracles(oracles: Sequence[Oracle]) -> OracleComparison:

@@ -98,16 +98,16 @@ def target_gains(oracle: Oracle, target: str, *, chosen_by: Oracle | None = None
         Of the same sources and targets: the source that is best by it is looked up in `oracle`.
     """
     values, errors = (array[:, oracle.transfers.targets.index(target)] for array in gains(oracle))
-    known = np.flatnonzero(np.isfinite(values) & np.isfinite(errors))
-    if not len(known):
+    places = np.flatnonzero(np.isfinite(values) & np.isfinite(errors))
+    if not len(places):
         return None
     sources = oracle.transfers.sources
 
     def of_source(place: int) -> SourceGain:
         return SourceGain(sources[place], float(values[place]), float(errors[place]))
 
-    p = min(holm([_p_of_gain(values[place], errors[place]) for place in known]))
-    chosen = _best_source(chosen_by, target, known) if chosen_by is not None else None
+    p = min(holm([_p_of_gain(values[place], errors[place]) for place in places]))
+    chosen = _best_source(chosen_by, target, places) if chosen_by is not None else None
     of_source_budget, of_target_budget = budgets(oracle)
     assert oracle.no_transfer is not None  # else there would be no gain
     return TargetGains(
@@ -117,11 +117,11 @@ def target_gains(oracle: Oracle, target: str, *, chosen_by: Oracle | None = None
         max_train=of_source_budget,
         max_train_target=of_target_budget,
         no_transfer=float(oracle.no_transfer[oracle.transfers.targets.index(target)]),
-        n_sources=len(known),
-        best=of_source(known[np.argmax(values[known])]),
+        n_sources=len(places),
+        best=of_source(places[np.argmax(values[places])]),
         p=p,
         pays=p <= TWO_ERRORS,
-        mean=SourceGain("mean", float(values[known].mean()), float(errors[known].mean())),
+        mean=SourceGain("mean", float(values[places].mean()), float(errors[places].mean())),
         chosen=None if chosen is None else of_source(chosen),
         chosen_by=chosen_by.name if chosen_by is not None and chosen is not None else "",
     )
@@ -134,10 +134,10 @@ def _p_of_gain(gain: float, error: float) -> float:
     return NormalDist().cdf(-gain / error)
 
 
-def _best_source(oracle: Oracle, target: str, known: Array) -> int | None:
+def _best_source(oracle: Oracle, target: str, places: Array) -> int | None:
     """Return which of some sources is best for a target; None where the oracle knows none of them."""
-    values = oracle.oriented.values[known, oracle.transfers.targets.index(target)]
-    return None if np.isnan(values).all() else int(known[np.nanargmax(values)])
+    values = oracle.oriented.values[places, oracle.transfers.targets.index(target)]
+    return None if np.isnan(values).all() else int(places[np.nanargmax(values)])
 
 
 def _evaluation_variance(oracle: Oracle) -> Array:
@@ -170,5 +170,5 @@ def _seed_variance(oracle: Oracle) -> Array:
 
 
 def _mean(values: Array) -> float:
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if len(known) else np.nan
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if len(finite) else np.nan

@@ -166,12 +166,13 @@ def score_guessed_sets(
     if small := [target for target in sets.targets if target not in choices and target not in unknown]:
         notes.append(f"left out: {listed(small)}, which have fewer than two sets to choose from")
     members = sorted({member for own in choices.values() for one in own for member in one.members})
-    used = used_part(guess, [*choices], members, redundancy)
+    used = used_part(guess, [*choices], members=members, redundancy=redundancy)
     truth = {target: _Truth.of(own, sets.sign(target), used.sources) for target, own in choices.items()}
-    n_lost = sum(
-        int((~np.isfinite(values_of(used.values[None], true.incidence, used, target, redundancy))).sum())
+    values = [
+        values_of(used.values[None], true.incidence, used=used, target=target, redundancy=redundancy)
         for target, true in truth.items()
-    )
+    ]
+    n_lost = sum(int((~np.isfinite(of_target)).sum()) for of_target in values)
     if n_lost:
         notes.append(f"{n_lost} sets have a member without an estimate: they are valued last")
     names, p = relabellings(used), None
@@ -223,7 +224,7 @@ def _totals(block: Array, used: TaskMatrix, truth: dict[str, _Truth], redundancy
     """Return the sum over targets of the true ranks of the sets that each guess chooses: (n_guesses,)."""
     total = np.zeros(len(block))
     for target, true in truth.items():
-        chosen = are_highest(values_of(block, true.incidence, used, target, redundancy))
+        chosen = are_highest(values_of(block, true.incidence, used=used, target=target, redundancy=redundancy))
         total += (chosen @ true.ranks) / chosen.sum(axis=1)
     return total
 
@@ -241,7 +242,9 @@ def _target_score(
     size: int | None,
     redundancy: float,
 ) -> TargetSetScore:
-    (chosen,) = are_highest(values_of(used.values[None], true.incidence, used, target, redundancy))
+    (chosen,) = are_highest(
+        values_of(used.values[None], true.incidence, used=used, target=target, redundancy=redundancy)
+    )
     sign, best = sets.sign(target), true.scores.max()
     reached, mean = float(true.scores[chosen].mean()), float(true.scores.mean())
     alone = sets.alone(target)

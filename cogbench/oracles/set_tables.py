@@ -9,11 +9,13 @@ from typing import Any, get_args
 
 import numpy as np
 
-from ..data.grids import FILES, Grid, is_missing, parse_numeral, plain_text, read_grid, refuse_other_files
+from ..data.grids import Grid, names_table, read_grid, refuse_other_files, table_name
 from ..data.oracle import Direction
 from ..data.score_tables import NO_TRANSFER, SCORE_HEADS, TARGET_HEADS
 from ..errors import UnusableData
 from ..storage.atomic import readable
+from ..tables.numbers import is_missing, parse_numeral, plain_text
+from ..tables.options import split_address
 from .task_sets import SetScore, TaskSets, in_words, sets_file, sets_of_json
 
 SET_HEADS = ("sources", "source", "set", "members", "trained_with", "with")
@@ -71,11 +73,12 @@ def read_sets(path: str | Path, *, better: Direction | None = None) -> TaskSets:
     learning?, ICML. Lange, Strötgen, Adel & Klakow (2021), To share or not to share: predicting sets of sources for
     model transfer learning, EMNLP.
     """
-    path = Path(path)
-    if path.suffix.lower() not in FILES:
-        refuse_other_files(str(path))
-        path = sets_file(str(path))
-    grid = read_grid(path)
+    address = str(path)
+    if not names_table(address):
+        refuse_other_files(address)
+        address = str(sets_file(address))
+    path = Path(split_address(address)[0])
+    grid = read_grid(address)
     if grid is None:
         sets = sets_of_json(path)
         return sets if better is None else replace(sets, better=dict.fromkeys(sets.targets, better))
@@ -92,7 +95,7 @@ def read_sets(path: str | Path, *, better: Direction | None = None) -> TaskSets:
             directions = dict.fromkeys((row.target for row in rows), "lower")
         scores, notes = _set_scores(rows)
         return TaskSets(
-            name=path.stem,
+            name=table_name(str(path)),
             sets=scores,
             better=directions,
             origin=path.name,

@@ -61,8 +61,8 @@ class FeatureView:
         The first view that holds some has the backbone's own pooling, which "auto" stands for.
         """
         models = {"backbone"} if source is None else {"trained", "own"} if source == target else {"trained"}
-        own, asked = self.options, options
-        same = asked.layers == own.layers and asked.pooling in ("auto", own.pooling)
+        own, wanted = self.options, options
+        same = wanted.layers == own.layers and wanted.pooling in ("auto", own.pooling)
         return self.models in models and same
 
     def __str__(self) -> str:

@@ -140,11 +140,11 @@ class PackedEvidence:
         views = self._pack.card.views
         number = next((i for i, view in enumerate(views) if view.holds(source, target, options)), None)
         if number is None:
-            held = "; ".join(map(str, views)) or "no features"
+            offered = "; ".join(map(str, views)) or "no features"
             whose = "the backbone" if source is None else "the target's own model" if source == target else "all models"
             raise MissingData(
                 f"pack {self._name!r} holds no features of {whose} with pooling={options.pooling} and "
-                f"layers={options.layers}, which {self._asker} asks for; it holds {held}."
+                f"layers={options.layers}, which {self._asker} asks for; it holds {offered}."
             )
         if not self._pack.holds("features", number, source if source is not None else BARE, target):
             seen_by = "the bare backbone" if source is None else f"the model of {source!r}"
@@ -162,7 +162,7 @@ class PackedEvidence:
         base = self._cell.base
         if base is None:
             raise MissingData(f"the backbone of pack {self._name!r} is needed: name it with --backbone.")
-        cell = FeatureExtraction(base, None, target, options, self._cell.max_train_target)
+        cell = FeatureExtraction(base, None, task=target, options=options, max_train=self._cell.max_train_target)
         return cell.features(self._workspace)
 
     def _view(self, number: int, source: str | None, target: str) -> Features:

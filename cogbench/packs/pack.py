@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data.dataset import Array, Origin
+from ..data.dataset import Array
 from ..data.files import Files
 from ..data.oracle import Oracle
 from ..data.oracle_files import oracle_of_plain
@@ -21,6 +21,7 @@ from ..parts.registry import Parts
 from ..results.plain import plain, record_of_plain
 from ..storage.atomic import readable, save
 from ..storage.foreign import parse_json
+from ..storage.origin import Origin
 from .card import SCHEMA_VERSION, PackCard, array_name
 
 SUFFIX = ".safetensors"

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..data.dataset import Dataset, Origin, refuse_faults
+from ..data.dataset import Dataset, refuse_faults
 from ..data.kinds import TASK_KINDS
-from ..data.tables import Rows
 from ..errors import UnusableData
+from ..storage.origin import Origin
+from ..tables.rows import Rows
 
 NO_LABEL = -1  # what data sets of the hub have in place of a class that is not published
 OUTSIDE = "O"  # the tag of a word that is part of nothing
@@ -118,8 +119,8 @@ def examples_of(
     if len({len(values) for values in chosen.values()}) > 1:
         lengths = ", ".join(f"{names[c]} {len(values)}" for c, values in chosen.items())
         raise UnusableData(f"{where} has columns of unlike lengths: {lengths}.")
-    numbers = [*range(rows.first, rows.first + len(chosen["label"]))]
-    notes = list[str]()
+    numbers = [rows.number(i) for i in range(len(chosen["label"]))]
+    notes = [f"{note}." for note in rows.notes]
     if kind == "reranking" and any(isinstance(passage, str) for passage in chosen["passages"]):
         for name, values in chosen.items():
             _refuse_nested(values, numbers, f"{where}: column {names[name]}", "one value, as in other rows,")

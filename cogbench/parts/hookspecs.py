@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import pluggy
 
 from ..data.oracle import Suite
-from .interfaces import Backbone, Estimator, OraclePart, PackPart, Signal
+from .interfaces import Backbone, Estimator, OraclePart, PackPart, SetsPart, Signal
 from .recipe import Selector, Task
 
 hookspec = pluggy.HookspecMarker("cogbench")
@@ -53,3 +53,8 @@ def register_packs() -> Iterable[PackPart]:  # type: ignore[empty-body]
 @hookspec
 def register_selectors() -> Iterable[Selector]:  # type: ignore[empty-body]
     """Return the selectors this plugin adds: what says which training examples of a source serve a target."""
+
+
+@hookspec
+def register_sets() -> Iterable[SetsPart]:  # type: ignore[empty-body]
+    """Return the tables of task sets this plugin adds: what targets score with sets of sources, read when asked for."""

@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from ..data.dataset import Array, Card, Dataset, Origin, Split
+from ..data.dataset import Array, Card, Dataset, Split
 from ..data.features import FeatureOptions, Features, WeightChange
 from ..data.files import Files
 from ..data.oracle import Oracle, OracleCard, TaskMatrix
 from ..data.recording import Recording, Responses
+from ..oracles.task_sets import TaskSets
 from ..scoring.metrics import TaskScore
+from ..storage.origin import Origin
 from .cheap_transfers import CheapTransfer, TransferOptions
 from .recipe import SEQUENTIAL, Checkpoint, Recipe, Settings
 
@@ -324,6 +326,21 @@ class OraclePart(Protocol):
     @property
     def card(self) -> OracleCard: ...
     def read(self, files: Files) -> Oracle:
+        """Read the table; raise MissingData if it is not there, UnusableData if it is not what the card promises."""
+
+
+@runtime_checkable
+class SetsPart(Protocol):
+    """A table of task sets as a plugin gives it: a name, a card, and the scores with sets of sources when asked for.
+
+    The sources of the card are the tasks that stand in any set.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def card(self) -> OracleCard: ...
+    def read(self, files: Files) -> TaskSets:
         """Read the table; raise MissingData if it is not there, UnusableData if it is not what the card promises."""
 
 

@@ -7,7 +7,7 @@ of the same name in silence. A plugin's identity is (distribution, key).
 import logging
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, is_dataclass, replace
 from importlib import metadata
 from pathlib import Path
@@ -17,20 +17,23 @@ from typing import Any, Protocol, runtime_checkable
 import pluggy
 
 from ..data.files import Files
-from ..data.grids import FILES, refuse_other_files
-from ..data.oracle import Oracle, Suite
+from ..data.grids import names_table, refuse_other_files
+from ..data.oracle import Direction, Oracle, Suite
 from ..data.oracle_files import read_oracle, refuse_reading
 from ..data.score_tables import TableReading
-from ..errors import BrokenPlugin, UnknownName
+from ..errors import BrokenPlugin, UnknownName, UnusableData
+from ..oracles.set_tables import read_sets
+from ..oracles.task_sets import TaskSets, measured_sets
 from ..storage.store import home
 from . import hookspecs
 from .codec import decode, encode
-from .fingerprint import distribution_of, harness_version
-from .interfaces import Backbone, Estimator, OraclePart, PackPart, Signal
+from .fingerprint import distribution_of, load_failure, unknown_part
+from .interfaces import Backbone, Estimator, OraclePart, PackPart, SetsPart, Signal
 from .recipe import Selector, Task
 from .set_options import options_of, with_option
 
 GROUP = "cogbench"
+PUBLISHED = "published"  # the basis of oracles that are quoted, and a name for all of them
 GIVEN = "-"  # the distribution of plugins that are modules given to `load_parts`
 PART_KINDS: dict[str, Any] = {
     "task": Task,
@@ -41,30 +44,7 @@ PART_KINDS: dict[str, Any] = {
     "suite": Suite,
     "pack": PackPart,
     "selector": Selector,
-}
-# The parts of this repository's other distributions by kind, so that a message can name the distribution of a part.
-DISTRIBUTIONS = {
-    "cogbench-biomedical": {
-        "suite": "biomedical",
-        "task": "anatem bc2gm bc5cdr-chem bc5cdr-disease bioasq-factoid bioasq-yesno jnlpba linnaeus ncbi-disease "
-        "pubmedqa",
-    },
-    "cogbench-evidence": {"pack": "cogtaskonomy-minilm cogtaskonomy-minilm-2l mini-minilm-2l realtext-minilm-2l"},
-    "cogbench-multitask": {
-        "backbone": "cross-stitch hierarchical joint label-embedding soft",
-        "selector": "diversity gradient random ruder-plank similarity",
-    },
-    "cogbench-pretraining": {"backbone": "adapted"},
-    "cogbench-realtext": {
-        "suite": "realtext",
-        "oracle": "realtext-minilm-2l",
-        "task": "aclsum-aspect commonsenseqa disfl-qa medmcqa-subject petrogold-pos porttinari-pos privacy-policy "
-        "turkish-web-pos turkish-wiki-pos",
-    },
-    "cogbench-transferability": {
-        "estimator": "description esm-logme few-shot fuse hscore knn leep logme mips nce taskemb textemb tsns "
-        "vocabulary"
-    },
+    "set": SetsPart,
 }
 log = logging.getLogger("cogbench")
 
@@ -101,6 +81,7 @@ class Parts:
     suites: Mapping[str, Suite] = field(default_factory=dict)
     packs: Mapping[str, PackPart] = field(default_factory=dict)
     selectors: Mapping[str, Selector] = field(default_factory=dict)
+    sets: Mapping[str, SetsPart] = field(default_factory=dict)
     plugins: tuple[Plugin, ...] = ()
     providers: Mapping[tuple[str, str], Plugin] = field(default_factory=dict)
 
@@ -125,7 +106,7 @@ class Parts:
         if len(opened) > 1:
             raise BrokenPlugin(f"{kind} {name!r} is opened by {' and '.join(n for n, _ in opened)}: name one.")
         if not opened:
-            raise _unknown(kind, name, known)
+            raise unknown_part(kind, name, known)
         return opened[0][1]
 
     def label(self, kind: str, part: Any) -> str:
@@ -191,17 +172,6 @@ class Parts:
         return self.label("estimator", value) if is_dataclass(value) else str(value)
 
 
-def _unknown(kind: str, name: str, known: Iterable[str]) -> UnknownName:
-    """Return the error for a part that is not installed; the message names the distribution of a known part."""
-    for distribution, parts in DISTRIBUTIONS.items():
-        if name in parts.get(kind, "").split():
-            return UnknownName(
-                f"unknown {kind} {name!r}: it comes with the distribution {distribution}, which is not loaded; "
-                f"install it in a checkout of cogbench: `pip install -e . -e plugins/{distribution}`."
-            )
-    return UnknownName.of(kind, name, known)
-
-
 def load_parts(*modules: ModuleType) -> Parts:
     """Load the plugins of all installed distributions, and these `modules` beside them.
 
@@ -225,7 +195,7 @@ def load_parts(*modules: ModuleType) -> Parts:
             try:
                 added = _collect(manager, plugin, module)
             except (Exception, SystemExit) as error:
-                plugin = replace(plugin, error=_reason(error))
+                plugin = replace(plugin, error=load_failure(error))
             else:
                 plugin = replace(plugin, parts=tuple(f"{kind} {part.name}" for kind, part in added))
                 for kind, part in added:
@@ -262,20 +232,9 @@ def _installed() -> Iterable[tuple[Plugin, ModuleType | None]]:
                     f"{point.value!r} is no module: an entry point of {GROUP!r} names the module of its hooks"
                 )
         except (Exception, SystemExit) as error:  # whatever a stranger's module raises, the others work
-            yield replace(plugin, error=_reason(error)), None
+            yield replace(plugin, error=load_failure(error)), None
         else:
             yield plugin, module
-
-
-def _reason(error: BaseException) -> str:
-    """Return why a plugin does not load, with a hint where it may be written for another version of cogbench."""
-    message = " ".join(str(error).split())
-    hint = ""
-    if isinstance(error, ImportError | TypeError | AttributeError):
-        hint = (
-            f" (is it written for another version of cogbench than {harness_version()}? CHANGELOG.md says what changed)"
-        )
-    return f"{type(error).__name__}: {message}{hint}"
 
 
 def _plain(distribution: str) -> str:
@@ -360,8 +319,8 @@ def find_oracle(
         that is no table.
     """
     files = files or Files(offline=True)
-    if isinstance(asked, str) and asked not in parts.oracles and Path(asked).suffix.lower() in FILES:
-        return read_oracle(Path(asked), reading=reading)
+    if isinstance(asked, str) and asked not in parts.oracles and names_table(asked):
+        return read_oracle(asked, reading=reading)
     refuse_reading(reading, asked if isinstance(asked, str) else asked.name)
     if not isinstance(asked, str):
         return asked.read(files)
@@ -370,5 +329,68 @@ def find_oracle(
     own = measured_oracles()
     if asked not in own:
         refuse_other_files(asked)
-        raise UnknownName.of("oracle", asked, [*parts.oracles, *own])
+        _refuse_sets(parts, [asked])
+        raise unknown_part("oracle", asked, [*parts.oracles, *own])
     return read_oracle(own[asked])
+
+
+def oracle_names(parts: Parts, asked: str | Sequence[str]) -> list[str]:
+    """Return the oracles that texts name, each once: by their names or files, by their family, or as "published".
+
+    A family is the suite on the cards of its oracles; "published" stands for all oracles of publications.
+
+    Raises
+    ------
+    UnknownName
+        If there is no oracle and no family of that name.
+    UnusableData
+        If the name is that of sets of sources, which are no oracle.
+    """
+    cards = {name: part.card for name, part in parts.oracles.items()}
+    families = dict[str, list[str]]()
+    for name, card in cards.items():
+        families.setdefault(card.suite, []).append(name)
+        families.setdefault(PUBLISHED, []).extend([name] if card.basis == PUBLISHED else [])
+    own, names = measured_oracles(), list[str]()
+    for text in [asked] if isinstance(asked, str) else asked:
+        for word in [text] if text in cards or names_table(text) else map(str.strip, text.split(",")):
+            if word in cards or word in own or names_table(word):
+                names.append(word)
+            elif word in families:
+                names += families[word]
+            elif word:
+                refuse_other_files(word)
+                _refuse_sets(parts, [word])
+                raise unknown_part("oracle or family of oracles", word, [*cards, *own, *families])
+    return list(dict.fromkeys(names))
+
+
+def find_sets(
+    parts: Parts, asked: str | Path, files: Files | None = None, *, better: Direction | None = None
+) -> TaskSets:
+    """Return task sets by the name of installed or measured ones, or by their file, as `read_sets` takes it.
+
+    Raises
+    ------
+    UnknownName, MissingData
+        If there is no such name or file.
+    UnusableData
+        If the file is no such table.
+    """
+    name = str(asked)
+    if name in parts.sets:
+        sets = parts.sets[name].read(files or Files(offline=True))
+        return sets if better is None else replace(sets, better=dict.fromkeys(sets.targets, better))
+    if not names_table(name) and name not in measured_sets():
+        refuse_other_files(name)
+        raise UnknownName.of("file or name of task sets", name, [*parts.sets, *measured_sets()], there="Sets")
+    return read_sets(asked, better=better)
+
+
+def _refuse_sets(parts: Parts, names: Sequence[str]) -> None:
+    """Raise UnusableData if one of these names is that of sets of sources, or of a family that has nothing else."""
+    for name in names:
+        if found := [one for one, part in parts.sets.items() if name in (one, part.card.suite)]:
+            raise UnusableData(
+                f"{name!r} holds scores with sets of sources, not with pairs: see `cogbench sets show {found[0]}`."
+            )

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..data.dataset import Origin
 from ..data.recording import Recording
 from ..errors import MissingData, UnusableData
+from ..storage.origin import Origin
 
 if TYPE_CHECKING:
     from ..data.files import Files

@@ -10,12 +10,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..data.dataset import Card, Dataset, Origin, Split
+from ..data.dataset import Card, Dataset, Split
 from ..data.hub import joined, split_files
 from ..data.kinds import TASK_KINDS
-from ..data.tables import OWN_TABLES, read_own_table
 from ..errors import Absent, MissingData, UnknownName, UnusableData
 from ..scoring.metrics import METRICS
+from ..storage.origin import Origin
+from ..tables.content import text_lines
+from ..tables.options import TableOptions, ending_of, split_address
+from ..tables.reading import read_texts
+from ..tables.rows import Rows
 from .examples import OUTSIDE, Examples, examples_of
 
 if TYPE_CHECKING:
@@ -24,6 +28,8 @@ if TYPE_CHECKING:
 SCORED = ("validation", "test")  # the splits of a data set that are scored on: the first that there is
 SHARE = 5  # one row of so many is held out, where a single table has no rows to score on
 Group = list[int]  # the numbers of rows that have a text in common
+ALSO_CALLED = {"validation": ("validation", "valid", "val", "dev", "devel"), "test": ("test",)}
+OF_TASKS = tuple(dict.fromkeys(column.removesuffix("?") for kind in TASK_KINDS.values() for column in kind.columns))
 HUB_ID = re.compile(r"[\w-][\w.-]*/[\w.-]+")
 
 
@@ -37,7 +43,8 @@ class TableTask:
         What to call it.
     file : str or Path
         The training examples: a file, a folder in the hub's layout, or a data set on the hub, `namespace/name`. The
-        latter two are scored on their split `validation`, or else `test`, if they have one.
+        latter two are scored on their split `validation`, or else `test`, if they have one. Options may follow, which
+        say how it is read and what its columns are: `FILE,header=no,text=4,label=2`.
     kind : str
         One of `cogbench.TASK_KINDS`.
     columns : tuple of (column of the kind, column of the file) pairs
@@ -81,8 +88,9 @@ class TableTask:
                 object.__setattr__(self, name, str(getattr(self, name)))
         if self.kind not in TASK_KINDS:
             raise UnknownName.of("kind of task", self.kind, TASK_KINDS, there="Known")
-        if isinstance(self.columns, dict):
-            object.__setattr__(self, "columns", tuple(self.columns.items()))
+        pairs = self.columns.items() if isinstance(self.columns, dict) else self.columns
+        said = self._said(self.file)[1]
+        object.__setattr__(self, "columns", (*pairs, *((role, said[role]) for role in OF_TASKS if role in said)))
         roles = [column.removesuffix("?") for column in TASK_KINDS[self.kind].columns]
         for role, _ in self.columns:
             if role not in roles:
@@ -98,6 +106,11 @@ class TableTask:
             object.__setattr__(self, "metric", usual)
         if self.description:
             object.__setattr__(self, "card", replace(self.card, description=self.description))
+
+    @staticmethod
+    def _said(address: str | None) -> tuple[str, dict[str, str]]:
+        """Return the file, folder or hub id of an address, and its options."""
+        return split_address(address or "", OF_TASKS)
 
     def load(self, split: Split, files: "Files") -> Dataset:
         """Read one split.
@@ -195,22 +208,30 @@ class TableTask:
         """Return the examples to score on, if there is a table of them."""
         if self.evaluation_file is not None:
             return self._examples(self.evaluation_file, "evaluation", files)
-        if Path(self.file).is_dir():
-            split = next((split for split in SCORED if split_files(Path(self.file), split)), None)
+        file = self._said(self.file)[0]
+        if Path(file).is_dir():
+            split = next((split for split in SCORED if _files_of(Path(file), split)), None)
             return self._examples(self.file, split, files) if split else None
-        if not is_hub_id(self.file):
+        if not is_hub_id(file):
             return None
         for split in SCORED:
             with suppress(MissingData):
                 return self._examples(self.file, split, files)
         return None
 
-    def _examples(self, file: str, split: str, files: "Files") -> Examples:
+    def _examples(self, address: str, split: str, files: "Files") -> Examples:
+        file, said = self._said(address)
+        options = TableOptions().updated(self._said(self.file)[1]).updated(said)
+        columns = {**dict(self.columns), **{role: name for role, name in said.items() if role in OF_TASKS}}
         path, where = Path(file), f"task {self.name!r}: {file!r}"
+
+        def read(path: Path) -> Rows:
+            return read_texts(path, options=self._with_layout(path, options, columns))
+
         if path.is_dir():
-            if not (shards := split_files(path, split)):
+            if not (shards := _files_of(path, split)):
                 raise MissingData(f"{where} holds no {split}*.parquet (or csv, tsv, jsonl).")
-            rows, where = joined(shards, Origin(file), where, read_own_table), f"{where} ({split})"
+            rows, where = joined(shards, Origin(file), where, read), f"{where} ({split})"
         elif is_hub_id(file):
             try:
                 rows, where = files.dataset(self.name, file, split), f"{where} ({split})"
@@ -220,17 +241,31 @@ class TableTask:
                     "be asked. The same command downloads it where there is a network; or name a folder of it."
                 ) from error
         elif path.is_file():
-            rows = read_own_table(path)
+            rows = read(path)
         else:
             raise MissingData(f"task {self.name!r}: no file {file!r}.")
-        examples = examples_of(rows, self.kind, dict(self.columns), where, drop_missing=self.drop_missing)
+        examples = examples_of(rows, self.kind, columns, where, drop_missing=self.drop_missing)
         return replace(examples, notes=tuple(f"{self.name}: {note}" for note in examples.notes))
+
+    def _with_layout(self, path: Path, options: TableOptions, columns: Mapping[str, str]) -> TableOptions:
+        """Return the options, with the layout of words with tags for a text without a header that holds tags."""
+        if self.kind != "tagging" or options.layout or ending_of(path).removesuffix(".gz") not in (".tsv", ".txt"):
+            return options
+        first = next((line for line in text_lines(path, options.encoding, []) if line.strip()), "")
+        names = {name.strip().strip('"') for name in re.split(r"[\t,;]", first)}
+        has_header = {columns.get(role, role) for role in ("tokens", "label")} <= names
+        return options if has_header else replace(options, layout="words")
+
+
+def _files_of(folder: Path, split: str) -> list[Path]:
+    """Return the files of a split of a folder, under any of the names that people give it."""
+    return next((files for name in ALSO_CALLED.get(split, (split,)) if (files := split_files(folder, name))), [])
 
 
 def is_hub_id(address: str) -> bool:
     """Whether an address is a data set on the hub, and neither a file or folder here nor the name of a table."""
-    named_as_table = address.lower().endswith(OWN_TABLES)
-    return HUB_ID.fullmatch(address) is not None and not named_as_table and not Path(address).exists()
+    address = split_address(address, OF_TASKS)[0]
+    return HUB_ID.fullmatch(address) is not None and not ending_of(address) and not Path(address).exists()
 
 
 def held_out(texts: Sequence[Sequence[str]], classes: Sequence[Hashable], n: int, *, seed: int = 0) -> list[int]:

@@ -11,19 +11,19 @@ from typing import Any
 
 from ..data.dataset import Dataset
 from ..data.files import Files
-from ..data.tables import OWN_TABLES, PACKED
 from ..errors import MissingData, UnknownName, UnusableData
 from ..storage.atomic import write_whole
 from ..storage.disk import store_lost
 from ..storage.store import home
+from ..tables.options import ENDINGS, ending_of, split_address
 from .examples import NO_LABEL, OUTSIDE
 from .recipe import Task
 from .registry import Parts
-from .table_task import SCORED, TableTask, is_hub_id
+from .table_task import OF_TASKS, SCORED, TableTask, is_hub_id
 
-WHOLE = [ending for ending in OWN_TABLES if ending not in PACKED]
+FORMATS = [ending for ending in ENDINGS if ending not in (".npz", ".npy")]
 KINDS_OF_TARGET = (
-    f"the name of a task (`cogbench list tasks`), a table ({', '.join(WHOLE)}, or packed as .gz), a folder with "
+    f"the name of a task (`cogbench list tasks`), a table ({', '.join(FORMATS)}, or packed as .gz), a folder with "
     "train.csv and, if there is one, validation.csv or test.csv, or a data set of the hub, namespace/name"
 )
 IN_MEMORY = (
@@ -121,10 +121,11 @@ def _refuse_evaluation(name: str, evaluation: Any) -> None:
 
 def _address(target: str, parts: Parts) -> str:
     """Return the file, the folder or the hub id that a target names."""
-    if target.strip() and (Path(target).exists() or is_hub_id(target)):
+    file = split_address(target, OF_TASKS)[0]
+    if file.strip() and (Path(file).exists() or is_hub_id(file)):
         return target
-    if Path(target).suffix or "/" in target:
-        raise MissingData(f"no file {target!r}.")
+    if Path(file).suffix or "/" in file:
+        raise MissingData(f"no file {file!r}.")
     near = get_close_matches(target, parts.tasks, n=3, cutoff=0.5)
     guess = f"did you mean {' or '.join(repr(name) for name in near)}? A" if near else "a"
     raise UnknownName(f"unknown target {target!r}; {guess} target is {KINDS_OF_TARGET}.")
@@ -132,16 +133,18 @@ def _address(target: str, parts: Parts) -> str:
 
 def _name_of(address: str) -> str:
     """Return what to call a table: its file's or folder's name without an ending."""
-    name = Path(address).name or Path(address).resolve().name
-    return name[: -len(ending)] if (ending := next((e for e in OWN_TABLES if name.lower().endswith(e)), "")) else name
+    path = Path(split_address(address, OF_TASKS)[0])
+    name = path.name or path.resolve().name
+    return name[: -len(ending)] if (ending := ending_of(name)) else name
 
 
 def _evaluation(evaluation: Any) -> str:
     """Return the file of the rows to score on."""
     if not isinstance(evaluation, str | Path):
         return _written(evaluation)[0]
-    if not Path(evaluation).is_file():
-        raise MissingData(f"no file {str(evaluation)!r}: --evaluation names a table like the target's.")
+    file = split_address(str(evaluation), OF_TASKS)[0]
+    if not Path(file).is_file():
+        raise MissingData(f"no file {file!r}: --evaluation names a table like the target's.")
     return str(evaluation)
 
 

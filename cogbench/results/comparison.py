@@ -10,6 +10,7 @@ import numpy as np
 
 from ..data.oracle import Oracle, TaskMatrix
 from ..errors import AmbiguousTable, CogbenchError, UnusableData
+from ..frames import Tabular
 from ..oracles.comparison import OracleComparison, compare_oracles
 from ..parts.registry import find_oracle, load_parts
 from ..scoring.agreement import agreement, steadiness
@@ -106,8 +107,8 @@ class Against:
     top_m: int
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, repr=False)
+class Comparison(Tabular):
     """What `compare` finds."""
 
     sources: tuple[str, ...]
@@ -117,6 +118,16 @@ class Comparison:
     steadiness: tuple[Steadiness, ...]
     against: tuple[Against, ...]
     notes: tuple[str, ...]
+
+    @property
+    def summary(self) -> str:
+        """What was compared."""
+        return f"{len(self.contests)} pairs of results on one oracle, {len(self.targets)} targets"
+
+    @property
+    def table_rows(self) -> tuple[Contest, ...]:
+        """A row for each pair of results on one oracle."""
+        return self.contests
 
 
 @overload
@@ -224,10 +235,10 @@ def short_labels(results: Sequence[Result]) -> list[str]:
         lambda r: r.file_name.removesuffix(".json"),
     ]
     for way in ways:
-        found = [way(r) for r in results]
-        if len({*found}) == len(found):
-            return found
-    twice = next(name for name in found if found.count(name) > 1)
+        labels = [way(r) for r in results]
+        if len({*labels}) == len(labels):
+            return labels
+    twice = next(name for name in labels if labels.count(name) > 1)
     raise UnusableData(f"result {twice} is given twice.")
 
 
@@ -235,12 +246,12 @@ def _check_tasks(first_name: str, first: Result, name: str, result: Result) -> N
     for role in ("sources", "targets"):
         ours, theirs = {*getattr(first, role)}, {*getattr(result, role)}
         if ours != theirs:
-            told = [
+            differences = [
                 f"only {n} has {', '.join(sorted(of))}"
                 for n, of in ((first_name, ours - theirs), (name, theirs - ours))
                 if of
             ]
-            raise UnusableData(f"the results are of different {role}: {'; '.join(told)}.")
+            raise UnusableData(f"the results are of different {role}: {'; '.join(differences)}.")
 
 
 def _contests(results: Mapping[str, Result], matrices: Mapping[str, TaskMatrix]) -> Iterator[Contest]:
@@ -263,7 +274,7 @@ def _contest(
     """Return the contest of two results; its p is not yet corrected."""
     true, names = true_ranking(oracle), relabellings(matrices[one])
     first, second = (score_picks(matrices[name], true, names) for name in (one, other))
-    trs = paired_difference(first, second, true, names)
+    trs = paired_difference(first, second, true=true, names=names)
     choices = {
         target: (
             _choice(results[one], matrices[one], true, target),
@@ -303,8 +314,8 @@ def _target_score(result: Result, target: str) -> TargetScore:
 def _regrets(result: Result, targets: Sequence[str]) -> np.ndarray:
     """Return what each target loses against its best source, in percent of that; NaN where it is not known."""
     scores = [_target_score(result, target) for target in targets]
-    known = [(s.selected, s.best) if s.selected is not None and s.best is not None else (np.nan, 1.0) for s in scores]
-    return np.array([100 * abs(best - selected) / best if best > 0 else np.nan for selected, best in known])
+    scored = [(s.selected, s.best) if s.selected is not None and s.best is not None else (np.nan, 1.0) for s in scores]
+    return np.array([100 * abs(best - selected) / best if best > 0 else np.nan for selected, best in scored])
 
 
 def _against(
@@ -339,7 +350,7 @@ def oracle_of(result: Result, like: TaskMatrix | None = None) -> Oracle | None:
         return None
     values = [[-result.oracle_ranks[t].get(s, np.nan) for t in like.targets] for s in like.sources]
     matrix = TaskMatrix(like.sources, like.targets, np.array(values))
-    return Oracle(result.oracle.name, result.oracle.backbone, result.suite, matrix)
+    return Oracle(result.oracle.name, result.oracle.backbone, suite=result.suite, transfers=matrix)
 
 
 def _comparison_notes(names: Sequence[str], results: Sequence[Result]) -> Iterator[str]:

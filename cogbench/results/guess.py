@@ -7,18 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from ..data.grids import FILES, Grid, plain_text, read_grid
+from ..data.grids import Grid, names_table, read_grid, table_name
 from ..data.oracle import Direction, Oracle, TaskMatrix
 from ..data.oracle_files import holds_oracle
 from ..data.score_tables import TableReading, read_scores
 from ..errors import UnusableData
 from ..oracles.set_scores import SetScores, score_guessed_sets
-from ..oracles.set_tables import read_sets
 from ..oracles.task_sets import TaskSets
-from ..parts.registry import find_oracle
+from ..parts.registry import find_oracle, find_sets, load_parts
 from ..scoring.baselines import baselines
 from ..scoring.evaluation import KS, TOP_M, NdcgGain, Regret, ScoreOptions, Scores, score_guess
 from ..scoring.ranking import Ranking, rank, true_ranking
+from ..tables.numbers import plain_text
 from .plain import plain
 from .result import SCHEMA_VERSION, Result, against
 
@@ -88,12 +88,10 @@ def score(
     ...                tasks=["cola", "rte", "mnli"]).scores.trs
     1.0
     """
-    from ..parts.registry import load_parts
-
     notes: list[str] = []
     if isinstance(guess, str | Path):
-        name = name or Path(guess).stem
-        guess, notes = read_guess(Path(guess), guess_reading)
+        name = name or table_name(str(guess))
+        guess, notes = read_guess(guess, guess_reading)
     if isinstance(guess, Result):
         name, notes, guess = name or guess.estimator, [*_origin_notes(guess)], guess.matrix
     parts = load_parts()
@@ -132,8 +130,6 @@ def rescore(result: Result, oracle: str | Oracle, *, reading: TableReading | Non
     UnknownName, MissingData
         If the oracle is not there.
     """
-    from ..parts.registry import load_parts
-
     parts = load_parts()
     tasks = [*dict.fromkeys([*result.sources, *result.targets])]
     truth = _whole(find_oracle(parts, oracle, reading=reading), tasks).part(result.sources, result.targets)
@@ -182,7 +178,7 @@ def score_sets(
     UnknownName, MissingData
         If there are no such sets, no such guess, or no target within the group.
     """
-    measured = sets if isinstance(sets, TaskSets) else read_sets(sets, better=better)
+    measured = sets if isinstance(sets, TaskSets) else find_sets(load_parts(), sets, better=better)
     measured = measured if within is None else measured.within(within)
     if guess == PAIRS:
         matrix, name, notes = (
@@ -207,12 +203,10 @@ def _matrix_of_guess(
     guess: TaskMatrix | Result | Oracle | str | Path, reading: TableReading | None
 ) -> tuple[TaskMatrix, str, list[str]]:
     """Return a pairwise guess as a matrix of which larger is better, its name, and notes on the reading."""
-    from ..parts.registry import load_parts
-
-    if isinstance(guess, str | Path) and (Path(guess).suffix.lower() not in FILES or holds_oracle(Path(guess))):
+    if isinstance(guess, str | Path) and (not names_table(str(guess)) or holds_oracle(Path(guess))):
         guess = find_oracle(load_parts(), str(guess), reading=reading)
     if isinstance(guess, str | Path):
-        name, (read, notes) = Path(guess).stem, read_guess(Path(guess), reading)
+        name, (read, notes) = table_name(str(guess)), read_guess(guess, reading)
         if isinstance(read, Mapping):
             raise UnusableData(f"{str(guess)!r} holds selected sources; a matrix of similarities is needed.")
         return (
@@ -290,17 +284,17 @@ def _part(oracle: Oracle, tasks: Sequence[str]) -> Oracle:
 
 
 def read_guess(
-    path: Path, reading: TableReading | None = None
+    address: Path | str, reading: TableReading | None = None
 ) -> tuple[TaskMatrix | dict[str, str] | Result, list[str]]:
-    """Read a guess from a table (csv, tsv, json, parquet), or a result file of cogbench, and notes on the reading.
+    """Read a guess from a table, or a result file of cogbench, and notes on the reading.
 
     A selection has the columns `target` and `source`, in any order, and no others; all other tables hold similarities,
     as `read_scores` reads them.
 
     Parameters
     ----------
-    path : Path
-        The file.
+    address : Path or str
+        The file, perhaps with options: `FILE,separator=;`.
     reading : TableReading, optional
         What a table of similarities leaves open.
 
@@ -310,17 +304,17 @@ def read_guess(
         If there is no such file, or no guess can be read from it; or if there is a reading for something else than a
         table of similarities.
     """
-    grid = read_grid(path)
+    grid = read_grid(address)
     selects = grid is not None and sorted(map(str.casefold, grid.head)) == ["source", "target"]
     if grid is not None and not selects:
         table = read_scores(grid, reading, guess=True)
         return table.matrix, list(table.notes)
     if reading not in (None, TableReading()):
         raise UnusableData(
-            f"{str(path)!r} is no table of similarities: leave out --distances, --guess-leave-out and --guess-metric, "
-            "which say how such a table is read."
+            f"{str(address)!r} is no table of similarities: leave out --distances, --guess-leave-out and "
+            "--guess-metric, which say how such a table is read."
         )
-    return (Result.load(path) if grid is None else _selection(grid)), []
+    return (Result.load(Path(address)) if grid is None else _selection(grid)), [*(grid.notes if grid else ())]
 
 
 def _selection(grid: Grid) -> dict[str, str]:
@@ -383,13 +377,13 @@ def read_matrix(path: Path, reading: TableReading | None = None) -> TaskMatrix:
     return guess.matrix if isinstance(guess, Result) else guess
 
 
-def plain_score(found: Scored) -> dict[str, Any]:
+def plain_score(scored: Scored) -> dict[str, Any]:
     """Return it as JSON values: null for what is undefined, and no scores that a selection does not have."""
-    held = plain(found)
-    if found.selections:
-        of = held["scores"] = _without_ranking(held["scores"])
+    content = plain(scored)
+    if scored.selections:
+        of = content["scores"] = _without_ranking(content["scores"])
         of["resampled"] = of["resampled"] and _without_ranking(of["resampled"])
-    return held
+    return content
 
 
 def _without_ranking(of: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from ..errors import CogbenchError, MissingData, UnknownName
+from ..frames import Tabular
 from ..scoring.chance import relabellings
 from ..scoring.means import median_of_defined
 from ..scoring.paired import LEVEL, PairedDifference, holm, paired_difference, score_picks
@@ -56,8 +57,8 @@ class Entry:
     cached: int | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Board:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Board(Tabular):
     """The results that may be compared: of the same suite, kind of transfer, tasks, oracle, schema, data and signals.
 
     `tuning` and `sharing` say which weights moved and how tasks were combined, `row_choice` which rows sources have;
@@ -88,6 +89,16 @@ class Board:
     worst: int = 1
     differs: tuple[str, ...] = ()
     unlike: int = 1
+
+    @property
+    def summary(self) -> str:
+        """What the board ranks."""
+        return f"{len(self.entries)} rows by {self.oracle or 'no oracle'}, suite {self.suite}, {self.tries} estimators"
+
+    @property
+    def table_rows(self) -> tuple[Entry, ...]:
+        """A row for each entry."""
+        return self.entries
 
 
 def read_results(*places: str | Path) -> list[Result]:
@@ -210,7 +221,7 @@ def _contests_with_lowest(
     true, names = true_ranking(oracle), relabellings(oracle.transfers)
     picks = {r.file_name: score_picks(r.matrix.part(true.sources, true.targets), true, names) for r in judged}
     first = picks.pop(lowest.file_name)
-    differences = [paired_difference(other, first, true, names) for other in picks.values()]
+    differences = [paired_difference(other, first, true=true, names=names) for other in picks.values()]
     p_values = holm([difference.p for difference in differences])
     return lowest.file_name, dict(zip(picks, zip(differences, p_values, strict=True), strict=True))
 
@@ -233,7 +244,7 @@ def _entry(
     computed = result.basis == "computed"  # cogbench trained nothing for a published guess
     scores: dict[str, float | None] = {}
     if s is not None:
-        skill = s.skill or Skill(None, None, None, None)
+        skill = s.skill or Skill(None, None, trs=None, popularity=None)
         scores = {
             "trs": s.trs,
             "p": s.trs_p.p if s.trs_p else None,
@@ -277,10 +288,10 @@ def _own_trainings(result: Result) -> int:
 def _baselines(results: Sequence[Result]) -> list[Entry]:
     """Return a row for each baseline that is no result itself; of random choice, the expected top-k is known too."""
     ran = {r.estimator for r in results}
-    known = {name: trs for r in results for name, trs in r.baselines.items() if name not in ran}
+    others = {name: trs for r in results for name, trs in r.baselines.items() if name not in ran}
     tops = {f"top-{k}": v for r in results if r.scores for k, v in r.scores.top_k_chance.items()}
     entries = []
-    for name, trs in known.items():
+    for name, trs in others.items():
         scores: dict[str, float | None] = {"trs": trs, **(tops if name == "random" else {})}
         entry = Entry(
             standing=None,

@@ -11,6 +11,7 @@ from ..data.dataset import Array
 from ..data.oracle import Oracle, TaskMatrix
 from ..data.oracle_files import FORMER_FIELDS
 from ..errors import UnusableData
+from ..frames import Tabular
 from ..parts.codec import with_public_names
 from ..parts.recipe import ALL_ROWS, SEQUENTIAL
 from ..scoring.baselines import baselines
@@ -137,8 +138,8 @@ class Provenance:
     checkpoints: dict[str, CheckpointUsed] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Result:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Result(Tabular):
     """One (estimator, backbone, signal, oracle): the ranking of source tasks and its scores.
 
     `sharing` and `row_choice` are those of the oracle: how it combines tasks, and which training examples of the
@@ -182,6 +183,29 @@ class Result:
     details: list[dict[str, Any]]
     synthetic: list[str]
     provenance: Provenance = field(repr=False)
+
+    @property
+    def summary(self) -> str:
+        """What the result is of, and its TRS."""
+        where = f"{self.estimator} on {self.backbone}, suite {self.suite}, {len(self.targets)} targets"
+        if self.scores is None or self.oracle is None:
+            return f"{where}; no oracle"
+        return f"{where}; TRS {self.scores.trs:.2f} by {self.oracle.name}, chance {self.scores.trs_chance:.2f}"
+
+    @property
+    def table_rows(self) -> list[dict[str, Any]]:
+        """A row for each target and source: the similarity, and the source's rank in the oracle."""
+        places, ranks = {name: i for i, name in enumerate(self.sources)}, self.oracle_ranks or {}
+        return [
+            {
+                "target": target,
+                "source": source,
+                "similarity": self.similarity[places[source]][j],
+                "true rank": ranks.get(target, {}).get(source),
+            }
+            for j, target in enumerate(self.targets)
+            for source in self.ranking[target]
+        ]
 
     @property
     def matrix(self) -> TaskMatrix:
@@ -247,22 +271,22 @@ class Result:
     def load(cls, path: Path) -> "Result":
         """Read a result; UnusableData if the file is none, or of a newer schema version."""
         try:
-            held = _content_of(path := Path(path))
-            version = held.get("schema_version")
+            content = _content_of(path := Path(path))
+            version = content.get("schema_version")
             if isinstance(version, int) and version > SCHEMA_VERSION:
                 raise UnusableData(
                     f"{str(path)!r} has schema version {version}; this cogbench reads up to {SCHEMA_VERSION}: "
                     "upgrade it."
                 )
             if isinstance(version, int) and version < SCHEMA_VERSION:
-                held = _upgraded(held)
-            found: Result = record_of_plain(cls, held)
-            fault = next(_faults(found), None)
+                content = _upgraded(content)
+            result: Result = record_of_plain(cls, content)
+            fault = next(_faults(result), None)
         except ValueError as error:
             fault = str(error)
         if fault:
             raise UnusableData(f"{str(path)!r} is no result of cogbench: {fault}.") from None
-        return found
+        return result
 
     def plain(self) -> dict[str, Any]:
         """Return the result as JSON values."""

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from ..errors import UnusableData
+from ..frames import Tabular
 from ..scoring.means import median_of_defined
 from ..scoring.paired import LEVEL, PairedDifference, holm, power_for
 from .oracle_families import OracleFamily, StackedOracle, oracle_families, stacked_oracles
@@ -112,8 +113,8 @@ class StackedColumn:
     chance: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class StackedBoard:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class StackedBoard(Tabular):
     """Estimators over several oracles: the complete entries first, by relative rank.
 
     Families of oracles share target tasks, and each family counts alike. `n_targets` are the target tasks of all
@@ -132,6 +133,16 @@ class StackedBoard:
     power_for_one_rank: float | None
     entries: tuple[StackedEntry, ...]
     left_out: tuple[str, ...]
+
+    @property
+    def summary(self) -> str:
+        """What the board ranks."""
+        return f"{len(self.entries)} rows over {len(self.oracles)} oracles, {self.n_targets} target tasks"
+
+    @property
+    def table_rows(self) -> tuple[StackedEntry, ...]:
+        """A row for each entry."""
+        return self.entries
 
 
 def stacked_board(results: Sequence[Result], *, synthetic: bool = False) -> StackedBoard:

@@ -9,7 +9,6 @@ import numpy as np
 from ..compute.adaptation import adaptations
 from ..compute.cells import Training
 from ..compute.workspace import Workspace
-from ..data.dataset import Origin
 from ..data.recording import Recording
 from ..parts.codec import encode
 from ..parts.interfaces import BACKBONES, MODELS
@@ -18,6 +17,7 @@ from ..parts.set_options import options_of
 from ..results.background import Background
 from ..results.result import DataUsed, SignalReport, TaskReport
 from ..scoring.noise_ceiling import noise_ceiling
+from ..storage.origin import Origin
 from .pack_requests import PackRequest
 from .requests import RunRequest
 
@@ -101,7 +101,15 @@ def _task_reports(request: RunRequest, workspace: Workspace) -> dict[str, TaskRe
             first = of_seeds[0]
             learned = value - first.trivial > 2 * error
             further = {name: float(np.mean([s.further[name] for s in of_seeds])) for name in first.further}
-            reports[task.name] = TaskReport(first.metric, value, error, first.trivial, learned, further, first.left_out)
+            reports[task.name] = TaskReport(
+                metric=first.metric,
+                value=value,
+                standard_error=error,
+                trivial=first.trivial,
+                learned=learned,
+                further=further,
+                left_out=first.left_out,
+            )
     return reports
 
 
@@ -127,7 +135,13 @@ def notes_on_rows(task: Task, workspace: Workspace) -> Iterator[str]:
 
 def _data_used(task: Task, workspace: Workspace) -> DataUsed:
     train, evaluation = workspace.dataset(task, "train"), workspace.dataset(task, "evaluation")
-    return DataUsed(train.origin.id, train.origin.revision, len(train), len(evaluation), train.sha256)
+    return DataUsed(
+        id=train.origin.id,
+        revision=train.origin.revision,
+        rows=len(train),
+        evaluation_rows=len(evaluation),
+        sha256=train.sha256,
+    )
 
 
 def _origin(origin: Origin) -> dict[str, str | None]:

@@ -7,13 +7,13 @@ from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..data.dataset import Origin
 from ..data.files import Arrival, Files
 from ..data.hub import CARD, licence
 from ..errors import CogbenchError
 from ..parts.interfaces import Backbone, Signal
 from ..parts.recipe import Task
 from ..parts.registry import Parts, load_parts
+from ..storage.origin import Origin
 from ..text import first_line
 from .plan import suitable_tasks
 from .requests import Several, as_list, resolve

@@ -134,7 +134,7 @@ def make_pack(
             raise UnusableData(
                 f"estimator {keeper.name!r} reads a model of each target, and a pack of checkpoints trains none."
             )
-        check_checkpoints(keeper, request.backbone, request.tasks, given, workspace.files)
+        check_checkpoints(keeper, request.backbone, targets=request.tasks, checkpoints=given, files=workspace.files)
     return gather_pack(request, workspace, out, examples=examples, responses=responses, keep=keepers, licence=licence)
 
 

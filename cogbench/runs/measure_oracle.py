@@ -11,7 +11,7 @@ from ..compute.groups import GroupPlan, Groups, check_sets, find_groups, keep_se
 from ..compute.transfers import TransferPlan, in_todays_form, keep_oracle
 from ..compute.workspace import Tell, Workspace, workspace_of
 from ..data.files import Files
-from ..data.grids import FILES
+from ..data.grids import names_table
 from ..data.oracle import Oracle
 from ..data.oracle_files import SCORES_ENDING, read_oracle
 from ..data.oracle_seeds import check_alike
@@ -241,7 +241,7 @@ def resolve_transfers(
     usual = slug(f"{suite}-{label_of(parts, plan.backbone)}{part}{size}{plan.suffix}")
     if name and slug(name) in parts.oracles:  # which would be found in its place
         raise UnusableData(f"an installed oracle is called {name!r}: give this one another name, with --name.")
-    if name and (name == MEASURED or Path(name).suffix.lower() in FILES):
+    if name and (name == MEASURED or names_table(name)):
         raise UnusableData(f"no oracle can be called {name!r}, which `--oracle` takes for something else.")
     called = slug(name) if name else f"measured-{usual}" if usual in parts.oracles else usual
     return plan, file_stem(called, LONGEST - len(SCORES_ENDING))

@@ -131,8 +131,8 @@ def resolve_pack_requests(
     check_targets(sets, rankers)
     requests = []
     for wanted in as_list(pack):
-        found = find_pack(parts, wanted)
-        content = found.content()
+        evidence_pack = find_pack(parts, wanted)
+        content = evidence_pack.content()
         chosen = _tasks(content.card, by_commas(tasks) if tasks else None)
         names = [task.name for task in content.card.checkpoints or chosen], [task.name for task in chosen]
         table = content.oracle if oracle is None else find_oracle(parts, oracle, workspace.files)
@@ -146,7 +146,7 @@ def resolve_pack_requests(
             reads_others = "oracle" in ranker.needs
             request = PackRequest(
                 estimator=ranker,
-                pack=found,
+                pack=evidence_pack,
                 tasks=chosen,
                 oracle=table.part(*names) if table else None,
                 others=tuple(o.read(workspace.files).part(*names) for o in others) if reads_others else (),
@@ -244,8 +244,8 @@ def _base(parts: Parts, card: PackCard, backbone: str | Backbone | None, sets: S
             "none of that name is installed: name it with --backbone."
         )
     named = card.backbone if backbone is None else backbone
-    found = parts.find("backbone", named) if isinstance(named, str) else named
-    return only("backbone", varied(found, sets, parts.find))
+    backbone_part = parts.find("backbone", named) if isinstance(named, str) else named
+    return only("backbone", varied(backbone_part, sets, parts.find))
 
 
 def _check_base(base: Backbone, pack: Pack, workspace: Workspace) -> None:

@@ -1,7 +1,7 @@
 """Which source tasks to train first for a target of one's own: represent it, rank what is trained, try the best."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -31,53 +31,9 @@ from ..workers import engine
 from .background import notes_on_rows
 from .pack_requests import packed_recommendation, packed_target
 from .plan import refuse_pooling, suitable_tasks
+from .recommendation import Gain, Recommendation, known_worth
 from .requests import Several, as_list, each_once, resolve
 from .stimuli import refuse_without_responses
-from .worth import Worth, known_worth
-
-
-@dataclass(frozen=True)
-class Gain:
-    """What a source really brought: the target's metric after it and without it, and the standard error of their gap.
-
-    The error is a bootstrap over the evaluation examples, the same ones for both; other training seeds would add to it.
-    """
-
-    source: str
-    metric: str
-    value: float
-    no_transfer: float
-    gain: float
-    standard_error: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recommendation:
-    """The tasks to train first for a target, best first.
-
-    `similarity` has the estimator's score of each ranked source, None where it has no estimate. `places` has the place
-    of each that has one: sources that chance does not tell apart share one. `learned` says of each
-    whether its model learned it, as in the result of a run, and None of a given checkpoint without examples of its own;
-    those that it did not learn rank behind all others.
-    `untrained` are tasks of the suite that the store has no training of, so that they could not be ranked; `gains` the
-    sources tried, of which none need help: `none_helps` says that no gain exceeds two standard errors. `worth` is what
-    the estimator was worth on the oracles of the board; it is empty for one that is not on the board.
-    """
-
-    target: str
-    kind: str
-    estimator: str
-    backbone: str
-    signal: str | None
-    ranking: tuple[str, ...]
-    similarity: dict[str, float | None]
-    places: dict[str, Place]
-    learned: dict[str, bool | None]
-    untrained: tuple[str, ...]
-    gains: tuple[Gain, ...]
-    none_helps: bool
-    worth: tuple[Worth, ...]
-    notes: tuple[str, ...]
 
 
 def recommend(
@@ -209,7 +165,7 @@ def recommend(
     own_signal, notes = choices[0]
     if own_signal is not None:
         only("signal", [choice for choice, _ in choices])
-        refuse_without_responses(ranker, own_signal, workspace.recording(own_signal), selection.suite)
+        refuse_without_responses(ranker, own_signal, recording=workspace.recording(own_signal), suite=selection.suite)
     each_once(selection.tasks, as_list(set))
     if ORACLES_DATA & ranker.needs:
         raise UnusableData(f"estimator {ranker.name!r} knows transfers, and of a target of one's own there are none.")
@@ -325,7 +281,11 @@ def _check(
         for trained in (backbone, *(given.trained_like(backbone) for given in checkpoints if apply)):
             suitable_tasks(trained, [target], workspace.files, skip=False)
     refuse_pooling(estimator, (backbone, *(given.backbone for given in checkpoints)), workspace.files)
-    return check_checkpoints(estimator, backbone, [target], checkpoints, workspace.files) if checkpoints else ()
+    return (
+        check_checkpoints(estimator, backbone, targets=[target], checkpoints=checkpoints, files=workspace.files)
+        if checkpoints
+        else ()
+    )
 
 
 def _trained(trainings: Mapping[str, Training], workspace: Workspace) -> tuple[Task, ...]:
@@ -363,8 +323,19 @@ def _tried(cell: Similarity, target: Task, best: Sequence[Task], workspace: Work
     gains = []
     for source, transfer in zip(best, after, strict=True):
         value, base = transfer.score(workspace).value, alone.score(workspace).value
-        error = gap_error(target.metric, transfer.outputs(workspace), alone.outputs(workspace), evaluation)
-        gains.append(Gain(source.name, target.metric, value, base, value - base, error))
+        error = gap_error(
+            target.metric, transfer.outputs(workspace), other=alone.outputs(workspace), evaluation=evaluation
+        )
+        gains.append(
+            Gain(
+                source=source.name,
+                metric=target.metric,
+                value=value,
+                no_transfer=base,
+                gain=value - base,
+                standard_error=error,
+            )
+        )
     return gains
 
 

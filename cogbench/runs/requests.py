@@ -165,8 +165,8 @@ def resolve(
     sets = as_list(set)
 
     def find(kind: str, names: Any) -> tuple[Any, ...]:
-        found = (parts.find(kind, name) if isinstance(name, str) else name for name in as_list(names))
-        return tuple(part for one in found for part in varied(one, sets, parts.find))
+        named = (parts.find(kind, name) if isinstance(name, str) else name for name in as_list(names))
+        return tuple(part for one in named for part in varied(one, sets, parts.find))
 
     of_suite: Suite = parts.find("suite", suite)
     if not tasks:
@@ -390,6 +390,6 @@ def _others(
     oracles, names = workspace.parts.oracles, (plan.sources, [task.name for task in plan.tasks])
     first = [name for _, name in suite.oracles if name in oracles]
     scored = table.name if isinstance(table, Oracle) else None
-    known = [oracles[name] for name in dict.fromkeys([*first, *oracles])]
-    known = [oracle for oracle in known if oracle.card.basis != "planted"]  # which are no transfers of any backbone
-    return tuple(o.read(workspace.files).part(*names) for o in known if o.name != scored and o.card.knows(*names))
+    others = [oracles[name] for name in dict.fromkeys([*first, *oracles])]
+    others = [oracle for oracle in others if oracle.card.basis != "planted"]  # which are no transfers of any backbone
+    return tuple(o.read(workspace.files).part(*names) for o in others if o.name != scored and o.card.knows(*names))

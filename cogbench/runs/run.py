@@ -255,7 +255,7 @@ def check_request(request: Request, workspace: Workspace) -> None:
         recording = workspace.recording(request.signal)
         if isinstance(request, RunRequest):
             suite = workspace.parts.suites[request.suite]
-            refuse_without_responses(request.estimator, request.signal, recording, suite)
+            refuse_without_responses(request.estimator, request.signal, recording=recording, suite=suite)
         elif "responses" in request.estimator.needs and not recording.subjects:
             raise UnusableData(
                 f"pack {request.card.name!r} holds no responses, which estimator {request.estimator.name!r} needs."
@@ -341,13 +341,13 @@ def _seed_floor(request: Request, workspace: Workspace) -> float | None:
         or request.signal is None
     ):
         return None
-    found = []
+    means = []
     for task in request.tasks:
         encodings = [Encoding(c.training(task), request.signal) for c in request.similarities()]
         upper = [_rdm(e.representations(workspace)) for e in encodings]
         correlations = np.corrcoef(upper)
-        found.append(correlations[np.triu_indices(len(upper), 1)].mean())
-    return float(np.mean(found))
+        means.append(correlations[np.triu_indices(len(upper), 1)].mean())
+    return float(np.mean(means))
 
 
 def _rdm(patterns: np.ndarray) -> np.ndarray:
@@ -356,14 +356,14 @@ def _rdm(patterns: np.ndarray) -> np.ndarray:
 
 
 def _closure(cells: Iterable[Cell], workspace: Workspace) -> set[Cell]:
-    found: set[Cell] = set()
+    closure: set[Cell] = set()
     waiting = list(cells)
     while waiting:
         cell = waiting.pop()
-        if cell not in found:
-            found.add(cell)
+        if cell not in closure:
+            closure.add(cell)
             waiting += cell.inputs(workspace)
-    return found
+    return closure
 
 
 def _device() -> str:

@@ -1,6 +1,7 @@
 """Which sentences an estimator reads: those of a signal with responses, of a file of one's own, or neutral ones."""
 
 import logging
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,14 +9,14 @@ from typing import Any
 from ..compute.workspace import Workspace
 from ..data.oracle import Suite
 from ..data.recording import Recording
-from ..data.tables import TABLES
 from ..errors import UnknownName, UnusableData
 from ..parts.interfaces import Estimator, Signal
 from ..parts.registry import Parts
 from ..parts.sentence_file import SentenceFile
+from ..tables.options import ending_of
 
 NEUTRAL = "neutral"  # the signal that stands in where the usual one is not at hand
-NOT_TEXT = (*TABLES, ".npz")  # files that a signal opens
+PLAIN_TEXT = (".txt", ".txt.gz")  # sentences, and no table
 log = logging.getLogger("cogbench")
 
 
@@ -33,7 +34,9 @@ def find_stimuli(parts: Parts, address: str | Path) -> Signal:
         If it is neither the name of a signal nor a file.
     """
     address, path = str(address), Path(address).expanduser()
-    if address in parts.signals or path.suffix.lower() in NOT_TEXT:
+    file = address if path.exists() else re.split(r"[:,]", address)[0]
+    has_roles = file != address and "=" in address
+    if address in parts.signals or has_roles or ending_of(file) not in ("", *PLAIN_TEXT):
         return parts.find("signal", address)
     if not path.suffix and not path.exists():
         raise UnknownName.of("signal or file of sentences", address, parts.signals)

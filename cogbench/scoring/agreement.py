@@ -17,10 +17,10 @@ def agreement(a: TaskMatrix, b: TaskMatrix) -> tuple[int, float | None, float | 
 
     Both matrices (n_sources, n_targets) are of the same tasks in the same order.
     """
-    known = np.isfinite(a.values) & np.isfinite(b.values)
+    shared = np.isfinite(a.values) & np.isfinite(b.values)
     if a.sources == a.targets and all(np.allclose(m.values, m.values.T, equal_nan=True) for m in (a, b)):
-        known = np.triu(known)
-    x, y = a.values[known], b.values[known]
+        shared = np.triu(shared)
+    x, y = a.values[shared], b.values[shared]
     columns = zip(rank(a).ranks.T, rank(b).ranks.T, strict=True)
     by_target = (pearson(p[np.isfinite(p)], q[np.isfinite(p)]) for p, q in columns)
     return len(x), none_if_nan(pearson(x, y)), none_if_nan(spearman(x, y)), none_if_nan(mean_of_defined(by_target))

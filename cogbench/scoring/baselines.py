@@ -16,9 +16,9 @@ def popularity_baseline(oracle: Oracle) -> TaskMatrix:
     knows the oracle's data, as AHP does, so it belongs beside AHP and not beside CRA.
     """
     ranks = true_ranking(oracle).ranks  # (s, t), NaN for what is no candidate
-    known = np.isfinite(ranks)
-    total, count = np.where(known, ranks, 0).sum(axis=1, keepdims=True), known.sum(axis=1, keepdims=True)
-    rest, n = total - np.where(known, ranks, 0), count - known  # (s, t): over the other targets
+    ranked = np.isfinite(ranks)
+    total, count = np.where(ranked, ranks, 0).sum(axis=1, keepdims=True), ranked.sum(axis=1, keepdims=True)
+    rest, n = total - np.where(ranked, ranks, 0), count - ranked  # (s, t): over the other targets
     values = -np.divide(rest, n, out=np.full(rest.shape, np.nan), where=n > 0)
     return TaskMatrix(oracle.transfers.sources, oracle.transfers.targets, values)
 

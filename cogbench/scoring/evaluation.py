@@ -191,7 +191,7 @@ def score_guess(guess: TaskMatrix, oracle: Oracle, options: ScoreOptions | None 
         trs_p=relabelled_p(picks.totals, total, names),
         trs_p_independent=independent_p(chance_law(true), total),
         trs_interval=interval_over_targets(picks.ranks, true),
-        skill=skill_beyond_effects(guess, oracle, true, picks, names, selection=selects),
+        skill=skill_beyond_effects(guess, oracle, true=true, picks=picks, names=names, selection=selects),
         rank_of_best=None if selects else scores["rank_of_best"],
         top_k={str(k): scores[f"top-{k}"] for k in options.ks},
         top_k_chance={str(k): float((top.sum(axis=0) / true.candidates.sum(axis=0)).mean()) for k in options.ks},

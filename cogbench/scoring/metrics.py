@@ -90,7 +90,7 @@ def _entities(answers: Any, dataset: Dataset) -> Array:
         return {*get_entities([dataset.labels[tag] for tag in tags])}
 
     pairs = [(entities(a), entities(t)) for a, t in zip(answers, dataset.columns["label"], strict=True)]
-    return np.array([(len(found & there), len(found), len(there)) for found, there in pairs])
+    return np.array([(len(answered & right), len(answered), len(right)) for answered, right in pairs])
 
 
 def _words(answers: Any, dataset: Dataset) -> Array:

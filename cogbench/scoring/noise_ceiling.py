@@ -7,10 +7,14 @@ from typing import Literal
 import numpy as np
 
 from ..data.dataset import Array
-from ..data.recording import Recording
+from ..data.recording import Recording, Responses
 from .correlation import pearson_of_columns
 
 LEAST = 20  # repeated stimuli of a subject: fewer tell too little of a channel
+METHODS = {
+    "repetitions": "correlation of the two halves of the repetitions, stepped up to all by Spearman-Brown",
+    "subjects": "mean correlation between two subjects",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,12 +52,17 @@ class Ceiling:
         pooled = None if self.pooled is None else round(float(np.median(self.pooled)), 4)
         mean = round(float(self.values.mean()), 4)
         above = round(self.above_chance, 4)
-        return Reliability(self.way, len(self.values), self.stimuli, mean, median, (low, high), pooled, above)
+        return Reliability(
+            self.way, len(self.values), self.stimuli, mean, median, (low, high), pooled, above, METHODS[self.way]
+        )
 
 
 @dataclass(frozen=True)
 class Reliability:
-    """A ceiling in a few figures: mean, median and quartiles over `channels` channels; `pooled` is a median too."""
+    """A ceiling in a few figures: mean, median and quartiles over `channels` channels; `pooled` is a median too.
+
+    `method` says in words how it was computed; results of old do not have it.
+    """
 
     way: str
     channels: int
@@ -63,12 +72,14 @@ class Reliability:
     quartiles: tuple[float, float]
     pooled: float | None
     above_chance: float
+    method: str = ""
 
     def __str__(self) -> str:
         how = "between repetitions" if self.way == "repetitions" else "between subjects"
         return (
             f"{how}: median {self.median:.2f} (quartiles {self.quartiles[0]:.2f} to {self.quartiles[1]:.2f}) over "
             f"{self.channels:,} channels and {self.stimuli:,} stimuli, {self.above_chance:.0%} of channels above chance"
+            f"{f'; {self.method}' if self.method else ''}"
         )
 
 
@@ -76,8 +87,9 @@ def noise_ceiling(recording: Recording, n_channels: int = 5000, seed: int = 0) -
     """Return how reliable a signal's channels are, or None if it holds neither repetitions nor several subjects.
 
     Where stimuli were repeated, the two halves of the repetitions are correlated over these stimuli, for each subject
-    and channel, and stepped up from half to the mean length over all stimuli (Spearman-Brown): twice if all were
-    repeated, hardly if few were. Otherwise, or with fewer than 20 of them, it is the inter-subject correlation: the
+    and channel. The correlation is stepped up (Spearman-Brown) from the noise of the halves to the noise of the
+    averaged responses to all stimuli, those that were shown once included: noise goes by the mean of 1 / n over
+    stimuli that were shown n times. Otherwise, or with fewer than 20 of them, it is the inter-subject correlation: the
     mean over pairs of subjects of the correlation between their channels of one name. Subjects differ for reasons of
     their own too, so that is a lower bound of what one subject would give twice.
 
@@ -125,12 +137,39 @@ def _between_repetitions(recording: Recording, n_channels: int, seed: int) -> Ce
         r, n = pearson_of_columns(one, two)
         r = np.where(n >= LEAST, r, np.nan)
         names += [f"{subject}: {responses.channels[i]}" for i in chosen]
-        values.append(spearman_brown(r, 1 + n / responses.present.sum()))
+        values.append(_step_up(r, *_noise(responses, chosen)))
         above.append(r > _chance(n))
         counts.append(n)
     if not names:
         return None
     return _ceiling("repetitions", names, np.concatenate(values), None, np.concatenate(above), np.concatenate(counts))
+
+
+def _noise(responses: Responses, chosen: Array) -> tuple[Array, Array, Array]:
+    """Return the noise of the first halves, the second halves and the averaged responses; 1 is that of one showing.
+
+    Each is (n_chosen,), the mean of 1 / n: of the halves over the stimuli that were repeated, else over all stimuli.
+    """
+    assert responses.halves is not None and responses.shown is not None
+    shown = responses.shown if responses.shown.shape[2] == 1 else responses.shown[:, :, chosen]
+    compared = np.isfinite(responses.halves[:, :, chosen]).all(axis=0)  # (n_stimuli, n_chosen)
+    count = np.maximum(compared.sum(axis=0), 1)
+    first, second = (np.where(compared, 1 / np.maximum(half, 1), 0).sum(axis=0) / count for half in shown)
+    times = np.maximum(shown.sum(axis=0, dtype=int), 1)[responses.present]  # (n_present, n_chosen or 1)
+    return first, second, np.broadcast_to((1 / times).mean(axis=0), first.shape)
+
+
+@np.errstate(divide="ignore", invalid="ignore")
+def _step_up(correlation: Array, first: Array, second: Array, whole: Array) -> Array:
+    """Return the reliability of responses with the noise `whole`, from the correlation of two halves and their noise.
+
+    With x as the noise of one showing relative to the signal, r^2 = 1 / ((1 + x first) (1 + x second)), and the
+    reliability is 1 / (1 + x whole). For `first` equal to `second` that is `spearman_brown` with first / whole.
+    """
+    product, total = first * second, first + second
+    excess = 1 / np.square(correlation) - 1
+    x = (np.sqrt(np.square(total) + 4 * product * excess) - total) / (2 * product)
+    return np.sign(correlation) / (1 + x * whole)
 
 
 def _between_subjects(recording: Recording, n_channels: int, seed: int) -> Ceiling | None:

@@ -68,7 +68,7 @@ def skill_beyond_effects(
     popularity = None
     if len(true.targets) > 1:
         others = score_picks(popularity_baseline(oracle), true, names)
-        popularity = paired_difference(picks, others, true, names)
+        popularity = paired_difference(picks, others, true=true, names=names)
     measured = true.candidates
     of_truth = without_effects(np.where(measured, oracle.oriented.values, np.nan))
     of_guess = without_effects(_with_lowest(guess))

@@ -63,9 +63,9 @@ def condensed(similarity: TaskMatrix) -> tuple[Array, list[str]]:
     values = similarity.part(tasks, tasks).values
     unknown = np.isnan(values) & ~np.eye(len(tasks), dtype=bool)
     if unknown.any():
-        told = [f"{tasks[s]} to {tasks[t]}" for s, t in zip(*np.nonzero(unknown), strict=True)]
+        gaps = [f"{tasks[s]} to {tasks[t]}" for s, t in zip(*np.nonzero(unknown), strict=True)]
         raise UnusableData(
-            f"no similarity of {', '.join(told[:5])}{f' and {len(told) - 5} more' if len(told) > 5 else ''}."
+            f"no similarity of {', '.join(gaps[:5])}{f' and {len(gaps) - 5} more' if len(gaps) > 5 else ''}."
         )
     upper = np.triu_indices(len(tasks), 1)
     there, back = values[upper], values.T[upper]

@@ -28,22 +28,22 @@ def readable(path: Path) -> None:
         raise MissingData(f"no file {str(path)!r}.")
 
 
-def write_whole(path: Path, made: str | bytes, *, durable: bool = True) -> None:
+def write_whole(path: Path, content: str | bytes, *, durable: bool = True) -> None:
     """Write a file so that no reader ever sees a part of it, not even after a loss of power.
 
     A link stays, and the file that it names is written. What is there and is no file, such as a pipe or /dev/stdout,
     gets it as it is: put in its place, a file would end it. What is not `durable` may be lost with the power: a note
     or a log, which nobody misses.
     """
-    made = made.encode() if isinstance(made, str) else made
+    content = content.encode() if isinstance(content, str) else content
     if path.exists() and not path.is_file():
-        path.write_bytes(made)
+        path.write_bytes(content)
         return
     path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{cut(path.name, LONGEST - 10)}-{uuid.uuid4().hex[:8]}")
     try:
-        draft.write_bytes(made)
+        draft.write_bytes(content)
         if durable:
             flush(draft)
         os.replace(draft, path)
@@ -73,9 +73,9 @@ def save_text(path: Path, text: str) -> None:
     save(path, text if text.endswith("\n") else text + "\n")
 
 
-def save(path: Path, made: str | bytes) -> None:
+def save(path: Path, content: str | bytes) -> None:
     """Write a file that the user named; UnusableData where that cannot be."""
     try:
-        write_whole(path, made)
+        write_whole(path, content)
     except OSError as error:
         raise UnusableData(f"cannot write {str(path)!r}: {error.strerror}; name another file.") from error

@@ -4,12 +4,13 @@ Each reader raises ValueError with the reason in words; its caller names the fil
 """
 
 import gzip
+import io
 import json
 import math
 import zipfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -115,14 +116,36 @@ def read_arrays(path: Path, names: Collection[str] | None = None) -> dict[str, A
     """
     readable(path)
     try:
-        refuse_swelling(path, unpacked_size(path))
-        with np.load(path, allow_pickle=False) as held:
-            return {name: held[name] for name in held.files if names is None or name in names}
+        source = io.BytesIO(unzipped(path)) if path.name.lower().endswith(".gz") else path
+        refuse_swelling(path, unpacked_size(source))
+        with np.load(source, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files if names is None or name in names}
     except Exception as error:  # a damaged archive has numpy, zipfile, zlib and tokenize raise errors of many kinds
         raise ValueError(f"it cannot be read as npz: {first_line(error)}") from error
 
 
-def unpacked_size(path: Path) -> int:
+def read_array(path: Path) -> Any:
+    """Return the array of an npy file; no object in it is made.
+
+    Raises
+    ------
+    MissingData
+        If there is no such file.
+    ValueError
+        If it is no npy file, is damaged, holds objects, or does not fit into memory.
+    """
+    readable(path)
+    try:
+        source = io.BytesIO(unzipped(path)) if path.name.lower().endswith(".gz") else path
+        array = np.load(source, allow_pickle=False)
+    except Exception as error:
+        raise ValueError(f"it cannot be read as npy: {first_line(error)}") from error
+    if not isinstance(array, np.ndarray):
+        raise ValueError("it cannot be read as npy: it holds several arrays, which is npz")
+    return array
+
+
+def unpacked_size(path: Path | BinaryIO) -> int:
     """Return how many bytes the members of a zip archive say they have; whoever reads a member gets no more of it.
 
     Raises

@@ -100,9 +100,9 @@ class RemoteStore(Store):
     def _there(self) -> set[str]:
         """The cells known to be shared: listed once, for a question for each would take minutes."""
         with self._reached():
-            found = self._files.find(self._base) if self._files.exists(self._base) else []
+            paths = self._files.find(self._base) if self._files.exists(self._base) else []
         ending = f"/{RECORD}"
-        return {path[len(self._base) + 1 :].removesuffix(ending) for path in found if path.endswith(ending)}
+        return {path[len(self._base) + 1 :].removesuffix(ending) for path in paths if path.endswith(ending)}
 
     def _found(self, place: str, key: str) -> Path | None:
         here = super().read(place, key)

@@ -161,7 +161,7 @@ class Store:
             return True
 
     def _lock(self, key: str, what: str = "", timeout: float = -1) -> contextlib.AbstractContextManager[None]:
-        return locked(self._locked(key), self.root, what or key[:8], timeout)
+        return locked(self._locked(key), self.root, what=what or key[:8], timeout=timeout)
 
     def _locked(self, key: str) -> Path:
         return self.root / ".locks" / key[:16]

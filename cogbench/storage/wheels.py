@@ -47,10 +47,12 @@ def downloaded(distribution: str, version: str, folder: Path) -> Iterator[Path]:
         yield path
 
 
-def refuse_other(what: str, found: str, expected: str) -> None:
+def refuse_other(what: str, actual: str, expected: str) -> None:
     """Raise UnusableData unless a file has the sha256 that is expected of it."""
-    if found != expected:
-        raise UnusableData(f"{what} is damaged or another file: its sha256 is {found[:12]}…, expected {expected[:12]}…")
+    if actual != expected:
+        raise UnusableData(
+            f"{what} is damaged or another file: its sha256 is {actual[:12]}…, expected {expected[:12]}…"
+        )
 
 
 def _reason(done: "subprocess.CompletedProcess[str]", path: Path) -> str:

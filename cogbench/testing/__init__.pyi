@@ -1,7 +1,6 @@
 # The public names, each once.
-from .contracts import (
-    check_backbone as check_backbone,
-)
+from .backbone_contracts import check_backbone as check_backbone
+from .backbone_contracts import check_sharing as check_sharing
 from .contracts import (
     check_estimator as check_estimator,
 )
@@ -15,7 +14,7 @@ from .contracts import (
     check_selector as check_selector,
 )
 from .contracts import (
-    check_sharing as check_sharing,
+    check_set as check_set,
 )
 from .contracts import (
     check_signal as check_signal,

@@ -3,41 +3,34 @@
 Each raises UnusableData with what is broken, or MissingData where the part's data are not there.
 """
 
-import pickle
 import tempfile
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..compute.adaptation import Adapts
 from ..compute.evidence import Similarity, StoredEvidence
 from ..compute.selection import RowWeights, StoredSelectionEvidence
 from ..compute.workspace import Workspace
 from ..data.dataset import TASK_KINDS, Dataset
 from ..data.files import Files
 from ..data.recording import Recording
-from ..errors import UnusableData
 from ..packs.pack import find_pack
-from ..parts.codec import decode, encode
-from ..parts.fingerprint import identity
 from ..parts.interfaces import (
     NEEDS,
-    Backbone,
     Estimator,
     OraclePart,
     PackPart,
+    SetsPart,
     Signal,
-    TrainsTogether,
-    shares,
-    teacher_of,
 )
-from ..parts.recipe import SHARINGS, Checkpoint, Recipe, RowChoice, Selector, Settings, Task
+from ..parts.recipe import RowChoice, Selector, Task
 from ..parts.registry import Parts
 from ..parts.table_task import TableTask
 from ..scoring.metrics import METRICS
 from ..storage.store import Store
+from .checks import check_part, expect
 from .toys import ORACLES, TASKS, ToyBackbone, ToySignal
 
 
@@ -51,175 +44,21 @@ def check_task(task: Task, files: Files | None = None) -> None:
     UnusableData
         If it breaks the contract.
     """
-    _check_part(task, Task)
-    _expect(task.kind in TASK_KINDS, f"{task.name}: unknown kind {task.kind!r}; known: {', '.join(TASK_KINDS)}")
+    check_part(task, Task)
+    expect(task.kind in TASK_KINDS, f"{task.name}: unknown kind {task.kind!r}; known: {', '.join(TASK_KINDS)}")
     for metric in (task.metric, *getattr(task, "further", ())):
-        _expect(metric in METRICS, f"{task.name}: unknown metric {metric!r}; known: {', '.join(METRICS)}")
+        expect(metric in METRICS, f"{task.name}: unknown metric {metric!r}; known: {', '.join(METRICS)}")
     files = files or Files()
     train, evaluation = (task.load(split, files) for split in ("train", "evaluation"))  # type: ignore[arg-type]
     for dataset in (train, evaluation):
-        _expect(
+        expect(
             isinstance(dataset, Dataset) and dataset.kind == task.kind, f"{task.name}: load gave no {task.kind} Dataset"
         )
-    _expect(train.labels == evaluation.labels, f"{task.name}: its splits name different classes")
-    _expect(train.sha256 != evaluation.sha256, f"{task.name}: it trains and evaluates on the same examples")
-    _expect(task.load("train", files).sha256 == train.sha256, f"{task.name}: it loads differently the second time")
+    expect(train.labels == evaluation.labels, f"{task.name}: its splits name different classes")
+    expect(train.sha256 != evaluation.sha256, f"{task.name}: it trains and evaluates on the same examples")
+    expect(task.load("train", files).sha256 == train.sha256, f"{task.name}: it loads differently the second time")
     described = task.card.description or isinstance(task, TableTask)  # of a table of one's own, only its owner knows
-    _expect(bool(described and task.card.licence), f"{task.name}: its card lacks description or licence")
-
-
-def check_backbone(backbone: Backbone, files: Files | None = None) -> None:
-    """Check that a backbone trains, keeps its head, transfers with a fresh head, encodes and gives its batches.
-
-    Trains for a few steps on synthetic toy tasks, its teacher first if it has one: seconds for a small model. One that
-    is trained before any task is adapted first, in all its steps. Where it lends its training, as
-    `cogbench.TrainsTogether` says, one task is trained by this as it is alone.
-
-    Raises
-    ------
-    MissingData
-        If the model is not there.
-    UnusableData
-        If it breaks the contract.
-    """
-    _check_part(backbone, Backbone)
-    files, name = files or Files(), backbone.name
-    _expect(bool(backbone.origin(files).revision), f"{name}: its origin has no revision")
-    few = _few_steps(backbone)
-    first, second = (Recipe((t,), settings=few, max_train=32) for t in (TASKS[0], TASKS[3]))
-    evaluation = TASKS[0].load("evaluation", files)
-    stimuli = ToySignal().read(files).sentences[:5]
-    with tempfile.TemporaryDirectory() as folder:
-        backbone = _adapted(backbone, files, folder)
-        taught = [_taught(backbone, recipe, files, folder) for recipe in (first, second)]
-        made, again = (backbone.train(first, files, _empty(folder), **taught[0]) for _ in range(2))
-        _expect(
-            made.outputs is not None and np.shape(made.outputs) == (len(evaluation), 2),
-            f"{name}: outputs are not (n_examples, n_labels)",
-        )
-        _expect(np.array_equal(made.outputs, again.outputs), f"{name}: the same recipe gave two models")  # type: ignore[arg-type]
-        moved = backbone.train(replace(second, start=first), files, _empty(folder), made, **taught[1])
-        _expect(np.asarray(moved.outputs).shape[1] == 1, f"{name}: a transfer to numbers does not give one output")
-        bare, tuned = backbone.represent(None, stimuli, files), backbone.represent(made, stimuli, files)
-        _expect(
-            bare.shape == tuned.shape and len(bare) == len(stimuli),
-            f"{name}: representations are not (n_sentences, n_dims)",
-        )
-        _expect(
-            bool(np.isfinite(tuned).all()) and not np.allclose(bare, tuned),
-            f"{name}: training left the encoder as it was, or gave NaN",
-        )
-        alone = np.concatenate([backbone.represent(made, (s,), files) for s in stimuli])
-        _expect(
-            np.allclose(alone, tuned, atol=1e-4),
-            f"{name}: a sentence's representation depends on the sentences beside it",
-        )
-        _check_answers(backbone, made, evaluation, files, name)
-        _expect(backbone.model(None, files) is not None, f"{name}: the bare backbone has no module")
-        if isinstance(backbone, TrainsTogether) and getattr(backbone, "tuning", "full") == "full":
-            lent = _trained_by_loan(backbone, first, files, _empty(folder))
-            _expect(np.array_equal(lent.outputs, made.outputs), f"{name}: lent, its training is another one")  # type: ignore[arg-type]
-            vectors = backbone.vectors(backbone.model(None, files), stimuli, files)
-            _expect(np.allclose(vectors, bare, atol=1e-4), f"{name}: vectors and represent differ of the bare model")
-
-
-def check_sharing(sharing: Backbone, member: Backbone, files: Files | None = None) -> None:
-    """Check that a backbone trains tasks together: it answers for each, twice the same, and trains one task as alone.
-
-    Trains two and three toy tasks for a few steps in each way of its `sharings`: seconds for a small model. The member
-    is what it trains, its field `backbone`.
-
-    Raises
-    ------
-    MissingData
-        If the member's model is not there.
-    UnusableData
-        If it breaks the contract.
-    """
-    _check_part(sharing, Backbone)
-    files, name, ways = files or Files(), sharing.name, sorted(shares(sharing))
-    _expect(bool(ways) and {*ways} <= {*SHARINGS}, f"{name}: its sharings are none, or not of {', '.join(SHARINGS)}")
-    with tempfile.TemporaryDirectory() as folder:
-        member = _adapted(member, files, folder)
-        together: Backbone = replace(sharing, backbone=member) if hasattr(sharing, "backbone") else sharing  # type: ignore[type-var]
-        _check_part(together, Backbone)
-        alone = Recipe(TASKS[:1], settings=_few_steps(together), max_train=32)
-        one, same = (backbone.train(alone, files, _empty(folder)) for backbone in (together, member))
-        _expect(np.array_equal(one.outputs, same.outputs), f"{name}: it trains one task otherwise than {member.name}")  # type: ignore[arg-type]
-        for way in ways:
-            pair, three = (replace(alone, tasks=tasks, sharing=way) for tasks in (TASKS[:2], TASKS[:3]))
-            made, again, of_three = (together.train(one, files, _empty(folder)) for one in (pair, pair, three))
-            for recipe, checkpoint in ((pair, made), (pair, again), (three, of_three)):
-                _check_outputs(checkpoint, recipe, files, name)
-            alike = all(np.array_equal(*each) for each in zip(_outputs(made), _outputs(again), strict=True))
-            _expect(alike, f"{name}: the same recipe gave two models")
-            _check_answers(together, made, TASKS[0].load("evaluation", files), files, name)
-
-
-def _outputs(checkpoint: Checkpoint) -> list[Any]:
-    return [checkpoint.outputs, *(checkpoint.others[name] for name in sorted(checkpoint.others))]
-
-
-def _check_outputs(checkpoint: Checkpoint, recipe: Recipe, files: Files, name: str) -> None:
-    """Check that a training of several tasks answers for each of them."""
-    others = [task.name for task in recipe.tasks[1:]]
-    _expect(sorted(checkpoint.others) == others, f"{name}: it answers for {[*checkpoint.others]} beside its target")
-    for task, outputs in zip(recipe.tasks, _outputs(checkpoint), strict=True):
-        right = np.shape(outputs) == (len(task.load("evaluation", files)), 2)
-        _expect(right, f"{name}: outputs of {task.name} are not (n_examples, n_labels)")
-
-
-def _few_steps(backbone: Backbone) -> Settings:
-    """Return a backbone's settings with two steps or a few more."""
-    usual = backbone.settings("classification", 100)
-    _expect(isinstance(usual, Settings), f"{backbone.name}: settings gave no Settings")
-    return replace(usual, epochs=1, min_steps=2, batch_size=16)
-
-
-def _adapted(backbone: Backbone, files: Files, folder: str) -> Backbone:
-    """Return what comes of a backbone's training before any task, or the backbone if it has none."""
-    if not isinstance(backbone, Adapts):
-        return backbone
-    adapted = _empty(folder)
-    backbone.adapt(files, adapted)
-    return backbone.after_adaptation(adapted, files)
-
-
-def _check_answers(backbone: Backbone, made: Checkpoint, evaluation: Dataset, files: Files, name: str) -> None:
-    """Check that the model of a checkpoint gives, on batches of its backbone, the outputs of its training."""
-    module, logits = backbone.model(made, files), []
-    for batch in backbone.batches(evaluation, files):
-        out = module(**batch)
-        _expect(out.loss is not None, f"{name}: a batch with labels gives no loss")
-        logits.append(out.logits.detach().cpu().numpy())
-    _expect(
-        np.allclose(np.concatenate(logits), np.asarray(made.outputs), atol=1e-3),
-        f"{name}: model and batches do not give the outputs of training",
-    )
-
-
-def _trained_by_loan(backbone: TrainsTogether, recipe: Recipe, files: Files, out: Path) -> Checkpoint:
-    """Train the one task of a recipe by what the backbone lends to trainings of several."""
-    train, settings = recipe.task.load("train", files).sample(recipe.max_train), recipe.settings
-    assert settings is not None
-    model = backbone.fresh(train, recipe.seed, files)
-    steps = settings.steps(backbone.count_rows(train, settings, files))
-    backbone.train_together(
-        [model], [train], [settings], steps, seed=recipe.seed, files=files, out=out, combine=lambda losses: losses[0]
-    )
-    return backbone.finished(model, steps, recipe, files, out)
-
-
-def _taught(backbone: Backbone, recipe: Recipe, files: Files, folder: str) -> dict[str, Any]:
-    """Return what else `train` is given: the checkpoint of the backbone's teacher, if it has one."""
-    teacher = teacher_of(backbone)
-    if teacher is None:
-        return {}
-    return {"teacher": teacher.train(recipe, files, _empty(folder), **_taught(teacher, recipe, files, folder))}
-
-
-def _empty(folder: str) -> Path:
-    return Path(tempfile.mkdtemp(dir=folder))
+    expect(bool(described and task.card.licence), f"{task.name}: its card lacks description or licence")
 
 
 def check_signal(signal: Signal, files: Files | None = None) -> None:
@@ -232,13 +71,13 @@ def check_signal(signal: Signal, files: Files | None = None) -> None:
     UnusableData
         If it breaks the contract.
     """
-    _check_part(signal, Signal)
+    check_part(signal, Signal)
     files = files or Files()
     recording = signal.read(files)
-    _expect(isinstance(recording, Recording), f"{signal.name}: read gave no Recording")
-    _expect(len(recording.sentences) > 0, f"{signal.name}: it has no stimuli")
-    _expect(bool(recording.unit), f"{signal.name}: it names no unit")
-    _expect(signal.read(files).sha256 == recording.sha256, f"{signal.name}: it reads differently the second time")
+    expect(isinstance(recording, Recording), f"{signal.name}: read gave no Recording")
+    expect(len(recording.sentences) > 0, f"{signal.name}: it has no stimuli")
+    expect(bool(recording.unit), f"{signal.name}: it names no unit")
+    expect(signal.read(files).sha256 == recording.sha256, f"{signal.name}: it reads differently the second time")
 
 
 def check_oracle(oracle: OraclePart, files: Files | None = None) -> None:
@@ -252,25 +91,45 @@ def check_oracle(oracle: OraclePart, files: Files | None = None) -> None:
         If it breaks the contract.
     """
     card, files = oracle.card, files or Files()
-    _expect(bool(card.description and card.origin and card.licence), f"{oracle.name}: its card lacks a text")
+    expect(bool(card.description and card.origin and card.licence), f"{oracle.name}: its card lacks a text")
     table = oracle.read(files)
-    _expect(table.name == oracle.name, f"{oracle.name}: its table is called {table.name}")
-    _expect(
+    expect(table.name == oracle.name, f"{oracle.name}: its table is called {table.name}")
+    expect(
         (table.transfers.sources, table.transfers.targets) == (card.sources, card.targets),
         f"{oracle.name}: its table has other tasks than its card",
     )
     for field in ("backbone", "suite", "basis", "tuning", "sharing", "max_train_target", "row_choice"):
-        _expect(getattr(table, field) == getattr(card, field), f"{oracle.name}: its table has another {field}")
+        expect(getattr(table, field) == getattr(card, field), f"{oracle.name}: its table has another {field}")
     for field in ("metrics", "better"):
-        _expect(
+        expect(
             dict(getattr(card, field)) == {**getattr(table, field)},
             f"{oracle.name}: its table has other {field} than its card",
         )
     again = oracle.read(files).transfers.values
-    _expect(
+    expect(
         np.array_equal(table.transfers.values, again, equal_nan=True),
         f"{oracle.name}: it reads differently the second time",
     )
+
+
+def check_set(sets: SetsPart, files: Files | None = None) -> None:
+    """Check that the card of a table of task sets is true of it: same tasks and directions, and read twice the same.
+
+    Raises
+    ------
+    MissingData
+        If its table is not there.
+    UnusableData
+        If it breaks the contract.
+    """
+    check_part(sets, SetsPart)
+    card, files = sets.card, files or Files()
+    expect(bool(card.description and card.origin and card.licence), f"{sets.name}: its card lacks a text")
+    table = sets.read(files)
+    expect(table.name == sets.name, f"{sets.name}: its table is called {table.name}")
+    same = (table.members, table.targets, dict(table.better)) == (card.sources, card.targets, dict(card.better))
+    expect(same, f"{sets.name}: its table has other tasks or directions than its card")
+    expect(table.sets == sets.read(files).sets, f"{sets.name}: it reads differently the second time")
 
 
 def check_selector(selector: Selector) -> None:
@@ -283,7 +142,7 @@ def check_selector(selector: Selector) -> None:
     UnusableData
         If it breaks the contract.
     """
-    _check_part(selector, Selector)
+    check_part(selector, Selector)
     share = RowChoice(selector, TASKS[0]).share_of_weights
     with tempfile.TemporaryDirectory() as folder:
         workspace = Workspace(Files(offline=True), Store(Path(folder)))
@@ -293,12 +152,12 @@ def check_selector(selector: Selector) -> None:
             )
             before = evidence.source.sha256, evidence.target.sha256
             weights = np.asarray(selector.weights(evidence), np.float64)
-            _expect(weights.shape == (len(evidence.source),), f"{selector.name}: weights of shape {weights.shape}")
-            _expect(bool(np.isfinite(weights).all()), f"{selector.name}: a weight is not finite")
-            _expect(
+            expect(weights.shape == (len(evidence.source),), f"{selector.name}: weights of shape {weights.shape}")
+            expect(bool(np.isfinite(weights).all()), f"{selector.name}: a weight is not finite")
+            expect(
                 np.array_equal(weights, selector.weights(evidence)), f"{selector.name}: other weights the second time"
             )
-            _expect(
+            expect(
                 (evidence.source.sha256, evidence.target.sha256) == before, f"{selector.name}: it changes its evidence"
             )
 
@@ -311,9 +170,9 @@ def check_pack(pack: PackPart, files: Files | None = None) -> None:
     MissingData, UnusableData
         If the file is not there, or the pack breaks the contract.
     """
-    _check_part(pack, PackPart)
+    check_part(pack, PackPart)
     content = find_pack(Parts(), pack).content()
-    _expect(content.card.name == pack.name, f"pack {pack.name!r}: its card calls it {content.card.name!r}")
+    expect(content.card.name == pack.name, f"pack {pack.name!r}: its card calls it {content.card.name!r}")
     content.check()
 
 
@@ -328,9 +187,9 @@ def check_estimator(estimator: Estimator) -> None:
     UnusableData
         If it breaks the contract.
     """
-    _check_part(estimator, Estimator)
+    check_part(estimator, Estimator)
     unknown = set(estimator.needs) - set(NEEDS)
-    _expect(not unknown, f"{estimator.name}: it needs {unknown}; known: {', '.join(NEEDS)}")
+    expect(not unknown, f"{estimator.name}: it needs {unknown}; known: {', '.join(NEEDS)}")
     with tempfile.TemporaryDirectory() as folder:
         workspace = Workspace(Files(offline=True), Store(Path(folder)))
         cell = Similarity(estimator, ToyBackbone(), TASKS, ToySignal(), oracle=ORACLES[0], others=ORACLES[1:])
@@ -342,22 +201,22 @@ def check_estimator(estimator: Estimator) -> None:
         turned = replace(cell, tasks=TASKS[::-1])
         reordered = estimator.similarity(StoredEvidence(turned, workspace))
         one = estimator.similarity(StoredEvidence(replace(cell, targets=TASKS[:1]), workspace)).part(names, names[:1])
-        _expect(reordered.sources == names[::-1], f"{estimator.name}: its matrix is not in the order of evidence.tasks")
-        _expect(
+        expect(reordered.sources == names[::-1], f"{estimator.name}: its matrix is not in the order of evidence.tasks")
+        expect(
             np.array_equal(first.values, again.values, equal_nan=True),
             f"{estimator.name}: the same evidence gave two answers",
         )
         same = np.allclose(first.values, reordered.part(names, names).values, atol=1e-3, equal_nan=True)
-        _expect(same, f"{estimator.name}: reordering the tasks changed their scores")
+        expect(same, f"{estimator.name}: reordering the tasks changed their scores")
         same = np.allclose(first.values[:, :1], one.values, atol=1e-3, equal_nan=True)
-        _expect(same, f"{estimator.name}: asked for one target alone, it scored the sources otherwise")
+        expect(same, f"{estimator.name}: asked for one target alone, it scored the sources otherwise")
         known = np.isfinite(first.values[~first.same])
-        _expect(bool(known.any()), f"{estimator.name}: it gave no score for any task")
-        _expect(
+        expect(bool(known.any()), f"{estimator.name}: it gave no score for any task")
+        expect(
             bool(known.all() or evidence.inquiry.notes),
             f"{estimator.name}: it gave no score for some tasks, and no note says why",
         )
-        _expect(_fingerprint(cell, workspace) == before, f"{estimator.name}: it changed what Evidence gave it")
+        expect(_fingerprint(cell, workspace) == before, f"{estimator.name}: it changed what Evidence gave it")
 
 
 def _fingerprint(cell: Similarity, workspace: Workspace) -> list[Any]:
@@ -375,26 +234,3 @@ class _All:
 
     name = "all"
     needs = frozenset(NEEDS)
-
-
-def _check_part(part: Any, protocol: Any) -> None:
-    name = getattr(part, "name", part)
-    _expect(isinstance(part, protocol), f"{name}: it lacks a name or verb of {protocol.__name__}")
-    frozen = is_dataclass(part) and getattr(type(part), "__dataclass_params__").frozen  # noqa: B009
-    _expect(frozen, f"{name}: a part is a frozen dataclass")
-    hash(part)
-    _expect(pickle.loads(pickle.dumps(part)) == part, f"{name}: it does not survive pickling")
-    _expect(decode(encode(part)) == part, f"{name}: it does not survive the way through JSON that cells take")
-    _expect(replace(part) == part, f"{name}: it cannot be replaced")
-    identity(part)
-    _expect(all(f.init for f in fields(part)), f"{name}: each field of a part is an option that can be given")
-    text = str(part.name)
-    _expect(
-        text == text.lower() and "," not in text and " " not in text,
-        f"{name}: names are lower case, without comma or space",
-    )
-
-
-def _expect(truth: bool, message: str) -> None:
-    if not truth:
-        raise UnusableData(message + ".")

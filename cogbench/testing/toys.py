@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..data.dataset import Array, Card, Dataset, Origin, Split
+from ..data.dataset import Array, Card, Dataset, Split
 from ..data.oracle import Oracle, TaskMatrix
 from ..data.recording import Recording, Responses
 from ..parts.recipe import Checkpoint, Recipe, Settings
+from ..storage.origin import Origin
 
 if TYPE_CHECKING:
     from ..data.files import Files
@@ -27,12 +28,12 @@ N_BUCKETS, N_DIMS = 64, 8
 
 def _sentences(n: int, seed: int) -> list[str]:
     rng = np.random.default_rng(seed)
-    found: dict[str, None] = {}
-    while len(found) < n:
+    sentences: dict[str, None] = {}
+    while len(sentences) < n:
         a, b = rng.choice(WORDS, 2, replace=False)
         c, d = rng.choice(NOUNS, 2, replace=False)
-        found[f"the {a} {c} is {b} like the {d}"] = None
-    return list(found)
+        sentences[f"the {a} {c} is {b} like the {d}"] = None
+    return list(sentences)
 
 
 @dataclass(frozen=True)

@@ -46,15 +46,15 @@ class Canvas:
     def axes(self, left: float, top: float, width: float, height: float) -> Any:
         """Return axes at a place, all in pixels."""
         bottom = self.height - top - height
-        found = self.drawing.add_axes(
+        axes = self.drawing.add_axes(
             (left / self.width, bottom / self.height, width / self.width, height / self.height), facecolor="none"
         )
-        found.tick_params(colors=INK, labelsize=11, length=0)
-        found.xaxis.label.set(color=INK, size=11)
-        found.yaxis.label.set(color=MUTED, size=11)
-        for spine in found.spines.values():
+        axes.tick_params(colors=INK, labelsize=11, length=0)
+        axes.xaxis.label.set(color=INK, size=11)
+        axes.yaxis.label.set(color=MUTED, size=11)
+        for spine in axes.spines.values():
             spine.set_color(MUTED)
-        return found
+        return axes
 
     def figure(self, name: str, title: str, alt: str, rows: list[dict[str, Any]]) -> Figure:
         """Return what was drawn."""
@@ -136,8 +136,8 @@ def _draw_missing(axes: Any, where: Array, **style: Any) -> None:
 
 def is_constant(values: Array) -> bool:
     """Whether all values that are known are the same."""
-    known = values[np.isfinite(values)]
-    return len(known) > 0 and bool(known.min() == known.max())
+    finite = values[np.isfinite(values)]
+    return len(finite) > 0 and bool(finite.min() == finite.max())
 
 
 def write_numbers(axes: Any, values: Array, write: Callable[[float], str], size: int = 9) -> None:
@@ -166,8 +166,8 @@ def number_format(values: Array) -> Callable[[float], str]:
 
 
 def _ends(values: Array) -> tuple[float, float]:
-    known = values[np.isfinite(values)]
-    low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
+    finite = values[np.isfinite(values)]
+    low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
     return (low, high) if high > low else (low - 0.5, high + 0.5)
 
 

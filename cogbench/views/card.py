@@ -104,7 +104,7 @@ def _score_lines(result: Result) -> list[Any]:
             in_digits(s.trs_p.p) if s.trs_p else MISSING,
             p_words(s.trs_p),
         ),
-        Bar(s.trs, low, high, (1.0, float(worst)), s.trs_chance, 33).between("1", str(worst)),
+        Bar(s.trs, low, high=high, ends=(1.0, float(worst)), mark=s.trs_chance, width=33).between("1", str(worst)),
         *[styled("[bold]knows transfers[/]: compare it with popularity, not with estimators of models")]
         * result.uses_oracle,
         f"baselines: {', '.join(f'{name} {trs:.2f}' for name, trs in result.baselines.items())}",
@@ -160,8 +160,10 @@ def _further(s: Scores) -> list[str]:
 def _targets(result: Result, width: int | None) -> Any:
     rows = []
     for j, target in enumerate(result.targets):
-        known = {s for s, row in zip(result.sources, result.similarity, strict=True) if row[j] is not None}
-        best = [f"{s}{_true_rank(result, s, target)}" if s in known else MISSING for s in result.ranking[target][:3]]
+        estimated = {s for s, row in zip(result.sources, result.similarity, strict=True) if row[j] is not None}
+        best = [
+            f"{s}{_true_rank(result, s, target)}" if s in estimated else MISSING for s in result.ranking[target][:3]
+        ]
         row = {"target": target, **dict(zip(("predicted best (true rank)", "2nd", "3rd"), best, strict=False))}
         if t := result.tasks.get(target):
             learned = "yes" if t.learned else "NO"

@@ -15,7 +15,7 @@ from ..text import MISSING, in_decimals, in_digits, in_range, in_sign
 from .rows import tied
 
 
-def comparison_tables(found: Comparison) -> dict[str, list[dict[str, Any]]]:
+def comparison_tables(comparison: Comparison) -> dict[str, list[dict[str, Any]]]:
     """Return the comparison as titled tables for people; empty ones are left out."""
 
     def shown(value: float | None) -> str:
@@ -30,7 +30,7 @@ def comparison_tables(found: Comparison) -> dict[str, list[dict[str, Any]]]:
             "Spearman": shown(a.spearman),
             "Spearman by target": shown(a.by_target),
         }
-        for a in found.agreements
+        for a in comparison.agreements
     ]
     seeds: list[dict[str, Any]] = [
         {
@@ -41,7 +41,7 @@ def comparison_tables(found: Comparison) -> dict[str, list[dict[str, Any]]]:
             "Kendall's W": shown(s.kendall_w),
             "same best": shown(s.same_best),
         }
-        for s in found.steadiness
+        for s in comparison.steadiness
     ]
     oracles = [
         {
@@ -53,15 +53,15 @@ def comparison_tables(found: Comparison) -> dict[str, list[dict[str, Any]]]:
             **{f"top-{k}": shown(v) for k, v in a.top_k.items()},
             "top-k chance": shown(a.top_k_chance),
         }
-        for a in found.against
+        for a in comparison.against
     ]
-    top_m = found.against[0].top_m if found.against else TOP_M
+    top_m = comparison.against[0].top_m if comparison.against else TOP_M
     contests = {
         f"{c.first} (1) against {c.second} (2) on {c.oracle}": [*_choice_rows(c), _difference_row(c)]
-        for c in found.contests[: 1 if len(found.contests) == 1 else 0]
+        for c in comparison.contests[: 1 if len(comparison.contests) == 1 else 0]
     }
     named = contests | {
-        "Differences over the same targets; negative: the first is better": [*map(_contest_row, found.contests)],
+        "Differences over the same targets; negative: the first is better": [*map(_contest_row, comparison.contests)],
         "Similarity matrices off the diagonal": pairs,
         "Within each result": seeds,
         f"Rankings against each oracle, top-k in its top {top_m}": oracles,
@@ -69,7 +69,7 @@ def comparison_tables(found: Comparison) -> dict[str, list[dict[str, Any]]]:
     return {title: rows for title, rows in named.items() if rows}
 
 
-def oracle_comparison_tables(found: OracleComparison) -> dict[str, list[dict[str, Any]]]:
+def oracle_comparison_tables(comparison: OracleComparison) -> dict[str, list[dict[str, Any]]]:
     """Return what oracles gain by numbers of examples, and how far two of them agree; empty tables are left out."""
     pairs: list[dict[str, Any]] = [
         {
@@ -84,16 +84,16 @@ def oracle_comparison_tables(found: OracleComparison) -> dict[str, list[dict[str
             "TRS of the first's best": in_decimals(pair.trs, 2, MISSING),
             "TRS chance": in_decimals(pair.trs_chance, 2, MISSING),
         }
-        for pair in found.pairs
+        for pair in comparison.pairs
     ]
     ways = {
         f"{one.second} ({one.ways[1]}) less {one.first} ({one.ways[0]})": [
-            _way_row(of) for of in found.ways if (of.first, of.second) == (one.first, one.second)
+            _way_row(of) for of in comparison.ways if (of.first, of.second) == (one.first, one.second)
         ]
-        for one in found.ways
+        for one in comparison.ways
     }
     named = ways | {
-        "Gain over no transfer ± standard error": [*map(_gains_row, found.gains)],
+        "Gain over no transfer ± standard error": [*map(_gains_row, comparison.gains)],
         "How far two oracles agree; the first as a guess at the second": pairs,
     }
     return {title: rows for title, rows in named.items() if rows}
@@ -127,15 +127,15 @@ def _way_row(of: WayDifference) -> dict[str, Any]:
     }
 
 
-def oracle_comparison_notes(found: OracleComparison) -> list[str]:
+def oracle_comparison_notes(comparison: OracleComparison) -> list[str]:
     """Return from which number of target examples on transfer stops paying, and what a reader must know."""
-    lines = [sizes.sentence.rstrip(".") for sizes in found.sizes]
-    if found.sizes:
-        counts = Counter(size for of in found.sizes for size, pays in zip(of.sizes, of.pays, strict=True) if pays)
-        every = dict.fromkeys(size for of in found.sizes for size in of.sizes)
+    lines = [sizes.sentence.rstrip(".") for sizes in comparison.sizes]
+    if comparison.sizes:
+        counts = Counter(size for of in comparison.sizes for size, pays in zip(of.sizes, of.pays, strict=True) if pays)
+        every = dict.fromkeys(size for of in comparison.sizes for size in of.sizes)
         words = [f"{counts[size]} at {'all' if size is None else f'{size:,}'}" for size in every]
-        lines.append(f"of {len(found.sizes)} targets transfer pays for {', '.join(words)} target examples")
-    return [*lines, *found.notes]
+        lines.append(f"of {len(comparison.sizes)} targets transfer pays for {', '.join(words)} target examples")
+    return [*lines, *comparison.notes]
 
 
 def _contest_row(contest: Contest) -> dict[str, Any]:

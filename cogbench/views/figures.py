@@ -46,7 +46,7 @@ def similarity_map(matrix: TaskMatrix, root: Node | None) -> Figure:
     left, top, tree = name_width(sources), name_width(targets) + 4, 130 if root else 0
     plot = Canvas(left + side * len(targets) + tree + 110, top + side * len(sources) + 30)
     axes = plot.axes(left, top, side * len(targets), side * len(sources))
-    draw_heat_map(plot, axes, values, (sources, targets), "similarity")
+    draw_heat_map(plot, axes, values=values, names=(sources, targets), what="similarity")
     if side == 36:
         write_numbers(axes, values, number_format(values))
     if root:
@@ -73,8 +73,8 @@ def strips(result: Result) -> Figure:
     most = max(len(result.ranking[t]) for t in result.targets)
     values = np.full((len(result.targets), most), np.nan)
     for row in rows:
-        found = row["true rank"]
-        values[result.targets.index(row["target"]), row["place"] - 1] = np.nan if found is None else found
+        true_rank = row["true rank"]
+        values[result.targets.index(row["target"]), row["place"] - 1] = np.nan if true_rank is None else true_rank
     named = most <= LABELLED
     wide, high = (min(max(5 * longest(result.sources) + 8, 190 // most), 96), 34) if named else (24, 18)
     left = name_width(result.targets)
@@ -83,7 +83,14 @@ def strips(result: Result) -> Figure:
     places = [str(i) for i in range(1, most + 1)]
     there = np.array([[i < len(result.ranking[t]) for i in range(most)] for t in result.targets])
     draw_heat_map(
-        plot, axes, values, (result.targets, places), "true rank", upright=True, first_on_top=True, there=there
+        plot,
+        axes,
+        values=values,
+        names=(result.targets, places),
+        what="true rank",
+        upright=True,
+        first_on_top=True,
+        there=there,
     )
     axes.set_xlabel("place in the predicted order", labelpad=6)
     axes.xaxis.set_label_position("top")
@@ -184,14 +191,14 @@ def agreement_map(over: str, names: Sequence[str], values: Array) -> Figure:
     side, left = 40 if len(names) <= LABELLED else 18, name_width(names)
     plot = Canvas(left + side * len(names) + 110, left + 4 + side * len(names) + 10)
     axes = plot.axes(left, left + 4, side * len(names), side * len(names))
-    draw_heat_map(plot, axes, values, (names, names), "correlation")
+    draw_heat_map(plot, axes, values=values, names=(names, names), what="correlation")
     if side == 40:
         write_numbers(axes, values, lambda v: f"{v:.2f}")
     pairs = [(i, j) for i in range(len(names)) for j in range(i)]
     rows = [{"one": names[j], "other": names[i], "correlation": none_if_nan(values[i, j])} for i, j in pairs]
-    known = [row["correlation"] for row in rows if row["correlation"] is not None]
+    defined = [row["correlation"] for row in rows if row["correlation"] is not None]
     alt = f"Correlation of the similarities of {len(names)} {over}, each with each" + (
-        f": from {min(known):.2f} to {max(known):.2f}." if known else "."
+        f": from {min(defined):.2f} to {max(defined):.2f}." if defined else "."
     )
     return plot.figure(over.replace(" ", "-"), f"Agreement of {over}", alt, rows)
 
@@ -236,7 +243,7 @@ def fingerprint_map(shares: Mapping[str, Sequence[float]]) -> Figure:
     side, high = (36, 26) if named else (20, 20)
     plot = Canvas(left + side * len(layers) + 110, 44 + high * len(values) + 10)
     axes = plot.axes(left, 44, side * len(layers), high * len(values))
-    draw_heat_map(plot, axes, values, ([*shares], layers), "share", upright=True)
+    draw_heat_map(plot, axes, values=values, names=([*shares], layers), what="share", upright=True)
     axes.set_xlabel("layer", labelpad=6)
     axes.xaxis.set_label_position("top")
     if named:
@@ -255,7 +262,13 @@ def _true(result: Result) -> Ranking:
     """Return the oracle's ranks as the evaluation takes them."""
     true = result.oracle_ranks or {}
     ranks = np.array([[true[t].get(s, np.nan) for t in result.targets] for s in result.sources])  # (s, t)
-    return Ranking(tuple(result.sources), tuple(result.targets), ranks, np.zeros_like(ranks), np.zeros_like(ranks))
+    return Ranking(
+        sources=tuple(result.sources),
+        targets=tuple(result.targets),
+        ranks=ranks,
+        better=np.zeros_like(ranks),
+        equal=np.zeros_like(ranks),
+    )
 
 
 def _grow(axes: Any, node: Node, row: dict[str, int]) -> float:
@@ -270,10 +283,10 @@ def _grow(axes: Any, node: Node, row: dict[str, int]) -> float:
 
 
 def _extremes(rows: Sequence[dict[str, Any]]) -> str:
-    known = sorted((r for r in rows if r["similarity"] is not None), key=lambda r: r["similarity"])
-    if not known:
+    defined = sorted((r for r in rows if r["similarity"] is not None), key=lambda r: r["similarity"])
+    if not defined:
         return "No similarity is known."
-    least, most = known[0], known[-1]
+    least, most = defined[0], defined[-1]
     if least["similarity"] == most["similarity"]:
         return f"All similarities are {most['similarity']:.4g}."
     return (

@@ -38,7 +38,7 @@ def _in_markdown(text: str) -> str:
     return re.sub(r"\](?=[(\[:])", r"]\\", text)
 
 
-def render_tables(named: Mapping[str, Sequence[dict[str, Any]]], form: str, told: Sequence[str]) -> str:
+def render_tables(named: Mapping[str, Sequence[dict[str, Any]]], form: str, notes: Sequence[str]) -> str:
     """Return titled tables and the notes under them; csv is one table whose first column has the titles.
 
     For a terminal they are as wide as they need to be: a figure that is cut misleads. In a paper they go without
@@ -50,12 +50,12 @@ def render_tables(named: Mapping[str, Sequence[dict[str, Any]]], form: str, told
         blocks = [
             part for title, rows in named.items() for part in (styled("[bold]{}[/]", title), _grid(rows, dense=True))
         ]
-        return printed(*blocks, *told, wide=True)
+        return printed(*blocks, *notes, wide=True)
     write, title_of, note_of = (
         (_in_markdown, "**{}**\n", "- {}") if form == "markdown" else (in_one_line, "% {}", "% {}")
     )
     parts = [f"{title_of.format(write(title))}\n{grid(_without_empty(rows), form)}" for title, rows in named.items()]
-    under = ["\n".join(note_of.format(write(note)) for note in told)] if told else []
+    under = ["\n".join(note_of.format(write(note)) for note in notes)] if notes else []
     return "\n\n".join([*parts, *under])
 
 

@@ -225,7 +225,7 @@ def _with_bars(columns: list[Column[Entry]], board: Board, width: int) -> list[C
         if trs is None:
             return None
         low, high = entry.interval or (trs, trs)
-        return Bar(trs, low, high, (1.0, float(board.worst)), board.chance, width)
+        return Bar(trs, low, high=high, ends=(1.0, float(board.worst)), mark=board.chance, width=width)
 
     scale = Column(SCALE, bar, spare=1 + max(column.spare for column in columns))
     return [more for column in columns for more in ([column, scale] if column.name == "trs" else [column])]

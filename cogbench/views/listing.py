@@ -164,17 +164,17 @@ def plugin_rows(parts: Parts) -> list[dict[str, Any]]:
 
 def check_parts(parts: Parts) -> list[dict[str, Any]]:
     """Return a row for each part with what its contract check says: ok, skipped and why, or what is broken."""
-    from ..testing import contracts
+    from .. import testing
 
     rows, files = [], Files(offline=True)
     for (kind, name), plugin in parts.providers.items():
-        check = getattr(contracts, f"check_{kind}", None)
+        check = getattr(testing, f"check_{kind}", None)
         if check is None:
             continue
         try:
             part = parts.of(kind)[name]
             if kind == "backbone" and shares(part):
-                contracts.check_sharing(part, _member_at_hand(parts, part, files), files)
+                testing.check_sharing(part, _member_at_hand(parts, part, files), files)
             else:
                 reads_files = kind not in ("estimator", "selector")  # these are checked on toys
                 check(part, *([files] if reads_files else []))

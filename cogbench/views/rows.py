@@ -14,7 +14,7 @@ from ..oracles.set_scores import SetScores, TargetSetScore
 from ..oracles.task_sets import TaskSets, in_words
 from ..parts.recipe import ALL_ROWS, SEQUENTIAL
 from ..results.guess import Scored
-from ..runs.recommend import Recommendation
+from ..runs.recommendation import Recommendation
 from ..scoring.chance import PValue
 from ..scoring.ranking import true_ranking
 from ..text import MISSING, in_decimals, in_digits, in_range, in_sign
@@ -106,11 +106,11 @@ def oracle_in_full(oracle: Oracle) -> dict[str, Any]:
     return {**plain_oracle(oracle), "ranks": [[_number(v) for v in row] for row in ranks], "not_told_apart": alike}
 
 
-def recommendation_tables(found: Recommendation) -> dict[str, list[dict[str, Any]]]:
+def recommendation_tables(recommendation: Recommendation) -> dict[str, list[dict[str, Any]]]:
     """Return a recommendation as a titled table, and one of what its estimator was worth where that is known."""
-    tables = {recommendation_title(found): recommendation_rows(found)}
-    if found.worth:
-        tables[f"what {found.estimator.partition('[')[0]} was worth where all transfers were measured"] = [
+    tables = {recommendation_title(recommendation): recommendation_rows(recommendation)}
+    if recommendation.worth:
+        tables[f"what {recommendation.estimator.partition('[')[0]} was worth where all transfers were measured"] = [
             {
                 "estimator": worth.estimator,
                 "oracle": worth.oracle,
@@ -121,28 +121,28 @@ def recommendation_tables(found: Recommendation) -> dict[str, list[dict[str, Any
                 "skill": in_sign(worth.skill, 2, MISSING),
                 "p of the skill": MISSING if worth.skill_p is None else in_digits(worth.skill_p),
             }
-            for worth in found.worth
+            for worth in recommendation.worth
         ]
     return tables
 
 
-def recommendation_notes(found: Recommendation) -> list[str]:
+def recommendation_notes(recommendation: Recommendation) -> list[str]:
     """Return what a reader of the tables must know."""
-    if found.worth:
-        return [*found.notes]
-    name = found.estimator.partition("[")[0]
+    if recommendation.worth:
+        return [*recommendation.notes]
+    name = recommendation.estimator.partition("[")[0]
     return [
         f"{name} is not on the board of measured oracles: nothing here tells what its ranking is worth.",
-        *found.notes,
+        *recommendation.notes,
     ]
 
 
-def recommendation_title(found: Recommendation) -> str:
+def recommendation_title(recommendation: Recommendation) -> str:
     """Return what a recommendation is of, in a line; or that no source need be trained first."""
-    of = f"{found.target} ({found.kind}), by {found.estimator} on {found.backbone}"
-    rest = f"; not trained, so not ranked: {', '.join(found.untrained)}" if found.untrained else ""
-    stimuli = f", stimuli of {found.signal}" if found.signal else ""
-    if found.none_helps:
+    of = f"{recommendation.target} ({recommendation.kind}), by {recommendation.estimator} on {recommendation.backbone}"
+    rest = f"; not trained, so not ranked: {', '.join(recommendation.untrained)}" if recommendation.untrained else ""
+    stimuli = f", stimuli of {recommendation.signal}" if recommendation.signal else ""
+    if recommendation.none_helps:
         return f"train none first: no source tried brings more than two standard errors; for {of}{stimuli}{rest}"
     return f"what to train first for {of}{stimuli}{rest}"
 
@@ -150,22 +150,22 @@ def recommendation_title(found: Recommendation) -> str:
 LEARNED = {True: "yes", False: "NO", None: "not known"}
 
 
-def recommendation_rows(found: Recommendation) -> list[dict[str, Any]]:
+def recommendation_rows(recommendation: Recommendation) -> list[dict[str, Any]]:
     """Return a recommendation as rows for people; where sources were tried, with a row for none of them."""
-    digits, rows = _digits(found), list[dict[str, Any]]()
-    for name in found.ranking:
-        score, place = found.similarity[name], found.places.get(name)
+    digits, rows = _digits(recommendation), list[dict[str, Any]]()
+    for name in recommendation.ranking:
+        score, place = recommendation.similarity[name], recommendation.places.get(name)
         shown = {"": MISSING, "source": name, "similarity": "no estimate", "difference": ""}
         if score is not None and place is not None:
             error = "" if place.standard_error is None else f" ± {place.standard_error:.{digits}f}"
             gap = "" if place.difference is None else f"{-place.difference:.{digits}f}{error}"
             number = f"{place.number}{'=' if place.shared else ''}"
             shown |= {"": number, "similarity": f"{score:.{digits}f}", "difference": gap}
-        rows.append({**shown, "learned": LEARNED[found.learned[name]]})
-    if not found.gains:
+        rows.append({**shown, "learned": LEARNED[recommendation.learned[name]]})
+    if not recommendation.gains:
         return rows
-    metric = found.gains[0].metric
-    gains = {gain.source: gain for gain in found.gains}
+    metric = recommendation.gains[0].metric
+    gains = {gain.source: gain for gain in recommendation.gains}
     for row in rows:
         row |= {metric: "", "gain": "not tried"}
         if gain := gains.get(row["source"]):
@@ -177,29 +177,29 @@ def recommendation_rows(found: Recommendation) -> list[dict[str, Any]]:
         "similarity": "",
         "difference": "",
         "learned": "",
-        metric: f"{found.gains[0].no_transfer:.3f}",
+        metric: f"{recommendation.gains[0].no_transfer:.3f}",
     }
     return [*rows, {**alone, "gain": ""}]
 
 
-def _digits(found: Recommendation) -> int:
+def _digits(recommendation: Recommendation) -> int:
     """Return how many decimals of the similarities are shown: at least four, and as many as tell the places apart."""
     of_places = dict[int, list[float]]()
-    for name, place in found.places.items():
-        of_places.setdefault(place.number, []).append(found.similarity[name] or 0.0)
+    for name, place in recommendation.places.items():
+        of_places.setdefault(place.number, []).append(recommendation.similarity[name] or 0.0)
     ends = [(values[-1], others[0]) for values, others in pairwise(of_places.values())]
     return next((n for n in range(4, 12) if all(f"{one:.{n}f}" != f"{other:.{n}f}" for one, other in ends)), 12)
 
 
-def score_tables(found: Scored) -> dict[str, list[dict[str, Any]]]:
+def score_tables(scored: Scored) -> dict[str, list[dict[str, Any]]]:
     """Return a table of scores, and one of each target's selected source and its rank in the oracle."""
-    s = found.scores
-    what = f"{'selection' if found.selections else 'ranking'} {found.name} against oracle {found.oracle}"
-    rows = [*_trs_rows(found), *_ranking_rows(found), *_gain_rows(found)]
+    s = scored.scores
+    what = f"{'selection' if scored.selections else 'ranking'} {scored.name} against oracle {scored.oracle}"
+    rows = [*_trs_rows(scored), *_ranking_rows(scored), *_gain_rows(scored)]
     picked = [
         {
             "target": target,
-            "selected": tied(found.selected[target]),
+            "selected": tied(scored.selected[target]),
             "true rank": f"{of.rank:g}",
             "metric": in_decimals(of.selected, 3, MISSING),
             "best": in_decimals(of.best, 3, MISSING),
@@ -210,29 +210,29 @@ def score_tables(found: Scored) -> dict[str, list[dict[str, Any]]]:
     return {f"{what}, {len(picked)} target tasks": rows, "selected sources": picked}
 
 
-def score_notes(found: Scored) -> list[str]:
+def score_notes(scored: Scored) -> list[str]:
     """Return what a reader of the tables must know."""
-    known = ["popularity knows the oracle's data"] if "popularity" in found.baselines else []
-    return [*known, *found.notes, *found.scores.notes]
+    notes = ["popularity knows the oracle's data"] if "popularity" in scored.baselines else []
+    return [*notes, *scored.notes, *scored.scores.notes]
 
 
-def _trs_rows(found: Scored) -> Iterator[dict[str, Any]]:
-    s = found.scores
-    yield _line(found, "TRS, 1 is perfect", "trs", s.trs, random=s.trs_chance)
-    yield _line(found, "95 % interval over targets", "", in_range(s.trs_interval))
-    yield _line(found, f"p, {p_words(s.trs_p)}", "", in_digits(s.trs_p.p) if s.trs_p else None)
-    yield _line(found, "p of independent choices", "", in_digits(s.trs_p_independent))
-    for name, trs in found.baselines.items():
+def _trs_rows(scored: Scored) -> Iterator[dict[str, Any]]:
+    s = scored.scores
+    yield _line(scored, "TRS, 1 is perfect", "trs", s.trs, random=s.trs_chance)
+    yield _line(scored, "95 % interval over targets", "", in_range(s.trs_interval))
+    yield _line(scored, f"p, {p_words(s.trs_p)}", "", in_digits(s.trs_p.p) if s.trs_p else None)
+    yield _line(scored, "p of independent choices", "", in_digits(s.trs_p_independent))
+    for name, trs in scored.baselines.items():
         if name != "random":  # it stands beside the TRS
-            yield _line(found, f"TRS of {name}", "", trs)
+            yield _line(scored, f"TRS of {name}", "", trs)
     if s.skill is None:
         return
-    yield _line(found, "skill beyond source and target effects, rho", "", s.skill.rho, random=0.0)
-    yield _line(found, "p of the skill", "", in_digits(s.skill.p.p) if s.skill.p else None)
-    yield _line(found, "TRS beyond source and target effects", "", s.skill.trs, random=s.trs_chance)
+    yield _line(scored, "skill beyond source and target effects, rho", "", s.skill.rho, random=0.0)
+    yield _line(scored, "p of the skill", "", in_digits(s.skill.p.p) if s.skill.p else None)
+    yield _line(scored, "TRS beyond source and target effects", "", s.skill.trs, random=s.trs_chance)
     if (gap := s.skill.popularity) is not None:
-        yield _line(found, "TRS less popularity's", "", f"{in_sign(gap.difference)} ({in_range(gap.interval)})")
-        yield _line(found, "p of that difference", "", in_digits(gap.p))
+        yield _line(scored, "TRS less popularity's", "", f"{in_sign(gap.difference)} ({in_range(gap.interval)})")
+        yield _line(scored, "p of that difference", "", in_digits(gap.p))
 
 
 def p_words(p: PValue | None) -> str:
@@ -242,33 +242,35 @@ def p_words(p: PValue | None) -> str:
     return f"{'all' if p.exact else 'of'} {p.draws:,} relabellings"
 
 
-def _ranking_rows(found: Scored) -> Iterator[dict[str, Any]]:
+def _ranking_rows(scored: Scored) -> Iterator[dict[str, Any]]:
     """Yield what a whole ranking is worth; of a selection, the share of top-1 alone."""
-    s = found.scores
+    s = scored.scores
     for k, share in s.top_k.items():
-        yield _line(found, f"top-{k} in the oracle's top {s.top_m}", f"top-{k}", share, random=s.top_k_chance[k])
-    if not found.selections:
-        yield _line(found, "rank of the truly best", "rank_of_best", s.rank_of_best, random=s.trs_chance)
+        yield _line(scored, f"top-{k} in the oracle's top {s.top_m}", f"top-{k}", share, random=s.top_k_chance[k])
+    if not scored.selections:
+        yield _line(scored, "rank of the truly best", "rank_of_best", s.rank_of_best, random=s.trs_chance)
         for k, ndcg in s.ndcg.items():
-            yield _line(found, f"NDCG@{k}, gain {s.ndcg_gain}", f"ndcg@{k}", ndcg)
-        yield _line(found, "Spearman", "spearman", s.spearman)
-        yield _line(found, "Kendall", "kendall", s.kendall)
+            yield _line(scored, f"NDCG@{k}, gain {s.ndcg_gain}", f"ndcg@{k}", ndcg)
+        yield _line(scored, "Spearman", "spearman", s.spearman)
+        yield _line(scored, "Kendall", "kendall", s.kendall)
 
 
-def _gain_rows(found: Scored) -> Iterator[dict[str, Any]]:
+def _gain_rows(scored: Scored) -> Iterator[dict[str, Any]]:
     """Yield what the selected sources do for the targets: beside a random source, the best one and none."""
-    s = found.scores
+    s = scored.scores
     random, best, alone = s.random_mean, s.oracle_best_mean, s.no_transfer_mean
-    yield _line(found, "mean metric", "selected_mean", s.selected_mean, digits=3, random=random, best=best, alone=alone)
+    yield _line(
+        scored, "mean metric", "selected_mean", s.selected_mean, digits=3, random=random, best=best, alone=alone
+    )
     random_gain, best_gain = s.random_gain, s.oracle_best_gain
-    yield _line(found, "gain on no transfer, %", "selected_gain", s.selected_gain, random=random_gain, best=best_gain)
-    yield _line(found, "share that helps", "selected_helping", s.selected_helping, random=s.helping)
+    yield _line(scored, "gain on no transfer, %", "selected_gain", s.selected_gain, random=random_gain, best=best_gain)
+    yield _line(scored, "share that helps", "selected_helping", s.selected_helping, random=s.helping)
     for k, regret in s.regret.items():
-        yield _line(found, f"regret@{k}, %", f"regret@{k}", regret)
+        yield _line(scored, f"regret@{k}, %", f"regret@{k}", regret)
 
 
 def _line(
-    found: Scored,
+    scored: Scored,
     name: str,
     key: str,
     value: float | str | None,
@@ -280,7 +282,7 @@ def _line(
 ) -> dict[str, Any]:
     """Return a line of the table; `key` is what `Scores.resampled` calls it."""
     cells = {"value": value, "random": random, "oracle best": best, "no transfer": alone}
-    again = found.scores.resampled
+    again = scored.scores.resampled
     if again is not None:
         cells["sd over resampled oracles"] = again.get(key)
     shown = {k: f"{v:.{digits}f}" if isinstance(v, float) else v for k, v in cells.items()}
@@ -325,27 +327,27 @@ def set_notes(sets: TaskSets) -> list[str]:
     return [*lines, *([sets.note] if sets.note else [])]
 
 
-def set_score_tables(found: SetScores) -> dict[str, list[dict[str, Any]]]:
+def set_score_tables(scores: SetScores) -> dict[str, list[dict[str, Any]]]:
     """Return the scores of a guess of sets as a table of means, each beside chance, and one of the targets."""
-    size = f"sets of {found.size}" if found.size is not None else "sets of all sizes"
-    title = f"{found.guess}, by {found.sets}: {found.n_targets} targets, {found.n_sets} {size}"
-    built = f"rank of the built set, {found.n_built} targets"
+    size = f"sets of {scores.size}" if scores.size is not None else "sets of all sizes"
+    title = f"{scores.guess}, by {scores.sets}: {scores.n_targets} targets, {scores.n_sets} {size}"
+    built = f"rank of the built set, {scores.n_built} targets"
     means: list[tuple[str, float | None, float | None, float | None]] = [
-        ("rank of the chosen set", found.rank, found.rank_chance, 1.0),
-        ("relative rank", found.relative_rank, 0.5, 0.0),
-        ("regret, in the metric", found.regret, found.regret_chance, 0.0),
-        ("regret, %", found.percent, found.percent_chance, 0.0),
-        ("share of best sets", found.best_found, None, 1.0),
-        ("gain on the target alone", found.gain, found.gain_chance, found.gain_best),
-        *([(built, found.built_rank, None, 1.0)] if found.n_built else []),
+        ("rank of the chosen set", scores.rank, scores.rank_chance, 1.0),
+        ("relative rank", scores.relative_rank, 0.5, 0.0),
+        ("regret, in the metric", scores.regret, scores.regret_chance, 0.0),
+        ("regret, %", scores.percent, scores.percent_chance, 0.0),
+        ("share of best sets", scores.best_found, None, 1.0),
+        ("gain on the target alone", scores.gain, scores.gain_chance, scores.gain_best),
+        *([(built, scores.built_rank, None, 1.0)] if scores.n_built else []),
     ]
     rows = [
         {"score": name, "value": in_figures(value), "chance": in_figures(chance), "best": in_figures(best)}
         for name, value, chance, best in means
     ]
-    p = found.p
+    p = scores.p
     rows.append({"score": "p of the rank", "value": MISSING if p is None else in_digits(p.p), "chance": "", "best": ""})
-    return {title: rows, "targets": [_row_of_target(one) for one in found.per_target]}
+    return {title: rows, "targets": [_row_of_target(one) for one in scores.per_target]}
 
 
 def _row_of_target(one: TargetSetScore) -> dict[str, Any]:
@@ -363,9 +365,9 @@ def _row_of_target(one: TargetSetScore) -> dict[str, Any]:
     }
 
 
-def set_score_notes(found: SetScores) -> list[str]:
+def set_score_notes(scores: SetScores) -> list[str]:
     """Return what a reader of the scores must know."""
-    return [*found.notes, *([f"p: {p_words(found.p)}"] if found.p else [])]
+    return [*scores.notes, *([f"p: {p_words(scores.p)}"] if scores.p else [])]
 
 
 def in_figures(value: float | None) -> str:

@@ -55,33 +55,42 @@ def sections(result: Result) -> list[Section]:
 
 def headline(result: Result) -> list[tuple[str, str, str]]:
     """Return the figures that a reader looks for first: what, how much, and what that means."""
-    found, s = [], result.scores
+    figures, s = [], result.scores
     if s is not None:
         top, share = next(iter(s.top_k.items()))
-        found = [
+        figures = [
             ("TRS", f"{s.trs:.2f}", f"95 % interval {in_range(s.trs_interval)}; 1 is perfect"),
             ("p", in_digits(s.trs_p.p) if s.trs_p else MISSING, f"{p_words(s.trs_p)}; chance {s.trs_chance:.2f}"),
             (f"top-{top}", f"{share:.2f}", f"in the oracle's top {s.top_m}; chance {s.top_k_chance[top]:.2f}"),
         ]
         if s.skill is not None and s.skill.p is not None:
             meaning = f"rank correlation beyond source and target effects, p {in_digits(s.skill.p.p)}"
-            found.insert(2, ("skill", in_sign(s.skill.rho), meaning))
+            figures.insert(2, ("skill", in_sign(s.skill.rho), meaning))
         if (regret := s.regret.get("1")) is not None:
-            found.append(("regret", f"{regret:.1f} %", "lost against each target's truly best source"))
+            figures.append(("regret", f"{regret:.1f} %", "lost against each target's truly best source"))
     if result.tasks:
         n = sum(t.learned for t in result.tasks.values())
-        found.append(("learned", f"{n} of {len(result.tasks)}", "tasks better than the best constant answer"))
+        figures.append(("learned", f"{n} of {len(result.tasks)}", "tasks better than the best constant answer"))
     if result.seed_floor is not None:
-        found.append(("seed floor", f"{result.seed_floor:.3f}", "correlation of a task's RDM between seeds"))
-    return found
+        figures.append(("seed floor", f"{result.seed_floor:.3f}", "correlation of a task's RDM between seeds"))
+    return figures
 
 
 def _scores(result: Result) -> Section | None:
     s = result.scores
     if s is None or result.oracle is None:
-        told = "No oracle is known for this, so the ranking is unscored: cogbench run … --oracle measured measures one."
-        return Section("scores", "Scores", (told,))
-    scored = Scored(result.estimator, result.oracle.name, s, result.baselines, False, {t: [] for t in s.per_target})
+        sentence = (
+            "No oracle is known for this, so the ranking is unscored: cogbench run … --oracle measured measures one."
+        )
+        return Section("scores", "Scores", (sentence,))
+    scored = Scored(
+        name=result.estimator,
+        oracle=result.oracle.name,
+        scores=s,
+        baselines=result.baselines,
+        selections=False,
+        selected={t: [] for t in s.per_target},
+    )
     rows, *_ = score_tables(scored).values()
     text = (
         f"Against the oracle {result.oracle.name} ({result.oracle.basis}).",
@@ -139,14 +148,14 @@ def _similarity(result: Result) -> Section | None:
 def _subjects(result: Result) -> Section | None:
     """Show how alike subjects are, each one's matrix being the mean over training seeds."""
     names = list(next((of["by_subject"] for of in result.details if "by_subject" in of), {}))
-    matrices = next((found for over, found in kept_apart(result) if over == "subjects"), [])
+    matrices = next((group for kind, group in kept_apart(result) if kind == "subjects"), [])
     if len(names) < 2:
         return None
     values = np.full((len(names), len(names)), np.nan)
     for i, one in enumerate(matrices):
         for j, other in enumerate(matrices):
-            found = agreement(one, other)[1] if i != j else None
-            values[i, j] = np.nan if found is None else found
+            correlation = agreement(one, other)[1] if i != j else None
+            values[i, j] = np.nan if correlation is None else correlation
     alike, rankings, _, same = steadiness(matrices)
     values_text = in_decimals(alike, missing="an unknown amount")
     rankings_text = in_decimals(rankings, missing="an unknown amount")
@@ -165,8 +174,8 @@ def _prediction(result: Result) -> Section | None:
     rows = [
         {"subject": subject, "task": task}
         | {
-            name: none_if_nan(mean_of_defined(of.get(subject, {}).get(task, {}).get(held) for of in seeds))
-            for name, held in PREDICTED.items()
+            name: none_if_nan(mean_of_defined(of.get(subject, {}).get(task, {}).get(key) for of in seeds))
+            for name, key in PREDICTED.items()
         }
         for subject, of_task in seeds[0].items()
         for task in of_task
@@ -185,7 +194,7 @@ def _prediction(result: Result) -> Section | None:
 
 def _fingerprints(result: Result) -> Section | None:
     """Show in which layers the neurons lie that an estimator selects for each task, mean over training seeds."""
-    seeds = [found for of in result.details if (found := of.get("fingerprints"))]
+    seeds = [fingerprints for of in result.details if (fingerprints := of.get("fingerprints"))]
     tasks = [task for task in result.targets if all(task in of for of in seeds)]
     if not seeds or not tasks:
         return None
@@ -209,8 +218,10 @@ def _tasks(result: Result) -> Section | None:
         for name, t in result.tasks.items()
     )
     lost = [name for name, t in result.tasks.items() if not t.learned]
-    told = f"Not learned: {', '.join(lost)}. Their representations say little." if lost else "All tasks were learned."
-    return Section("tasks", "How well the tasks were learned", (told,), rows=rows) if rows else None
+    sentence = (
+        f"Not learned: {', '.join(lost)}. Their representations say little." if lost else "All tasks were learned."
+    )
+    return Section("tasks", "How well the tasks were learned", (sentence,), rows=rows) if rows else None
 
 
 def _signal(result: Result) -> Section | None:
@@ -218,24 +229,24 @@ def _signal(result: Result) -> Section | None:
     quality = result.signal_quality
     if quality is None:
         return None
-    held = asdict(quality)
-    held["channels"] = held.pop("n_channels") or {s: len(names) for s, names in quality.channels.items()}
+    figures = asdict(quality)
+    figures["channels"] = figures.pop("n_channels") or {s: len(names) for s, names in quality.channels.items()}
     notes = [f"reliability {quality.reliability}"] if quality.reliability else []
-    rows = tuple({"what": name.replace("_", " "), "value": value} for name, value in _flat(held) if name != "notes")
+    rows = tuple({"what": name.replace("_", " "), "value": value} for name, value in _flat(figures) if name != "notes")
     title = f"{'The signal' if quality.subjects else 'The stimuli'}: {result.signal}"
     return Section("signal", title, tuple(map(_sentence, [*notes, *quality.notes])), rows=rows)
 
 
 def _provenance(result: Result) -> Section:
-    held = {
+    origin = {
         "options": result.options,
         **asdict(result.provenance),
         "oracle": asdict(result.oracle) if result.oracle else None,
     }
-    rows = tuple({"what": name, "value": value} for name, value in _flat(held))
-    made = result.provenance
-    where = "" if made.device == "none" else f" on {made.device}"
-    when = f"cogbench {made.cogbench}, {made.started[:16].replace('T', ' ')}, {made.seconds:.1f} s{where}."
+    rows = tuple({"what": name, "value": value} for name, value in _flat(origin))
+    run = result.provenance
+    where = "" if run.device == "none" else f" on {run.device}"
+    when = f"cogbench {run.cogbench}, {run.started[:16].replace('T', ' ')}, {run.seconds:.1f} s{where}."
     notes = (when, *map(_sentence, result.notes))
     return Section("provenance", "What the figures came from", notes, rows=rows, folded="Data, models, settings, time")
 
@@ -249,9 +260,9 @@ def _sentence(note: str) -> str:
     return f"{note[:1].upper()}{note[1:]}{'' if note.endswith('.') else '.'}"
 
 
-def _flat(held: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
+def _flat(nested: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
     """Yield the leaves of nested dicts with their places; what is not known is left out."""
-    for name, value in held.items():
+    for name, value in nested.items():
         place = f"{before}{name}"
         if isinstance(value, Mapping):
             yield from _flat(value, f"{place} / ")

@@ -89,7 +89,7 @@ def _figure(
         return text(entry) or (MISSING if entry.kind == "result" and entry.n_oracles and is_always else "")
 
     is_always = more.get("shown", "always") == "always"
-    return Column(name, in_table, help, text, value, **more)
+    return Column(name, in_table, help=help, on_page=text, number=value, **more)
 
 
 def _marked(entry: StackedEntry) -> str:

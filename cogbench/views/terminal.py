@@ -73,14 +73,14 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Any]], *, dense: bool = F
     from rich import box
     from rich.table import Table
 
-    found = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in head:
-        found.add_column(visible(name), no_wrap=name not in PROSE, overflow="fold")
+        grid.add_column(visible(name), no_wrap=name not in PROSE, overflow="fold")
     for row in rows:
-        found.add_row(*(visible(cell) if isinstance(cell, str) else cell for cell in row))
+        grid.add_row(*(visible(cell) if isinstance(cell, str) else cell for cell in row))
     if dense:
-        found.padding = (0, 1, 0, 0)
-    return found
+        grid.padding = (0, 1, 0, 0)
+    return grid
 
 
 def table_within(
@@ -104,11 +104,11 @@ def table_within(
         if name in names and not fits():
             names.remove(name)
             gone.append(name)
-    found = table(names, ([_cell(row.get(n)) for n in names] for row in rows), dense=dense)
+    shown = table(names, ([_cell(row.get(n)) for n in names] for row in rows), dense=dense)
     if not fits():
-        for column in found.columns:  # rather names on two lines than figures cut
+        for column in shown.columns:  # rather names on two lines than figures cut
             column.no_wrap = False
-    return found, gone
+    return shown, gone
 
 
 def columns_within(rows: Sequence[dict[str, Any]], room: int) -> list[list[str]]:
@@ -234,5 +234,5 @@ class HeatMap:
         yield f" {high:.4g}", ""
 
     def _ends(self) -> tuple[float, float]:
-        known = self.values[np.isfinite(self.values)]
-        return (float(known.min()), float(known.max())) if len(known) else (0.0, 0.0)
+        finite = self.values[np.isfinite(self.values)]
+        return (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 0.0)

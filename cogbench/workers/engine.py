@@ -74,15 +74,15 @@ def compute(cells: Iterable[Cell], workspace: Workspace) -> Outcome:
     workspace.store.check_writable()
     work = expected_work(missing, workspace)
     whole, spent = sum(work.values()), 0.0
-    asked = workspace.scheduler or workspace.jobs != 0
-    if asked and (name := next(filter(None, map(class_of_script, missing)), None)):
+    wants_workers = workspace.scheduler or workspace.jobs != 0
+    if wants_workers and (name := next(filter(None, map(class_of_script, missing)), None)):
         log.warning(
             f"class {name} stands in a script, which workers do not run: its cells are computed in this process; "
             "workers compute those of a class in a module of its own."
         )
-    in_workers = asked and not all(map(computed_here, missing))
+    in_workers = wants_workers and not all(map(computed_here, missing))
     report = workspace.tell or (lambda step: None)
-    report(Step("", 0, 0, 0, len(missing), 0.0))
+    report(Step(place="", done=0, failed=0, running=0, total=len(missing), share=0.0))
     room = Room(workspace, stored)
     run = by_workers(missing, work, room) if in_workers else inline(missing, room)
     with closing(run):  # ends the workers, whatever happens
@@ -96,5 +96,14 @@ def compute(cells: Iterable[Cell], workspace: Workspace) -> Outcome:
                     text = "".join(traceback.format_exception(error))
                     if file := workspace.store.log(cell.place, workspace.key(cell), text):
                         outcome.logs[cell] = file
-            report(Step(cell.place, done, len(outcome.failed), running, len(missing), spent / whole))
+            report(
+                Step(
+                    place=cell.place,
+                    done=done,
+                    failed=len(outcome.failed),
+                    running=running,
+                    total=len(missing),
+                    share=spent / whole,
+                )
+            )
     return outcome

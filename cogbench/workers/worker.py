@@ -47,14 +47,14 @@ def request(cell: Cell, workspace: Workspace) -> str:
 
 def in_worker(request: str, wait: bool = True) -> bool:
     """Compute one cell in a worker process; False if another computes it and it is not to be waited for."""
-    asked, worker = json.loads(request), _worker()
-    with chdir(asked["cwd"] if Path(asked["cwd"]).is_dir() else "."):
+    message, worker = json.loads(request), _worker()
+    with chdir(message["cwd"] if Path(message["cwd"]).is_dir() else "."):
         try:
-            cell = _parts().decode(asked["cell"])
+            cell = _parts().decode(message["cell"])
         except Exception as error:  # whatever its plugins raise
             raise Refusal(worker, f"it cannot read what is asked for ({error}); {AS_HERE}") from None
-        workspace = _workspace(json.dumps(asked["files"]), asked["store"], os.getcwd())
-        if differing := _difference(asked["ingredients"], workspace.ingredients(cell)):
+        workspace = _workspace(json.dumps(message["files"]), message["store"], os.getcwd())
+        if differing := _difference(message["ingredients"], workspace.ingredients(cell)):
             raise Refusal(worker, f"it would compute another cell: {differing}; {AS_HERE}")
         if not wait and workspace.store.busy(workspace.key(cell)):
             return False
@@ -97,12 +97,12 @@ def _workspace(files: str, store: str, cwd: str) -> Workspace:
     return Workspace(decode(json.loads(files)), open_store(store), _parts(), fingerprints=_fingerprints())
 
 
-def _difference(asked: Any, here: Any, path: str = "") -> str | None:
+def _difference(requested: Any, here: Any, path: str = "") -> str | None:
     """Return where two sets of ingredients differ first, in words; None if they are equal."""
-    if isinstance(asked, dict) and isinstance(here, dict):
-        pairs = [(f"{path}.{k}".lstrip("."), asked.get(k), here.get(k)) for k in {**asked, **here}]
-    elif isinstance(asked, list) and isinstance(here, list) and len(asked) == len(here):
-        pairs = [(f"{path}[{i}]", a, b) for i, (a, b) in enumerate(zip(asked, here, strict=True))]
+    if isinstance(requested, dict) and isinstance(here, dict):
+        pairs = [(f"{path}.{k}".lstrip("."), requested.get(k), here.get(k)) for k in {**requested, **here}]
+    elif isinstance(requested, list) and isinstance(here, list) and len(requested) == len(here):
+        pairs = [(f"{path}[{i}]", a, b) for i, (a, b) in enumerate(zip(requested, here, strict=True))]
     else:
-        return None if asked == here else f"{path} is {here!r} here, {asked!r} where it was asked for"
+        return None if requested == here else f"{path} is {here!r} here, {requested!r} where it was asked for"
     return next((d for p, a, b in pairs if (d := _difference(a, b, p))), None)

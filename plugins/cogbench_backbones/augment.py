@@ -96,14 +96,17 @@ def _changes(
     best = min(BEST, len(words))
     for i in range(0, len(texts), AT_ONCE):
         some = texts[i : i + AT_ONCE]
-        made = tokenizer([text for text, _ in some], truncation=True, max_length=limit, return_offsets_mapping=True)
-        places = [_places(made, j, text, free, tokenizer) for j, (text, free) in enumerate(some)]
+        encoding = tokenizer([text for text, _ in some], truncation=True, max_length=limit, return_offsets_mapping=True)
+        places = [_places(encoding, j, text, free, tokenizer) for j, (text, free) in enumerate(some)]
         ranks = [_drawn(rng, (copies, len(p)), best) for p in places]
-        asked = [(j, int(k)) for j, drawn in enumerate(ranks) for k in np.flatnonzero((drawn >= 0).any(axis=0))]
-        rows = [_masked(made, j, places[j][k][0], tokenizer) for j, k in asked]
-        found = dict(zip(asked, _predicted(rows, best, words, model, tokenizer), strict=True))
+        masked = [(j, int(k)) for j, drawn in enumerate(ranks) for k in np.flatnonzero((drawn >= 0).any(axis=0))]
+        rows = [_masked(encoding, j, places[j][k][0], tokenizer) for j, k in masked]
+        replacements = dict(zip(masked, _predicted(rows, best, words, model, tokenizer), strict=True))
         for j, drawn in enumerate(ranks):
-            yield [{places[j][k][1]: found[j, k][rank] for k, rank in enumerate(copy) if rank >= 0} for copy in drawn]
+            yield [
+                {places[j][k][1]: replacements[j, k][rank] for k, rank in enumerate(copy) if rank >= 0}
+                for copy in drawn
+            ]
 
 
 def _drawn(rng: np.random.Generator, shape: tuple[int, int], best: int) -> Array:
@@ -111,21 +114,21 @@ def _drawn(rng: np.random.Generator, shape: tuple[int, int], best: int) -> Array
     return np.where(rng.random(shape) < SHARE, rng.integers(best, size=shape), -1)
 
 
-def _places(made: Any, i: int, text: str, free: Free, tokenizer: Any) -> list[tuple[int, Span]]:
+def _places(encoding: Any, i: int, text: str, free: Free, tokenizer: Any) -> list[tuple[int, Span]]:
     """Return the piece and the characters of each word of one piece that may change."""
-    of_word = made.word_ids(i)
+    of_word = encoding.word_ids(i)
     pieces = Counter(of_word)
-    found = []
-    for piece, (word, (start, end)) in enumerate(zip(of_word, made["offset_mapping"][i], strict=True)):
+    places = []
+    for piece, (word, (start, end)) in enumerate(zip(of_word, encoding["offset_mapping"][i], strict=True)):
         whole = word is not None and pieces[word] == 1 and not text[end : end + 1].isalnum()  # not cut by the limit
-        known = made["input_ids"][i][piece] != tokenizer.unk_token_id
-        if whole and known and text[start:end].isalnum() and free((start, end)):
-            found.append((piece, (start, end)))
-    return found
+        is_in_vocabulary = encoding["input_ids"][i][piece] != tokenizer.unk_token_id
+        if whole and is_in_vocabulary and text[start:end].isalnum() and free((start, end)):
+            places.append((piece, (start, end)))
+    return places
 
 
-def _masked(made: Any, i: int, piece: int, tokenizer: Any) -> dict[str, Any]:
-    inputs = {name: list(made[name][i]) for name in tokenizer.model_input_names}
+def _masked(encoding: Any, i: int, piece: int, tokenizer: Any) -> dict[str, Any]:
+    inputs = {name: list(encoding[name][i]) for name in tokenizer.model_input_names}
     inputs["input_ids"][piece] = tokenizer.mask_token_id
     return inputs
 
@@ -136,14 +139,14 @@ def _predicted(
     """Return for each row the likeliest words in the place of its mask, likeliest first."""
     import torch
 
-    numbers, found = torch.tensor([*words], device=model.device), [list[str]()] * len(rows)
+    numbers, predicted = torch.tensor([*words], device=model.device), [list[str]()] * len(rows)
     with torch.inference_mode():
         for some in by_length({"input_ids": [r["input_ids"] for r in rows]}, model.config, size=32):
-            made = {k: v.to(model.device) for k, v in batch(tokenizer, (rows[i] for i in some)).items()}
-            logits = model(**made).logits[made["input_ids"] == tokenizer.mask_token_id]  # (batch, vocabulary)
+            inputs = {k: v.to(model.device) for k, v in batch(tokenizer, (rows[i] for i in some)).items()}
+            logits = model(**inputs).logits[inputs["input_ids"] == tokenizer.mask_token_id]  # (batch, vocabulary)
             for i, order in zip(some, logits[:, numbers].topk(best).indices.cpu().tolist(), strict=True):
-                found[i] = [words[int(numbers[k])] for k in order]
-    return found
+                predicted[i] = [words[int(numbers[k])] for k in order]
+    return predicted
 
 
 def _whole_words(tokenizer: Any) -> dict[int, str]:

@@ -40,7 +40,9 @@ class TrainingCosts:
         order = sorted(range(len(rows["input_ids"])), key=lambda i: len(rows["input_ids"][i]))
         some = [order[i : i + settings.batch_size] for i in range(0, len(order), settings.batch_size)]
         random.Random(0).shuffle(some)
-        pace = seconds_a_step(model, [batch(tokenizer, (row(rows, i) for i in n)) for n in some], settings, seconds)
+        pace = seconds_a_step(
+            model, [batch(tokenizer, (row(rows, i) for i in n)) for n in some], settings=settings, seconds=seconds
+        )
         each = len(order) / len(seen)  # rows of an example
         answered = each * len(recipe.task.load("evaluation", files)) / settings.batch_size / 3  # without the way back
         return (settings.steps(round(each * n_train)) + answered) * pace, size
@@ -111,22 +113,22 @@ def bytes_of_training(model: Any, rows: list[dict[str, Any]], tokenizer: Any, se
     return {**parts, phase: max(0, phases[phase] - sum(parts.values()))}
 
 
-def _remembered_bytes(model: Any, made: Batch, settings: Settings) -> int:
+def _remembered_bytes(model: Any, rows: Batch, settings: Settings) -> int:
     """Return how many bytes a forward pass keeps for the way back, but for the weights."""
     import torch
 
     weights = {p.untyped_storage().data_ptr() for p in model.parameters()}
-    held = dict[int, int]()
+    sizes = dict[int, int]()
 
     def count(tensor: "Tensor") -> "Tensor":
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in weights:
-            held[storage.data_ptr()] = storage.nbytes()
+            sizes[storage.data_ptr()] = storage.nbytes()
         return tensor
 
     model.train().to(device())
-    inputs = {name: values.to(model.device) for name, values in made.items()}
+    inputs = {name: values.to(model.device) for name, values in rows.items()}
     with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor), arithmetic(settings):
         loss = model(**inputs).loss  # it holds what is counted until here
     del loss
-    return sum(held.values())
+    return sum(sizes.values())

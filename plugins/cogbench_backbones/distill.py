@@ -90,8 +90,8 @@ class Distilled:
     def phases(self, kind: str, settings: Settings) -> tuple[Settings, Settings]:
         """Return the settings of learning layers, and of learning predictions."""
         usual = EPOCHS.get(kind, (settings.epochs, settings.epochs))
-        asked = (self.intermediate_epochs, self.prediction_epochs)
-        first, second = (u if a is None else a for u, a in zip(usual, asked, strict=True))
+        first = usual[0] if self.intermediate_epochs is None else self.intermediate_epochs
+        second = usual[1] if self.prediction_epochs is None else self.prediction_epochs
         return replace(settings, epochs=first), replace(settings, epochs=second)
 
     def train(
@@ -126,9 +126,9 @@ class Distilled:
         how: dict[str, Any] = {"seed": recipe.seed, "out": out}
         if first.epochs:
             with imitating(model, master, names) as loss:
-                steps += fit(model, tokenizer, rows, first, loss=loss, **how)
-        loss = predicting(master, kind, self.temperature, names)
-        steps += fit(model, tokenizer, rows, second, loss=loss, **how)
+                steps += fit(model, tokenizer, rows=rows, settings=first, loss=loss, **how)
+        loss = predicting(master, kind, temperature=self.temperature, names=names)
+        steps += fit(model, tokenizer, rows=rows, settings=second, loss=loss, **how)
         model.config.task = recipe.task.name  # a teacher says what it has learned, and a student may teach
         return student.finished(model, steps, recipe, files, out)
 
@@ -155,9 +155,9 @@ class Distilled:
     def cost(self, recipe: Recipe, files: Files, *, seconds: float = 1.0) -> tuple[float, int]:
         """Return the seconds of both phases, and the student's bytes; the teacher's training is a cell of its own."""
         settings = recipe.settings or self.settings(recipe.task.kind, 0)
-        asked = replace(recipe, settings=settings)
-        own, size = self.student.cost(asked, files, seconds=seconds / 2)
-        masters, _ = self.teacher.cost(asked, files, seconds=seconds / 2)
+        planned = replace(recipe, settings=settings)
+        own, size = self.student.cost(planned, files, seconds=seconds / 2)
+        masters, _ = self.teacher.cost(planned, files, seconds=seconds / 2)
         n = len(recipe.task.load("train", files).sample(recipe.max_train))
         copies = self.augment if recipe.task.kind in self.augment_kinds else 0
         steps = sum(s.steps(n * (1 + copies)) for s in self.phases(recipe.task.kind, settings) if s.epochs)
@@ -166,8 +166,8 @@ class Distilled:
 
     def memory(self, recipe: Recipe, files: Files) -> dict[str, int]:
         """Return about how many bytes each part of the student's training would hold, the teacher's weights beside."""
-        asked = replace(recipe, settings=recipe.settings or self.settings(recipe.task.kind, 0))
-        return {**self.student.memory(asked, files), "teacher": self.teacher.pretrained(files).size}
+        planned = replace(recipe, settings=recipe.settings or self.settings(recipe.task.kind, 0))
+        return {**self.student.memory(planned, files), "teacher": self.teacher.pretrained(files).size}
 
     def _more(self, train: Dataset, seed: int, files: Files, limit: int) -> Dataset:
         if not self.augment or train.kind not in self.augment_kinds:
@@ -177,10 +177,10 @@ class Distilled:
 
     def _check(self, model: Any, master: Any, recipe: Recipe, files: Files, *, layers: bool) -> None:
         """Raise UnusableData if this teacher cannot teach this student this task."""
-        wanted, held = _head(model), _head(master)
-        if wanted != held:
+        wanted, given = _head(model), _head(master)
+        if wanted != given:
             raise UnusableData(
-                f"teacher {self.teacher.name!r} of {self.name!r} gives {held}, "
+                f"teacher {self.teacher.name!r} of {self.name!r} gives {given}, "
                 f"but task {recipe.task.name!r} needs {wanted}: it was trained on another task."
             )
         learned = getattr(master.config, "task", recipe.task.name)
@@ -215,9 +215,9 @@ def _head(model: Any) -> str:
 @hookimpl
 def register_backbones() -> Iterable[Backbone]:
     """Add the paper's TinyBERT, its smaller one, and a pair that an installed package carries."""
-    known: dict[str, Any] = {b.name: b for b in huggingface.register_backbones()}
+    backbones: dict[str, Any] = {b.name: b for b in huggingface.register_backbones()}
     return [
-        Distilled("tinybert", known["tinybert-plain"], known["bert"]),
-        Distilled("tinybert-4l", known["tinybert-4l-plain"], known["bert"]),
-        Distilled("minilm-2l-distilled", known["minilm-2l"], known["minilm"]),
+        Distilled("tinybert", backbones["tinybert-plain"], backbones["bert"]),
+        Distilled("tinybert-4l", backbones["tinybert-4l-plain"], backbones["bert"]),
+        Distilled("minilm-2l-distilled", backbones["minilm-2l"], backbones["minilm"]),
     ]

@@ -85,14 +85,14 @@ def batch(tokenizer: Any, rows: Iterable[dict[str, Any]]) -> dict[str, "Tensor"]
 
     rows = list(rows)
     inputs = {k: [row[k] for row in rows] for k in rows[0] if k in tokenizer.model_input_names}
-    made = dict(tokenizer.pad(inputs, return_tensors="pt"))
+    tensors = dict(tokenizer.pad(inputs, return_tensors="pt"))
     for name in (k for k in rows[0] if k not in inputs):
         values = [row[name] for row in rows]
         if isinstance(values[0], list) and isinstance(values[0][0], int):  # a tag for each piece
-            width = made["input_ids"].shape[1]
+            width = tensors["input_ids"].shape[1]
             values = [v + [IGNORED] * (width - len(v)) for v in values]
-        made[name] = torch.tensor(values)
-    return made
+        tensors[name] = torch.tensor(values)
+    return tensors
 
 
 def by_length(rows: Rows, config: Any, size: int = 64) -> Iterator[list[int]]:
@@ -148,16 +148,16 @@ def outputs_of_rows(
     """
     import torch
 
-    found: list[Array] = [np.empty(0)] * len(rows["input_ids"])
+    outputs: list[Array] = [np.empty(0)] * len(rows["input_ids"])
     model.eval()
     with torch.inference_mode():
         for numbers in batches or by_length(rows, model.config):
-            made = {k: v.to(model.device) for k, v in batch(tokenizer, (row(rows, i) for i in numbers)).items()}
-            out = model(**{k: v for k, v in made.items() if k in tokenizer.model_input_names})
+            inputs = {k: v.to(model.device) for k, v in batch(tokenizer, (row(rows, i) for i in numbers)).items()}
+            out = model(**{k: v for k, v in inputs.items() if k in tokenizer.model_input_names})
             values = torch.stack([out.start_logits, out.end_logits], -1) if "start_logits" in out else out.logits
             for i, value in zip(numbers, values.float().cpu().numpy(), strict=True):
-                found[i] = value[: len(rows["input_ids"][i])] if value.ndim == 2 else value
-    return found
+                outputs[i] = value[: len(rows["input_ids"][i])] if value.ndim == 2 else value
+    return outputs
 
 
 def vectors_of_rows(encoder: Any, tokenizer: Any, rows: Rows, pooling: str) -> Array:
@@ -234,8 +234,8 @@ def _stacked(each: list[Array], dataset: Dataset, places: None) -> Array:
 
 def _passages(tokenizer: Any, dataset: Dataset, limit: int) -> Encoded:
     queries, passages, labels = (dataset.columns[c] for c in ("text", "passages", "label"))
-    left = [query for query, found in zip(queries, passages, strict=True) for _ in found]
-    right = [passage for found in passages for passage in found]
+    left = [query for query, of_query in zip(queries, passages, strict=True) for _ in of_query]
+    right = [passage for of_query in passages for passage in of_query]
     relevant = [[float(v)] for values in labels for v in values]
     return _cut(tokenizer, (left, right), limit, labels=relevant)
 
@@ -250,14 +250,14 @@ def _tags(tokenizer: Any, dataset: Dataset, limit: int) -> Encoded:
     on: many a tokenizer makes other pieces of a word without a blank before it.
     """
     sentences = [list(tokens) for tokens in dataset.columns["tokens"]]
-    made = encode(
+    encoding = encode(
         tokenizer,
         [" ".join(words) for words in sentences],
         limit=limit,
         return_overflowing_tokens=True,
         return_offsets_mapping=True,
     )
-    owners, offsets = made.pop("overflow_to_sample_mapping"), made.pop("offset_mapping")
+    owners, offsets = encoding.pop("overflow_to_sample_mapping"), encoding.pop("offset_mapping")
     words_of = [_word_of_each_character(words) for words in sentences]
     before, places = None, []
     for owner, spans in zip(owners, offsets, strict=True):
@@ -268,11 +268,11 @@ def _tags(tokenizer: Any, dataset: Dataset, limit: int) -> Encoded:
                 first.append((piece, owner, word))
                 before = (owner, word)
         places.append(first)
-    labels = [[IGNORED] * len(ids) for ids in made["input_ids"]]
+    labels = [[IGNORED] * len(ids) for ids in encoding["input_ids"]]
     for label, first in zip(labels, places, strict=True):
         for piece, example, word in first:
             label[piece] = dataset.columns["label"][example][word]
-    return Encoded({**made, "labels": labels}, places)
+    return Encoded({**encoding, "labels": labels}, places)
 
 
 def _word_of_each_character(words: Sequence[str]) -> list[int | None]:
@@ -283,11 +283,11 @@ def _word_of_each_character(words: Sequence[str]) -> list[int | None]:
 def _tagged(each: list[Array], dataset: Dataset, places: list[list[tuple[int, int, int]]]) -> Array:
     """Return the logits of each word; one without a piece, such as a control character, is no entity."""
     starts = np.cumsum([0, *(len(tags) for tags in dataset.columns["label"])])
-    found = np.zeros((starts[-1], len(dataset.labels)), np.float32)
+    logits = np.zeros((starts[-1], len(dataset.labels)), np.float32)
     for values, first in zip(each, places, strict=True):
         for piece, example, word in first:
-            found[starts[example] + word] = values[piece]
-    return found
+            logits[starts[example] + word] = values[piece]
+    return logits
 
 
 # Extractive question answering: windows over the context that overlap by a third.
@@ -299,7 +299,7 @@ def _spans(tokenizer: Any, dataset: Dataset, limit: int) -> Encoded:
     The first right answer is a window's, or its first piece where the window does not hold all of it.
     """
     questions = [_begin(tokenizer, text, limit // 3) for text in dataset.columns["text"]]
-    made = encode(
+    encoding = encode(
         tokenizer,
         questions,
         list(dataset.columns["text_pair"]),
@@ -309,9 +309,9 @@ def _spans(tokenizer: Any, dataset: Dataset, limit: int) -> Encoded:
         return_overflowing_tokens=True,
         return_offsets_mapping=True,
     )
-    owners, offsets = made.pop("overflow_to_sample_mapping"), made.pop("offset_mapping")
+    owners, offsets = encoding.pop("overflow_to_sample_mapping"), encoding.pop("offset_mapping")
     inside: list[Places] = [
-        [place if part == 1 else None for place, part in zip(offsets[i], made.sequence_ids(i), strict=True)]
+        [place if part == 1 else None for place, part in zip(offsets[i], encoding.sequence_ids(i), strict=True)]
         for i in range(len(owners))
     ]
     starts, ends = [], []
@@ -319,14 +319,14 @@ def _spans(tokenizer: Any, dataset: Dataset, limit: int) -> Encoded:
         start, end = 0, 0
         right = dataset.columns["label"][owner]
         for begin, text in list(zip(right["answer_start"], right["text"], strict=True))[:1]:
-            held = [i for i, p in enumerate(places) if p and p[0] < begin + len(text) and p[1] > begin]
-            if held and places[held[0]][0] <= begin and places[held[-1]][1] >= begin + len(text):  # type: ignore[index]
-                start, end = held[0], held[-1]
+            pieces = [i for i, p in enumerate(places) if p and p[0] < begin + len(text) and p[1] > begin]
+            if pieces and places[pieces[0]][0] <= begin and places[pieces[-1]][1] >= begin + len(text):  # type: ignore[index]
+                start, end = pieces[0], pieces[-1]
         starts.append(start)
         ends.append(end)
     cut = sum(short != whole for short, whole in zip(questions, dataset.columns["text"], strict=True))
     return Encoded(
-        {**made, "start_positions": starts, "end_positions": ends}, list(zip(owners, inside, strict=True)), cut
+        {**encoding, "start_positions": starts, "end_positions": ends}, list(zip(owners, inside, strict=True)), cut
     )
 
 

@@ -135,9 +135,9 @@ class HuggingFace(MaskedTraining, TrainingCosts):
         _, origin = self.folder(files)
         config = read_json(self.pretrained(files).folder / "config.json")
         for option, key in {"layers": "num_hidden_layers", "max_length": "max_position_embeddings"}.items():
-            asked, there = getattr(self, option), config.get(key)
-            if asked is not None and not 0 < asked <= (there or asked):
-                raise UnusableData(f"backbone {self.name!r}: {option}={asked}, but the model's {key} are {there}.")
+            wanted, most = getattr(self, option), config.get(key)
+            if wanted is not None and not 0 < wanted <= (most or wanted):
+                raise UnusableData(f"backbone {self.name!r}: {option}={wanted}, but the model's {key} are {most}.")
         self.method.refuse_idle(self.name)
         if self.pooling == "cls":  # a first token that says nothing is told before anything is trained
             self.pooling_of("auto", files)
@@ -164,7 +164,7 @@ class HuggingFace(MaskedTraining, TrainingCosts):
         rows = encoded(tokenizer, train, self.limit(settings.max_length, files)).rows
         pretrained, method = self.pretrained(files), self.method
         model = method.prepare(model, pretrained, settings, recipe.seed, start)
-        steps = fit(model, tokenizer, rows, settings, seed=recipe.seed, out=out)
+        steps = fit(model, tokenizer, rows=rows, settings=settings, seed=recipe.seed, out=out)
         model.config.task = recipe.task.name  # a teacher says what it has learned
         base = (None, None) if Path(self.address).is_dir() else (self.address, self.revision)
         model = method.keep(model, pretrained, out, base, start)
@@ -200,15 +200,17 @@ class HuggingFace(MaskedTraining, TrainingCosts):
         assert settings is not None
         train, evaluation = task.load("train", files).sample(recipe.max_train), task.load("evaluation", files)
         limit = self.limit(settings.max_length, files)
-        asked = encoded(tokenizer, evaluation, limit)
-        outputs = HEADS[task.kind].outputs(outputs_of_rows(model, tokenizer, asked.rows), evaluation, asked.places)
+        encoding = encoded(tokenizer, evaluation, limit)
+        outputs = HEADS[task.kind].outputs(
+            outputs_of_rows(model, tokenizer, encoding.rows), evaluation, encoding.places
+        )
         give_back_memory()
-        cut = encoded(tokenizer, train, limit).cut + asked.cut
+        cut = encoded(tokenizer, train, limit).cut + encoding.cut
         if not is_adapter(out):  # an adapter is saved, and its base has the tokenizer
             model.save_pretrained(out)
             tokenizer.save_pretrained(out)  # so that anybody can open the folder, as a checkpoint too
         notes = (f"of {cut} texts longer than {limit} pieces the rest was not read",) if cut else ()
-        return Checkpoint(out, outputs, steps, notes)
+        return Checkpoint(out, outputs, steps=steps, notes=notes)
 
     def count_rows(self, dataset: Dataset, settings: Settings, files: Files) -> int:
         """Return how many rows a training reads of a data set."""
@@ -223,7 +225,7 @@ class HuggingFace(MaskedTraining, TrainingCosts):
         """Return (n_sentences, n_dims) float32 of an encoder as it is."""
         tokenizer, pooling = self.tokenizer(files), self.pooling_of("auto", files)
         rows = dict(encode(tokenizer, sentences, limit=self.limit(SENTENCE, files)))
-        return vectors_of_rows(encoder, tokenizer, rows, pooling)
+        return vectors_of_rows(encoder, tokenizer, rows=rows, pooling=pooling)
 
     def pooling_of(self, wanted: str, files: Files) -> str:
         """Return which vector stands for a text: as wanted, where "auto" is the backbone's own pooling.
@@ -274,11 +276,11 @@ class HuggingFace(MaskedTraining, TrainingCosts):
         columns = pretrained.columns_of(dataset.kind, dataset.labels)
         model, tokenizer = pretrained.whole().eval().to(device()), self.tokenizer(files, dataset.kind)
         limit = self.limit(self.settings(dataset.kind, len(dataset)).max_length, files)
-        asked = encoded(tokenizer, dataset, limit)
-        outputs = outputs_of_rows(model, tokenizer, asked.rows)
+        encoding = encoded(tokenizer, dataset, limit)
+        outputs = outputs_of_rows(model, tokenizer, encoding.rows)
         if columns is not None:
             outputs = [values[..., columns] for values in outputs]
-        return HEADS[dataset.kind].outputs(outputs, dataset, asked.places)
+        return HEADS[dataset.kind].outputs(outputs, dataset, encoding.places)
 
     def unsuitable(self, kind: str, files: Files) -> str | None:
         """Return why the model cannot be trained on a kind of task, or None if it can."""

@@ -96,7 +96,7 @@ def save_lora(model: Any, out: Path, base: tuple[str | None, str | None], start:
         weights, options["r"] = _side_by_side(first, _scale(read_options(start)), weights, _scale(options))
         options["lora_alpha"] = options["r"]  # both scales are in the weights
     options["base_model_name_or_path"], options["revision"] = base
-    write_adapter(model.get_base_model(), out, options, weights)
+    write_adapter(model.get_base_model(), out, options=options, weights=weights)
 
 
 def _side_by_side(

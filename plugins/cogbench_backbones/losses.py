@@ -141,8 +141,8 @@ def imitating(student: Any, teacher: Any, names: Sequence[str]) -> Iterator[Loss
             with torch.no_grad():
                 goal = teacher(**_inputs(whole, names), output_hidden_states=True)
             # With its head, whose dropout draws numbers too: so the rows come in the order of plain training.
-            made = model(**_inputs(batch, names), output_hidden_states=True)
-            ours, theirs = Layers(made.hidden_states, of_student()), Layers(goal.hidden_states, of_teacher())
+            output = model(**_inputs(batch, names), output_hidden_states=True)
+            ours, theirs = Layers(output.hidden_states, of_student()), Layers(goal.hidden_states, of_teacher())
             return of_layers(ours, theirs, batch["attention_mask"], student.to_teacher)
 
         yield loss
@@ -159,16 +159,19 @@ def listening(model: Any) -> "Iterator[Callable[[], list[Tensor]]]":
 
     transformers gives attention after its softmax only, so queries and keys are taken where they are made.
     """
-    made: dict[tuple[str, int], Tensor] = {}
+    output_of: dict[tuple[str, int], Tensor] = {}
 
     def keep(place: tuple[str, int], module: Any, inputs: Any, output: "Tensor") -> None:
-        made[place] = output
+        output_of[place] = output
 
     layers = queries_and_keys(model)
     hooks = [m.register_forward_hook(partial(keep, (n, i))) for i, both in enumerate(layers) for n, m in both.items()]
 
     def scores() -> "list[Tensor]":
-        return [_scores(made["query", i], made["key", i], model.config.num_attention_heads) for i in range(len(layers))]
+        return [
+            _scores(output_of["query", i], output_of["key", i], model.config.num_attention_heads)
+            for i in range(len(layers))
+        ]
 
     try:
         yield scores

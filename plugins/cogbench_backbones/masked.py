@@ -149,7 +149,7 @@ def fit_masked(
             return loss
 
     # What the masker reads is not what the model reads, and the Trainer would drop it.
-    how = arguments(settings, steps, seed, out, remove_unused_columns=False)
+    how = arguments(settings, steps, seed=seed, out=out, remove_unused_columns=False)
     trainer = Masked(model=model, args=how, train_dataset=each_row(rows), data_collator=masker)
     trainer.remove_callback(hf.PrinterCallback)  # it prints on stdout, which is for results
     trainer.train()

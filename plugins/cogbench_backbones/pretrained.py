@@ -128,10 +128,10 @@ class Pretrained:
     @cached_property
     def causal(self) -> bool:
         """Whether a piece sees only the pieces before it, so that its first state is the same for all texts."""
-        from transformers.models.auto import modeling_auto as known
+        from transformers.models.auto import modeling_auto as mappings
 
         config = type(self.config)
-        decoder = config in known.MODEL_FOR_CAUSAL_LM_MAPPING and config not in known.MODEL_FOR_MASKED_LM_MAPPING
+        decoder = config in mappings.MODEL_FOR_CAUSAL_LM_MAPPING and config not in mappings.MODEL_FOR_MASKED_LM_MAPPING
         return (decoder or getattr(self.config, "is_decoder", False)) and not self.config.is_encoder_decoder
 
     @cached_property

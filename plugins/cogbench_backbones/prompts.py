@@ -130,4 +130,4 @@ def save_prompt(model: Any, out: Path, base: tuple[str | None, str | None], head
     options["base_model_name_or_path"], options["revision"] = base
     modules = tuple(f"{module}." for module in head)
     of_head = {f"base_model.{n}": values for n, values in model.state_dict().items() if n.startswith(modules)}
-    write_adapter(model, out, options, {PROMPT_WEIGHTS: prompt, **of_head})
+    write_adapter(model, out, options=options, weights={PROMPT_WEIGHTS: prompt, **of_head})

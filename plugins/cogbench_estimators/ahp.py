@@ -49,12 +49,12 @@ class AHP:
         An example without a score, such as a query without a relevant passage, is left out where it has none.
         """
         tasks = evidence.tasks
-        found = np.full((len(tasks), len(tasks)), np.nan)
+        shares = np.full((len(tasks), len(tasks)), np.nan)
         for column, target in enumerate(tasks):
             rows = [i for i, source in enumerate(tasks) if source != target]
             each = np.stack([evidence.transfers[tasks[i], target] for i in rows])  # (n_candidates, n_examples)
-            found[rows, column] = affinities(win_shares(each, self.ties), self.clip)
-        return TaskMatrix.square(tasks, found)
+            shares[rows, column] = affinities(win_shares(each, self.ties), self.clip)
+        return TaskMatrix.square(tasks, shares)
 
 
 def win_shares(each: Array, ties: Ties = "half") -> Array:
@@ -71,8 +71,8 @@ def win_shares(each: Array, ties: Ties = "half") -> Array:
     array of shape (n_sources, n_sources)
         Row wins over column; one half of a source against itself.
     """
-    known = np.isfinite(each)
-    both = np.maximum(known.astype(float) @ known.T, 1)  # (n_sources, n_sources)
+    defined = np.isfinite(each)
+    both = np.maximum(defined.astype(float) @ defined.T, 1)  # (n_sources, n_sources)
     shares = np.array([(row > each).sum(axis=1) for row in each]) / both
     if ties == "half":
         shares += np.array([(row == each).sum(axis=1) for row in each]) / both / 2

@@ -69,16 +69,16 @@ def scaled(matrix: TaskMatrix, scale: Scale) -> Array:
     A target whose similarities are all equal becomes 0 by z-scores and minimum and maximum.
     """
     values = matrix.values
-    known = ~np.isnan(values)
-    if scale == "none" or not known.any():
+    defined = ~np.isnan(values)
+    if scale == "none" or not defined.any():
         return values
     if scale == "rank":
-        return np.where(known, -rank(matrix).ranks, np.nan)
-    low, high = (f(values, axis=0, initial=i, where=known) for f, i in ((np.min, np.inf), (np.max, -np.inf)))
+        return np.where(defined, -rank(matrix).ranks, np.nan)
+    low, high = (f(values, axis=0, initial=i, where=defined) for f, i in ((np.min, np.inf), (np.max, -np.inf)))
     if scale == "zscore":
-        n = np.maximum(known.sum(axis=0), 1)
-        low = np.where(known, values, 0).sum(axis=0) / n
-        width = np.sqrt(np.where(known, np.square(values - low), 0).sum(axis=0) / n)
+        n = np.maximum(defined.sum(axis=0), 1)
+        low = np.where(defined, values, 0).sum(axis=0) / n
+        width = np.sqrt(np.where(defined, np.square(values - low), 0).sum(axis=0) / n)
     else:
         width = high - low
     return (values - low) / np.where(width > 0, width, 1)

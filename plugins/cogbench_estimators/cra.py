@@ -73,16 +73,18 @@ class CRA:
                     f"{self.name}: {lost} of {total} representations are constant; their dissimilarities are set to 0."
                 )
             if self.similarity_ != "spearman":
-                found = compare_without_pairs(patterns, self.similarity_, self.form)
-                return TaskMatrix.square(evidence.tasks, found)
+                similarities = compare_without_pairs(patterns, self.similarity_, self.form)
+                return TaskMatrix.square(evidence.tasks, similarities)
         refuse_few(patterns[0])
         n_pairs = len(patterns[0]) * (len(patterns[0]) - 1) // 2
         if self.similarity_ == "spearman" and n_pairs > self.pairs:
             evidence.note(f"{self.name}: {self.pairs} of {n_pairs} pairs of stimuli drawn at random.")
             rdms = np.stack(sampled(patterns, self.dissimilarity, self.pairs))  # (n_tasks, n_drawn)
         elif self.similarity_ != "spearman" and n_pairs * len(patterns) > HELD:
-            found = compare_moments(*by_blocks(patterns, self.dissimilarity), n_pairs, self.similarity_, self.form)
-            return TaskMatrix.square(evidence.tasks, found)
+            similarities = compare_moments(
+                *by_blocks(patterns, self.dissimilarity), n_pairs, self.similarity_, self.form
+            )
+            return TaskMatrix.square(evidence.tasks, similarities)
         else:
             rdms = np.stack([rdm(p, self.dissimilarity) for p in patterns])  # (n_tasks, n_pairs)
         return TaskMatrix.square(evidence.tasks, compare(rdms if self.form == "rdm" else 1 - rdms, self.similarity_))
@@ -176,23 +178,23 @@ def compare_without_pairs(
     """
     refuse_few(patterns[0])
     n, m = len(patterns[0]), len(patterns)
-    known = ~np.stack([constant_rows(p) for p in patterns])  # (n_tasks, n_stimuli)
-    if (known == known[0]).all():
-        products, sums = _moments(patterns, known[0])
+    defined = ~np.stack([constant_rows(p) for p in patterns])  # (n_tasks, n_stimuli)
+    if (defined == defined[0]).all():
+        products, sums = _moments(patterns, defined[0])
     else:  # only pairs of stimuli that both tasks know add to a product
         products, sums = np.empty((m, m)), np.empty(m)
         for a, b in combinations_with_replacement(range(m), 2):
-            found, total = _moments([patterns[a], patterns[b]], known[a] & known[b])
-            products[a, b] = products[b, a] = found[0, 1]
+            product, total = _moments([patterns[a], patterns[b]], defined[a] & defined[b])
+            products[a, b] = products[b, a] = product[0, 1]
             sums[a] = total[0] if a == b else sums[a]
     return compare_moments(products, sums, n * (n - 1) // 2, comparison, form)
 
 
-def _moments(patterns: Sequence[Array], known: Array) -> tuple[Array, Array]:
+def _moments(patterns: Sequence[Array], defined: Array) -> tuple[Array, Array]:
     """Return Σ D D' (n_tasks, n_tasks) and Σ D (n_tasks,) over pairs i < j of the known stimuli."""
     import torch
 
-    rows, widths = np.flatnonzero(known), [p.shape[1] for p in patterns]
+    rows, widths = np.flatnonzero(defined), [p.shape[1] for p in patterns]
     n = len(rows)
 
     def unit(t: int, some: slice) -> "Tensor":  # (n_some, n_dims), float64: `unit_rows` on the device and in place
@@ -327,20 +329,20 @@ def sampled(patterns: Sequence[Array], dissimilarity: Dissimilarity, n_pairs: in
 
 
 def _of_pairs(patterns: Array, first: Array, second: Array, dissimilarity: Dissimilarity) -> Array:
-    found = np.empty(len(first))
+    dissimilarities = np.empty(len(first))
     for some in blocks(len(first), 2**14):
         a, b = (patterns[rows[some]].astype(np.float64) for rows in (first, second))  # (n_chunk, n_dims)
         if dissimilarity == "correlation":
             a, b = unit_rows(a, "pearson"), unit_rows(b, "pearson")
-            known = a.any(axis=1) & b.any(axis=1)
-            value = np.where(known, np.maximum(1 - np.einsum("ij,ij->i", a, b), 0), 0)
+            defined = a.any(axis=1) & b.any(axis=1)
+            value = np.where(defined, np.maximum(1 - np.einsum("ij,ij->i", a, b), 0), 0)
         elif dissimilarity == "euclidean":
             value = np.linalg.norm(a - b, axis=1)
         else:
             size = np.abs(a) + np.abs(b)
             value = np.divide(np.abs(a - b), size, out=np.zeros_like(a), where=size > 0).sum(axis=1)
-        found[some] = value
-    return found
+        dissimilarities[some] = value
+    return dissimilarities
 
 
 @hookimpl

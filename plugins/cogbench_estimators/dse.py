@@ -60,15 +60,15 @@ def representations(evidence: "Evidence") -> list[Array]:
     UnusableData
         If one holds NaN or infinity; the message names the task.
     """
-    found = [evidence.representations[task] for task in evidence.tasks]
-    for task, patterns in zip(evidence.tasks, found, strict=True):
+    of_tasks = [evidence.representations[task] for task in evidence.tasks]
+    for task, patterns in zip(evidence.tasks, of_tasks, strict=True):
         rows = sum(int((~np.isfinite(patterns[some])).any(axis=1).sum()) for some in blocks(len(patterns)))
         if rows:
             raise UnusableData(
                 f"the representations of task {task!r} hold NaN or infinity for {rows} of {len(patterns)} stimuli; "
                 "expected finite numbers: train that task again, or leave it out."
             )
-    return found
+    return of_tasks
 
 
 def blocks(n: int, step: int = 1024) -> Iterator[slice]:

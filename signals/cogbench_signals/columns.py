@@ -54,7 +54,8 @@ def read_columns(paths: Sequence[Path], names: Mapping[str, Sequence[str]]) -> T
     MissingData, UnusableData
         If a file is not there, or holds no sentences, or the names do not fit.
     """
-    path, held = paths[0], read_table(paths[0]).columns
+    path = paths[0]
+    held = {name: [*rows] for name, rows in read_table(path).columns.items()}
     for other in paths[1:]:
         more = read_table(other).columns
         if more.keys() != held.keys():

@@ -22,13 +22,27 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from cogbench import Array, Files, MissingData, Origin, Recording, Responses, UnknownName, hookimpl
+from cogbench import (
+    Array,
+    Averages,
+    Files,
+    MissingData,
+    Origin,
+    Recording,
+    Responses,
+    UnknownName,
+    average_repetitions,
+    finite_mean,
+    hookimpl,
+    varying_channels,
+)
 
 from .columns import TEXTS, Column, Table, bad, listed, read_columns, read_npz
 
 ENDINGS = (".parquet", ".csv", ".tsv", ".jsonl", ".npz")
 ROW_NUMBER = re.compile(r"(?:^|[\W\d_]|(?<=[a-z])(?=[A-Z]))(?i:id|idx|positions?|row)$")  # source_row, wordId; not grid
 SHARD = re.compile(r"(?P<split>.+)-\d+-of-(?P<n>\d+)$")
+WORDS = ("word", "token", "word_id", "word_idx", "word_index", "word_number", "word_in_sentence", "wordid", "ia_id")
 SPLITS = ("train", "validation", "test", "data")
 SIDECAR = '{"columns": [texts], "unit": text or {column: text}, "names": {column: [texts]}}'
 
@@ -109,8 +123,7 @@ class Sidecar(NamedTuple):
 
 class _Means(NamedTuple):
     sentences: tuple[str, ...]
-    by_subject: dict[str, Array]  # each (n_sentences, n_channels), NaN where nothing was measured
-    halves: dict[str, Array]  # of those who have a sentence more than once: (2, n_sentences, n_channels)
+    by_subject: dict[str, Averages]
 
 
 def _split(address: str) -> tuple[Path, tuple[str, ...]] | None:
@@ -211,15 +224,7 @@ def _values(column: Column) -> tuple[Array, int]:
         return values, int(np.isinf(values).sum())
     lists = ([[w] for w in row or blank] if column.form == "words" else row or [blank] for row in column.rows)
     grids = [np.array([word or blank for word in words], np.float64) for words in lists]  # each (n_words, n_channels)
-    return np.stack([_mean(grid) for grid in grids]), sum(int(np.isinf(grid).sum()) for grid in grids)
-
-
-@np.errstate(over="ignore")  # fill values near the largest float
-def _mean(grid: Array) -> Array:
-    """Return the mean of each column's finite values; NaN where it has none."""
-    finite = np.isfinite(grid)
-    n = finite.sum(axis=0)
-    return np.where(n > 0, np.where(finite, grid, 0).sum(axis=0) / np.maximum(n, 1), np.nan)
+    return np.stack([finite_mean(grid) for grid in grids]), sum(int(np.isinf(grid).sum()) for grid in grids)
 
 
 def _gather(table: Table, values: Array, duplicates: str, path: Path) -> tuple[_Means, list[str]]:
@@ -237,28 +242,33 @@ def _gather(table: Table, values: Array, duplicates: str, path: Path) -> tuple[_
         raise bad(path, "no row has both a sentence and a number in the channels used.")
     sentences = tuple(place)
     number = {sentence: i for i, sentence in enumerate(sentences)}
-    means = {subject: np.full((len(sentences), values.shape[1]), np.nan) for subject, _ in rows}
-    again = dict.fromkeys(subject for (subject, _), held in rows.items() if len(held) > 1)
-    halves = {subject: np.full((2, *means[subject].shape), np.nan) for subject in again}
+    by_subject: dict[str, tuple[list[int], list[int]]] = {subject: ([], []) for subject, _ in rows}
     for (subject, sentence), held in rows.items():
         if sentence in number:
-            means[subject][number[sentence]] = _mean(values[held])
-            if len(held) > 1:
-                halves[subject][:, number[sentence]] = [_mean(values[held[i::2]]) for i in (0, 1)]
+            by_subject[subject][0].extend(held)
+            by_subject[subject][1].extend([number[sentence]] * len(held))
+    means = {
+        subject: average_repetitions(values[held], np.array(stimuli, int), len(sentences))
+        for subject, (held, stimuli) in by_subject.items()
+    }
+    words = [name for name in table.columns if name.lower() in WORDS] if twice else []
+    if words:
+        means = {subject: average._replace(halves=None, shown=None) for subject, average in means.items()}
     counts = {
         "rows dropped, without sentence or subject": len(table.sentences) - sum(map(len, rows.values())),
         "sentences averaged, which a subject has more than once": len(twice),
         "sentences dropped, without any value": len({sentence for _, sentence in rows}) - len(sentences),
     }
-    return _Means(sentences, means, halves), [f"{what}: {n}." for what, n in counts.items() if n]
+    notes = [f"each row is a word, by column {words[0]}: the rows of a sentence are no repetitions."] if words else []
+    return _Means(sentences, means), [f"{what}: {n}." for what, n in counts.items() if n] + notes
 
 
 def _responses(means: _Means, channels: Sequence[str], path: Path) -> tuple[dict[str, Responses], list[str]]:
     """Keep of each subject the channels that vary, and as present the sentences with a value in all of them."""
     subjects: dict[str, Responses] = {}
     constant, partial = dict[str, None](), 0
-    for subject, values in means.by_subject.items():
-        kept = _varying(values)
+    for subject, (values, halves, shown) in means.by_subject.items():
+        kept = varying_channels(values)
         if kept.any():
             constant |= {channel: None for channel, keep in zip(channels, kept, strict=True) if not keep}
             values = values[:, kept]
@@ -266,8 +276,9 @@ def _responses(means: _Means, channels: Sequence[str], path: Path) -> tuple[dict
             partial += int((np.isfinite(values).any(axis=1) & ~whole).sum())
             values[~whole] = np.nan
             names = tuple(channel for channel, keep in zip(channels, kept, strict=True) if keep)
-            halves = means.halves.get(subject)
-            subjects[subject] = Responses(values, names, whole, None if halves is None else halves[:, :, kept])
+            halves = None if halves is None else halves[:, :, kept]
+            shown = shown[:, :, kept] if shown is not None and shown.shape[2] > 1 else shown
+            subjects[subject] = Responses(values, names, whole, halves, shown)
     if not subjects:
         remedy = "leave out those that are constant or mostly missing: `FILE:col1,col2`"
         raise bad(path, f"no sentences with a value in all of {listed(channels)} differ in any; {remedy}.")
@@ -277,20 +288,6 @@ def _responses(means: _Means, channels: Sequence[str], path: Path) -> tuple[dict
         f"constant channels dropped, {listed(constant)}": len(constant),
     }
     return subjects, [f"{what}: {n}." for what, n in counts.items() if n]
-
-
-def _varying(values: Array) -> Array:
-    """Return which channels, (n_channels,) of bool, differ between the sentences that have a value in all of these."""
-    kept = _differs(values)
-    return kept & _differs(values[np.isfinite(values[:, kept]).all(axis=1)])  # fewer channels, only more such sentences
-
-
-@np.errstate(over="ignore")
-def _differs(values: Array) -> Array:
-    finite = np.isfinite(values)
-    low = np.where(finite, values, np.inf).min(axis=0, initial=np.inf)
-    high = np.where(finite, values, -np.inf).max(axis=0, initial=-np.inf)
-    return high - low > 1e-12 * np.maximum(abs(low), abs(high))  # more than the rounding error of a mean
 
 
 def _unit(unit: str | Mapping[str, str], columns: Sequence[str]) -> str:

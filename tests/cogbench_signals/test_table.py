@@ -638,6 +638,26 @@ def test_repeated_recordings_tell_how_reliable_they_are(folder):
     np.testing.assert_allclose(found.values, [0.89, 0.67, 0], atol=0.1)
 
 
+def test_the_words_of_a_sentence_are_no_repetitions(folder):
+    rng = np.random.default_rng(0)
+    shared = rng.normal(size=(120, 1))
+    rows = [(who, i, word) for who in "PQ" for i in range(120) for word in range(5)]
+    values = {who: shared + rng.normal(size=(120, 1)) for who in "PQ"}  # reliability .5 between subjects
+    columns = {
+        "subject": [who for who, _, _ in rows],
+        "sentence": [f"Sentence number {i}." for _, i, _ in rows],
+        "Word": ["sentence"] * len(rows),
+        "rt": [float(values[who][i, 0] + 50 * word) for who, i, word in rows],
+    }
+    recording = read(write(folder / "a.csv", columns))
+    ceiling = noise_ceiling(recording)
+    assert all(responses.halves is None for responses in recording.subjects.values())
+    assert ceiling.way == "subjects"
+    expected = np.corrcoef(values["P"][:, 0], values["Q"][:, 0])[0, 1]
+    assert ceiling.values[0] == pytest.approx(expected)
+    assert has(recording, "each row is a word, by column Word", "no repetitions")
+
+
 def test_duplicates_are_refused_on_the_command_line_by_the_files_name(folder):
     path = write(folder / "rts.csv", {"sentence": ["A.", "B.", "A."], "rt": [1.5, 2.5, 3.5]})
     (signal,) = varied(TableSignal().open(str(path)), ["rts.duplicates=refuse"])

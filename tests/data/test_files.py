@@ -25,7 +25,7 @@ from repositories import (
 
 from cogbench import Files, MissingData, UnusableData, load_parts
 from cogbench.data.hub import reachable
-from cogbench.data.tables import read_table
+from cogbench.tables.reading import read_table
 
 OTHER = "0" * 40
 

@@ -22,9 +22,9 @@ from repositories import bert_files
 
 from cogbench import Files, Oracle, Pack, TaskMatrix, UnusableData, load_parts, read_arrays, read_table
 from cogbench.data.oracle_files import read_oracle, write_oracle
-from cogbench.data.tables import read_own_table
 from cogbench.parts.registry import oracle_folder
 from cogbench.storage.foreign import DEEPEST, TIMES, UNPACKED, parse_json
+from cogbench.tables.reading import read_texts
 
 TASKS = ("a", "b", "c")
 TRUE = np.array([[0, 1, 2], [1, 0, 1], [1, 1, 0.0]])
@@ -225,9 +225,9 @@ def read_signal(path):
     [
         ("a.npz", swollen_npz, read_signal),
         ("a.npz", swollen_in_pieces, read_signal),
-        ("a.csv.gz", swollen_gzip, read_own_table),
-        ("a.jsonl.gz", swollen_gzip, read_own_table),
-        ("a.xlsx", swollen_xlsx, read_own_table),
+        ("a.csv.gz", swollen_gzip, read_texts),
+        ("a.jsonl.gz", swollen_gzip, read_texts),
+        ("a.xlsx", swollen_xlsx, read_texts),
     ],
 )
 def test_what_would_become_far_larger_than_it_is_is_refused_unread(tmp_path, monkeypatch, name, make, read):

@@ -202,7 +202,7 @@ def test_measured_sets_are_shown_by_name_and_are_no_oracle():
     table = ask("sets", "show", "mine")
     assert table.exit_code == 0 and "1.25" in table.stdout and "measured, backbone ?" in table.stdout
     assert json.loads(ask("sets", "show", "mine", "--json").stdout) == plain_sets(sets)
-    assert json.loads(ask("sets", "list", "--json").stdout)[0]["name"] == "mine"
+    assert json.loads(ask("sets", "list", "--json").stdout)[-1]["name"] == "mine"
     assert "mine" not in ask("oracle", "list").stdout
     assert "unknown oracle 'mine'" in line(ask("oracle", "show", "mine"), 2)
     assert "is no oracle" in line(ask("oracle", "show", sets_folder() / "mine.json"), 3)

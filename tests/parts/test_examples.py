@@ -5,12 +5,13 @@ import datetime
 import pytest
 
 from cogbench import Origin, UnusableData
-from cogbench.data.tables import Rows
 from cogbench.parts.examples import examples_of
+from cogbench.tables.rows import Rows
 
 
 def examples(kind="classification", drop_missing=False, names=None, first=2, columns=None, **values):
-    rows = Rows(values, names or {}, Origin("here"), "here", first)
+    n = len(next(iter(values.values()), ()))
+    rows = Rows(values, names or {}, Origin("here"), "here", [*range(first, first + n)])
     return examples_of(rows, kind, columns or {}, "here", drop_missing=drop_missing)
 
 

@@ -15,7 +15,8 @@ from click.testing import CliRunner
 
 from cogbench import BrokenPlugin, Recipe, Suite, UnknownName, hookimpl, load_parts
 from cogbench.cli.main import cli
-from cogbench.parts.registry import DISTRIBUTIONS, Parts, find_oracle
+from cogbench.parts.fingerprint import DISTRIBUTIONS
+from cogbench.parts.registry import Parts, find_oracle
 from cogbench.testing.toys import ToyBackbone, ToyTask
 
 ROOT = Path(__file__).parents[2]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cogbench import read_results
-from cogbench.runs.worth import SHIPPED, known_worth, worth_of, write_worth
+from cogbench.runs.recommendation import SHIPPED, known_worth, worth_of, write_worth
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results"
 

@@ -3,12 +3,22 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from cogbench_signals.mini import INFORMATIVE, NOISE_CEILING, MiniSignal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cogbench import Files, Origin, Recording, Responses, UnusableData, noise_ceiling, spearman_brown
+from cogbench import (
+    Files,
+    Origin,
+    Recording,
+    Responses,
+    UnusableData,
+    average_repetitions,
+    noise_ceiling,
+    spearman_brown,
+)
 from cogbench.parts.registry import load_parts
 from cogbench.views.listing import describe_parts
 
@@ -140,9 +150,79 @@ def test_too_few_repetitions_tell_nothing():
     assert noise_ceiling(repeated(n_repeated=20)) is not None
 
 
+@pytest.mark.parametrize(
+    "share, times, true",  # the review's table A1: 400 stimuli, signal and noise of one showing have the variance 1
+    [
+        (0.1, 10, 0.524),
+        (0.25, 6, 0.558),
+        (0.1, 4, 0.519),
+        (0.5, 3, 0.600),
+        (0.1, 2, 0.513),
+        (1, 2, 0.667),
+        (1, 4, 0.800),
+        (1, 6, 0.857),
+        (1, 3, 0.750),
+        (1, 5, 0.833),
+    ],
+)
+def test_uneven_repetitions_give_the_reliability_of_the_averaged_responses(share, times, true):
+    rng = np.random.default_rng(round(100 * share) + times)
+    shown = np.where(np.arange(400) < share * 400, times, 1)
+    signal = rng.normal(size=(400, 300))
+    stimuli = rng.permutation(np.repeat(np.arange(400), shown))
+    means = average_repetitions(signal[stimuli] + rng.normal(size=(len(stimuli), 300)), stimuli, 400)
+    responses = Responses(means.values, tuple(map(str, range(300))), halves=means.halves, shown=means.shown)
+    ceiling = noise_ceiling(recording(S=responses))
+    assert true == pytest.approx(1 / (1 + np.mean(1 / shown)), abs=6e-4)
+    explained = [np.corrcoef(means.values[:, k], signal[:, k])[0, 1] ** 2 for k in range(300)]
+    assert np.mean(explained) == pytest.approx(true, abs=0.01)  # what the best prediction reaches
+    assert np.median(ceiling.values) == pytest.approx(true, abs=0.02)
+    assert ceiling.stimuli == share * 400
+
+
+def test_repetitions_that_lack_a_channel_count_for_the_others_alone():
+    rng = np.random.default_rng(0)
+    stimuli = np.repeat(np.arange(2000), 4)
+    values = rng.normal(size=(2000, 2))[stimuli] + rng.normal(size=(8000, 2))
+    values[np.arange(8000) % 4 >= 2, 1] = np.nan  # two repetitions of the second channel, four of the first
+    means = average_repetitions(values, stimuli, 2000)
+    responses = Responses(means.values, ("a", "b"), halves=means.halves, shown=means.shown)
+    np.testing.assert_allclose(noise_ceiling(recording(S=responses)).values, [4 / 5, 2 / 3], atol=0.03)
+
+
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=30), st.integers(0, 10**6))
+def test_averages_are_those_of_pandas(stimuli, seed):
+    rng = np.random.default_rng(seed)
+    values = np.where(rng.random((len(stimuli), 2)) < 0.2, np.nan, rng.normal(size=(len(stimuli), 2)))
+    means = average_repetitions(values, np.array(stimuli), 6)
+    rows = pd.DataFrame(values).groupby(np.array(stimuli))
+    np.testing.assert_allclose(means.values, rows.mean().reindex(range(6)))
+    repeated = rows.size().reindex(range(6), fill_value=0) > 1
+    assert (means.halves is not None) == repeated.any()
+    if means.halves is not None:
+        for half in (0, 1):
+            some = pd.DataFrame(values)[rows.cumcount() % 2 == half].groupby(
+                np.array(stimuli)[rows.cumcount() % 2 == half]
+            )
+            expected = some.mean().reindex(range(6)).where(repeated, np.nan)
+            np.testing.assert_allclose(means.halves[half], expected)
+            counted = some.count().reindex(range(6)).where(repeated, 0).fillna(0)
+            np.testing.assert_array_equal(np.broadcast_to(means.shown[half], (6, 2)), counted)
+
+
+def test_the_method_stands_in_the_figures():
+    for ceiling, method in (
+        (noise_ceiling(repeated()), "Spearman-Brown"),
+        (noise_ceiling(recording(**people())), "mean"),
+    ):
+        assert method in ceiling.summary.method and str(ceiling.summary).endswith(ceiling.summary.method)
+
+
 def test_halves_must_fit():
     with pytest.raises(UnusableData, match="halves of shape"):
         Responses(np.zeros((4, 3)), CHANNELS, halves=np.zeros((2, 4, 2)))
+    with pytest.raises(UnusableData, match="`shown` of shape"):
+        Responses(np.zeros((4, 3)), CHANNELS, halves=np.zeros((2, 4, 3)), shown=np.ones((2, 3, 3)))
 
 
 # --- what is planted in the signal `mini`

@@ -105,14 +105,14 @@ def verdicts(place: Place, files: Files) -> Columns:
 
 def places_of(synonyms: Iterable[str], text: str) -> dict[str, list[Any]]:
     """Return the first place of each synonym that stands in a text as a whole word, as SQuAD's answers are written."""
-    found = dict[int, str]()
+    answers = dict[int, str]()
     for synonym in synonyms:
         match = (
             re.search(rf"(?<!\w){re.escape(synonym.strip())}(?!\w)", text, re.IGNORECASE) if synonym.strip() else None
         )
-        if match and len(match[0]) > len(found.get(match.start(), "")):
-            found[match.start()] = match[0]
-    return {"text": list(found.values()), "answer_start": list(found)}
+        if match and len(match[0]) > len(answers.get(match.start(), "")):
+            answers[match.start()] = match[0]
+    return {"text": list(answers.values()), "answer_start": list(answers)}
 
 
 def _golden(folder: Path) -> dict[str, Path]:

@@ -1,6 +1,7 @@
 """Every test has a store of its own, touches no network, and computes on one thread."""
 
 import os
+import shutil
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
@@ -36,9 +37,9 @@ def alone(parts):
     return replace(parts.backbones["minilm-2l"], epochs=2, min_steps=0, batch_size=16, max_length=64)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def train(alone, task, tmp_path_factory):
-    """Train tasks on few examples: with a sharing, or one of them alone for None; each training is done once."""
+    """Train tasks on few examples: with a sharing, or one of them alone for None; a module does each training once."""
     checkpoints = {}
 
     def trained(sharing, *names, max_train=40):
@@ -56,4 +57,6 @@ def train(alone, task, tmp_path_factory):
             checkpoints[key] = backbone.train(recipe, FILES, tmp_path_factory.mktemp("model"))
         return checkpoints[key]
 
-    return trained
+    yield trained
+    for checkpoint in checkpoints.values():  # the models of all modules together take gigabytes
+        shutil.rmtree(checkpoint.folder)

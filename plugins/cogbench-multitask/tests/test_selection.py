@@ -204,6 +204,7 @@ class HalfShuffled:
 
 
 @pytest.mark.torture
+@pytest.mark.timeout(3600)  # a busy machine is slow
 def test_gradients_give_shuffled_labels_lower_weights(evidence):
     parts, selector = load_parts(), Gradients()
     source, target = HalfShuffled(parts.tasks["mini-rte"]), parts.tasks["mini-mnli"]

@@ -64,9 +64,9 @@ class ESMLogME:
         def score(source: str, target: str) -> float:
             moved = refuse_undefined(maps[source])
             features = evidence.features(None, target, self.features)
-            answers = answers_of(evidence, self.name, target, features)
+            answers = answers_of(evidence, self.name, target=target, features=features)
             mapped = features.values @ moved["weights"] + moved["bias"]  # (n_examples, n_dims)
-            return logme(mapped, answers, features.answer_kind != "numbers", self.null_space)
+            return logme(mapped, answers, classes=features.answer_kind != "numbers", null_space=self.null_space)
 
         return of_pairs(evidence, self.name, score)
 

@@ -45,12 +45,12 @@ def numbered(labels: Array) -> Array:
     labels = np.asarray(labels)
     if labels.dtype.kind in "iuf" and (~np.isfinite(labels) | (labels == UNANSWERED)).any():
         raise Undefined("an example has no label")
-    names, found, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    names, numbers, counts = np.unique(labels, return_inverse=True, return_counts=True)
     if len(names) < 2:
         raise Undefined("all examples are of one class")
     if counts.max() < 2:
         raise Undefined("no class has two examples")
-    return found
+    return numbers
 
 
 def classes_of(evidence: "Evidence", name: str, target: str, features: Features) -> Array:

@@ -91,8 +91,7 @@ def fisher(
                 for name, value in _squares(states_of(out, mask), weights, cases, part, convention):
                     kind = "layers" if name.startswith("layer ") else "parameters" if name in weights else name
                     if kind in components:
-                        found = value.double().cpu().numpy()
-                        total[name] = total.get(name, 0) + found
+                        total[name] = total.get(name, 0) + value.double().cpu().numpy()
     return _by_layer({name: value / n_examples for name, value in total.items()}, weights)
 
 
@@ -115,8 +114,8 @@ def _squares(
     if whole:  # one gradient, of the mean over examples and draws
         cases = [(sum(((share * value).mean() for value, share in cases), torch.zeros(())), torch.empty(0))]
     for value, share in cases:
-        found = torch.autograd.grad(value.sum(), wanted, retain_graph=True, allow_unused=True)
-        gradients = [torch.zeros_like(w) if g is None else g for g, w in zip(found, wanted, strict=True)]
+        computed = torch.autograd.grad(value.sum(), wanted, retain_graph=True, allow_unused=True)
+        gradients = [torch.zeros_like(w) if g is None else g for g, w in zip(computed, wanted, strict=True)]
         for name, g in zip(states, gradients, strict=False):
             tokens = batch.get("attention_mask")
             g = g if tokens is None else g[:, : tokens.shape[1]]
@@ -148,11 +147,11 @@ def _cases(
     ones = torch.ones(len(next(iter(own.values()))), device=next(iter(own.values())).device)
     if labels == "true":
         yield own, ones
-    elif labels == "expected" and (found := expected(out, own)) is not None:
-        yield from found
+    elif labels == "expected" and (values := expected(out, own)) is not None:
+        yield from values
     else:
         for _ in range(samples):
-            yield drawn(out, own, draw, batch.get("attention_mask")), ones / samples
+            yield drawn(out, own, generator=draw, mask=batch.get("attention_mask")), ones / samples
 
 
 def trainable(model: Any) -> dict[str, "Tensor"]:
@@ -160,10 +159,10 @@ def trainable(model: Any) -> dict[str, "Tensor"]:
     return {name: p for name, p in encoder_of(model).named_parameters() if p.requires_grad}
 
 
-def _by_layer(found: Mapping[str, Array], weights: Mapping[str, Any]) -> dict[str, Array]:
+def _by_layer(of_weights: Mapping[str, Array], weights: Mapping[str, Any]) -> dict[str, Array]:
     """Join the vectors of each layer's weights into one, named `weights of layer …`, or after their module."""
     joined: dict[str, list[Array]] = {}
-    for name, value in found.items():
+    for name, value in of_weights.items():
         layer = LAYER.search(name)
         place = f"layer {layer[1]}" if layer else name.partition(".")[0]
         joined.setdefault(f"weights of {place}" if name in weights else name, []).append(value)

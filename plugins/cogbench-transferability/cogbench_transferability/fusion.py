@@ -29,5 +29,5 @@ def fused(matrices: Sequence[TaskMatrix], k: float = 60) -> Array:
     methods, SIGIR.
     """
     each = np.stack([np.where(np.isnan(m.values), np.nan, 1 / (k + rank(m).ranks)) for m in matrices])
-    known = (~np.isnan(each)).sum(axis=0)  # (n_sources, n_targets)
-    return np.where(known > 0, np.nansum(each, axis=0) / np.maximum(known, 1) * len(matrices), np.nan)
+    n_defined = (~np.isnan(each)).sum(axis=0)  # (n_sources, n_targets)
+    return np.where(n_defined > 0, np.nansum(each, axis=0) / np.maximum(n_defined, 1) * len(matrices), np.nan)

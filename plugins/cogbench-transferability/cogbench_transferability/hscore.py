@@ -40,7 +40,9 @@ class HScore(ByPairs):
     def score(self, evidence: "Evidence", source: str, target: str) -> float:
         """Return a score without a unit, 0 or more; see `hscore`."""
         features = evidence.features(source, target, self.features)
-        return hscore(features.values, classes_of(evidence, self.name, target, features), self.regularised)
+        return hscore(
+            features.values, classes_of(evidence, self.name, target=target, features=features), self.regularised
+        )
 
 
 def hscore(features: Array, labels: Array, regularised: bool = True) -> float:

@@ -43,7 +43,7 @@ class KNN(ByPairs):
     def score(self, evidence: "Evidence", source: str, target: str) -> float:
         """Return the share of right answers, or R² of numbers."""
         features = evidence.features(source, target, self.features)
-        answers = answers_of(evidence, self.name, target, features)
+        answers = answers_of(evidence, self.name, target=target, features=features)
         return knn(features.values, answers, self.neighbours, features.answer_kind != "numbers")
 
 

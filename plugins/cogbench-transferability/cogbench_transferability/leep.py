@@ -69,7 +69,7 @@ def _predicted(
     features = evidence.features(source, target, options)
     if not features.probabilities.shape[1]:
         raise Undefined("the source's head does not choose one of several classes")
-    return features.probabilities, classes_of(evidence, name, target, features)
+    return features.probabilities, classes_of(evidence, name, target=target, features=features)
 
 
 def leep(theta: Array, labels: Array) -> float:

@@ -62,8 +62,8 @@ def drawn(out: Any, answers: Answers, generator: "Generator", mask: "Tensor | No
 
     def choose(logits: "Tensor") -> "Tensor":
         chances = logits.detach().double().softmax(dim=-1).cpu()
-        found = torch.multinomial(chances.flatten(0, -2), 1, generator=generator)
-        return found.view(logits.shape[:-1]).to(logits.device)
+        drawn = torch.multinomial(chances.flatten(0, -2), 1, generator=generator)
+        return drawn.view(logits.shape[:-1]).to(logits.device)
 
     if "start_positions" in answers:
         ends = {"start_positions": out.start_logits, "end_positions": out.end_logits}

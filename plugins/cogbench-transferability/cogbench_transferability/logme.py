@@ -42,7 +42,7 @@ class LogME(ByPairs):
     def score(self, evidence: "Evidence", source: str, target: str) -> float:
         """Return the evidence of an example, in nats; see `logme`."""
         features = evidence.features(source, target, self.features)
-        answers = answers_of(evidence, self.name, target, features)
+        answers = answers_of(evidence, self.name, target=target, features=features)
         return logme(features.values, answers, features.answer_kind != "numbers", self.null_space)
 
 

@@ -56,13 +56,15 @@ def importances(
     if not np.ptp(answers):
         raise Undefined("all examples have the same answer")
     n = max(2, round(subsample * len(answers)))
-    found = []
+    importances_of_draws = []
     for _ in range(draws):
         rows = draw_rows(answers, n, rng, by_class=classes)
-        found.append(_importance(features[rows], answers[rows], classes, method, trees, int(rng.integers(2**31))))
-    if not np.any(found):
+        importances_of_draws.append(
+            _importance(features[rows], answers[rows], classes, method, trees, int(rng.integers(2**31)))
+        )
+    if not np.any(importances_of_draws):
         raise Undefined("no neuron tells anything of the answers")
-    return np.stack(found)
+    return np.stack(importances_of_draws)
 
 
 def _importance(x: Array, y: Array, classes: bool, method: Method, trees: int, seed: int) -> Array:
@@ -71,8 +73,8 @@ def _importance(x: Array, y: Array, classes: bool, method: Method, trees: int, s
     if method == "mutual-information":
         if classes and np.unique(y, return_counts=True)[1].max() < 2:
             raise Undefined("no class has two examples in a sample of them")
-        told = feature_selection.mutual_info_classif if classes else feature_selection.mutual_info_regression
-        return told(x, y, random_state=seed)
+        information = feature_selection.mutual_info_classif if classes else feature_selection.mutual_info_regression
+        return information(x, y, random_state=seed)
     name = ("ExtraTrees" if method == "extra-trees" else "RandomForest") + ("Classifier" if classes else "Regressor")
     # A third of the neurons at each split would cost the regressors ten times what the classifiers' root does.
     forest: Any = getattr(ensemble, name)(trees, max_depth=200, max_features="sqrt", random_state=seed)
@@ -105,9 +107,9 @@ def combined(q: Array, alpha: float = 1.0, *, floor: float = FLOOR, eps: float =
 
 def ranks(m: Array) -> Array:
     """Return the rank of each importance (n_neurons,): 1 is the largest, equal ones by their place."""
-    found = np.empty(len(m), int)
-    found[np.argsort(-m, kind="stable")] = np.arange(1, len(m) + 1)
-    return found
+    ranking = np.empty(len(m), int)
+    ranking[np.argsort(-m, kind="stable")] = np.arange(1, len(m) + 1)
+    return ranking
 
 
 def meta_importance(of_ranks: Array) -> Array:
@@ -134,7 +136,7 @@ def aggregated(
     Importances are of the first half; alpha is the one whose n neurons let a linear model of that half answer a tenth
     of the second best; the rankings are summed. Arguments as `importances` has them.
     """
-    found = []
+    rankings = []
     for p in range(pairs):
         rng = np.random.default_rng((seed, p))
         first, second = _halves(answers, classes, rng)
@@ -146,8 +148,8 @@ def aggregated(
             kept = chosen(combined(q, alpha), n)
             return probe(features[first][:, kept], answers[first], features[check][:, kept], answers[check], classes)
 
-        found.append(ranks(combined(q, max(ALPHAS, key=right))))
-    return meta_importance(np.stack(found))
+        rankings.append(ranks(combined(q, max(ALPHAS, key=right))))
+    return meta_importance(np.stack(rankings))
 
 
 def _halves(answers: Array, classes: bool, rng: np.random.Generator) -> tuple[Array, Array]:

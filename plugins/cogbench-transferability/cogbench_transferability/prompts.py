@@ -51,8 +51,8 @@ class Prompt:
 
     def __post_init__(self) -> None:
         if self.length < 1 or self.steps < 1 or self.examples < 1:
-            told = f"length={self.length}, steps={self.steps}, examples={self.examples}"
-            raise UnusableData(f"prompt: {told}; all must be at least 1.")
+            options = f"length={self.length}, steps={self.steps}, examples={self.examples}"
+            raise UnusableData(f"prompt: {options}; all must be at least 1.")
 
     def of(self, evidence: "Evidence", task: str) -> Array:
         """Return a task's prompt (n_tokens, n_dims), trained."""

@@ -92,16 +92,16 @@ class TaskEmb:
 
     def _cosines(self, vectors: list[Array | None]) -> Array:
         """Return the cosine of each two tasks' vectors (n_tasks, n_tasks); NaN where there is none."""
-        found = np.full((len(vectors), len(vectors)), np.nan)
+        cosines = np.full((len(vectors), len(vectors)), np.nan)
         for i, a in enumerate(vectors):
             for j, b in enumerate(vectors[:i]):
                 if a is None or b is None or a.shape != b.shape:
                     continue
                 try:
-                    found[i, j] = found[j, i] = cosine(a, b)
+                    cosines[i, j] = cosines[j, i] = cosine(a, b)
                 except Undefined:
                     continue
-        return found
+        return cosines
 
 
 @hookimpl

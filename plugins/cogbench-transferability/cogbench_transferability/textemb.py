@@ -41,8 +41,8 @@ class TextEmb:
 def mean_text(features: Array) -> Array:
     """Return the mean (n_dims,) of examples (n_examples, n_dims), without those that have no token and so are NaN."""
     features = np.asarray(features, np.float64)
-    known = np.isfinite(features).all(axis=1)
-    return features[known].mean(axis=0) if known.any() else np.full(features.shape[1], np.nan)
+    defined = np.isfinite(features).all(axis=1)
+    return features[defined].mean(axis=0) if defined.any() else np.full(features.shape[1], np.nan)
 
 
 @dataclass(frozen=True)

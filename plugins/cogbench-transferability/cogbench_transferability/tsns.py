@@ -84,24 +84,24 @@ class TSNS:
         sizes = evidence.features(None, evidence.tasks[0], self.features).layer_sizes  # (n_layers,)
         n = self.selected(int(sizes.sum()))
         pieces = evidence.pieces(self)
-        found = {task: piece["importance"] for task, piece in pieces.items() if "importance" in piece}
-        known = {task: chosen(m, n) for task, m in found.items()}
-        shares = {task: fingerprint(known[task], sizes) for task in sorted(known)}  # (n_layers,) each
+        importances = {task: piece["importance"] for task, piece in pieces.items() if "importance" in piece}
+        neurons = {task: chosen(m, n) for task, m in importances.items()}
+        shares = {task: fingerprint(neurons[task], sizes) for task in sorted(neurons)}  # (n_layers,) each
         evidence.detail("fingerprints", {task: of.tolist() for task, of in shares.items()})
         for task, of in shares.items():
-            told = " ".join(f"{share:.2f}" for share in of)
-            evidence.note(f"{self.name}: shares of {task}'s {n} neurons in layers 1 to {len(sizes)}: {told}.")
+            figures = " ".join(f"{share:.2f}" for share in of)
+            evidence.note(f"{self.name}: shares of {task}'s {n} neurons in layers 1 to {len(sizes)}: {figures}.")
 
         def score(source: str, target: str) -> float:
             for task in (source, target):
                 refuse_undefined(pieces[task])
-            a, b = known[source], known[target]
+            a, b = neurons[source], neurons[target]
             if self.similarity_ == "fingerprint":
                 return cosine(shares[source], shares[target])
             if self.similarity_ == "jaccard":
                 return jaccard(a, b)
             if self.similarity_ == "spearman":
-                return _spearman(found[source], found[target])
+                return _spearman(importances[source], importances[target])
             return self._zero_shot(evidence, source, target, a)
 
         return of_pairs(evidence, self.name, score)
@@ -124,7 +124,7 @@ class TSNS:
         features = evidence.features(None, name, self.features)
 
         def compute() -> dict[str, Array]:
-            values, answers = checked(features.values), answers_of(evidence, self.name, name, features)
+            values, answers = checked(features.values), answers_of(evidence, self.name, target=name, features=features)
             n = self.selected(values.shape[1])
             return {"importance": self.of(values, answers, features.answer_kind == "classes", n)}
 
@@ -157,7 +157,7 @@ class TSNS:
         one, other = (evidence.features(None, task, self.features) for task in (source, target))
         for features in (one, other):
             class_numbers(features)
-        return zero_shot(one.values, one.answers, other.values, other.answers, neurons)
+        return zero_shot(one.values, one.answers, other=other.values, other_answers=other.answers, neurons=neurons)
 
 
 def _spearman(a: Array, b: Array) -> float:

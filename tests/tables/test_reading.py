@@ -11,7 +11,8 @@ import pytest
 from pyarrow import parquet
 
 from cogbench import MissingData, UnusableData, read_tagged
-from cogbench.data.tables import OWN_TABLES, read_own_table
+from cogbench.tables.options import ALL_ENDINGS
+from cogbench.tables.reading import read_texts
 
 ROWS = {"text": ["one, two", 'a "b"', "12", "2024-01-05"], "label": ["NA", "None", "", "1"]}
 VALUES = [*zip(*ROWS.values(), strict=True)]  # row by row
@@ -45,15 +46,15 @@ def as_csv(mark=","):
 )
 def test_all_values_of_a_table_are_the_texts_that_they_are_there(tmp_path, name, content, first):
     (path := tmp_path / name).write_bytes(content)
-    rows = read_own_table(path)
-    assert rows.columns == ({"text": ["x"], "label": ["y"]} if "jsonl" in name else ROWS) and rows.first == first
+    rows = read_texts(path)
+    assert rows.columns == ({"text": ["x"], "label": ["y"]} if "jsonl" in name else ROWS) and rows.number(0) == first
 
 
 def test_json_may_have_one_object_a_line_with_labels_of_several_types_and_gaps(tmp_path):
     (path := tmp_path / "a.json").write_text(
         '{"text": "a", "label": 1}\n\n{"text": "b", "label": "1"}\n{"text": "c"}\n'
     )
-    assert read_own_table(path).columns == {"text": ["a", "b", "c"], "label": [1, "1", None]}
+    assert read_texts(path).columns == {"text": ["a", "b", "c"], "label": [1, "1", None]}
 
 
 def test_squad_in_its_own_form(tmp_path):
@@ -61,7 +62,7 @@ def test_squad_in_its_own_form(tmp_path):
     asked = [{"question": "where?", "answers": [answer]}, {"question": "who?", "is_impossible": True, "answers": []}]
     articles = [{"title": "t", "paragraphs": [{"context": "Anna lives in Paris.", "qas": asked}]}]
     (path := tmp_path / "squad.json").write_text(json.dumps({"version": "v2.0", "data": articles}))
-    assert read_own_table(path).columns == {
+    assert read_texts(path).columns == {
         "text": ["where?", "who?"],
         "text_pair": ["Anna lives in Paris."] * 2,
         "label": [{"text": ["Paris"], "answer_start": [14]}, {"text": [], "answer_start": []}],
@@ -72,10 +73,12 @@ def test_conll_has_a_word_and_its_tag_a_line(tmp_path):
     text = "-DOCSTART- -X- O\n\nAnna NNP B-PER\nsees VBZ O\n\n\n# a note\nParis NNP B-LOC"
     (path := tmp_path / "a.conll").write_text(text)
     columns = {"tokens": [["Anna", "sees"], ["Paris"]], "label": [["B-PER", "O"], ["B-LOC"]]}
-    assert read_own_table(path).columns == columns
+    rows = read_texts(path)
+    assert {name: rows.columns[name] for name in columns} == columns and [*rows.numbers] == [3, 8]
+    assert rows.columns["2"] == [["NNP", "VBZ"], ["NNP"]]
     path.write_text("Anna B-PER\nsees\n")
-    with pytest.raises(UnusableData, match="line 2 has a word and no tag"):
-        read_own_table(path)
+    with pytest.raises(UnusableData, match=r"line 2 has 1 column\(s\): it lacks a tag"):
+        read_texts(path)
 
 
 def test_parquet_keeps_its_types_and_the_names_of_its_classes(tmp_path):
@@ -83,7 +86,7 @@ def test_parquet_keeps_its_types_and_the_names_of_its_classes(tmp_path):
     metadata = {"huggingface": json.dumps({"info": {"features": {"label": feature}}})}
     table = pa.table({"text": ["a", None], "label": [0, 1]}).replace_schema_metadata(metadata)
     parquet.write_table(table, path := tmp_path / "a.parquet")
-    rows = read_own_table(path)
+    rows = read_texts(path)
     assert rows.columns == {"text": ["a", None], "label": [0, 1]} and rows.names == {"label": ("bad", "good")}
 
 
@@ -93,49 +96,52 @@ SECRET = "something private"
 @pytest.mark.parametrize(
     "name, content, says",
     [
-        ("a.csv", f"text,label\n{SECRET} für,x\n".encode("cp1252"), "a.csv' is not UTF-8: save it as UTF-8"),
-        ("a.csv", f"text,label\n{SECRET},x\n".encode("utf-16"), "a.csv' is UTF-16, not UTF-8: save it as UTF-8"),
-        ("a.csv", f"text,label\n{SECRET},x\n".encode("utf-16-le"), "a.csv' is UTF-16, not UTF-8"),
+        (
+            "a.csv",
+            f"text,label\n{SECRET} \x81,x\n".encode("latin-1"),
+            "a.csv' is not in cp1252 after line 0; encoding=",
+        ),
+        ("a.csv", f"text,label\n{SECRET},x\n".encode("utf-16-le"), "a.csv' is UTF-16 without a mark, or no text: enc"),
         ("a.csv", f"text,label\nx,y\n{SECRET},x,z\n".encode(), "read as csv: row 3 has 3 values, the header 2[.]$"),
         ("a.tsv", f"text\tlabel\n{SECRET}\n".encode(), "read as tsv: row 2 has 1 values, the header 2[.]$"),
         ("a.csv", b"", "cannot be read as csv: it has no rows"),
         ("a.csv", b"\n\n\n", "cannot be read as csv: it has no rows"),
-        ("a.csv", f"text,label\n{SECRET},x\n".encode("utf-32"), "a.csv' is UTF-32, not UTF-8"),
+        ("a.csv", f"text,label\n{SECRET},x\n".encode("utf-32"), "a.csv' is in UTF-32: save it as UTF-8"),
         ("a.csv", f"text,label\n{SECRET}\0,x\n".encode(), "a.csv': line 2 holds a character NUL"),
         ("a.csv", b"PK\x03\x04" + bytes(99), "a.csv' is no text but a zip archive or a workbook"),
         ("a.jsonl", gzip.compress(SECRET.encode(), mtime=0), "a.jsonl' is no text but a gzip file: unpack it"),
-        ("a.conll", f"1\t{SECRET}\t{SECRET}\tNOUN\tNN\t_\t0\troot\t_\t_\n".encode(), "a.conll' is CoNLL-U"),
-        ("a.csv.gz", SECRET.encode(), "cannot be read as csv: "),
+        ("a.csv.gz", SECRET.encode(), "cannot be read as csv.gz: Not a gzipped file"),
         ("a.json", f'[{{"text": "{SECRET}"'.encode(), "a.json': line 1 is no JSON"),
         ("a.jsonl", f'{{"text": "a"}}\n{SECRET}\n'.encode(), "a.jsonl': line 2 is no JSON"),
         ("a.json", f'["{SECRET}"]'.encode(), "a.json' is no list of JSON objects"),
         ("a.json", b'{"data": [{"paragraphs": [{"context": "x"}]}]}', "a paragraph or a question lacks 'qas'"),
         ("a.parquet", SECRET.encode(), "cannot be read as parquet"),
-        ("a.parquet.gz", SECRET.encode(), "unknown ending; known: .csv, .tsv, .jsonl, .json, .conll, .csv.gz"),
-        ("a.doc", SECRET.encode(), "unknown ending; known: .csv"),
+        ("a.doc", SECRET.encode(), "unknown ending; known: .csv, .tsv, .txt, .json, .jsonl, .conll"),
     ],
 )
 def test_what_cannot_be_read_is_one_line_that_quotes_nothing(tmp_path, name, content, says):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(UnusableData, match=says) as caught:
-        read_own_table(tmp_path / name)
+        read_texts(tmp_path / name)
     assert SECRET not in str(caught.value) and "\n" not in str(caught.value)
     with pytest.raises(MissingData, match="no file"):
-        read_own_table(tmp_path / "none.csv")
+        read_texts(tmp_path / "none.csv")
 
 
 def test_a_workbook_takes_a_package_or_is_saved_otherwise(tmp_path, monkeypatch):
     zipfile.ZipFile(path := tmp_path / "a.xlsx", "w").close()
     monkeypatch.setitem(sys.modules, "openpyxl", None)
     with pytest.raises(UnusableData, match="a workbook, which takes the package openpyxl to read: install it, or save"):
-        read_own_table(path)
-    sheet = SimpleNamespace(iter_rows=lambda values_only: iter([("text", None, "label"), ("a", 1, 2), (None,) * 3]))
+        read_texts(path)
+    sheet = SimpleNamespace(
+        title="one", iter_rows=lambda values_only: iter([("text", None, "label"), ("a", 1, 2), (None,) * 3])
+    )
     stand_in = ModuleType("openpyxl")
     stand_in.load_workbook = lambda path, **how: SimpleNamespace(worksheets=[sheet], close=lambda: None)
     monkeypatch.setitem(sys.modules, "openpyxl", stand_in)
-    rows = read_own_table(path)
-    assert rows.columns == {"text": ["a"], "label": [2]} and rows.first == 2
-    assert {".csv", ".tsv", ".jsonl", ".json", ".conll", ".xlsx", ".parquet", ".csv.gz", ".jsonl.gz"} <= {*OWN_TABLES}
+    rows = read_texts(path)
+    assert rows.columns == {"text": ["a"], "label": [2]} and rows.number(0) == 2
+    assert {".csv", ".tsv", ".jsonl", ".json", ".conll", ".xlsx", ".parquet", ".csv.gz", ".jsonl.gz"} <= {*ALL_ENDINGS}
 
 
 def test_words_with_tags_come_a_line_each(tmp_path):

@@ -1,0 +1,57 @@
+"""Workbooks of spreadsheets, read by the package openpyxl where it is installed."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import UnknownName, UnusableData
+from ..storage.foreign import refuse_swelling, unpacked_size
+from .options import TableOptions
+from .rows import refuse_repeated
+
+
+def read_workbook(
+    path: Path, options: TableOptions, notes: list[str]
+) -> tuple[dict[str, Sequence[Any]], Sequence[int]]:
+    """Return the columns of a sheet of a workbook, and the numbers of its rows.
+
+    Raises
+    ------
+    UnusableData
+        If the package is not installed, or the file is no workbook or has no rows.
+    UnknownName
+        If it has no sheet of that name.
+    """
+    where = repr(str(path))
+    try:
+        from openpyxl import load_workbook
+    except ModuleNotFoundError:
+        raise UnusableData(
+            f"{where} is a workbook, which takes the package openpyxl to read: install it, or save the sheet as csv in "
+            "UTF-8."
+        ) from None
+    refuse_swelling(path, unpacked_size(path))
+    try:
+        workbook = load_workbook(path, read_only=True, data_only=True)
+        sheets = {sheet.title: sheet for sheet in workbook.worksheets}
+        rows = []
+        if chosen := sheets.get(options.sheet) if options.sheet else next(iter(sheets.values()), None):
+            rows = [tuple(row) for row in chosen.iter_rows(values_only=True)]
+        workbook.close()
+    except Exception as error:  # whatever the package says of a file that is no workbook
+        raise UnusableData(f"{where} cannot be read as xlsx: it is no workbook, or is damaged.") from error
+    if options.sheet and options.sheet not in sheets:
+        raise UnknownName.of("sheet", options.sheet, sheets, there="The workbook has")
+    if not rows:
+        raise UnusableData(f"{where} cannot be read as xlsx: it has no rows.")
+    if len(sheets) > 1 and not options.sheet:
+        notes.append(f"of its sheets {', '.join(sheets)} the first is read; sheet= in the address names another")
+    header = rows[0] if options.header != "no" else tuple(range(1, len(rows[0]) + 1))
+    body = rows[1:] if options.header != "no" else rows
+    kept = [
+        (i, row) for i, row in enumerate(body, 1 + (options.header != "no")) if any(cell is not None for cell in row)
+    ]
+    names = ["" if name is None else str(name).strip() for name in header]
+    refuse_repeated(names, where)
+    columns = {name: [row[i] for _, row in kept] for i, name in enumerate(names) if name}
+    return {**columns}, [number for number, _ in kept]

@@ -1,0 +1,1 @@
+"""Published tables of transfers as oracles of cogbench."""
