@@ -1,5 +1,6 @@
 """Oracles that are judged together: the results that each has scored, and the families that share target tasks."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -9,6 +10,7 @@ import numpy as np
 from ..data.dataset import Array
 from ..data.oracle import Oracle
 from ..errors import UnusableData
+from ..parts.recipe import ALL_ROWS, SEQUENTIAL
 from ..scoring.chance import DRAWS, MOST_CELLS, Relabellings, joint_relabellings
 from ..scoring.ranking import Ranking, true_ranking
 from .comparable import comparable_results
@@ -96,7 +98,8 @@ def stacked_oracles(results: Sequence[Result]) -> tuple[list[StackedOracle], lis
     """Return the oracles of some results, by name, and a line on what is left out.
 
     Of each oracle those results count that may be compared, as on a leaderboard; where there are several sets of them,
-    the largest.
+    the largest. Oracles of one kind alone are stacked, by how they combine tasks and choose rows: those of sources that
+    are trained first on all their rows, if there are any, else those of the kind with the most results.
 
     Raises
     ------
@@ -108,7 +111,14 @@ def stacked_oracles(results: Sequence[Result]) -> tuple[list[StackedOracle], lis
     if outdated:
         n_results = f"{outdated} result{'s' * (outdated > 1)}"
         notes.append(f"left out: {n_results} that an older schema scored; `cogbench score` computes scores anew")
-    groups = comparable_results([result for result in scored if not result.is_outdated])
+    stacked, others = _of_one_kind([result for result in scored if not result.is_outdated])
+    if others:
+        names = {result.oracle.name for result in others if result.oracle}
+        notes.append(
+            f"left out: {', '.join(sorted(names))}, measured with another sharing or choice of rows; --oracle with "
+            "such names alone stacks them"
+        )
+    groups = comparable_results(stacked)
     ordered = sorted(
         groups, key=lambda group: (-len(group.results), group.results[0].suite, group.results[0].file_name)
     )
@@ -131,6 +141,17 @@ def stacked_oracles(results: Sequence[Result]) -> tuple[list[StackedOracle], lis
             "no result here has scores of an oracle: `cogbench run` and `cogbench score --out` write them."
         )
     return [by_name[name] for name in sorted(by_name)], notes
+
+
+def _of_one_kind(results: Sequence[Result]) -> tuple[list[Result], list[Result]]:
+    """Return the results on oracles of one kind, by sharing and choice of rows, and the others."""
+    kinds = Counter((result.sharing, result.row_choice) for result in results)
+    usual = (SEQUENTIAL, ALL_ROWS)
+    kind = usual if usual in kinds else next(iter(sorted(kinds, key=lambda of: (-kinds[of], of))), usual)
+    of_kind = [(result.sharing, result.row_choice) == kind for result in results]
+    return [r for r, own in zip(results, of_kind, strict=True) if own], [
+        r for r, own in zip(results, of_kind, strict=True) if not own
+    ]
 
 
 def _of_choices(result: Result) -> Oracle | None:

@@ -63,7 +63,6 @@ def published_result(
         signal=None,
         suite=table.suite,
         tuning=table.tuning,
-        sharing=table.sharing,
         basis="published",
         sources=list(true.sources),
         targets=list(true.targets),

@@ -13,6 +13,7 @@ from ..data.oracle_files import FORMER_FIELDS
 from ..errors import UnusableData
 from ..frames import Tabular
 from ..parts.codec import with_public_names
+from ..parts.recipe import ALL_ROWS, SEQUENTIAL
 from ..scoring.baselines import baselines
 from ..scoring.evaluation import Scores, score_guess
 from ..scoring.means import none_if_nan
@@ -141,7 +142,8 @@ class Provenance:
 class Result(Tabular):
     """One (estimator, backbone, signal, oracle): the ranking of source tasks and its scores.
 
-    `row_choice` is that of the oracle: which training examples of the sources it was measured with.
+    `sharing` and `row_choice` are those of the oracle: how it combines tasks, and which training examples of the
+    sources it was measured with.
     `basis` tells whether cogbench computed the ranking, or a publication states it.
     `similarity` and `by_seed` have sources as rows and targets as columns, None for a task with itself or no
     estimate; `ranking` lists each target's sources, best first; `scores` is None where there was no oracle.
@@ -302,10 +304,12 @@ def against(guess: TaskMatrix, oracle: Oracle | None, counts: Mapping[str, int])
     `counts` has the official number of training examples of each source, as far as known.
     """
     if oracle is None:
-        return {"row_choice": "all", "oracle": None, "oracle_ranks": None, "scores": None, "baselines": {}}
+        alone = {"sharing": SEQUENTIAL, "row_choice": ALL_ROWS}
+        return {**alone, "oracle": None, "oracle_ranks": None, "scores": None, "baselines": {}}
     true = true_ranking(oracle)
     columns = zip(true.targets, true.ranks.T, strict=True)
     return {
+        "sharing": oracle.sharing,
         "row_choice": oracle.row_choice,
         "oracle": OracleUsed(oracle.name, oracle.backbone, oracle.basis, oracle.origin),
         "oracle_ranks": {

@@ -397,6 +397,19 @@ def test_what_cannot_be_stacked_is_left_out_and_counted(three, over_three):
             stacked_board(results)
 
 
+def test_oracles_of_one_sharing_and_choice_of_rows_alone_are_stacked(three, over_three):
+    joint = [replace(on(SIX, SECOND, "both", values, name), sharing="joint") for name, values in (("a", FIRST),)]
+    chosen = [replace(on(SIX, SECOND, "rows", FIRST, "a"), row_choice="random 0.5")]
+    board = stacked_board([*three, *joint, *chosen])
+    assert board.entries == over_three.entries
+    assert board.left_out == (
+        "left out: both, rows, measured with another sharing or choice of rows; --oracle with such names alone stacks "
+        "them",
+    )
+    assert stacked_board(joint).left_out == ()
+    assert stacked_board([*joint, *chosen, *chosen[:0]]).left_out[0].startswith("left out: rows,")
+
+
 def test_a_guess_that_shows_no_skill_on_one_oracle_has_none_over_all():
     values = GUESSES[0].copy()
     values[0] = np.tile(np.arange(6.0)[:, None], 6)

@@ -21,10 +21,14 @@ from cogbench import (
     UnknownName,
     UnusableData,
     hookimpl,
+    leaderboard,
     load_parts,
     measure_oracle,
     measure_sets,
     read_sets,
+    rescore,
+    run,
+    stacked_board,
 )
 from cogbench.combining.ways import find_sharing
 from cogbench.compute.cells import Training
@@ -184,6 +188,17 @@ def test_a_sequential_and_a_joint_oracle_are_never_one_kind(world):
     workspace = Workspace(FILES, world["store"], parts=world["parts"])
     one, other = (plan.provenance(workspace)["backbone"] for plan in plans)
     assert one != other
+
+
+def test_results_on_a_joint_oracle_say_so_and_stand_on_a_board_of_their_own(world):
+    how = {name: world[name] for name in ("parts", "store", "files", "jobs", "suite")}
+    names = [measure_oracle("toy", sharing=sharing, **world).name for sharing in ("sequential", "joint")]
+    results = [run("dse", "toy", oracle=name, **how)[0] for name in names]
+    assert [result.sharing for result in results] == ["sequential", "joint"]
+    assert [board.sharing for board in leaderboard(results)] == ["sequential", "joint"]
+    assert "toy-toy-joint, measured with another sharing" in stacked_board(results, synthetic=True).left_out[0]
+    again = rescore(results[0], names[1])
+    assert again.sharing == "joint"
 
 
 @pytest.mark.parametrize(
