@@ -96,7 +96,11 @@ SECRET = "something private"
 @pytest.mark.parametrize(
     "name, content, says",
     [
-        ("a.csv", f"text,label\n{SECRET} \x81,x\n".encode("latin-1"), "a.csv' is not in cp1252 after line 0; encoding="),
+        (
+            "a.csv",
+            f"text,label\n{SECRET} \x81,x\n".encode("latin-1"),
+            "a.csv' is not in cp1252 after line 0; encoding=",
+        ),
         ("a.csv", f"text,label\n{SECRET},x\n".encode("utf-16-le"), "a.csv' is UTF-16 without a mark, or no text: enc"),
         ("a.csv", f"text,label\nx,y\n{SECRET},x,z\n".encode(), "read as csv: row 3 has 3 values, the header 2[.]$"),
         ("a.tsv", f"text\tlabel\n{SECRET}\n".encode(), "read as tsv: row 2 has 1 values, the header 2[.]$"),
