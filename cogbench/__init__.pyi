@@ -68,7 +68,12 @@ from .data.recording import (
 from .data.oracle import Oracle as Oracle, OracleCard as OracleCard, Suite as Suite, TaskMatrix as TaskMatrix
 from .data.oracle_files import OracleFile as OracleFile, read_oracle as read_oracle
 from .data.score_tables import TableReading as TableReading
-from .tables.options import TableOptions as TableOptions, split_address as split_address
+from .tables.numbers import side_by_side as side_by_side
+from .tables.options import (
+    OPTION_NAMES as OPTION_NAMES,
+    TableOptions as TableOptions,
+    split_address as split_address,
+)
 from .tables.reading import read_table as read_table, read_texts as read_texts
 from .tables.rows import Rows as Rows
 from .tables.words import read_tagged as read_tagged

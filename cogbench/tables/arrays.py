@@ -77,7 +77,7 @@ def _hint(arrays: dict[str, Any]) -> str:
     sentences, values = (arrays.get(name, np.empty(0)) for name in ("sentences", "values"))
     if values.ndim == 2 and sentences.ndim == 1 and values.shape[1] == len(sentences) != values.shape[0]:
         return ": transpose `values`, so that a row is a sentence"
-    if values.ndim == 1 and len(values) == len(sentences):
+    if "values" in arrays and values.ndim == 1 and len(values) == len(sentences):
         return ": give `values` a second axis, values[:, None]"
     if values.ndim > 2:
         return ": make `values` two-dimensional, with a column for each channel"

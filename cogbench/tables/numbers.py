@@ -16,6 +16,7 @@ MISSING = (*UNMEASURED, "-", "–", "—", ".", "?")  # as people write it in a 
 NUMERAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 WHOLE = re.compile(r"[+-]?\d+")
 DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?\s*%?")
+MARKED = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?\s*%?|[+-]?\d+,\d+\s*%?")  # thousands, or decimal commas
 INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
 
 
@@ -148,7 +149,7 @@ def _all_numerals(column: Sequence[Any]) -> Numbers | None:
 def _of_texts(column: Sequence[Any], missing: Collection[str], decimal_mark: str) -> Numbers | None:
     fill = {*UNMEASURED, *(plain_text(text).casefold() for text in missing)}
     values, odd = np.full(len(column), np.nan), list[tuple[int, str]]()
-    whole, plain, per_cent = True, 0, 0
+    whole, plain, per_cent, marked = True, 0, 0, 0
     for i, cell in enumerate(column):
         text = plain_text(cell)
         if text.casefold() in fill:
@@ -165,13 +166,14 @@ def _of_texts(column: Sequence[Any], missing: Collection[str], decimal_mark: str
             plain += not text.endswith("%")
             whole = whole and WHOLE.fullmatch(number) is not None
         else:
+            marked += MARKED.fullmatch(text) is not None
             odd.append((i, text))
-    if not plain + per_cent or (plain + per_cent < len(odd)):
+    if not plain + per_cent + marked or (plain + per_cent + marked < len(odd) - marked):
         return None
     if plain and per_cent:  # a column of both is of neither
         signs = [(i, plain_text(cell)) for i, cell in enumerate(column) if plain_text(cell).endswith("%")]
         odd = sorted([*odd, *signs])
-    return Numbers(values, whole and not per_cent, tuple(odd), per_cent > 0)
+    return Numbers(values, whole and not per_cent and not marked, tuple(odd), per_cent > 0)
 
 
 def refuse_odd(numbers: Numbers, name: str, where: str, number: Any, decimal_mark: str = ".") -> None:

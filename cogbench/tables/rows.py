@@ -35,10 +35,14 @@ class Rows(NamedTuple):
         UnusableData
             If most cells are numbers and one is not: the message names it, and the option that decides.
         """
-        numbers = numbers_of(self.columns[column], self.options.missing, self.decimal_mark)
+        numbers = self.numbers_of(column)
         if numbers is not None:
             refuse_odd(numbers, column, self.what, self.number)
         return numbers
+
+    def numbers_of(self, column: str) -> Numbers | None:
+        """Return the numbers of a column as `measured` does, without refusing one that has odd cells."""
+        return numbers_of(self.columns[column], self.options.missing, self.decimal_mark)
 
     def number(self, i: int) -> int:
         """Return the number of a row in an editor."""

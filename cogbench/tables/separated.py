@@ -73,7 +73,7 @@ def _read(
     mark = options.separator or (stated[1] if stated else _separator(first, lines, usual, ending))
     if mark != usual:
         notes.append(f"its cells are separated by {_name_of(mark)}")
-    header = _header(first, lines, mark, options)
+    header, quoted = _header(first, lines, mark, options)
     if options.header == "no":
         lines.ahead.appendleft(first)
         lines.number -= 1
@@ -84,7 +84,7 @@ def _read(
     def refuse(number: int, fault: str) -> UnusableData:
         return UnusableData(f"{where} cannot be read as {ending[1:]}: {fault}.")
 
-    body = _Body(names, mark, texts)
+    body = _Body(names, mark, texts, quoted)
     doubts, evidence = list[Doubt](), Evidence()
     for item in read_records(lines, mark, len(names), options.quotes, refuse):
         if isinstance(item, Record):
@@ -104,20 +104,21 @@ def _first_line(lines: Lines) -> str | None:
     return None
 
 
-def _header(first: str, lines: Lines, mark: str, options: TableOptions) -> list[str]:
-    """Return the names of the columns; a name in quotes may go over lines."""
+def _header(first: str, lines: Lines, mark: str, options: TableOptions) -> tuple[list[str], set[int]]:
+    """Return the names of the columns, and which stood in quotes; a name in quotes may go over lines."""
     if options.quotes == "text":
-        return first.split(mark)
+        return first.split(mark), set()
     line, taken = first, 0
     record, opens = split_quoted(line, mark)
     while opens >= 0 and taken < SAMPLE and lines.peek(taken) is not None:
         line, taken = f"{line}\n{lines.peek(taken)}", taken + 1
         record, opens = split_quoted(line.removesuffix("\r"), mark)
     if opens >= 0:
-        return split_quoted(first, mark, text=True)[0].cells
+        return split_quoted(first, mark, text=True)[0].cells, set()
     for _ in range(taken):
         lines.take()
-    return [cell[1:-1] if i in record.bare else cell for i, cell in enumerate(record.cells)]
+    names = [cell[1:-1] if i in record.bare else cell for i, cell in enumerate(record.cells)]
+    return names, {*record.bare, *record.quoted}
 
 
 def _separator(first: str, lines: Lines, usual: str, ending: str) -> str:
@@ -148,8 +149,8 @@ def _name_of(mark: str) -> str:
 class _Body:
     """The rows of a table as they come: texts, and of a wide table the numbers of a span of columns."""
 
-    def __init__(self, names: list[str], mark: str, texts: Collection[str] | None) -> None:
-        self.names, self.mark = names, mark
+    def __init__(self, names: list[str], mark: str, texts: Collection[str] | None, quoted: Collection[int]) -> None:
+        self.names, self.mark, self.quoted = names, mark, quoted
         self.texts = None if texts is None else {text.casefold() for text in texts}
         self.records = list[Record]()
         self.span = range(0)  # the columns whose numbers are kept as numbers
@@ -214,18 +215,19 @@ class _Body:
         records = settled(self.records, doubts, evidence, self.mark, where)
         cells = [*map(list, zip(*(record.cells for record in records), strict=True))]
         if options.quotes != "text":
-            names = [self.names[i] for i in self.kept] if self.span else self.names
-            if stripped := _without_quotes(cells, records, options.quotes == "csv"):
-                notes.append(_quote_note(names, stripped))
+            kept = [*self.kept] if self.span else [*range(len(self.names))]
+            stripped = [kept[i] for i in _without_quotes(cells, records, options.quotes == "csv")]
+            unlike = [self.names[i] for i in stripped if i not in self.quoted]  # the names of the others say it
+            if unlike and not options.quotes:
+                notes.append(_quote_note(unlike))
         if not records:
             return [[] for _ in self.names], []
         numbers = [record.number for record in records]
         if not self.span:
             return [*cells], numbers
-        values, start = self.values[: len(records)], self.span.start
-        kept = self.kept
+        values, start, places = self.values[: len(records)], self.span.start, self.kept
         spans: list[Sequence[Any]] = [*values.T]  # views, a column each
-        return [cells[kept[i]] if i in kept else spans[i - start] for i in range(len(self.names))], numbers
+        return [cells[places[i]] if i in places else spans[i - start] for i in range(len(self.names))], numbers
 
 
 def _is_number(cell: str) -> bool:
@@ -272,8 +274,8 @@ def _others_are_numbers(records: Sequence[Record]) -> bool:
     )
 
 
-def _quote_note(names: Sequence[str], stripped: Sequence[int]) -> str:
-    which = listed([repr(names[i]) for i in stripped], 5)
+def _quote_note(names: Sequence[str]) -> str:
+    which = listed(map(repr, names), 5)
     return f"the quotes around all cells of {which} are those of csv; quotes=text in the address keeps them"
 
 

@@ -7,8 +7,9 @@ from typing import Literal, NamedTuple
 
 from cogbench import Card, Files, MissingData, Recording, hookimpl
 
-from .table import ENDINGS, SPLITS, read_recording, sidecar
+from .table import SPLITS, read_recording, sidecar
 
+ENDINGS = (".parquet", ".csv", ".tsv", ".jsonl", ".npz")
 ZUCO_1 = "Hollenstein et al. (2018), ZuCo, Scientific Data 5:180291"
 ZUCO_2 = "Hollenstein et al. (2020), ZuCo 2.0, LREC"
 UCL_2013 = "Frank, Fernandez Monsalve, Thompson & Vigliocco (2013), Behavior Research Methods 45:1182-1190"

@@ -1,13 +1,18 @@
-"""A table of the user's as a signal: a row for each sentence (and subject), measured numbers as channels.
+"""A table of the user's as a signal: a row for each sentence, for each sentence and subject, or for each word.
 
-`--signal FILE` takes every column of floats, `--signal FILE:col1,col2` just these columns (or single channels).
+`--signal FILE` takes every column of measured floats, `--signal FILE:col1,col2` just these columns, or single
+channels; `--signal FILE,sentence=COL,subject=COL,word=COL,order=COL,repetition=COL,channels=COL:COL` says what the
+columns are.
 
-- The stimulus is the column `sentence`, or a list column `words` or `tokens`. `subject` is optional.
+- The stimulus is the column `sentence`, or a list column `words` or `tokens`; or rows are words, which a number of the
+  sentence, or the order of the words, joins. Usual names are recognised without case, and a note says so.
 - A number is a channel. A list with an item for each word is averaged over the words. A list of another length, the
   same in every row, is a channel for each position, and so is a list of lists, then averaged over the words.
-- Integers, single or in lists, and columns whose last word is id, idx, position(s) or row are used only when named.
+- Integers, single or in lists, columns whose last word is id, idx, position(s) or row, and what tells of the stimulus
+  or the experiment (onset, trial, frequency, surprisal) are used only when named.
 - `FILE.json`, or FILE with its ending replaced by `.json`, may say more: `{"columns": ["n_fix", "eeg"], "unit": "ms",
-  "names": {"eeg": ["theta", "alpha"]}}`; `unit` may map columns to units. A `columns.json` beside FILE gives names too.
+  "names": {"eeg": ["theta", "alpha"]}, "subject": "P"}`; `unit` may map columns to units. A `columns.json` beside FILE
+  gives names too.
 - An `.npz` file holds `sentences` (n,) and `values` (n, k), and perhaps `channels` (k,) and `subjects` (n,).
 """
 
@@ -15,14 +20,16 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from cogbench import (
+    OPTION_NAMES,
     Array,
     Averages,
     Files,
@@ -30,39 +37,78 @@ from cogbench import (
     Origin,
     Recording,
     Responses,
+    TableOptions,
     UnknownName,
+    UnusableData,
     average_repetitions,
     finite_mean,
     hookimpl,
+    side_by_side,
+    split_address,
     varying_channels,
 )
 
-from .columns import TEXTS, Column, Table, bad, listed, read_columns, read_npz
+from .columns import Column, Table, bad, listed, read_columns
+from .roles import KEYS, ROW_NUMBER
 
-ENDINGS = (".parquet", ".csv", ".tsv", ".jsonl", ".npz")
-ROW_NUMBER = re.compile(r"(?:^|[\W\d_]|(?<=[a-z])(?=[A-Z]))(?i:id|idx|positions?|row)$")  # source_row, wordId; not grid
+WHOLE = (".parquet", ".csv", ".tsv", ".json", ".jsonl", ".npz", ".npy", ".xlsx")
+ENDINGS = (*WHOLE, *(f"{ending}.gz" for ending in WHOLE))
+OPTIONS = (*KEYS, "channels", "words")  # of an address, beside those of any table
 SHARD = re.compile(r"(?P<split>.+)-\d+-of-(?P<n>\d+)$")
-WORDS = ("word", "token", "word_id", "word_idx", "word_index", "word_number", "word_in_sentence", "wordid", "ia_id")
 SPLITS = ("train", "validation", "test", "data")
-SIDECAR = '{"columns": [texts], "unit": text or {column: text}, "names": {column: [texts]}}'
+SIDECAR = '{"columns": [texts], "unit": text or {column: text}, "names": {column: [texts]}, "sentence": text, …}'
 
 
 @dataclass(frozen=True)
 class TableSignal:
     """Sentences with measured numbers from a file; the text above this module says how such a file looks.
 
-    `columns` are the columns or channels to use; sentences that a subject has twice are averaged, or refused.
+    Parameters
+    ----------
+    name : str
+        What to call it.
+    file : Path, optional
+        The file.
+    columns : tuple of str
+        The columns or channels to use; by default those of measured floats.
+    duplicates : {"average", "refuse"}
+        What becomes of sentences that a subject has more than once.
+    sentence, subject, word, order, repetition : str
+        The columns of these roles, where their names do not tell; several by colons.
+    words : {"mean", "sum"}
+        What becomes of the numbers of the words of a sentence.
+    table : TableOptions
+        How the file is read.
     """
 
     name: str = "table"
     file: Path | None = None
     columns: tuple[str, ...] = ()
     duplicates: Literal["average", "refuse"] = "average"
+    sentence: str = ""
+    subject: str = ""
+    word: str = ""
+    order: str = ""
+    repetition: str = ""
+    words: Literal["mean", "sum"] = "mean"
+    table: TableOptions = TableOptions()
+
+    def __post_init__(self) -> None:
+        if self.words not in ("mean", "sum"):
+            raise UnusableData(f"words={self.words}: expected mean or sum.")
 
     def open(self, address: str) -> "TableSignal | None":
-        """Return the signal that reads `FILE` or `FILE:col1,col2`, or None if the address names no table."""
-        found = _split(address)
-        return found and replace(self, name=_name(found[0]), file=found[0], columns=found[1])
+        """Return the signal that reads `FILE`, `FILE:col1,col2` or `FILE,key=value,…`; None if it names no table."""
+        place, said = split_address(address, OPTIONS)
+        if (parts := _split(place)) is None:
+            return None
+        file, columns = parts
+        if columns and "channels" in said:
+            raise UnusableData(f"{address!r} names channels twice: after the colon and after channels=.")
+        if "channels" in said:
+            columns = tuple(dict.fromkeys(filter(None, map(str.strip, said["channels"].split(":")))))
+        own: dict[str, Any] = {key: said[key] for key in (*KEYS, "words") if key in said}
+        return replace(self, name=_name(file), file=file, columns=columns, table=self.table.updated(said), **own)
 
     def read(self, files: Files) -> Recording:
         """Read the table; MissingData if it is not there, UnusableData or UnknownName if it is not as promised."""
@@ -71,7 +117,20 @@ class TableSignal:
         path = Path(self.file)
         if not path.is_file():
             raise MissingData(f"no file {str(path)!r} for signal {self.name!r}; `--signal FILE` names one that exists.")
-        return read_recording([path], sidecar(path), self.columns, self.duplicates)
+        side = sidecar(path)
+        roles = {key: getattr(self, key) for key in KEYS if getattr(self, key)}
+        side = side._replace(
+            roles={**{key: value for key, value in side.roles.items() if key in KEYS}, **roles},
+            table=TableOptions().updated(side.roles).updated(_said(self.table)),
+            words=self.words if self.words != "mean" else side.roles.get("words", "mean"),
+        )
+        return read_recording([path], side, self.columns, self.duplicates)
+
+
+def _said(options: TableOptions) -> dict[str, str]:
+    """Return the options that are said as texts of an address."""
+    said = {field.name: getattr(options, field.name) for field in fields(options)}
+    return {name: ":".join(value) if name == "missing" else value for name, value in said.items() if value}
 
 
 def read_recording(
@@ -99,16 +158,19 @@ def read_recording(
         If a file is not there, or it is not as promised.
     """
     path = paths[0]
-    table = read_npz(path) if path.suffix == ".npz" else read_columns(paths, side.names)
+    table = read_columns(paths, side.names, side.roles, side.table)
     picks, left_out = _pick(columns or side.columns, table, path)
-    values, treated = _measure(picks, table)
+    values, treated = _measure(picks, table, side)
+    table, values, joined = _over_words(table, values, side.words)
     means, dropped = _gather(table, values, duplicates, path)
     subjects, absent = _responses(means, list(picks), path)
     digest = hashlib.sha256()
     for file in paths:
-        digest.update(file.read_bytes())
+        with file.open("rb") as stream:
+            while block := stream.read(1 << 22):
+                digest.update(block)
     unit = _unit(side.unit, list(dict.fromkeys(column for column, _ in picks.values())))
-    notes = (*side.notes, *left_out, *treated, *dropped, *absent)
+    notes = (*side.notes, *table.notes, *left_out, *treated, *joined, *dropped, *absent)
     return Recording(means.sentences, subjects, unit, Origin(str(path), f"sha256:{digest.hexdigest()}"), notes)
 
 
@@ -119,6 +181,9 @@ class Sidecar(NamedTuple):
     unit: str | Mapping[str, str]
     names: Mapping[str, Sequence[str]]
     notes: list[str]
+    roles: Mapping[str, str] = MappingProxyType({})
+    table: TableOptions = TableOptions()
+    words: str = "mean"
 
 
 class _Means(NamedTuple):
@@ -133,7 +198,7 @@ def _split(address: str) -> tuple[Path, tuple[str, ...]] | None:
         return Path(address), ()
     for end in (*(i for i, sign in enumerate(address) if sign == ":"), len(address)):
         file = Path(address[:end])
-        if file.suffix.lower() in ENDINGS or os.path.isfile(file):
+        if str(file).lower().endswith(ENDINGS) or os.path.isfile(file):
             names = (name.strip() for name in address[end + 1 :].split(","))
             return file, tuple(dict.fromkeys(filter(None, names)))
     return None
@@ -141,8 +206,10 @@ def _split(address: str) -> tuple[Path, tuple[str, ...]] | None:
 
 def _name(file: Path) -> str:
     """Return what a signal is called: the file's stem, or its folder's name where the stem only names a split."""
-    shard = SHARD.match(file.stem)
-    stem = shard["split"] if shard else file.stem
+    ending = next((ending for ending in ENDINGS[::-1] if file.name.lower().endswith(ending)), file.suffix)
+    stem = file.name[: -len(ending)] if ending else file.name
+    shard = SHARD.match(stem)
+    stem = shard["split"] if shard else stem
     if shard or stem.lower() in SPLITS:
         folder = Path(os.path.abspath(file)).parent.name
         stem = folder if folder and stem.lower() in ("train", "data") else f"{folder}-{stem}".strip("-")
@@ -151,18 +218,21 @@ def _name(file: Path) -> str:
 
 def sidecar(path: Path) -> Sidecar:
     """Return what the JSON files beside a table say of it; keys that are not ours are somebody else's."""
-    own = next((p for p in (path.with_name(f"{path.name}.json"), path.with_suffix(".json")) if p.is_file()), None)
-    said = {key: value for key, value in _json(own).items() if key in ("columns", "unit", "names")}
+    beside = [path.with_name(f"{path.name}.json"), path.with_suffix(".json")]
+    own = next((p for p in beside if p != path and p.is_file()), None)
+    known = ("columns", "unit", "names", *KEYS, "words", *OPTION_NAMES)
+    said = {key: value for key, value in _json(own).items() if key in known}
+    roles = {key: value for key, value in said.items() if key not in ("columns", "unit", "names")}
     columns, unit, names = said.get("columns", []), said.get("unit", "as in the file"), said.get("names", {})
     units = list(unit.values()) if isinstance(unit, dict) else [unit]
-    if not isinstance(names, dict) or not all(map(_are_texts, (columns, units, *names.values()))):
+    if not isinstance(names, dict) or not all(map(_are_texts, (columns, units, [*roles.values()], *names.values()))):
         raise bad(own, f"expected {SIDECAR}.")
     shared = path.with_name("columns.json")
     listed = {k: v for k, v in _json(shared).items() if _are_texts(v)} if shared.is_file() else {}
     notes = [f"{own.name} gives {' and '.join(said)}."] if own and said else []
     if (shard := SHARD.match(path.stem)) and int(shard["n"]) > 1:
         notes.append(f"this is one of {int(shard['n'])} files; the others were not read.")
-    return Sidecar(tuple(columns), unit, {**listed, **names}, notes)
+    return Sidecar(tuple(columns), unit, {**listed, **names}, notes, roles)
 
 
 def _json(path: Path | None) -> dict[str, Any]:
@@ -178,53 +248,129 @@ def _are_texts(value: Any) -> bool:
 
 
 def _pick(wanted: Sequence[str], table: Table, path: Path) -> tuple[dict[str, tuple[str, int]], list[str]]:
-    """Return column and position of each channel to use: what is wanted, or else all columns of floats."""
+    """Return column and position of each channel to use: what is wanted, or else all columns of measured floats."""
     columns = table.columns
     owner = {channel: name for name, column in columns.items() for channel in column.channels}
+    wanted = [_near(name, {*columns, *owner}) for name in wanted]
     for name in wanted:
         if name not in columns and name not in owner:
             raise UnknownName.of("column", name, {*columns, *(owner if len(owner) < 50 else ())}, there="Columns")
-        if name in columns and columns[name].unusable:
-            raise bad(path, f"column {name} cannot be a channel: it holds {columns[name].unusable}.")
-    usable = [n for n in columns if not columns[n].unusable and n not in (*TEXTS, "subject")]
-    names = wanted or [n for n in usable if not columns[n].integers and not ROW_NUMBER.search(n)]
+        if name in columns and (columns[name].unusable or name in table.roles):
+            reason = columns[name].unusable or "sentences, subjects or words"
+            raise bad(path, f"column {name} cannot be a channel: it holds {reason}.")
+    usable = [n for n in columns if not columns[n].unusable and n not in table.roles]
+    names = wanted or [n for n in usable if columns[n].measure and not columns[n].integers]
     if not names:
-        named = [n for n in usable if not ROW_NUMBER.search(n)] or usable
+        named = [n for n in usable if columns[n].measure] or usable
         remedy = f"; integers count when named, as in `{path}:{','.join(named[:5])}`" if named else ""
         raise bad(path, f"it has no column of measured numbers (floats){remedy}; it has {listed(columns)}.")
     picks: dict[str, tuple[str, int]] = {}
     for name in names:
         column = name if name in columns else owner[name]
+        if check := columns[column].check:
+            check()
         at = {channel: (column, i) for i, channel in enumerate(columns[column].channels)}
         picks |= at if name == column else {name: at[name]}
+    chosen, unnumbered = {*names}, {*usable, *table.roles}
     left = {
-        "integers or row numbers, used when named": [n for n in usable if n not in names],
-        "no numbers": [n for n in columns if n not in (*usable, *TEXTS, "subject")],
+        "integers or row numbers, used when named": [n for n in usable if n not in chosen and _counts(n, columns[n])],
+        "no measurements by their names, used when named": [
+            n for n in usable if n not in chosen and not _counts(n, columns[n])
+        ],
+        "no numbers": [n for n in columns if n not in unnumbered],
     }
     return picks, [f"columns left out ({why}): {listed(cut)}." for why, cut in left.items() if cut and not wanted]
 
 
-def _measure(picks: Mapping[str, tuple[str, int]], table: Table) -> tuple[Array, list[str]]:
+def _counts(name: str, column: Column) -> bool:
+    """Whether a column is one of integers, or of numbers of rows."""
+    return column.integers or ROW_NUMBER.search(name) is not None
+
+
+def _near(name: str, known: Collection[str]) -> str:
+    """Return the name as the table has it: blanks around it mean nothing."""
+    return name if name in known else next((n for n in known if n.strip() == name.strip()), name)
+
+
+def _measure(picks: Mapping[str, tuple[str, int]], table: Table, side: Sidecar) -> tuple[Array, list[str]]:
     """Return the picked channels' values in each row, (n_rows, n_picks); NaN or infinity where there is none."""
     used = {column: table.columns[column] for column, _ in picks.values()}
-    blocks = {name: _values(column) for name, column in used.items()}
-    averaged = [name for name, column in used.items() if column.form.startswith("words")]
-    infinite = sum(n for _, n in blocks.values())
-    notes = [f"averaged over the words of a sentence: {listed(averaged)}."] if averaged else []
+    fill = [float(text) for text in side.table.missing if _is_number(text)]
+    if all(column.form == "number" for column in used.values()):
+        values, infinite, averaged = side_by_side([column.rows for column in used.values()]), 0, list[str]()
+        for rows in _blocks(values):
+            if fill and np.isin(rows, fill).any():
+                values = values.astype(np.float64) if values.dtype.kind in "iub" else values
+                values[np.isin(values, fill)] = np.nan
+                break
+        infinite = sum(int(np.isinf(rows).sum()) for rows in _blocks(values)) if values.dtype.kind == "f" else 0
+        if values.dtype.kind != "f":
+            values = values.astype(np.float64)
+    else:
+        blocks = {name: _values(column, fill, side.words) for name, column in used.items()}
+        averaged = [name for name, column in used.items() if column.form.startswith("words")]
+        infinite = sum(n for _, n in blocks.values())
+        values = np.stack([blocks[column][0][:, i] for column, i in picks.values()], axis=1)
+    how = "averaged" if side.words == "mean" else "summed"
+    notes = [f"{how} over the words of a sentence: {listed(averaged)}."] if averaged else []
     notes += [f"infinite values in the columns used, taken as missing: {infinite}."] if infinite else []
-    return np.stack([blocks[column][0][:, i] for column, i in picks.values()], axis=1), notes
+    return values, notes
 
 
-def _values(column: Column) -> tuple[Array, int]:
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _blocks(values: Array) -> Iterator[Array]:
+    """Yield some rows of an array after others."""
+    step = max(1, (1 << 20) // max(1, values.shape[1]))
+    for i in range(0, len(values), step):
+        yield values[i : i + step]
+
+
+def _values(column: Column, fill: Sequence[float], words: str) -> tuple[Array, int]:
     """Return a column's values, (n_rows, n_channels), and how many infinite ones there were."""
     blank = [None] * len(column.channels)
-    if not column.form.startswith("words"):
-        rows = [[row] for row in column.rows] if column.form == "number" else [row or blank for row in column.rows]
+
+    def array(rows: Any) -> Array:
         values = np.array(rows, np.float64)
+        return np.where(np.isin(values, fill), np.nan, values) if fill else values
+
+    if column.form == "number":
+        values = array(column.rows)[:, None]
+        return values, int(np.isinf(values).sum())
+    if column.form == "positions":
+        values = array([blank if row is None or not len(row) else row for row in column.rows])
         return values, int(np.isinf(values).sum())
     lists = ([[w] for w in row or blank] if column.form == "words" else row or [blank] for row in column.rows)
-    grids = [np.array([word or blank for word in words], np.float64) for words in lists]  # each (n_words, n_channels)
-    return np.stack([finite_mean(grid) for grid in grids]), sum(int(np.isinf(grid).sum()) for grid in grids)
+    grids = [array([word or blank for word in words_of_row]) for words_of_row in lists]  # each (n_words, n_channels)
+    joined = finite_mean if words == "mean" else _finite_sum
+    return np.stack([joined(grid) for grid in grids]), sum(int(np.isinf(grid).sum()) for grid in grids)
+
+
+def _finite_sum(grid: Array) -> Array:
+    """Return the sum of each column's finite values; NaN where it has none."""
+    finite = np.isfinite(grid)
+    return np.where(finite.any(axis=0), np.where(finite, grid, 0).sum(axis=0), np.nan)
+
+
+def _over_words(table: Table, values: Array, words: str) -> tuple[Table, Array, list[str]]:
+    """Return a table of words as one of sentences: a row for each showing, its words averaged or summed."""
+    if table.groups is None:
+        return table, values, []
+    joined = finite_mean if words == "mean" else _finite_sum
+    firsts = [rows[0] for rows in table.groups]
+    sentences, subjects = [table.sentences[i] for i in firsts], [table.subjects[i] for i in firsts]
+    means = np.stack([joined(values[rows]) for rows in table.groups])
+    dropped = len(values) - sum(map(len, table.groups))
+    how = "averaged" if words == "mean" else "summed"
+    notes = [f"each row is a word, by column {table.words}: the rows of a sentence are {how}, and no repetitions."]
+    notes += [f"rows dropped, without sentence or subject: {dropped}."] if dropped else []
+    return table._replace(sentences=sentences, subjects=subjects, groups=None), means, notes
 
 
 def _gather(table: Table, values: Array, duplicates: str, path: Path) -> tuple[_Means, list[str]]:
@@ -251,16 +397,12 @@ def _gather(table: Table, values: Array, duplicates: str, path: Path) -> tuple[_
         subject: average_repetitions(values[held], np.array(stimuli, int), len(sentences))
         for subject, (held, stimuli) in by_subject.items()
     }
-    words = [name for name in table.columns if name.lower() in WORDS] if twice else []
-    if words:
-        means = {subject: average._replace(halves=None, shown=None) for subject, average in means.items()}
     counts = {
         "rows dropped, without sentence or subject": len(table.sentences) - sum(map(len, rows.values())),
         "sentences averaged, which a subject has more than once": len(twice),
         "sentences dropped, without any value": len({sentence for _, sentence in rows}) - len(sentences),
     }
-    notes = [f"each row is a word, by column {words[0]}: the rows of a sentence are no repetitions."] if words else []
-    return _Means(sentences, means), [f"{what}: {n}." for what, n in counts.items() if n] + notes
+    return _Means(sentences, means), [f"{what}: {n}." for what, n in counts.items() if n]
 
 
 def _responses(means: _Means, channels: Sequence[str], path: Path) -> tuple[dict[str, Responses], list[str]]:

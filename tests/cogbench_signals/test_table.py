@@ -490,7 +490,7 @@ def test_ragged_positions_are_refused_when_named(folder):
 @pytest.mark.parametrize(
     "columns",
     [
-        {"text": SENTENCES, "rt": RT},
+        {"title": SENTENCES, "rt": RT},
         {"sentence": [1.5, 2.5, 3.5, 4.5], "rt": RT},
         {"sentence": [["a"]] * 4, "rt": RT},
         {"words": SENTENCES, "rt": RT},
@@ -503,10 +503,13 @@ def test_a_table_without_sentences_is_refused(folder, columns):
         read(write(folder / "a.parquet", columns))
 
 
-def test_csv_of_another_encoding_is_refused(folder):
+def test_csv_of_another_encoding_is_read_with_a_note_or_refused(folder):
     (folder / "a.csv").write_bytes("sentence,rt\nÜbung macht den Meister.,1.5\nIt rained.,2.5\n".encode("latin-1"))
-    with pytest.raises(UnusableData, match="column sentence is not UTF-8: save the file in that encoding"):
-        read(folder / "a.csv")
+    recording = read(folder / "a.csv")
+    assert recording.sentences[0] == "Übung macht den Meister."
+    assert has(recording, "it is not UTF-8 (line 2), and is read as cp1252")
+    with pytest.raises(UnusableData, match="is not UTF-8 after line 0"):
+        TableSignal().open(f"{folder}/a.csv,encoding=utf-8").read(FILES)
 
 
 @pytest.mark.parametrize(
