@@ -67,7 +67,9 @@ def skill_beyond_effects(
     """
     popularity = None
     if len(true.targets) > 1:
-        others = score_picks(popularity_baseline(oracle), true, names)
+        baseline = popularity_baseline(oracle)
+        same = np.array_equal(baseline.values, guess.values, equal_nan=True)
+        others = picks if same else score_picks(baseline, true, names)  # the guess may be popularity itself
         popularity = paired_difference(picks, others, true, names)
     measured = true.candidates
     of_truth = without_effects(np.where(measured, oracle.oriented.values, np.nan))
