@@ -66,7 +66,7 @@ PADMAKUMAR = "padmakumar2022"
 class Figures:
     """One table: the names of its tasks, and its arrays by the names that the package reads.
 
-    `left_out` counts the published figures that are none, and names the sources of which all are left out.
+    `left_out` counts the published figures that are none, `sources_left_out` names the sources that go with them.
     """
 
     sources: Sequence[str]
@@ -121,7 +121,7 @@ def usual(folder: Path, table: str) -> Figures:
 def of_choshen(folder: Path, table: str) -> Figures:
     """Return a table of Choshen et al. with the deviation of the runs of the model itself.
 
-    A source has no figures if one is no share of the number of examples of its data set: it stands elsewhere then than
+    A source is left out if a figure of it is no share of the number of examples of its data set: it stands elsewhere then than
     where it belongs, or is of other examples, and nobody can tell which of the others are.
     """
     figures = usual(folder, table)
@@ -132,7 +132,8 @@ def of_choshen(folder: Path, table: str) -> Figures:
     fits = np.stack([is_share(values[:, j], EXAMPLES[figures.targets[j]]) for j in columns]).all(axis=0)
     figures.left_out = int(np.isfinite(values[~fits]).sum())
     figures.sources_left_out = [figures.sources[i] for i in np.flatnonzero(~fits)]
-    figures.arrays["transfers"] = np.where(fits[:, None], values, np.nan)
+    figures.sources = [figures.sources[i] for i in np.flatnonzero(fits)]
+    figures.arrays["transfers"] = values[fits]
     figures.arrays["evaluation_error"] = np.array([errors[target] for target in figures.targets])
     return figures
 

@@ -67,13 +67,15 @@ def skill_beyond_effects(
     """
     popularity = None
     if len(true.targets) > 1:
-        others = score_picks(popularity_baseline(oracle), true, names)
+        baseline = popularity_baseline(oracle)
+        same = np.array_equal(baseline.values, guess.values, equal_nan=True)
+        others = picks if same else score_picks(baseline, true, names)  # the guess may be popularity itself
         popularity = paired_difference(picks, others, true=true, names=names)
     measured = true.candidates
     of_truth = without_effects(np.where(measured, oracle.oriented.values, np.nan))
     of_guess = without_effects(_with_lowest(guess))
     if selection or not (of_guess[measured].any() and of_truth[measured].any()):
-        return Skill(None, None, None, popularity)
+        return Skill(rho=None, p=None, trs=None, popularity=popularity)
     left_of_guess, left_of_truth = (
         rank(TaskMatrix(guess.sources, guess.targets, values), measured) for values in (of_guess, of_truth)
     )
@@ -83,7 +85,8 @@ def skill_beyond_effects(
     of_targets = relabellings(guess, "targets", draws=draws, seed=seed)
     rhos = relabelled_rhos(cells[None], truth, of_targets)[:, 0]
     p = of_targets.p_value(rhos >= own - ROUNDING)
-    return Skill(own, p, float(picked_ranks(left_of_guess, left_of_truth).mean()), popularity)
+    trs = float(picked_ranks(left_of_guess, left_of_truth).mean())
+    return Skill(rho=own, p=p, trs=trs, popularity=popularity)
 
 
 def ranks_of_pairs(guess: TaskMatrix) -> Array:

@@ -159,7 +159,7 @@ FAMILIES = (
         caveats=(
             "figures of the site, which are not those of the paper",
             "of some sources the figures stand under other data sets than their own, or are of other examples: they "
-            "are no share of the number of the data set's examples; all figures of these sources are left out",
+            "are no share of the number of the data set's examples; these sources are left out",
         ),
         tables=(
             *(Table(f"choshen2022-{model}", model) for model in HUB),

@@ -143,7 +143,7 @@ def _card(family: Family, table: Table, entry: Mapping[str, Any], sources: tuple
     metric, targets = table.metric or family.metric, tuple(entry["targets"])
     lower = tuple((target, family.better) for target in targets) if family.better == "lower" else ()
     n_sources, n_figures = len(entry.get("sources_left_out", ())), entry.get("left_out", 0)
-    of_sources = f", all of {n_sources} of the {len(sources)} sources" if n_sources else ""
+    of_sources = f", all those of {n_sources} of {n_sources + len(sources)} sources" if n_sources else ""
     left_out = f"{n_figures:,} published figures are left out{of_sources}" if n_figures else ""
     notes = (family.unit, family.seeds, *family.caveats, table.note, left_out)
     return OracleCard(
