@@ -69,6 +69,7 @@ from .data.oracle_files import OracleFile as OracleFile, read_oracle as read_ora
 from .data.score_tables import TableReading as TableReading
 from .data.tables import read_table as read_table, read_tagged as read_tagged
 from .storage.foreign import read_arrays as read_arrays
+from .storage.matlab import read_matlab as read_matlab
 from .oracles.set_values import build_set as build_set, set_values as set_values
 from .oracles.set_tables import read_sets as read_sets
 from .oracles.task_sets import SetScore as SetScore, TaskSets as TaskSets

@@ -116,6 +116,17 @@ class TrainsTogether(Backbone, Protocol):
 
 
 @runtime_checkable
+class Opener(Protocol):
+    """A part that also stands for things without a name of their own: a file, a folder, a hub id.
+
+    With the class attribute `last_resort`, True, it is asked for an address that no other part opens.
+    """
+
+    def open(self, address: str) -> "Any | None":
+        """Return a part that reads this address, or None if it is none of its addresses."""
+
+
+@runtime_checkable
 class Signal(Protocol):
     """A cognitive signal: sentences with recorded responses."""
 

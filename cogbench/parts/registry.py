@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, is_dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import pluggy
 
@@ -26,9 +26,9 @@ from ..storage.store import home
 from . import hookspecs
 from .codec import decode, encode
 from .fingerprint import distribution_of, harness_version
-from .interfaces import Backbone, Estimator, OraclePart, PackPart, Signal
+from .interfaces import Backbone, Estimator, Opener, OraclePart, PackPart, Signal
 from .recipe import Selector, Task
-from .set_options import options_of, with_option
+from .set_options import options_of, split_address, with_option, with_texts
 
 GROUP = "cogbench"
 GIVEN = "-"  # the distribution of plugins that are modules given to `load_parts`
@@ -54,6 +54,7 @@ DISTRIBUTIONS = {
         "backbone": "cross-stitch hierarchical joint label-embedding soft",
         "selector": "diversity gradient random ruder-plank similarity",
     },
+    "cogbench-neuro": {"signal": "bids hdf5 matlab mne netcdf"},
     "cogbench-pretraining": {"backbone": "adapted"},
     "cogbench-realtext": {
         "suite": "realtext",
@@ -66,15 +67,11 @@ DISTRIBUTIONS = {
         "vocabulary"
     },
 }
+# The files that they read, by their endings.
+READS = {
+    "signal": {"cogbench-neuro": (".nii", ".nii.gz", ".fif", ".fif.gz", ".mat", ".h5", ".hdf5", ".hf5", ".nc", ".nc4")}
+}
 log = logging.getLogger("cogbench")
-
-
-@runtime_checkable
-class Opener(Protocol):
-    """A part that also stands for things without a name of their own: a file, a folder, a hub id."""
-
-    def open(self, address: str) -> "Any | None":
-        """Return a part that reads this address, or None if it is none of its addresses."""
 
 
 @dataclass(frozen=True)
@@ -109,24 +106,51 @@ class Parts:
         return getattr(self, f"{kind}s")
 
     def find(self, kind: str, name: str) -> Any:
-        """Return the part of that name, or one that opens it as an address (a file, a folder, a hub id).
+        """Return the part of that name, or one that opens it as an address: see `open`.
+
+        Raises UnknownName if nothing bears or opens the name; the message lists the near ones, or names the
+        distribution to install.
+        """
+        known = self.of(kind)
+        part = known[name] if name in known else self.open(kind, name)
+        if part is None:
+            raise _unknown(kind, name, known)
+        return part
+
+    def open(self, kind: str, address: str, *, last_resort: bool = True) -> Any | None:
+        """Return the part that opens a file, a folder or a hub id, or None if none does; options are set as by `--set`.
+
+        Parameters
+        ----------
+        address : str
+            `ADDRESS` or `ADDRESS,option=value,option=value`.
+        last_resort : bool
+            Whether those are asked that are asked last.
 
         Raises
         ------
-        UnknownName
-            If nothing bears or opens the name; the message lists the near ones, or names the distribution to install.
+        UnknownName, UnusableData
+            If an option or its value is wrong, or the distribution is not loaded that reads such a file.
         BrokenPlugin
             If several parts open the address.
         """
-        known = self.of(kind)
-        if name in known:
-            return known[name]
-        opened = [(n, part) for n, p in known.items() if isinstance(p, Opener) and (part := p.open(name)) is not None]
-        if len(opened) > 1:
-            raise BrokenPlugin(f"{kind} {name!r} is opened by {' and '.join(n for n, _ in opened)}: name one.")
-        if not opened:
-            raise _unknown(kind, name, known)
-        return opened[0][1]
+        openers = [(name, part) for name, part in self.of(kind).items() if isinstance(part, Opener)]
+        place, options = split_address(address)
+        for last in (False, True) if last_resort else (False,):
+            opened: dict[str, Any] = {}
+            for name, opener in openers:
+                if getattr(opener, "last_resort", False) == last:
+                    if (part := opener.open(address)) is None and options and (part := opener.open(place)) is not None:
+                        part = with_texts(part, options, self.find)
+                    opened |= {} if part is None else {name: part}
+            if len(opened) > 1:
+                raise BrokenPlugin(f"{kind} {address!r} is opened by {' and '.join(opened)}: name one.")
+            if opened:
+                return next(iter(opened.values()))
+            for distribution, endings in READS.get(kind, {}).items():
+                if place.lower().endswith(endings):
+                    raise UnknownName(f"{kind} {place!r}: such files are read by {_not_loaded(distribution)}")
+        return None
 
     def label(self, kind: str, part: Any) -> str:
         """Return a part's name, with the options that set it apart from the installed part of that name."""
@@ -195,11 +219,13 @@ def _unknown(kind: str, name: str, known: Iterable[str]) -> UnknownName:
     """Return the error for a part that is not installed; the message names the distribution of a known part."""
     for distribution, parts in DISTRIBUTIONS.items():
         if name in parts.get(kind, "").split():
-            return UnknownName(
-                f"unknown {kind} {name!r}: it comes with the distribution {distribution}, which is not loaded; "
-                f"install it in a checkout of cogbench: `pip install -e . -e plugins/{distribution}`."
-            )
+            return UnknownName(f"unknown {kind} {name!r}: it comes with {_not_loaded(distribution)}")
     return UnknownName.of(kind, name, known)
+
+
+def _not_loaded(distribution: str) -> str:
+    install = f"install it in a checkout of cogbench: `pip install -e . -e plugins/{distribution}`"
+    return f"the distribution {distribution}, which is not loaded; {install}."
 
 
 def load_parts(*modules: ModuleType) -> Parts:

@@ -35,6 +35,8 @@ def find_stimuli(parts: Parts, address: str | Path) -> Signal:
     address, path = str(address), Path(address).expanduser()
     if address in parts.signals or path.suffix.lower() in NOT_TEXT:
         return parts.find("signal", address)
+    if (signal := parts.open("signal", address, last_resort=False)) is not None:
+        return signal
     if not path.suffix and not path.exists():
         raise UnknownName.of("signal or file of sentences", address, parts.signals)
     name = path.stem if path.stem not in parts.signals else f"{path.stem}-own"

@@ -18,7 +18,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
@@ -58,6 +58,7 @@ class TableSignal:
     file: Path | None = None
     columns: tuple[str, ...] = ()
     duplicates: Literal["average", "refuse"] = "average"
+    last_resort: ClassVar[bool] = True  # it opens whatever file is there, to say what it cannot read
 
     def open(self, address: str) -> "TableSignal | None":
         """Return the signal that reads `FILE` or `FILE:col1,col2`, or None if the address names no table."""
