@@ -15,7 +15,8 @@ from ..data.recording import Recording
 from ..errors import CogbenchError, MissingData
 from ..packs.pack import OpenPack
 from ..parts.interfaces import Backbone, shares
-from ..parts.registry import Opener, Parts, measured_oracles
+from ..parts.oracle_names import measured_oracles
+from ..parts.registry import Opener, Parts
 from ..parts.set_options import options_of
 from ..results.plain import plain
 from ..results.result import TaskReport
