@@ -15,6 +15,7 @@ from click.testing import CliRunner
 
 from cogbench import BrokenPlugin, MissingData, Recipe, Suite, UnknownName, UnusableData, hookimpl, load_parts
 from cogbench.cli.main import cli
+from cogbench.parts.fingerprint import distributions
 from cogbench.parts.oracle_names import find_oracle
 from cogbench.parts.registry import Parts
 from cogbench.runs.stimuli import find_stimuli
