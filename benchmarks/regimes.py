@@ -11,7 +11,7 @@ import numpy as np
 
 from cogbench import Oracle, compare, load_parts
 from cogbench.oracles.gains import budgets, gains, target_gains
-from cogbench.parts.registry import find_oracle
+from cogbench.parts.oracle_names import find_oracle
 from cogbench.views.formats import grid
 
 Values = np.ndarray

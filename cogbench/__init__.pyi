@@ -42,7 +42,7 @@ from .parts.recipe import (
     Settings as Settings,
     Task as Task,
 )
-from .parts.cheap_transfers import CheapTransfer as CheapTransfer, TransferOptions as TransferOptions
+from .parts.recipe import CheapTransfer as CheapTransfer, TransferOptions as TransferOptions
 from .parts.sentence_file import SentenceFile as SentenceFile
 from .parts.table_task import TableTask as TableTask
 from .data.kinds import TASK_KINDS as TASK_KINDS
@@ -78,6 +78,7 @@ from .tables.reading import read_table as read_table, read_texts as read_texts
 from .tables.rows import Rows as Rows
 from .tables.words import read_tagged as read_tagged
 from .storage.foreign import read_arrays as read_arrays
+from .storage.matlab import read_matlab as read_matlab
 from .oracles.set_values import build_set as build_set, set_values as set_values
 from .oracles.set_tables import read_sets as read_sets
 from .oracles.task_sets import SetScore as SetScore, TaskSets as TaskSets

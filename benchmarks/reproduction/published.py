@@ -10,7 +10,7 @@ import numpy as np
 
 import cogbench
 from cogbench import Oracle, TaskMatrix, popularity_baseline, size_baseline
-from cogbench.parts.registry import find_oracle
+from cogbench.parts.oracle_names import find_oracle
 from cogbench.results.guess import Scored, selection_matrix
 
 PAPER = Path(__file__).parents[1] / "paper"

@@ -253,7 +253,8 @@ def oracle_show(name: str, reading: "TableReading", format: str) -> None:
 
     NAME is an oracle's name, or a file: csv, tsv, json or parquet.
     """
-    from ..parts.registry import find_oracle, load_parts
+    from ..parts.oracle_names import find_oracle
+    from ..parts.registry import load_parts
 
     _print_oracles([find_oracle(load_parts(), name, reading=reading)], format)
 
@@ -269,7 +270,8 @@ def oracle_export(name: str, out: Path, reading: "TableReading") -> None:
     options that say how it is read.
     """
     from ..data.oracle_files import write_oracle, write_table
-    from ..parts.registry import find_oracle, load_parts
+    from ..parts.oracle_names import find_oracle
+    from ..parts.registry import load_parts
 
     write = write_oracle if out.suffix == ".json" else write_table
     say_wrote(*write(find_oracle(load_parts(), name, reading=reading), out))

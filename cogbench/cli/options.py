@@ -107,7 +107,8 @@ signal = click.option(
     "--signal",
     multiple=True,
     shell_complete=complete("signal"),
-    help="A name, or a table of sentences and responses FILE[:channel,…]; may be given several times."
+    help="A name, or a file of sentences and responses, FILE[:channel,…] or FILE[,option=value,…]; may be given "
+    "several times."
     "  [default: the suite's]",
 )
 stimuli = click.option(

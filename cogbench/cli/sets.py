@@ -34,7 +34,8 @@ def sets() -> None:
 def sets_list(as_json: bool) -> None:
     """List the sets that are installed, and those that were measured here by `oracle measure --group`."""
     from ..oracles.task_sets import measured_sets
-    from ..parts.registry import find_sets, load_parts
+    from ..parts.oracle_names import find_sets
+    from ..parts.registry import load_parts
 
     parts = load_parts()
     measured = [find_sets(parts, name) for name in dict.fromkeys([*parts.sets, *measured_sets()])]
@@ -58,7 +59,8 @@ def sets_show(file: str, better: Literal["higher", "lower"] | None, within: str 
     `trained_together` with a column for each task; or NAME is that of sets that are installed or were measured here.
     """
     from ..oracles.task_sets import plain_sets
-    from ..parts.registry import find_sets, load_parts
+    from ..parts.oracle_names import find_sets
+    from ..parts.registry import load_parts
     from ..views.formats import render_tables
     from ..views.rows import set_notes, set_rows
 

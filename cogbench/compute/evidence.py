@@ -15,9 +15,8 @@ from ..data.features import USUAL_FEATURES, FeatureOptions, Features, WeightChan
 from ..data.oracle import Oracle, TaskMatrix
 from ..data.recording import Responses
 from ..errors import MissingData
-from ..parts.cheap_transfers import USUAL_TRANSFER, CheapTransfer, TransferOptions
 from ..parts.interfaces import BACKBONES, MODELS, STIMULI, Backbone, Estimator, InPieces, Signal, members_of
-from ..parts.recipe import Task
+from ..parts.recipe import USUAL_TRANSFER, CheapTransfer, Task, TransferOptions
 from ..scoring.metrics import TaskScore
 from ..storage.foreign import read_arrays
 from ..text import slug

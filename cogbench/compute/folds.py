@@ -10,9 +10,8 @@ import numpy as np
 from ..combining.selected import MadeOfTask, split_in_folds
 from ..data.dataset import Dataset, Split
 from ..data.files import Files
-from ..parts.cheap_transfers import CheapTransfer, TransferOptions
 from ..parts.interfaces import Backbone, Estimator
-from ..parts.recipe import Recipe, Task
+from ..parts.recipe import CheapTransfer, Recipe, Task, TransferOptions
 from ..scoring.metrics import mean_score
 from .cells import Training
 from .workspace import Workspace

@@ -15,9 +15,8 @@ from ..data.dataset import Array, Dataset, draw_rows
 from ..data.files import Files
 from ..data.kinds import TASK_KINDS
 from ..errors import UnusableData
-from ..parts.cheap_transfers import TransferOptions
 from ..parts.interfaces import Backbone
-from ..parts.recipe import Checkpoint, Recipe, RowChoice, Selector, Settings, Task
+from ..parts.recipe import Checkpoint, Recipe, RowChoice, Selector, Settings, Task, TransferOptions
 from ..scoring.metrics import mean_score, score_outputs
 from ..text import slug
 from .adaptation import adaptations, ready

@@ -17,11 +17,10 @@ from ..data.oracle import Oracle, TaskMatrix
 from ..data.oracle_files import plain_oracle, read_oracle, write_oracle
 from ..data.oracle_seeds import merged, of_seeds
 from ..errors import LostStore, UnusableData
-from ..parts.cheap_transfers import TransferOptions
 from ..parts.codec import decode_record, encode
 from ..parts.fingerprint import harness_version, upgraded
 from ..parts.interfaces import Backbone, trained_alone
-from ..parts.recipe import ALL_ROWS, SEQUENTIAL, USUAL_SHARE, Recipe, RowChoice, Selector, Task
+from ..parts.recipe import ALL_ROWS, SEQUENTIAL, USUAL_SHARE, Recipe, RowChoice, Selector, Task, TransferOptions
 from ..scoring.metrics import gap_error
 from ..storage.locks import locked
 from .cells import GivenTraining, Training

@@ -17,10 +17,9 @@ from ..data.features import USUAL_FEATURES, FeatureOptions, Features, WeightChan
 from ..data.oracle import Oracle, TaskMatrix
 from ..data.recording import Responses
 from ..errors import MissingData
-from ..parts.cheap_transfers import USUAL_TRANSFER, CheapTransfer, TransferOptions
 from ..parts.codec import encode
 from ..parts.interfaces import Backbone, Estimator, InPieces, members_of
-from ..parts.recipe import Task
+from ..parts.recipe import USUAL_TRANSFER, CheapTransfer, Task, TransferOptions
 from ..scoring.metrics import TaskScore
 from ..storage.hashes import digest
 from ..text import slug

@@ -7,6 +7,7 @@ does. A class that states `answers`, a whole number, is told apart by that numbe
 import ast
 import dataclasses
 import hashlib
+import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,68 +20,37 @@ from typing import Any
 from ..errors import UnknownName
 from .codec import FORMER_CODE, HARNESS, encode, with_public_names
 
-# The parts of this repository's other distributions by kind, so that a message can name the distribution of a part.
-DISTRIBUTIONS = {
-    "cogbench-atlas": {
-        "oracle": "adelani2022-masakhaner2-ranks bingel2017-mtl-gains choshen2022-bert-base-cased "
-        "choshen2022-bert-base-uncased choshen2022-google-t5-v1-1-base choshen2022-microsoft-deberta-v3-base "
-        "choshen2022-roberta-base choshen2022-t5-base devries2022-udpos-00630 devries2022-udpos-01250 "
-        "devries2022-udpos-02500 devries2022-udpos-05000 devries2022-udpos-10000 devries2022-udpos-1epoch "
-        "devries2022-udpos-20000 devries2022-udpos-3epoch devries2022-udpos-40000 ebrahimi2025-ner-mbert-dev "
-        "ebrahimi2025-ner-mbert-test ebrahimi2025-ner-xlmr-dev ebrahimi2025-ner-xlmr-test "
-        "ebrahimi2025-pos-mbert-dev ebrahimi2025-pos-mbert-test ebrahimi2025-pos-xlmr-dev "
-        "ebrahimi2025-pos-xlmr-test lange2021-cross-task lange2021-domain-gum lange2021-domain-ner "
-        "lange2021-domain-pos lange2021-domain-time lange2021-zeroshot-gum lange2021-zeroshot-pos "
-        "lange2021-zeroshot-time lin2019-langrank-dep lin2019-langrank-el lin2019-langrank-mt "
-        "lin2019-langrank-pos martinez-garcia2021-pos-mbert martinez-garcia2021-pos-xlmr "
-        "martinez-garcia2021-sentiment-mbert martinez-garcia2021-sentiment-xlmr padmakumar2022 parc2021-all "
-        "parc2021-controlled sachdeva2025-vlm-32b sachdeva2025-vlm-3b sachdeva2025-vlm-7b "
-        "su2022-prompt-roberta-base su2022-prompt-roberta-large su2022-prompt-t5-base su2022-prompt-t5-small "
-        "talmor2019-block1 talmor2019-block2 taskonomy2018-affinities taskonomy2018-wins-vs-pixels "
-        "taskonomy2018-wins-vs-task taskweb-gpt2m taskweb-roberta taskweb-t5b taskweb-t5b-bitfit "
-        "taskweb-t5b-lora taskweb-t5b-pfeiffer taskweb-t5l taskweb-t5l-pfeiffer taskweb-t5s "
-        "transfergraph2024-image urielplus2025-taxi1500 urielplus2025-xnli valipour2019-nli-bert-last-layer "
-        "valipour2019-nli-singletsns-500 valipour2019-sentiment-bert-last-layer "
-        "valipour2019-sentiment-singletsns-500",
-        "set": "lange2021-sets padmakumar2022-sets standley2020-results-alt-subsets "
-        "standley2020-results-alt-test-subsets standley2020-results-large-subsets "
-        "standley2020-results-large-test-subsets standley2020-results-small-data-subsets "
-        "standley2020-results-small-data-test-subsets standley2020-results-subsets "
-        "standley2020-results-test-subsets",
-    },
-    "cogbench-biomedical": {
-        "suite": "biomedical",
-        "task": "anatem bc2gm bc5cdr-chem bc5cdr-disease bioasq-factoid bioasq-yesno jnlpba linnaeus ncbi-disease "
-        "pubmedqa",
-    },
-    "cogbench-evidence": {"pack": "cogtaskonomy-minilm cogtaskonomy-minilm-2l mini-minilm-2l realtext-minilm-2l"},
-    "cogbench-multitask": {
-        "backbone": "cross-stitch hierarchical joint label-embedding soft",
-        "selector": "diversity gradient random ruder-plank similarity",
-    },
-    "cogbench-pretraining": {"backbone": "adapted"},
-    "cogbench-realtext": {
-        "suite": "realtext",
-        "oracle": "realtext-minilm-2l",
-        "task": "aclsum-aspect commonsenseqa disfl-qa medmcqa-subject petrogold-pos porttinari-pos privacy-policy "
-        "turkish-web-pos turkish-wiki-pos",
-    },
-    "cogbench-transferability": {
-        "estimator": "description esm-logme few-shot fuse hscore knn leep logme mips nce taskemb textemb tsns "
-        "vocabulary"
-    },
-}
+
+@cache
+def distributions() -> dict[str, dict[str, dict[str, list[str]]]]:
+    """Return what this repository's other distributions bring, by their names.
+
+    "parts" has the names of the parts of each kind, "files" the endings of the files that parts of a kind read.
+    """
+    content: dict[str, dict[str, dict[str, list[str]]]] = json.loads(
+        Path(__file__).with_name("distributions.json").read_text()
+    )
+    return content
 
 
 def unknown_part(kind: str, name: str, known: Iterable[str]) -> UnknownName:
     """Return the error for a part that is not installed; the message names the distribution of a known part."""
-    for distribution, parts in DISTRIBUTIONS.items():
-        if name in parts.get(kind.partition(" ")[0], "").split():
-            return UnknownName(
-                f"unknown {kind} {name!r}: it comes with the distribution {distribution}, which is not loaded; "
-                f"install it in a checkout of cogbench: `pip install -e . -e plugins/{distribution}`."
-            )
+    for distribution, content in distributions().items():
+        if name in content["parts"].get(kind.partition(" ")[0], ()):
+            return UnknownName(f"unknown {kind} {name!r}: it comes with {_not_loaded(distribution)}")
     return UnknownName.of(kind, name, known)
+
+
+def refuse_files_of_others(kind: str, address: str) -> None:
+    """Raise UnknownName if a distribution that is not loaded reads such a file; the message names it."""
+    for distribution, content in distributions().items():
+        if address.lower().endswith(tuple(content.get("files", {}).get(kind, ()))):
+            raise UnknownName(f"{kind} {address!r}: such files are read by {_not_loaded(distribution)}")
+
+
+def _not_loaded(distribution: str) -> str:
+    install = f"install it in a checkout of cogbench: `pip install -e . -e plugins/{distribution}`"
+    return f"the distribution {distribution}, which is not loaded; {install}."
 
 
 def load_failure(error: BaseException) -> str:

@@ -17,8 +17,7 @@ from ..data.recording import Recording, Responses
 from ..oracles.task_sets import TaskSets
 from ..scoring.metrics import TaskScore
 from ..storage.origin import Origin
-from .cheap_transfers import CheapTransfer, TransferOptions
-from .recipe import SEQUENTIAL, Checkpoint, Recipe, Settings
+from .recipe import SEQUENTIAL, CheapTransfer, Checkpoint, Recipe, Settings, TransferOptions
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -115,6 +114,17 @@ class TrainsTogether(Backbone, Protocol):
 
     def vectors(self, encoder: "Module", sentences: tuple[str, ...], files: "Files") -> Array:
         """Return (n_sentences, n_dims) float32 of an encoder as it is, as `represent` has them of a checkpoint."""
+
+
+@runtime_checkable
+class Opener(Protocol):
+    """A part that also stands for things without a name of their own: a file, a folder, a hub id.
+
+    With the class attribute `last_resort`, True, it is asked for an address that no other part opens.
+    """
+
+    def open(self, address: str) -> "Any | None":
+        """Return a part that reads this address, or None if it is none of its addresses."""
 
 
 @runtime_checkable

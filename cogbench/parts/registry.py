@@ -7,33 +7,24 @@ of the same name in silence. A plugin's identity is (distribution, key).
 import logging
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, is_dataclass, replace
 from importlib import metadata
-from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import pluggy
 
-from ..data.files import Files
-from ..data.grids import names_table, refuse_other_files
-from ..data.oracle import Direction, Oracle, Suite
-from ..data.oracle_files import read_oracle, refuse_reading
-from ..data.score_tables import TableReading
-from ..errors import BrokenPlugin, UnknownName, UnusableData
-from ..oracles.set_tables import read_sets
-from ..oracles.task_sets import TaskSets, measured_sets
-from ..storage.store import home
+from ..data.oracle import Suite
+from ..errors import BrokenPlugin
 from . import hookspecs
 from .codec import decode, encode
-from .fingerprint import distribution_of, load_failure, unknown_part
-from .interfaces import Backbone, Estimator, OraclePart, PackPart, SetsPart, Signal
+from .fingerprint import distribution_of, load_failure, refuse_files_of_others, unknown_part
+from .interfaces import Backbone, Estimator, Opener, OraclePart, PackPart, SetsPart, Signal
 from .recipe import Selector, Task
-from .set_options import options_of, with_option
+from .set_options import options_of, options_of_address, with_option, with_texts
 
 GROUP = "cogbench"
-PUBLISHED = "published"  # the basis of oracles that are quoted, and a name for all of them
 GIVEN = "-"  # the distribution of plugins that are modules given to `load_parts`
 PART_KINDS: dict[str, Any] = {
     "task": Task,
@@ -47,14 +38,6 @@ PART_KINDS: dict[str, Any] = {
     "set": SetsPart,
 }
 log = logging.getLogger("cogbench")
-
-
-@runtime_checkable
-class Opener(Protocol):
-    """A part that also stands for things without a name of their own: a file, a folder, a hub id."""
-
-    def open(self, address: str) -> "Any | None":
-        """Return a part that reads this address, or None if it is none of its addresses."""
 
 
 @dataclass(frozen=True)
@@ -90,24 +73,49 @@ class Parts:
         return getattr(self, f"{kind}s")
 
     def find(self, kind: str, name: str) -> Any:
-        """Return the part of that name, or one that opens it as an address (a file, a folder, a hub id).
+        """Return the part of that name, or one that opens it as an address: see `open`.
+
+        Raises UnknownName if nothing bears or opens the name; the message lists the near ones, or names the
+        distribution to install.
+        """
+        known = self.of(kind)
+        part = known[name] if name in known else self.open(kind, name)
+        if part is None:
+            raise unknown_part(kind, name, known)
+        return part
+
+    def open(self, kind: str, address: str, *, last_resort: bool = True) -> Any | None:
+        """Return the part that opens a file, a folder or a hub id, or None if none does; options are set as by `--set`.
+
+        Parameters
+        ----------
+        address : str
+            `ADDRESS` or `ADDRESS,option=value,option=value`.
+        last_resort : bool
+            Whether those are asked that are asked last.
 
         Raises
         ------
-        UnknownName
-            If nothing bears or opens the name; the message lists the near ones, or names the distribution to install.
+        UnknownName, UnusableData
+            If an option or its value is wrong, or the distribution is not loaded that reads such a file.
         BrokenPlugin
             If several parts open the address.
         """
-        known = self.of(kind)
-        if name in known:
-            return known[name]
-        opened = [(n, part) for n, p in known.items() if isinstance(p, Opener) and (part := p.open(name)) is not None]
-        if len(opened) > 1:
-            raise BrokenPlugin(f"{kind} {name!r} is opened by {' and '.join(n for n, _ in opened)}: name one.")
-        if not opened:
-            raise unknown_part(kind, name, known)
-        return opened[0][1]
+        openers = [(name, part) for name, part in self.of(kind).items() if isinstance(part, Opener)]
+        place, options = options_of_address(address)
+        for last in (False, True) if last_resort else (False,):
+            opened: dict[str, Any] = {}
+            for name, opener in openers:
+                if getattr(opener, "last_resort", False) == last:
+                    if (part := opener.open(address)) is None and options and (part := opener.open(place)) is not None:
+                        part = with_texts(part, options, self.find)
+                    opened |= {} if part is None else {name: part}
+            if len(opened) > 1:
+                raise BrokenPlugin(f"{kind} {address!r} is opened by {' and '.join(opened)}: name one.")
+            if opened:
+                return next(iter(opened.values()))
+            refuse_files_of_others(kind, place)
+        return None
 
     def label(self, kind: str, part: Any) -> str:
         """Return a part's name, with the options that set it apart from the installed part of that name."""
@@ -282,115 +290,3 @@ def _lack(part: Any, protocol: type) -> str:
 
 def _where(plugin: Plugin) -> str:
     return f"{plugin.key!r} of {plugin.distribution} {plugin.version}"
-
-
-def oracle_folder() -> Path:
-    """Return where measured oracles are kept, wherever the store is."""
-    return home() / "oracles"
-
-
-def measured_oracles() -> dict[str, Path]:
-    """Return the files of the oracles that were measured here, by their names."""
-    return {path.stem: path for path in sorted(oracle_folder().glob("*.json"))}
-
-
-def find_oracle(
-    parts: Parts, asked: str | OraclePart, files: Files | None = None, *, reading: TableReading | None = None
-) -> Oracle:
-    """Return an oracle by its name, installed or measured here, or by its file; a part that is given is read.
-
-    Parameters
-    ----------
-    parts : Parts
-        The installed parts.
-    asked : str or OraclePart
-        The name of an oracle, a file, or a part.
-    files : Files, optional
-        The door to the data that a part reads.
-    reading : TableReading, optional
-        What a file that is a table leaves open.
-
-    Raises
-    ------
-    UnknownName
-        If there is no oracle of that name.
-    MissingData, UnusableData
-        If a file is not there, is no oracle or can be read in more than one way; or if there is a reading for an oracle
-        that is no table.
-    """
-    files = files or Files(offline=True)
-    if isinstance(asked, str) and asked not in parts.oracles and names_table(asked):
-        return read_oracle(asked, reading=reading)
-    refuse_reading(reading, asked if isinstance(asked, str) else asked.name)
-    if not isinstance(asked, str):
-        return asked.read(files)
-    if asked in parts.oracles:
-        return parts.oracles[asked].read(files)
-    own = measured_oracles()
-    if asked not in own:
-        refuse_other_files(asked)
-        _refuse_sets(parts, [asked])
-        raise unknown_part("oracle", asked, [*parts.oracles, *own])
-    return read_oracle(own[asked])
-
-
-def oracle_names(parts: Parts, asked: str | Sequence[str]) -> list[str]:
-    """Return the oracles that texts name, each once: by their names or files, by their family, or as "published".
-
-    A family is the suite on the cards of its oracles; "published" stands for all oracles of publications.
-
-    Raises
-    ------
-    UnknownName
-        If there is no oracle and no family of that name.
-    UnusableData
-        If the name is that of sets of sources, which are no oracle.
-    """
-    cards = {name: part.card for name, part in parts.oracles.items()}
-    families = dict[str, list[str]]()
-    for name, card in cards.items():
-        families.setdefault(card.suite, []).append(name)
-        families.setdefault(PUBLISHED, []).extend([name] if card.basis == PUBLISHED else [])
-    own, names = measured_oracles(), list[str]()
-    for text in [asked] if isinstance(asked, str) else asked:
-        for word in [text] if text in cards or names_table(text) else map(str.strip, text.split(",")):
-            if word in cards or word in own or names_table(word):
-                names.append(word)
-            elif word in families:
-                names += families[word]
-            elif word:
-                refuse_other_files(word)
-                _refuse_sets(parts, [word])
-                raise unknown_part("oracle or family of oracles", word, [*cards, *own, *families])
-    return list(dict.fromkeys(names))
-
-
-def find_sets(
-    parts: Parts, asked: str | Path, files: Files | None = None, *, better: Direction | None = None
-) -> TaskSets:
-    """Return task sets by the name of installed or measured ones, or by their file, as `read_sets` takes it.
-
-    Raises
-    ------
-    UnknownName, MissingData
-        If there is no such name or file.
-    UnusableData
-        If the file is no such table.
-    """
-    name = str(asked)
-    if name in parts.sets:
-        sets = parts.sets[name].read(files or Files(offline=True))
-        return sets if better is None else replace(sets, better=dict.fromkeys(sets.targets, better))
-    if not names_table(name) and name not in measured_sets():
-        refuse_other_files(name)
-        raise UnknownName.of("file or name of task sets", name, [*parts.sets, *measured_sets()], there="Sets")
-    return read_sets(asked, better=better)
-
-
-def _refuse_sets(parts: Parts, names: Sequence[str]) -> None:
-    """Raise UnusableData if one of these names is that of sets of sources, or of a family that has nothing else."""
-    for name in names:
-        if found := [one for one, part in parts.sets.items() if name in (one, part.card.suite)]:
-            raise UnusableData(
-                f"{name!r} holds scores with sets of sources, not with pairs: see `cogbench sets show {found[0]}`."
-            )

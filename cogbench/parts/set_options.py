@@ -1,6 +1,7 @@
 """`--set PART.OPTION=VALUE`: an option of a part, typed and checked by the part's own fields."""
 
 import dataclasses
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import product
@@ -46,6 +47,19 @@ def varied(part: Any, sets: Iterable[str], find: Find = _no_parts) -> list[Any]:
             option = path.removeprefix(f"{part.name}.").split(".")
             found = [_replaced(p, part.name, option, v, find) for p, v in product(found, values)]
     return found
+
+
+def options_of_address(address: str) -> tuple[str, list[tuple[str, str]]]:
+    """Return the address and the options of `ADDRESS,option=value,option=value`; a value may hold commas."""
+    place, *settings = re.split(r",(?=[A-Za-z_]+=)", address)
+    return place, [(name, value) for name, _, value in (setting.partition("=") for setting in settings)]
+
+
+def with_texts(part: Any, options: Iterable[tuple[str, str]], find: Find = _no_parts) -> Any:
+    """Return the part with options set from texts, each typed as by `--set`; the errors are those of `varied`."""
+    for name, text in options:
+        part = _replaced(part, part.name, [name], text, find)
+    return part
 
 
 def check_targets(sets: Iterable[str], parts: Sequence[Any]) -> None:

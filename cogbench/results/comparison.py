@@ -12,7 +12,8 @@ from ..data.oracle import Oracle, TaskMatrix
 from ..errors import AmbiguousTable, CogbenchError, UnusableData
 from ..frames import Tabular
 from ..oracles.comparison import OracleComparison, compare_oracles
-from ..parts.registry import find_oracle, load_parts
+from ..parts.oracle_names import find_oracle
+from ..parts.registry import load_parts
 from ..scoring.agreement import agreement, steadiness
 from ..scoring.chance import PValue, relabellings
 from ..scoring.evaluation import KS, TOP_M, ScoreOptions, TargetScore, score_guess

@@ -14,7 +14,8 @@ from ..data.score_tables import TableReading, read_scores
 from ..errors import UnusableData
 from ..oracles.set_scores import SetScores, score_guessed_sets
 from ..oracles.task_sets import TaskSets
-from ..parts.registry import find_oracle, find_sets, load_parts
+from ..parts.oracle_names import find_oracle, find_sets
+from ..parts.registry import load_parts
 from ..scoring.baselines import baselines
 from ..scoring.evaluation import KS, TOP_M, NdcgGain, Regret, ScoreOptions, Scores, score_guess
 from ..scoring.ranking import Ranking, rank, true_ranking

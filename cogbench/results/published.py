@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from ..data.oracle import Oracle, TaskMatrix
 from ..data.score_tables import TableReading
 from ..parts.fingerprint import harness_version
-from ..parts.registry import find_oracle, load_parts
+from ..parts.oracle_names import find_oracle
+from ..parts.registry import load_parts
 from ..scoring.evaluation import is_selection
 from ..scoring.ranking import rank
 from .guess import align_to_oracle, selection_matrix, surplus_notes

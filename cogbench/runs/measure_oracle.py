@@ -18,8 +18,9 @@ from ..data.oracle_seeds import check_alike
 from ..errors import FailedCells, UnusableData
 from ..oracles.task_sets import TaskSets, sets_folder
 from ..parts.interfaces import Backbone, shares
+from ..parts.oracle_names import oracle_folder
 from ..parts.recipe import SEQUENTIAL, Selector, Task
-from ..parts.registry import Parts, oracle_folder
+from ..parts.registry import Parts
 from ..parts.set_options import only
 from ..storage.atomic import writable
 from ..storage.store import Store

@@ -16,8 +16,9 @@ from ..packs.card import PROBE, PackCard, PackedBackbone, PackedTask
 from ..packs.evidence import PackedSimilarity, hash_of
 from ..packs.pack import Pack, PackedSignal, find_pack
 from ..parts.interfaces import ORACLES_DATA, STIMULI, Backbone, Estimator, OraclePart, PackPart
+from ..parts.oracle_names import find_oracle
 from ..parts.recipe import Task
-from ..parts.registry import Parts, find_oracle
+from ..parts.registry import Parts
 from ..parts.set_options import check_targets, only, varied, with_members
 from ..results.result import PackUsed
 from .requests import Several, as_list, by_commas

@@ -17,8 +17,9 @@ from ..compute.workspace import Cell, Workspace
 from ..data.oracle import Oracle, Suite
 from ..errors import AmbiguousTable, UnknownName, UnusableData
 from ..parts.interfaces import MODELS, STIMULI, Backbone, Estimator, OraclePart, Signal
+from ..parts.oracle_names import find_oracle
 from ..parts.recipe import Task
-from ..parts.registry import Parts, find_oracle
+from ..parts.registry import Parts
 from ..parts.set_options import all_members, check_targets, varied, with_members
 from .plan import refuse_pooling, suitable_tasks
 from .stimuli import NEUTRAL, find_stimuli, refuse_unused_stimuli, stand_in, takes_sentences

@@ -38,6 +38,8 @@ def find_stimuli(parts: Parts, address: str | Path) -> Signal:
     has_roles = file != address and "=" in address
     if address in parts.signals or has_roles or ending_of(file) not in ("", *PLAIN_TEXT):
         return parts.find("signal", address)
+    if (signal := parts.open("signal", address, last_resort=False)) is not None:
+        return signal
     if not path.suffix and not path.exists():
         raise UnknownName.of("signal or file of sentences", address, parts.signals)
     name = path.stem if path.stem not in parts.signals else f"{path.stem}-own"

@@ -15,8 +15,9 @@ from ..data.recording import Recording
 from ..errors import CogbenchError, MissingData
 from ..packs.pack import OpenPack
 from ..parts.interfaces import Backbone, shares
+from ..parts.oracle_names import measured_oracles
 from ..parts.recipe import ALL_ROWS, SEQUENTIAL
-from ..parts.registry import Opener, Parts, measured_oracles
+from ..parts.registry import Opener, Parts
 from ..parts.set_options import options_of
 from ..results.plain import plain
 from ..results.result import TaskReport

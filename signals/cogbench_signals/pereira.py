@@ -29,9 +29,9 @@ from cogbench import (
     UnknownName,
     UnusableData,
     hookimpl,
+    read_matlab,
 )
 
-from .matlab import variables
 from .pereira_copy import (
     COMMIT,
     CONTENT,
@@ -274,7 +274,7 @@ def _others_sentences(subjects: Mapping[str, StoredSubject]) -> dict[str, Unusab
 
 def _scan(path: Path, number: int, regions: Sequence[str]) -> Scan:
     """Read one file; `regions` pick voxels."""
-    told = variables(path, ("keySentences", "meta"))
+    told = read_matlab(path, ("keySentences", "meta"))
     texts = told.get("keySentences")
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise UnusableData(f"{path.name} has no texts keySentences; is it a file of Pereira et al. (2018)?")
@@ -293,7 +293,7 @@ def _scan(path: Path, number: int, regions: Sequence[str]) -> Scan:
     if len(set(voxels.tolist())) < len(voxels):
         raise UnusableData(f"{path.name} has two voxels in one place.")
     name = FAMILIES[_family(path)]
-    held = variables(path, (name,)).get(name)  # (n_sentences, n_voxels)
+    held = read_matlab(path, (name,)).get(name)  # (n_sentences, n_voxels)
     if not isinstance(held, np.ndarray) or held.shape != (number, len(where)) or held.dtype.kind not in "fiu":
         found = getattr(held, "shape", "nothing")
         raise UnusableData(

@@ -24,7 +24,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
@@ -92,6 +92,7 @@ class TableSignal:
     repetition: str = ""
     words: Literal["mean", "sum"] = "mean"
     table: TableOptions = TableOptions()
+    last_resort: ClassVar[bool] = True  # it opens whatever file is there, to say what it cannot read
 
     def __post_init__(self) -> None:
         if self.words not in ("mean", "sum"):

@@ -16,7 +16,7 @@ from made_results import TASKS, TRUE, made
 
 from cogbench import Oracle, Result, TaskMatrix, UnusableData, load_parts, rescore, score
 from cogbench.cli.results import GAINS
-from cogbench.parts.registry import find_oracle
+from cogbench.parts.oracle_names import find_oracle
 from cogbench.results.guess import plain_score
 from cogbench.results.result import rows
 from cogbench.scoring.evaluation import NdcgGain

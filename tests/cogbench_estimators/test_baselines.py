@@ -8,7 +8,7 @@ from cogbench_estimators.baselines import LeastLearned, LeastMoved, OtherPLM, Po
 
 from cogbench import Oracle, TaskMatrix, UnknownName, UnusableData, load_parts
 from cogbench.compute.features import weight_change
-from cogbench.parts.registry import find_oracle
+from cogbench.parts.oracle_names import find_oracle
 from cogbench.scoring.evaluation import score_guess
 from cogbench.testing import check_estimator
 

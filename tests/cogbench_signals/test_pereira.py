@@ -10,11 +10,12 @@ import pereira_files as made
 import pytest
 from cogbench_estimators.channels import draw_channels
 from cogbench_estimators.cnm import CNM
-from cogbench_signals import matlab, pereira
+from cogbench_signals import pereira
 from cogbench_signals.pereira import Pereira
 
 from cogbench import CogbenchError, Files, MissingData, UnknownName, UnusableData, load_parts, noise_ceiling
 from cogbench.parts.set_options import varied
+from cogbench.storage.matlab import HDF5
 from cogbench.testing import check_signal
 
 TWO = Pereira(subjects=("P01", "M02"))
@@ -208,8 +209,8 @@ def test_a_reading_that_fails_leaves_nothing_behind(folder, tmp_path, monkeypatc
 
 def test_only_the_variables_that_are_needed_are_read(folder, monkeypatch):
     asked = []
-    read = pereira.variables
-    monkeypatch.setattr(pereira, "variables", lambda path, names: asked.append(tuple(names)) or read(path, names))
+    read = pereira.read_matlab
+    monkeypatch.setattr(pereira, "read_matlab", lambda path, names: asked.append(tuple(names)) or read(path, names))
     ONE.read(Files(folder))
     assert asked == [("keySentences", "meta"), ("examples_passagesentences",)] * 2
 
@@ -277,7 +278,7 @@ def _truncated(path):
         (lambda p: p.write_bytes(b""), "is empty"),
         (lambda p: p.write_text("<html>not found</html>" * 99), "cannot be read as a MATLAB file"),
         (_truncated, "cannot be read as a MATLAB file"),
-        (lambda p: p.write_bytes(b"\0" * 512 + matlab.HDF5 + b"\0" * 99), "version 7.3 (HDF5), which takes h5py"),
+        (lambda p: p.write_bytes(b"\0" * 512 + HDF5 + b"\0" * 99), "version 7.3 (HDF5), which takes h5py"),
     ],
     ids=["one experiment", "empty", "html", "truncated", "hdf5"],
 )
@@ -381,7 +382,7 @@ def test_version_73_is_read_with_h5py(tmp_path, monkeypatch):
     for number, sentences in made.SENTENCES.items():
         path = tmp_path / f"pereira/P01/examples_{number}sentences.mat"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"\0" * 512 + matlab.HDF5 + str(number).encode())
+        path.write_bytes(b"\0" * 512 + HDF5 + str(number).encode())
         values = np.stack([made.responses("P01", s, places) for s in sentences])
         held[path] = {"values": values, "places": places, "sentences": sentences}
     h5py = ModuleType("h5py")

@@ -9,7 +9,7 @@ from cogbench_tasks.mini import SKILLS
 from cogbench import Files, Recipe, Store, load_parts, rank
 from cogbench.compute.cells import Training
 from cogbench.compute.workspace import Workspace
-from cogbench.parts.registry import find_oracle
+from cogbench.parts.oracle_names import find_oracle
 
 SOURCE, TARGET = "mini-sts-b", "mini-mnli"  # which gains .10 from it
 

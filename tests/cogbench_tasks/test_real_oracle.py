@@ -11,7 +11,7 @@ from cogbench_tasks import paper
 from cogbench_tasks.paper import ORACLES
 
 from cogbench import Files, Result, leaderboard, load_parts, rank, rescore
-from cogbench.parts.registry import find_oracle
+from cogbench.parts.oracle_names import find_oracle
 from cogbench.scoring.paired import holm
 from cogbench.scoring.ranking import true_ranking
 

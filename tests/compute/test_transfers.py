@@ -8,7 +8,7 @@ from cogbench.compute.transfers import TransferPlan, trainings
 from cogbench.compute.workspace import Workspace
 from cogbench.data.oracle_files import read_card, write_oracle
 from cogbench.data.oracle_seeds import merged
-from cogbench.parts.registry import find_oracle
+from cogbench.parts.oracle_names import find_oracle
 from cogbench.testing.toys import TASKS, ToyBackbone
 
 TABLE = "source,a,b,c\na,,2,3\nb,4,,6\nc,7,8,\nno-transfer,1,1.5,2\n"

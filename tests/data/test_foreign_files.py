@@ -22,7 +22,7 @@ from repositories import bert_files
 
 from cogbench import Files, Oracle, Pack, TaskMatrix, UnusableData, load_parts, read_arrays, read_table
 from cogbench.data.oracle_files import read_oracle, write_oracle
-from cogbench.parts.registry import oracle_folder
+from cogbench.parts.oracle_names import oracle_folder
 from cogbench.storage.foreign import DEEPEST, TIMES, UNPACKED, parse_json
 from cogbench.tables.reading import read_texts
 

@@ -19,7 +19,7 @@ from cogbench.data.grids import read_grid
 from cogbench.data.oracle_files import write_oracle, write_table
 from cogbench.data.score_tables import read_scores
 from cogbench.errors import AmbiguousTable
-from cogbench.parts.registry import find_oracle
+from cogbench.parts.oracle_names import find_oracle
 from cogbench.results.guess import read_guess
 
 WIDE = "source,a,b\na,,2.5\nb,40,\nc,-1,8\n"

@@ -16,7 +16,7 @@ from cogbench import Oracle, TaskMatrix, UnusableData, compare, load_parts
 from cogbench.data.oracle_files import write_oracle, write_table
 from cogbench.data.oracle_seeds import of_seeds
 from cogbench.oracles.gains import budgets, gains, target_gains
-from cogbench.parts.registry import find_oracle
+from cogbench.parts.oracle_names import find_oracle
 from cogbench.views.comparison import oracle_comparison_notes, oracle_comparison_tables
 
 NAMES = ("a", "b", "c", "d")

@@ -13,10 +13,12 @@ from types import ModuleType
 import pytest
 from click.testing import CliRunner
 
-from cogbench import BrokenPlugin, Recipe, Suite, UnknownName, hookimpl, load_parts
+from cogbench import BrokenPlugin, MissingData, Recipe, Suite, UnknownName, UnusableData, hookimpl, load_parts
 from cogbench.cli.main import cli
-from cogbench.parts.fingerprint import DISTRIBUTIONS
-from cogbench.parts.registry import Parts, find_oracle
+from cogbench.parts.fingerprint import distributions
+from cogbench.parts.oracle_names import find_oracle
+from cogbench.parts.registry import Parts
+from cogbench.runs.stimuli import find_stimuli
 from cogbench.testing.toys import ToyBackbone, ToyTask
 
 ROOT = Path(__file__).parents[2]
@@ -207,12 +209,12 @@ def test_an_unknown_name_lists_the_near_ones():
 
 
 def test_all_distributions_of_the_repository_are_known():
-    assert {*DISTRIBUTIONS} == {p.parent.name for p in ROOT.glob("plugins/*-*/pyproject.toml")}
+    assert {*distributions()} == {p.parent.name for p in ROOT.glob("plugins/*-*/pyproject.toml")}
 
 
-@pytest.mark.parametrize("distribution", DISTRIBUTIONS)
+@pytest.mark.parametrize("distribution", distributions())
 def test_the_known_parts_of_a_distribution_are_those_that_it_registers(distribution):
-    known = {(kind, name) for kind, names in DISTRIBUTIONS[distribution].items() for name in names.split()}
+    known = {(kind, name) for kind, names in distributions()[distribution]["parts"].items() for name in names}
     assert known == {part for part, plugin in load_parts().providers.items() if plugin.distribution == distribution}
     project = tomllib.loads((ROOT / "plugins" / distribution / "pyproject.toml").read_text())["project"]
     assert project["name"] == distribution  # the folder that the message names is the distribution's
@@ -220,9 +222,9 @@ def test_the_known_parts_of_a_distribution_are_those_that_it_registers(distribut
 
 def test_a_part_of_a_distribution_that_is_not_installed_is_answered_with_its_distribution(monkeypatch):
     monkeypatch.setenv("COGBENCH_LOAD_PLUGINS", "")
-    for distribution, parts in DISTRIBUTIONS.items():
-        for kind, names in parts.items():
-            for name in names.split():
+    for distribution, content in distributions().items():
+        for kind, names in content["parts"].items():
+            for name in names:
                 with pytest.raises(UnknownName) as caught:
                     load_parts().find(kind, name)
                 assert str(caught.value) == (
@@ -369,3 +371,49 @@ def test_parts_cross_to_other_processes_by_kind_name_and_changed_options():
     given = load_parts(_module(register_backbones=[ToyBackbone()]))
     assert given.encode(ToyBackbone())["is"] == "cogbench.testing.toys:ToyBackbone"
     assert given.decode(given.encode(ToyBackbone())) == ToyBackbone()
+
+
+# --- addresses with options, and who opens them
+
+
+@dataclass(frozen=True)
+class _Recorder:
+    name: str = "recorder"
+    file: str = ""
+    channels: tuple[str, ...] = ()
+    transpose: bool = False
+
+    def read(self, files):
+        raise MissingData("nothing")
+
+    def open(self, address):
+        return replace(self, name="own", file=address) if address.endswith((".rec", ".csv")) else None
+
+
+def test_an_address_may_set_options():
+    parts = load_parts(_module(register_signals=[_Recorder()]))
+    signal = parts.find("signal", "a,b.rec,channels=Cz:Pz,transpose=true")
+    assert signal == _Recorder("own", "a,b.rec", ("Cz", "Pz"), True)
+    with pytest.raises(UnknownName, match="unknown option of 'own' 'chanels'; did you mean 'channels'"):
+        parts.find("signal", "a.rec,chanels=Cz")
+    with pytest.raises(UnusableData, match="own.transpose=maybe: input should be a valid boolean"):
+        parts.find("signal", "a.rec,transpose=maybe")
+
+
+def test_who_opens_whatever_is_there_is_asked_last(tmp_path):
+    file = tmp_path / "s.csv"
+    file.write_text("sentence,value\na b,0.5\nc d,1.5\n")
+    own = load_parts(_module(register_signals=[_Recorder()]))
+    assert own.find("signal", str(file)).file == str(file)  # and no clash with the table
+    assert own.open("signal", str(file), last_resort=False) is not None
+    assert load_parts().find("signal", str(file)).file == file
+    assert load_parts().open("signal", str(file), last_resort=False) is None
+    assert find_stimuli(own, str(file)).file == str(file)
+
+
+def test_a_file_of_a_distribution_that_is_not_installed_is_answered_with_its_distribution(monkeypatch, tmp_path):
+    monkeypatch.setenv("COGBENCH_LOAD_PLUGINS", "")
+    for file in ("a.mat", "b.nii.gz,mask=c.nii.gz", "c-epo.fif", "D.HF5", "e.nc"):
+        (tmp_path / file.partition(",")[0]).touch()
+        with pytest.raises(UnknownName, match="such files are read by the distribution cogbench-neuro, which is not"):
+            load_parts().find("signal", str(tmp_path / file))

@@ -14,7 +14,7 @@ from made_results import TASKS, TRUE, made
 from scipy.stats import friedmanchisquare, pearsonr, spearmanr
 
 from cogbench import TaskMatrix, UnusableData, compare, load_parts
-from cogbench.parts.registry import find_oracle
+from cogbench.parts.oracle_names import find_oracle
 from cogbench.results.comparison import short_labels
 from cogbench.scoring.agreement import agreement, kendalls_w, mean_spearman
 from cogbench.views.comparison import comparison_tables

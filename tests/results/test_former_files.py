@@ -31,7 +31,7 @@ from cogbench import (
 )
 from cogbench.cli.main import cli
 from cogbench.data.oracle_files import read_card
-from cogbench.parts.registry import find_oracle, oracle_folder
+from cogbench.parts.oracle_names import find_oracle, oracle_folder
 from cogbench.results.result import SCHEMA_VERSION
 from cogbench.views.card import render_card, render_results
 from cogbench.views.leaderboard import board_tables, render_leaderboard

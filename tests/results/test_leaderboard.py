@@ -15,7 +15,7 @@ from made_results import TRUE, made, recorded
 from scipy.stats import permutation_test
 
 from cogbench import MissingData, TaskMatrix, UnknownName, load_parts, rank
-from cogbench.parts.registry import find_oracle
+from cogbench.parts.oracle_names import find_oracle
 from cogbench.results.leaderboard import Standing, leaderboard, read_result_files, read_results, score_names
 from cogbench.results.result import SCHEMA_VERSION, rows
 from cogbench.scoring.chance import relabelled_p, relabelled_totals, relabellings

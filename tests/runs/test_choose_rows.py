@@ -30,7 +30,7 @@ from cogbench.compute.cells import Training
 from cogbench.compute.selection import RowWeights
 from cogbench.compute.workspace import Workspace
 from cogbench.oracles.ways import way_differences
-from cogbench.parts.registry import oracle_folder
+from cogbench.parts.oracle_names import oracle_folder
 from cogbench.runs.measure_oracle import resolve_groups, resolve_transfers
 from cogbench.runs.plan import describe_plan
 from cogbench.testing import check_selector

@@ -15,7 +15,7 @@ from cogbench.compute.workspace import Workspace
 from cogbench.data.oracle_files import write_oracle, write_table
 from cogbench.data.oracle_seeds import merged, of_seeds, told_apart
 from cogbench.parts import registry
-from cogbench.parts.registry import find_oracle, oracle_folder
+from cogbench.parts.oracle_names import find_oracle, oracle_folder
 from cogbench.runs.measure_oracle import resolve_transfers
 from cogbench.runs.plan import describe_plan
 from cogbench.testing.toys import TASKS, ToyBackbone

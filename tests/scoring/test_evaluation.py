@@ -14,7 +14,7 @@ from sklearn.metrics import ndcg_score
 
 from cogbench import Oracle, TaskMatrix, UnusableData, load_parts, popularity_baseline, rank
 from cogbench.data.oracle_seeds import resample
-from cogbench.parts.registry import find_oracle
+from cogbench.parts.oracle_names import find_oracle
 from cogbench.scoring.baselines import baselines
 from cogbench.scoring.evaluation import ScoreOptions, TargetScore, score_guess
 

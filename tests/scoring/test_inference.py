@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from cogbench import Oracle, TaskMatrix, load_parts, rank
-from cogbench.parts.registry import find_oracle
+from cogbench.parts.oracle_names import find_oracle
 from cogbench.scoring.chance import chance_law, independent_p, interval_over_targets, relabelled_p, relabellings
 from cogbench.scoring.paired import holm, paired_difference, score_picks
 from cogbench.scoring.ranking import true_ranking

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose
 from scipy.stats import rankdata
 
 from cogbench import Oracle, TaskMatrix, UnusableData, load_parts, rank
-from cogbench.parts.registry import find_oracle
+from cogbench.parts.oracle_names import find_oracle
 from cogbench.scoring.chance import chance_law, independent_p
 from cogbench.scoring.evaluation import score_guess
 from cogbench.scoring.ranking import shared_places, true_ranking

@@ -5,7 +5,7 @@ import pytest
 from command import cogbench as ask
 
 from cogbench import Oracle, TaskMatrix, load_parts
-from cogbench.parts.registry import find_oracle
+from cogbench.parts.oracle_names import find_oracle
 from cogbench.views.formats import render_tables
 from cogbench.views.rows import oracle_rows, oracle_tables
 

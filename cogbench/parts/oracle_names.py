@@ -1,0 +1,132 @@
+"""Oracles and sets of sources by their names, families and files."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ..data.files import Files
+from ..data.grids import names_table, refuse_other_files
+from ..data.oracle import Direction, Oracle
+from ..data.oracle_files import read_oracle, refuse_reading
+from ..data.score_tables import TableReading
+from ..errors import UnknownName, UnusableData
+from ..oracles.set_tables import read_sets
+from ..oracles.task_sets import TaskSets, measured_sets
+from ..storage.store import home
+from .fingerprint import unknown_part
+from .interfaces import OraclePart
+from .registry import Parts
+
+PUBLISHED = "published"  # the basis of oracles that are quoted, and a name for all of them
+
+
+def oracle_folder() -> Path:
+    """Return where measured oracles are kept, wherever the store is."""
+    return home() / "oracles"
+
+
+def measured_oracles() -> dict[str, Path]:
+    """Return the files of the oracles that were measured here, by their names."""
+    return {path.stem: path for path in sorted(oracle_folder().glob("*.json"))}
+
+
+def find_oracle(
+    parts: Parts, asked: str | OraclePart, files: Files | None = None, *, reading: TableReading | None = None
+) -> Oracle:
+    """Return an oracle by its name, installed or measured here, or by its file; a part that is given is read.
+
+    Parameters
+    ----------
+    parts : Parts
+        The installed parts.
+    asked : str or OraclePart
+        The name of an oracle, a file, or a part.
+    files : Files, optional
+        The door to the data that a part reads.
+    reading : TableReading, optional
+        What a file that is a table leaves open.
+
+    Raises
+    ------
+    UnknownName
+        If there is no oracle of that name.
+    MissingData, UnusableData
+        If a file is not there, is no oracle or can be read in more than one way; or if there is a reading for an oracle
+        that is no table.
+    """
+    files = files or Files(offline=True)
+    if isinstance(asked, str) and asked not in parts.oracles and names_table(asked):
+        return read_oracle(asked, reading=reading)
+    refuse_reading(reading, asked if isinstance(asked, str) else asked.name)
+    if not isinstance(asked, str):
+        return asked.read(files)
+    if asked in parts.oracles:
+        return parts.oracles[asked].read(files)
+    own = measured_oracles()
+    if asked not in own:
+        refuse_other_files(asked)
+        _refuse_sets(parts, [asked])
+        raise unknown_part("oracle", asked, [*parts.oracles, *own])
+    return read_oracle(own[asked])
+
+
+def oracle_names(parts: Parts, asked: str | Sequence[str]) -> list[str]:
+    """Return the oracles that texts name, each once: by their names or files, by their family, or as "published".
+
+    A family is the suite on the cards of its oracles; "published" stands for all oracles of publications.
+
+    Raises
+    ------
+    UnknownName
+        If there is no oracle and no family of that name.
+    UnusableData
+        If the name is that of sets of sources, which are no oracle.
+    """
+    cards = {name: part.card for name, part in parts.oracles.items()}
+    families = dict[str, list[str]]()
+    for name, card in cards.items():
+        families.setdefault(card.suite, []).append(name)
+        families.setdefault(PUBLISHED, []).extend([name] if card.basis == PUBLISHED else [])
+    own, names = measured_oracles(), list[str]()
+    for text in [asked] if isinstance(asked, str) else asked:
+        for word in [text] if text in cards or names_table(text) else map(str.strip, text.split(",")):
+            if word in cards or word in own or names_table(word):
+                names.append(word)
+            elif word in families:
+                names += families[word]
+            elif word:
+                refuse_other_files(word)
+                _refuse_sets(parts, [word])
+                raise unknown_part("oracle or family of oracles", word, [*cards, *own, *families])
+    return list(dict.fromkeys(names))
+
+
+def find_sets(
+    parts: Parts, asked: str | Path, files: Files | None = None, *, better: Direction | None = None
+) -> TaskSets:
+    """Return task sets by the name of installed or measured ones, or by their file, as `read_sets` takes it.
+
+    Raises
+    ------
+    UnknownName, MissingData
+        If there is no such name or file.
+    UnusableData
+        If the file is no such table.
+    """
+    name = str(asked)
+    if name in parts.sets:
+        sets = parts.sets[name].read(files or Files(offline=True))
+        return sets if better is None else replace(sets, better=dict.fromkeys(sets.targets, better))
+    if not names_table(name) and name not in measured_sets():
+        refuse_other_files(name)
+        raise UnknownName.of("file or name of task sets", name, [*parts.sets, *measured_sets()], there="Sets")
+    return read_sets(asked, better=better)
+
+
+def _refuse_sets(parts: Parts, names: Sequence[str]) -> None:
+    """Raise UnusableData if one of these names is that of sets of sources, or of a family that has nothing else."""
+    for name in names:
+        if found := [one for one, part in parts.sets.items() if name in (one, part.card.suite)]:
+            raise UnusableData(
+                f"{name!r} holds scores with sets of sources, not with pairs: see `cogbench sets show {found[0]}`."
+            )
