@@ -16,6 +16,7 @@ from ..errors import CogbenchError, MissingData
 from ..packs.pack import OpenPack
 from ..parts.interfaces import Backbone, shares
 from ..parts.oracle_names import measured_oracles
+from ..parts.recipe import ALL_ROWS, SEQUENTIAL
 from ..parts.registry import Opener, Parts
 from ..parts.set_options import options_of
 from ..results.plain import plain
@@ -97,10 +98,12 @@ def _about(kind: str, part: Any) -> dict[str, Any]:
 
 
 def _of_card(card: OracleCard) -> dict[str, Any]:
+    ways = {"sharing": (card.sharing, SEQUENTIAL), "rows": (card.row_choice, ALL_ROWS)}
     return {
         "about": card.origin,
         "basis": card.basis,
         "backbone": card.backbone,
+        **{name: word for name, (word, usual) in ways.items() if word != usual},
         "suite": card.suite,
         "size": f"{len(card.sources)} × {len(card.targets)}",
         "licence": card.licence,

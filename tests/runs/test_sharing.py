@@ -38,7 +38,7 @@ from cogbench.compute.workspace import Workspace
 from cogbench.oracles.task_sets import sets_folder, write_sets
 from cogbench.testing import check_sharing
 from cogbench.testing.toys import TASKS, ToyBackbone
-from cogbench.views.listing import check_parts
+from cogbench.views.listing import check_parts, describe_parts
 
 FILES = Files(offline=True)
 
@@ -197,6 +197,8 @@ def test_results_on_a_joint_oracle_say_so_and_stand_on_a_board_of_their_own(worl
     assert [result.sharing for result in results] == ["sequential", "joint"]
     assert [board.sharing for board in leaderboard(results)] == ["sequential", "joint"]
     assert "toy-toy-joint, measured with another sharing" in stacked_board(results, synthetic=True).left_out[0]
+    listed = {row["name"]: row.get("sharing") for row in describe_parts(world["parts"], "oracle")}
+    assert [listed[name] for name in names] == [None, "joint"]
     again = rescore(results[0], names[1])
     assert again.sharing == "joint"
 
