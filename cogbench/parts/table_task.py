@@ -3,6 +3,7 @@
 import hashlib
 import math
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -135,13 +136,24 @@ class TableTask:
                 f"{evaluation.where}: row {row} has the class {unseen[0]!r}, which no training example has; the "
                 f"classes are {', '.join(classes)}."
             )
-        whole = evaluation.dataset(classes)
+        whole = evaluation.dataset(classes, notes=self._shared(examples, evaluation))
         scored = whole.sample(self.max_evaluation)
         if scored is whole:
             return whole
         by_class = ", each class in its share" if TASK_KINDS[self.kind].classes else ""
         note = f"{self.name}: {len(scored)} of {len(whole)} evaluation examples are scored on{by_class}."
         return replace(scored, notes=(*scored.notes, note))
+
+    def _shared(self, examples: Examples, evaluation: Examples) -> list[str]:
+        """Return a note on evaluation examples whose texts stand in the training, too."""
+
+        def plain(rows: Sequence[Sequence[str]]) -> list[str]:
+            return [unicodedata.normalize("NFC", " ".join(" ".join(row).split())) for row in rows]
+
+        learned = {*plain(examples.texts())}
+        n = sum(text in learned for text in plain(evaluation.texts()))
+        share = f"{n} of {len(evaluation.numbers)} evaluation examples have a text that stands in the training, too"
+        return [f"{self.name}: {share}."] if n else []
 
     def _held_out(self, examples: Examples, classes: Sequence[str], split: Split) -> Dataset:
         """Return one side of a single table."""

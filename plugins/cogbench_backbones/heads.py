@@ -236,7 +236,7 @@ def _passages(tokenizer: Any, dataset: Dataset, limit: int) -> Encoded:
     queries, passages, labels = (dataset.columns[c] for c in ("text", "passages", "label"))
     left = [query for query, found in zip(queries, passages, strict=True) for _ in found]
     right = [passage for found in passages for passage in found]
-    relevant = [[float(v)] for values in labels for v in values]
+    relevant = [[float(v > 0)] for values in labels for v in values]
     return _cut(tokenizer, (left, right), limit, labels=relevant)
 
 
