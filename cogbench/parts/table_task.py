@@ -90,8 +90,8 @@ class TableTask:
         if self.kind not in TASK_KINDS:
             raise UnknownName.of("kind of task", self.kind, TASK_KINDS, there="Known")
         pairs = self.columns.items() if isinstance(self.columns, dict) else self.columns
-        said = self._said(self.file)[1]
-        object.__setattr__(self, "columns", (*pairs, *((role, said[role]) for role in OF_TASKS if role in said)))
+        said = [(role, name) for role, name in self._said(self.file)[1].items() if role in OF_TASKS]
+        object.__setattr__(self, "columns", tuple([*pairs, *(pair for pair in said if pair not in [*pairs])]))
         roles = [column.removesuffix("?") for column in TASK_KINDS[self.kind].columns]
         for role, _ in self.columns:
             if role not in roles:
