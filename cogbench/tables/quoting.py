@@ -148,7 +148,7 @@ def read_records(
         as_line = None if quotes == "csv" else _by_itself(plain, mark, n)
         whole, taken = _over_lines(line, lines, mark, n) if opens >= 0 else (None, 0)
         is_doubtful = False
-        if whole is not None and as_line is not None:
+        if whole is not None and as_line is not None and n > 1:  # any line fits a table of one column
             others = [_by_itself((lines.peek(i) or "").removesuffix("\r"), mark, n) for i in range(taken)]
             if is_doubtful := all(others):
                 yield Doubt(count, taken + 1, whole._replace(number=number))
