@@ -107,6 +107,7 @@ def test_each_decision_has_a_reason_and_names_files_that_exist():
     text = (ROOT / "docs/decisions.md").read_text()
     assert re.findall(r"^## (.*)$", text, re.M) == [
         "Plugins",
+        "Tables",
         "Keys and store",
         "Workers",
         "Training",

@@ -8,6 +8,7 @@ import click
 
 from ..errors import CogbenchError, FailedCells, UnusableData, together
 from . import options as option
+from . import signals
 from .checkpoints import checkpoints
 from .options import COMPUTES, Site, at_site, complete, print_json, print_rows, progress, say_wrote
 
@@ -36,8 +37,9 @@ if TYPE_CHECKING:
 )
 @option.suite
 @option.tasks
-@option.signal
-@option.stimuli
+@signals.signal
+@signals.missing
+@signals.stimuli
 @click.option(
     "--oracle",
     default=None,
@@ -80,7 +82,7 @@ def run(
     **how: Any,
 ) -> None:
     """Rank source tasks with estimators and score the rankings."""
-    from ..runs.plan import describe_plan
+    from ..runs.plan import describe_plan, describe_signals
     from ..runs.run import answer_requests, check_request, resolve_run
     from ..storage.atomic import writable
     from ..views.card import render_results
@@ -95,6 +97,7 @@ def run(
         if dry_run:
             for request in requests:
                 check_request(request, workspace)
+            click.echo("".join(describe_signals([request.signal for request in requests], workspace)), nl=False)
             click.echo(describe_plan([cell for request in requests for cell in request.cells()], workspace))
             return
         writable(out)
@@ -179,12 +182,8 @@ def _refuse_beside_pack(context: click.Context, names: Sequence[str] = OF_A_PACK
 @checkpoints()
 @option.suite
 @option.tasks
-@click.option(
-    "--signal",
-    default=None,
-    shell_complete=complete("signal"),
-    help="Sentences with responses.  [default: the suite's]",
-)
+@signals.one_signal
+@signals.missing
 @click.option(
     "--stimuli",
     default=None,

@@ -8,6 +8,7 @@ import click
 
 from ..errors import FailedCells, MissingData, UnusableData
 from . import options as option
+from . import signals
 from .options import Site, at_site, print_rows, say
 
 KINDS = ("tasks", "backbones", "signals", "estimators", "oracles", "suites", "packs", "selectors")
@@ -44,7 +45,7 @@ def plugins(check: bool, as_json: bool) -> None:
 @option.backbone()
 @option.suite
 @option.tasks
-@option.signal
+@signals.signal
 @option.set_("An option of a part, as `run` takes it.")
 @at_site(option.data_dir, option.task_data)
 @option.as_json

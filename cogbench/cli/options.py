@@ -103,22 +103,6 @@ def format_(*more: str) -> Callable[..., Any]:
     return click.option("--format", type=choices, default="table", show_default=True, help="What stdout gets.")
 
 
-signal = click.option(
-    "--signal",
-    multiple=True,
-    shell_complete=complete("signal"),
-    help="A name, or a file of sentences and responses, FILE[:channel,…] or FILE[,option=value,…]; may be given "
-    "several times."
-    "  [default: the suite's]",
-)
-stimuli = click.option(
-    "--stimuli",
-    multiple=True,
-    metavar="FILE|NAME",
-    shell_complete=complete("signal"),
-    help="For estimators that need no responses: a text file with one sentence a line, or a signal; may be given "
-    "several times.  [default: the signal's, or `neutral`]",
-)
 suite = click.option(
     "--suite",
     default="cogtaskonomy",

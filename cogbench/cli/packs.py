@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from . import options as option
+from . import signals
 from .checkpoints import checkpoints
 from .options import Site, at_site, complete, print_json, progress, say_wrote
 
@@ -25,8 +26,9 @@ def pack() -> None:
 @checkpoints()
 @option.suite
 @option.tasks
-@option.signal
-@option.stimuli
+@signals.signal
+@signals.missing
+@signals.stimuli
 @click.option(
     "--oracle", default=None, shell_complete=complete("oracle"), help="The oracle in the pack.  [default: the suite's]"
 )

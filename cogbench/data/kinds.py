@@ -188,7 +188,9 @@ class Tagging:
 
 
 class Reranking:
-    """Which of several `passages` are relevant to the query `text`? A label is a sequence of 0 and 1.
+    """Which of several `passages` are relevant to the query `text`? A label is a sequence of 0 and 1, or of grades.
+
+    A grade is a whole number, larger for what is more relevant; for the training each above 0 is relevant.
 
     Outputs (n_passages of all examples, 1): the logit that a passage is relevant, query after query. Answers: an array
     of such scores each.
@@ -203,8 +205,8 @@ class Reranking:
                 return i, f"has {len(passages)} passages and {len(relevant)} labels"
             if not all(isinstance(passage, str) for passage in passages):
                 return i, "has a passage without text"
-            if unseen := [v for v in relevant if v not in (0, 1)]:
-                return i, f"has the label {unseen[0]!r}; expected 0 or 1 for each passage"
+            if unseen := [v for v in relevant if not (isinstance(v, int | np.integer) and v >= 0)]:
+                return i, f"has the label {unseen[0]!r}; expected 0 or 1 for each passage, or a grade such as 2"
         return None
 
     def answers(self, outputs: np.ndarray, columns: Columns) -> list[np.ndarray]:
@@ -216,7 +218,7 @@ class Reranking:
     def per_example(self, outputs: np.ndarray, columns: Columns) -> np.ndarray:
         """Return the sum of the log-likelihoods of a query's passages, each relevant or not by itself."""
         true = np.concatenate([np.asarray(relevant) for relevant in columns["label"]])
-        each = -np.logaddexp(0, np.where(true == 1, -outputs[:, 0], outputs[:, 0]))
+        each = -np.logaddexp(0, np.where(true > 0, -outputs[:, 0], outputs[:, 0]))
         return np.array([part.sum() for part in _parts(each, columns["label"])])
 
 

@@ -125,17 +125,32 @@ def varying_channels(values: Array) -> Array:
 
     A channel has to differ between the stimuli that have a value in all of the channels that are kept.
     """
-    kept = _differs(values)
-    return kept & _differs(values[np.isfinite(values[:, kept]).all(axis=1)])  # fewer channels, only more such stimuli
+    kept = _differs(values, np.ones(len(values), bool))
+    whole = np.ones(len(values), bool)
+    for columns in _column_blocks(values):
+        whole &= np.isfinite(values[:, columns][:, kept[columns]]).all(axis=1)
+    return kept & _differs(values, whole)  # fewer channels, only more such stimuli
 
 
 @np.errstate(over="ignore")
-def _differs(values: Array) -> Array:
-    finite = np.isfinite(values)
-    low = np.where(finite, values, np.inf).min(axis=0, initial=np.inf)
-    high = np.where(finite, values, -np.inf).max(axis=0, initial=-np.inf)
+def _differs(values: Array, rows: Array) -> Array:
+    """Return which channels differ between some rows, a part of the channels after the other."""
+    differs = np.zeros(values.shape[1], bool)
     rounding = 1e-12 if values.dtype == np.float64 else 1e-6
-    return high - low > rounding * np.maximum(abs(low), abs(high))  # more than the rounding error of a mean
+    for columns in _column_blocks(values):
+        block = values[rows, columns]
+        finite = np.isfinite(block)
+        low = np.where(finite, block, np.inf).min(axis=0, initial=np.inf)
+        high = np.where(finite, block, -np.inf).max(axis=0, initial=-np.inf)
+        differs[columns] = high - low > rounding * np.maximum(abs(low), abs(high))  # more than rounding of a mean
+    return differs
+
+
+def _column_blocks(values: Array) -> Iterator[slice]:
+    """Yield some columns of (n_rows, n_columns) after others, about 1 million values at once."""
+    step = max(1, (1 << 20) // max(1, len(values)))
+    for i in range(0, values.shape[1], step):
+        yield slice(i, i + step)
 
 
 def _blocks(values: Array) -> Iterator[Array]:

@@ -11,6 +11,7 @@ from ..data.kinds import TASK_KINDS
 from ..errors import UnusableData
 from ..storage.origin import Origin
 from ..tables.rows import Rows
+from ..text import listed
 
 NO_LABEL = -1  # what data sets of the hub have in place of a class that is not published
 OUTSIDE = "O"  # the tag of a word that is part of nothing
@@ -111,9 +112,10 @@ def examples_of(
     wanted = [c for c in TASK_KINDS[kind].columns if not c.endswith("?") or c[:-1] in {*columns, *unnamed}]
     names = {c: columns.get(c, c) for c in (w.removesuffix("?") for w in wanted)}
     if missing := [name for name in names.values() if name not in rows.columns]:
+        no_header = "" if {*names.values()} & {*rows.columns} else ", or say header=no in the address if it has none"
         raise UnusableData(
-            f"{where} lacks column {', '.join(missing)}; it has {', '.join(rows.columns)}: name its columns with "
-            f"--columns {','.join(f'{c}=COLUMN' for c in names)}."
+            f"{where} lacks column {', '.join(missing)}; it has {listed(rows.columns)}: name its columns with "
+            f"--columns {','.join(f'{c}=COLUMN' for c in names)}{no_header}."
         )
     chosen = {c: list(rows.columns[name]) for c, name in names.items()}
     if len({len(values) for values in chosen.values()}) > 1:
@@ -200,8 +202,10 @@ def _text(value: Any) -> str | None:
 
 
 def _relevance(value: Any) -> Any:
-    """Return whether a passage is relevant as a number, from a text too."""
-    return int(value) if str(value).strip() in ("0", "1") else value
+    """Return whether a passage is relevant, or its grade, as a whole number, from a text too."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return int(value) if isinstance(value, str) and value.strip().isdecimal() else value
 
 
 def _answers(value: Any, row: int, where: str) -> Any:

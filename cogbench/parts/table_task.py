@@ -3,6 +3,7 @@
 import hashlib
 import math
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -89,8 +90,8 @@ class TableTask:
         if self.kind not in TASK_KINDS:
             raise UnknownName.of("kind of task", self.kind, TASK_KINDS, there="Known")
         pairs = self.columns.items() if isinstance(self.columns, dict) else self.columns
-        said = self._said(self.file)[1]
-        object.__setattr__(self, "columns", (*pairs, *((role, said[role]) for role in OF_TASKS if role in said)))
+        said = [(role, name) for role, name in self._said(self.file)[1].items() if role in OF_TASKS]
+        object.__setattr__(self, "columns", tuple([*pairs, *(pair for pair in said if pair not in [*pairs])]))
         roles = [column.removesuffix("?") for column in TASK_KINDS[self.kind].columns]
         for role, _ in self.columns:
             if role not in roles:
@@ -135,13 +136,24 @@ class TableTask:
                 f"{evaluation.where}: row {row} has the class {unseen[0]!r}, which no training example has; the "
                 f"classes are {', '.join(classes)}."
             )
-        whole = evaluation.dataset(classes)
+        whole = evaluation.dataset(classes, notes=self._shared(examples, evaluation))
         scored = whole.sample(self.max_evaluation)
         if scored is whole:
             return whole
         by_class = ", each class in its share" if TASK_KINDS[self.kind].classes else ""
         note = f"{self.name}: {len(scored)} of {len(whole)} evaluation examples are scored on{by_class}."
         return replace(scored, notes=(*scored.notes, note))
+
+    def _shared(self, examples: Examples, evaluation: Examples) -> list[str]:
+        """Return a note on evaluation examples whose texts stand in the training, too."""
+
+        def plain(rows: Sequence[Sequence[str]]) -> list[str]:
+            return [unicodedata.normalize("NFC", " ".join(" ".join(row).split())) for row in rows]
+
+        learned = {*plain(examples.texts())}
+        n = sum(text in learned for text in plain(evaluation.texts()))
+        share = f"{n} of {len(evaluation.numbers)} evaluation examples have a text that stands in the training, too"
+        return [f"{self.name}: {share}."] if n else []
 
     def _held_out(self, examples: Examples, classes: Sequence[str], split: Split) -> Dataset:
         """Return one side of a single table."""

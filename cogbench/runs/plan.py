@@ -2,8 +2,10 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+
+import numpy as np
 
 from ..compute.adaptation import Adaptation
 from ..compute.cells import Training
@@ -11,9 +13,11 @@ from ..compute.features import feature_options, with_pooling
 from ..compute.selection import RowWeights
 from ..compute.workspace import Cell, Workspace
 from ..data.files import Files
+from ..data.recording import Recording
 from ..errors import MissingData, UnusableData
-from ..parts.interfaces import Backbone, Estimator
+from ..parts.interfaces import Backbone, Estimator, Signal
 from ..parts.recipe import Task
+from ..text import listed
 from ..workers import cluster, engine, spread
 
 
@@ -70,6 +74,40 @@ def refuse_pooling(estimator: Estimator, backbones: Sequence[Backbone], files: F
         for backbone in backbones:
             with suppress(MissingData):  # nothing is said of a model that is not at hand
                 with_pooling(options, backbone, files)
+
+
+SHOWN = 12  # channels of a signal whose ranges are told
+
+
+def describe_signals(signals: Sequence[Signal | None], workspace: Workspace) -> Iterator[str]:
+    """Yield in words what was read of each signal: sentences, subjects, channels with their ranges, and all notes."""
+    for signal in dict.fromkeys(signal for signal in signals if signal is not None):
+        yield f"{_described(signal.name, workspace.recording(signal))}\n"
+
+
+def _described(name: str, recording: Recording) -> str:
+    subjects = recording.subjects
+    channels = dict.fromkeys(channel for responses in subjects.values() for channel in responses.channels)
+    lines = [
+        f"signal {name}: {len(recording.sentences):,} sentences, {len(subjects):,} subject(s) "
+        f"({listed(subjects, 10) or 'none'}), {len(channels):,} channel(s); unit: {recording.unit}"
+    ]
+    for channel in [*channels][:SHOWN]:
+        low, high = _range(recording, channel)
+        lines.append(f"  {channel}: {low:.6g} to {high:.6g}")
+    if len(channels) > SHOWN:
+        lines.append(f"  and {len(channels) - SHOWN:,} more channels, to {[*channels][-1]}")
+    return "\n".join([*lines, *(f"  note: {note}" for note in recording.notes)])
+
+
+def _range(recording: Recording, channel: str) -> tuple[float, float]:
+    """Return the least and the largest response of a channel over all subjects."""
+    values = [
+        responses.values[responses.present, responses.channels.index(channel)]
+        for responses in recording.subjects.values()
+        if channel in responses.channels
+    ]
+    return min(float(v.min(initial=np.inf)) for v in values), max(float(v.max(initial=-np.inf)) for v in values)
 
 
 def describe_plan(cells: Sequence[Cell], workspace: Workspace) -> str:

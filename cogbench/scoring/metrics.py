@@ -3,6 +3,7 @@
 The plain scores work over the last axis, on any number of draws at once.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,8 @@ from ..data.dataset import Array, Dataset
 from ..data.kinds import N_BEST, TASK_KINDS, Columns, ExtractiveQA, groups, squad
 from ..errors import UnknownName, UnusableData
 from .correlation import pearson_of_rows, spearman_of_rows
+
+PREFIX = re.compile(r"[A-Z]-")  # of a tag: where in an entity its word stands
 
 
 def accuracy(predicted: Array, true: Array) -> Array:
@@ -83,11 +86,16 @@ def _mean(values: Array) -> Array:
 
 
 def _entities(answers: Any, dataset: Dataset) -> Array:
-    """Return for each sentence how many entities are found right, found, and there."""
+    """Return for each sentence how many entities are found right, found, and there.
+
+    A tag without a prefix such as `B-` is a type of its own: words of it that follow each other are one entity.
+    """
     from seqeval.metrics.sequence_labeling import get_entities
 
+    names = [tag if tag == "O" or PREFIX.match(tag) else f"I-{tag}" for tag in dataset.labels]
+
     def entities(tags: Any) -> set[Any]:
-        return {*get_entities([dataset.labels[tag] for tag in tags])}
+        return {*get_entities([names[tag] for tag in tags])}
 
     pairs = [(entities(a), entities(t)) for a, t in zip(answers, dataset.columns["label"], strict=True)]
     return np.array([(len(answered & right), len(answered), len(right)) for answered, right in pairs])
@@ -134,8 +142,8 @@ def _reciprocal_rank(answers: Any, dataset: Dataset, k: int = 10) -> Array:
     def gain(scores: Array, relevant: Array) -> float:
         if not relevant.any():
             return np.nan
-        best = scores[relevant == 1].max()
-        rank = 1 + np.sum(scores > best) + (np.sum(scores == best) - np.sum((scores == best) & (relevant == 1))) / 2
+        best = scores[relevant > 0].max()
+        rank = 1 + np.sum(scores > best) + (np.sum(scores == best) - np.sum((scores == best) & (relevant > 0))) / 2
         return 1 / rank if rank <= k else 0.0
 
     return _each_query(gain, answers, dataset)

@@ -37,14 +37,14 @@ def read_array_table(
         raise UnusableData(f"{where}: {error}{objects}.") from error
     sentences, values, names, subjects = (arrays.get(name, np.empty(0)) for name in ARRAYS)
     n, k = values.shape if values.ndim == 2 else (0, 0)
-    names = names if "channels" in arrays else np.array([f"values[{i}]" for i in range(k)])
     subjects = subjects if "subjects" in arrays else np.array(["all"] * n)
-    shapes = (sentences.shape, names.shape, subjects.shape) == ((n,), (k,), (n,))
+    shapes = (sentences.shape, subjects.shape) == ((n,), (n,)) and ("channels" not in arrays or names.shape == (k,))
     if not (shapes and n and k and sentences.dtype.kind == "U" and values.dtype.kind in "fiu"):
         has = ", ".join(f"{name} {array.shape} of {array.dtype}" for name, array in arrays.items())
         raise UnusableData(f"{where}: {EXPECTED}; it has {has or 'none of these'}{_hint(arrays)}.")
     try:
-        texts = [str(name).strip() for name in names.astype(str).tolist()]
+        named = "channels" in arrays
+        texts = [str(name).strip() for name in names.astype(str).tolist()] if named else _numbered(k)
         owners = subjects.astype(str).tolist()
     except UnicodeDecodeError as error:
         raise UnusableData(f"{where}: it cannot be read as npz: `channels` or `subjects` are no texts.") from error
@@ -55,6 +55,10 @@ def read_array_table(
         columns["subject"] = owners
     columns |= {name: values[:, i] for i, name in enumerate(texts)}
     return columns, ()
+
+
+def _numbered(k: int) -> list[str]:
+    return [f"values[{i}]" for i in range(k)]
 
 
 def _beside(path: Path, options: TableOptions, notes: list[str]) -> Any:

@@ -11,7 +11,7 @@ from ..errors import UnusableData
 from .content import text_lines
 from .options import TableOptions
 
-LONG = 1000  # a list of more numbers becomes an array at once
+LONG = 20_000  # a list of more numbers becomes an array at once
 
 
 def read_json_table(

@@ -196,10 +196,11 @@ def refuse_odd(numbers: Numbers, name: str, where: str, number: Any, decimal_mar
 def side_by_side(columns: Sequence[Any]) -> Any:
     """Return columns of numbers as an array, (n_rows, n_columns): without a copy where they stand so in one already."""
     first = columns[0]
-    base = first.base
-    if isinstance(base, np.ndarray) and base.ndim == 2 and all(c.base is base for c in columns):
-        address, step = base.__array_interface__["data"][0], base.strides[1]
-        places = [(c.__array_interface__["data"][0] - address) // step for c in columns] if step else []
-        if places and places == [*range(places[0], places[0] + len(places))]:
-            return base[: len(first), places[0] : places[-1] + 1]
+    owner, kind = first.base, (first.shape, first.strides, first.dtype)
+    if owner is not None and all(c.base is owner and (c.shape, c.strides, c.dtype) == kind for c in columns):
+        places = np.array([c.__array_interface__["data"][0] for c in columns], np.int64)
+        steps = np.diff(places)
+        if len(places) > 1 and steps[0] > 0 and (steps == steps[0]).all():
+            shape, strides = (len(first), len(columns)), (first.strides[0], int(steps[0]))
+            return np.lib.stride_tricks.as_strided(first, shape, strides)
     return np.stack(columns, axis=1)

@@ -125,8 +125,12 @@ def split_address(address: str, roles: Collection[str] = ()) -> tuple[str, dict[
     file, names, values = parts[0], parts[1::2], parts[2::2]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise UnusableData(f"{address!r} says {twice}= twice.")
-    wrong = re.search(rf"(?i)(?:{'|'.join(map(re.escape, ALL_ENDINGS))})[^,]*,\s*([\w-]+)=", file)
-    if wrong and not os.path.isfile(os.path.expanduser(file)):
+    endings = "|".join(map(re.escape, ALL_ENDINGS))
+    wrong = None
+    if not os.path.isfile(os.path.expanduser(file)):
+        wrong = re.search(rf"(?i)(?:{endings})[^,]*,\s*([\w-]+)=", file)
+    wrong = next(filter(None, (re.search(r",\s*([A-Za-z_-]+)=", value) for value in values)), wrong)
+    if wrong:
         raise UnknownName.of("option of a table", wrong[1], keys, there="Known")
     # A comma has a meaning here: the separator itself is named by a word.
     return file, {

@@ -23,12 +23,16 @@ def read_parquet(path: Path) -> tuple[dict[str, Sequence[Any]], dict[str, tuple[
     from pyarrow import parquet
 
     with opened(path) as stream:
-        table = parquet.read_table(stream)
-    names = [name.strip() for name in table.schema.names]
-    refuse_repeated(names, repr(str(path)))
-    many = len(names) > MANY
-    columns = {name: _values(column, many) for name, column in zip(names, table.columns, strict=True)}
-    return columns, _class_names(table.schema.metadata or {})
+        file = parquet.ParquetFile(stream)
+        schema = file.schema_arrow
+        names = [name.strip() for name in schema.names]
+        refuse_repeated(names, repr(str(path)))
+        many, columns = len(names) > MANY, dict[str, Sequence[Any]]()
+        for start in range(0, len(names), MANY):  # a reader of all columns has a buffer for each
+            table = file.read(columns=schema.names[start : start + MANY], use_threads=not many)
+            for name, column in zip(names[start : start + MANY], table.columns, strict=True):
+                columns[name] = _values(column, many)
+    return columns, _class_names(schema.metadata or {})
 
 
 def _values(column: Any, many: bool) -> Sequence[Any]:
@@ -37,7 +41,7 @@ def _values(column: Any, many: bool) -> Sequence[Any]:
 
     kind = column.type
     if many and pa.types.is_floating(kind):
-        return column.to_numpy()  # type: ignore[no-any-return]
+        return column.to_numpy().copy()  # type: ignore[no-any-return]
     if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
         if pa.types.is_floating(kind.value_type) and sum(len(chunk.flatten()) for chunk in column.chunks) > LONG:
             return [None if not row.is_valid else row.values.to_numpy(zero_copy_only=False) for row in column]

@@ -147,9 +147,10 @@ def read_records(
             continue
         as_line = None if quotes == "csv" else _by_itself(plain, mark, n)
         whole, taken = _over_lines(line, lines, mark, n) if opens >= 0 else (None, 0)
-        if whole is not None and as_line is not None:
-            parts = [as_line, *(_by_itself((lines.peek(i) or "").removesuffix("\r"), mark, n) for i in range(taken))]
-            if all(parts):
+        is_doubtful = False
+        if whole is not None and as_line is not None and n > 1:  # any line fits a table of one column
+            others = [_by_itself((lines.peek(i) or "").removesuffix("\r"), mark, n) for i in range(taken)]
+            if is_doubtful := all(others):
                 yield Doubt(count, taken + 1, whole._replace(number=number))
                 whole = None
         if whole is not None:
@@ -158,7 +159,7 @@ def read_records(
             evidence.csv = True
             yield whole._replace(number=number)
         elif as_line is not None:
-            evidence.text = True
+            evidence.text |= not is_doubtful
             yield as_line._replace(number=number)
         else:
             raise refuse(number, _fault(record, opens, number, plain, mark, n, quotes))

@@ -236,7 +236,7 @@ def _passages(tokenizer: Any, dataset: Dataset, limit: int) -> Encoded:
     queries, passages, labels = (dataset.columns[c] for c in ("text", "passages", "label"))
     left = [query for query, of_query in zip(queries, passages, strict=True) for _ in of_query]
     right = [passage for of_query in passages for passage in of_query]
-    relevant = [[float(v)] for values in labels for v in values]
+    relevant = [[float(v > 0)] for values in labels for v in values]
     return _cut(tokenizer, (left, right), limit, labels=relevant)
 
 

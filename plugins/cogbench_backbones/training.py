@@ -220,7 +220,7 @@ def start_at_mean(model: Any, train: Dataset) -> None:
     if train.kind == "regression":
         mean = float(np.mean(labels))
     elif train.kind == "reranking":
-        share = float(np.clip(np.mean(np.concatenate([np.asarray(v) for v in labels])), 1e-3, 1 - 1e-3))
+        share = float(np.clip(np.mean(np.concatenate([np.asarray(v) > 0 for v in labels])), 1e-3, 1 - 1e-3))
         mean = math.log(share / (1 - share))
     else:
         return

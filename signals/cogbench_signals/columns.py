@@ -94,11 +94,15 @@ def read_columns(
         if measured:
             column = column._replace(integers=False)
         columns[name] = column._replace(measure=name not in taken and (measured or is_measure(name)))
-    count = Counter([*columns, *(c for name, column in columns.items() for c in column.channels if c != name)])
-    for name, column in columns.items():  # a channel that shares its name with another is called column[channel]
-        if column.channels and column.channels != (name,):
-            channels = tuple(f"{name}[{c}]" if count[c] > 1 and c != name else c for c in column.channels)
-            columns[name] = column._replace(channels=channels)
+    several = {name: column for name, column in columns.items() if column.channels not in ((), (name,))}
+    count = (
+        Counter()
+        if not several
+        else Counter([*columns, *(c for name, column in several.items() for c in column.channels if c != name)])
+    )
+    for name, column in several.items():  # a channel that shares its name with another is called column[channel]
+        channels = tuple(f"{name}[{c}]" if count[c] > 1 and c != name else c for c in column.channels)
+        columns[name] = column._replace(channels=channels)
     sentences, composed = _composed(sentences)
     words = next(iter(roles.get("word") or roles.get("order") or ()), "") if groups else ""
     texts = [name for role in ("sentence", "subject", "word") for name in roles.get(role, ())]

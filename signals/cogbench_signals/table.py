@@ -333,6 +333,14 @@ def _blocks(values: Array) -> Iterator[Array]:
         yield values[i : i + step]
 
 
+def _finite(values: Array) -> Array:
+    """Return the values with NaN in place of infinity."""
+    for rows in _blocks(values):
+        if np.isinf(rows).any():
+            rows[np.isinf(rows)] = np.nan
+    return values
+
+
 def _values(column: Column, fill: Sequence[float], words: str) -> tuple[Array, int]:
     """Return a column's values, (n_rows, n_channels), and how many infinite ones there were."""
     blank = [None] * len(column.channels)
@@ -383,7 +391,7 @@ def _gather(table: Table, values: Array, duplicates: str, path: Path) -> tuple[_
     twice = [sentence for (_, sentence), held in rows.items() if len(held) > 1]
     if twice and duplicates == "refuse":
         raise bad(path, f"a subject has {len(twice)} sentences more than once, the first is {twice[0]!r}.")
-    measured = np.isfinite(values).any(axis=1)
+    measured = np.concatenate([np.isfinite(rows).any(axis=1) for rows in _blocks(values)])
     place = {s: None for (_, s), held in rows.items() if measured[held].any()}
     if not place:
         raise bad(path, "no row has both a sentence and a number in the channels used.")
@@ -394,10 +402,14 @@ def _gather(table: Table, values: Array, duplicates: str, path: Path) -> tuple[_
         if sentence in number:
             by_subject[subject][0].extend(held)
             by_subject[subject][1].extend([number[sentence]] * len(held))
-    means = {
-        subject: average_repetitions(values[held], np.array(stimuli, int), len(sentences))
-        for subject, (held, stimuli) in by_subject.items()
-    }
+    every = [*range(len(values))]
+    if len(sentences) == len(values) and [*by_subject.values()] == [(every, every)]:  # large arrays are not copied
+        means = {subject: Averages(_finite(values), None, None) for subject in by_subject}
+    else:
+        means = {
+            subject: average_repetitions(values[held], np.array(stimuli, int), len(sentences))
+            for subject, (held, stimuli) in by_subject.items()
+        }
     counts = {
         "rows dropped, without sentence or subject": len(table.sentences) - sum(map(len, rows.values())),
         "sentences averaged, which a subject has more than once": len(twice),
@@ -414,10 +426,12 @@ def _responses(means: _Means, channels: Sequence[str], path: Path) -> tuple[dict
         kept = varying_channels(values)
         if kept.any():
             constant |= {channel: None for channel, keep in zip(channels, kept, strict=True) if not keep}
-            values = values[:, kept]
-            whole = np.isfinite(values).all(axis=1)
-            partial += int((np.isfinite(values).any(axis=1) & ~whole).sum())
-            values[~whole] = np.nan
+            values = values if kept.all() else values[:, kept]
+            whole = np.concatenate([np.isfinite(rows).all(axis=1) for rows in _blocks(values)])
+            some = np.concatenate([np.isfinite(rows).any(axis=1) for rows in _blocks(values)])
+            partial += int((some & ~whole).sum())
+            if not whole.all():
+                values[~whole] = np.nan
             names = tuple(channel for channel, keep in zip(channels, kept, strict=True) if keep)
             halves = None if halves is None else halves[:, :, kept]
             shown = shown[:, :, kept] if shown is not None and shown.shape[2] > 1 else shown

@@ -420,11 +420,11 @@ def test_the_folder_of_data_that_no_hub_has(tmp_path):
 def test_a_damaged_table_is_unusable(tmp_path):
     for name, content in {"a.parquet": b"no parquet", "a.csv": b"", "b.csv": b"x,y\n1,2,3\n", "a.jsonl": b"{"}.items():
         (tmp_path / name).write_bytes(content)
-        with pytest.raises(UnusableData, match=f"{name}' cannot be read as"):
+        with pytest.raises(UnusableData, match=f"{name}'( cannot be read as|: line 1 is no JSON)"):
             read_table(tmp_path / name)
-    (tmp_path / "a.xlsx").touch()
-    with pytest.raises(UnusableData, match="unknown ending; known: .parquet, .csv, .tsv, .jsonl"):
-        read_table(tmp_path / "a.xlsx")
+    (tmp_path / "a.doc").touch()
+    with pytest.raises(UnusableData, match="unknown ending; known: .csv, .tsv, .txt, .json, .jsonl"):
+        read_table(tmp_path / "a.doc")
     with pytest.raises(MissingData, match="no file .*none.csv'"):
         read_table(tmp_path / "none.csv")
 
@@ -557,5 +557,5 @@ def test_odd_quoting_swallows_no_line(tmp_path, name, text, sentences):
 def test_what_no_quoting_fits_is_refused(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("sentence,rt\n'Single, quoted',1.5\n")
-    with pytest.raises(UnusableData, match="Expected 2 columns, got 3"):
+    with pytest.raises(UnusableData, match="row 2 has 3 values, the header 2"):
         read_table(path)

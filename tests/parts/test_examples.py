@@ -170,8 +170,10 @@ def test_rows_of_a_query_a_passage_and_a_label_are_grouped():
     )
     assert found.columns == {"text": ["q", "r"], "passages": [["a", "c"], ["b", "d"]], "label": [[1, 0], [0, 1]]}
     assert found.numbers == [2, 3] and len(found.dataset([])) == 2
-    with pytest.raises(UnusableData, match="row 2 has the label '7'; expected 0 or 1 for each passage"):
-        examples("reranking", text=["q"], passages=["a"], label=["7"]).dataset([])
+    with pytest.raises(UnusableData, match="row 2 has the label 'x'; expected 0 or 1 for each passage"):
+        examples("reranking", text=["q"], passages=["a"], label=["x"]).dataset([])
+    graded = examples("reranking", text=["q", "q"], passages=["a", "b"], label=["2", 0.0])
+    assert graded.columns["label"] == [[2, 0]] and len(graded.dataset([])) == 1
 
 
 def test_answers_may_be_objects_one_by_one():

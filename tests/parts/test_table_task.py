@@ -195,7 +195,7 @@ def test_at_most_so_many_examples_are_scored_on_and_a_note_says_so(tmp_path):
     apart = TableTask("t", path, columns=COLUMNS, evaluation_file=path, max_evaluation=20)
     scored = apart.load("evaluation", FILES)
     assert len(scored) == 20 and scored.columns["label"].count(1) == 5 and len(apart.load("train", FILES)) == 200
-    assert scored.notes == ("t: 20 of 200 evaluation examples are scored on, each class in its share.",)
+    assert scored.notes[-1] == "t: 20 of 200 evaluation examples are scored on, each class in its share."
     assert TableTask("t", path).max_evaluation == 2000
     assert len(replace(apart, max_evaluation=None).load("evaluation", FILES)) == 200
 

@@ -6,11 +6,13 @@ import sys
 import zipfile
 from types import ModuleType, SimpleNamespace
 
+import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from cogbench import MissingData, UnusableData, read_tagged
+from cogbench import CogbenchError, MissingData, UnusableData, read_table, read_tagged
 from cogbench.tables.options import ALL_ENDINGS
 from cogbench.tables.reading import read_texts
 
@@ -168,3 +170,81 @@ def test_words_of_conll_u_are_those_with_a_whole_number(tmp_path):
     path.write_text("\r\n".join([*lines, "", "# text = ben", "1\tben\tben\tPRON", ""]))
     rows = read_tagged(path, word=1, tag=3)
     assert rows.columns == {"tokens": [["evde", "ydim"], ["ben"]], "label": [["NOUN", "AUX"], ["PRON"]]}
+
+
+@pytest.mark.parametrize(
+    "encoding, note",
+    [("utf-16", "it is in UTF-16"), ("cp1252", "it is not UTF-8 (line 2), and is read as cp1252"), ("utf-8-sig", None)],
+)
+def test_encodings_that_show_themselves_are_read_and_told(tmp_path, encoding, note):
+    (path := tmp_path / "a.csv").write_bytes("text;label\nfür €;1\n".encode(encoding))
+    rows = read_texts(path)
+    assert rows.columns == {"text": ["für €"], "label": ["1"]}
+    assert [n for n in rows.notes if note and n.startswith(note)] == [n for n in rows.notes if "separated" not in n]
+    assert "its cells are separated by semicolons" in rows.notes
+
+
+def test_each_guess_is_decided_by_an_option_of_the_address(tmp_path):
+    (path := tmp_path / "a.csv").write_bytes(b'"a;b",c\n"1;2",3,5\n')
+    assert read_texts(f"{path},separator=;,quotes=text").columns == {'"a': ['"1'], 'b",c': ['2",3,5']}
+    path.write_bytes("name,x\nš,1\n".encode("cp1250"))
+    assert read_texts(f"{path},encoding=cp1250").columns["name"] == ["š"]
+    path.write_text("1,2\n3,4\n")
+    rows = read_texts(f"{path},header=no")
+    assert rows.columns == {"1": ["1", "3"], "2": ["2", "4"]} and [*rows.numbers] == [1, 2]
+    path.write_text('x,y\n"1,5",2\n"2,5",3\n')
+    assert read_table(f"{path},decimal=comma").columns == {"x": [1.5, 2.5], "y": [2, 3]}
+    path.write_text("x;y\n1,5;a\n,5;b\n")
+    assert read_table(f"{path},decimal=point").columns["x"] == ["1,5", ",5"]
+
+
+@pytest.mark.parametrize(
+    "address, says",
+    [
+        ("a.csv,seperator=;", "unknown option of a table 'seperator'; did you mean 'separator'"),
+        ("a.csv,header=no,sep=;", "unknown option of a table 'sep'"),
+        ("a.csv,quotes=no", "quotes=no: expected csv or text"),
+        ("a.csv,separator=ab", "separator=ab: expected one sign, or comma, semicolon, tab, bar, space"),
+        ("a.csv,encoding=klingon", "encoding=klingon: no encoding of this name"),
+        ("a.csv,header=no,header=yes", "says header= twice"),
+    ],
+)
+def test_options_that_are_none_are_refused_in_one_line(tmp_path, address, says):
+    (tmp_path / "a.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(CogbenchError, match=says) as refusal:
+        read_texts(f"{tmp_path}/{address}")
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_wide_table_keeps_numbers_as_numbers_and_texts_as_texts(tmp_path):
+    values = np.random.default_rng(0).normal(size=(4, 3000)).round(4)
+    frame = pd.DataFrame(values, columns=[f"v{i}" for i in range(3000)])
+    frame.insert(1, "subject", ["01", "1", "02", "2"])
+    frame.insert(0, "sentence", ['He said "no", and left.', "b", "c", "d"])
+    frame["trial"] = [3, 1, 2, 4]
+    frame.iloc[2, 7] = np.nan
+    frame.to_csv(path := tmp_path / "a.csv", index=False)
+    rows = read_texts(path, texts={"subject"})
+    assert rows.columns["sentence"] == [*frame["sentence"]] and rows.columns["subject"] == ["01", "1", "02", "2"]
+    assert rows.columns["trial"] == ["3", "1", "2", "4"]
+    wide = [name for name in frame if name.startswith("v")]
+    np.testing.assert_array_equal([*zip(*(map(float_or_nan, rows.columns[n]) for n in wide), strict=True)], frame[wide])
+    assert isinstance(rows.columns["v2000"], np.ndarray)
+    path.write_text(path.read_text().replace(str(values[3, 2500]), "odd"))
+    assert read_texts(path).columns["v2500"][3] == "odd"
+    with pytest.raises(UnusableData, match="row 5, column 'v2500' holds 'odd', which is no number"):
+        read_texts(path).measured("v2500")
+
+
+def float_or_nan(cell):
+    return float(cell or "nan")
+
+
+def test_names_that_stand_twice_are_refused_in_every_format(tmp_path):
+    (tmp_path / "a.json").write_text('[{"rt": 1, "rt": 2}]')
+    (tmp_path / "a.jsonl").write_text('{"rt": 1}\n{"rt": 1, "rt": 2}\n')
+    (tmp_path / "a.csv").write_text("caf\u00e9,cafe\u0301\n1,2\n")
+    (tmp_path / "b.csv").write_text("rt, rt\n1,2\n")
+    for name in ("a.json", "a.jsonl", "a.csv", "b.csv"):
+        with pytest.raises(UnusableData, match="twice"):
+            read_texts(tmp_path / name)
