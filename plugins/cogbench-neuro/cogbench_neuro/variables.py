@@ -121,8 +121,6 @@ def content_of(
             path, f"{name} has the shape {shape}; expected a row for each sentence and a column for each channel."
         )
     n_rows, n_channels = variable.shape if len(variable.shape) == 2 else (variable.shape[0], 1)
-    if n_rows == 1 and len(variable.shape) == 2 and not transpose and sentences is None and roles.values:
-        pass  # a single sentence is refused below with the number of sentences
     n_rows, n_channels = (n_channels, n_rows) if transpose else (n_rows, n_channels)
     notes = [f"values: {name}."]
     if sentences is None:

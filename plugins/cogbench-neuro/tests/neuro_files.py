@@ -1,11 +1,14 @@
 """Small recordings in each format, written by the libraries of the formats: random numbers, sentences of our own."""
 
+import itertools
+
 import numpy as np
 
 SENTENCES = [
     f"The {who} {deed} by the old bridge." for who in ("miller", "fox", "clerk") for deed in ("waits", "sings")
 ]
 N, K = len(SENTENCES), 5
+NUMBERS = itertools.count()
 NAMES = [f"E{i + 1}" for i in range(K)]
 
 
@@ -108,7 +111,7 @@ def _write_73(file, group, name, value):
         refs = file.require_group("#refs#")
         references = []
         for item in value:
-            place = f"r{len(refs)}"
+            place = f"r{next(NUMBERS)}"
             _write_73(file, refs, place, item)
             references.append(refs[place].ref)
         group.create_dataset(name, data=np.array([references], dtype=h5py.ref_dtype), dtype=h5py.ref_dtype)
