@@ -1,12 +1,13 @@
 """A guess that a publication states, as a result: so it stands on boards beside what cogbench computed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any, Literal
 
 from ..data.oracle import Oracle, TaskMatrix
 from ..data.score_tables import TableReading
 from ..parts.fingerprint import harness_version
-from ..parts.registry import find_oracle, load_parts
+from ..parts.registry import Parts, find_oracle, load_parts
 from ..scoring.evaluation import is_selection
 from ..scoring.ranking import rank
 from .guess import align_to_oracle, selection_matrix, surplus_notes
@@ -53,7 +54,51 @@ def published_result(
     table = find_oracle(parts, oracle, reading=reading)
     true = table.transfers
     matrix = align_to_oracle(guess, true) if isinstance(guess, TaskMatrix) else selection_matrix(guess, true)
-    ranking = rank(matrix)
+    return result_of_guess(
+        matrix,
+        table,
+        parts,
+        estimator=estimator,
+        notes=[f"a published guess, not computed here: {origin}", *surplus_notes(guess, true)],
+        uses_oracle=uses_oracle,
+        basis="published",
+        date=date,
+    )
+
+
+def result_of_guess(
+    matrix: TaskMatrix,
+    table: Oracle,
+    parts: Parts,
+    *,
+    estimator: str,
+    notes: Sequence[str],
+    uses_oracle: bool,
+    basis: Literal["computed", "published"] = "computed",
+    details: Sequence[dict[str, Any]] = (),
+    date: str | None = None,
+) -> Result:
+    """Return a guess for which no model was read, as a result that is scored against an oracle.
+
+    Parameters
+    ----------
+    matrix : TaskMatrix
+        The guess for the oracle's tasks, in their order.
+    table : Oracle
+        The result is of its backbone and suite.
+    parts : Parts
+        Whose cards say how many examples a task has.
+    estimator : str
+        Who guessed.
+    notes, details : sequences
+        What the guess leaves for readers and for machines.
+    uses_oracle : bool
+        Whether the guess was made with the oracle's own transfers.
+    basis : {"computed", "published"}
+    date : str, optional
+        When the guess was published; the default is the time of the call.
+    """
+    true, ranking = table.transfers, rank(matrix)
     n_named = 1 if is_selection(matrix) else None  # a selection says nothing of the order of the other sources
     return Result(
         schema_version=SCHEMA_VERSION,
@@ -64,7 +109,7 @@ def published_result(
         suite=table.suite,
         tuning=table.tuning,
         sharing=table.sharing,
-        basis="published",
+        basis=basis,
         sources=list(true.sources),
         targets=list(true.targets),
         similarity=rows(matrix.values),
@@ -75,8 +120,8 @@ def published_result(
         tasks={},
         seed_floor=None,
         signal_quality=None,
-        notes=[f"a published guess, not computed here: {origin}", *surplus_notes(guess, true)],
-        details=[],
+        notes=[*notes],
+        details=[*details],
         synthetic=["tasks"] if any(s in parts.tasks and parts.tasks[s].card.synthetic for s in true.sources) else [],
         provenance=Provenance(
             cogbench=harness_version() or "",
