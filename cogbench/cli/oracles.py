@@ -10,8 +10,6 @@ from . import options as option
 from .checkpoints import checkpoints
 from .options import COMPUTES, Site, at_site, complete, print_json, progress, say_wrote
 
-WHOLE = 1_000_000  # characters: a table for a file is not split
-
 if TYPE_CHECKING:
     from ..data.oracle import Oracle
     from ..data.score_tables import TableReading
@@ -174,7 +172,7 @@ def _measure_groups(backbone: str, group: str, site: Site, dry_run: bool, format
 def _print_oracles(oracles: "Sequence[Oracle]", format: str) -> None:
     """Print oracles, one after another; as json one alone, or a list of several."""
     from ..views.formats import render_tables
-    from ..views.rows import oracle_in_full, oracle_notes, oracle_tables
+    from ..views.rows import WHOLE, oracle_in_full, oracle_notes, oracle_tables
     from ..views.terminal import terminal_width
 
     if format == "json":

@@ -75,7 +75,7 @@ DISTRIBUTIONS = {
 def unknown_part(kind: str, name: str, known: Iterable[str]) -> UnknownName:
     """Return the error for a part that is not installed; the message names the distribution of a known part."""
     for distribution, parts in DISTRIBUTIONS.items():
-        if name in parts.get(kind.partition(" ")[0], "").split():
+        if name in parts.get(kind, "").split():
             return UnknownName(
                 f"unknown {kind} {name!r}: it comes with the distribution {distribution}, which is not loaded; "
                 f"install it in a checkout of cogbench: `pip install -e . -e plugins/{distribution}`."

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -167,7 +167,7 @@ class Pivot:
     Kim, Asai, Ilharco & Hajishirzi (2023), TaskWeb: selecting better source tasks for multi-task NLP, EMNLP.
     """
 
-    members: tuple[Estimator, ...] = ()
+    members: tuple[Any, ...] = ()
     share: float = 0.7
     name: str = "pivot"
     needs: frozenset[str] = frozenset({"oracle"})

@@ -163,7 +163,7 @@ def by_hand():
 
 def test_pivots_alone_are_the_mean_change_of_other_targets_in_their_deviations():
     guess = Pivot().similarity(Given(by_hand(), []))
-    # Each target has two sources, so these stand at -1 and +1: a brings b -1 and c -1, b brings a -1 and c +1, c +1, +1.
+    # Each target has two sources, so these stand at -1 and +1.
     assert_allclose(guess.values, [[np.nan, -1, -1], [1, np.nan, -1], [1, 1, np.nan]])
 
 
@@ -175,7 +175,7 @@ def test_pivots_with_similarity_follow_the_formula_of_taskshop():
     given = Given(by_hand(), [])
     given.similarity = lambda member: similar
     guess = Pivot(members=(Known(),)).similarity(given)
-    # For target a and source b the pivot is c: (+1 that b brings it, -1 of its likeness to a) / 2; likeness of b to a: 1.
+    # Source b, target a, pivot c: it gets +1 from b, and its likeness to a is -1; that of b to a is +1.
     assert guess.values[1, 0] == pytest.approx(0.7 * 0 + 0.3 * 1)
     assert guess.values[2, 0] == pytest.approx(0.7 * (1 + 1) / 2 + 0.3 * -1)  # the pivot is b
     with pytest.raises(UnusableData, match="expected at most one member"):
