@@ -22,6 +22,7 @@ from ..parts.interfaces import ORACLES_DATA, STIMULI, Backbone, Estimator, Oracl
 from ..parts.recipe import Task
 from ..parts.registry import Parts, find_oracle, oracle_names
 from ..parts.set_options import check_targets, only, varied, with_members
+from ..results.guess import part_of_oracle
 from ..results.result import PackUsed
 from .requests import MEASURED, Several, as_list, by_commas
 
@@ -191,6 +192,7 @@ def resolve_table_requests(
     estimator: Several[Estimator],
     oracles: Sequence[str | OraclePart],
     *,
+    tasks: Several[Task] | None = None,
     set: Several[str] = (),
 ) -> list[TableRequest]:
     """Resolve names into one request for each estimator and oracle: rankings from transfers and cards alone.
@@ -202,13 +204,15 @@ def resolve_table_requests(
     UnknownName
         If a name or an option is unknown.
     UnusableData
-        If an estimator can be scored on none of the oracles.
+        If an estimator can be scored on none of the oracles, or one of them does not have the tasks that are named.
     """
     parts, sets = workspace.parts, as_list(set)
     named = [parts.find("estimator", name) if isinstance(name, str) else name for name in as_list(estimator)]
     rankers = [with_members(parts.find, ranker, sets) for one in named for ranker in varied(one, sets)]
     check_targets(sets, rankers)
     tables = [find_oracle(parts, asked, workspace.files) for asked in oracles]
+    if tasks:
+        tables = [part_of_oracle(table, [str(getattr(t, "name", t)) for t in by_commas(tasks)]) for table in tables]
     requests = []
     for ranker in rankers:
         accepted, refused = list[TableRequest](), list[str]()

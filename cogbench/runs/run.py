@@ -197,7 +197,7 @@ def resolve_run(
     """
     oracles = oracles_asked(workspace.parts, oracle)
     if not as_list(backbone) and not as_list(checkpoints) and not as_list(pack) and oracles not in ([None], [MEASURED]):
-        return resolve_table_requests(workspace, estimator, oracles, set=set)
+        return resolve_table_requests(workspace, estimator, oracles, tasks=tasks, set=set)
     if as_list(pack):
         if as_list(backbone) or as_list(signal) or as_list(stimuli) or as_list(checkpoints):
             raise UnusableData(

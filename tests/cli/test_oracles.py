@@ -69,6 +69,13 @@ def test_the_tasks_of_a_wide_oracle_need_not_be_installed():
     )  # the best source of y is the worst of x, whose figures are losses
 
 
+def test_an_oracle_alone_may_be_cut_to_some_tasks():
+    (result,) = run("popularity", oracle="cogtaskonomy-bert", tasks="cola,rte,mnli")
+    assert result.sources == result.targets == ["cola", "rte", "mnli"]
+    with pytest.raises(UnusableData, match="oracle 'cogtaskonomy-bert' has no x; it has cola"):
+        run("popularity", oracle="cogtaskonomy-bert", tasks="cola,rte,x")
+
+
 def test_what_cannot_be_ranked_on_an_oracle_alone_is_said_in_one_line():
     message = line(ask("run", "--estimator", "cra", "--oracle", "cogtaskonomy-bert"), 3)
     assert "estimator 'cra' needs representations: name a backbone with --backbone" in message
