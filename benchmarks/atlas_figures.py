@@ -121,8 +121,8 @@ def usual(folder: Path, table: str) -> Figures:
 def of_choshen(folder: Path, table: str) -> Figures:
     """Return a table of Choshen et al. with the deviation of the runs of the model itself.
 
-    A source is left out if a figure of it is no share of the number of examples of its data set: it stands elsewhere then than
-    where it belongs, or is of other examples, and nobody can tell which of the others are.
+    A source is left out if a figure of it is no share of the number of examples of its data set. That figure stands
+    elsewhere than where it belongs then, or is of other examples, and nobody can tell which of the others are right.
     """
     figures = usual(folder, table)
     with (folder / f"{table}-no-transfer-seeds.csv").open(encoding="utf-8", newline="") as file:

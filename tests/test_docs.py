@@ -20,7 +20,7 @@ from cogbench.testing import backbone_contracts, check_estimator, contracts
 
 ROOT = Path(__file__).parents[1]
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
-GENERATED = ("leaderboard.md", "reproduction.md", "stacked.md", "taskweb.md")
+GENERATED = ("atlas.md", "leaderboard.md", "reproduction.md", "stacked.md", "taskweb.md")
 PAGES = [*ROOT.glob("*.md"), *(p for p in sorted((ROOT / "docs").glob("*.md")) if p.name not in GENERATED)]
 HISTORY = ("CHANGELOG.md", "decisions.md")  # they name what is no more
 

@@ -21,9 +21,9 @@ KINDS = ("tasks", "backbones", "signals", "estimators", "oracles", "suites", "pa
 def list_(kind: str, data_dir: Path | None, as_json: bool) -> None:
     """List the installed parts of a kind, and where they come from."""
     from ..parts.registry import load_parts
-    from ..views.listing import describe_parts, part_rows
+    from ..views.listing import render_parts
 
-    print_rows(describe_parts(load_parts(), kind.removesuffix("s"), data_dir), as_json, part_rows)
+    click.echo(render_parts(load_parts(), kind.removesuffix("s"), as_json, data_dir))
 
 
 @click.command("plugins")

@@ -16,7 +16,7 @@ import click
 from ..errors import CogbenchError
 from ..storage.disk import is_disk_full
 from ..text import visible
-from . import compute, demo, install, packs, results, sets
+from . import compute, demo, install, oracles, packs, results, sets
 from .options import say
 
 ENDING = "it is about to end; Ctrl-C once more ends it at once."
@@ -128,6 +128,7 @@ def cli() -> None:
 COMMANDS = (
     *demo.COMMANDS,
     *compute.COMMANDS,
+    *oracles.COMMANDS,
     *packs.COMMANDS,
     *results.COMMANDS,
     *sets.COMMANDS,

@@ -20,9 +20,13 @@ GAINS = ("rank", "exp_rank", "linear", "linear_minmax", "exp_fraction", "exp_per
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
     "--oracle",
+    "oracles",
     required=True,
+    multiple=True,
+    metavar="NAME[,NAME…]",
     shell_complete=complete("oracle"),
-    help="What the guess is scored against: a name from `cogbench list oracles`, or a table FILE.csv.",
+    help="What the guess is scored against: names from `cogbench list oracles`, a table FILE.csv, a family such as "
+    "taskweb, or `published`.",
 )
 @option.oracle_reading
 @option.guess_reading
@@ -50,7 +54,7 @@ GAINS = ("rank", "exp_rank", "linear", "linear_minmax", "exp_fraction", "exp_per
 def score(
     context: click.Context,
     file: Path,
-    oracle: str,
+    oracles: tuple[str, ...],
     reading: "TableReading",
     guess_reading: "TableReading",
     out: Path | None,
@@ -63,22 +67,42 @@ def score(
 
     FILE is a matrix of similarities (csv, tsv, json or parquet: a first column `source` and a column for each target,
     or the columns `source,target,score`), a selection (columns `target,source`), or a result of cogbench. With --out it
-    is written as a run against this oracle would write it, for a leaderboard; nothing is computed anew.
+    is written as a run against this oracle would write it, for a leaderboard; nothing is computed anew. On several
+    oracles FILE may be a folder with a file for each, called like the oracle.
     """
+    from ..data.oracle_files import refuse_reading
+    from ..parts.oracle_names import oracle_names
+    from ..parts.registry import load_parts
     from ..results.guess import plain_score, read_guess, rescore, score
-    from ..results.published import published_result
+    from ..results.published import published_result, results_on_oracles
     from ..results.result import Result
     from ..storage.atomic import writable
     from ..views.card import render_results
     from ..views.formats import render_tables
     from ..views.rows import score_notes, score_tables
 
-    if out is not None:
+    names = oracle_names(load_parts(), oracles)
+    several = len(names) > 1 or file.is_dir()
+    if out is not None or several:
         usual = click.core.ParameterSource.DEFAULT
         if any(context.get_parameter_source(name) != usual for name in how):
             raise click.UsageError(
-                "--out writes a result as `run` does: leave out --tasks, -k, --top-m, --gain and --regret."
+                "--out writes a result as `run` does, and so do several oracles: leave out --tasks, -k, --top-m, "
+                "--gain and --regret."
             )
+    if several:
+        for oracle in names:
+            refuse_reading(reading, oracle)
+        results, lines = results_on_oracles(file, names, name=name, origin=origin, guess_reading=guess_reading)
+        for line in lines:
+            say(line)
+        click.echo(render_results(results, format))
+        if out is not None:
+            writable(out)
+            say_wrote(*(scored.save(out) for scored in results))
+        return
+    (oracle,) = names
+    if out is not None:
         guess, _ = read_guess(file, guess_reading)
         if isinstance(guess, Result):
             result = rescore(guess, oracle, reading=reading)
@@ -135,7 +159,8 @@ def compare(results: tuple[str, ...], format: str, **how: Any) -> None:
     multiple=True,
     callback=option.several,
     metavar="NAME[,NAME…]",
-    help="Only results on these oracles; may be given several times.",
+    help="Only results on these oracles, or on those of a family such as taskweb, or `published`; may be given several "
+    "times.",
 )
 @click.option("--stacked", is_flag=True, help="One table over all oracles, a row for each estimator.")
 @click.option("--synthetic", is_flag=True, help="With --stacked: count oracles of synthetic tasks too.")
@@ -175,10 +200,15 @@ def leaderboard(
     for line in skipped:
         say(line)
     if oracles:
-        names = {result.oracle.name for result in results if result.oracle}
-        if unknown := [name for name in oracles if name not in names]:
+        # The family of a result's oracle is its suite, whether the oracle is installed here or not.
+        groups = [
+            {r.oracle.name, r.suite, *(["published"] * (r.oracle.basis == "published"))} for r in results if r.oracle
+        ]
+        if unknown := [name for name in oracles if name not in {word for group in groups for word in group}]:
+            names = {word for group in groups for word in group}
             raise UnknownName.of("oracle", unknown[0], names, there="The results have")
-        results = [result for result in results if result.oracle and result.oracle.name in oracles]
+        with_oracle = [result for result in results if result.oracle]
+        results = [result for result, group in zip(with_oracle, groups, strict=True) if group & {*oracles}]
     over_all = stacked_board(results, synthetic=synthetic) if stacked else None
     boards = leaderboard(results, sort) if is_page or not stacked else []
     if is_page:

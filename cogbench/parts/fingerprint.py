@@ -36,7 +36,7 @@ def distributions() -> dict[str, dict[str, dict[str, list[str]]]]:
 def unknown_part(kind: str, name: str, known: Iterable[str]) -> UnknownName:
     """Return the error for a part that is not installed; the message names the distribution of a known part."""
     for distribution, content in distributions().items():
-        if name in content["parts"].get(kind.partition(" ")[0], ()):
+        if name in content["parts"].get(kind, ()):
             return UnknownName(f"unknown {kind} {name!r}: it comes with {_not_loaded(distribution)}")
     return UnknownName.of(kind, name, known)
 

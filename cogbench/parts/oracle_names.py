@@ -97,7 +97,7 @@ def oracle_names(parts: Parts, asked: str | Sequence[str]) -> list[str]:
             elif word:
                 refuse_other_files(word)
                 _refuse_sets(parts, [word])
-                raise unknown_part("oracle or family of oracles", word, [*cards, *own, *families])
+                raise unknown_part("oracle", word, [*cards, *own, *families])
     return list(dict.fromkeys(names))
 
 

@@ -222,7 +222,7 @@ def _matrix_of_guess(
 
 def _whole(oracle: Oracle, tasks: Sequence[str] | None) -> Oracle:
     """Return the oracle of these tasks; UnusableData where it knows nothing of a target."""
-    oracle = oracle if tasks is None else _part(oracle, tasks)
+    oracle = oracle if tasks is None else part_of_oracle(oracle, tasks)
     true = oracle.transfers
     if lost := [t for t, column in zip(true.targets, true.values.T, strict=True) if np.isnan(column).all()]:
         raise UnusableData(
@@ -276,7 +276,8 @@ def _picks(predicted: Ranking) -> dict[str, list[str]]:
     return {t: [s for s, first in zip(predicted.sources, column, strict=True) if first] for t, column in columns}
 
 
-def _part(oracle: Oracle, tasks: Sequence[str]) -> Oracle:
+def part_of_oracle(oracle: Oracle, tasks: Sequence[str]) -> Oracle:
+    """Return the oracle of these tasks; UnusableData names those that it does not have."""
     true = oracle.transfers
     if lost := [t for t in tasks if t not in {*true.sources, *true.targets}]:
         there = ", ".join(dict.fromkeys([*true.sources, *true.targets]))

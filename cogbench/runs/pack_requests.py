@@ -1,7 +1,9 @@
-"""What a command asks of evidence packs: for each pack and estimator a request, which a run answers like any other."""
+"""What a command asks of evidence packs, and of oracles alone: requests, which a run answers like any other."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -15,14 +17,18 @@ from ..errors import MissingData, UnusableData
 from ..packs.card import PROBE, PackCard, PackedBackbone, PackedTask
 from ..packs.evidence import PackedSimilarity, hash_of
 from ..packs.pack import Pack, PackedSignal, find_pack
+from ..packs.table_evidence import TableRequest
 from ..parts.interfaces import ORACLES_DATA, STIMULI, Backbone, Estimator, OraclePart, PackPart
-from ..parts.oracle_names import find_oracle
+from ..parts.oracle_names import find_oracle, oracle_names
 from ..parts.recipe import Task
 from ..parts.registry import Parts
 from ..parts.set_options import check_targets, only, varied, with_members
+from ..results.guess import part_of_oracle
 from ..results.result import PackUsed
-from .requests import Several, as_list, by_commas
+from .requests import MEASURED, Several, as_list, by_commas
 
+T = TypeVar("T")
+log = logging.getLogger("cogbench")
 CLOSE = 2e-3  # of a vector's length: four times what half precision takes off
 
 
@@ -153,6 +159,83 @@ def resolve_pack_requests(
                 others=tuple(o.read(workspace.files).part(*names) for o in others) if reads_others else (),
             )
             requests.append(request)
+    return requests
+
+
+def oracles_asked(parts: Parts, oracle: Several[OraclePart] | None) -> list[Any]:
+    """Return the oracles that are asked for: names and parts, `MEASURED`, or None for the usual one."""
+    if oracle is None or oracle == ():
+        return [None]
+    return [
+        one
+        for asked in as_list(oracle)
+        for one in (oracle_names(parts, asked) if isinstance(asked, str) and asked != MEASURED else [asked])
+    ]
+
+
+def requests_of_each(oracles: Sequence[Any], resolve: Callable[[Any], Sequence[T]]) -> list[T]:
+    """Return the requests of all oracles; of several, those are left out that do not know the tasks."""
+    requests, refused = list[T](), list[UnusableData]()
+    for oracle in oracles:
+        try:
+            requests += resolve(oracle)
+        except UnusableData as error:
+            refused.append(error)
+            if len(oracles) == 1 or len(refused) == len(oracles):
+                raise
+    if refused:
+        log.warning(f"left out: {len(refused)} of {len(oracles)} oracles. The first: {refused[0]}")
+    return requests
+
+
+def resolve_table_requests(
+    workspace: Workspace,
+    estimator: Several[Estimator],
+    oracles: Sequence[str | OraclePart],
+    *,
+    tasks: Several[Task] | None = None,
+    set: Several[str] = (),
+) -> list[TableRequest]:
+    """Resolve names into one request for each estimator and oracle: rankings from transfers and cards alone.
+
+    Of several oracles those are left out that an estimator cannot be scored on, which the log says.
+
+    Raises
+    ------
+    UnknownName
+        If a name or an option is unknown.
+    UnusableData
+        If an estimator can be scored on none of the oracles, or one of them does not have the tasks that are named.
+    """
+    parts, sets = workspace.parts, as_list(set)
+    named = [parts.find("estimator", name) if isinstance(name, str) else name for name in as_list(estimator)]
+    rankers = [with_members(parts.find, ranker, sets) for one in named for ranker in varied(one, sets)]
+    check_targets(sets, rankers)
+    tables = [find_oracle(parts, asked, workspace.files) for asked in oracles]
+    if tasks:
+        tables = [part_of_oracle(table, [str(getattr(t, "name", t)) for t in by_commas(tasks)]) for table in tables]
+    requests = []
+    for ranker in rankers:
+        accepted, refused = list[TableRequest](), list[str]()
+        for table in tables:
+            names, others = (table.transfers.sources, table.transfers.targets), tuple[Oracle, ...]()
+            if "oracle" in ranker.needs:
+                near = [o for o in parts.oracles.values() if o.name != table.name and o.card.basis != "planted"]
+                others = tuple(o.read(workspace.files).part(*names) for o in near if o.card.knows(*names))
+            request = TableRequest(estimator=ranker, oracle=table, parts=parts, others=others)
+            try:
+                request.check()
+            except UnusableData as error:
+                if len(tables) == 1:
+                    raise
+                refused.append(str(error))
+            else:
+                accepted.append(request)
+        if not accepted:
+            raise UnusableData(refused[0])
+        if refused:
+            log.warning(f"{ranker.name}: left out on {len(refused)} of {len(tables)} oracles. The first: {refused[0]}")
+        requests += accepted
     return requests
 
 

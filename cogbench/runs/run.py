@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from importlib import metadata
 from time import perf_counter
 from typing import Any, TypeAlias
@@ -14,6 +15,7 @@ from ..compute.workspace import Cell, Tell, Workspace, workspace_of
 from ..data.files import Files
 from ..data.oracle import TaskMatrix
 from ..errors import CogbenchError, FailedCells, UnusableData
+from ..packs.table_evidence import TableRequest
 from ..parts.fingerprint import harness_version
 from ..parts.interfaces import ORACLES_DATA, Backbone, Estimator, OraclePart, PackPart, Signal
 from ..parts.recipe import Task
@@ -31,11 +33,18 @@ from ..scoring.ranking import rank
 from ..storage.store import Store
 from ..workers import engine
 from .background import background_of, encoded_options
-from .pack_requests import PackRequest, resolve_pack_requests
-from .requests import RunRequest, Several, as_list, resolve_requests
+from .pack_requests import (
+    PackRequest,
+    oracles_asked,
+    requests_of_each,
+    resolve_pack_requests,
+    resolve_table_requests,
+)
+from .requests import MEASURED, RunRequest, Several, as_list, resolve_requests
 from .stimuli import refuse_without_responses
 
-Request: TypeAlias = RunRequest | PackRequest
+ModelRequest: TypeAlias = RunRequest | PackRequest
+Request: TypeAlias = ModelRequest | TableRequest
 
 
 def run(
@@ -47,7 +56,7 @@ def run(
     tasks: Several[Task] | None = None,
     signal: Several[Signal] = (),
     stimuli: Several[Signal] = (),
-    oracle: str | OraclePart | None = None,
+    oracle: Several[OraclePart] | None = None,
     oracle_backbone: str | Backbone | None = None,
     set: Several[str] = (),
     seeds: str | int | Sequence[int] = (0,),
@@ -82,9 +91,11 @@ def run(
     stimuli : str, Signal, or several
         What estimators read that need sentences and no responses: a text file with one sentence a line, or a signal.
         The default is `signal`; in place of a usual signal that is not at hand it is `neutral`, and a note says so.
-    oracle : str or OraclePart, optional
-        The oracle that scores the rankings: a name, a file, or "measured", which runs all transfers. The default is the
-        suite's oracle for the backbone. A ranking without an oracle is not scored.
+    oracle : str, OraclePart, or several, optional
+        The oracles that score the rankings: names, by commas too, files, a family, "published" for all oracles of
+        publications, or "measured", which runs all transfers. The default is the suite's oracle for the backbone. A
+        ranking without an oracle is not scored. Without backbone, checkpoints and pack the tasks are the oracle's own,
+        and the estimators those that read transfers and cards alone.
     oracle_backbone : str or Backbone, optional
         Score against this backbone's oracle (cross-PLM).
     set : str or several
@@ -167,7 +178,7 @@ def resolve_run(
     tasks: Several[Task] | None = None,
     signal: Several[Signal] = (),
     stimuli: Several[Signal] = (),
-    oracle: str | OraclePart | None = None,
+    oracle: Several[OraclePart] | None = None,
     oracle_backbone: str | Backbone | None = None,
     set: Several[str] = (),
     seeds: str | int | Sequence[int] = (0,),
@@ -184,17 +195,24 @@ def resolve_run(
     UnknownName, UnusableData
         If a name or an option is unknown, there is neither a backbone nor a pack, or both.
     """
+    oracles = oracles_asked(workspace.parts, oracle)
+    if not as_list(backbone) and not as_list(checkpoints) and not as_list(pack) and oracles not in ([None], [MEASURED]):
+        return resolve_table_requests(workspace, estimator, oracles, tasks=tasks, set=set)
     if as_list(pack):
         if as_list(backbone) or as_list(signal) or as_list(stimuli) or as_list(checkpoints):
             raise UnusableData(
                 "a pack has its own backbone, signal and models: leave out backbone, signal, stimuli and checkpoints."
             )
-        return resolve_pack_requests(workspace, estimator, pack, tasks=tasks, oracle=oracle, set=set)
+        return requests_of_each(
+            oracles, lambda one: resolve_pack_requests(workspace, estimator, pack, tasks=tasks, oracle=one, set=set)
+        )
     if not as_list(backbone) and not as_list(checkpoints):
         raise UnusableData(
-            "name a backbone with --backbone, trained models with --checkpoint, or an evidence pack with --pack."
+            "name a backbone with --backbone, trained models with --checkpoint, an evidence pack with --pack, or an "
+            "oracle with --oracle for estimators that read transfers alone."
         )
-    return resolve_requests(
+    resolve = partial(
+        resolve_requests,
         workspace,
         estimator,
         backbone,
@@ -202,7 +220,6 @@ def resolve_run(
         tasks=tasks,
         signal=signal,
         stimuli=stimuli,
-        oracle=oracle,
         oracle_backbone=oracle_backbone,
         set=set,
         seeds=seeds,
@@ -212,6 +229,7 @@ def resolve_run(
         checkpoints=checkpoints,
         checkpoint_data=checkpoint_data,
     )
+    return requests_of_each(oracles, lambda one: resolve(oracle=one))
 
 
 def answer_requests(requests: Sequence[Request], workspace: Workspace) -> tuple[list[Result], dict[str, Exception]]:
@@ -239,6 +257,9 @@ def answer_requests(requests: Sequence[Request], workspace: Workspace) -> tuple[
     outcome = engine.compute([c for r in good for c in r.cells()], workspace)
     results = []
     for request in good:
+        if isinstance(request, TableRequest):
+            results.append(request.result())
+            continue
         broken = [c for c in request.cells() if c in outcome.failed]
         if broken:
             label = f"{request.estimator.name} on {request.backbone.name}"
@@ -251,6 +272,8 @@ def answer_requests(requests: Sequence[Request], workspace: Workspace) -> tuple[
 
 def check_request(request: Request, workspace: Workspace) -> None:
     """Refuse what cannot work before any work is done: unreadable data or models, a signal the estimator rejects."""
+    if isinstance(request, TableRequest):  # which was checked when it was made
+        return
     if request.signal is not None:  # before the tasks, which may have to come from the hub first
         recording = workspace.recording(request.signal)
         if isinstance(request, RunRequest):
@@ -273,7 +296,9 @@ def check_request(request: Request, workspace: Workspace) -> None:
         request.backbone.origin(workspace.files)
 
 
-def _result(request: Request, workspace: Workspace, outcome: engine.Outcome, started: str, seconds: float) -> Result:
+def _result(
+    request: ModelRequest, workspace: Workspace, outcome: engine.Outcome, started: str, seconds: float
+) -> Result:
     parts = workspace.parts
     sources, targets = ([t.name for t in tasks] for tasks in (request.sources, request.tasks))
     estimates = [cell.estimate(workspace) for cell in request.similarities()]
@@ -324,7 +349,7 @@ def _result(request: Request, workspace: Workspace, outcome: engine.Outcome, sta
     )
 
 
-def _checkpoints_used(request: Request, workspace: Workspace) -> dict[str, CheckpointUsed]:
+def _checkpoints_used(request: ModelRequest, workspace: Workspace) -> dict[str, CheckpointUsed]:
     """Return where each given checkpoint came from, and what tells its files from any others."""
     if isinstance(request, PackRequest):
         return {one.name: one.origin for one in request.card.checkpoints if one.origin is not None}
@@ -332,7 +357,7 @@ def _checkpoints_used(request: Request, workspace: Workspace) -> dict[str, Check
     return {name: CheckpointUsed(origin.id, workspace.files.contents(origin)) for name, origin in origins.items()}
 
 
-def _seed_floor(request: Request, workspace: Workspace) -> float | None:
+def _seed_floor(request: ModelRequest, workspace: Workspace) -> float | None:
     """Return the mean correlation of one task's stimulus RDM between seeds."""
     if (
         isinstance(request, PackRequest)

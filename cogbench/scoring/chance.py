@@ -245,8 +245,12 @@ def relabelled_totals(guess: TaskMatrix, true: Ranking, names: Relabellings) -> 
     if np.array_equal(true.candidates, ~guess.same):  # the picks move with the names: no relabelled guess is ranked
         picks = rank(guess).picks(1)
         sources, targets = np.nonzero(picks)
-        rows, columns = names.inverse
-        return np.sum(picks[sources, targets] * ranks[rows[:, sources], columns[:, targets]], axis=1)
+        shares, (rows, columns), totals = picks[sources, targets], names.inverse, []
+        step = max(1, BLOCK // max(1, len(sources)))  # where all sources tie there are as many picks as cells
+        for i in range(0, len(rows), step):
+            moved = ranks[rows[i : i + step, sources], columns[i : i + step, targets]]
+            totals.append(np.sum(shares * moved, axis=1))
+        return np.concatenate(totals)
     values, totals = np.where(np.isnan(guess.values), -np.finfo(np.float64).max, guess.values), []
     for block in names.apply(values):
         block[:, ~true.candidates] = -np.inf

@@ -24,8 +24,10 @@ from ..results.result import TaskReport
 from ..runs.fetch import Row
 from ..scoring.noise_ceiling import noise_ceiling
 from ..text import in_words
+from .formats import grid, render_tables
 
 BROKEN = "BROKEN"
+OF_FAMILIES = ("about", "basis", "licence", "distribution")  # what the oracles of a family often have in common
 
 
 def describe_parts(parts: Parts, kind: str, data_dir: Path | None = None) -> list[dict[str, Any]]:
@@ -65,6 +67,29 @@ def part_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         }
         for row in rows
     ]
+
+
+def render_parts(parts: Parts, kind: str, as_json: bool, data_dir: Path | None = None) -> str:
+    """Return the parts of a kind for machines as JSON, for people as a table; oracles by their families."""
+    rows = describe_parts(parts, kind, data_dir)
+    if as_json:
+        return grid(rows, "json")
+    return render_tables(family_tables(rows), "table", []) if kind == "oracle" else grid(part_rows(rows), "table")
+
+
+def family_tables(rows: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Return rows of oracles as a table for each family, whose title says what all of its oracles have in common."""
+    families = dict[str, list[dict[str, Any]]]()
+    for row in rows:
+        families.setdefault(row.get("suite") or "?", []).append(row)
+    tables = {}
+    for family in sorted(families):
+        of_family = families[family]
+        common = [name for name in OF_FAMILIES if len({row.get(name, "") for row in of_family}) == 1]
+        title = "; ".join([family, *(str(of_family[0][name]) for name in common if of_family[0].get(name))])
+        apart = [name for name in ("backbone", "size", *OF_FAMILIES) if name not in common]
+        tables[title] = [{"name": row["name"], **{name: row.get(name, "") for name in apart}} for row in of_family]
+    return tables
 
 
 def _about(kind: str, part: Any) -> dict[str, Any]:

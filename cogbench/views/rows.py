@@ -20,10 +20,16 @@ from ..scoring.ranking import true_ranking
 from ..text import MISSING, in_decimals, in_digits, in_range, in_sign
 from .terminal import columns_within
 
+WIDE, SHOWN = 25, 10  # the targets of an oracle that is shown in summary, and how many of its tasks that has
+WHOLE = 1_000_000  # characters: a table for a file is not split
+
 
 def oracle_tables(oracle: Oracle, room: int) -> dict[str, list[dict[str, Any]]]:
-    """Return an oracle as titled tables for people: one if it fits a width, else a table for some targets each."""
-    rows, n_targets = oracle_rows(oracle), len(oracle.transfers.targets)
+    """Return an oracle as titled tables for people: one if it fits a width, several, or the summary of a wide one."""
+    n_targets = len(oracle.transfers.targets)
+    if n_targets > WIDE and room < WHOLE:
+        return oracle_summary(oracle)
+    rows = oracle_rows(oracle)
     groups = columns_within(rows, room)
     if len(groups) == 1:
         return {oracle.name: rows}
@@ -33,6 +39,25 @@ def oracle_tables(oracle: Oracle, room: int) -> dict[str, list[dict[str, Any]]]:
         title = f"{oracle.name}, targets {begin} to {last} of {n_targets}"
         tables[title] = [{name: row.get(name) for name in names} for row in rows]
     return tables
+
+
+def oracle_summary(oracle: Oracle) -> dict[str, list[dict[str, Any]]]:
+    """Return a wide oracle in two titled tables: the sources that serve best, and its first targets with theirs."""
+    matrix, true = oracle.transfers, true_ranking(oracle)
+    relative = (true.ranks - 1) / np.maximum(true.candidates.sum(axis=0) - 1, 1)  # NaN for what is no candidate
+    known = true.candidates.sum(axis=1)
+    mean = np.nan_to_num(relative).sum(axis=1) / np.maximum(known, 1)
+    order = sorted(np.flatnonzero(known), key=lambda i: (mean[i], matrix.sources[i]))
+    best = [{"source": matrix.sources[i], "mean relative rank": f"{mean[i]:.2f}", "targets": known[i]} for i in order]
+    rows = []
+    for j, target in enumerate(matrix.targets[:SHOWN]):
+        (place,) = np.flatnonzero(true.ranks[:, j] == np.nanmin(true.ranks[:, j]))[:1]
+        scores = matrix.values[true.candidates[:, j], j]
+        figures = {"best": matrix.values[place, j], "median": np.median(scores), "spread (sd)": np.std(scores)}
+        row = {"target": target, "sources": len(scores), "best source": matrix.sources[place]}
+        rows.append(row | {name: f"{value:.4g}" for name, value in figures.items()})
+    of_targets = f"{oracle.name}, {len(rows)} of {len(matrix.targets)} targets; --format csv has all figures"
+    return {f"{oracle.name}, {len(best)} sources, those that serve best first": best[:SHOWN], of_targets: rows}
 
 
 def oracle_rows(oracle: Oracle) -> list[dict[str, Any]]:

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import product
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cogbench import (
     Array,
+    Estimator,
     TaskMatrix,
     UnknownName,
     UnusableData,
@@ -18,7 +20,7 @@ from cogbench import (
 )
 
 if TYPE_CHECKING:
-    from cogbench import Estimator, Evidence
+    from cogbench import Evidence
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,8 @@ class OtherPLM:
     Parameters
     ----------
     oracle : str, optional
-        The other oracle; by default the first of the suite that is not the one scored against.
+        The other oracle, or a family, whose mean counts then; by default the first of the suite that is not the one
+        scored against.
     """
 
     oracle: str | None = None
@@ -120,18 +123,97 @@ class OtherPLM:
         Raises
         ------
         UnusableData, UnknownName
-            If no other oracle knows these tasks, or the one asked for does not.
+            If no other oracle knows these tasks, the one asked for does not, or those of a family are in different
+            metrics.
         """
         others = evidence.oracles
         if not others:
             raise UnusableData(f"{self.name}: no other installed oracle knows these tasks.")
-        if self.oracle is not None and self.oracle not in others:
-            raise UnknownName.of("oracle of these tasks", self.oracle, [*others])
-        chosen = others[self.oracle or next(iter(others))]
-        evidence.note(f"{self.name}: the transfers of {chosen.name}.")
-        return chosen.oriented
+        named = self.oracle or next(iter(others))
+        chosen = [others[named]] if named in others else [oracle for oracle in others.values() if oracle.suite == named]
+        if not chosen:
+            families = {oracle.suite for oracle in others.values()}
+            raise UnknownName.of("oracle of these tasks", named, [*others, *families])
+        first = chosen[0]
+        for oracle, target in product(chosen, first.transfers.targets):
+            both = [(one.metrics.get(target, ""), one.better.get(target, "higher")) for one in (first, oracle)]
+            if both[0] != both[1]:
+                raise UnusableData(
+                    f"{self.name}: the oracles of {named} have different metrics of {target}, {both[0][0]} in "
+                    f"{first.name} and {both[1][0]} in {oracle.name}: name one of them."
+                )
+        evidence.note(f"{self.name}: the transfers of {', '.join(oracle.name for oracle in chosen)}.")
+        mean = np.mean([oracle.oriented.values for oracle in chosen], axis=0)
+        return TaskMatrix(first.transfers.sources, first.transfers.targets, mean)
+
+
+@dataclass(frozen=True)
+class Pivot:
+    """The source that changes other targets most, and similarity by way of these: TaskShop's use of pivots.
+
+    An estimate is a mean over pivots, the targets but the source and the one that is guessed: of how much the source
+    brings the pivot, compared with its other sources and in their standard deviations, and of the pivot's similarity to
+    the target, where a member of this estimator says it.
+
+    Parameters
+    ----------
+    members : tuple of Estimator
+        At most one, whose matrix says how similar tasks are; none for transfers alone.
+    share : float
+        Of the pivots in the estimate; the rest is the similarity of source and target. TaskShop has .7.
+
+    References
+    ----------
+    Kim, Asai, Ilharco & Hajishirzi (2023), TaskWeb: selecting better source tasks for multi-task NLP, EMNLP.
+    """
+
+    members: tuple[Any, ...] = ()
+    share: float = 0.7
+    name: str = "pivot"
+    needs: frozenset[str] = frozenset({"oracle"})
+
+    def similarity(self, evidence: "Evidence") -> TaskMatrix:
+        """Return the estimates: (n_sources, n_targets).
+
+        Raises
+        ------
+        UnusableData
+            If there are several members, or fewer than two targets.
+        """
+        oracle = evidence.oracle.oriented
+        if len(self.members) > 1 or len(oracle.targets) < 2 or not 0 <= self.share <= 1:
+            raise UnusableData(f"{self.name}: expected at most one member, a share from 0 to 1, and two targets.")
+        changes = _standardised(oracle.values)  # (s, t)
+        usable = np.isfinite(changes)
+        # Of each target the mean over the other targets; the target's own column is taken out.
+        total, count = np.where(usable, changes, 0).sum(axis=1, keepdims=True), usable.sum(axis=1, keepdims=True)
+        rest, n = total - np.where(usable, changes, 0), count - usable
+        brought = np.divide(rest, n, out=np.full(rest.shape, np.nan), where=n > 0)
+        if not self.members:
+            return TaskMatrix(oracle.sources, oracle.targets, brought)
+        matrix = evidence.similarity(self.members[0])
+        if lost := {*oracle.targets} - {*matrix.sources}:
+            raise UnusableData(f"{self.name}: {self.members[0].name} says nothing of {min(lost)} as a pivot.")
+        direct = _standardised(matrix.part(oracle.sources, oracle.targets).values)
+        to_target = _standardised(matrix.part(oracle.targets, oracle.targets).values)  # (pivots, t)
+        mixed = np.full(brought.shape, np.nan)
+        for i, j in np.argwhere(np.isfinite(brought)):
+            pivots = usable[i] & np.isfinite(to_target[:, j])
+            pivots[j] = False
+            if pivots.any():
+                mixed[i, j] = (changes[i, pivots] + to_target[pivots, j]).mean() / 2
+        return TaskMatrix(oracle.sources, oracle.targets, self.share * mixed + (1 - self.share) * direct)
+
+
+def _standardised(values: Array) -> Array:
+    """Return scores less their target's mean, in its standard deviations: (n_sources, n_targets), 0 without spread."""
+    known = np.isfinite(values)
+    n = np.maximum(known.sum(axis=0), 1)
+    centred = np.where(known, values - np.where(known, values, 0).sum(axis=0) / n, 0)
+    spread = np.sqrt(np.square(centred).sum(axis=0) / n)
+    return np.where(known, np.divide(centred, spread, out=np.zeros(values.shape), where=spread > 0), np.nan)
 
 
 @hookimpl
-def register_estimators() -> "Iterable[Estimator]":
-    return [Random(), Size(), LeastMoved(), LeastLearned(), Popularity(), OtherPLM()]
+def register_estimators() -> Iterable[Estimator]:
+    return [Random(), Size(), LeastMoved(), LeastLearned(), Popularity(), OtherPLM(), Pivot()]

@@ -20,6 +20,7 @@ WITH_OUT = sorted(name for name, source in SOURCES.items() if '"--out"' in sourc
 PAGES = {
     ("reproduce.py", "reproduction"): ([], ["PAGE"]),
     ("cnm_control.py", "curves"): (["--only", "curves"], ["FIGURE"]),
+    ("atlas.py", "page"): (["--write"], ["PAGE"]),
     ("taskweb.py", "page"): (["--write"], ["PAGE"]),
     ("taskweb.py", "published_estimates"): (["--figures", "."], ["ESTIMATES"]),
 }

@@ -1,10 +1,12 @@
 """Estimators that look at no model, on the paper's own tables."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from cogbench_estimators.baselines import LeastLearned, LeastMoved, OtherPLM, Popularity, Random, Size
+from cogbench_estimators.baselines import LeastLearned, LeastMoved, OtherPLM, Pivot, Popularity, Random, Size
+from numpy.testing import assert_allclose
 
 from cogbench import Oracle, TaskMatrix, UnknownName, UnusableData, load_parts
 from cogbench.compute.features import weight_change
@@ -24,7 +26,7 @@ class Given:
     def __init__(self, oracle=BERT, others=()):
         self.oracle, self.oracles = oracle, {o.name: o for o in others}
         self.tasks = oracle.transfers.sources
-        self.cards = {t: PARTS.tasks[t].card for t in self.tasks}
+        self.cards = {t: PARTS.tasks[t].card for t in self.tasks if t in PARTS.tasks}
         self.notes = []
 
     def note(self, text):
@@ -135,3 +137,46 @@ def test_a_model_that_shares_no_weights_with_the_bare_encoder_is_one_line():
 
     with pytest.raises(UnusableData, match="^a trained model and the bare encoder share no weights.$"):
         LeastMoved().similarity(Other())
+
+
+def test_the_mean_of_a_family_wants_one_metric_of_a_target():
+    same = replace(TINYBERT, name="again")
+    chosen = Given(BERT, [TINYBERT, same])
+    mean = OtherPLM(oracle="cogtaskonomy").similarity(chosen)
+    assert np.array_equal(mean.values, TINYBERT.transfers.values, equal_nan=True)
+    assert chosen.notes == ["other-plm: the transfers of cogtaskonomy-tinybert, again."]
+    other = replace(same, metrics={**same.metrics, "cola": "accuracy"})
+    with pytest.raises(
+        UnusableData, match="have different metrics of cola, mcc in cogtaskonomy-tinybert and accuracy in"
+    ):
+        OtherPLM(oracle="cogtaskonomy").similarity(Given(BERT, [TINYBERT, other]))
+    turned = replace(same, better={"cola": "lower"})
+    with pytest.raises(UnusableData, match="different metrics of cola"):
+        OtherPLM(oracle="cogtaskonomy").similarity(Given(BERT, [TINYBERT, turned]))
+
+
+def by_hand():
+    """Three sources, of which each brings three targets something; the tasks are the same."""
+    values = np.array([[np.nan, 4.0, 1.0], [2.0, np.nan, 3.0], [6.0, 8.0, np.nan]])
+    return Oracle("hand", "x", "x", TaskMatrix.square(("a", "b", "c"), values))
+
+
+def test_pivots_alone_are_the_mean_change_of_other_targets_in_their_deviations():
+    guess = Pivot().similarity(Given(by_hand(), []))
+    # Each target has two sources, so these stand at -1 and +1.
+    assert_allclose(guess.values, [[np.nan, -1, -1], [1, np.nan, -1], [1, 1, np.nan]])
+
+
+def test_pivots_with_similarity_follow_the_formula_of_taskshop():
+    class Known:
+        name, needs = "known", frozenset()
+
+    similar = TaskMatrix.square(("a", "b", "c"), np.array([[np.nan, 1.0, 0.0], [1.0, np.nan, 2.0], [0.0, 3.0, np.nan]]))
+    given = Given(by_hand(), [])
+    given.similarity = lambda member: similar
+    guess = Pivot(members=(Known(),)).similarity(given)
+    # Source b, target a, pivot c: it gets +1 from b, and its likeness to a is -1; that of b to a is +1.
+    assert guess.values[1, 0] == pytest.approx(0.7 * 0 + 0.3 * 1)
+    assert guess.values[2, 0] == pytest.approx(0.7 * (1 + 1) / 2 + 0.3 * -1)  # the pivot is b
+    with pytest.raises(UnusableData, match="expected at most one member"):
+        Pivot(members=(Known(), Known())).similarity(given)

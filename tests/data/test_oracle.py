@@ -5,6 +5,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from cogbench import Oracle, TaskMatrix, UnusableData
+from cogbench.data.oracle_seeds import resample
 
 VALUES = np.array([[0, 40.0, 0.7], [0.5, 0, 0.8], [0.6, 20, 0]])
 KNOWN = {"better": {"b": "lower"}, "units": {"b": "perplexity", "c": "%"}, "groups": {"a": ("x", "y")}}
@@ -51,3 +52,13 @@ def test_a_part_keeps_what_is_known_of_its_own_tasks():
 
 def test_a_card_says_which_figures_are_better():
     assert oracle(**KNOWN).card.better == (("b", "lower"),)
+
+
+def test_a_seed_that_failed_takes_no_part_in_resampled_oracles():
+    by_seed = np.array([[[1.0], [4.0]], [[3.0], [np.nan]], [[5.0], [4.0]]])  # (n_seeds, n_sources, n_targets)
+    matrix = TaskMatrix(("a", "b"), ("x",), np.array([[3.0], [4.0]]))
+    drawn = np.array([o.transfers.values for o in resample(Oracle("x", "b", "s", matrix, by_seed=by_seed), draws=400)])
+    assert np.isfinite(drawn).all() and (drawn[:, 1] == 4).all()
+    # Means of three draws from 1, 3, 5 have the variance 8 / 9, which is stepped up by 3 / 2.
+    assert drawn[:, 0].std() == pytest.approx((8 / 9 * 3 / 2) ** 0.5, rel=0.1)
+    assert drawn[:, 0].mean() == pytest.approx(3, abs=0.2)
