@@ -175,7 +175,6 @@ def result_of_guess(
         signal=None,
         suite=table.suite,
         tuning=table.tuning,
-        sharing=table.sharing,
         basis=basis,
         sources=list(true.sources),
         targets=list(true.targets),
