@@ -94,10 +94,8 @@ def average_repetitions(values: Array, stimuli: Array, n_stimuli: int) -> Averag
         rows.setdefault(stimulus, []).append(row)
     single = [(stimulus, held[0]) for stimulus, held in rows.items() if len(held) == 1]
     repeated = {stimulus: held for stimulus, held in rows.items() if len(held) > 1}
-    if single:
-        places, sources = map(list, zip(*single, strict=True))
-        means[places] = values[sources]
-        means[~np.isfinite(means)] = np.nan
+    for stimulus, row in single:  # one by one, without a copy of them all
+        means[stimulus] = np.where(np.isfinite(values[row]), values[row], np.nan)
     if not repeated:
         return Averages(means, None, None)
     halves = np.full((2, *means.shape), np.nan, kind)
@@ -125,14 +123,15 @@ def varying_channels(values: Array) -> Array:
     A channel has to differ between the stimuli that have a value in all of the channels that are kept.
     """
     kept = _differs(values)
-    return kept & _differs(values[np.isfinite(values[:, kept]).all(axis=1)])  # fewer channels, only more such stimuli
+    whole = np.isfinite(values).all(axis=1, where=kept)
+    return kept if whole.all() else kept & _differs(values[whole])  # fewer channels, only more such stimuli
 
 
 @np.errstate(over="ignore")
 def _differs(values: Array) -> Array:
     finite = np.isfinite(values)
-    low = np.where(finite, values, np.inf).min(axis=0, initial=np.inf)
-    high = np.where(finite, values, -np.inf).max(axis=0, initial=-np.inf)
+    low = values.min(axis=0, initial=np.inf, where=finite)
+    high = values.max(axis=0, initial=-np.inf, where=finite)
     rounding = 1e-12 if values.dtype == np.float64 else 1e-6
     return high - low > rounding * np.maximum(abs(low), abs(high))  # more than the rounding error of a mean
 
