@@ -95,10 +95,8 @@ def average_repetitions(values: Array, stimuli: Array, n_stimuli: int) -> Averag
         rows.setdefault(stimulus, []).append(row)
     single = [(stimulus, held[0]) for stimulus, held in rows.items() if len(held) == 1]
     repeated = {stimulus: held for stimulus, held in rows.items() if len(held) > 1}
-    if single:
-        places, sources = map(list, zip(*single, strict=True))
-        means[places] = values[sources]
-        means[~np.isfinite(means)] = np.nan
+    for stimulus, row in single:  # one by one, without a copy of them all
+        means[stimulus] = np.where(np.isfinite(values[row]), values[row], np.nan)
     if not repeated:
         return Averages(means, None, None)
     halves = np.full((2, *means.shape), np.nan, kind)
@@ -125,32 +123,18 @@ def varying_channels(values: Array) -> Array:
 
     A channel has to differ between the stimuli that have a value in all of the channels that are kept.
     """
-    kept = _differs(values, np.ones(len(values), bool))
-    whole = np.ones(len(values), bool)
-    for columns in _column_blocks(values):
-        whole &= np.isfinite(values[:, columns][:, kept[columns]]).all(axis=1)
-    return kept & _differs(values, whole)  # fewer channels, only more such stimuli
+    kept = _differs(values)
+    whole = np.isfinite(values).all(axis=1, where=kept)
+    return kept if whole.all() else kept & _differs(values[whole])  # fewer channels, only more such stimuli
 
 
 @np.errstate(over="ignore")
-def _differs(values: Array, rows: Array) -> Array:
-    """Return which channels differ between some rows, a part of the channels after the other."""
-    differs = np.zeros(values.shape[1], bool)
+def _differs(values: Array) -> Array:
+    finite = np.isfinite(values)
+    low = values.min(axis=0, initial=np.inf, where=finite)
+    high = values.max(axis=0, initial=-np.inf, where=finite)
     rounding = 1e-12 if values.dtype == np.float64 else 1e-6
-    for columns in _column_blocks(values):
-        block = values[rows, columns]
-        finite = np.isfinite(block)
-        low = np.where(finite, block, np.inf).min(axis=0, initial=np.inf)
-        high = np.where(finite, block, -np.inf).max(axis=0, initial=-np.inf)
-        differs[columns] = high - low > rounding * np.maximum(abs(low), abs(high))  # more than rounding of a mean
-    return differs
-
-
-def _column_blocks(values: Array) -> Iterator[slice]:
-    """Yield some columns of (n_rows, n_columns) after others, about 1 million values at once."""
-    step = max(1, (1 << 20) // max(1, len(values)))
-    for i in range(0, values.shape[1], step):
-        yield slice(i, i + step)
+    return high - low > rounding * np.maximum(abs(low), abs(high))  # more than the rounding error of a mean
 
 
 def _blocks(values: Array) -> Iterator[Array]:

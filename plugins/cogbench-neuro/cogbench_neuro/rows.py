@@ -114,7 +114,8 @@ def join_rows(
             used = [i for i in rows if measured[i]]
             _count(counts, "rows dropped, without any value", len(rows) - len(used))
             stimuli = [numbers.setdefault(sentences[i], len(numbers)) for i in used]
-            per_subject.setdefault(subject, []).append((values[used], np.array(stimuli, int)))
+            some = values if len(used) == len(values) else values[used]
+            per_subject.setdefault(subject, []).append((some, np.array(stimuli, int)))
     if not numbers:
         raise bad(where, "no row has both a sentence and a number.")
     subjects: dict[str, Responses] = {}
@@ -186,7 +187,8 @@ def _responses(
     if treatment.missing == "channels":
         whole = np.isfinite(means[present]).all(axis=0)
         kept = whole.copy()
-        kept[whole] = varying_channels(means[np.ix_(present, whole)])
+        every = present.all() and whole.all()
+        kept[whole] = varying_channels(means if every else means[np.ix_(present, whole)])
         lacking = int((~whole).sum())
         if lacking and not kept.any():
             remedy = "missing=sentences leaves out sentences in place of channels"
@@ -203,7 +205,7 @@ def _responses(
     if not kept.any():
         _count(counts, "subjects left out, none of whose channels varies", 1)
         return None
-    every = bool(kept.all())
+    every = kept.all()
     means = means if every else means[:, kept]
     means[~present] = np.nan
     halves = halves if halves is None or every else halves[:, :, kept]
