@@ -356,7 +356,8 @@ def test_a_failed_training_leaves_the_others_and_no_answer(world, monkeypatch):
 
 
 def test_the_command_measures_sets_and_tells_the_number_of_trainings(world, monkeypatch, trained):
-    monkeypatch.setattr("cogbench.parts.registry.load_parts", lambda *modules: world["parts"])
+    for module in ("parts.registry", "results.guess"):
+        monkeypatch.setattr(f"cogbench.{module}.load_parts", lambda *modules: world["parts"])
     words = ("oracle", "measure", "--backbone", "toy", "--suite", "toy", "--jobs", "0", "--sharing", "joint")
     plan = ask(*words, "--group", "3", "--dry-run")
     assert plan.exit_code == 0 and "8 × training" in plan.stdout and not trained, plan.output
