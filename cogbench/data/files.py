@@ -126,7 +126,7 @@ class Files:
         """
         spec = find_spec(package) if package else None
         local = Path(spec.submodule_search_locations[0], "model") if spec and spec.submodule_search_locations else None
-        local = local or (Path(hub_id) if Path(hub_id).is_dir() else None)
+        local = local or (Path(hub_id) if os.path.isdir(hub_id) else None)
         if local:
             if lacking := lacking_in(local):
                 raise MissingData(f"model folder {str(local)!r} has no {lacking}; save model and tokenizer there.")

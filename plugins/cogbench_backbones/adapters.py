@@ -6,6 +6,7 @@ gives the base along, for a store is moved between machines, and the base's plac
 """
 
 import json
+import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -60,7 +61,7 @@ def base_of_adapter(folder: Path, files: Files) -> tuple[Path, Origin]:
             f"adapter {str(folder)!r} names no base model; write its hub id or folder as base_model_name_or_path in "
             f"{CONFIG}."
         )
-    if (folder / base).is_dir():  # a path from the adapter's own folder; else from where we are
+    if os.path.isdir(folder / base):  # a path from the adapter's own folder; else from where we are
         base = str((folder / base).resolve())
     try:
         place, origin = files.model(base, revision, package=PACKAGES.get(base))
@@ -282,9 +283,11 @@ def read_options(folder: Path) -> dict[str, Any]:
     for name, least in (("r", 1), ("lora_alpha", 0)):
         value = options.get(name, 1)
         wrong += [name] * (not isinstance(value, int | float) or not value >= least)
-    modules = options.get("modules_to_save") or []
-    if not isinstance(modules, list) or not all(isinstance(name, str) for name in modules):
-        wrong.append("modules_to_save")
+    for name in ("modules_to_save", "target_modules", "exclude_modules"):  # the latter two may be a pattern
+        modules = options.get(name) or []
+        is_pattern = isinstance(modules, str) and name != "modules_to_save"
+        if not is_pattern and not (isinstance(modules, list) and all(isinstance(module, str) for module in modules)):
+            wrong.append(name)
     if wrong:
         raise UnusableData(f"adapter {str(folder)!r}: {wrong[0]} in {CONFIG} is not of the kind that PEFT writes.")
     return options

@@ -61,7 +61,7 @@ def scores(matrix):
         ("t.csv", WIDE.encode("utf-16")),
         ("t.csv", WIDE.replace(",", "\t")),
         ("t.txt", WIDE.replace(",", "|")),
-        ("t.csv.gz", gzip.compress(WIDE.encode())),
+        ("t.csv.gz", gzip.compress(WIDE.encode(), mtime=0)),
         ("t.jsonl", "\n".join(map(json.dumps, RECORDS))),
         ("t.csv", '\ufeff"source","a","b"\na,,2.5\nb,40,\nc,-1,8\n'),
         ("t.csv", "score;source;target\n2,5;a;b\n40;b;a\n-1;c;a\n8;c;b\n"),
