@@ -67,9 +67,14 @@ class TaskMatrix(Tabular):
     @property
     def same(self) -> Array:
         """Where source and target are one task: (n_sources, n_targets) of bool."""
-        return np.array([[s == t for t in self.targets] for s in self.sources], bool).reshape(
-            len(self.sources), len(self.targets)
+        same, columns = (
+            np.zeros((len(self.sources), len(self.targets)), bool),
+            {t: j for j, t in enumerate(self.targets)},
         )
+        for i, source in enumerate(self.sources):
+            if source in columns:
+                same[i, columns[source]] = True
+        return same
 
     def part(self, sources: Sequence[str], targets: Sequence[str]) -> "TaskMatrix":
         """Return the matrix of these sources and targets, in this order; UnusableData names what is missing."""

@@ -300,10 +300,11 @@ def _regrets(predicted: Ranking, true: Ranking, oracle: Oracle, k: int, regret: 
 
 def _expected_best(metrics: Array, share: Array) -> float:
     """Return the expectation of the best metric of the sources that `share` picks, ties broken at random."""
-    sure, open_ = metrics[share == 1], np.sort(metrics[(share > 0) & (share < 1)])
-    floor, n = sure.max(initial=-np.inf), len(open_)
+    is_open = (share > 0) & (share < 1)
+    floor, n = metrics[share == 1].max(initial=-np.inf), int(np.count_nonzero(is_open))
     if not n:
         return float(floor)
+    open_ = np.sort(metrics[is_open])
     # Of the sorted n, the i-th (from 0) is the largest of the chosen in comb(i, chosen - 1) draws.
     chosen = round(share[(share > 0) & (share < 1)].sum())
     odds = np.array([comb(i, chosen - 1) / comb(n, chosen) for i in range(n)])
