@@ -258,7 +258,7 @@ def test_a_pack_and_a_backbone_are_not_given_together(pack, world):
     with pytest.raises(UnusableData, match="leave out backbone"):
         run("dse", "toy", pack=pack, **world)
     with pytest.raises(
-        UnusableData, match="name a backbone with --backbone, trained models with --checkpoint, or an evidence pack"
+        UnusableData, match="name a backbone with --backbone, trained models with --checkpoint, an evidence pack"
     ):
         run("dse", **world)
 
