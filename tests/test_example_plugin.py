@@ -56,14 +56,16 @@ def test_its_parts_are_listed_with_their_distribution(command):
 def test_its_parts_keep_their_promises(site):
     """`cogbench plugins --check`, but for the minute that the checks of the built-in parts take."""
     code = """
-from cogbench.testing import contracts
+from cogbench.testing import backbone_contracts, contracts
 from cogbench.cli.main import cli
 
-for kind in ("task", "backbone", "signal", "estimator", "selector", "oracle"):
-    def check(part, *files, check=getattr(contracts, f"check_{kind}")):
-        if part.name.startswith("example"):
-            check(part, *files)
-    setattr(contracts, f"check_{kind}", check)
+KINDS = {contracts: "task signal estimator selector oracle set pack", backbone_contracts: "backbone sharing"}
+for module, kinds in KINDS.items():
+    for kind in kinds.split():
+        def check(part, *more, check=getattr(module, f"check_{kind}")):
+            if part.name.startswith("example"):
+                check(part, *more)
+        setattr(module, f"check_{kind}", check)
 
 cli(["plugins", "--check", "--json"])
 """

@@ -232,7 +232,7 @@ def other(folders, tmp_path):
         ({"r": 10**9}, "says r=1000000000, and its weights have the rank 4"),  # PEFT would make room for them
         ({"r": 2}, "does not fit its base: Error.s. in loading state_dict for PeftModel: size mismatch for"),
         ({"target_modules": "(("}, "does not fit its base: missing ., unterminated subpattern"),
-        ({"target_modules": [3]}, "does not fit its base: "),
+        ({"target_modules": [3]}, "target_modules in adapter_config.json is not of the kind"),
         ({"rank_pattern": [1]}, "does not fit its base: "),
         ({"base_model_name_or_path": "."}, "is of another adapter"),
         ({"peft_type": "PREFIX_TUNING"}, "of the kind PREFIX_TUNING, which cannot be merged"),

@@ -23,7 +23,7 @@ def test_a_table_is_read_with_its_no_transfer_row(tmp_path):
 
 @pytest.mark.parametrize(
     "text, message",
-    [("name,a\nb,1\n", "first column is called 'name'"), ("", "is empty"), ("source,a\nb,much\n", "no number")],
+    [("name,a\nb,1\n", "first column is called 'name'"), ("", "it has no rows"), ("source,a\nb,much\n", "no number")],
 )
 def test_a_table_that_is_none_says_so(tmp_path, text, message):
     (tmp_path / "own.csv").write_text(text)
@@ -35,8 +35,7 @@ def test_a_spreadsheets_table_with_byte_order_mark_and_blank_lines(tmp_path):
     (tmp_path / "own.csv").write_text("\ufeffsource,a,b\nx,1,2\n\ny,3,4\n", encoding="utf-8")
     assert read_oracle(tmp_path / "own.csv").transfers.values.tolist() == [[1, 2], [3, 4]]
     (tmp_path / "own.csv").write_bytes(b"source,a\nx\xff,1\n")
-    with pytest.raises(UnusableData, match="UTF-8"):
-        read_oracle(tmp_path / "own.csv")
+    assert read_oracle(tmp_path / "own.csv").transfers.sources == ("xÿ",)  # of cp1252
 
 
 def test_the_shipped_mini_oracle_is_a_control_that_can_tell_sources_apart():

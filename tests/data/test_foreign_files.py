@@ -345,10 +345,11 @@ def test_a_line_of_two_megabytes_is_read_and_a_message_names_few_of_its_columns(
 @pytest.mark.parametrize(
     ("name", "content"), [("h.csv", b"sent\xe9nce,x\na,1\n"), ("h.tsv", b"sent\xe9nce\tx\na\t1\n")]
 )
-def test_a_header_in_another_encoding_is_one_line(tmp_path, name, content):
+def test_a_header_in_another_encoding_is_read_with_a_note(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(UnusableData, match="is not UTF-8: save it in that encoding"):
-        read_table(tmp_path / name)
+    rows = read_table(tmp_path / name)
+    assert [*rows.columns] == ["senténce", "x"]
+    assert any("cp1252" in note for note in rows.notes)
 
 
 @pytest.mark.parametrize("beside", ["signal.json", "columns.json"])
@@ -363,4 +364,4 @@ def test_a_sidecar_that_cannot_be_read_is_one_line(tmp_path, beside, text):
 def test_a_selection_of_ragged_rows_is_one_line(tmp_path):
     (tmp_path / "s.csv").write_text("target,source\na,b\n,c,a\n")
     found = cogbench("score", tmp_path / "s.csv", "--oracle", "mini-planted")
-    assert "it has 3 cells, but the first line has 2" in line(found, 3)
+    assert "row 3 has 3 values, the header 2" in line(found, 3)

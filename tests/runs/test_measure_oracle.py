@@ -18,6 +18,7 @@ from cogbench.parts import registry
 from cogbench.parts.oracle_names import find_oracle, oracle_folder
 from cogbench.runs.measure_oracle import resolve_transfers
 from cogbench.runs.plan import describe_plan
+from cogbench.storage.store import home
 from cogbench.testing.toys import TASKS, ToyBackbone
 from cogbench.views.rows import oracle_rows
 
@@ -279,7 +280,7 @@ def test_several_sizes_of_the_target_give_an_oracle_each_and_share_the_sources(i
     assert [oracle.max_train_target for oracle in oracles] == [10, 20, None]
     assert all(name in measured.stdout and f"{name}.json" in measured.stderr for name in names)
     assert "0 are to be computed" in invoke(*MEASURE, *SIZES, "--dry-run").stdout
-    trainings = [*registry.home().joinpath("store").rglob("training.json")] or [*registry.home().rglob("training.json")]
+    trainings = [*home().rglob("training.json")]
     assert len(trainings) == 48
     (one,) = json.loads(f"[{invoke(*MEASURE, *SIZES[:3], 20, '--format', 'json').stdout}]")
     assert one["max_train_target"] == 20 and one["provenance"]["max_train"] == 40
