@@ -207,11 +207,11 @@ class Pivot:
 
 def _standardised(values: Array) -> Array:
     """Return scores less their target's mean, in its standard deviations: (n_sources, n_targets), 0 without spread."""
-    known = np.isfinite(values)
-    n = np.maximum(known.sum(axis=0), 1)
-    centred = np.where(known, values - np.where(known, values, 0).sum(axis=0) / n, 0)
+    defined = np.isfinite(values)
+    n = np.maximum(defined.sum(axis=0), 1)
+    centred = np.where(defined, values - np.where(defined, values, 0).sum(axis=0) / n, 0)
     spread = np.sqrt(np.square(centred).sum(axis=0) / n)
-    return np.where(known, np.divide(centred, spread, out=np.zeros(values.shape), where=spread > 0), np.nan)
+    return np.where(defined, np.divide(centred, spread, out=np.zeros(values.shape), where=spread > 0), np.nan)
 
 
 @hookimpl

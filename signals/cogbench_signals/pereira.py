@@ -274,12 +274,12 @@ def _others_sentences(subjects: Mapping[str, StoredSubject]) -> dict[str, Unusab
 
 def _scan(path: Path, number: int, regions: Sequence[str]) -> Scan:
     """Read one file; `regions` pick voxels."""
-    told = read_matlab(path, ("keySentences", "meta"))
-    texts = told.get("keySentences")
+    variables = read_matlab(path, ("keySentences", "meta"))
+    texts = variables.get("keySentences")
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise UnusableData(f"{path.name} has no texts keySentences; is it a file of Pereira et al. (2018)?")
     sentences = check_sentences(texts, number, path.name)
-    meta = told.get("meta")
+    meta = variables.get("meta")
     if not isinstance(meta, dict) or "colToCoord" not in meta:
         raise UnusableData(f"{path.name} does not say where its voxels are (meta.colToCoord).")
     where = np.asarray(meta["colToCoord"])  # (n_voxels, 3), counted from 1
@@ -288,7 +288,7 @@ def _scan(path: Path, number: int, regions: Sequence[str]) -> Scan:
             f"{path.name} holds as meta.colToCoord {where.shape}; expected three numbers for each voxel."
         )
     columns = _columns(path, meta, regions, len(where)) if regions else np.arange(len(where))
-    del told, meta
+    del variables, meta
     voxels = np.array(["-".join(map(str, place)) for place in where[columns].astype(int).tolist()])
     if len(set(voxels.tolist())) < len(voxels):
         raise UnusableData(f"{path.name} has two voxels in one place.")

@@ -52,12 +52,12 @@ def read_arrays_of(table: str) -> dict[str, Array]:
 def packed(values: Array) -> tuple[Array, int]:
     """Return figures as whole numbers of their last decimal, and its place; or as they are, and -1."""
     values = np.asarray(values, np.float64)
-    known = np.isfinite(values)
+    finite = np.isfinite(values)
     for places in range(8):
-        whole = np.round(values[known] * 10**places)
-        if (np.abs(whole) < 2**31 - 1).all() and np.array_equal(whole / 10**places, values[known]):
+        whole = np.round(values[finite] * 10**places)
+        if (np.abs(whole) < 2**31 - 1).all() and np.array_equal(whole / 10**places, values[finite]):
             columns = np.full(values.shape, EMPTY, np.int32)
-            columns[known] = whole
+            columns[finite] = whole
             return columns, places
     return values, -1
 

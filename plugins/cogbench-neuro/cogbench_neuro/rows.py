@@ -127,8 +127,8 @@ def join_rows(
             subjects[subject] = responses
     if not subjects:
         raise bad(where, "no channel varies over the sentences.")
-    told = [f"{what}: {n:,}." for what, n in counts.items() if n]
-    return Recording(tuple(numbers), subjects, unit, _origin(paths, files), (*notes, *told))
+    counted = [f"{what}: {n:,}." for what, n in counts.items() if n]
+    return Recording(tuple(numbers), subjects, unit, _origin(paths, files), (*notes, *counted))
 
 
 def _composed(sentences: Sequence[str], counts: dict[str, int]) -> list[str]:

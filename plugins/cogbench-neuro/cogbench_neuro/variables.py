@@ -70,18 +70,18 @@ def variable_of(value: Any) -> Variable:
 
 def flattened(values: Mapping[str, Any], prefix: str = "") -> dict[str, Variable]:
     """Return the variables of a file of MATLAB; fields of a struct, or of an array of structs, as `struct.field`."""
-    found: dict[str, Variable] = {}
+    variables: dict[str, Variable] = {}
     for name, value in values.items():
         path = f"{prefix}{name}"
         if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
             value = {field: [item.get(field) for item in value] for field in value[0]}
         if isinstance(value, dict):
-            found |= flattened(value, f"{path}.")
+            variables |= flattened(value, f"{path}.")
         elif value is None:
-            found[path] = Variable((), "object of MATLAB, such as a string in double quotes", lambda: None)
+            variables[path] = Variable((), "object of MATLAB, such as a string in double quotes", lambda: None)
         else:
-            found[path] = variable_of(value)
-    return found
+            variables[path] = variable_of(value)
+    return variables
 
 
 def content_of(
@@ -110,8 +110,8 @@ def content_of(
     for wanted in roles:
         if wanted is not None and wanted not in variables:
             raise UnknownName.of("variable", wanted, variables, there=f"In {path.name}")
-    there = "it has " + (listed(f"{name} ({variable})" for name, variable in variables.items()) or "none")
-    name = roles.values or _only_matrix(path, variables, there)
+    content = "it has " + (listed(f"{name} ({variable})" for name, variable in variables.items()) or "none")
+    name = roles.values or _only_matrix(path, variables, content)
     variable = variables[name]
     if variable.kind != "numbers":
         raise bad(path, f"{name} cannot be the values: it holds {variable}; expected numbers, a row for each sentence.")
@@ -124,7 +124,7 @@ def content_of(
     n_rows, n_channels = (n_channels, n_rows) if transpose else (n_rows, n_channels)
     notes = [f"values: {name}."]
     if sentences is None:
-        text = roles.sentence or _only_texts(path, variables, n_rows, n_channels, there)
+        text = roles.sentence or _only_texts(path, variables, n_rows, n_channels, content)
         sentences = _texts(path, text, variables[text])
         notes.append(f"sentences: {text}.")
     if len(sentences) != n_rows:
@@ -147,15 +147,15 @@ def content_of(
     return Content(values.T if transpose else values, sentences, subjects, channels, variable.unit, notes)
 
 
-def _only_matrix(path: Path, variables: Mapping[str, Variable], there: str) -> str:
+def _only_matrix(path: Path, variables: Mapping[str, Variable], content: str) -> str:
     matrices = [n for n, v in variables.items() if v.kind == "numbers" and len(v.shape) == 2 and min(v.shape) > 1]
     if len(matrices) != 1:
         which = f"which of {listed(matrices)} are the values" if matrices else "no matrix of numbers is in it"
-        raise bad(path, f"{which}; values=NAME says it; {there}.")
+        raise bad(path, f"{which}; values=NAME says it; {content}.")
     return matrices[0]
 
 
-def _only_texts(path: Path, variables: Mapping[str, Variable], n_rows: int, n_channels: int, there: str) -> str:
+def _only_texts(path: Path, variables: Mapping[str, Variable], n_rows: int, n_channels: int, content: str) -> str:
     lists = [n for n, v in variables.items() if v.kind == "texts" and v.shape[0] in (n_rows, n_channels)]
     usual = [n for n in lists if n.rpartition(".")[2].rpartition("/")[2].lower() in SENTENCES]
     fitting = [n for n in lists if variables[n].shape[0] == n_rows and not _is_usual(n, (*SUBJECTS, *CHANNELS))]
@@ -165,7 +165,7 @@ def _only_texts(path: Path, variables: Mapping[str, Variable], n_rows: int, n_ch
     if usual or fitting:
         raise bad(path, f"which of {listed(usual or fitting)} are the sentences; sentence=NAME says it.")
     remedy = "sentence=NAME names texts, one for each row, sentences=FILE a file of them"
-    raise bad(path, f"it has no texts that could be the {n_rows} sentences; {remedy}; {there}.")
+    raise bad(path, f"it has no texts that could be the {n_rows} sentences; {remedy}; {content}.")
 
 
 def _is_usual(name: str, usual: Sequence[str]) -> bool:
