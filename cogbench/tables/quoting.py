@@ -124,9 +124,10 @@ def read_records(
     UnusableData
         If a line has another number of cells however its quotes are read; `refuse` makes the error of a row.
     """
-    evidence, count = Evidence(), 0
+    evidence, count, n_doubtful = Evidence(), 0, 0
     while (line := lines.take()) is not None:
         plain = line.removesuffix("\r")
+        is_doubtful, n_doubtful = n_doubtful > 0, max(0, n_doubtful - 1)  # lines in doubt are no evidence
         if not plain.strip() and mark not in plain:
             continue
         number = lines.number
@@ -141,22 +142,21 @@ def read_records(
             continue
         record, opens = split_quoted(plain, mark)
         if opens < 0 and len(record.cells) == n:
-            evidence.csv |= any(record.cells[i] for i in record.quoted)
+            evidence.csv |= not is_doubtful and any(record.cells[i] for i in record.quoted)
             yield record._replace(number=number)
             count += 1
             continue
         as_line = None if quotes == "csv" else _by_itself(plain, mark, n)
         whole, taken = _over_lines(line, lines, mark, n) if opens >= 0 else (None, 0)
-        is_doubtful = False
         if whole is not None and as_line is not None and n > 1:  # any line fits a table of one column
             others = [_by_itself((lines.peek(i) or "").removesuffix("\r"), mark, n) for i in range(taken)]
-            if is_doubtful := all(others):
+            if all(others):
                 yield Doubt(count, taken + 1, whole._replace(number=number))
-                whole = None
+                whole, is_doubtful, n_doubtful = None, True, max(n_doubtful, taken)
         if whole is not None:
             for _ in range(taken):
                 lines.take()
-            evidence.csv = True
+            evidence.csv |= not is_doubtful
             yield whole._replace(number=number)
         elif as_line is not None:
             evidence.text |= not is_doubtful

@@ -113,3 +113,12 @@ def _plain(cell):
         return float(cell)
     except ValueError:
         return cell
+
+
+@pytest.mark.parametrize("note", ["1\n;1;", "1\n;;", "1\n;\\;"])
+def test_lines_in_doubt_do_not_decide_how_they_are_read(tmp_path, note):
+    path = tmp_path / "t.csv"
+    pd.DataFrame({"sentence": ["1"], "rt": [0.0], "note": [note]}).to_csv(path, sep=";", index=False)
+    with pytest.raises(AmbiguousTable, match="quotes=csv or quotes=text"):
+        read_table(path)
+    assert read_table(f"{path},quotes=csv").columns["note"] == [note]
