@@ -106,9 +106,9 @@ def share_by_source(oracle: Oracle) -> float:
     values = oracle.oriented.values
     spread = np.nanstd(values, axis=0)
     scaled = np.where(spread > 0, (values - np.nanmean(values, axis=0)) / np.where(spread > 0, spread, 1), np.nan)
-    known = np.isfinite(scaled)
-    means = np.where(known, scaled, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
-    return float((known.sum(axis=1) * np.square(means)).sum() / np.square(scaled[known]).sum())
+    finite = np.isfinite(scaled)
+    means = np.where(finite, scaled, 0).sum(axis=1) / np.maximum(finite.sum(axis=1), 1)
+    return float((finite.sum(axis=1) * np.square(means)).sum() / np.square(scaled[finite]).sum())
 
 
 def noise(oracle: Oracle, *, robust: bool = False) -> Array | None:

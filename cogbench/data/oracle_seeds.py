@@ -194,9 +194,9 @@ def resample(oracle: Oracle, *, draws: int = DRAWS, seed: int = 0) -> Iterator[O
 
 def _mean_over(by_seed: Array) -> Array:
     """Return the mean over the seeds that have a score: (n_sources, n_targets), NaN where none has."""
-    known = np.isfinite(by_seed)
-    count = known.sum(axis=0)
-    total = np.where(known, by_seed, 0).sum(axis=0)
+    finite = np.isfinite(by_seed)
+    count = finite.sum(axis=0)
+    total = np.where(finite, by_seed, 0).sum(axis=0)
     return np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)
 
 

@@ -45,10 +45,12 @@ def oracle_summary(oracle: Oracle) -> dict[str, list[dict[str, Any]]]:
     """Return a wide oracle in two titled tables: the sources that serve best, and its first targets with theirs."""
     matrix, true = oracle.transfers, true_ranking(oracle)
     relative = (true.ranks - 1) / np.maximum(true.candidates.sum(axis=0) - 1, 1)  # NaN for what is no candidate
-    known = true.candidates.sum(axis=1)
-    mean = np.nan_to_num(relative).sum(axis=1) / np.maximum(known, 1)
-    order = sorted(np.flatnonzero(known), key=lambda i: (mean[i], matrix.sources[i]))
-    best = [{"source": matrix.sources[i], "mean relative rank": f"{mean[i]:.2f}", "targets": known[i]} for i in order]
+    n_candidates = true.candidates.sum(axis=1)
+    mean = np.nan_to_num(relative).sum(axis=1) / np.maximum(n_candidates, 1)
+    order = sorted(np.flatnonzero(n_candidates), key=lambda i: (mean[i], matrix.sources[i]))
+    best = [
+        {"source": matrix.sources[i], "mean relative rank": f"{mean[i]:.2f}", "targets": n_candidates[i]} for i in order
+    ]
     rows = []
     for j, target in enumerate(matrix.targets[:SHOWN]):
         (place,) = np.flatnonzero(true.ranks[:, j] == np.nanmin(true.ranks[:, j]))[:1]

@@ -93,12 +93,12 @@ def test_each_setting_is_an_oracle_of_eight_seeds(setting):
     assert {*SHARED_TASKS} < {*targets} and all(t == t.lower() and "_" not in t for t in sources)
     assert oracle.by_seed.shape == (8, 22, 21)
     assert np.array_equal(np.isnan(oracle.by_seed).all(axis=0), oracle.transfers.same)
-    known = ~oracle.transfers.same
-    n_seeds = np.isfinite(oracle.by_seed).sum(axis=0)[known]
+    measured = ~oracle.transfers.same
+    n_seeds = np.isfinite(oracle.by_seed).sum(axis=0)[measured]
     assert (8 - n_seeds).sum() == FAILED.get(setting, 0)
-    assert_allclose(oracle.transfers.values[known], np.nanmean(oracle.by_seed[:, known], axis=0), atol=1e-7)
-    deviation = np.nanstd(oracle.by_seed[:, known], axis=0, ddof=1)
-    assert_allclose(oracle.standard_error[known], deviation / np.sqrt(n_seeds), atol=1e-9)
+    assert_allclose(oracle.transfers.values[measured], np.nanmean(oracle.by_seed[:, measured], axis=0), atol=1e-7)
+    deviation = np.nanstd(oracle.by_seed[:, measured], axis=0, ddof=1)
+    assert_allclose(oracle.standard_error[measured], deviation / np.sqrt(n_seeds), atol=1e-9)
     assert Counter(oracle.metrics.values()) == {"accuracy": 20, "pearson": 1} and oracle.metrics["sts-b"] == "pearson"
     assert oracle.basis == "published" and "EMNLP" in oracle.origin and benchmark().COMMIT[:7] in oracle.origin
     assert oracle.licence and oracle.backbone and oracle.no_transfer is None
@@ -121,8 +121,8 @@ def test_a_training_that_failed_has_no_score_and_is_told():
 def test_a_part_keeps_its_seeds():
     part = ORACLES["roberta"].part(SHARED_TASKS)
     assert part.by_seed.shape == (8, 5, 5)
-    known = ~part.transfers.same
-    assert_allclose(part.transfers.values[known], np.nanmean(part.by_seed[:, known], axis=0), atol=1e-7)
+    measured = ~part.transfers.same
+    assert_allclose(part.transfers.values[measured], np.nanmean(part.by_seed[:, measured], axis=0), atol=1e-7)
 
 
 # --- the figures and where they come from -----------------------------------------------------------------------------

@@ -20,7 +20,7 @@ ENDINGS = {"matlab": (".mat",), "hdf5": (".h5", ".hdf5", ".hf5")}
 
 
 @dataclass(frozen=True)
-class ArrayFile:
+class ArrayFile(Treatment):
     """A file of arrays: values with a row for each presentation of a sentence, and the sentences.
 
     Parameters
@@ -57,9 +57,6 @@ class ArrayFile:
     sentences: str | None = None
     transpose: bool = False
     unit: str = "as in the file"
-    channels: tuple[str, ...] = ()
-    duplicates: Literal["average", "refuse"] = "average"
-    missing: Literal["channels", "sentences"] = "channels"
 
     def open(self, address: str) -> "ArrayFile | None":
         """Return the signal that reads arrays, or None if the address names none."""
@@ -91,8 +88,7 @@ class ArrayFile:
             units += [content.unit] if content.unit else []
         unit = units[0] if self.unit == "as in the file" and len({*units}) == 1 else self.unit
         read = [*paths, *([Path(self.sentences).expanduser()] if self.sentences else [])]
-        treatment = Treatment(self.channels, self.duplicates, self.missing)
-        return join_rows(blocks, treatment, paths=read, files=files, unit=unit, notes=[*notes])
+        return join_rows(blocks, self, paths=read, files=files, unit=unit, notes=[*notes])
 
     def _content(self, path: Path) -> Content:
         roles = Roles(self.values, self.sentence, self.subject, self.names)

@@ -6,7 +6,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -34,7 +34,7 @@ MAGIC = (b"CDF\x01", b"CDF\x02", b"CDF\x05", b"\x89HDF")
 
 
 @dataclass(frozen=True)
-class Assembly:
+class Assembly(Treatment):
     """A netCDF file of an array, presentations by neuroids, with coordinates.
 
     Parameters
@@ -67,9 +67,6 @@ class Assembly:
     names: str | None = None
     sentences: str | None = None
     unit: str = "as in the file"
-    channels: tuple[str, ...] = ()
-    duplicates: Literal["average", "refuse"] = "average"
-    missing: Literal["channels", "sentences"] = "channels"
 
     def open(self, address: str) -> "Assembly | None":
         """Return the signal that reads an assembly, or None if the address names none."""
@@ -110,8 +107,7 @@ class Assembly:
             blocks, notes, units = [*blocks, *some], notes | dict.fromkeys(said), [*units, unit]
         unit = units[0] if self.unit == "as in the file" and len({*units}) == 1 and units[0] else self.unit
         read_files = [*paths, *([Path(self.sentences).expanduser()] if self.sentences else [])]
-        treatment = Treatment(self.channels, self.duplicates, self.missing)
-        return join_rows(blocks, treatment, paths=read_files, files=files, unit=unit, notes=[*notes])
+        return join_rows(blocks, self, paths=read_files, files=files, unit=unit, notes=[*notes])
 
     def _rows(self, path: Path, dataset: Any, several: bool) -> tuple[list[Rows], list[str], str]:
         """Return the rows of each subject, notes, and the unit if the file says it."""

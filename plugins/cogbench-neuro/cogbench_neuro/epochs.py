@@ -6,7 +6,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +20,7 @@ UNITS = {"eeg": "V", "mag": "T", "grad": "T/m", "seeg": "V", "ecog": "V", "dbs":
 
 
 @dataclass(frozen=True)
-class Epochs:
+class Epochs(Treatment):
     """A file of MNE epochs, one for each presentation of a sentence.
 
     Parameters
@@ -45,9 +45,6 @@ class Epochs:
     time: tuple[str, ...] = ()
     sentence: str | None = None
     sentences: str | None = None
-    channels: tuple[str, ...] = ()
-    duplicates: Literal["average", "refuse"] = "average"
-    missing: Literal["channels", "sentences"] = "channels"
 
     def open(self, address: str) -> "Epochs | None":
         """Return the signal that reads epochs, or None if the address names none."""
@@ -81,8 +78,7 @@ class Epochs:
             if bads := epochs.info["bads"]:
                 notes[f"channels marked as bad, left out: {listed(bads)}."] = None
         read += [Path(self.sentences).expanduser()] if self.sentences else []
-        treatment = Treatment(self.channels, self.duplicates, self.missing)
-        return join_rows(blocks, treatment, paths=read, files=files, unit=unit_of(units), notes=[*notes])
+        return join_rows(blocks, self, paths=read, files=files, unit=unit_of(units), notes=[*notes])
 
     def _sentences(self, epochs: Any, path: Path) -> tuple[list[str], str]:
         """Return the sentence of each epoch that was kept, and a note."""

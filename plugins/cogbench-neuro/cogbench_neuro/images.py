@@ -6,7 +6,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -34,7 +34,7 @@ OF_SUBJECT = ("sub", "ses", "space", "res")  # with its mask
 
 
 @dataclass(frozen=True)
-class BetaImages:
+class BetaImages(Treatment):
     """NIfTI images of betas, a volume for each presentation of a sentence.
 
     Parameters
@@ -65,9 +65,6 @@ class BetaImages:
     sentence: str | None = None
     sentences: str | None = None
     unit: str = "betas, as in the file"
-    channels: tuple[str, ...] = ()
-    duplicates: Literal["average", "refuse"] = "average"
-    missing: Literal["channels", "sentences"] = "channels"
 
     def open(self, address: str) -> "BetaImages | None":
         """Return the signal that reads images, or None if the address names none."""
@@ -113,8 +110,7 @@ class BetaImages:
         if any(not np.array_equal(grid, next(iter(grids.values()))) for grid in grids.values()):
             notes["the subjects' images lie in different spaces, so that no voxel is compared between them."] = None
             blocks = [b._replace(channels=tuple(f"{b.subjects[0]}: {c}" for c in b.channels)) for b in blocks]
-        treatment = Treatment(self.channels, self.duplicates, self.missing)
-        return join_rows(blocks, treatment, paths=[*dict.fromkeys(read)], files=files, unit=self.unit, notes=[*notes])
+        return join_rows(blocks, self, paths=[*dict.fromkeys(read)], files=files, unit=self.unit, notes=[*notes])
 
     def _mask(self, image: Path) -> Path | None:
         if self.mask is not None:

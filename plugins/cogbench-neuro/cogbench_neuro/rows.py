@@ -34,7 +34,7 @@ class Rows(NamedTuple):
     channels: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Treatment:
     """What becomes of the rows: the options that all formats have.
 
