@@ -198,15 +198,8 @@ def recommendation_rows(recommendation: Recommendation) -> list[dict[str, Any]]:
         if gain := gains.get(row["source"]):
             sure = "" if abs(gain.gain) > 2 * gain.standard_error else ", within noise"
             row |= {metric: f"{gain.value:.3f}", "gain": f"{gain.gain:+.3f} ± {gain.standard_error:.3f}{sure}"}
-    alone = {
-        "": "",
-        "source": "no transfer",
-        "similarity": "",
-        "difference": "",
-        "learned": "",
-        metric: f"{recommendation.gains[0].no_transfer:.3f}",
-    }
-    return [*rows, {**alone, "gain": ""}]
+    alone = {"source": "no transfer", metric: f"{recommendation.gains[0].no_transfer:.3f}"}
+    return [*rows, dict.fromkeys(rows[0], "") | alone]
 
 
 def _digits(recommendation: Recommendation) -> int:
