@@ -31,13 +31,13 @@ class UnknownName(CogbenchError):
     exit_code = 2
 
     @classmethod
-    def of(cls, kind: str, name: str, known: Iterable[str], *, there: str = "Installed") -> "UnknownName":
-        """Make the error for an unknown `name` among the `known` ones, naming the near ones."""
-        known = sorted(known)
-        more = f" and {len(known) - MOST_NAMES} more" if len(known) > MOST_NAMES else ""
-        near = get_close_matches(name, known, n=3, cutoff=0.5)
+    def of(cls, kind: str, name: str, names: Iterable[str], *, label: str = "Installed") -> "UnknownName":
+        """Make the error for a `name` that is not among `names`; `label` introduces the list of them."""
+        names = sorted(names)
+        more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+        near = get_close_matches(name, names, n=3, cutoff=0.5)
         guess = f"; did you mean {' or '.join(repr(n) for n in near)}?" if near else "."
-        return cls(f"unknown {kind} {name!r}{guess} {there}: {', '.join(known[:MOST_NAMES]) or 'none'}{more}.")
+        return cls(f"unknown {kind} {name!r}{guess} {label}: {', '.join(names[:MOST_NAMES]) or 'none'}{more}.")
 
 
 class MissingData(CogbenchError):

@@ -81,7 +81,7 @@ def find_checkpoints(
         raise UnusableData(f"several checkpoints are called {twice[0]!r}: give each its own name.")
     for name in own_data:
         if name not in {one.name for one in wanted}:
-            raise UnknownName.of("checkpoint", name, [one.name for one in wanted], there="Given")
+            raise UnknownName.of("checkpoint", name, [one.name for one in wanted], label="Given")
     for one in wanted:
         try:
             given = one if isinstance(one, GivenCheckpoint) else _opened(parts, one, files)
@@ -128,9 +128,9 @@ def _of_table(path: Path) -> list[NamedCheckpoint]:
     """Return the checkpoints of a csv file; folders and data are looked for beside the file, and then where we are."""
     if not path.suffix:
         raise UnusableData(f"checkpoint {str(path)!r} is not of the form {FORM}, and no file of checkpoints.")
-    rows, known = read_texts(path).columns, [field.name for field in fields(NamedCheckpoint)]
-    if unknown := [column for column in rows if column not in known]:
-        raise UnknownName.of("column of checkpoints", unknown[0], known, there="Known")
+    rows, columns = read_texts(path).columns, [field.name for field in fields(NamedCheckpoint)]
+    if unknown := [column for column in rows if column not in columns]:
+        raise UnknownName.of("column of checkpoints", unknown[0], columns, label="Known")
     if lacking := [column for column in ("name", "model") if column not in rows]:
         raise UnusableData(f"{str(path)!r} lists no checkpoints: it has no column {' and no column '.join(lacking)}.")
     named = []
@@ -156,7 +156,7 @@ def _opened(parts: Parts, one: NamedCheckpoint, files: Files) -> GivenCheckpoint
     """Return a checkpoint with its model opened as a backbone, its kind, and its examples if the task is installed."""
     task = _task(parts, one)
     if one.kind and one.kind not in TASK_KINDS:
-        raise UnknownName.of("kind of task", one.kind, TASK_KINDS, there="Known")
+        raise UnknownName.of("kind of task", one.kind, TASK_KINDS, label="Known")
     try:
         backbone: Backbone = parts.find("backbone", one.model)
     except UnknownName as error:

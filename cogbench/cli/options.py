@@ -40,12 +40,12 @@ def numbers(least: int) -> Callable[..., tuple[int, ...]]:
 
     def read(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, ...]:
         try:
-            found = tuple(dict.fromkeys(int(v) for v in value.split(",")))
+            numbers = tuple(dict.fromkeys(int(v) for v in value.split(",")))
         except ValueError:
-            found = (-1,)
-        if not all(least <= n < 2**32 for n in found):
+            numbers = (-1,)
+        if not all(least <= n < 2**32 for n in numbers):
             raise click.BadParameter(f"{value!r} is no list of whole numbers from {least} such as {least},{least + 1}")
-        return found
+        return numbers
 
     return read
 
@@ -189,7 +189,7 @@ class Site:
         """Raise UnknownName if `--task-data` names a task that the command does not use."""
         for task, _ in self.task_data:
             if task not in tasks:
-                raise UnknownName.of("task in --task-data", task, tasks, there="In this run")
+                raise UnknownName.of("task in --task-data", task, tasks, label="In this run")
 
     def workspace(self, tell: "Tell | None" = None) -> "Workspace":
         """Return the surroundings of a run as the options say, with the user's store and the installed parts."""
@@ -214,7 +214,7 @@ def at_site(*options: Callable[..., Any]) -> Callable[..., Any]:
             _environment(site.offline, site.device)
             return command(site=site, **given)
 
-        return functools.reduce(lambda made, option: option(made), reversed(options), inner)
+        return functools.reduce(lambda command, option: option(command), reversed(options), inner)
 
     return decorate
 
@@ -229,7 +229,7 @@ def oracle_reading(command: Callable[..., Any]) -> Callable[..., Any]:
         options = {f.name: given.pop(f.name) for f in fields(TableReading)}
         return command(*args, reading=TableReading(**options), **given)
 
-    return functools.reduce(lambda made, option: option(made), reversed(OF_ORACLE_TABLES), inner)
+    return functools.reduce(lambda command, option: option(command), reversed(OF_ORACLE_TABLES), inner)
 
 
 def guess_reading(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -243,7 +243,7 @@ def guess_reading(command: Callable[..., Any]) -> Callable[..., Any]:
         reading = TableReading(leave_out=guess_leave_out, lower_is_better=lower, metric=guess_metric)
         return command(*args, guess_reading=reading, **given)
 
-    return functools.reduce(lambda made, option: option(made), reversed(OF_GUESS_TABLES), inner)
+    return functools.reduce(lambda command, option: option(command), reversed(OF_GUESS_TABLES), inner)
 
 
 OF_ORACLE_TABLES = (

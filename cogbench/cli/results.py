@@ -206,7 +206,7 @@ def leaderboard(
         ]
         if unknown := [name for name in oracles if name not in {word for group in groups for word in group}]:
             names = {word for group in groups for word in group}
-            raise UnknownName.of("oracle", unknown[0], names, there="The results have")
+            raise UnknownName.of("oracle", unknown[0], names, label="The results have")
         with_oracle = [result for result in results if result.oracle]
         results = [result for result, group in zip(with_oracle, groups, strict=True) if group & {*oracles}]
     over_all = stacked_board(results, synthetic=synthetic) if stacked else None

@@ -182,4 +182,4 @@ def allocate_rows(sizes: Sequence[int], total: int | None, allocation: Allocatio
 
 def members_of_pools(tasks: Sequence[Any]) -> dict[str, tuple[str, ...]]:
     """Return the names of the tasks of each pooled task."""
-    return {task.name: tuple(of.name for of in task.tasks) for task in tasks if isinstance(task, PooledTask)}
+    return {task.name: tuple(member.name for member in task.tasks) for task in tasks if isinstance(task, PooledTask)}

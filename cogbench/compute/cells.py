@@ -64,8 +64,8 @@ class Training:
     @property
     def teacher(self) -> "Training | None":
         """The training of the backbone's teacher on the same task, with the teacher's own settings."""
-        backbone, asked = teacher_of(self.backbone), self.recipe
-        return Training(backbone, Recipe(asked.tasks, seed=asked.seed, max_train=asked.max_train)) if backbone else None
+        backbone, own = teacher_of(self.backbone), self.recipe
+        return Training(backbone, Recipe(own.tasks, seed=own.seed, max_train=own.max_train)) if backbone else None
 
     def inputs(self, workspace: Workspace) -> tuple[Cell, ...]:
         before = (c for c in (self.start, self.teacher) if c)
@@ -156,16 +156,17 @@ class Training:
         model.mkdir()
         backbone = ready(self.backbone, workspace)
         recipe = self._with_chosen_rows(self.filled(workspace), workspace)
-        made = backbone.train(recipe, workspace.files, model, start, **taught)
+        trained = backbone.train(recipe, workspace.files, model, start, **taught)
         for task in self.recipe.tasks:
-            outputs = made.outputs if task is self.task else made.others.get(task.name)
+            outputs = trained.outputs if task is self.task else trained.others.get(task.name)
             if outputs is None or not np.isfinite(outputs).all():
                 raise UnusableData(
                     f"training {self.place} diverged: its outputs are not finite; try a smaller learning rate."
                 )
             np.save(out / self._outputs_file(task), np.asarray(outputs, np.float32))
         seconds = round(perf_counter() - clock, 3)
-        (out / "training.json").write_text(json.dumps({"steps": made.steps, "notes": made.notes, "seconds": seconds}))
+        report = {"steps": trained.steps, "notes": trained.notes, "seconds": seconds}
+        (out / "training.json").write_text(json.dumps(report))
         if not self.keeps_model:
             shutil.rmtree(model)
 
@@ -191,18 +192,18 @@ class Training:
         for axis, usual in (("tuning", "full"), ("sharing", "sequential")):
             can = getattr(self.backbone, f"{axis}s", frozenset({usual}))
             if (word := getattr(self.recipe, axis)) not in can:
-                known = ", ".join(sorted(can))
+                choices = ", ".join(sorted(can))
                 raise UnusableData(
-                    f"backbone {self.backbone.name!r} cannot train with {axis} {word!r}; it can: {known}."
+                    f"backbone {self.backbone.name!r} cannot train with {axis} {word!r}; it can: {choices}."
                 )
 
     def checkpoint(self, workspace: Workspace) -> Checkpoint:
         """Return the trained model, training it if need be."""
         folder = workspace.folder(self)  # once: all of its files are checked each time
-        told = _report(folder)
+        report = _report(folder)
         outputs, *others = (np.load(folder / self._outputs_file(task)) for task in self.recipe.tasks)
         named = dict(zip((task.name for task in self.recipe.tasks[1:]), others, strict=True))
-        return Checkpoint(folder / self.MODEL, outputs, told["steps"], tuple(told["notes"]), named)
+        return Checkpoint(folder / self.MODEL, outputs, report["steps"], tuple(report["notes"]), named)
 
     def notes(self, workspace: Workspace) -> tuple[str, ...]:
         """Return what the backbone told of the training."""
@@ -222,9 +223,9 @@ class Training:
 
     def score(self, workspace: Workspace, task: Task | None = None) -> TaskScore:
         """Return the training's score on the evaluation split of one of its tasks, computed once for all that ask."""
-        asked = task or self.task
+        evaluated = task or self.task
         return workspace.once(
-            ("score", self, asked.name), lambda: _score_of(asked, self.outputs(workspace, asked), workspace)
+            ("score", self, evaluated.name), lambda: _score_of(evaluated, self.outputs(workspace, evaluated), workspace)
         )
 
 
@@ -338,12 +339,12 @@ class Encoding:
         # A checkpoint that somebody has is opened as a pre-trained model, for it may be of any architecture.
         checkpoint = None if given else self.training.checkpoint(workspace)
         backbone = ready(self.training.backbone, workspace)
-        made = backbone.represent(checkpoint, sentences, workspace.files)
-        if made.shape[0] != len(sentences) or not np.isfinite(made).all():
+        representations = backbone.represent(checkpoint, sentences, workspace.files)
+        if representations.shape[0] != len(sentences) or not np.isfinite(representations).all():
             raise UnusableData(
-                f"{self.place}: representations of shape {made.shape} for {len(sentences)} stimuli, or NaN."
+                f"{self.place}: representations of shape {representations.shape} for {len(sentences)} stimuli, or NaN."
             )
-        np.save(out / "representations.npy", np.asarray(made, np.float32))
+        np.save(out / "representations.npy", np.asarray(representations, np.float32))
 
     def representations(self, workspace: Workspace) -> Array:
         """Return (n_stimuli, n_dims) float32."""

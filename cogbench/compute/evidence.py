@@ -158,8 +158,8 @@ class StoredEvidence:
     def features(self, source: str | None, target: str, options: FeatureOptions = USUAL_FEATURES) -> Features:
         """Return a target's training examples as a source's trained model sees them, or the bare backbone for None."""
         self.inquiry.allow("backbone-features" if source is None else "features")
-        of = self._tasks[source] if source is not None else None
-        return self._cell.extraction(of, self._tasks[target], options).features(self._workspace)
+        task = self._tasks[source] if source is not None else None
+        return self._cell.extraction(task, self._tasks[target], options).features(self._workspace)
 
     def cheap_transfer(
         self, source: str | None, target: str, options: TransferOptions = USUAL_TRANSFER
@@ -315,8 +315,8 @@ class Similarity(TaskTrainings):
         if all_pairs and isinstance(self.sources[0], GivenCheckpoint):
             cells += [self.extraction(s, t, o) for o in feature_options(self.estimator) for s, t in self.pairs]
         if "cheap-transfers" in needs:
-            asked = transfer_options(self.estimator)
-            cells += [cell for o in asked for s, t in self.pairs for cell in self.cheap_trainings(s, t, o)]
+            options = transfer_options(self.estimator)
+            cells += [cell for o in options for s, t in self.pairs for cell in self.cheap_trainings(s, t, o)]
         if "transfers" in needs:
             cells += [self.transfer(s, t) for s in self.sources for t in self.receiving if s.name != t.name]
         return tuple(cells)

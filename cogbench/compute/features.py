@@ -217,13 +217,15 @@ def _drawn_tokens(batches: Sequence[Mapping[str, "Tensor"]], options: FeatureOpt
     answers = [_answers_at_tokens(batch) for batch in batches]
     if not answers or answers[0] is None:
         return None
-    candidates = [np.argwhere(of >= 0) for of in answers if of is not None]
-    classes = np.concatenate([of[of >= 0] for of in answers if of is not None])
+    labelled = [classes for classes in answers if classes is not None]
+    candidates = [np.argwhere(classes >= 0) for classes in labelled]
+    classes = np.concatenate([classes[classes >= 0] for classes in labelled])
     rng, n = np.random.default_rng(options.seed), options.examples
     if "start_positions" in batches[0]:
         inside = np.flatnonzero(classes == 1)
         drawn = [
-            rng.permutation(of)[: max(1, min(n // 2, len(inside)))] for of in (inside, np.flatnonzero(classes == 0))
+            rng.permutation(places)[: max(1, min(n // 2, len(inside)))]
+            for places in (inside, np.flatnonzero(classes == 0))
         ]
         chosen = np.sort(np.concatenate(drawn))
     else:
@@ -238,7 +240,7 @@ def _answers_at_tokens(batch: Mapping[str, "Tensor"]) -> Array | None:
     labels = batch.get("labels")
     if labels is not None:
         at_tokens = labels.ndim == 2 and labels.shape[1] > 1 and not labels.is_floating_point()
-        return np.where((of := labels.cpu().numpy()) >= 0, of, -1) if at_tokens else None
+        return np.where((classes := labels.cpu().numpy()) >= 0, classes, -1) if at_tokens else None
     if not {"start_positions", "end_positions", "input_ids"} <= {*batch}:
         return None
     starts, ends, ids = (batch[k].cpu().numpy() for k in ("start_positions", "end_positions", "input_ids"))
@@ -252,8 +254,8 @@ def _answers_at_tokens(batch: Mapping[str, "Tensor"]) -> Array | None:
 def _answers(batches: Sequence[Mapping[str, "Tensor"]], tokens: list[Array] | None) -> tuple[Array, AnswerKind]:
     """Return each example's answer (n_examples,), and of which kind the answers are."""
     if tokens is not None:
-        at_tokens = [(_answers_at_tokens(batch), of) for batch, of in zip(batches, tokens, strict=True)]
-        return np.concatenate([a[of[:, 0], of[:, 1]] for a, of in at_tokens if a is not None]), "classes"
+        at_tokens = [(_answers_at_tokens(batch), places) for batch, places in zip(batches, tokens, strict=True)]
+        return np.concatenate([a[places[:, 0], places[:, 1]] for a, places in at_tokens if a is not None]), "classes"
     kinds = {_row_answers(batch)[1] for batch in batches}
     return np.concatenate([_row_answers(batch)[0] for batch in batches]), kinds.pop() if len(kinds) == 1 else "neither"
 

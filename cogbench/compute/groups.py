@@ -58,12 +58,12 @@ class GroupPlan:
         plan = self.transfers
         named = {task.name: task for task in plan.tasks}
         scores = {
-            seed: {of: cell.score(workspace, named[of[0]]) for of, cell in self.trainings(seed).items()}
+            seed: {key: cell.score(workspace, named[key[0]]) for key, cell in self.trainings(seed).items()}
             for seed in sorted(plan.seeds)
         }
         sets = TaskSets(
             name=name,
-            sets=tuple(_set_score(of, [by_set[of] for by_set in scores.values()]) for of in self.trainings(0)),
+            sets=tuple(_set_score(key, [by_set[key] for by_set in scores.values()]) for key in self.trainings(0)),
             metrics={task.name: task.metric for task in plan.tasks},
             backbone=plan.alone.name,
             suite=plan.suite,
@@ -75,8 +75,8 @@ class GroupPlan:
         return _with_origin(sets)
 
 
-def _set_score(of: tuple[str, tuple[str, ...]], scores: Sequence[TaskScore]) -> SetScore:
-    target, others = of
+def _set_score(key: tuple[str, tuple[str, ...]], scores: Sequence[TaskScore]) -> SetScore:
+    target, others = key
     values = tuple(float(score.value) for score in scores)
     error = _error_of_seeds(values)
     error = none_if_nan(scores[0].standard_error) if error is None else error  # of one seed that of the evaluation
@@ -122,7 +122,7 @@ def find_groups(groups: Groups, tasks: Sequence[str]) -> tuple[tuple[tuple[str, 
     ordered = list[tuple[str, ...]]()
     for group in named:
         if unknown := [name for name in group if name not in tasks]:
-            raise UnknownName.of("task in a group", unknown[0], tasks, there="In this measurement")
+            raise UnknownName.of("task in a group", unknown[0], tasks, label="In this measurement")
         if len({*group}) < max(2, len(group)):
             raise UnusableData(
                 f"the group {in_words(group)} cannot be trained together: name two tasks or more, each once."

@@ -113,8 +113,8 @@ def _with_inputs(key: str, cells: dict[str, tuple[Held, list[str]]]) -> Held:
     if one.fault or one.version:
         return one
     made_from = [_with_inputs(i, cells) for i in inputs if i in cells]
-    fault = next((f"{of.folder.name}: {of.fault}" for of in made_from if of.fault), "")
-    version = next((of.version for of in made_from if of.version), "")
+    fault = next((f"{entry.folder.name}: {entry.fault}" for entry in made_from if entry.fault), "")
+    version = next((entry.version for entry in made_from if entry.version), "")
     cells[key] = replace(one, fault=fault, version=version), []  # its inputs are not looked at again
     return cells[key][0]
 

@@ -158,7 +158,7 @@ class StoredSelectionEvidence:
 
     def _gradients(self, checkpoint: Checkpoint, dataset: Dataset, dims: int) -> Array:
         """Return the projected gradient of each example's loss: (n_examples, dims) float32."""
-        model, bare = (self.backbone.model(of, self._files) for of in (checkpoint, None))
+        model, bare = (self.backbone.model(weights, self._files) for weights in (checkpoint, None))
         weights = encoder_weights(model, bare)
         project = _projection(sum(weight.numel() for weight in weights), dims)
         gradients = np.zeros((len(dataset), dims), np.float32)

@@ -207,21 +207,23 @@ class TransferPlan:
         names = tuple(t.name for t in self.tasks)
         cells = [self.trainings(seed) for seed in self.seeds]
         named = {task.name: task for task in self.tasks}
-        scores = [{pair: cell.score(workspace, named[pair[1]]) for pair, cell in of.items()} for of in cells]
+        scores = [{pair: cell.score(workspace, named[pair[1]]) for pair, cell in of_seed.items()} for of_seed in cells]
         values, errors = (
             np.array(
-                [[[getattr(of[s, t], what) for t in names] for s in self.sources] for of in scores]
+                [[[getattr(of_seed[s, t], what) for t in names] for s in self.sources] for of_seed in scores]
             )  # (seed, s, t)
             for what in ("value", "standard_error")
         )
-        gain_errors = [[[_gain_error(of, s, t, workspace) for t in self.tasks] for s in self.sources] for of in cells]
+        gain_errors = [
+            [[_gain_error(of_seed, s, t, workspace) for t in self.tasks] for s in self.sources] for of_seed in cells
+        ]
         return of_seeds(
             Oracle(
                 name=f"measured-{self.alone.name}{self.suffix}",
                 backbone=self.alone.name,
                 suite=self.suite,
                 transfers=TaskMatrix(self.sources, names, values.mean(axis=0)),
-                per_example={p: np.array([of[p].per_example for of in scores]) for p in scores[0]},
+                per_example={p: np.array([of_seed[p].per_example for of_seed in scores]) for p in scores[0]},
                 metrics={t.name: t.metric for t in self.tasks},
                 groups=members_of_pools(() if self.checkpoints else self.tasks),
                 basis="measured",
@@ -235,7 +237,7 @@ class TransferPlan:
             values,
             errors,
             np.array(gain_errors),
-            np.array([[of[t, t].value for t in names] for of in scores]),
+            np.array([[of_seed[t, t].value for t in names] for of_seed in scores]),
         )
 
 
@@ -249,12 +251,12 @@ def target_budget(max_train: int | None, max_train_target: int | None) -> int | 
     return max_train if max_train_target is None else max_train_target
 
 
-def _gain_error(of: Mapping[tuple[str, str], Training], source: str, target: Task, workspace: Workspace) -> float:
+def _gain_error(cells: Mapping[tuple[str, str], Training], source: str, target: Task, workspace: Workspace) -> float:
     """Return the standard error of a target's gain from a source, on the same examples; 0 for a task with itself."""
     if source == target.name:
         return 0.0
     pairs = (source, target.name), (target.name, target.name)
-    after, alone = (of[pair].outputs(workspace, target) for pair in pairs)
+    after, alone = (cells[pair].outputs(workspace, target) for pair in pairs)
     return gap_error(target.metric, after, alone, workspace.dataset(target, "evaluation"))
 
 

@@ -100,7 +100,7 @@ class Dataset:
         columns = [self.columns[name] for name in ("text", "text_pair", "tokens") if name in self.columns]
         lists = self.columns.get("passages", [("",)] * len(self))
         pairs = zip(lists, *columns, strict=True)
-        letters = sum(len(of) * sum(map(_letters, texts)) + sum(map(_letters, of)) for of, *texts in pairs)
+        letters = sum(len(ids) * sum(map(_letters, texts)) + sum(map(_letters, ids)) for ids, *texts in pairs)
         n_rows = sum(map(len, lists))
         return n_rows, letters / n_rows / 4
 

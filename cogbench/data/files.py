@@ -42,7 +42,7 @@ class Arrival(NamedTuple):
     """What came through the door: its origin, what holds it on disk with the bytes of each, and where it was before."""
 
     origin: Origin
-    held: dict[Path, int]
+    sizes: dict[Path, int]
     place: Place
 
 
@@ -99,9 +99,9 @@ class Files:
         """
         places = self._places(task, hub_id, config)
         for folder in places:
-            if found := split_files(folder, split):
-                self._told(Origin(hub_id), "local", found)
-                return joined(found, Origin(hub_id), f"task {task!r} ({split})")
+            if files := split_files(folder, split):
+                self._announce(Origin(hub_id), "local", files)
+                return joined(files, Origin(hub_id), f"task {task!r} ({split})")
         if dict(self.overrides).get(task):
             raise MissingData(f"no {split}*.parquet (or csv, tsv, jsonl) for task {task!r} in {places[0]}.")
         looked = f" (looked in {' and '.join(map(str, places))})" if places else ""
@@ -132,17 +132,17 @@ class Files:
                 raise MissingData(f"model folder {str(local)!r} has no {lacking}; save model and tokenizer there.")
             # An installed package is known by its weights alone, as ever: its version stands for its other files.
             origin = Origin(hub_id, f"sha256:{self._weights(local)}", None if spec else self._whole(local))
-            self._told(origin, "local", local.rglob("*"))
+            self._announce(origin, "local", local.rglob("*"))
             return local, origin
         if hub_id.count("/") != 1:
             raise MissingData(f"model {hub_id!r} is no folder here and no hub id of the form namespace/name.")
-        folder = there = snapshot(hub_id, revision, cached=True)
+        folder = cached = snapshot(hub_id, revision, cached=True)
         if folder is None:
             self._reach(f"model {hub_id}", "`cogbench run … --backbone DIR --offline` works on a local model folder")
             folder = snapshot(hub_id, revision, cached=False)
         assert folder is not None
         origin = Origin(hub_id, folder.name)
-        self._told(origin, "hub" if there is None else "cache", folder.rglob("*"))
+        self._announce(origin, "hub" if cached is None else "cache", folder.rglob("*"))
         return folder, origin
 
     def hub_files(self, what: str, hub_id: str, names: Sequence[str], commit: str) -> tuple[list[Path], Origin]:
@@ -172,7 +172,7 @@ class Files:
             self._reach(f"{what}, {hub_id}", "`cogbench run … --data-dir DIR --offline` works on local files")
             paths = download_files(hub_id, names, commit)
         origin = Origin(hub_id, commit)
-        self._told(origin, "hub" if cached is None else "cache", paths)
+        self._announce(origin, "hub" if cached is None else "cache", paths)
         return paths, origin
 
     def wheel(self, distribution: str, version: str, sha256: str, *, suite: str) -> tuple[Path, Origin]:
@@ -230,18 +230,18 @@ class Files:
         except UnusableData as error:
             remedy = f"remove {str(path)!r}, and `cogbench fetch --suite {suite}` downloads it anew"
             raise UnusableData(f"{error}; {remedy}.") from error
-        self._told(origin, place, [path])
+        self._announce(origin, place, [path])
         return path, origin
 
     def path(self, *relative: str) -> Path:
         """Return a file or folder below `data_dir`; MissingData says what was looked for."""
         if self.data_dir is None:
             raise MissingData(f"{'/'.join(relative)} is read from local files: name their folder with --data-dir.")
-        found = self.data_dir.joinpath(*relative)
-        if not found.exists():
+        path = self.data_dir.joinpath(*relative)
+        if not path.exists():
             raise MissingData(f"no {'/'.join(relative)} in {self.data_dir}.")
-        self._told(Origin(str(found)), "local", found.rglob("*") if found.is_dir() else [found])
-        return found
+        self._announce(Origin(str(path)), "local", path.rglob("*") if path.is_dir() else [path])
+        return path
 
     def folder(self, task: str, *places: str, bring: str) -> Path:
         """Return the folder of a task's data that no hub has: that of `overrides`, or the first of these `places`.
@@ -250,11 +250,11 @@ class Files:
         fetch and from where.
         """
         below = [self.data_dir / place for place in places] if self.data_dir else []
-        found = dict(self.overrides).get(task) or next((folder for folder in below if folder.is_dir()), None)
-        if found is None:
+        chosen = dict(self.overrides).get(task) or next((folder for folder in below if folder.is_dir()), None)
+        if chosen is None:
             raise Absent(f"data of task {task!r}", f"not on this machine; {bring}")
-        self._told(Origin(str(found)), "local", found.rglob("*"))
-        return found
+        self._announce(Origin(str(chosen)), "local", chosen.rglob("*"))
+        return chosen
 
     def sha256(self, path: Path) -> str:
         """Return the hash of a local file's contents, computed anew only when its size or one of its times changes."""
@@ -329,8 +329,8 @@ class Files:
             name = digest([place, ingredients])
             if store.has(place, name):
                 return store.folder(place, name)
-            found = {"cell": READING, "paths": [str(p.resolve()) for p in sources], **ingredients}
-            return store.write(place, name, found, fill)
+            inputs = {"cell": READING, "paths": [str(p.resolve()) for p in sources], **ingredients}
+            return store.write(place, name, inputs, fill)
         except OSError as error:  # no fault of what is read: nobody goes on without it
             reason = f"{error.strerror or error}"
             raise CogbenchError(
@@ -352,7 +352,7 @@ class Files:
         if not COMMIT.fullmatch(revision):
             silent = self._silent()
             commit = remembered(hub_id, config, split, revision) if silent else commit_of(hub_id, revision)
-        data = there = prepared(hub_id, config, split, commit) if commit else None
+        data = cached = prepared(hub_id, config, split, commit) if commit else None
         if data is None:
             remedy = "`cogbench run … --data-dir DIR --offline` works on local files"
             self._reach(f"data of task {task!r}, {hub_id}{looked}", remedy)
@@ -363,25 +363,25 @@ class Files:
             try:
                 data = load_dataset(hub_id, config, split=split, revision=commit)
             except Exception as error:  # a lost connection is an error of the client's HTTP library, of whatever kind
-                told = error.__cause__ if isinstance(error, DatasetGenerationError) else None  # itself it says nothing
-                if NO_ROWS in str(told or error):
+                cause = error.__cause__ if isinstance(error, DatasetGenerationError) else None  # itself it says nothing
+                if NO_ROWS in str(cause or error):
                     raise UnusableData(f"{hub_id}: split {split!r} for task {task!r} has no rows.") from error
                 raise MissingData(
-                    f"{hub_id} could not be read from the hub for task {task!r}: {first_line(told or error)}"
+                    f"{hub_id} could not be read from the hub for task {task!r}: {first_line(cause or error)}"
                 ) from error
         features = {k: getattr(f, "feature", f) for k, f in data.features.items()}  # a list's elements
         names = {k: tuple(f.names) for k, f in features.items() if hasattr(f, "names")}
         origin = Origin(hub_id, commit)
         folders = {Path(part["filename"]).parent for part in data.cache_files}
-        self._told(origin, "hub" if there is None else "cache", folders, occupied)
+        self._announce(origin, "hub" if cached is None else "cache", folders, occupied)
         return Rows(data.to_dict(), names, origin, f"task {task!r} ({split})")
 
-    def _told(
+    def _announce(
         self, origin: Origin, place: Place, paths: Iterable[Path], size: Callable[[Path], int] | None = None
     ) -> None:
         if self.tell:
-            held = {p: size(p) if size else p.stat().st_size for p in paths if size or p.is_file()}
-            self.tell(Arrival(origin, held, place))
+            sizes = {p: size(p) if size else p.stat().st_size for p in paths if size or p.is_file()}
+            self.tell(Arrival(origin, sizes, place))
 
     def _silent(self) -> str | None:
         """Return why the hub cannot be asked, or None: one quick probe instead of a client's retries."""

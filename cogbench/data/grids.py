@@ -79,8 +79,8 @@ def refuse_other_files(address: str) -> None:
     """Raise UnusableData if a name is that of a file in which no table of scores can stand."""
     ending = Path(address).suffix.lower()
     if not names_table(address) and (ending in OTHER_FILES or Path(address).is_file()):
-        known = ", ".join(ending[1:] for ending in FILES)
-        raise UnusableData(f"{address!r} cannot be read: tables are {known}; save it as one of them.")
+        endings = ", ".join(ending[1:] for ending in FILES)
+        raise UnusableData(f"{address!r} cannot be read: tables are {endings}; save it as one of them.")
 
 
 def read_grid(address: Path | str) -> Grid | None:

@@ -72,9 +72,9 @@ def remembered(hub_id: str, config: str | None, split: str, revision: str) -> st
     from huggingface_hub.constants import HF_HUB_CACHE
 
     folders = [f for f in _preparations(hub_id, config, "*") if _arrows(f, split)]
-    known = {f.name for f in folders}
+    commits = {f.name for f in folders}
     last = Path(HF_HUB_CACHE, f"datasets--{hub_id.replace('/', '--')}", "refs", revision)
-    if last.is_file() and last.read_text().strip() in known:
+    if last.is_file() and last.read_text().strip() in commits:
         return last.read_text().strip()
     return max(folders, key=lambda f: f.stat().st_mtime_ns).name if folders else None
 
@@ -104,9 +104,9 @@ def _preparations(hub_id: str, config: str | None, commit: str) -> list[Path]:
     from datasets.config import HF_DATASETS_CACHE
 
     namespace, _, name = hub_id.partition("/")
-    found = Path(HF_DATASETS_CACHE).glob(f"{namespace}___*/{config or '*'}/*/{commit}")
+    folders = Path(HF_DATASETS_CACHE).glob(f"{namespace}___*/{config or '*'}/*/{commit}")
     wanted = _plain(f"{namespace}___{name}")
-    return [f for f in found if COMMIT.fullmatch(f.name) and _plain(f.parents[2].name) == wanted]
+    return [f for f in folders if COMMIT.fullmatch(f.name) and _plain(f.parents[2].name) == wanted]
 
 
 def _arrows(folder: Path, split: str) -> list[Path]:
@@ -196,15 +196,15 @@ def licence(card: Path) -> str:
 
 def split_files(folder: Path, split: str) -> list[Path]:
     """Return the files of a split: one table, or all its shards, in their order."""
-    found = sorted(p for p in folder.glob(f"{split}*") if ending_of(p) and _is_split(p, split))
-    if len({(ending_of(p), _stem(p) == split) for p in found}) > 1:
-        names = ", ".join(p.name for p in found)
+    files = sorted(p for p in folder.glob(f"{split}*") if ending_of(p) and _is_split(p, split))
+    if len({(ending_of(p), _stem(p) == split) for p in files}) > 1:
+        names = ", ".join(p.name for p in files)
         raise UnusableData(f"{str(folder)!r} holds the split {split!r} more than once: {names}; leave one of them.")
-    promised = {int(match[1]) for p in found if (match := SHARD.fullmatch(_stem(p)))}
-    if promised and promised != {len(found)}:
-        names = ", ".join(p.name for p in found)
-        raise MissingData(f"{str(folder)!r} holds {len(found)} of {max(promised)} files of {split!r}: {names}.")
-    return found
+    promised = {int(match[1]) for p in files if (match := SHARD.fullmatch(_stem(p)))}
+    if promised and promised != {len(files)}:
+        names = ", ".join(p.name for p in files)
+        raise MissingData(f"{str(folder)!r} holds {len(files)} of {max(promised)} files of {split!r}: {names}.")
+    return files
 
 
 def _is_split(path: Path, split: str) -> bool:

@@ -127,11 +127,11 @@ class ExtractiveQA:
     def refusal(self, columns: Columns, labels: tuple[str, ...]) -> Refusal | None:
         for i, (context, right) in enumerate(zip(columns["text_pair"], columns["label"], strict=True)):
             for start, text in zip(right["answer_start"], right["text"], strict=True):
-                found = context[start : start + len(text)]
-                if start < 0 or not text or found != text:
+                passage = context[start : start + len(text)]
+                if start < 0 or not text or passage != text:
                     return (
                         i,
-                        f"has an answer {text!r} that does not stand at character {start} of its context: {found!r}",
+                        f"has an answer {text!r} that does not stand at character {start} of its context: {passage!r}",
                     )
         return None
 
@@ -252,12 +252,12 @@ def squad(answers: Sequence[str], columns: Columns) -> np.ndarray:
     ----------
     Rajpurkar, Jia & Liang (2018), Know what you don't know, ACL.
     """
-    found = []
+    scores = []
     for answer, right in zip(answers, columns["label"], strict=True):
         wanted = [w for w in (_plain_words(text) for text in right["text"]) if w] or [[]]
         given = _plain_words(answer)
-        found.append((max(float(given == w) for w in wanted), max(_overlap(given, w) for w in wanted)))
-    return np.array(found)
+        scores.append((max(float(given == w) for w in wanted), max(_overlap(given, w) for w in wanted)))
+    return np.array(scores)
 
 
 def _plain_words(text: str) -> list[str]:

@@ -231,9 +231,9 @@ def write_oracle(oracle: Oracle, path: Path) -> list[Path]:
     beside = _scores_file(path)
     if oracle.per_example is not None:
         arrays: dict[str, Any] = {"\t".join(pair): np.asarray(v, np.float32) for pair, v in oracle.per_example.items()}
-        held = io.BytesIO()
-        np.savez_compressed(held, **arrays | {SEEDS: np.array(oracle.seeds)})
-        save(beside, held.getvalue())
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **arrays | {SEEDS: np.array(oracle.seeds)})
+        save(beside, buffer.getvalue())
     save_text(path, "{\n" + body + "\n}\n")
     return [path] if oracle.per_example is None else [path, beside]
 
@@ -253,17 +253,17 @@ def _scores(path: Path, seeds: tuple[int, ...]) -> Mapping[tuple[str, str], Arra
     if not path.is_file():
         return None
     try:
-        held = read_arrays(path)
-        rows = {int(seed): i for i, seed in enumerate(held.pop(SEEDS))}
-        known, kept = [s in rows for s in seeds], [rows[s] for s in seeds if s in rows]
-        made, n_examples = dict[tuple[str, str], Array](), dict[str, int]()
-        for name, values in held.items():
+        arrays = read_arrays(path)
+        rows = {int(seed): i for i, seed in enumerate(arrays.pop(SEEDS))}
+        stored, kept = [s in rows for s in seeds], [rows[s] for s in seeds if s in rows]
+        scores, n_examples = dict[tuple[str, str], Array](), dict[str, int]()
+        for name, values in arrays.items():
             source, target = name.split("\t")
             if values.shape != (len(rows), n_examples.setdefault(target, values.shape[-1])) or values.dtype.kind != "f":
                 raise ValueError(f"the scores of {target} after {source} are no numbers of each seed and example")
-            made[source, target] = np.full((len(seeds), values.shape[1]), np.nan, np.float32)
-            made[source, target][known] = values[kept]
-        return made
+            scores[source, target] = np.full((len(seeds), values.shape[1]), np.nan, np.float32)
+            scores[source, target][stored] = values[kept]
+        return scores
     except (ValueError, KeyError, IndexError, TypeError) as error:
         raise UnusableData(
             f"{str(path)!r} holds no per-example scores: {error}; without it the table is read."

@@ -52,7 +52,7 @@ def of_seeds(
     values, errors = np.asarray(values, np.float64)[order], np.asarray(errors, np.float64)[order]
     mean = values.mean(axis=0)
     error = errors[0] if len(seeds) == 1 else values.std(axis=0, ddof=1) / np.sqrt(len(seeds))
-    of = tuple(int(seeds[i]) for i in order)
+    numbers = tuple(int(seeds[i]) for i in order)
     alone = np.diagonal(values, axis1=1, axis2=2) if no_transfer is None else np.asarray(no_transfer, float)[order]
     square = oracle.transfers.sources == oracle.transfers.targets
     return replace(
@@ -64,9 +64,9 @@ def of_seeds(
         evaluation_error=errors.mean(axis=0),
         gain_error=None if gain_errors is None else np.asarray(gain_errors, np.float64).mean(axis=0),
         by_seed=values,
-        seeds=of,
+        seeds=numbers,
         per_example=oracle.per_example and {pair: scores[order] for pair, scores in oracle.per_example.items()},
-        origin=f"measured by cogbench with seeds {', '.join(map(str, of))}{_budget_words(oracle)}",
+        origin=f"measured by cogbench with seeds {', '.join(map(str, numbers))}{_budget_words(oracle)}",
     )
 
 
@@ -104,7 +104,7 @@ def _is_alike(one: Any, other: Any) -> bool:
     """Whether two figures of provenance agree; the hash of a folder counts only where both oracles state it."""
     one, other = _without_versions(one), _without_versions(other)
     if isinstance(one, dict) and isinstance(other, dict) and ("contents" in one) != ("contents" in other):
-        one, other = ({name: v for name, v in of.items() if name != "contents"} for of in (one, other))
+        one, other = ({name: v for name, v in card.items() if name != "contents"} for card in (one, other))
     return bool(one == other)
 
 
@@ -142,8 +142,8 @@ def merged(one: Oracle, other: Oracle) -> Oracle:
         per_example=_of_both(one, other, [*figures]),
         provenance={**other.provenance, **versions},
     )
-    known = gain_errors if np.isfinite(gain_errors).all() else None
-    return of_seeds(both, [*figures], values, errors, known, no_transfer)
+    errors_of_gains = gain_errors if np.isfinite(gain_errors).all() else None
+    return of_seeds(both, [*figures], values, errors, errors_of_gains, no_transfer)
 
 
 def _all_versions(name: str, one: Oracle, other: Oracle) -> str:
@@ -156,12 +156,12 @@ def _of_both(one: Oracle, other: Oracle, seeds: Sequence[int]) -> Mapping[tuple[
     having = [oracle for oracle in (one, other) if oracle.per_example is not None]
     if not having:
         return None
-    made = {}
+    scores_of_pairs = {}
     for pair, scores in having[0].per_example.items():  # type: ignore[union-attr]
-        made[pair] = np.full((len(seeds), scores.shape[1]), np.nan, np.float32)
+        scores_of_pairs[pair] = np.full((len(seeds), scores.shape[1]), np.nan, np.float32)
         for oracle in having:
-            made[pair][[seeds.index(s) for s in oracle.seeds]] = oracle.per_example[pair]  # type: ignore[index]
-    return made
+            scores_of_pairs[pair][[seeds.index(s) for s in oracle.seeds]] = oracle.per_example[pair]  # type: ignore[index]
+    return scores_of_pairs
 
 
 def resample(oracle: Oracle, *, draws: int = DRAWS, seed: int = 0) -> Iterator[Oracle]:
@@ -207,8 +207,9 @@ def _shared_error(oracle: Oracle) -> Array:
     """
     shared = np.zeros(len(oracle.transfers.targets))
     for j, target in enumerate(oracle.transfers.targets if oracle.per_example else ()):
-        scores = [of for pair, of in (oracle.per_example or {}).items() if pair[1] == target and pair[0] != target]
-        rows = np.array([row for of in scores for row in of[:1] if np.isfinite(row).all() and np.ptp(row) > 0])
+        scores = [s for (source, to), s in (oracle.per_example or {}).items() if to == target and source != target]
+        first_seeds = [row for per_seed in scores for row in per_seed[:1]]
+        rows = np.array([row for row in first_seeds if np.isfinite(row).all() and np.ptp(row) > 0])
         if len(rows) > 1:
             correlations = np.corrcoef(rows)[np.triu_indices(len(rows), 1)]
             shared[j] = np.clip(correlations.mean(), 0, 1)

@@ -93,18 +93,18 @@ def average_repetitions(values: Array, stimuli: Array, n_stimuli: int) -> Averag
     rows: dict[int, list[int]] = {}
     for row, stimulus in enumerate(np.asarray(stimuli).tolist()):
         rows.setdefault(stimulus, []).append(row)
-    single = [(stimulus, held[0]) for stimulus, held in rows.items() if len(held) == 1]
-    repeated = {stimulus: held for stimulus, held in rows.items() if len(held) > 1}
+    single = [(stimulus, indices[0]) for stimulus, indices in rows.items() if len(indices) == 1]
+    repeated = {stimulus: indices for stimulus, indices in rows.items() if len(indices) > 1}
     for stimulus, row in single:  # one by one, without a copy of them all
         means[stimulus] = np.where(np.isfinite(values[row]), values[row], np.nan)
     if not repeated:
         return Averages(means, None, None)
     halves = np.full((2, *means.shape), np.nan, kind)
     shown = np.zeros(halves.shape, np.uint16)
-    for stimulus, held in repeated.items():
-        means[stimulus] = finite_mean(values[held])
+    for stimulus, indices in repeated.items():
+        means[stimulus] = finite_mean(values[indices])
         for half in (0, 1):
-            some = values[held[half::2]]
+            some = values[indices[half::2]]
             halves[half, stimulus], shown[half, stimulus] = finite_mean(some), np.isfinite(some).sum(axis=0)
     alike = (shown == shown[..., :1]).all()
     return Averages(means, halves, shown[..., :1] if alike else shown)

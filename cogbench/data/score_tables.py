@@ -224,7 +224,7 @@ def _without_left_out(entries: Sequence[Entry], reading: TableReading, guess: bo
     for name in reading.leave_out:
         if name not in names:
             option = "--guess-leave-out" if guess else "--leave-out"
-            raise UnknownName.of(f"name in {option}", name, names, there="In the table")
+            raise UnknownName.of(f"name in {option}", name, names, label="In the table")
     kept = [e for e in entries if e.source not in reading.leave_out and e.target not in reading.leave_out]
     if not kept:
         raise UnusableData("nothing of it is left without the names that are left out.")
@@ -237,7 +237,7 @@ def _with_no_transfer(entries: Sequence[Entry], reading: TableReading) -> list[E
     if row is not None:
         sources = {e.source for e in entries}
         if row not in sources:
-            raise UnknownName.of("source in --no-transfer-row", row, sources, there="In the table")
+            raise UnknownName.of("source in --no-transfer-row", row, sources, label="In the table")
         if row != NO_TRANSFER and NO_TRANSFER in sources:
             raise UnusableData(f"it has a source {NO_TRANSFER!r} beside {row!r}: drop one with --leave-out.")
         return [e._replace(source=NO_TRANSFER) if e.source == row else e for e in entries]
@@ -251,7 +251,7 @@ def _refuse_doubtful_names(entries: Sequence[Entry], guess: bool) -> None:
     names = [*dict.fromkeys([*sources, *targets])]
 
     def faulty(some: Sequence[str], kind: str, remedy: str) -> str:
-        roles = [" and ".join(r for r, of in (("source", sources), ("target", targets)) if n in of) for n in some]
+        roles = [" and ".join(r for r, names in (("source", sources), ("target", targets)) if n in names) for n in some]
         named = ", ".join(f"{name!r} ({role})" for name, role in zip(some, roles, strict=True))
         option = _option("--leave-out", ",".join(some), guess)
         if len(some) > 1:
@@ -288,12 +288,12 @@ def _of_one_metric(entries: Sequence[Entry], reading: TableReading, guess: bool)
     for e in entries:
         metrics.setdefault(e.target, {})[e.metric] = None
     if reading.metric is not None:
-        there = {name for names in metrics.values() for name in names if name}
-        if not there:
+        named = {name for names in metrics.values() for name in names if name}
+        if not named:
             option = _option("--metric", reading.metric, guess)
             raise UnusableData(f"{option} chooses among metrics, but it has no column 'metric'; leave out the option.")
-        if reading.metric not in there:
-            raise UnknownName.of("metric", reading.metric, there, there="In the table")
+        if reading.metric not in named:
+            raise UnknownName.of("metric", reading.metric, named, label="In the table")
     for target, names in metrics.items():
         if len(names) > 1 and reading.metric not in names:
             choice = _option("--metric", next(iter(names)), guess)
@@ -343,7 +343,7 @@ def _score_table(
     if not sources:
         raise UnusableData("it has no rows of sources.")
     if unknown := [t for t in reading.lower_is_better if t not in (*targets, ALL_TARGETS)]:
-        raise UnknownName.of("target in --lower-is-better", unknown[0], targets, there="In the table")
+        raise UnknownName.of("target in --lower-is-better", unknown[0], targets, label="In the table")
     everywhere = ALL_TARGETS in reading.lower_is_better
     lower = [t for t in targets if everywhere or t in reading.lower_is_better]
 

@@ -112,7 +112,7 @@ def compare_oracles(oracles: Sequence[Oracle]) -> OracleComparison:
         sources=sources,
         targets=targets,
         gains=gains,
-        sizes=tuple(sizes for of in series for sizes in _paying_sizes(of)),
+        sizes=tuple(sizes for group in series for sizes in _paying_sizes(group)),
         pairs=tuple(_pair(one, other) for one, other in combinations(alike, 2)),
         ways=(ways := tuple(way_differences(alike))),
         notes=tuple(_notes(oracles, sources, targets, bool(gains), bool(ways))),
@@ -143,9 +143,9 @@ def _gains(oracles: Sequence[Oracle], series: Sequence[Sequence[Oracle]]) -> Ite
     if len({oracle.backbone for oracle in measured}) != 1 or len({budgets(oracle) for oracle in measured}) < 2:
         return
     beside = {
-        oracle.name: of[place - 1 if place else 1]  # the next smaller size, or of the smallest the next larger
-        for of in series
-        for place, oracle in enumerate(of)
+        oracle.name: group[place - 1 if place else 1]  # the next smaller size, or of the smallest the next larger
+        for group in series
+        for place, oracle in enumerate(group)
     }
     ordered = sorted(measured, key=lambda oracle: tuple(size or inf for size in budgets(oracle)))
     for target in measured[0].transfers.targets:
@@ -158,10 +158,10 @@ def _gains(oracles: Sequence[Oracle], series: Sequence[Sequence[Oracle]]) -> Ite
 def _paying_sizes(series: Sequence[Oracle]) -> Iterator[PayingSizes]:
     """Yield for each target at which of some sizes transfer pays."""
     for target in series[0].transfers.targets:
-        of_sizes = [of for oracle in series if (of := target_gains(oracle, target)) is not None]
+        of_sizes = [gains for oracle in series if (gains := target_gains(oracle, target)) is not None]
         if len(of_sizes) < 2:
             continue
-        sizes, pays = (tuple(getattr(of, what) for of in of_sizes) for what in ("max_train_target", "pays"))
+        sizes, pays = (tuple(getattr(gains, what) for gains in of_sizes) for what in ("max_train_target", "pays"))
         yield PayingSizes(target, sizes, pays, f"{target}: {_words(sizes, pays)}.")
 
 

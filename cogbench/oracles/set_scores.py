@@ -213,7 +213,7 @@ def _choices(sets: TaskSets, guess: TaskMatrix, size: int | None, least: int) ->
             f"the guess has none of the targets {listed(sets.targets, 8)}; it has {listed(guess.targets, 8)}."
         )
     own = {t: tuple(filter(fits, sets.of(t))) for t in sets.targets if t in guess.targets}
-    choices = {target: of for target, of in own.items() if len(of) > 1}
+    choices = {target: candidates for target, candidates in own.items() if len(candidates) > 1}
     if not choices:
         which = f"of {size}" if size is not None else f"of {least} or more"
         raise UnusableData(f"no target of {sets.name!r} has two sets {which} sources to choose from.")

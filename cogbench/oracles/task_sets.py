@@ -161,7 +161,7 @@ class TaskSets:
         """
         groups = {target.partition(":")[0] for target in self.targets if ":" in target}
         if group not in groups:
-            raise UnknownName.of("group of targets", group, groups, there="The names of the targets begin with")
+            raise UnknownName.of("group of targets", group, groups, label="The names of the targets begin with")
 
         def short(name: str) -> str:
             return name.removeprefix(f"{group}:")
@@ -225,7 +225,7 @@ def sets_file(name: str) -> Path:
     """
     measured = measured_sets()
     if name not in measured:
-        raise UnknownName.of("file or name of task sets", name, measured, there="Measured here")
+        raise UnknownName.of("file or name of task sets", name, measured, label="Measured here")
     return measured[name]
 
 

@@ -33,12 +33,12 @@ def distributions() -> dict[str, dict[str, dict[str, list[str]]]]:
     return content
 
 
-def unknown_part(kind: str, name: str, known: Iterable[str]) -> UnknownName:
+def unknown_part(kind: str, name: str, names: Iterable[str]) -> UnknownName:
     """Return the error for a part that is not installed; the message names the distribution of a known part."""
     for distribution, content in distributions().items():
         if name in content["parts"].get(kind, ()):
             return UnknownName(f"unknown {kind} {name!r}: it comes with {_not_loaded(distribution)}")
-    return UnknownName.of(kind, name, known)
+    return UnknownName.of(kind, name, names)
 
 
 def refuse_files_of_others(kind: str, address: str) -> None:
@@ -207,12 +207,12 @@ def _short_hash(hashes: list[str]) -> str:
 
 
 def _upgraded_code(cls: type, code: Mapping[str, Any]) -> dict[str, Any]:
-    known = code.get("sha256")
-    if known in FORMER_CODE:
-        return {"distribution": code.get("distribution"), "answers": FORMER_CODE[known]}
+    digest = code.get("sha256")
+    if digest in FORMER_CODE:
+        return {"distribution": code.get("distribution"), "answers": FORMER_CODE[digest]}
     paths = sorted(_sources(cls.__module__))
     of_bytes = _short_hash([hashlib.sha256(path.read_bytes()).hexdigest() for path in paths])
-    return _code(cls) if known == of_bytes else dict(code)
+    return _code(cls) if digest == of_bytes else dict(code)
 
 
 def _is_default(field: dataclasses.Field[Any], value: Any) -> bool:

@@ -384,6 +384,6 @@ def trained_alone(backbone: Backbone) -> Backbone:
 
 def members_of(estimator: Estimator) -> list[Estimator]:
     """Return the estimators among an estimator's fields, alone or in a tuple: those that it combines."""
-    held = [getattr(estimator, f.name) for f in dataclasses.fields(estimator)]  # type: ignore[arg-type]
-    each = [v for value in held for v in (value if isinstance(value, tuple) else (value,))]
+    values = [getattr(estimator, f.name) for f in dataclasses.fields(estimator)]  # type: ignore[arg-type]
+    each = [v for value in values for v in (value if isinstance(value, tuple) else (value,))]
     return [value for value in each if isinstance(value, Estimator)]

@@ -31,7 +31,7 @@ def measured_oracles() -> dict[str, Path]:
 
 
 def find_oracle(
-    parts: Parts, asked: str | OraclePart, files: Files | None = None, *, reading: TableReading | None = None
+    parts: Parts, oracle: str | OraclePart, files: Files | None = None, *, reading: TableReading | None = None
 ) -> Oracle:
     """Return an oracle by its name, installed or measured here, or by its file; a part that is given is read.
 
@@ -39,7 +39,7 @@ def find_oracle(
     ----------
     parts : Parts
         The installed parts.
-    asked : str or OraclePart
+    oracle : str or OraclePart
         The name of an oracle, a file, or a part.
     files : Files, optional
         The door to the data that a part reads.
@@ -55,22 +55,22 @@ def find_oracle(
         that is no table.
     """
     files = files or Files(offline=True)
-    if isinstance(asked, str) and asked not in parts.oracles and names_table(asked):
-        return read_oracle(asked, reading=reading)
-    refuse_reading(reading, asked if isinstance(asked, str) else asked.name)
-    if not isinstance(asked, str):
-        return asked.read(files)
-    if asked in parts.oracles:
-        return parts.oracles[asked].read(files)
+    if isinstance(oracle, str) and oracle not in parts.oracles and names_table(oracle):
+        return read_oracle(oracle, reading=reading)
+    refuse_reading(reading, oracle if isinstance(oracle, str) else oracle.name)
+    if not isinstance(oracle, str):
+        return oracle.read(files)
+    if oracle in parts.oracles:
+        return parts.oracles[oracle].read(files)
     own = measured_oracles()
-    if asked not in own:
-        refuse_other_files(asked)
-        _refuse_sets(parts, [asked])
-        raise unknown_part("oracle", asked, [*parts.oracles, *own])
-    return read_oracle(own[asked])
+    if oracle not in own:
+        refuse_other_files(oracle)
+        _refuse_sets(parts, [oracle])
+        raise unknown_part("oracle", oracle, [*parts.oracles, *own])
+    return read_oracle(own[oracle])
 
 
-def oracle_names(parts: Parts, asked: str | Sequence[str]) -> list[str]:
+def oracle_names(parts: Parts, requested: str | Sequence[str]) -> list[str]:
     """Return the oracles that texts name, each once: by their names or files, by their family, or as "published".
 
     A family is the suite on the cards of its oracles; "published" stands for all oracles of publications.
@@ -88,7 +88,7 @@ def oracle_names(parts: Parts, asked: str | Sequence[str]) -> list[str]:
         families.setdefault(card.suite, []).append(name)
         families.setdefault(PUBLISHED, []).extend([name] if card.basis == PUBLISHED else [])
     own, names = measured_oracles(), list[str]()
-    for text in [asked] if isinstance(asked, str) else asked:
+    for text in [requested] if isinstance(requested, str) else requested:
         for word in [text] if text in cards or names_table(text) else map(str.strip, text.split(",")):
             if word in cards or word in own or names_table(word):
                 names.append(word)
@@ -102,7 +102,7 @@ def oracle_names(parts: Parts, asked: str | Sequence[str]) -> list[str]:
 
 
 def find_sets(
-    parts: Parts, asked: str | Path, files: Files | None = None, *, better: Direction | None = None
+    parts: Parts, requested: str | Path, files: Files | None = None, *, better: Direction | None = None
 ) -> TaskSets:
     """Return task sets by the name of installed or measured ones, or by their file, as `read_sets` takes it.
 
@@ -113,20 +113,20 @@ def find_sets(
     UnusableData
         If the file is no such table.
     """
-    name = str(asked)
+    name = str(requested)
     if name in parts.sets:
         sets = parts.sets[name].read(files or Files(offline=True))
         return sets if better is None else replace(sets, better=dict.fromkeys(sets.targets, better))
     if not names_table(name) and name not in measured_sets():
         refuse_other_files(name)
-        raise UnknownName.of("file or name of task sets", name, [*parts.sets, *measured_sets()], there="Sets")
-    return read_sets(asked, better=better)
+        raise UnknownName.of("file or name of task sets", name, [*parts.sets, *measured_sets()], label="Sets")
+    return read_sets(requested, better=better)
 
 
 def _refuse_sets(parts: Parts, names: Sequence[str]) -> None:
     """Raise UnusableData if one of these names is that of sets of sources, or of a family that has nothing else."""
     for name in names:
-        if found := [one for one, part in parts.sets.items() if name in (one, part.card.suite)]:
+        if matches := [one for one, part in parts.sets.items() if name in (one, part.card.suite)]:
             raise UnusableData(
-                f"{name!r} holds scores with sets of sources, not with pairs: see `cogbench sets show {found[0]}`."
+                f"{name!r} holds scores with sets of sources, not with pairs: see `cogbench sets show {matches[0]}`."
             )

@@ -278,9 +278,9 @@ class Recipe:
     row_choice: RowChoice | None = None
 
     def __post_init__(self) -> None:
-        for word, known, what in ((self.tuning, TUNINGS, "tuning"), (self.sharing, SHARINGS, "sharing")):
-            if word not in known:
-                raise UnusableData(f"a recipe cannot have {what} {word!r}; known: {', '.join(known)}.")
+        for word, words, what in ((self.tuning, TUNINGS, "tuning"), (self.sharing, SHARINGS, "sharing")):
+            if word not in words:
+                raise UnusableData(f"a recipe cannot have {what} {word!r}; known: {', '.join(words)}.")
         names = [task.name for task in self.tasks]
         listed = ", ".join(names) or "none"
         if self.sharing == SEQUENTIAL and len(names) != 1:

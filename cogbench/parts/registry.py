@@ -78,10 +78,10 @@ class Parts:
         Raises UnknownName if nothing bears or opens the name; the message lists the near ones, or names the
         distribution to install.
         """
-        known = self.of(kind)
-        part = known[name] if name in known else self.open(kind, name)
+        parts = self.of(kind)
+        part = parts[name] if name in parts else self.open(kind, name)
         if part is None:
-            raise unknown_part(kind, name, known)
+            raise unknown_part(kind, name, parts)
         return part
 
     def open(self, kind: str, address: str, *, last_resort: bool = True) -> Any | None:
@@ -164,16 +164,16 @@ class Parts:
 
         `installed` has the usual options: a member that is another backbone than its member is written by its label.
         """
-        found: dict[str, str] = {}
+        settings: dict[str, str] = {}
         for name, value in options_of(part).items():
             usual = getattr(installed, name, None)
             if isinstance(value, Backbone) and getattr(usual, "name", None) != value.name:
-                found[prefix + name] = self.label("backbone", value)
+                settings[prefix + name] = self.label("backbone", value)
             elif is_dataclass(value):
-                found |= self._flat(value, usual, f"{prefix}{name}.")
+                settings |= self._flat(value, usual, f"{prefix}{name}.")
             else:
-                found[prefix + name] = ":".join(map(self._word, value)) if isinstance(value, tuple) else str(value)
-        return found
+                settings[prefix + name] = ":".join(map(self._word, value)) if isinstance(value, tuple) else str(value)
+        return settings
 
     def _word(self, value: Any) -> str:
         """Return how a value is written among several: an estimator by its label."""
@@ -194,7 +194,7 @@ def load_parts(*modules: ModuleType) -> Parts:
     """
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
-    found: dict[str, dict[str, Any]] = {kind: {} for kind in PART_KINDS}
+    by_kind_and_name: dict[str, dict[str, Any]] = {kind: {} for kind in PART_KINDS}
     providers: dict[tuple[str, str], Plugin] = {}
     plugins = []
     for plugin, module in [*_installed(), *((_of_module(m), m) for m in modules)]:
@@ -212,7 +212,7 @@ def load_parts(*modules: ModuleType) -> Parts:
                             f"{kind} {part.name!r} comes from two plugins: {_where(other)} and {_where(plugin)}; "
                             "uninstall one, or limit plugins with COGBENCH_LOAD_PLUGINS."
                         )
-                    found[kind][part.name] = part
+                    by_kind_and_name[kind][part.name] = part
                     providers[kind, part.name] = plugin
         if plugin.error:
             message = f"plugin {_where(plugin)} does not load: {plugin.error}"
@@ -220,15 +220,15 @@ def load_parts(*modules: ModuleType) -> Parts:
                 raise BrokenPlugin(message)
             log.warning(message)
         plugins.append(plugin)
-    by_kind = {f"{kind}s": dict(sorted(parts.items())) for kind, parts in found.items()}
+    by_kind = {f"{kind}s": dict(sorted(parts.items())) for kind, parts in by_kind_and_name.items()}
     return Parts(**by_kind, plugins=tuple(plugins), providers=providers)
 
 
 def _installed() -> Iterable[tuple[Plugin, ModuleType | None]]:
     wanted = os.environ.get("COGBENCH_LOAD_PLUGINS")
     allowed = None if wanted is None else {_plain(distribution_of(__name__) or ""), *map(_plain, wanted.split(","))}
-    found = metadata.entry_points(group=GROUP)
-    for point in sorted(found, key=lambda e: (e.dist.metadata["Name"] if e.dist else "", e.name)):
+    points = metadata.entry_points(group=GROUP)
+    for point in sorted(points, key=lambda e: (e.dist.metadata["Name"] if e.dist else "", e.name)):
         name = point.dist.metadata["Name"] if point.dist else "?"
         if allowed is not None and _plain(name) not in allowed:
             continue
@@ -255,13 +255,13 @@ def _of_module(module: ModuleType) -> Plugin:
 
 
 def _check_hooks(manager: pluggy.PluginManager, plugin: Plugin, module: ModuleType) -> None:
-    known = [name for name in dir(hookspecs) if name.startswith("register_")]
+    hooks = [name for name in dir(hookspecs) if name.startswith("register_")]
     for name in dir(module):
         opts = manager.parse_hookimpl_opts(module, name)
-        if opts is not None and (opts["specname"] or name) not in known:
+        if opts is not None and (opts["specname"] or name) not in hooks:
             this = f"{distribution_of(__name__)} {metadata.version(distribution_of(__name__) or '')}"
             raise BrokenPlugin(
-                f"plugin {_where(plugin)} implements {name!r}, a hook that {this} does not have ({', '.join(known)})."
+                f"plugin {_where(plugin)} implements {name!r}, a hook that {this} does not have ({', '.join(hooks)})."
             )
 
 

@@ -40,13 +40,13 @@ def varied(part: Any, sets: Iterable[str], find: Find = _no_parts) -> list[Any]:
     UnusableData
         If a value is not of the option's type.
     """
-    found: list[Any] = [part]
+    variants: list[Any] = [part]
     for text in sets:
         path, values = split(text)
         if path.startswith(f"{part.name}."):
             option = path.removeprefix(f"{part.name}.").split(".")
-            found = [_replaced(p, part.name, option, v, find) for p, v in product(found, values)]
-    return found
+            variants = [_replaced(p, part.name, option, v, find) for p, v in product(variants, values)]
+    return variants
 
 
 def options_of_address(address: str) -> tuple[str, list[tuple[str, str]]]:
@@ -68,7 +68,7 @@ def check_targets(sets: Iterable[str], parts: Sequence[Any]) -> None:
         path, _ = split(text)
         if not any(path.startswith(f"{p.name}.") for p in parts):
             raise UnknownName.of(
-                "part in --set", path.rpartition(".")[0] or path, {p.name for p in parts}, there="In this run"
+                "part in --set", path.rpartition(".")[0] or path, {p.name for p in parts}, label="In this run"
             )
 
 
@@ -83,22 +83,22 @@ def split(text: str) -> tuple[str, list[str]]:
 def _replaced(part: Any, path: str, option: Sequence[str], text: str, find: Find) -> Any:
     """Return the part, which `path` names as it was typed: a member need not have a name of its own."""
     name, *rest = option
-    known = options_of(part)
-    if name not in known:
-        raise UnknownName.of(f"option of {path!r}", name, known, there="Options")
+    options = options_of(part)
+    if name not in options:
+        raise UnknownName.of(f"option of {path!r}", name, options, label="Options")
     if rest:
-        if not dataclasses.is_dataclass(known[name]):
+        if not dataclasses.is_dataclass(options[name]):
             raise UnknownName.of(
                 f"member of {path!r}",
                 name,
-                [k for k, v in known.items() if dataclasses.is_dataclass(v)],
-                there="Members",
+                [k for k, v in options.items() if dataclasses.is_dataclass(v)],
+                label="Members",
             )
-        return with_option(part, name, _replaced(known[name], f"{path}.{name}", rest, text, find))
+        return with_option(part, name, _replaced(options[name], f"{path}.{name}", rest, text, find))
     if holds := _part_held(part, name):
         return with_option(part, name, _installed(find, holds, f"{path}.{name}={text}", text))
-    if dataclasses.is_dataclass(known[name]):
-        first = next(iter(options_of(known[name])), "OPTION")
+    if dataclasses.is_dataclass(options[name]):
+        first = next(iter(options_of(options[name])), "OPTION")
         raise UnusableData(
             f"{path}.{name}={text}: a member's options are set one by one, as {path}.{name}.{first}=VALUE."
         )
@@ -176,12 +176,12 @@ def with_option(part: Any, option: str, value: Any) -> Any:
 FIXED = frozenset({"name", "needs", "suite", "kind", "metric", "further", "card"})
 
 
-def only(kind: str, found: Sequence[T]) -> T:
+def only(kind: str, variants: Sequence[T]) -> T:
     """Return the one part that a name and its options mean; several settings of an option are refused."""
-    if len(found) > 1:
-        name = found[0].name  # type: ignore[attr-defined]
-        raise UnusableData(f"{kind} {name!r} has {len(found)} settings; here it takes one value an option.")
-    return found[0]
+    if len(variants) > 1:
+        name = variants[0].name  # type: ignore[attr-defined]
+        raise UnusableData(f"{kind} {name!r} has {len(variants)} settings; here it takes one value an option.")
+    return variants[0]
 
 
 def with_members(

@@ -88,14 +88,14 @@ class TableTask:
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, str(getattr(self, name)))
         if self.kind not in TASK_KINDS:
-            raise UnknownName.of("kind of task", self.kind, TASK_KINDS, there="Known")
+            raise UnknownName.of("kind of task", self.kind, TASK_KINDS, label="Known")
         pairs = self.columns.items() if isinstance(self.columns, dict) else self.columns
         said = [(role, name) for role, name in self._said(self.file)[1].items() if role in OF_TASKS]
         object.__setattr__(self, "columns", tuple([*pairs, *(pair for pair in said if pair not in [*pairs])]))
         roles = [column.removesuffix("?") for column in TASK_KINDS[self.kind].columns]
         for role, _ in self.columns:
             if role not in roles:
-                raise UnknownName.of(f"column of {self.kind}", role, roles, there="It has")
+                raise UnknownName.of(f"column of {self.kind}", role, roles, label="It has")
         for number, what in ((0, "column {!r} is given twice"), (1, "{!r} is given for several columns")):
             names = Counter(pair[number] for pair in self.columns)
             if twice := [name for name, n in names.items() if n > 1]:

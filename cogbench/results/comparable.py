@@ -18,7 +18,9 @@ class ComparableResults:
 
     def fits(self, data: dict[str, str], signals: dict[str, str]) -> bool:
         """Whether a result of these may be compared with them; one that looked at no data fits all data."""
-        return data in ({}, self.data) and all(self.signals.get(name, of) == of for name, of in signals.items())
+        return data in ({}, self.data) and all(
+            self.signals.get(name, digest) == digest for name, digest in signals.items()
+        )
 
 
 def comparable_results(results: Sequence[Result]) -> list[ComparableResults]:
@@ -30,7 +32,8 @@ def comparable_results(results: Sequence[Result]) -> list[ComparableResults]:
     common = Counter(signal for result in results for signal in _signal_hashes(result).items())
 
     def turn(result: Result) -> tuple[bool, int, str]:
-        return not result.provenance.data, -sum(common[of] for of in _signal_hashes(result).items()), result.file_name
+        n_common = sum(common[item] for item in _signal_hashes(result).items())
+        return not result.provenance.data, -n_common, result.file_name
 
     groups_of: dict[str, list[ComparableResults]] = {}
     for result in sorted(results, key=turn):
@@ -60,7 +63,7 @@ def _data_hashes(result: Result) -> dict[str, str]:
     data, most = result.provenance.data, result.provenance.max_train_target
     few = f", at most {most} as a target" if most else ""
     hashes = {t: f"{d.revision[:8]}, {d.sha256[:8]}" if d.revision else d.sha256[:8] for t, d in data.items()}
-    return {task: f"{of}{few}" for task, of in sorted(hashes.items())}
+    return {task: f"{digest}{few}" for task, digest in sorted(hashes.items())}
 
 
 def _signal_hashes(result: Result) -> dict[str, str]:

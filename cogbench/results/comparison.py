@@ -199,13 +199,13 @@ def _compare_results(results: Sequence[Result], ks: Sequence[int], top_m: int) -
     for name, result in zip(names, results, strict=True):
         _check_tasks(names[0], results[0], name, result)
     matrices = {n: r.matrix.part(sources, targets) for n, r in zip(names, results, strict=True)}
-    kept = [(n, *of) for n, r in zip(names, results, strict=True) for of in kept_apart(r)]
+    kept = [(n, *scores) for n, r in zip(names, results, strict=True) for scores in kept_apart(r)]
     return Comparison(
         sources,
         targets,
         tuple(_contests(dict(zip(names, results, strict=True)), matrices)),
         tuple(Agreement(a, b, *agreement(matrices[a], matrices[b])) for a, b in combinations(names, 2)),
-        tuple(Steadiness(n, over, len(of), *steadiness(of)) for n, over, of in kept if len(of) > 1),
+        tuple(Steadiness(n, over, len(scores), *steadiness(scores)) for n, over, scores in kept if len(scores) > 1),
         tuple(_against(dict(zip(names, results, strict=True)), matrices, ks, top_m)),
         tuple(_comparison_notes(names, results)),
     )
@@ -218,10 +218,10 @@ def kept_apart(result: Result) -> Iterator[tuple[str, list[TaskMatrix]]]:
         return TaskMatrix(tuple(result.sources), tuple(result.targets), np.array(rows, np.float64))
 
     yield "training seeds", [matrix(rows) for rows in result.by_seed]
-    subjects = [of["by_subject"] for of in result.details if "by_subject" in of]  # of each seed
+    subjects = [details["by_subject"] for details in result.details if "by_subject" in details]  # of each seed
     if subjects:
         try:
-            means = [np.mean([np.array(of[s], np.float64) for of in subjects], axis=0) for s in subjects[0]]
+            means = [np.mean([np.array(details[s], np.float64) for details in subjects], axis=0) for s in subjects[0]]
         except (ValueError, TypeError, KeyError, IndexError) as error:  # what an estimator tells is its own affair
             raise UnusableData(f"{result.estimator}: its by_subject holds no matrix for each subject.") from error
         yield "subjects", [matrix(mean) for mean in means]
@@ -248,9 +248,9 @@ def _check_tasks(first_name: str, first: Result, name: str, result: Result) -> N
         ours, theirs = {*getattr(first, role)}, {*getattr(result, role)}
         if ours != theirs:
             differences = [
-                f"only {n} has {', '.join(sorted(of))}"
-                for n, of in ((first_name, ours - theirs), (name, theirs - ours))
-                if of
+                f"only {n} has {', '.join(sorted(tasks))}"
+                for n, tasks in ((first_name, ours - theirs), (name, theirs - ours))
+                if tasks
             ]
             raise UnusableData(f"the results are of different {role}: {'; '.join(differences)}.")
 
@@ -330,7 +330,9 @@ def _against(
             oracles.setdefault(truth.transfers.values.tobytes(), truth)
     for name, matrix in matrices.items():
         own = truths[name]
-        rows = [(own is not None and _same_values(own.transfers, of.transfers), of) for of in oracles.values()]
+        rows = [
+            (own is not None and _same_values(own.transfers, oracle.transfers), oracle) for oracle in oracles.values()
+        ]
         for is_own, oracle in sorted(rows, key=lambda row: not row[0]):
             s = score_guess(matrix, oracle, ScoreOptions(ks, top_m))
             chance = s.top_k_chance[str(ks[0])]  # the same for every k

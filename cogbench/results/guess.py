@@ -96,20 +96,20 @@ def score(
     if isinstance(guess, Result):
         name, notes, guess = name or guess.estimator, [*_origin_notes(guess)], guess.matrix
     parts = load_parts()
-    known = _whole(find_oracle(parts, oracle, reading=reading), tasks)
-    true, selections = known.transfers, not isinstance(guess, TaskMatrix)
+    whole = _whole(find_oracle(parts, oracle, reading=reading), tasks)
+    true, selections = whole.transfers, not isinstance(guess, TaskMatrix)
     matrix = align_to_oracle(guess, true) if isinstance(guess, TaskMatrix) else selection_matrix(guess, true)
     notes += [] if tasks is not None else surplus_notes(guess, true)
-    predicted = rank(matrix, true_ranking(known).candidates)
+    predicted = rank(matrix, true_ranking(whole).candidates)
     options = ScoreOptions((1,) if selections else ks, top_m, gain, regret)
-    found = score_guess(matrix, known, options)
+    scores = score_guess(matrix, whole, options)
     cards = {s: parts.tasks[s].card for s in {*true.sources, *true.targets} if s in parts.tasks}
-    others = baselines(known, {s: card.rows for s, card in cards.items()})
+    others = baselines(whole, {s: card.rows for s, card in cards.items()})
     notes += [
         *([] if selections else _gap_notes(matrix, predicted)),
-        *_limit_notes(known, any(c.synthetic for c in cards.values())),
+        *_limit_notes(whole, any(c.synthetic for c in cards.values())),
     ]
-    return Scored(name or "guess", known.name, found, others, selections, _picks(predicted), tuple(notes))
+    return Scored(name or "guess", whole.name, scores, others, selections, _picks(predicted), tuple(notes))
 
 
 def rescore(result: Result, oracle: str | Oracle, *, reading: TableReading | None = None) -> Result:
@@ -280,8 +280,8 @@ def part_of_oracle(oracle: Oracle, tasks: Sequence[str]) -> Oracle:
     """Return the oracle of these tasks; UnusableData names those that it does not have."""
     true = oracle.transfers
     if lost := [t for t in tasks if t not in {*true.sources, *true.targets}]:
-        there = ", ".join(dict.fromkeys([*true.sources, *true.targets]))
-        raise UnusableData(f"oracle {oracle.name!r} has no {', '.join(lost)}; it has {there}.")
+        tasks_of_oracle = ", ".join(dict.fromkeys([*true.sources, *true.targets]))
+        raise UnusableData(f"oracle {oracle.name!r} has no {', '.join(lost)}; it has {tasks_of_oracle}.")
     return oracle.part([t for t in tasks if t in true.sources], [t for t in tasks if t in true.targets])
 
 
@@ -383,10 +383,10 @@ def plain_score(scored: Scored) -> dict[str, Any]:
     """Return it as JSON values: null for what is undefined, and no scores that a selection does not have."""
     content = plain(scored)
     if scored.selections:
-        of = content["scores"] = _without_ranking(content["scores"])
-        of["resampled"] = of["resampled"] and _without_ranking(of["resampled"])
+        scores = content["scores"] = _without_ranking(content["scores"])
+        scores["resampled"] = scores["resampled"] and _without_ranking(scores["resampled"])
     return content
 
 
-def _without_ranking(of: dict[str, Any]) -> dict[str, Any]:
-    return {k: v for k, v in of.items() if k.partition("@")[0] not in OF_RANKINGS}
+def _without_ranking(scores: dict[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in scores.items() if k.partition("@")[0] not in OF_RANKINGS}

@@ -162,7 +162,7 @@ def leaderboard(results: Sequence[Result], sort: str = "trs") -> list[Board]:
     boards = [_board(group, sort) for group in ordered]
     names = {name for board in boards for entry in board.entries for name in entry.scores}
     if sort not in names | {"trs"}:
-        raise UnknownName.of("score", sort, names, there="The results have")
+        raise UnknownName.of("score", sort, names, label="The results have")
     return list(_with_differences(boards))
 
 

@@ -146,8 +146,9 @@ def stacked_oracles(results: Sequence[Result]) -> tuple[list[StackedOracle], lis
 def _of_one_kind(results: Sequence[Result]) -> tuple[list[Result], list[Result]]:
     """Return the results on oracles of one kind, by sharing and choice of rows, and the others."""
     kinds = Counter((result.sharing, result.row_choice) for result in results)
-    usual = (SEQUENTIAL, ALL_ROWS)
-    kind = usual if usual in kinds else next(iter(sorted(kinds, key=lambda of: (-kinds[of], of))), usual)
+    kind = (SEQUENTIAL, ALL_ROWS)
+    if kinds and kind not in kinds:
+        kind = min(kinds, key=lambda other: (-kinds[other], other))
     of_kind = [(result.sharing, result.row_choice) == kind for result in results]
     return [r for r, own in zip(results, of_kind, strict=True) if own], [
         r for r, own in zip(results, of_kind, strict=True) if not own

@@ -364,7 +364,7 @@ def _faults(result: Result) -> Iterator[str]:
     sources, targets, s = result.sources, result.targets, result.scores
     if not sources or not targets:
         yield "it has no sources or no targets"
-    for name, matrix in [("similarity", result.similarity), *(("by_seed", of) for of in result.by_seed)]:
+    for name, matrix in [("similarity", result.similarity), *(("by_seed", of_seed) for of_seed in result.by_seed)]:
         if [len(row) for row in matrix] != [len(targets)] * len(sources):
             yield f"{name} is no table of {len(sources)} sources by {len(targets)} targets"
     try:

@@ -84,7 +84,7 @@ def resolve_wanted(
     stimuli = None if missing else signal
     selection = resolve(parts, suite=suite, tasks=tasks, backbone=backbone, signal=stimuli, set=set)
     by_kind = {"task": selection.tasks, "backbone": selection.backbones, "signal": selection.signals}
-    return [(kind, part) for kind, found in by_kind.items() for part in found]
+    return [(kind, part) for kind, parts_of_kind in by_kind.items() for part in parts_of_kind]
 
 
 def fetch_wanted(wanted: Wanted, files: Files, tell: Callable[[str, int, int], None] | None = None) -> list[Row]:
@@ -102,7 +102,7 @@ def fetch_wanted(wanted: Wanted, files: Files, tell: Callable[[str, int, int], N
             rows.append(_row(what, Origin(""), {}, "", "failed", reason))
             continue
         for arrival in arrivals:
-            for path in arrival.held:
+            for path in arrival.sizes:
                 before.setdefault(path, arrival.place)  # what came once in this command is there the second time
         of_part = _rows(what, part, origin, arrivals, before, apart=kind == "backbone")
         if kind == "backbone":
@@ -128,17 +128,17 @@ def _brought(kind: str, part: Any, door: Files, arrivals: list[Arrival]) -> Orig
     if kind == "signal":
         return part.read(door).origin
     for model in (*_members(part), part):
-        seen = len(arrivals)
+        n_before = len(arrivals)
         origin = model.origin(door)
-        if len(arrivals) == seen:  # it names its origin without looking for it
+        if len(arrivals) == n_before:  # it names its origin without looking for it
             model.represent(None, SENTENCE, door)
     return origin
 
 
 def _members(backbone: Backbone) -> Iterator[Backbone]:
     """Yield the backbones among a backbone's fields, such as a teacher, and theirs."""
-    held: list[Any] = [getattr(backbone, f.name) for f in fields(backbone)] if is_dataclass(backbone) else []
-    for value in held:
+    values: list[Any] = [getattr(backbone, f.name) for f in fields(backbone)] if is_dataclass(backbone) else []
+    for value in values:
         for member in value if isinstance(value, tuple) else (value,):
             if isinstance(member, Backbone):
                 yield from (*_members(member), member)
@@ -152,33 +152,36 @@ def _rows(
         file = Path(own.id)
         arrivals = [Arrival(own, {file: file.stat().st_size}, "local")] if file.is_file() else []
         before = {file: "local"}
-    of: dict[Origin, dict[Path, int]] = {own: {}}
+    sizes_by_origin: dict[Origin, dict[Path, int]] = {own: {}}
     for arrival in arrivals:
-        of.setdefault(arrival.origin if apart else own, {}).update(arrival.held)
+        sizes_by_origin.setdefault(arrival.origin if apart else own, {}).update(arrival.sizes)
     card = getattr(getattr(part, "card", None), "licence", "")
-    return [_row(what, origin, held, card or _licence(held), _state(held, before)) for origin, held in of.items()]
+    return [
+        _row(what, origin, sizes, card or _licence(sizes), _state(sizes, before))
+        for origin, sizes in sizes_by_origin.items()
+    ]
 
 
-def _licence(held: Iterable[Path]) -> str:
+def _licence(files: Iterable[Path]) -> str:
     """Return the licence that the card beside a model's config states."""
-    held = set(held)
-    return next((licence(p) for p in held if p.name == CARD and p.with_name("config.json") in held), "")
+    files = set(files)
+    return next((licence(p) for p in files if p.name == CARD and p.with_name("config.json") in files), "")
 
 
-def _state(held: dict[Path, int], before: dict[Path, str]) -> str:
-    places = {before[path] for path in held}
+def _state(sizes: dict[Path, int], before: dict[Path, str]) -> str:
+    places = {before[path] for path in sizes}
     return next((word for place, word in STATES.items() if place in places), "built in")
 
 
-def _row(what: str, origin: Origin, held: dict[Path, int], licence: str, state: str, error: str = "") -> Row:
+def _row(what: str, origin: Origin, sizes: dict[Path, int], licence: str, state: str, error: str = "") -> Row:
     return {
         "what": what,
         "id": origin.id,
         "revision": origin.revision,
-        "bytes": sum(held.values()),
+        "bytes": sum(sizes.values()),
         "licence": licence,
         "state": state,
-        "folder": os.path.commonpath(held) if held else "",
+        "folder": os.path.commonpath(sizes) if sizes else "",
         "unsuitable": "",
         "error": error,
     }

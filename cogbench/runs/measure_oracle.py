@@ -259,7 +259,7 @@ def resolve_sizes(
         most = max_train_target[0] if max_train_target else None
         return [resolve_transfers(parts, backbone, max_train_target=most, name=name, **how)]
     names = {most: f"{name}-target-{most}" if name else None for most in sorted(max_train_target)}
-    return [resolve_transfers(parts, backbone, max_train_target=most, name=of, **how) for most, of in names.items()]
+    return [resolve_transfers(parts, backbone, max_train_target=most, name=name, **how) for most, name in names.items()]
 
 
 def resolve_groups(
@@ -393,5 +393,5 @@ def _report_failures(outcome: engine.Outcome) -> None:
     """Raise FailedCells if trainings failed."""
     if outcome.failed:
         first = next(iter(outcome.failed))
-        told = f"{len(outcome.failed)} trainings failed, first {first.place}: {outcome.reason(first)}"
-        raise FailedCells.of(told, outcome.failed.values())
+        message = f"{len(outcome.failed)} trainings failed, first {first.place}: {outcome.reason(first)}"
+        raise FailedCells.of(message, outcome.failed.values())

@@ -168,8 +168,8 @@ def oracles_asked(parts: Parts, oracle: Several[OraclePart] | None) -> list[Any]
         return [None]
     return [
         one
-        for asked in as_list(oracle)
-        for one in (oracle_names(parts, asked) if isinstance(asked, str) and asked != MEASURED else [asked])
+        for name in as_list(oracle)
+        for one in (oracle_names(parts, name) if isinstance(name, str) and name != MEASURED else [name])
     ]
 
 
@@ -211,7 +211,7 @@ def resolve_table_requests(
     named = [parts.find("estimator", name) if isinstance(name, str) else name for name in as_list(estimator)]
     rankers = [with_members(parts.find, ranker, sets) for one in named for ranker in varied(one, sets)]
     check_targets(sets, rankers)
-    tables = [find_oracle(parts, asked, workspace.files) for asked in oracles]
+    tables = [find_oracle(parts, requested, workspace.files) for requested in oracles]
     if tasks:
         tables = [part_of_oracle(table, [str(getattr(t, "name", t)) for t in by_commas(tasks)]) for table in tables]
     requests = []

@@ -144,16 +144,16 @@ def _cost(
     The others of the task and backbone, on other numbers of examples or in other numbers of steps, take as much longer
     or shorter as they have work. Adaptations come before all of them.
     """
-    known: dict[tuple[Backbone, str], tuple[float, int, float]] = {}
+    costs_of_steps: dict[tuple[Backbone, str], tuple[float, int, float]] = {}
     memory: list[Mapping[str, int]] = []
     for cell in cells:
         measure = getattr(cell.backbone, "cost", None)
         if measure is None:
             return f"  time and disk: unknown, for backbone {cell.backbone.name!r} cannot tell its cost"
         key = (cell.backbone, cell.recipe.task.name)  # not its name: a teacher's options may be set
-        if key not in known:
+        if key not in costs_of_steps:
             recipe = cell.filled(workspace)
-            known[key] = *measure(recipe, workspace.files), cell.work(workspace)
+            costs_of_steps[key] = *measure(recipe, workspace.files), cell.work(workspace)
             if estimate := getattr(cell.backbone, "memory", None):
                 memory.append(estimate(recipe, workspace.files))
     before = list[tuple[float, int]]()
@@ -162,7 +162,7 @@ def _cost(
         if tell is None:
             return f"  time and disk: unknown, for backbone {adaptation.backbone.name!r} cannot tell its adaptation's"
         before.append(tell(workspace.files))
-    costs = [(known[c.backbone, c.recipe.task.name], c) for c in cells]
+    costs = [(costs_of_steps[c.backbone, c.recipe.task.name], c) for c in cells]
     each = [seconds * c.work(workspace) / work for (seconds, _, work), c in costs]
     phases = ([seconds for seconds, _ in before], each)
     minutes = sum(max([sum(phase) / n_workers, *phase]) for phase in phases) / 60  # the longest runs alone at the end

@@ -338,10 +338,10 @@ def _check_suite(parts: Parts, suite: Suite) -> None:
     """Raise UnknownName if a task of a suite is not installed; the message says which others can be run."""
     absent = [t for t in suite.tasks if t not in parts.tasks]
     if absent:
-        there = ",".join(t for t in suite.tasks if t in parts.tasks)
+        installed = ",".join(t for t in suite.tasks if t in parts.tasks)
         raise UnknownName(
             f"suite {suite.name!r} holds tasks that no installed plugin gives: {', '.join(absent)}; "
-            f"run the others with --tasks {there}."
+            f"run the others with --tasks {installed}."
         )
 
 

@@ -232,7 +232,8 @@ def _exchangeable_tasks(matrices: Sequence[TaskMatrix], free: Literal["sources",
     for task in sorted(roles):
         if "kept" not in roles[task]:
             groups.setdefault(tuple(roles[task]), []).append(task)
-    return [groups[of_roles] for of_roles in sorted(groups, key=lambda of: ([role != "both" for role in of], of))]
+    in_order = sorted(groups, key=lambda roles_of_group: ([role != "both" for role in roles_of_group], roles_of_group))
+    return [groups[roles_of_group] for roles_of_group in in_order]
 
 
 def relabelled_totals(guess: TaskMatrix, true: Ranking, names: Relabellings) -> Array:

@@ -80,8 +80,8 @@ def _of_pairs(plain: Callable[[Array, Array], Array]) -> Callable[[Array], Array
 
 
 def _mean(values: Array) -> Array:
-    seen = np.isfinite(values[..., 0])
-    total, n = np.where(seen, values[..., 0], 0).sum(axis=-1), seen.sum(axis=-1)
+    finite = np.isfinite(values[..., 0])
+    total, n = np.where(finite, values[..., 0], 0).sum(axis=-1), finite.sum(axis=-1)
     return np.divide(total, n, out=np.zeros(np.shape(total)), where=n > 0)
 
 
@@ -212,7 +212,7 @@ METRICS: dict[str, Metric] = {  # the first that is for a kind is its usual one
 def check_metric(metric: str, dataset: Dataset) -> None:
     """Raise UnknownName or UnusableData if the metric is none, or not defined for the data set."""
     if metric not in METRICS:
-        raise UnknownName.of("metric", metric, METRICS, there="Known")
+        raise UnknownName.of("metric", metric, METRICS, label="Known")
     kinds, classes = METRICS[metric].kinds, METRICS[metric].classes
     if metric == "entity-f1" and dataset.kind == "tagging" and "O" not in dataset.labels:
         raise UnusableData(

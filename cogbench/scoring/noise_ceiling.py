@@ -112,10 +112,10 @@ def noise_ceiling(recording: Recording, n_channels: int = 5000, seed: int = 0) -
     Spearman (1910) and Brown (1910), British Journal of Psychology 3; Nili et al. (2014), PLoS Computational Biology
     10:e1003553, on ceilings between subjects.
     """
-    found = _between_repetitions(recording, n_channels, seed)
-    if found is None and len(recording.subjects) > 1:
-        found = _between_subjects(recording, n_channels, seed)
-    return found
+    ceiling = _between_repetitions(recording, n_channels, seed)
+    if ceiling is None and len(recording.subjects) > 1:
+        ceiling = _between_subjects(recording, n_channels, seed)
+    return ceiling
 
 
 def spearman_brown(correlation: Array | float, factor: Array | float) -> Array:
@@ -184,11 +184,11 @@ def _between_subjects(recording: Recording, n_channels: int, seed: int) -> Ceili
     total, pairs, variance, stimuli = (np.zeros(len(common)) for _ in range(4))
     for one, two in combinations(values, 2):
         r, n = pearson_of_columns(one, two)
-        known = np.isfinite(r)
-        total += np.where(known, r, 0)
-        pairs += known
-        variance += np.where(known, 1 / np.maximum(n - 1, 1), 0)
-        stimuli += np.where(known, n, 0)
+        defined = np.isfinite(r)
+        total += np.where(defined, r, 0)
+        pairs += defined
+        variance += np.where(defined, 1 / np.maximum(n - 1, 1), 0)
+        stimuli += np.where(defined, n, 0)
     pairs[pairs == 0] = np.nan
     mean, level = total / pairs, 1.645 * np.sqrt(variance) / pairs  # pairs are independent of each other in noise
     return _ceiling("subjects", common, mean, spearman_brown(mean, len(subjects)), mean > level, stimuli / pairs)
@@ -202,12 +202,12 @@ def _ceiling(
     above: Array,
     stimuli: Array,
 ) -> Ceiling | None:
-    known = np.flatnonzero(np.isfinite(values))
-    if not len(known):
+    defined = np.flatnonzero(np.isfinite(values))
+    if not len(defined):
         return None
-    kept, share = tuple(names[i] for i in known), float(above[known].mean())
-    pooled = pooled if pooled is None else pooled[known]
-    return Ceiling(way, kept, values[known], pooled, share, int(np.median(stimuli[known])))
+    kept, share = tuple(names[i] for i in defined), float(above[defined].mean())
+    pooled = pooled if pooled is None else pooled[defined]
+    return Ceiling(way, kept, values[defined], pooled, share, int(np.median(stimuli[defined])))
 
 
 def _draw_channels(n: int, most: int, seed: int) -> Array:

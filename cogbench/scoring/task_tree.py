@@ -68,9 +68,9 @@ def condensed(similarity: TaskMatrix) -> tuple[Array, list[str]]:
             f"no similarity of {', '.join(gaps[:5])}{f' and {len(gaps) - 5} more' if len(gaps) > 5 else ''}."
         )
     upper = np.triu_indices(len(tasks), 1)
-    there, back = values[upper], values.T[upper]
-    pairs, notes = (there + back) / 2, []
-    if not np.allclose(there, back):
+    forth, back = values[upper], values.T[upper]
+    pairs, notes = (forth + back) / 2, []
+    if not np.allclose(forth, back):
         notes.append("the matrix is not symmetric: both directions are averaged")
     top = 1.0
     if pairs.max() > 1 + 1e-9:

@@ -87,7 +87,7 @@ class _Head(NamedTuple):
 
 
 def _version_5(path: Path, names: set[str] | None) -> dict[str, Any]:
-    held: dict[str, Any] = {}
+    variables: dict[str, Any] = {}
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(128)
@@ -105,8 +105,8 @@ def _version_5(path: Path, names: set[str] | None) -> dict[str, Any]:
             if kind in (COMPRESSED, MATRIX) and content:
                 array = _head(memoryview(content), order)
                 if array.name and not array.name.startswith("__") and (names is None or array.name in names):
-                    held[array.name] = _value(array, order)
-    return held
+                    variables[array.name] = _value(array, order)
+    return variables
 
 
 def _unpacked(path: Path, file: BinaryIO, n_bytes: int, order: str, names: set[str] | None) -> bytes | bytearray:
@@ -266,18 +266,18 @@ def _hdf5(path: Path, names: Collection[str] | None) -> dict[str, Any]:
         raise UnusableData(f"{str(path)!r} cannot be read as a MATLAB file of version 7.3: {reason}.") from error
 
 
-def _plain_hdf5(held: Any, file: Any, depth: int = 0) -> Any:
+def _plain_hdf5(node: Any, file: Any, depth: int = 0) -> Any:
     """Return what an HDF5 object holds; MATLAB writes its arrays there transposed, and cells as references."""
     if depth > DEEPEST:
         raise ValueError("its cells are nested too deep")
-    if hasattr(held, "keys"):
-        return {name: _plain_hdf5(held[name], file, depth + 1) for name in held}
-    kind = held.attrs.get("MATLAB_class", b"double")
+    if hasattr(node, "keys"):
+        return {name: _plain_hdf5(node[name], file, depth + 1) for name in node}
+    kind = node.attrs.get("MATLAB_class", b"double")
     kind = kind.decode() if isinstance(kind, bytes) else kind
-    if "MATLAB_object_decode" in held.attrs:
+    if "MATLAB_object_decode" in node.attrs:
         return None
-    value = held[()]
-    if held.attrs.get("MATLAB_empty", 0):
+    value = node[()]
+    if node.attrs.get("MATLAB_empty", 0):
         return "" if kind == "char" else [] if kind == "cell" else np.empty((0, 0))
     if kind == "cell" or value.dtype == object:  # the fields of a struct array are references without a class
         return [_plain_hdf5(file[reference], file, depth + 1) for reference in value.ravel()]

@@ -131,7 +131,7 @@ def split_address(address: str, roles: Collection[str] = ()) -> tuple[str, dict[
         wrong = re.search(rf"(?i)(?:{endings})[^,]*,\s*([\w-]+)=", file)
     wrong = next(filter(None, (re.search(r",\s*([A-Za-z_-]+)=", value) for value in values)), wrong)
     if wrong:
-        raise UnknownName.of("option of a table", wrong[1], keys, there="Known")
+        raise UnknownName.of("option of a table", wrong[1], keys, label="Known")
     # A comma has a meaning here: the separator itself is named by a word.
     return file, {
         name: value if value == "\t" else value.strip() or value for name, value in zip(names, values, strict=True)

@@ -130,10 +130,10 @@ def _separator(first: str, lines: Lines, usual: str, ending: str) -> str:
         n = len(names)
         if n < 2:
             continue
-        known = any(name.strip(' "').casefold() in KNOWN for name in names)
+        has_known_names = any(name.strip(' "').casefold() in KNOWN for name in names)
         fit = sum(_fits(line.removesuffix("\r"), mark, n) for line in sample) / len(sample) if sample else 1.0
-        if (fit, known, mark == usual, n) > most:
-            best, most = mark, (fit, known, mark == usual, n)
+        if (fit, has_known_names, mark == usual, n) > most:
+            best, most = mark, (fit, has_known_names, mark == usual, n)
     return best
 
 

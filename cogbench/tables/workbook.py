@@ -41,7 +41,7 @@ def read_workbook(
     except Exception as error:  # whatever the package says of a file that is no workbook
         raise UnusableData(f"{where} cannot be read as xlsx: it is no workbook, or is damaged.") from error
     if options.sheet and options.sheet not in sheets:
-        raise UnknownName.of("sheet", options.sheet, sheets, there="The workbook has")
+        raise UnknownName.of("sheet", options.sheet, sheets, label="The workbook has")
     if not rows:
         raise UnusableData(f"{where} cannot be read as xlsx: it has no rows.")
     if len(sheets) > 1 and not options.sheet:

@@ -45,15 +45,15 @@ def check_backbone(backbone: Backbone, files: Files | None = None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         backbone = _adapted(backbone, files, folder)
         taught = [_taught(backbone, recipe, files, folder) for recipe in (first, second)]
-        made, again = (backbone.train(first, files, _empty(folder), **taught[0]) for _ in range(2))
+        checkpoint, again = (backbone.train(first, files, _empty(folder), **taught[0]) for _ in range(2))
         expect(
-            made.outputs is not None and np.shape(made.outputs) == (len(evaluation), 2),
+            checkpoint.outputs is not None and np.shape(checkpoint.outputs) == (len(evaluation), 2),
             f"{name}: outputs are not (n_examples, n_labels)",
         )
-        expect(np.array_equal(made.outputs, again.outputs), f"{name}: the same recipe gave two models")  # type: ignore[arg-type]
-        moved = backbone.train(replace(second, start=first), files, _empty(folder), made, **taught[1])
+        expect(np.array_equal(checkpoint.outputs, again.outputs), f"{name}: the same recipe gave two models")  # type: ignore[arg-type]
+        moved = backbone.train(replace(second, start=first), files, _empty(folder), checkpoint, **taught[1])
         expect(np.asarray(moved.outputs).shape[1] == 1, f"{name}: a transfer to numbers does not give one output")
-        bare, tuned = backbone.represent(None, stimuli, files), backbone.represent(made, stimuli, files)
+        bare, tuned = backbone.represent(None, stimuli, files), backbone.represent(checkpoint, stimuli, files)
         expect(
             bare.shape == tuned.shape and len(bare) == len(stimuli),
             f"{name}: representations are not (n_sentences, n_dims)",
@@ -62,16 +62,16 @@ def check_backbone(backbone: Backbone, files: Files | None = None) -> None:
             bool(np.isfinite(tuned).all()) and not np.allclose(bare, tuned),
             f"{name}: training left the encoder as it was, or gave NaN",
         )
-        alone = np.concatenate([backbone.represent(made, (s,), files) for s in stimuli])
+        alone = np.concatenate([backbone.represent(checkpoint, (s,), files) for s in stimuli])
         expect(
             np.allclose(alone, tuned, atol=1e-4),
             f"{name}: a sentence's representation depends on the sentences beside it",
         )
-        _check_answers(backbone, made, evaluation, files, name)
+        _check_answers(backbone, checkpoint, evaluation, files, name)
         expect(backbone.model(None, files) is not None, f"{name}: the bare backbone has no module")
         if isinstance(backbone, TrainsTogether) and getattr(backbone, "tuning", "full") == "full":
             lent = _trained_by_loan(backbone, first, files, _empty(folder))
-            expect(np.array_equal(lent.outputs, made.outputs), f"{name}: lent, its training is another one")  # type: ignore[arg-type]
+            expect(np.array_equal(lent.outputs, checkpoint.outputs), f"{name}: lent, its training is another one")  # type: ignore[arg-type]
             vectors = backbone.vectors(backbone.model(None, files), stimuli, files)
             expect(np.allclose(vectors, bare, atol=1e-4), f"{name}: vectors and represent differ of the bare model")
 
@@ -101,12 +101,12 @@ def check_sharing(sharing: Backbone, member: Backbone, files: Files | None = Non
         expect(np.array_equal(one.outputs, same.outputs), f"{name}: it trains one task otherwise than {member.name}")  # type: ignore[arg-type]
         for way in ways:
             pair, three = (replace(alone, tasks=tasks, sharing=way) for tasks in (TASKS[:2], TASKS[:3]))
-            made, again, of_three = (together.train(one, files, _empty(folder)) for one in (pair, pair, three))
-            for recipe, checkpoint in ((pair, made), (pair, again), (three, of_three)):
-                _check_outputs(checkpoint, recipe, files, name)
-            alike = all(np.array_equal(*each) for each in zip(_outputs(made), _outputs(again), strict=True))
+            checkpoint, again, of_three = (together.train(one, files, _empty(folder)) for one in (pair, pair, three))
+            for recipe, joint in ((pair, checkpoint), (pair, again), (three, of_three)):
+                _check_outputs(joint, recipe, files, name)
+            alike = all(np.array_equal(*each) for each in zip(_outputs(checkpoint), _outputs(again), strict=True))
             expect(alike, f"{name}: the same recipe gave two models")
-            _check_answers(together, made, TASKS[0].load("evaluation", files), files, name)
+            _check_answers(together, checkpoint, TASKS[0].load("evaluation", files), files, name)
 
 
 def _outputs(checkpoint: Checkpoint) -> list[Any]:
@@ -138,15 +138,15 @@ def _adapted(backbone: Backbone, files: Files, folder: str) -> Backbone:
     return backbone.after_adaptation(adapted, files)
 
 
-def _check_answers(backbone: Backbone, made: Checkpoint, evaluation: Dataset, files: Files, name: str) -> None:
+def _check_answers(backbone: Backbone, checkpoint: Checkpoint, evaluation: Dataset, files: Files, name: str) -> None:
     """Check that the model of a checkpoint gives, on batches of its backbone, the outputs of its training."""
-    module, logits = backbone.model(made, files), []
+    module, logits = backbone.model(checkpoint, files), []
     for batch in backbone.batches(evaluation, files):
         out = module(**batch)
         expect(out.loss is not None, f"{name}: a batch with labels gives no loss")
         logits.append(out.logits.detach().cpu().numpy())
     expect(
-        np.allclose(np.concatenate(logits), np.asarray(made.outputs), atol=1e-3),
+        np.allclose(np.concatenate(logits), np.asarray(checkpoint.outputs), atol=1e-3),
         f"{name}: model and batches do not give the outputs of training",
     )
 

@@ -210,10 +210,10 @@ def check_estimator(estimator: Estimator) -> None:
         expect(same, f"{estimator.name}: reordering the tasks changed their scores")
         same = np.allclose(first.values[:, :1], one.values, atol=1e-3, equal_nan=True)
         expect(same, f"{estimator.name}: asked for one target alone, it scored the sources otherwise")
-        known = np.isfinite(first.values[~first.same])
-        expect(bool(known.any()), f"{estimator.name}: it gave no score for any task")
+        finite = np.isfinite(first.values[~first.same])
+        expect(bool(finite.any()), f"{estimator.name}: it gave no score for any task")
         expect(
-            bool(known.all() or evidence.inquiry.notes),
+            bool(finite.all() or evidence.inquiry.notes),
             f"{estimator.name}: it gave no score for some tasks, and no note says why",
         )
         expect(_fingerprint(cell, workspace) == before, f"{estimator.name}: it changed what Evidence gave it")

@@ -82,12 +82,12 @@ def draw_heat_map(
     *,
     upright: bool = False,
     first_on_top: bool = False,
-    there: Array | None = None,
+    exists: Array | None = None,
 ) -> None:
     """Draw coloured cells, their row and column names, and the scale at the right edge.
 
     A name with itself has the colour of a card, and what is not known is hatched: neither looks like a value. Only
-    the cells that are `there`, of the shape of `values`, are drawn.
+    the cells that are `exists`, of the shape of `values`, are drawn.
     """
     low, high = _ends(values)
     many = values.size > 2000  # that many paths are megabytes
@@ -96,7 +96,7 @@ def draw_heat_map(
     shade = f"{MAP}_r" if first_on_top else MAP
     drawn = axes.pcolormesh(*edges, np.ma.masked_invalid(values), cmap=shade, vmin=low, vmax=high, **style)
     same = np.equal.outer(np.array(names[0], object), np.array(names[1], object)).astype(bool)
-    missing = ~np.isfinite(values) & (True if there is None else there)
+    missing = ~np.isfinite(values) & (True if exists is None else exists)
     _draw_missing(axes, missing & same, edgecolor=PAPER, facecolor=CARD)
     _draw_missing(axes, missing & ~same, edgecolor=SOFT, facecolor=PAPER, hatch="////")
     axes.set(ylim=(len(values) - 0.5, -0.5))

@@ -88,7 +88,7 @@ def oracle_comparison_tables(comparison: OracleComparison) -> dict[str, list[dic
     ]
     ways = {
         f"{one.second} ({one.ways[1]}) less {one.first} ({one.ways[0]})": [
-            _way_row(of) for of in comparison.ways if (of.first, of.second) == (one.first, one.second)
+            _way_row(way) for way in comparison.ways if (way.first, way.second) == (one.first, one.second)
         ]
         for one in comparison.ways
     }
@@ -99,31 +99,31 @@ def oracle_comparison_tables(comparison: OracleComparison) -> dict[str, list[dic
     return {title: rows for title, rows in named.items() if rows}
 
 
-def _gains_row(of: TargetGains) -> dict[str, Any]:
+def _gains_row(gains: TargetGains) -> dict[str, Any]:
     def shown(gain: SourceGain) -> str:
         return f"{gain.gain:+.3f} ± {gain.error:.3f}"
 
-    sizes = [MISSING if size is None else size for size in (of.max_train, of.max_train_target)]
+    sizes = [MISSING if size is None else size for size in (gains.max_train, gains.max_train_target)]
     return {
-        "target": of.target,
+        "target": gains.target,
         "source examples": sizes[0],
         "target examples": sizes[1],
-        "no transfer": f"{of.no_transfer:.3f}",
-        "best source": f"{of.best.source} {shown(of.best)}",
-        "pays": f"{'yes' if of.pays else 'no'}, p {in_digits(of.p)}",
-        "mean of sources": shown(of.mean),
-        "best of the size beside": MISSING if of.chosen is None else f"{of.chosen.source} {shown(of.chosen)}",
+        "no transfer": f"{gains.no_transfer:.3f}",
+        "best source": f"{gains.best.source} {shown(gains.best)}",
+        "pays": f"{'yes' if gains.pays else 'no'}, p {in_digits(gains.p)}",
+        "mean of sources": shown(gains.mean),
+        "best of the size beside": MISSING if gains.chosen is None else f"{gains.chosen.source} {shown(gains.chosen)}",
     }
 
 
-def _way_row(of: WayDifference) -> dict[str, Any]:
+def _way_row(way: WayDifference) -> dict[str, Any]:
     return {
-        "target": of.target,
-        "pairs": of.n_sources,
-        "mean difference": f"{of.difference:+.3f} ± {of.error:.3f}",
-        "better by two errors": of.better,
-        "worse by two errors": of.worse,
-        "p": in_digits(of.p.p) if of.p else MISSING,
+        "target": way.target,
+        "pairs": way.n_sources,
+        "mean difference": f"{way.difference:+.3f} ± {way.error:.3f}",
+        "better by two errors": way.better,
+        "worse by two errors": way.worse,
+        "p": in_digits(way.p.p) if way.p else MISSING,
     }
 
 
@@ -131,8 +131,10 @@ def oracle_comparison_notes(comparison: OracleComparison) -> list[str]:
     """Return from which number of target examples on transfer stops paying, and what a reader must know."""
     lines = [sizes.sentence.rstrip(".") for sizes in comparison.sizes]
     if comparison.sizes:
-        counts = Counter(size for of in comparison.sizes for size, pays in zip(of.sizes, of.pays, strict=True) if pays)
-        every = dict.fromkeys(size for of in comparison.sizes for size in of.sizes)
+        counts = Counter(
+            size for sizes in comparison.sizes for size, pays in zip(sizes.sizes, sizes.pays, strict=True) if pays
+        )
+        every = dict.fromkeys(size for sizes in comparison.sizes for size in sizes.sizes)
         words = [f"{counts[size]} at {'all' if size is None else f'{size:,}'}" for size in every]
         lines.append(f"of {len(comparison.sizes)} targets transfer pays for {', '.join(words)} target examples")
     return [*lines, *comparison.notes]
@@ -177,6 +179,8 @@ def _choice_cells(choice: Choice, mark: str) -> dict[str, str]:
 
 def _difference_row(contest: Contest) -> dict[str, Any]:
     ranks = [[choices[i].rank for choices in contest.choices.values()] for i in (0, 1)]
-    means = {f"true rank {mark}": f"{np.mean(of):.2f}" for mark, of in zip("12", ranks, strict=True)}
+    means = {
+        f"true rank {mark}": f"{np.mean(ranks_of_one):.2f}" for mark, ranks_of_one in zip("12", ranks, strict=True)
+    }
     empty = dict.fromkeys(next(_choice_rows(contest)), "")
     return {**empty, "target": "mean", **means, "difference of ranks": in_sign(contest.trs.difference)}

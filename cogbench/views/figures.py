@@ -81,7 +81,7 @@ def strips(result: Result) -> Figure:
     plot = Canvas(left + wide * most + 100, 44 + high * len(values) + 10)
     axes = plot.axes(left, 44, wide * most, high * len(values))
     places = [str(i) for i in range(1, most + 1)]
-    there = np.array([[i < len(result.ranking[t]) for i in range(most)] for t in result.targets])
+    exists = np.array([[i < len(result.ranking[t]) for i in range(most)] for t in result.targets])
     draw_heat_map(
         plot,
         axes,
@@ -90,7 +90,7 @@ def strips(result: Result) -> Figure:
         what="true rank",
         upright=True,
         first_on_top=True,
-        there=there,
+        exists=exists,
     )
     axes.set_xlabel("place in the predicted order", labelpad=6)
     axes.xaxis.set_label_position("top")

@@ -169,10 +169,10 @@ def board_tables(boards: Sequence[Board]) -> dict[str, list[dict[str, Any]]]:
 def board_notes(boards: Sequence[Board]) -> list[str]:
     """Return what a reader of the tables must know."""
     notes = []
-    if seen := [f"{b.detectable:.2f} in table {i}" for i, b in enumerate(boards, 1) if b.detectable is not None]:
+    if detectable := [f"{b.detectable:.2f} in table {i}" for i, b in enumerate(boards, 1) if b.detectable is not None]:
         notes.append(
             "a difference of TRS to the lowest is seen with 80 % power from "
-            f"{', '.join(seen)} on (the median over the estimators)"
+            f"{', '.join(detectable)} on (the median over the estimators)"
         )
     if tries := [f"{b.tries} in table {i}" for i, b in enumerate(boards, 1) if b.tries]:
         notes.append(

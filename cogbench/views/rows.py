@@ -128,8 +128,8 @@ def oracle_in_full(oracle: Oracle) -> dict[str, Any]:
     matrix, ranks, apart = oracle.transfers, true_ranking(oracle).ranks, told_apart(oracle)
     names, alike = matrix.sources, dict[str, list[tuple[str, str]]]()
     for j, target in enumerate(matrix.targets):
-        there = np.flatnonzero(np.isfinite(matrix.values[:, j]))
-        alike[target] = [(names[a], names[b]) for a, b in combinations(there, 2) if not apart[a, b, j]]
+        measured = np.flatnonzero(np.isfinite(matrix.values[:, j]))
+        alike[target] = [(names[a], names[b]) for a, b in combinations(measured, 2) if not apart[a, b, j]]
     return {**plain_oracle(oracle), "ranks": [[_number(v) for v in row] for row in ranks], "not_told_apart": alike}
 
 
@@ -166,12 +166,14 @@ def recommendation_notes(recommendation: Recommendation) -> list[str]:
 
 def recommendation_title(recommendation: Recommendation) -> str:
     """Return what a recommendation is of, in a line; or that no source need be trained first."""
-    of = f"{recommendation.target} ({recommendation.kind}), by {recommendation.estimator} on {recommendation.backbone}"
+    subject = (
+        f"{recommendation.target} ({recommendation.kind}), by {recommendation.estimator} on {recommendation.backbone}"
+    )
     rest = f"; not trained, so not ranked: {', '.join(recommendation.untrained)}" if recommendation.untrained else ""
     stimuli = f", stimuli of {recommendation.signal}" if recommendation.signal else ""
     if recommendation.none_helps:
-        return f"train none first: no source tried brings more than two standard errors; for {of}{stimuli}{rest}"
-    return f"what to train first for {of}{stimuli}{rest}"
+        return f"train none first: no source tried brings more than two standard errors; for {subject}{stimuli}{rest}"
+    return f"what to train first for {subject}{stimuli}{rest}"
 
 
 LEARNED = {True: "yes", False: "NO", None: "not known"}
@@ -220,12 +222,12 @@ def score_tables(scored: Scored) -> dict[str, list[dict[str, Any]]]:
         {
             "target": target,
             "selected": tied(scored.selected[target]),
-            "true rank": f"{of.rank:g}",
-            "metric": in_decimals(of.selected, 3, MISSING),
-            "best": in_decimals(of.best, 3, MISSING),
-            "no transfer": in_decimals(of.no_transfer, 3, MISSING),
+            "true rank": f"{score.rank:g}",
+            "metric": in_decimals(score.selected, 3, MISSING),
+            "best": in_decimals(score.best, 3, MISSING),
+            "no transfer": in_decimals(score.no_transfer, 3, MISSING),
         }
-        for target, of in s.per_target.items()
+        for target, score in s.per_target.items()
     ]
     return {f"{what}, {len(picked)} target tasks": rows, "selected sources": picked}
 

@@ -147,7 +147,7 @@ def _similarity(result: Result) -> Section | None:
 
 def _subjects(result: Result) -> Section | None:
     """Show how alike subjects are, each one's matrix being the mean over training seeds."""
-    names = list(next((of["by_subject"] for of in result.details if "by_subject" in of), {}))
+    names = list(next((details["by_subject"] for details in result.details if "by_subject" in details), {}))
     matrices = next((group for kind, group in kept_apart(result) if kind == "subjects"), [])
     if len(names) < 2:
         return None
@@ -168,13 +168,13 @@ def _subjects(result: Result) -> Section | None:
 
 def _prediction(result: Result) -> Section | None:
     """Show how well the tasks' representations predict the signal, mean over training seeds."""
-    seeds = [of["prediction"] for of in result.details if "prediction" in of]
+    seeds = [details["prediction"] for details in result.details if "prediction" in details]
     if not seeds:
         return None
     rows = [
         {"subject": subject, "task": task}
         | {
-            name: none_if_nan(mean_of_defined(of.get(subject, {}).get(task, {}).get(key) for of in seeds))
+            name: none_if_nan(mean_of_defined(details.get(subject, {}).get(task, {}).get(key) for details in seeds))
             for name, key in PREDICTED.items()
         }
         for subject, of_task in seeds[0].items()
@@ -194,11 +194,11 @@ def _prediction(result: Result) -> Section | None:
 
 def _fingerprints(result: Result) -> Section | None:
     """Show in which layers the neurons lie that an estimator selects for each task, mean over training seeds."""
-    seeds = [fingerprints for of in result.details if (fingerprints := of.get("fingerprints"))]
-    tasks = [task for task in result.targets if all(task in of for of in seeds)]
+    seeds = [fingerprints for shares_of_seed in result.details if (fingerprints := shares_of_seed.get("fingerprints"))]
+    tasks = [task for task in result.targets if all(task in shares_of_seed for shares_of_seed in seeds)]
     if not seeds or not tasks:
         return None
-    shares = {task: np.mean([of[task] for of in seeds], axis=0).tolist() for task in tasks}
+    shares = {task: np.mean([shares_of_seed[task] for shares_of_seed in seeds], axis=0).tolist() for task in tasks}
     lost = [task for task in result.targets if task not in tasks]
     text = ["Each row is a task: the share of its selected neurons that lies in each layer, 1 in all."]
     text += [f"None were selected for {', '.join(lost)}."] * bool(lost)

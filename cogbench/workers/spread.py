@@ -55,10 +55,10 @@ class Room:
     size is not known; then the store finds out.
     """
 
-    def __init__(self, workspace: Workspace, there: Iterable[Cell]) -> None:
+    def __init__(self, workspace: Workspace, cells: Iterable[Cell]) -> None:
         self.workspace = workspace
         self._sizes: dict[Backbone, int] = {}
-        for cell in there:
+        for cell in cells:
             self.learn(cell)
 
     def learn(self, cell: Cell) -> None:

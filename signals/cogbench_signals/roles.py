@@ -86,7 +86,7 @@ def find_roles(
         names = (text,) if text in columns else tuple(text.split(":"))
         for name in names:
             if name not in columns:
-                raise UnknownName.of("column", name, columns, there=f"Columns of {where}")
+                raise UnknownName.of("column", name, columns, label=f"Columns of {where}")
         roles[role] = names
     names_of = dict[str, str]()
     for role, names in roles.items():

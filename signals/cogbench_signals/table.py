@@ -255,7 +255,7 @@ def _pick(wanted: Sequence[str], table: Table, path: Path) -> tuple[dict[str, tu
     wanted = [_near(name, {*columns, *owner}) for name in wanted]
     for name in wanted:
         if name not in columns and name not in owner:
-            raise UnknownName.of("column", name, {*columns, *(owner if len(owner) < 50 else ())}, there="Columns")
+            raise UnknownName.of("column", name, {*columns, *(owner if len(owner) < 50 else ())}, label="Columns")
         if name in columns and (columns[name].unusable or name in table.roles):
             reason = columns[name].unusable or "sentences, subjects or words"
             raise bad(path, f"column {name} cannot be a channel: it holds {reason}.")

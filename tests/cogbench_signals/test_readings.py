@@ -75,7 +75,7 @@ def test_what_is_read_is_told_to_who_fetches(tmp_path):
     path = gaze(tmp_path, "train", [("The mill burned down.", 1.0), ("Nobody saw it.", 2.5)])
     told = []
     ReadingSignal("zuco-gaze").read(Files(tmp_path, tell=told.append))
-    assert [[*arrival.held] for arrival in told] == [[path]]
+    assert [[*arrival.sizes] for arrival in told] == [[path]]
 
 
 def test_splits_with_other_columns_are_refused(tmp_path):

@@ -411,7 +411,7 @@ def test_the_folder_of_data_that_no_hub_has(tmp_path):
     assert files.folder("a", *places, bring="fetch it") == tmp_path / "clone/data/A"
     own = Files(tmp_path, overrides={"a": tmp_path / "own"}, tell=arrivals.append)
     assert own.folder("a", *places, bring="fetch it") == tmp_path / "own"
-    assert [arrival.held for arrival in arrivals] == [{}, {tmp_path / "own" / "train.tsv": 4}]
+    assert [arrival.sizes for arrival in arrivals] == [{}, {tmp_path / "own" / "train.tsv": 4}]
     for nowhere in (Files(), Files(tmp_path / "own")):
         with pytest.raises(MissingData, match="^data of task 'a': not on this machine; fetch it$"):
             nowhere.folder("a", *places, bring="fetch it")

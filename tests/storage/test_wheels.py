@@ -62,7 +62,7 @@ def test_fetching_brings_a_wheel_whole_and_without_its_dependencies(index, tmp_p
     again = ask(Files(files.data_dir, offline=True, tell=arrivals.append), sha256_of(path))
     assert again == (path, origin)
     assert [a.place for a in arrivals] == ["index", "local" if own_folder else "cache"]
-    assert all(a.held == {path: path.stat().st_size} for a in arrivals)
+    assert all(a.sizes == {path: path.stat().st_size} for a in arrivals)
 
 
 def test_a_wheel_of_the_store_serves_a_run_that_names_a_data_folder(index, tmp_path):

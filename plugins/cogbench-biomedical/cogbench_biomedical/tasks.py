@@ -31,7 +31,7 @@ class Biomedical:
     def __post_init__(self) -> None:
         for split in self.scored:
             if split not in TAGGED:
-                raise UnknownName.of("split", split, TAGGED, there="Known")
+                raise UnknownName.of("split", split, TAGGED, label="Known")
 
     @property
     def source(self) -> Source:

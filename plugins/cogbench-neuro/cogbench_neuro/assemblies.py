@@ -143,7 +143,7 @@ class Assembly(Treatment):
         """Return the array of two dimensions that is meant, without dimensions of one element."""
         arrays = {f"{name}": array.squeeze() for name, array in dataset.data_vars.items()}
         if self.values is not None and self.values not in arrays:
-            raise UnknownName.of("variable", self.values, arrays, there=f"In {path.name}")
+            raise UnknownName.of("variable", self.values, arrays, label=f"In {path.name}")
         grids = (
             [self.values] if self.values else [n for n, a in arrays.items() if a.ndim == 2 and a.dtype.kind in "fiuc"]
         )

@@ -76,7 +76,7 @@ def pick(kind: str, wanted: str | None, usual: Sequence[str], names: Collection[
     """Return the column that is wanted, or else the first that has one of the usual names; None if there is none."""
     if wanted is not None:
         if wanted not in names:
-            raise UnknownName.of(kind, wanted, names, there=f"In {path.name}")
+            raise UnknownName.of(kind, wanted, names, label=f"In {path.name}")
         return wanted
     lower: dict[str, str] = {}
     for name in names:

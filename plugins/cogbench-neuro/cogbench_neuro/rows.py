@@ -164,7 +164,7 @@ def _chosen(block: Rows, values: Array, wanted: tuple[str, ...]) -> tuple[tuple[
     places = {name: i for i, name in enumerate(block.channels)}
     for name in wanted:
         if name not in places:
-            raise UnknownName.of("channel", name, places, there=f"In {block.where!r}")
+            raise UnknownName.of("channel", name, places, label=f"In {block.where!r}")
     return wanted, values[:, [places[name] for name in wanted]]
 
 

@@ -109,7 +109,7 @@ def content_of(
     """
     for wanted in roles:
         if wanted is not None and wanted not in variables:
-            raise UnknownName.of("variable", wanted, variables, there=f"In {path.name}")
+            raise UnknownName.of("variable", wanted, variables, label=f"In {path.name}")
     content = "it has " + (listed(f"{name} ({variable})" for name, variable in variables.items()) or "none")
     name = roles.values or _only_matrix(path, variables, content)
     variable = variables[name]
