@@ -47,24 +47,24 @@ def main() -> None:
     args = arguments()
     with tempfile.TemporaryDirectory(dir=args.folder) as folder:
         place = Path(folder)
-        rows, told, busy = list[dict[str, str]](), dict[str, Any](), dict[str, float]()
+        rows, values, busy = list[dict[str, str]](), dict[str, Any](), dict[str, float]()
         for title, step in STEPS.items():
             with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
-                told[title], seconds, busy[title], memory = process.submit(measured, step, place, args).result()
+                values[title], seconds, busy[title], memory = process.submit(measured, step, place, args).result()
             row = {"step": title, "minutes": f"{seconds / 60:.2f}", "of the processor": f"{busy[title] / 60:.2f}"}
             row |= {"trainings of one": f"{busy[title] / busy[TRAINING]:.2f}", "memory": f"{memory / 2**20:.2f} GiB"}
             rows.append(row)
             print(*row.values(), sep="; ", file=sys.stderr)
         print(grid(rows, "markdown"))
         for name in ESTIMATORS:
-            one, other = (told[f"rank by {name}, from {where}"] for where in PLACES)
+            one, other = (values[f"rank by {name}, from {where}"] for where in PLACES)
             names = [*one]
             gap = max(abs(one[key] - other[key]) for key in names)
             spread = float(np.std([one[key] for key in names]))
             alike = spearmanr([one[key] for key in names], [other[key] for key in names]).statistic
             print(f"{name}: best {next(iter(one))}, from the pack {next(iter(other))}; the similarities' standard")
             print(f"deviation is {spread:.2g}, they differ by {gap:.2g} at most; Spearman's correlation {alike:.3f}")
-        print(f"\n{grid(place_rows(told), 'markdown')}\n")
+        print(f"\n{grid(place_rows(values), 'markdown')}\n")
         trainings = {store: n_trainings(place / store) for store in ("store", "elsewhere")}
         print(
             f"trainings in the stores of the rankings: {trainings['store']} from folders, "
@@ -74,10 +74,10 @@ def main() -> None:
             sys.exit("a ranking of checkpoints has trained something")
 
 
-def place_rows(told: dict[str, Any]) -> list[dict[str, str]]:
+def place_rows(values: dict[str, Any]) -> list[dict[str, str]]:
     """Return a row for each checkpoint: its place in each ranking, from the folders and from the pack."""
     titles = {f"{name}, {where}": f"rank by {name}, from {where}" for name in ESTIMATORS for where in PLACES}
-    places = {title: {name: i for i, name in enumerate(told[step], start=1)} for title, step in titles.items()}
+    places = {title: {name: i for i, name in enumerate(values[step], start=1)} for title, step in titles.items()}
     names = sorted(next(iter(places.values())))
     return [{"checkpoint": name, **{title: str(places[title][name]) for title in titles}} for name in names]
 

@@ -140,10 +140,10 @@ def ridge_moments(estimator: RidgeCNM, x: Array, responses: Sequence[Array], see
         train = np.concatenate(folds[:k] + folds[k + 1 :])
         inner = np.array_split(train, estimator.inner_folds)
         errors = torch.zeros(len(estimator.penalties), len(x), y.shape[1], dtype=torch.float64)
-        for i, held in enumerate(inner):
+        for i, left_out in enumerate(inner):
             rest = np.concatenate(inner[:i] + inner[i + 1 :])
-            for j, predicted in enumerate(ridge_predictions(inputs, y, rest, held, estimator.penalties)):
-                errors[j] += (predicted - y[held]).square().sum(dim=1)
+            for j, predicted in enumerate(ridge_predictions(inputs, y, rest, left_out, estimator.penalties)):
+                errors[j] += (predicted - y[left_out]).square().sum(dim=1)
         choices = [error.sum(dim=2).argmin(dim=0) for error in errors.split(sizes, dim=2)]  # (n_tasks,) of each
         predictions = [p.split(sizes, dim=2) for p in ridge_predictions(inputs, y, train, test, estimator.penalties)]
         chosen = [

@@ -26,14 +26,14 @@ from cogbench.storage.store import home
 
 def main() -> None:
     """Train and print."""
-    asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("--backbone", default="minilm-2l-distilled")
-    asked.add_argument("--tasks", nargs="+", default=["mini-mrpc"])
-    asked.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    asked.add_argument("--max-train", type=int, default=None)
-    asked.add_argument("--set", action="append", default=[], metavar="PART.OPTION=VALUE")
-    asked.add_argument("--data-dir", type=Path, default=None)
-    args = asked.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--backbone", default="minilm-2l-distilled")
+    parser.add_argument("--tasks", nargs="+", default=["mini-mrpc"])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--max-train", type=int, default=None)
+    parser.add_argument("--set", action="append", default=[], metavar="PART.OPTION=VALUE")
+    parser.add_argument("--data-dir", type=Path, default=None)
+    args = parser.parse_args()
     (backbone,) = varied({b.name: b for b in register_backbones()}[args.backbone], args.set)
     workspace = Workspace(Files(args.data_dir, offline=True), Store(home()))
     for name in args.tasks:
@@ -87,7 +87,7 @@ def report(seeds, lines) -> None:
     """Print a table: a row for each seed, and their mean."""
     print("seed", "steps", "teacher", *(f"{who:>20}" for who in ("distilled", "control", "in two phases")))
     print(" " * 18, *(f"{'score':>12}{'agrees':>8}" for _ in range(3)))
-    values = np.array([found for _, found in lines])  # (seed, model, 2)
+    values = np.array([of_models for _, of_models in lines])  # (seed, model, 2)
     for label, steps, row in [
         *((s, n, v) for s, (n, _), v in zip(seeds, lines, values, strict=True)),
         ("mean", "", values.mean(0)),

@@ -20,27 +20,27 @@ from scipy.stats import spearmanr
 
 def main() -> None:
     """Run both solvers and print."""
-    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    asked.add_argument("--voxels", type=int, default=1000)
-    asked.add_argument("--seeds", type=int, default=5)
-    asked.add_argument("--epochs", type=int, default=60)
-    asked.add_argument("--hidden", type=int, default=200)
-    asked.add_argument("--stimuli", type=int, default=627)
-    asked.add_argument("--noise", type=float, default=1.0, help="of the voxels, relative to what is usual here")
-    args = asked.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--voxels", type=int, default=1000)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=60)
+    parser.add_argument("--hidden", type=int, default=200)
+    parser.add_argument("--stimuli", type=int, default=627)
+    parser.add_argument("--noise", type=float, default=1.0, help="of the voxels, relative to what is usual here")
+    args = parser.parse_args()
     x, y = planted(args.stimuli, args.voxels, args.noise)
-    found = {}
+    vectors = {}
     for solver in ("plain", "compressed"):
         estimator = CNM(solver=solver, hidden=(args.hidden,), epochs=args.epochs, folds=3)
         began = time.perf_counter()
         runs = [describe_subject(estimator, SubjectData(x, None, y), seed) for seed in range(args.seeds)]
-        found[solver] = [run["vectors"] for run in runs]  # (n_tasks, n_voxels) each
+        vectors[solver] = [run["vectors"] for run in runs]  # (n_tasks, n_voxels) each
         print(f"{solver:10} {time.perf_counter() - began:7.1f} s, mean score", end=" ")
-        print("{:.4f} to {:.4f}".format(*_ends([v.mean() for v in found[solver]])))
+        print("{:.4f} to {:.4f}".format(*_ends([v.mean() for v in vectors[solver]])))
     upper = np.triu_indices(len(x), 1)
     print(f"\n{'pairs of runs':26} {'voxel scores':>16} {'similarity matrices':>22}")
     for a, b in (("plain", "plain"), ("compressed", "compressed"), ("plain", "compressed")):
-        pairs = itertools.combinations(found[a], 2) if a == b else itertools.product(found[a], found[b])
+        pairs = itertools.combinations(vectors[a], 2) if a == b else itertools.product(vectors[a], vectors[b])
         both = [
             (
                 np.corrcoef(v.mean(axis=0), w.mean(axis=0))[0, 1],
@@ -51,7 +51,7 @@ def main() -> None:
         voxels, matrices = zip(*both, strict=True)
         spans = (f"{np.mean(values):6.3f} ({_span(values)})" for values in (voxels, matrices))
         print(f"{a + ' with ' + b:26}", *spans)
-    means = [np.mean([cosines(v)[upper] for v in found[solver]], axis=0) for solver in found]
+    means = [np.mean([cosines(v)[upper] for v in vectors[solver]], axis=0) for solver in vectors]
     print(f"\nmatrices averaged over the seeds, plain with compressed: {spearmanr(*means).statistic:.3f}")
 
 

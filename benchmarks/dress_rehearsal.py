@@ -33,14 +33,14 @@ SHAPE = {"vocab_size": 30_522, "hidden_size": 768, "num_attention_heads": 12, "i
 
 def main() -> None:
     """Make the stand-ins, run the command and say what it took."""
-    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    asked.add_argument("folder", type=Path)
-    asked.add_argument("--quick", action="store_true")
-    args = asked.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--quick", action="store_true")
+    args = parser.parse_args()
     folder, subjects = args.folder.resolve(), ["P01"] if args.quick else [*VOXELS]
-    hub = made(folder / "hub", models)
+    hub = written(folder / "hub", models)
     for name in subjects:
-        made(folder / "data/pereira" / name, lambda out, name=name: recordings(out, name))
+        written(folder / "data/pereira" / name, lambda out, name=name: recordings(out, name))
     words = ["run", "--estimator", "cnm", "--backbone", "tinybert"]
     with Hub(hub) as server:
         env = server.environment(folder / "home")
@@ -52,7 +52,7 @@ def main() -> None:
         process = subprocess.Popen([Path(sys.executable).with_name("cogbench"), *words], env=env, cwd=folder)
         top = 0
         while process.poll() is None:
-            top = max(top, held(process.pid))
+            top = max(top, memory(process.pid))
             time.sleep(2)  # looking costs a tenth of a core
     seconds = time.perf_counter() - began
     disk = sum(p.stat().st_size for p in (folder / "home").rglob("*") if p.is_file())
@@ -64,7 +64,7 @@ def main() -> None:
     sys.exit(process.returncode)
 
 
-def made(folder: Path, fill) -> Path:
+def written(folder: Path, fill) -> Path:
     """Return a folder, filled if it is not there."""
     if not folder.is_dir():
         draft = folder.with_name(f"{folder.name}.draft")
@@ -107,7 +107,7 @@ def recordings(out: Path, name: str) -> None:
     pereira_files.responses = planted
 
 
-def held(pid: int) -> int:
+def memory(pid: int) -> int:
     """Return the memory of a process and all that it has started, in bytes; what they share counts once."""
     total = 0
     try:

@@ -35,11 +35,11 @@ THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 def main() -> None:
     """Run what is asked for, print a table and write it."""
-    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    asked.add_argument("names", nargs="*", help=", ".join(LINES))
-    asked.add_argument("--out", type=output_file)
-    asked.add_argument("--one", choices=[*LINES, "peak"], help=argparse.SUPPRESS)
-    args = asked.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", help=", ".join(LINES))
+    parser.add_argument("--out", type=output_file)
+    parser.add_argument("--one", choices=[*LINES, "peak"], help=argparse.SUPPRESS)
+    args = parser.parse_args()
     if args.one:
         return print(json.dumps(peak() if args.one == "peak" else measured(LINES[args.one])))
     rates = run("peak")
@@ -50,18 +50,16 @@ def main() -> None:
     )
     rows = []
     for name in args.names or LINES:
-        found = run(name)
-        if found is None:
+        row = run(name)
+        if row is None:
             print(f"{name}: left out, its peer is not installed", file=sys.stderr)
             continue
-        first = next((r for r in rows if r["group"] == found["group"]), found)
-        found["times"] = found["seconds"] / first["seconds"]
-        found["share"] = found["flop"] / found["seconds"] / rates[found["precision"]] if found["flop"] else None
-        rows.append({"name": name, **found})
-        share = "" if found["share"] is None else f"{100 * found['share']:5.0f} %"
-        print(
-            f"{name:28} {found['seconds']:9.3f} s {found['times']:8.2f} x {share:>8} {found['peak'] / 2**20:8.0f} MiB"
-        )
+        first = next((r for r in rows if r["group"] == row["group"]), row)
+        row["times"] = row["seconds"] / first["seconds"]
+        row["share"] = row["flop"] / row["seconds"] / rates[row["precision"]] if row["flop"] else None
+        rows.append({"name": name, **row})
+        share = "" if row["share"] is None else f"{100 * row['share']:5.0f} %"
+        print(f"{name:28} {row['seconds']:9.3f} s {row['times']:8.2f} x {share:>8} {row['peak'] / 2**20:8.0f} MiB")
     if args.out:
         save_text(args.out, json.dumps({"rates": rates, "lines": rows}, indent=1))
 
@@ -102,15 +100,15 @@ def peak() -> dict[str, float]:
     """Return the rate of a large matrix product, in operations a second, by precision."""
     import torch
 
-    found = {}
+    rates = {}
     for kind in (torch.float32, torch.float64):
         a, seconds = torch.randn(4096, 4096, dtype=kind), []
         for _ in range(4):
             began = time.perf_counter()
             a @ a
             seconds.append(time.perf_counter() - began)
-        found[str(kind).removeprefix("torch.")] = 2 * 4096**3 / min(seconds)
-    return found
+        rates[str(kind).removeprefix("torch.")] = 2 * 4096**3 / min(seconds)
+    return rates
 
 
 @dataclass(frozen=True)
@@ -225,15 +223,15 @@ kept: list[Any] = []  # folders that live as long as the process
 def mapped(n: int, d: int) -> list[np.ndarray]:
     """Return twelve tasks' representations as the store has them: float32, memory-mapped."""
     kept.append(folder := tempfile.TemporaryDirectory())
-    found = []
+    arrays = []
     for t in range(TASKS):
         path = Path(folder.name) / f"{t}.npy"
         file = np.lib.format.open_memmap(path, "w+", np.float32, (n, d))
         for start in range(0, n, 10_000):
             file[start : start + 10_000] = normal(min(10_000, n - start), d, seed=t * 1000 + start)
         file.flush()
-        found.append(np.load(path, mmap_mode="r"))
-    return found
+        arrays.append(np.load(path, mmap_mode="r"))
+    return arrays
 
 
 def cra_pdist() -> Callable[[], Any]:

@@ -46,8 +46,8 @@ class Sample:
 
     def load(self, split: Literal["train", "evaluation"], files: Files) -> Dataset:
         """Read one split of the task of this name."""
-        found = load_parts().find("task", self.name).load(split, files)
-        return found if split == "train" else found.sample(self.evaluation_rows)
+        dataset = load_parts().find("task", self.name).load(split, files)
+        return dataset if split == "train" else dataset.sample(self.evaluation_rows)
 
 
 def main() -> None:
@@ -55,33 +55,33 @@ def main() -> None:
     args = arguments()
     if args.recipe:
         return print_one(args)
-    found = {recipe: run(recipe) for recipe in args.recipes}
-    first = next(iter(found))
+    runs = {recipe: run(recipe) for recipe in args.recipes}
+    first = next(iter(runs))
     print(f"\n{args.backbone} {' '.join(args.set)}, {len(args.tasks)} tasks, seeds {args.seeds}, {options(args)}")
-    for recipe, (seconds, _) in found.items():
-        print(f"{recipe:10} {seconds:8.1f} s  {seconds / found[first][0]:5.2f} x")
-    print("\ntask".ljust(22), *(r.rjust(16) for r in found), "eval. error".rjust(12))
+    for recipe, (seconds, _) in runs.items():
+        print(f"{recipe:10} {seconds:8.1f} s  {seconds / runs[first][0]:5.2f} x")
+    print("\ntask".ljust(22), *(r.rjust(16) for r in runs), "eval. error".rjust(12))
     for i, task in enumerate(args.tasks):
-        values = [np.array([v for t, v, _ in lines if t == task]) for _, lines in found.values()]
+        values = [np.array([v for t, v, _ in lines if t == task]) for _, lines in runs.values()]
         cells = (f"{v.mean():.3f}" + (f" ± {v.std(ddof=1):.3f}" if len(v) > 1 else "") for v in values)
-        print(task.ljust(21), *(c.rjust(16) for c in cells), f"{found[first][1][i][2]:12.3f}")
+        print(task.ljust(21), *(c.rjust(16) for c in cells), f"{runs[first][1][i][2]:12.3f}")
 
 
 def arguments() -> argparse.Namespace:
     """Parse the command line."""
-    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    asked.add_argument("--backbone", default="minilm")
-    asked.add_argument("--tasks", nargs="+", default=[f"mini-{t}" for t in ("sst-2", "qnli", "sts-b", "conll-2003")])
-    asked.add_argument("--data-dir", type=Path)
-    asked.add_argument("--task-data", nargs="+", default=[], metavar="TASK=FOLDER")
-    asked.add_argument("--max-train", type=int, default=200)
-    asked.add_argument("--evaluation", type=int, default=200)
-    asked.add_argument("--epochs", type=int, help="and no minimum of steps; default: the backbone's own settings")
-    asked.add_argument("--seeds", type=int, nargs="+", default=[0])
-    asked.add_argument("--set", action="append", default=[], metavar="PART.OPTION=VALUE")
-    asked.add_argument("--recipes", nargs="+", choices=RECIPES, default=list(RECIPES))
-    asked.add_argument("--recipe", choices=RECIPES, help=argparse.SUPPRESS)  # in the process that is timed
-    return asked.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--backbone", default="minilm")
+    parser.add_argument("--tasks", nargs="+", default=[f"mini-{t}" for t in ("sst-2", "qnli", "sts-b", "conll-2003")])
+    parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--task-data", nargs="+", default=[], metavar="TASK=FOLDER")
+    parser.add_argument("--max-train", type=int, default=200)
+    parser.add_argument("--evaluation", type=int, default=200)
+    parser.add_argument("--epochs", type=int, help="and no minimum of steps; default: the backbone's own settings")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--set", action="append", default=[], metavar="PART.OPTION=VALUE")
+    parser.add_argument("--recipes", nargs="+", choices=RECIPES, default=list(RECIPES))
+    parser.add_argument("--recipe", choices=RECIPES, help=argparse.SUPPRESS)  # in the process that is timed
+    return parser.parse_args()
 
 
 def options(args: argparse.Namespace) -> str:
@@ -109,8 +109,8 @@ def print_one(args: argparse.Namespace) -> None:
     """Train by one recipe and print a line for each training."""
     files = Files(args.data_dir, tuple(pair.split("=", 1) for pair in args.task_data), offline=True)
     (backbone,) = varied(load_parts().find("backbone", args.backbone), args.set)
-    known = [load_parts().find("task", name) for name in args.tasks]
-    tasks = [Sample(t.name, t.kind, t.metric, t.card, evaluation_rows=args.evaluation) for t in known]
+    parts = [load_parts().find("task", name) for name in args.tasks]
+    tasks = [Sample(t.name, t.kind, t.metric, t.card, evaluation_rows=args.evaluation) for t in parts]
     with tempfile.TemporaryDirectory() as folder:
         workspace = Workspace(files, Store(Path(folder)))
         cells = [Training(backbone, recipe) for recipe in recipes(backbone, tasks, workspace, args)]
@@ -121,11 +121,11 @@ def print_one(args: argparse.Namespace) -> None:
             outputs = [cell.checkpoint(workspace).outputs for cell in cells]
         else:
             outputs = [by_trainer(cell, workspace, Path(folder), padded=args.recipe == "padded") for cell in cells]
-        for cell, found in zip(cells, outputs, strict=True):
+        for cell, predicted in zip(cells, outputs, strict=True):
             task = cell.recipe.task
             train, evaluation = (workspace.dataset(task, split) for split in ("train", "evaluation"))
-            made = score_outputs(task.metric, found, evaluation, train)
-            print(task.name, made.value, made.standard_error, sep="\t")
+            score = score_outputs(task.metric, predicted, evaluation, train)
+            print(task.name, score.value, score.standard_error, sep="\t")
 
 
 def recipes(backbone, tasks, workspace, args):
@@ -151,10 +151,10 @@ def by_trainer(cell, workspace, folder, *, padded=False, start=None):
     train = workspace.dataset(recipe.task, "train").sample(recipe.max_train)
     evaluation = workspace.dataset(recipe.task, "evaluation")
     there = encoded(tokenizer, evaluation, limit)
-    rows, asked = encoded(tokenizer, train, limit).rows, there.rows
+    rows, evaluated = encoded(tokenizer, train, limit).rows, there.rows
     if padded:
-        rows, asked = to_maximum(rows, limit), to_maximum(asked, limit)
-    n, n_asked = len(rows["input_ids"]), len(asked["input_ids"])
+        rows, evaluated = to_maximum(rows, limit), to_maximum(evaluated, limit)
+    n, n_asked = len(rows["input_ids"]), len(evaluated["input_ids"])
     steps, model = settings.steps(n), backbone.fresh(train, recipe.seed, files, start)
     out = folder / f"{recipe.task.name}-{recipe.seed}"
     trainer = transformers.Trainer(
@@ -177,7 +177,7 @@ def by_trainer(cell, workspace, folder, *, padded=False, start=None):
     trainer.remove_callback(transformers.PrinterCallback)
     trainer.train()
     in_order = (range(start, min(start + 64, n_asked)) for start in range(0, n_asked, 64))
-    each = outputs_of_rows(model, tokenizer, asked, in_order)
+    each = outputs_of_rows(model, tokenizer, evaluated, in_order)
     model.save_pretrained(out)
     tokenizer.save_pretrained(out)
     return HEADS[recipe.task.kind].outputs(each, evaluation, there.places)

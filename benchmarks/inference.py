@@ -175,7 +175,7 @@ def coverage(simulations: int, draws: int, rng: Rng) -> list[dict[str, str]]:
         true = rank(TaskMatrix.square(tasks, rng.normal(size=(n, n))))
         for skill in (0.0, 0.5, 0.9):
             mean = skill + (1 - skill) * n / 2
-            held, widths, flat = np.zeros(2), np.zeros(2), np.zeros(2)
+            n_covering, widths, flat = np.zeros(2), np.zeros(2), np.zeros(2)
             for seed in range(simulations):
                 picked = np.where(rng.random(n) < skill, 1, rng.integers(1, n, size=n)).astype(np.float64)
                 for i, (low, high) in enumerate(
@@ -184,17 +184,17 @@ def coverage(simulations: int, draws: int, rng: Rng) -> list[dict[str, str]]:
                         interval_over_targets(picked, true, draws=2 * draws, seed=seed),
                     )
                 ):
-                    held[i] += low <= mean <= high
+                    n_covering[i] += low <= mean <= high
                     widths[i] += high - low
                     flat[i] += high == low
             rows.append(
                 {
                     "targets": str(n),
                     "skill": f"{skill:g}",
-                    "percentile bootstrap (before)": f"{held[0] / simulations:.3f}",
+                    "percentile bootstrap (before)": f"{n_covering[0] / simulations:.3f}",
                     "its width": f"{widths[0] / simulations:.1f}",
                     "of width zero": f"{flat[0] / simulations:.3f}",
-                    "Bayesian bootstrap": f"{held[1] / simulations:.3f}",
+                    "Bayesian bootstrap": f"{n_covering[1] / simulations:.3f}",
                     "width": f"{widths[1] / simulations:.1f}",
                 }
             )
@@ -304,7 +304,7 @@ def nested_coverage(simulations: int, draws: int, rng: Rng) -> list[dict[str, st
     for n_families in (2, 6):  # the first has two backbones, the others one
         for wrong in ("the same source on both backbones", "any source on each"):
             for skill in (0.0, 0.5, 0.9):
-                held, width = np.zeros(2), 0.0
+                n_covering, width = np.zeros(2), 0.0
                 for _ in range(simulations):
                     oracles = stack_of("simulated: sources differ", rng)
                     for i in range(2, n_families):
@@ -319,15 +319,15 @@ def nested_coverage(simulations: int, draws: int, rng: Rng) -> list[dict[str, st
                         percentile_interval(np.concatenate(every), rng, draws),
                         figures.interval(0, figures.names),
                     )
-                    held += [low <= (1 - skill) / 2 <= high for low, high in intervals]
+                    n_covering += [low <= (1 - skill) / 2 <= high for low, high in intervals]
                     width += intervals[1][1] - intervals[1][0]
                 rows.append(
                     {
                         "families": str(n_families),
                         "a wrong choice": wrong,
                         "skill": f"{skill:g}",
-                        "all targets of all oracles alike": f"{held[0] / simulations:.3f}",
-                        "nested": f"{held[1] / simulations:.3f}",
+                        "all targets of all oracles alike": f"{n_covering[0] / simulations:.3f}",
+                        "nested": f"{n_covering[1] / simulations:.3f}",
                         "width": f"{width / simulations:.2f}",
                     }
                 )

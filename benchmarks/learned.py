@@ -53,16 +53,16 @@ def main() -> None:
 
 def arguments() -> argparse.Namespace:
     """Parse the command line."""
-    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    asked.add_argument("--backbone", default="minilm")
-    asked.add_argument("--tasks", nargs="+")
-    asked.add_argument("--data-dir", type=Path)
-    asked.add_argument("--task-data", nargs="+", default=[], metavar="TASK=FOLDER")
-    asked.add_argument("--max-train", type=int)
-    asked.add_argument("--seeds", type=int, nargs="+", default=[0])
-    asked.add_argument("--set", action="append", default=[], metavar="PART.OPTION=VALUE")
-    asked.add_argument("--jobs", type=int)
-    return asked.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--backbone", default="minilm")
+    parser.add_argument("--tasks", nargs="+")
+    parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--task-data", nargs="+", default=[], metavar="TASK=FOLDER")
+    parser.add_argument("--max-train", type=int)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--set", action="append", default=[], metavar="PART.OPTION=VALUE")
+    parser.add_argument("--jobs", type=int)
+    return parser.parse_args()
 
 
 def row(task, cells, workspace) -> str:

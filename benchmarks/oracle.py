@@ -74,9 +74,9 @@ def one(args: argparse.Namespace) -> None:
         )
         began = time.perf_counter()
         if args.one == "plan":
-            found = re.search(r"about ([\d.]+) minutes", describe_plan(transfers.cells(), replace(workspace, jobs=1)))
-            assert found
-            return print(f"the plan expects {60 * float(found[1]):.0f} s of training on one worker")
+            minutes = re.search(r"about ([\d.]+) minutes", describe_plan(transfers.cells(), replace(workspace, jobs=1)))
+            assert minutes
+            return print(f"the plan expects {60 * float(minutes[1]):.0f} s of training on one worker")
         if args.one == "loop":
             done = loop(transfers.cells(), workspace, Path(folder))
             return print(f"{time.perf_counter() - began:.1f} s for {done} trainings, one after the other")

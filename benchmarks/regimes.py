@@ -75,10 +75,10 @@ def pair_rows(oracle: Oracle) -> list[dict[str, str]]:
 def summary(oracle: Oracle) -> str:
     """Return how many pairs gain and lose, by two standard errors too."""
     values, errors = gains(oracle)
-    known = np.isfinite(values)
-    ratio = values[known] / np.where(errors[known] > 0, errors[known], np.inf)
+    finite = np.isfinite(values)
+    ratio = values[finite] / np.where(errors[finite] > 0, errors[finite], np.inf)
     return (
-        f"{regime(oracle)}: {(values[known] > 0).sum()} of {known.sum()} pairs gain, {(ratio > 2).sum()} by more than "
+        f"{regime(oracle)}: {(values > 0).sum()} of {finite.sum()} pairs gain, {(ratio > 2).sum()} by more than "
         f"two standard errors; {(ratio < -2).sum()} lose as much"
     )
 
