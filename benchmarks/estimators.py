@@ -111,7 +111,7 @@ def line(name, args, tasks, files, store) -> str:
     if args.out:
         result.save(args.out)
     scores, trained = result.scores, len(result.tasks) * len(args.seeds)
-    figures = f"{scores.trs:.2f} | {scores.trs_p.p:.3f}" if scores else "|"
+    figures = f"{scores.trs.value:.2f} | {scores.trs.p.p:.3f}" if scores else "|"
     return f"| {result.estimator} | {trained} | {passes.forward} | {passes.backward} | {seconds:.1f} | {figures} |"
 
 

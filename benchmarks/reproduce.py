@@ -77,10 +77,10 @@ def summary(published: Published) -> str:
     size, other = (
         {plm: g[name].scores for plm, g in published.guesses.items()} for name in ("size", "other PLM's oracle")
     )
-    worse = {plm: sum(s[m].trs > size[plm].trs + TIE for m in FREE) for plm, s in scores.items()}
+    worse = {plm: sum(s[m].trs.value > size[plm].trs.value + TIE for m in FREE) for plm, s in scores.items()}
     skill = other["bert"].skill
     assert skill and skill.rho is not None and skill.p
-    mean = {plm: (s["CRA"].no_transfer_mean or 0.0, s["CRA"].oracle_best_mean) for plm, s in scores.items()}
+    mean = {plm: (s["CRA"].metric.no_transfer or 0.0, s["CRA"].metric.best) for plm, s in scores.items()}
     loud = [f"{PLMS[f.plm]} {SHOWN[f.target]}" for f in noise(published) if f.error > f.spread]
     return bullets(
         [
@@ -93,13 +93,13 @@ def summary(published: Published) -> str:
             "methods of a PLM none has."
             + (f" By independent choices {listed(lost)} would be better than chance too." if lost else ""),
             "No two methods without transfers are told apart on either PLM. To take the source with most training "
-            f"examples has a lower TRS than {worse['bert']} of them on BERT ({num(size['bert'].trs)}) and than "
-            f"{worse['tinybert']} on TinyBERT ({num(size['tinybert'].trs)}), and is told apart from none.",
+            f"examples has a lower TRS than {worse['bert']} of them on BERT ({num(size['bert'].trs.value)}) and than "
+            f"{worse['tinybert']} on TinyBERT ({num(size['tinybert'].trs.value)}), and is told apart from none.",
             "To select sources by the other PLM's oracle is not shown to be better than chance: TRS "
-            f"{num(other['bert'].trs)} on BERT (p {chance(relabelled(other['bert']).p, sign=True)}) and "
-            f"{num(other['tinybert'].trs)} on TinyBERT (p {chance(relabelled(other['tinybert']).p, sign=True)}), where "
-            f"chance has {num(other['bert'].trs_chance)}. Over all pairs of tasks, beyond the effects of sources and "
-            f"of targets, the two oracles agree somewhat: their rank correlation is {share(skill.rho, 2)} (p "
+            f"{num(other['bert'].trs.value)} on BERT (p {chance(relabelled(other['bert']).p, sign=True)}) and "
+            f"{num(other['tinybert'].trs.value)} on TinyBERT (p {chance(relabelled(other['tinybert']).p, sign=True)}), "
+            f"where chance has {num(other['bert'].trs.chance)}. Over all pairs of tasks, beyond the effects of sources "
+            f"and of targets, the two oracles agree somewhat: their rank correlation is {share(skill.rho, 2)} (p "
             f"{chance(skill.p.p, sign=True)}).",
             f"On TinyBERT no transfer ({num(mean['tinybert'][0])} in the mean) beats each target's best source "
             f"({num(mean['tinybert'][1])}); on BERT it is {num(mean['bert'][0])} and {num(mean['bert'][1])}.",

@@ -21,7 +21,7 @@ from cogbench import Files, Oracle, TaskMatrix, popularity_baseline, rank
 from cogbench.data.dataset import Array
 from cogbench.data.oracle_seeds import resample
 from cogbench.scoring.chance import Relabellings, dirichlet_interval, relabellings
-from cogbench.scoring.evaluation import ScoreOptions, Scores, score_guess
+from cogbench.scoring.evaluation import score_guess
 from cogbench.scoring.paired import (
     LEVEL,
     PairedDifference,
@@ -32,6 +32,7 @@ from cogbench.scoring.paired import (
     sign_flips,
 )
 from cogbench.scoring.ranking import Ranking, picked_ranks, true_ranking
+from cogbench.scoring.scores import ScoreOptions, Scores
 from cogbench.storage.atomic import writable
 
 ROOT = Path(__file__).parents[1]
@@ -307,7 +308,7 @@ def _oracles(oracles: Mapping[str, Oracle]) -> list[str]:
 def _overview(experiment: Experiment) -> list[str]:
     rows = []
     for name in next(iter(experiment.guesses.values())):
-        trs = [of[name].scores.trs for of in experiment.guesses.values()]
+        trs = [of[name].scores.trs.value for of in experiment.guesses.values()]
         rows.append([name, *(f"{v:.2f}" for v in trs), f"{np.mean(trs):.2f}"])
     return [*METHODS_TEXT.splitlines(), *table(["TRS", *experiment.guesses, "mean"], rows)]
 
@@ -423,7 +424,7 @@ def _authors_scores(oracle: Oracle) -> list[str]:
     rows = []
     for name, matrix in guesses(oracle).items():
         s = score_guess(matrix.part(sources, targets), part, OPTIONS)
-        rows.append([name, f"{100 * s.ndcg['all']:.1f}", f"{s.regret['5']:.2f}"])
+        rows.append([name, f"{100 * s.ranking.ndcg['all']:.1f}", f"{s.regret['5']:.2f}"])
     return [*AUTHORS.splitlines(), *table(["guess", "NDCG", "regret@5"], rows)]
 
 
@@ -449,7 +450,7 @@ def _listed(settings: list[str]) -> str:
 
 def _details(experiment: Experiment) -> list[str]:
     better = {
-        name: sum(of[name].scores.trs_p.p <= LEVEL for of in experiment.guesses.values()) for name in (SHOP, POPULARITY)
+        name: sum(of[name].scores.trs.p.p <= LEVEL for of in experiment.guesses.values()) for name in (SHOP, POPULARITY)
     }
     lines = DETAILS.format(shop=better[SHOP], popularity=better[POPULARITY]).splitlines()
     for setting, of in experiment.guesses.items():
@@ -457,17 +458,17 @@ def _details(experiment: Experiment) -> list[str]:
         for name, one in of.items():
             s = one.scores
             figures = [
-                f"{s.trs_interval[0]:.2f} to {s.trs_interval[1]:.2f}",
-                _p(s.trs_p.p),
-                _p(s.trs_p_independent),
+                f"{s.trs.interval[0]:.2f} to {s.trs.interval[1]:.2f}",
+                _p(s.trs.p.p),
+                _p(s.trs.p_independent),
                 f"{one.deviation:.2f}",
                 _short(_mean(one), 2),
                 f"{_short(s.skill.rho, 2)} ({_p(s.skill.p.p)})" if name in METHODS.values() else "",
             ]
             if name == RANDOM:
                 figures = [""] * len(figures)
-            scores = [f"{100 * s.ndcg['all']:.1f}", f"{s.regret['1']:.2f}", f"{s.regret['5']:.2f}"]
-            rows.append([name, f"{s.trs:.2f}", *figures, *scores])
+            scores = [f"{100 * s.ranking.ndcg['all']:.1f}", f"{s.regret['1']:.2f}", f"{s.regret['5']:.2f}"]
+            rows.append([name, f"{s.trs.value:.2f}", *figures, *scores])
         lines += ["", f"### `taskweb-{setting}`"]
         head = ["guess", "TRS", "95 % interval", "p", "p, independent", "deviation", "Spearman", "skill (p)"]
         lines += table([*head, "NDCG", "regret@1", "regret@5"], rows)[:-1]

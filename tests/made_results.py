@@ -15,7 +15,7 @@ from cogbench.results.result import (
     against,
     rows,
 )
-from cogbench.scoring.evaluation import TargetScore
+from cogbench.scoring.scores import TargetScore
 
 TASKS = ("p", "q", "r", "s")
 TRUE = np.array([[0, 0.6, 0.5, 0.9], [0.8, 0, 0.7, 0.2], [0.7, 0.9, 0, 0.1], [0.6, 0.5, 0.9, 0]])
@@ -94,7 +94,7 @@ def made(
 def as_of_an_older_schema(scores):
     """Return scores without those that only today's schema has."""
     ranks = {target: TargetScore(score.rank) for target, score in scores.per_target.items()}
-    return replace(scores, trs_p=None, skill=None, resampled=None, per_target=ranks)
+    return replace(scores, trs=replace(scores.trs, p=None), skill=None, resampled=None, per_target=ranks)
 
 
 def recorded(sha256):

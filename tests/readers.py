@@ -33,7 +33,8 @@ from cogbench.oracles.task_sets import plain_sets, write_sets
 from cogbench.packs.pack import Pack
 from cogbench.parts.table_task import TableTask
 from cogbench.results.comparison import read_for_comparison
-from cogbench.results.guess import plain_score, read_guess, rescore
+from cogbench.results.guess import read_guess, rescore
+from cogbench.results.plain import plain
 from cogbench.results.result import Result
 from cogbench.scoring.task_tree import task_tree
 from cogbench.storage.remote_store import RemoteStore
@@ -188,7 +189,7 @@ def read_whole_oracle(path):
         picks = {t: next(s for s in TASKS if s != t) for t in TASKS}
         scored = score(picks, found)
         shown(score_tables(scored), score_notes(scored))
-        json.dumps(plain_score(scored), allow_nan=False)
+        json.dumps(plain(scored), allow_nan=False)
     if path.suffix == ".json":
         read_card(path)
         read_for_comparison(path)
@@ -209,7 +210,7 @@ def read_and_score(path):
     read_guess(path)
     scored = score(path, oracle())
     shown(score_tables(scored), score_notes(scored))
-    json.dumps(plain_score(scored), allow_nan=False)
+    json.dumps(plain(scored), allow_nan=False)
 
 
 def signal_table():

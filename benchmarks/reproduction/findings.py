@@ -62,10 +62,10 @@ def section_baselines(published: Published) -> str:
         body = []
         for label, scored in guesses.items():
             s = scored.scores
-            line = [num(s.trs), *chances(s), interval(s), to_popularity(scored), num(s.selected_mean)]
+            line = [num(s.trs.value), *chances(s), interval(s), to_popularity(scored), num(s.metric.selected)]
             body.append([label, LOOKS_AT.get(label, "representations or responses"), *line])
         s = published.own[plm, "CRA"].scores
-        body.append(["random (exact)", "nothing", num(s.trs_chance), "", "", "", "", num(s.random_mean)])
+        body.append(["random (exact)", "nothing", num(s.trs.chance), "", "", "", "", num(s.metric.random)])
         head = ["guess", "looks at", "TRS", *TWO_P, "95 % interval", "to popularity", "mean"]
         blocks += [f"### {name}", table(head, body)]
     beside = [methods_beside(published, plm, baseline) for plm in PLMS for baseline in ("size", "popularity")]
@@ -82,11 +82,11 @@ def to_popularity(scored: Scored) -> str:
 def methods_beside(published: Published, plm: str, baseline: str) -> str:
     """Say how the methods without transfers do beside a baseline."""
     scores, comparisons = published.guesses[plm][baseline].scores, compare_with(published, plm, baseline)
-    lower = [m for m in FREE if published.own[plm, m].scores.trs < scores.trs - TIE]
+    lower = [m for m in FREE if published.own[plm, m].scores.trs.value < scores.trs.value - TIE]
     apart = [c.one for c in comparisons if c.corrected_p <= LEVEL]
     detectable = [c.detectable for c in comparisons]
     return (
-        f"{baseline.capitalize()} on {PLMS[plm]} has TRS {num(scores.trs)} "
+        f"{baseline.capitalize()} on {PLMS[plm]} has TRS {num(scores.trs.value)} "
         f"(p {chance(relabelled(scores).p, sign=True)}); "
         f"{listed(lower) if lower else 'none'} of the {len(FREE)} methods without transfers "
         f"{'have' if len(lower) > 1 else 'has'} a lower one. Told apart from it after Holm's correction: "
@@ -114,10 +114,10 @@ def disagreement(published: Published) -> str:
         s = {m: published.own[plm, m].scores for m in METHODS if not published.repeated(plm, m)}
         for a in s:
             for b in s:
-                if s[a].trs > s[b].trs + TIE and s[a].selected_mean > s[b].selected_mean + TIE:
+                if s[a].trs.value > s[b].trs.value + TIE and s[a].metric.selected > s[b].metric.selected + TIE:
                     means, ranks = (
                         f"{num(x)} / {num(y)}"
-                        for x, y in ((s[a].selected_mean, s[b].selected_mean), (s[a].trs, s[b].trs))
+                        for x, y in ((s[a].metric.selected, s[b].metric.selected), (s[a].trs.value, s[b].trs.value))
                     )
                     body.append([name, f"{a} / {b}", means, ranks, decided_by(published, plm, a, b)])
     return page(
@@ -157,15 +157,15 @@ def section_agreement(published: Published) -> str:
     helped = {}
     for plm, name in PLMS.items():
         s = published.own[plm, "CRA"].scores
-        assert s.helping is not None and s.no_transfer_mean is not None
-        helped[plm] = round(s.helping * int(off.sum()))
-        own = {m: published.own[plm, m].scores.selected_helping or 0.0 for m in METHODS}
+        assert s.gains.helping is not None and s.metric.no_transfer is not None
+        helped[plm] = round(s.gains.helping * int(off.sum()))
+        own = {m: published.own[plm, m].scores.gains.selected_helping or 0.0 for m in METHODS}
         alone.append(
             [
                 name,
-                num(s.no_transfer_mean),
-                num(s.random_mean),
-                num(s.oracle_best_mean),
+                num(s.metric.no_transfer),
+                num(s.metric.random),
+                num(s.metric.best),
                 f"{helped[plm]} of {int(off.sum())}",
                 *(f"{round(v * len(NAMES))}" for v in own.values()),
             ]
@@ -179,8 +179,8 @@ def section_agreement(published: Published) -> str:
         ),
         table(["matrices", "Pearson", "Spearman"], [ours, *printed]),
         paragraph(
-            f"""Selecting by the other PLM's oracle gives TRS {num(other["bert"].trs)} on BERT (p
-            {chance(relabelled(other["bert"]).p, sign=True)}) and {num(other["tinybert"].trs)} on TinyBERT (p
+            f"""Selecting by the other PLM's oracle gives TRS {num(other["bert"].trs.value)} on BERT (p
+            {chance(relabelled(other["bert"]).p, sign=True)}) and {num(other["tinybert"].trs.value)} on TinyBERT (p
             {chance(relabelled(other["tinybert"]).p, sign=True)}): which source is best depends much on the PLM, or on
             the noise of one training. Over all pairs of tasks, with the effects of sources and of targets taken out of
             both, the two oracles agree somewhat: their rank correlation is {share(skill.rho)} (p
@@ -261,7 +261,7 @@ def section_noise(published: Published) -> str:
         for method in METHODS:
             s = cogbench.score(published.selections[plm, method], noisy).scores
             assert s.resampled is not None
-            moved.append([name, method, num(s.trs), num(s.resampled["trs"])])
+            moved.append([name, method, num(s.trs.value), num(s.resampled["trs"])])
     above = [f"{PLMS[f.plm]} {SHOWN[f.target]}" for f in noises if f.error > f.spread]
     return page(
         "## Where the evaluation's error exceeds the spread",

@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 
 from cogbench.scoring.chance import PValue
-from cogbench.scoring.evaluation import Scores
+from cogbench.scoring.scores import Scores
 
 WIDTH = 120
 TWO_P = ("p", "p, independent")  # the columns that `chances` fills
@@ -31,18 +31,18 @@ def chance(p: float, *, sign: bool = False) -> str:
 
 def relabelled(scores: Scores) -> PValue:
     """Return the p of relabelling, which all scores of today's schema have."""
-    assert scores.trs_p is not None
-    return scores.trs_p
+    assert scores.trs.p is not None
+    return scores.trs.p
 
 
 def chances(scores: Scores) -> list[str]:
     """Write the p of relabelling and that of independent choices."""
-    return [chance(relabelled(scores).p), chance(scores.trs_p_independent)]
+    return [chance(relabelled(scores).p), chance(scores.trs.p_independent)]
 
 
 def interval(scores: Scores) -> str:
     """Write the interval of a TRS."""
-    return " to ".join(num(end) for end in scores.trs_interval)
+    return " to ".join(num(end) for end in scores.trs.interval)
 
 
 def rank_number(value: float) -> str:

@@ -143,7 +143,7 @@ def section_search(published: Published) -> str:
         assert other.no_transfer is not None
         gains = TaskMatrix(other.transfers.sources, other.transfers.targets, other.transfers.values - other.no_transfer)
         lost, without = searched_from_zero(gains, oracle.transfers)
-        body.append([name, num(cogbench.score(gains, oracle).scores.trs), num(lost), str(len(without))])
+        body.append([name, num(cogbench.score(gains, oracle).scores.trs.value), num(lost), str(len(without))])
     shifted = {
         shift: searched_from_zero(
             TaskMatrix(t.sources, t.targets, shift - cogbench.rank(published.oracles["tinybert"].transfers).ranks), t

@@ -29,7 +29,7 @@ def better_than_chance(published: Published, plm: str, *, corrected: bool = Fals
 
 def no_longer_better(published: Published, plm: str) -> list[str]:
     """Return the methods without transfers that are better than chance by independent choices, not by relabelling."""
-    independent = {method: published.own[plm, method].scores.trs_p_independent for method in FREE}
+    independent = {method: published.own[plm, method].scores.trs.p_independent for method in FREE}
     return [m for m, p in independent.items() if p <= LEVEL < sure_p(published, plm, m)]
 
 
@@ -45,7 +45,7 @@ def which_are_better_than_chance(published: Published) -> str:
     better, after_holm, lost, border = [], [], [], []
     for plm, name in PLMS.items():
         p_values = {method: relabelled(published.own[plm, method].scores) for method in FREE}
-        independent = {method: published.own[plm, method].scores.trs_p_independent for method in FREE}
+        independent = {method: published.own[plm, method].scores.trs.p_independent for method in FREE}
         better += [f"{m} on {name} ({chance(sure_p(published, plm, m))})" for m in better_than_chance(published, plm)]
         after_holm += [f"{m} on {name}" for m in better_than_chance(published, plm, corrected=True)]
         lost += [

@@ -81,7 +81,7 @@ def table_1(published: Published) -> list[Cell]:
         if other := published.repeated(plm, method):
             why.append(f"its rows of Tables 8 and 9 are those of {other}")
         printed = float(row("table1", method=method)[plm])
-        cells.append(Cell(plm, method, scores.trs, by_printed, printed, "; ".join(why)))
+        cells.append(Cell(plm, method, scores.trs.value, by_printed, printed, "; ".join(why)))
     return cells
 
 
@@ -113,7 +113,7 @@ def section_1(published: Published) -> str:
                 interval(scores),
             ]
         )
-    random = published.own["bert", "CRA"].scores.trs_chance
+    random = published.own["bert", "CRA"].scores.trs.chance
     both = " / ".join(row("table1", method="Random")[plm] for plm in PLMS)
     near = all(abs(random - float(row("table1", method="Random")[plm])) <= ROUNDED + TIE for plm in PLMS)
     body.append(["both", "Random", num(random, 4), "", both, EQUAL if near else DIFFERS, "", "", ""])
@@ -174,8 +174,8 @@ def averages(published: Published) -> list[tuple[str, str, str, float, float]]:
     means = []
     for plm, method in published.selections:
         own, cross = published.own[plm, method].scores, published.cross[plm, method].scores
-        means.append((plm, plm, method, own.selected_mean, float(table_8(plm, method)["AVG"])))
-        means.append((plm, OTHER[plm], method, cross.selected_mean, float(table_9(plm, method)["AVG"])))
+        means.append((plm, plm, method, own.metric.selected, float(table_8(plm, method)["AVG"])))
+        means.append((plm, OTHER[plm], method, cross.metric.selected, float(table_9(plm, method)["AVG"])))
     return sorted(means, key=lambda mean: (mean[0] != mean[1], mean[1]))
 
 
@@ -202,7 +202,7 @@ def section_8_9(published: Published) -> str:
                 PLMS[trained],
                 method,
                 f"{num(ours, 3)} / {num(printed)}",
-                num(scores.trs),
+                num(scores.trs.value),
                 *chances(scores),
             ]
         )
@@ -213,7 +213,7 @@ def section_8_9(published: Published) -> str:
     ]
     random = {
         "AVG": [row("table8", plm=plm, method="Random")["AVG"] for plm in PLMS],
-        "exact": [num(published.own[plm, "CRA"].scores.random_mean) for plm in PLMS],
+        "exact": [num(published.own[plm, "CRA"].scores.metric.random) for plm in PLMS],
     }
     picks = published.selections
     taken = [
@@ -267,8 +267,8 @@ def section_3(published: Published) -> str:
     body, below, above, n = [], [], [], 0
     for guide, target in (("tinybert", "bert"), ("bert", "tinybert")):
         scores = published.guesses[target]["other PLM's oracle"].scores
-        for k, level in scores.top_k.items():
-            random = scores.top_k_chance[k]
+        for k, level in scores.top_k.share.items():
+            random = scores.top_k.chance[k]
             printed = {
                 m: float(row("table3", method=m, guide=guide, target_plm=target, k=k)["probability"])
                 for m in ("CRA", "CNM", "AHP")
@@ -335,7 +335,7 @@ def full_tables(published: Published) -> str:
                 body.append([*line, " / ".join(num(v) for v in random[trained, target])])
             means = {m: (ours, p) for g, t, m, ours, p in averages(published) if (g, t) == (guide, trained)}
             line = [" / ".join(num(v) for v in means[m]) for m in METHODS]
-            mean = published.own[trained, "CRA"].scores.random_mean
+            mean = published.own[trained, "CRA"].scores.metric.random
             body.append(["AVG", *line, f"{num(mean)} / {printed_row(guide, 'Random')['AVG']}"])
             title = f"### Table {number}: selected with {PLMS[guide]}, trained {PLMS[trained]}"
             blocks += [title, table(["target", *METHODS, "Random"], body)]

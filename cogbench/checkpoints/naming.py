@@ -183,7 +183,7 @@ def _opened(parts: Parts, one: NamedCheckpoint, files: Files) -> GivenCheckpoint
     if task and kinds and task.kind not in kinds:
         task = None  # it bears this name by chance
     kind = one.kind or (task.kind if task else None) or head or WITHOUT_HEAD
-    given = GivenCheckpoint(one.name, backbone, kind if head else WITHOUT_HEAD, task)
+    given = GivenCheckpoint(one.name, backbone, kind=kind if head else WITHOUT_HEAD, data=task)
     return _with_data(given, one.data, kind, files) if one.data else given
 
 

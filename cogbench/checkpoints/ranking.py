@@ -37,6 +37,8 @@ def check_checkpoints(
     UnusableData
         If it needs a pre-trained model and none is named, or compares weights or dimensions of models of several bases.
     """
+    if not checkpoints:
+        return ()
     needs_backbone = {"backbone", "backbone-features"} & estimator.needs or trains(estimator, targets, checkpoints)
     if isinstance(backbone, NoBackbone) and needs_backbone:
         raise UnusableData(f"estimator {estimator.name!r}: {NO_BACKBONE}")

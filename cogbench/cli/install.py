@@ -23,7 +23,7 @@ def list_(kind: str, data_dir: Path | None, as_json: bool) -> None:
     from ..parts.registry import load_parts
     from ..views.listing import render_parts
 
-    click.echo(render_parts(load_parts(), kind.removesuffix("s"), as_json, data_dir))
+    click.echo(render_parts(load_parts(), kind.removesuffix("s"), as_json=as_json, data_dir=data_dir))
 
 
 @click.command("plugins")

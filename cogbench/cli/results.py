@@ -73,7 +73,8 @@ def score(
     from ..data.oracle_files import refuse_reading
     from ..parts.oracle_names import oracle_names
     from ..parts.registry import load_parts
-    from ..results.guess import plain_score, read_guess, rescore, score
+    from ..results.guess import read_guess, rescore, score
+    from ..results.plain import plain
     from ..results.published import published_result, results_on_oracles
     from ..results.result import Result
     from ..storage.atomic import writable
@@ -116,7 +117,7 @@ def score(
         return
     scored = score(file, oracle, name=name, reading=reading, guess_reading=guess_reading, **how)
     if format == "json":
-        print_json(plain_score(scored))
+        print_json(plain(scored))
     else:
         click.echo(render_tables(score_tables(scored), format, score_notes(scored)))
 

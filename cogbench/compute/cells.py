@@ -82,8 +82,8 @@ class Training:
             task: RowWeights(
                 alone,
                 task,
-                choice.target,
-                choice.selector,
+                target=choice.target,
+                selector=choice.selector,
                 seed=recipe.seed,
                 max_source=recipe.most(task),
                 max_target=choice.max_target,
@@ -203,7 +203,9 @@ class Training:
         report = _report(folder)
         outputs, *others = (np.load(folder / self._outputs_file(task)) for task in self.recipe.tasks)
         named = dict(zip((task.name for task in self.recipe.tasks[1:]), others, strict=True))
-        return Checkpoint(folder / self.MODEL, outputs, report["steps"], tuple(report["notes"]), named)
+        return Checkpoint(
+            folder / self.MODEL, outputs, steps=report["steps"], notes=tuple(report["notes"]), others=named
+        )
 
     def notes(self, workspace: Workspace) -> tuple[str, ...]:
         """Return what the backbone told of the training."""
@@ -310,7 +312,7 @@ class GivenTraining:
 
 def _score_of(task: Task, outputs: Array, workspace: Workspace) -> TaskScore:
     train, evaluation = workspace.dataset(task, "train"), workspace.dataset(task, "evaluation")
-    return score_outputs(task.metric, outputs, evaluation, train, further=getattr(task, "further", ()))
+    return score_outputs(task.metric, outputs, evaluation=evaluation, train=train, further=getattr(task, "further", ()))
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ def _set_score(key: tuple[str, tuple[str, ...]], scores: Sequence[TaskScore]) ->
     values = tuple(float(score.value) for score in scores)
     error = _error_of_seeds(values)
     error = none_if_nan(scores[0].standard_error) if error is None else error  # of one seed that of the evaluation
-    return SetScore(target, others, float(np.mean(values)), error, values)
+    return SetScore(target, others, score=float(np.mean(values)), standard_error=error, by_seed=values)
 
 
 def _error_of_seeds(values: Sequence[float]) -> float | None:

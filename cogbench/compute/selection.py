@@ -141,14 +141,14 @@ class StoredSelectionEvidence:
                 outputs = self._train(task, options.steps, Path(folder), source).outputs
                 train, held_out = (task.load(split, self._files) for split in ("train", "evaluation"))  # type: ignore[arg-type]
                 assert outputs is not None
-                scores.append(score_outputs(task.metric, outputs, held_out, train))
+                scores.append(score_outputs(task.metric, outputs, evaluation=held_out, train=train))
         return mean_score(scores).value
 
     def _some_source(self, rows: Sequence[int] | Array, scored: Sequence[int] | Array) -> SelectedTask:
-        return SelectedTask(self.cell.source, self.cell.max_source, _numbers(rows), _numbers(scored))
+        return SelectedTask(self.cell.source, self.cell.max_source, rows=_numbers(rows), scored=_numbers(scored))
 
     def _some_target(self, rows: Sequence[int] | Array, scored: Sequence[int] | Array) -> SelectedTask:
-        return SelectedTask(self.cell.target, self.cell.max_target, _numbers(rows), _numbers(scored))
+        return SelectedTask(self.cell.target, self.cell.max_target, rows=_numbers(rows), scored=_numbers(scored))
 
     def _train(self, task: SelectedTask, steps: int, folder: Path, start: Checkpoint | None = None) -> Checkpoint:
         settings = short_settings(self.backbone, task.kind, len(task.rows), steps)

@@ -127,7 +127,7 @@ class TransferPlan:
         """Return how rows of sources are chosen for a target; None where all are used."""
         if self.selector is None:
             return None
-        return RowChoice(self.selector, target, self.select_share, self.target_budget)
+        return RowChoice(self.selector, target, share=self.select_share, max_target=self.target_budget)
 
     def check_choices(self, workspace: Workspace) -> None:
         """Raise UnusableData if fewer than two rows of a source are left."""
@@ -234,10 +234,10 @@ class TransferPlan:
                 max_train_target=self.target_budget if self.apart else None,
             ),
             self.seeds,
-            values,
-            errors,
-            np.array(gain_errors),
-            np.array([[of_seed[t, t].value for t in names] for of_seed in scores]),
+            values=values,
+            errors=errors,
+            gain_errors=np.array(gain_errors),
+            no_transfer=np.array([[of_seed[t, t].value for t in names] for of_seed in scores]),
         )
 
 
@@ -257,7 +257,7 @@ def _gain_error(cells: Mapping[tuple[str, str], Training], source: str, target: 
         return 0.0
     pairs = (source, target.name), (target.name, target.name)
     after, alone = (cells[pair].outputs(workspace, target) for pair in pairs)
-    return gap_error(target.metric, after, alone, workspace.dataset(target, "evaluation"))
+    return gap_error(target.metric, after, other=alone, evaluation=workspace.dataset(target, "evaluation"))
 
 
 def notes_of_budgets(plan: TransferPlan, oracle: Oracle | TransferPlan | None, sees_examples: bool) -> list[str]:
@@ -364,7 +364,7 @@ class TaskTrainings:
         """Return the cell of a target's examples as a source's model sees them, or the bare backbone for None."""
         training = self.training(source) if source is not None else None
         backbone = training.backbone if training is not None else self.backbone
-        return FeatureExtraction(backbone, training, target, options, self.budget(target))
+        return FeatureExtraction(backbone, training, task=target, options=options, max_train=self.budget(target))
 
     def transfer(self, source: Task, target: Task) -> Training:
         """Return the cell that trains a target from a source's encoder."""
@@ -372,12 +372,14 @@ class TaskTrainings:
             own = source.trained_like(self.backbone)
             return Training(own, Recipe((target,), seed=self.seed, max_train=self.target_budget))
         start = Recipe((source,), seed=self.seed, max_train=self.max_train)
-        return Training(self.backbone, Recipe((target,), start, self.seed, self.target_budget))
+        return Training(self.backbone, Recipe((target,), start, seed=self.seed, max_train=self.target_budget))
 
     def cheap_trainings(self, source: Task | None, target: Task, options: TransferOptions) -> tuple[Training, ...]:
         """Return the cells of a cheap transfer: a target's few examples after a source, or alone for None."""
         if isinstance(source, GivenCheckpoint):
             own = source.trained_like(self.backbone)
-            return cheap_trainings(own, None, target, self.target_budget, options, self.seed)
+            return cheap_trainings(own, None, target=target, most=self.target_budget, options=options, seed=self.seed)
         start = Recipe((source,), seed=self.seed, max_train=self.max_train) if source is not None else None
-        return cheap_trainings(self.backbone, start, target, self.target_budget, options, self.seed)
+        return cheap_trainings(
+            self.backbone, start, target=target, most=self.target_budget, options=options, seed=self.seed
+        )

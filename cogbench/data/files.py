@@ -350,9 +350,9 @@ class Files:
             raise MissingData(f"data of task {task!r}: {hub_id!r} is no hub id of the form namespace/name{looked}.")
         commit: str | None = revision
         if not COMMIT.fullmatch(revision):
-            silent = self._silent()
-            commit = remembered(hub_id, config, split, revision) if silent else commit_of(hub_id, revision)
-        data = cached = prepared(hub_id, config, split, commit) if commit else None
+            last = remembered(hub_id, config, split=split, revision=revision)
+            commit = last if self._silent() else commit_of(hub_id, revision)
+        data = cached = prepared(hub_id, config, split=split, commit=commit) if commit else None
         if data is None:
             remedy = "`cogbench run … --data-dir DIR --offline` works on local files"
             self._reach(f"data of task {task!r}, {hub_id}{looked}", remedy)
@@ -374,7 +374,7 @@ class Files:
         origin = Origin(hub_id, commit)
         folders = {Path(part["filename"]).parent for part in data.cache_files}
         self._announce(origin, "hub" if cached is None else "cache", folders, occupied)
-        return Rows(data.to_dict(), names, origin, f"task {task!r} ({split})")
+        return Rows(data.to_dict(), names, origin=origin, what=f"task {task!r} ({split})")
 
     def _announce(
         self, origin: Origin, place: Place, paths: Iterable[Path], size: Callable[[Path], int] | None = None

@@ -228,4 +228,4 @@ def joined(files: Sequence[Path], origin: Origin, what: str, read: Callable[[Pat
     if not others:
         return first._replace(origin=origin, what=what)
     columns = {name: [v for part in (first, *others) for v in part.columns[name]] for name in first.columns}
-    return Rows({**columns}, first.names, origin, what, notes=first.notes)
+    return Rows({**columns}, first.names, origin=origin, what=what, notes=first.notes)

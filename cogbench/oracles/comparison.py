@@ -8,8 +8,8 @@ from math import inf
 from ..data.oracle import Oracle
 from ..errors import UnusableData
 from ..frames import Tabular
-from ..scoring.agreement import agreement
 from ..scoring.chance import PValue
+from ..scoring.correlation import agreement
 from ..scoring.evaluation import score_guess
 from .gains import TargetGains, budgets, target_gains
 from .ways import WayDifference, material, way, way_differences
@@ -198,8 +198,8 @@ def _pair(one: Oracle, other: Oracle) -> OraclePair:
         by_target=by_target,
         skill=scores.skill.rho if scores.skill else None,
         skill_p=scores.skill.p if scores.skill else None,
-        trs=scores.trs,
-        trs_chance=scores.trs_chance,
+        trs=scores.trs.value,
+        trs_chance=scores.trs.chance,
     )
 
 

@@ -284,4 +284,4 @@ def _merged(target: str, members: tuple[str, ...], rows: Sequence[_Row]) -> SetS
     error = rows[0].error if len(rows) == 1 else None
     if len(scores) > 1:
         error = float(np.std(scores, ddof=1) / math.sqrt(len(scores)))
-    return SetScore(target, members, float(np.mean(scores)), error)
+    return SetScore(target, members, score=float(np.mean(scores)), standard_error=error)

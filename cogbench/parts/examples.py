@@ -69,8 +69,8 @@ class Examples:
             labels = columns["label"]
             tags = self.kind == "tagging"
             columns["label"] = [[number[t] for t in v] if tags else number[v] for v in labels]
-        refuse_faults(self.where, self.kind, columns, tuple(classes), numbers)
-        return Dataset(self.kind, columns, tuple(classes), self.origin, (*self.notes, *notes))
+        refuse_faults(self.where, self.kind, columns=columns, labels=tuple(classes), numbers=numbers)
+        return Dataset(self.kind, columns, labels=tuple(classes), origin=self.origin, notes=(*self.notes, *notes))
 
     def texts(self) -> list[tuple[str, ...]]:
         """Return for each row the texts that may not stand in training and evaluation both."""

@@ -58,7 +58,7 @@ class SentenceFile:
         sentences = [" ".join(line.split()) for line in lines]
         self._check(sentences if text else [])
         revision = f"sha256:{hashlib.sha256(content).hexdigest()}"
-        return Recording(tuple(sentences), {}, "no responses", Origin(self.file, revision))
+        return Recording(tuple(sentences), {}, unit="no responses", origin=Origin(self.file, revision))
 
     def _check(self, sentences: Sequence[str]) -> None:
         """Raise UnusableData for empty lines, sentences that stand twice, or too few of them."""

@@ -243,7 +243,7 @@ class TableTask:
         if path.is_dir():
             if not (shards := _files_of(path, split)):
                 raise MissingData(f"{where} holds no {split}*.parquet (or csv, tsv, jsonl).")
-            rows, where = joined(shards, Origin(file), where, read), f"{where} ({split})"
+            rows, where = joined(shards, Origin(file), what=where, read=read), f"{where} ({split})"
         elif is_hub_id(file):
             try:
                 rows, where = files.dataset(self.name, file, split), f"{where} ({split})"
@@ -256,7 +256,7 @@ class TableTask:
             rows = read(path)
         else:
             raise MissingData(f"task {self.name!r}: no file {file!r}.")
-        examples = examples_of(rows, self.kind, columns, where, drop_missing=self.drop_missing)
+        examples = examples_of(rows, self.kind, columns=columns, where=where, drop_missing=self.drop_missing)
         return replace(examples, notes=tuple(f"{self.name}: {note}" for note in examples.notes))
 
     def _with_layout(self, path: Path, options: TableOptions, columns: Mapping[str, str]) -> TableOptions:

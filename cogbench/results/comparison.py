@@ -14,11 +14,12 @@ from ..frames import Tabular
 from ..oracles.comparison import OracleComparison, compare_oracles
 from ..parts.oracle_names import find_oracle
 from ..parts.registry import load_parts
-from ..scoring.agreement import agreement, steadiness
 from ..scoring.chance import PValue, relabellings
-from ..scoring.evaluation import KS, TOP_M, ScoreOptions, TargetScore, score_guess
+from ..scoring.correlation import agreement, steadiness
+from ..scoring.evaluation import score_guess
 from ..scoring.paired import LEVEL, PairedDifference, holm, paired_difference, score_picks, sign_flips
 from ..scoring.ranking import Ranking, rank, true_ranking
+from ..scoring.scores import KS, TOP_M, ScoreOptions, TargetScore
 from ..storage.atomic import readable
 from ..storage.foreign import read_json
 from .result import Result
@@ -335,8 +336,8 @@ def _against(
         ]
         for is_own, oracle in sorted(rows, key=lambda row: not row[0]):
             s = score_guess(matrix, oracle, ScoreOptions(ks, top_m))
-            chance = s.top_k_chance[str(ks[0])]  # the same for every k
-            yield Against(name, oracle.name, is_own, s.trs, s.trs_chance, s.trs_p, s.top_k, chance, top_m)
+            chance = s.top_k.chance[str(ks[0])]  # the same for every k
+            yield Against(name, oracle.name, is_own, s.trs.value, s.trs.chance, s.trs.p, s.top_k.share, chance, top_m)
 
 
 def _same_values(one: TaskMatrix, other: TaskMatrix) -> bool:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,14 +16,13 @@ from ..oracles.task_sets import TaskSets
 from ..parts.oracle_names import find_oracle, find_sets
 from ..parts.registry import load_parts
 from ..scoring.baselines import baselines
-from ..scoring.evaluation import KS, TOP_M, NdcgGain, Regret, ScoreOptions, Scores, score_guess
+from ..scoring.evaluation import score_guess
 from ..scoring.ranking import Ranking, rank, true_ranking
+from ..scoring.scores import KS, TOP_M, NdcgGain, Regret, ScoreOptions, Scores
 from ..tables.numbers import plain_text
-from .plain import plain
 from .result import SCHEMA_VERSION, Result, against
 
 PAIRS = "pairs"  # the guess that the sets of one other task are
-OF_RANKINGS = ("rank_of_best", "ndcg", "ndcg_gain", "spearman", "kendall")  # scores that a selection does not have
 
 
 @dataclass(frozen=True)
@@ -86,7 +84,7 @@ def score(
     --------
     >>> import cogbench
     >>> cogbench.score({"cola": "mnli", "rte": "mnli", "mnli": "rte"}, "cogtaskonomy-bert",
-    ...                tasks=["cola", "rte", "mnli"]).scores.trs
+    ...                tasks=["cola", "rte", "mnli"]).scores.trs.value
     1.0
     """
     notes: list[str] = []
@@ -101,7 +99,7 @@ def score(
     matrix = align_to_oracle(guess, true) if isinstance(guess, TaskMatrix) else selection_matrix(guess, true)
     notes += [] if tasks is not None else surplus_notes(guess, true)
     predicted = rank(matrix, true_ranking(whole).candidates)
-    options = ScoreOptions((1,) if selections else ks, top_m, gain, regret)
+    options = ScoreOptions((1,) if selections else ks, top_m, gain=gain, regret=regret)
     scores = score_guess(matrix, whole, options)
     cards = {s: parts.tasks[s].card for s in {*true.sources, *true.targets} if s in parts.tasks}
     others = baselines(whole, {s: card.rows for s, card in cards.items()})
@@ -377,16 +375,3 @@ def read_matrix(path: Path, reading: TableReading | None = None) -> TaskMatrix:
     if isinstance(guess, Mapping):
         raise UnusableData(f"{str(path)!r} holds selected sources; a matrix of similarities is needed.")
     return guess.matrix if isinstance(guess, Result) else guess
-
-
-def plain_score(scored: Scored) -> dict[str, Any]:
-    """Return it as JSON values: null for what is undefined, and no scores that a selection does not have."""
-    content = plain(scored)
-    if scored.selections:
-        scores = content["scores"] = _without_ranking(content["scores"])
-        scores["resampled"] = scores["resampled"] and _without_ranking(scores["resampled"])
-    return content
-
-
-def _without_ranking(scores: dict[str, Any]) -> dict[str, Any]:
-    return {k: v for k, v in scores.items() if k.partition("@")[0] not in OF_RANKINGS}

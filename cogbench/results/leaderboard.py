@@ -168,7 +168,7 @@ def leaderboard(results: Sequence[Result], sort: str = "trs") -> list[Board]:
 
 def _board(group: ComparableResults, sort: str) -> Board:
     results, first = group.results, group.results[0]
-    judged = [r for r in results if r.scores and r.scores.trs_p and not r.uses_oracle and not prefers_nothing(r)]
+    judged = [r for r in results if r.scores and r.scores.trs.p and not r.uses_oracle and not prefers_nothing(r)]
     corrected = _corrected_p(judged)
     best, contests = _contests_with_lowest(judged)
     if best is not None and corrected[best] > LEVEL:
@@ -194,7 +194,7 @@ def _board(group: ComparableResults, sort: str) -> Board:
         tries=len(judged),
         detectable=median_of_defined([difference.detectable for difference, _ in contests.values()]),
         entries=tuple(sorted(entries, key=order)),
-        chance=next((r.scores.trs_chance for r in results if r.scores), None),
+        chance=next((r.scores.trs.chance for r in results if r.scores), None),
         worst=max(map(len, first.ranking.values()), default=1),
     )
 
@@ -206,7 +206,7 @@ def prefers_nothing(result: Result) -> bool:
 
 def _corrected_p(judged: Sequence[Result]) -> dict[str, float]:
     """Return each result's relabelled p, corrected for the number of results, by file names."""
-    p_values = [r.scores.trs_p.p for r in judged if r.scores and r.scores.trs_p]
+    p_values = [r.scores.trs.p.p for r in judged if r.scores and r.scores.trs.p]
     return dict(zip([r.file_name for r in judged], holm(p_values), strict=True))
 
 
@@ -214,7 +214,7 @@ def _contests_with_lowest(
     judged: Sequence[Result],
 ) -> tuple[str | None, dict[str, tuple[PairedDifference, float]]]:
     """Return the file name of the lowest TRS, and of each other result its difference to it and the corrected p."""
-    lowest = min(judged, key=lambda r: (r.scores.trs if r.scores else np.inf, r.file_name), default=None)
+    lowest = min(judged, key=lambda r: (r.scores.trs.value if r.scores else np.inf, r.file_name), default=None)
     oracle = oracle_of(lowest) if lowest else None
     if lowest is None or oracle is None:
         return None, {}
@@ -246,16 +246,18 @@ def _entry(
     if s is not None:
         skill = s.skill or Skill(None, None, trs=None, popularity=None)
         scores = {
-            "trs": s.trs,
-            "p": s.trs_p.p if s.trs_p else None,
+            "trs": s.trs.value,
+            "p": s.trs.p.p if s.trs.p else None,
             "corrected p": corrected.get(name),
             "skill": skill.rho,
             "skill p": skill.p.p if skill.p else None,
             "to popularity": skill.popularity.difference if skill.popularity else None,
             "to popularity p": skill.popularity.p if skill.popularity else None,
-            **{f"top-{k}": v for k, v in s.top_k.items()},
+            **{f"top-{k}": v for k, v in s.top_k.share.items()},
         }
-        scores |= {"regret@1": s.regret.get("1"), "ndcg": s.ndcg.get("all"), "spearman": s.spearman}
+        scores |= {"regret@1": s.regret.get("1"), "ndcg": None, "spearman": None}
+        if s.ranking is not None:
+            scores |= {"ndcg": s.ranking.ndcg.get("all"), "spearman": s.ranking.spearman}
     learned = f"{sum(t.learned for t in result.tasks.values())}/{len(result.tasks)}" if result.tasks else None
     return Entry(
         standing=_standing(name, best, contests),
@@ -267,7 +269,7 @@ def _entry(
         backbone=result.backbone,
         signal=result.signal,
         scores=scores,
-        interval=s.trs_interval if s else None,
+        interval=s.trs.interval if s else None,
         learned=learned,
         synthetic=tuple(result.synthetic),
         seeds=len(provenance.seeds) if computed else None,
@@ -289,7 +291,7 @@ def _baselines(results: Sequence[Result]) -> list[Entry]:
     """Return a row for each baseline that is no result itself; of random choice, the expected top-k is known too."""
     ran = {r.estimator for r in results}
     others = {name: trs for r in results for name, trs in r.baselines.items() if name not in ran}
-    tops = {f"top-{k}": v for r in results if r.scores for k, v in r.scores.top_k_chance.items()}
+    tops = {f"top-{k}": v for r in results if r.scores for k, v in r.scores.top_k.chance.items()}
     entries = []
     for name, trs in others.items():
         scores: dict[str, float | None] = {"trs": trs, **(tops if name == "random" else {})}

@@ -9,25 +9,22 @@ import numpy as np
 
 from ..data.dataset import Array
 from ..data.oracle import Oracle, TaskMatrix
-from ..data.oracle_files import FORMER_FIELDS
 from ..errors import UnusableData
 from ..frames import Tabular
-from ..parts.codec import with_public_names
 from ..parts.recipe import ALL_ROWS, SEQUENTIAL
 from ..scoring.baselines import baselines
-from ..scoring.evaluation import Scores, score_guess
+from ..scoring.evaluation import score_guess
 from ..scoring.means import none_if_nan
 from ..scoring.noise_ceiling import Reliability
 from ..scoring.ranking import true_ranking
+from ..scoring.scores import Scores
 from ..storage.atomic import write_whole
 from ..storage.foreign import read_json
 from ..storage.hashes import digest
 from ..text import LONGEST, cut, slug
-from .plain import adapter, plain, record_of_plain
+from .plain import adapter, plain, record_of_plain, upgraded_result
 
-SCHEMA_VERSION = 3
-# What schema version 3 renamed of scores; what it computes otherwise, or adds, older files do not have.
-FORMER_SCORES = {"trs_p": "trs_p_independent"}
+SCHEMA_VERSION = 4
 
 
 @dataclass(frozen=True)
@@ -190,7 +187,7 @@ class Result(Tabular):
         where = f"{self.estimator} on {self.backbone}, suite {self.suite}, {len(self.targets)} targets"
         if self.scores is None or self.oracle is None:
             return f"{where}; no oracle"
-        return f"{where}; TRS {self.scores.trs:.2f} by {self.oracle.name}, chance {self.scores.trs_chance:.2f}"
+        return f"{where}; TRS {self.scores.trs.value:.2f} by {self.oracle.name}, chance {self.scores.trs.chance:.2f}"
 
     @property
     def table_rows(self) -> list[dict[str, Any]]:
@@ -215,7 +212,7 @@ class Result(Tabular):
     @property
     def is_outdated(self) -> bool:
         """Whether an older schema scored it, which has no relabelled p; `cogbench score` computes the scores anew."""
-        return self.scores is not None and self.schema_version < SCHEMA_VERSION
+        return self.scores is not None and self.scores.trs.p is None
 
     @property
     def file_name(self) -> str:
@@ -279,7 +276,7 @@ class Result(Tabular):
                     "upgrade it."
                 )
             if isinstance(version, int) and version < SCHEMA_VERSION:
-                content = _upgraded(content)
+                content = upgraded_result(content, SCHEMA_VERSION)
             result: Result = record_of_plain(cls, content)
             fault = next(_faults(result), None)
         except ValueError as error:
@@ -325,30 +322,6 @@ def rows(values: Array) -> list[list[float | None]]:
     return [[none_if_nan(v) for v in row] for row in values]
 
 
-def _upgraded(plain_result: dict[str, Any]) -> dict[str, Any]:
-    """Return what a file of an older schema holds by the names of today; it keeps its schema version.
-
-    Scores that only today's schema has stay unknown: `cogbench score` computes them.
-    """
-    upgraded = dict(plain_result)
-    if upgraded["schema_version"] == 1:
-        for name in ("oracle", "signal_quality"):
-            if isinstance(record := upgraded.get(name), dict):
-                upgraded[name] = {FORMER_FIELDS.get(key, key): value for key, value in record.items()}
-        upgraded |= {name: with_public_names(upgraded[name]) for name in ("options", "provenance") if name in upgraded}
-    if isinstance(scores := upgraded.get("scores"), dict):
-        upgraded["scores"] = _upgraded_scores(scores)
-    return upgraded
-
-
-def _upgraded_scores(scores: dict[str, Any]) -> dict[str, Any]:
-    """Return the scores of an older schema by the names of today."""
-    renamed = {FORMER_SCORES.get(name, name): value for name, value in scores.items() if name != "trs_resolution"}
-    if isinstance(ranks := renamed.get("per_target"), dict):
-        renamed["per_target"] = {target: {"rank": rank} for target, rank in ranks.items()}
-    return {**renamed, "trs_p": None, "skill": None, "resampled": None}
-
-
 def _content_of(path: Path) -> dict[str, Any]:
     """Return what a file holds; ValueError says in words why that can be no result."""
     content = read_json(path)
@@ -383,5 +356,7 @@ def _faults(result: Result) -> Iterator[str]:
         yield "it has an oracle's ranks and no scores"
     if s and (lost := [t for t in targets if t not in s.per_target]):
         yield f"scores lack per_target of {', '.join(lost)}"
-    if s and not (s.top_k and s.top_k.keys() <= s.top_k_chance.keys() and "1" in s.regret and "all" in s.ndcg):
-        yield "scores lack top_k, top_k_chance of the same, regret of 1 or ndcg of all"
+    if s and not (s.top_k.share and s.top_k.share.keys() <= s.top_k.chance.keys() and "1" in s.regret):
+        yield "scores lack shares of top_k, chance for each of them, or regret of 1"
+    if s and s.ranking and "all" not in s.ranking.ndcg:
+        yield "scores lack ndcg of all sources"

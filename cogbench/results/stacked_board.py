@@ -229,9 +229,9 @@ def _scores_by_oracle(row: StackedRow, oracles: Sequence[StackedOracle]) -> Iter
             yield (
                 oracle.name,
                 OracleScores(
-                    trs=s.trs,
-                    interval=s.trs_interval,
-                    p=s.trs_p.p if s.trs_p else None,
+                    trs=s.trs.value,
+                    interval=s.trs.interval,
+                    p=s.trs.p.p if s.trs.p else None,
                     skill=s.skill.rho if s.skill else None,
                     skill_p=s.skill.p.p if s.skill and s.skill.p else None,
                 ),
@@ -288,7 +288,7 @@ def _columns(families: Sequence[OracleFamily], controls: Sequence[StackedOracle]
             synthetic=oracle.synthetic,
             n_sources=len(matrix.sources),
             n_targets=len(matrix.targets),
-            chance=next(result.scores.trs_chance for result in oracle.results if result.scores),
+            chance=next(result.scores.trs.chance for result in oracle.results if result.scores),
         )
 
 

@@ -210,7 +210,7 @@ def resolve_transfers(
     selection = resolve(parts, suite=suite, tasks=tasks, backbone=backbone, set=set, further=further)
     given = find_checkpoints(parts, checkpoints, files or Files())
     alone, of_suite = only("backbone", selection.backbones), selection.suite
-    trained = find_sharing(parts, sharing, alone, as_list(set))
+    trained = find_sharing(parts, sharing, backbone=alone, set=as_list(set))
     share = check_choice(selector, select_share, trained, checkpoints=bool(given))
     if given and sharing != SEQUENTIAL:
         raise UnusableData(f"checkpoints are trained already: sharing {sharing!r} trains tasks together.")
@@ -329,7 +329,7 @@ def check_transfers(transfers: TransferPlan, name: str, workspace: Workspace) ->
     provenance, path = transfers.provenance(workspace), oracle_folder() / f"{name}.json"
     if path.is_file():
         metrics = {t.name: t.metric for t in transfers.tasks}
-        check_alike(in_todays_form(read_oracle(path)), transfers.sources, metrics, provenance)
+        check_alike(in_todays_form(read_oracle(path)), transfers.sources, metrics=metrics, provenance=provenance)
     return path
 
 

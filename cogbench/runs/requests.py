@@ -289,7 +289,7 @@ def resolve_requests(
         table = _oracle(workspace, selection, plan, oracle)
         for ranker in selection.estimators:
             refuse_pooling(ranker, (trained, *(one.backbone for one in given)), workspace.files)
-            notes_of_bases = check_checkpoints(ranker, trained, tasks_of, given, workspace.files) if given else ()
+            notes_of_bases = check_checkpoints(ranker, trained, tasks_of, checkpoints=given, files=workspace.files)
             knows_oracle = "oracle" in ranker.needs
             if knows_oracle and table is None:
                 raise UnusableData(

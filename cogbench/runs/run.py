@@ -140,7 +140,7 @@ def run(
 
     Examples
     --------
-    >>> cogbench.run("cra", "minilm-2l", suite="mini")[0].scores.trs  # doctest: +SKIP
+    >>> cogbench.run("cra", "minilm-2l", suite="mini")[0].scores.trs.value  # doctest: +SKIP
     """
     workspace = workspace_of(files=files, store=store, parts=parts, jobs=jobs, scheduler=scheduler, tell=tell)
     requests = resolve_run(

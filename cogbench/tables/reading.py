@@ -101,9 +101,9 @@ def _read(
     if ending == ".xlsx":
         return *read_workbook(path, options, notes), mark
     if ending in (".npz", ".npy"):
-        return *read_array_table(path, ending, options, notes), mark
+        return *read_array_table(path, ending, options=options, notes=notes), mark
     if ending in (".json", ".jsonl"):
-        return *read_json_table(path, ending, options, notes), mark
+        return *read_json_table(path, ending, options=options, notes=notes), mark
     layout = options.layout or ("words" if ending in WORD_ENDINGS else "")
     if not layout and ending in TEXT_ENDINGS:
         first, second = [*islice(text_lines(path, options.encoding, []), 2), "", ""][:2]
@@ -112,7 +112,7 @@ def _read(
         return *read_words(path, options, notes), mark
     if layout == "relations":
         return *read_relations(path, options, notes), mark
-    columns, numbers, separator = read_separated(path, ending, options, texts, notes)
+    columns, numbers, separator = read_separated(path, ending, options=options, texts=texts, notes=notes)
     if separator != "," and not options.decimal:
         mark = decimal_mark_of(columns.values())
     return columns, numbers, mark

@@ -37,7 +37,7 @@ class Rows(NamedTuple):
         """
         numbers = self.numbers_of(column)
         if numbers is not None:
-            refuse_odd(numbers, column, self.what, self.number)
+            refuse_odd(numbers, column, where=self.what, number=self.number)
         return numbers
 
     def numbers_of(self, column: str) -> Numbers | None:

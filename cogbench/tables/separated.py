@@ -86,7 +86,7 @@ def _read(
 
     body = _Body(names, mark, texts, quoted)
     doubts, evidence = list[Doubt](), Evidence()
-    for item in read_records(lines, mark, len(names), options.quotes, refuse):
+    for item in read_records(lines, mark, n=len(names), quotes=options.quotes, refuse=refuse):
         if isinstance(item, Record):
             body.add(item)
         elif isinstance(item, Doubt):
@@ -176,8 +176,8 @@ class _Body:
             Record(
                 record.number,
                 [record.cells[i] for i in kept],
-                tuple(kept[i] for i in record.quoted if i in kept),
-                tuple(kept[i] for i in record.bare if i in kept),
+                quoted=tuple(kept[i] for i in record.quoted if i in kept),
+                bare=tuple(kept[i] for i in record.bare if i in kept),
             )
         )
 
@@ -212,7 +212,7 @@ class _Body:
                 f"{where}: a quote opens in row {doubts[0].whole.number} and closes in another: quotes=csv or "
                 "quotes=text in the address decides whether these are one row."
             )
-        records = settled(self.records, doubts, evidence, self.mark, where)
+        records = settled(self.records, doubts, evidence=evidence, mark=self.mark, where=where)
         cells = [*map(list, zip(*(record.cells for record in records), strict=True))]
         if options.quotes != "text":
             kept = [*self.kept] if self.span else [*range(len(self.names))]

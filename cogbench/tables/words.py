@@ -40,7 +40,14 @@ def read_tagged(path: Path, *, word: int = 0, tag: int = -1) -> Rows:
         "tokens": [[line[word] for line in sentence] for sentence, _ in kept],
         "label": [[line[tag] for line in sentence] for sentence, _ in kept],
     }
-    return Rows({**columns}, {}, Origin(str(path)), where, [number for _, number in kept], tuple(notes))
+    return Rows(
+        {**columns},
+        {},
+        origin=Origin(str(path)),
+        what=where,
+        numbers=[number for _, number in kept],
+        notes=tuple(notes),
+    )
 
 
 def read_words(path: Path, options: TableOptions, notes: list[str]) -> tuple[dict[str, Sequence[Any]], Sequence[int]]:

@@ -148,7 +148,9 @@ def check_selector(selector: Selector) -> None:
         workspace = Workspace(Files(offline=True), Store(Path(folder)))
         for source in (TASKS[1], TASKS[3]):
             evidence = StoredSelectionEvidence(
-                RowWeights(ToyBackbone(), source, TASKS[0], selector, share=share), ToyBackbone(), workspace
+                RowWeights(ToyBackbone(), source, target=TASKS[0], selector=selector, share=share),
+                ToyBackbone(),
+                workspace,
             )
             before = evidence.source.sha256, evidence.target.sha256
             weights = np.asarray(selector.weights(evidence), np.float64)
@@ -192,7 +194,9 @@ def check_estimator(estimator: Estimator) -> None:
     expect(not unknown, f"{estimator.name}: it needs {unknown}; known: {', '.join(NEEDS)}")
     with tempfile.TemporaryDirectory() as folder:
         workspace = Workspace(Files(offline=True), Store(Path(folder)))
-        cell = Similarity(estimator, ToyBackbone(), TASKS, ToySignal(), oracle=ORACLES[0], others=ORACLES[1:])
+        cell = Similarity(
+            estimator, ToyBackbone(), tasks=TASKS, signal=ToySignal(), oracle=ORACLES[0], others=ORACLES[1:]
+        )
         names = tuple(t.name for t in TASKS)
         before = _fingerprint(cell, workspace)
         evidence = StoredEvidence(cell, workspace)

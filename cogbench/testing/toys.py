@@ -54,8 +54,15 @@ class ToyTask:
         texts = every[: self.rows] if split == "train" else every[self.rows :]
         counts = [sum(w in t.split() for w in self.words) for t in texts]
         if self.kind == "regression":
-            return Dataset(self.kind, {"text": texts, "label": [float(c) for c in counts]}, (), Origin("toy"))
-        return Dataset(self.kind, {"text": texts, "label": [int(c > 0) for c in counts]}, ("no", "yes"), Origin("toy"))
+            return Dataset(
+                self.kind, {"text": texts, "label": [float(c) for c in counts]}, labels=(), origin=Origin("toy")
+            )
+        return Dataset(
+            self.kind,
+            {"text": texts, "label": [int(c > 0) for c in counts]},
+            labels=("no", "yes"),
+            origin=Origin("toy"),
+        )
 
 
 @dataclass(frozen=True)
@@ -154,7 +161,7 @@ class ToySignal:
         channels = np.array([[t.split().count(w) for w in WORDS] for t in stimuli], float)
         rng = np.random.default_rng(3)
         subjects = {s: Responses(channels + rng.normal(0, 0.3, channels.shape), WORDS) for s in ("S1", "S2")}
-        return Recording(stimuli, subjects, "arbitrary (synthetic)", Origin("toy"), synthetic=True)
+        return Recording(stimuli, subjects, unit="arbitrary (synthetic)", origin=Origin("toy"), synthetic=True)
 
 
 def _bags(texts: Any) -> Array:
@@ -186,8 +193,8 @@ ORACLES = tuple(
     Oracle(
         f"toy-{which}",
         "toy",
-        "toy",
-        TaskMatrix.square((t.name for t in TASKS), np.random.default_rng(which).uniform(size=(4, 4))),
+        suite="toy",
+        transfers=TaskMatrix.square((t.name for t in TASKS), np.random.default_rng(which).uniform(size=(4, 4))),
         note="synthetic",
     )
     for which in (0, 1)

@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import UnusableData
 from ..results.result import Result
 from ..runs.demo import Demo
-from ..scoring.evaluation import Scores
+from ..scoring.scores import Scores
 from ..scoring.skill import Skill
 from ..scoring.task_tree import Node, task_tree
 from ..text import MISSING, in_decimals, in_digits, in_range, in_sign, visible
@@ -62,14 +62,14 @@ def _summary(results: Iterable[Result]) -> list[dict[str, Any]]:
             "backbone": r.backbone,
             "signal": r.signal or "",
             "oracle": r.oracle.name if r.oracle else "",
-            "trs": round(r.scores.trs, 2) if r.scores else None,
-            "interval": in_range(r.scores.trs_interval) if r.scores else "",
-            "chance": round(r.scores.trs_chance, 2) if r.scores else None,
-            "p": in_digits(r.scores.trs_p.p) if r.scores and r.scores.trs_p else None,
+            "trs": round(r.scores.trs.value, 2) if r.scores else None,
+            "interval": in_range(r.scores.trs.interval) if r.scores else "",
+            "chance": round(r.scores.trs.chance, 2) if r.scores else None,
+            "p": in_digits(r.scores.trs.p.p) if r.scores and r.scores.trs.p else None,
             "skill": in_sign(r.scores.skill.rho) if r.scores and r.scores.skill else None,
             "skill p": in_digits(r.scores.skill.p.p) if r.scores and r.scores.skill and r.scores.skill.p else None,
-            **{f"top-{k}": round(v, 2) for k, v in (r.scores.top_k.items() if r.scores else ())},
-            "selected": round(r.scores.selected_mean, 3) if r.scores else None,
+            **{f"top-{k}": round(v, 2) for k, v in (r.scores.top_k.share.items() if r.scores else ())},
+            "selected": round(r.scores.metric.selected, 3) if r.scores else None,
             "synthetic": ", ".join(r.synthetic),
             "knows transfers": "yes" if r.uses_oracle else "",
             "learned": f"{sum(t.learned for t in r.tasks.values())}/{len(r.tasks)}",
@@ -91,27 +91,28 @@ def _score_lines(result: Result) -> list[Any]:
     s, oracle = result.scores, result.oracle
     if s is None or oracle is None:
         return ["unscored: no oracle is known for this; `cogbench run … --oracle measured` measures one."]
-    low, high = s.trs_interval
+    low, high = s.trs.interval
     worst = max(map(len, result.ranking.values()))
-    tops = ", ".join(f"top-{k} {v:.2f} (chance {s.top_k_chance[k]:.2f})" for k, v in s.top_k.items())
+    bar = Bar(s.trs.value, low, high=high, ends=(1.0, float(worst)), mark=s.trs.chance, width=33)
+    tops = ", ".join(f"top-{k} {v:.2f} (chance {s.top_k.chance[k]:.2f})" for k, v in s.top_k.share.items())
     return [
         f"oracle {oracle.name} ({oracle.basis}, {oracle.backbone})",
         styled(
             "TRS [bold]{}[/] {}, 1 is perfect; chance {}, p {} ({})",
-            f"{s.trs:.2f}",
+            f"{s.trs.value:.2f}",
             f"[{low:.2f}, {high:.2f}]",
-            f"{s.trs_chance:.2f}",
-            in_digits(s.trs_p.p) if s.trs_p else MISSING,
-            p_words(s.trs_p),
+            f"{s.trs.chance:.2f}",
+            in_digits(s.trs.p.p) if s.trs.p else MISSING,
+            p_words(s.trs.p),
         ),
-        Bar(s.trs, low, high=high, ends=(1.0, float(worst)), mark=s.trs_chance, width=33).between("1", str(worst)),
+        bar.between("1", str(worst)),
         *[styled("[bold]knows transfers[/]: compare it with popularity, not with estimators of models")]
         * result.uses_oracle,
         f"baselines: {', '.join(f'{name} {trs:.2f}' for name, trs in result.baselines.items())}",
         *_skill_lines(s.skill),
-        f"in the oracle's top {s.top_m}: {tops}",
-        f"mean metric: selected {s.selected_mean:.3f}, oracle best {s.oracle_best_mean:.3f}, "
-        f"random {s.random_mean:.3f}, no transfer {in_decimals(s.no_transfer_mean, 3, 'unknown')}",
+        f"in the oracle's top {s.top_k.m}: {tops}",
+        f"mean metric: selected {s.metric.selected:.3f}, oracle best {s.metric.best:.3f}, "
+        f"random {s.metric.random:.3f}, no transfer {in_decimals(s.metric.no_transfer, 3, 'unknown')}",
         *_further(s),
     ]
 
@@ -143,13 +144,13 @@ def _skill_lines(skill: Skill | None) -> list[Any]:
 
 def _further(s: Scores) -> list[str]:
     """Return the scores of the whole ranking, and what the oracle's noise makes of the TRS."""
-    regret = s.regret["1"]
+    regret, whole = s.regret["1"], s.ranking
     shown = {
         "regret@1": None if regret is None else f"{regret:.1f} %",
-        "NDCG": in_decimals(s.ndcg["all"], 3),
-        "Spearman": in_decimals(s.spearman, 3),
-        "Kendall": in_decimals(s.kendall, 3),
-        "sources that help": None if s.helping is None else f"{100 * s.helping:.0f} %",
+        "NDCG": in_decimals(whole.ndcg["all"] if whole else None, 3),
+        "Spearman": in_decimals(whole.spearman if whole else None, 3),
+        "Kendall": in_decimals(whole.kendall if whole else None, 3),
+        "sources that help": None if s.gains.helping is None else f"{100 * s.gains.helping:.0f} %",
     }
     lines = [", ".join(f"{name} {value or 'undefined'}" for name, value in shown.items())]
     if s.resampled and "trs" in s.resampled:
@@ -246,10 +247,10 @@ def _demo_rows(results: Sequence[Result]) -> list[dict[str, Any]]:
         rows.append(
             {
                 "estimator": result.estimator,
-                "TRS (1 is perfect)": f"{scores.trs:.2f}",
-                "interval": in_range(scores.trs_interval),
-                "chance": f"{scores.trs_chance:.2f}",
-                "p": in_digits(scores.trs_p.p) if scores.trs_p else "",
+                "TRS (1 is perfect)": f"{scores.trs.value:.2f}",
+                "interval": in_range(scores.trs.interval),
+                "chance": f"{scores.trs.chance:.2f}",
+                "p": in_digits(scores.trs.p.p) if scores.trs.p else "",
                 "skill": in_sign(skill.rho) if skill else "",
                 "skill p": in_digits(skill.p.p) if skill and skill.p else "",
             }

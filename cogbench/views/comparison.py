@@ -10,7 +10,7 @@ from ..oracles.comparison import OracleComparison
 from ..oracles.gains import SourceGain, TargetGains
 from ..oracles.ways import WayDifference
 from ..results.comparison import Choice, Comparison, Contest
-from ..scoring.evaluation import TOP_M
+from ..scoring.scores import TOP_M
 from ..text import MISSING, in_decimals, in_digits, in_range, in_sign
 from .rows import tied
 

@@ -117,8 +117,8 @@ def against_chance(result: Result) -> Figure:
     if s is None:
         raise ValueError("an unscored result has no chance to be compared with")
     true = _true(result)
-    grid, whole, what = _chance_distribution(result, true, s.trs)
-    points: dict[str, tuple[float, tuple[float, float] | None]] = {result.estimator: (s.trs, s.trs_interval)}
+    grid, whole, what = _chance_distribution(result, true, s.trs.value)
+    points: dict[str, tuple[float, tuple[float, float] | None]] = {result.estimator: (s.trs.value, s.trs.interval)}
     points |= {f"{name} (baseline)": (trs, None) for name, trs in result.baselines.items()}
     left, deep = name_width(points), 26 * len(points)
     plot = Canvas(left + 460, 150 + deep + 52)
@@ -126,7 +126,7 @@ def against_chance(result: Result) -> Figure:
     limits = (0.5, float(np.nanmax(true.ranks)) + 0.5)
     step = 1 / len(result.targets)
     edges = np.append(grid, grid[-1] + step) - step / 2
-    reached = int((grid <= s.trs + 1e-9).sum())
+    reached = int((grid <= s.trs.value + 1e-9).sum())
     # One path each: between the edges of bars the page would show as stripes.
     law.stairs(whole[reached:], edges[reached:], fill=True, color=SOFT, linewidth=0)
     law.stairs(whole[:reached], edges[: reached + 1], fill=True, color=ACCENT, linewidth=0)
@@ -147,7 +147,7 @@ def against_chance(result: Result) -> Figure:
     for axes in (law, below):
         axes.spines[["top", "right", "left"]].set_visible(False)
         axes.tick_params(left=False)
-        axes.axvline(s.trs_chance, color=MUTED, linewidth=1, linestyle=(0, (3, 3)))
+        axes.axvline(s.trs.chance, color=MUTED, linewidth=1, linestyle=(0, (3, 3)))
     law.lines[-1].set(color=INK, zorder=3)  # it runs over the bars
     rows: list[dict[str, Any]] = [
         {"series": name, "trs": trs, "low": i[0] if i else None, "high": i[1] if i else None, "probability": None}
@@ -160,9 +160,9 @@ def against_chance(result: Result) -> Figure:
     ]
     others = ", ".join(f"{name} {trs:.2f}" for name, trs in result.baselines.items())
     alt = (
-        f"The TRS is {s.trs:.2f}, its 95 % interval {s.trs_interval[0]:.2f} to {s.trs_interval[1]:.2f}. "
-        f"Baselines: {others}. Random choices have {s.trs_chance:.2f} in the mean. The coloured part of the "
-        f"distribution, {what}, is as good: p {s.trs_p.p if s.trs_p else s.trs_p_independent:.3g}."
+        f"The TRS is {s.trs.value:.2f}, its 95 % interval {s.trs.interval[0]:.2f} to {s.trs.interval[1]:.2f}. "
+        f"Baselines: {others}. Random choices have {s.trs.chance:.2f} in the mean. The coloured part of the "
+        f"distribution, {what}, is as good: p {s.trs.p.p if s.trs.p else s.trs.p_independent:.3g}."
     )
     return plot.figure("scores", "TRS against baselines and chance", alt, rows)
 

@@ -8,7 +8,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from ..results.leaderboard import LOWER_IS_BETTER, Board, Entry, score_names
 from ..results.stacked_board import StackedEntry
-from ..scoring.evaluation import TOP_M
+from ..scoring.scores import TOP_M
 from ..text import MISSING, in_decimals, in_digits, in_range, in_sign, or_blank
 from .terminal import Bar, printed, styled, table_within, terminal_width
 

@@ -240,10 +240,10 @@ def score_notes(scored: Scored) -> list[str]:
 
 def _trs_rows(scored: Scored) -> Iterator[dict[str, Any]]:
     s = scored.scores
-    yield _line(scored, "TRS, 1 is perfect", "trs", s.trs, random=s.trs_chance)
-    yield _line(scored, "95 % interval over targets", "", in_range(s.trs_interval))
-    yield _line(scored, f"p, {p_words(s.trs_p)}", "", in_digits(s.trs_p.p) if s.trs_p else None)
-    yield _line(scored, "p of independent choices", "", in_digits(s.trs_p_independent))
+    yield _line(scored, "TRS, 1 is perfect", "trs", s.trs.value, random=s.trs.chance)
+    yield _line(scored, "95 % interval over targets", "", in_range(s.trs.interval))
+    yield _line(scored, f"p, {p_words(s.trs.p)}", "", in_digits(s.trs.p.p) if s.trs.p else None)
+    yield _line(scored, "p of independent choices", "", in_digits(s.trs.p_independent))
     for name, trs in scored.baselines.items():
         if name != "random":  # it stands beside the TRS
             yield _line(scored, f"TRS of {name}", "", trs)
@@ -251,7 +251,7 @@ def _trs_rows(scored: Scored) -> Iterator[dict[str, Any]]:
         return
     yield _line(scored, "skill beyond source and target effects, rho", "", s.skill.rho, random=0.0)
     yield _line(scored, "p of the skill", "", in_digits(s.skill.p.p) if s.skill.p else None)
-    yield _line(scored, "TRS beyond source and target effects", "", s.skill.trs, random=s.trs_chance)
+    yield _line(scored, "TRS beyond source and target effects", "", s.skill.trs, random=s.trs.chance)
     if (gap := s.skill.popularity) is not None:
         yield _line(scored, "TRS less popularity's", "", f"{in_sign(gap.difference)} ({in_range(gap.interval)})")
         yield _line(scored, "p of that difference", "", in_digits(gap.p))
@@ -267,26 +267,25 @@ def p_words(p: PValue | None) -> str:
 def _ranking_rows(scored: Scored) -> Iterator[dict[str, Any]]:
     """Yield what a whole ranking is worth; of a selection, the share of top-1 alone."""
     s = scored.scores
-    for k, share in s.top_k.items():
-        yield _line(scored, f"top-{k} in the oracle's top {s.top_m}", f"top-{k}", share, random=s.top_k_chance[k])
-    if not scored.selections:
-        yield _line(scored, "rank of the truly best", "rank_of_best", s.rank_of_best, random=s.trs_chance)
-        for k, ndcg in s.ndcg.items():
-            yield _line(scored, f"NDCG@{k}, gain {s.ndcg_gain}", f"ndcg@{k}", ndcg)
-        yield _line(scored, "Spearman", "spearman", s.spearman)
-        yield _line(scored, "Kendall", "kendall", s.kendall)
+    for k, share in s.top_k.share.items():
+        yield _line(scored, f"top-{k} in the oracle's top {s.top_k.m}", f"top-{k}", share, random=s.top_k.chance[k])
+    if (whole := s.ranking) is not None:
+        yield _line(scored, "rank of the truly best", "rank_of_best", whole.rank_of_best, random=s.trs.chance)
+        for k, ndcg in whole.ndcg.items():
+            yield _line(scored, f"NDCG@{k}, gain {whole.ndcg_gain}", f"ndcg@{k}", ndcg)
+        yield _line(scored, "Spearman", "spearman", whole.spearman)
+        yield _line(scored, "Kendall", "kendall", whole.kendall)
 
 
 def _gain_rows(scored: Scored) -> Iterator[dict[str, Any]]:
     """Yield what the selected sources do for the targets: beside a random source, the best one and none."""
     s = scored.scores
-    random, best, alone = s.random_mean, s.oracle_best_mean, s.no_transfer_mean
-    yield _line(
-        scored, "mean metric", "selected_mean", s.selected_mean, digits=3, random=random, best=best, alone=alone
-    )
-    random_gain, best_gain = s.random_gain, s.oracle_best_gain
-    yield _line(scored, "gain on no transfer, %", "selected_gain", s.selected_gain, random=random_gain, best=best_gain)
-    yield _line(scored, "share that helps", "selected_helping", s.selected_helping, random=s.helping)
+    metric, gains = s.metric, s.gains
+    means: dict[str, Any] = {"random": metric.random, "best": metric.best, "alone": metric.no_transfer}
+    yield _line(scored, "mean metric", "selected_mean", metric.selected, digits=3, **means)
+    in_percent: dict[str, Any] = {"random": gains.random, "best": gains.best}
+    yield _line(scored, "gain on no transfer, %", "selected_gain", gains.selected, **in_percent)
+    yield _line(scored, "share that helps", "selected_helping", gains.selected_helping, random=gains.helping)
     for k, regret in s.regret.items():
         yield _line(scored, f"regret@{k}, %", f"regret@{k}", regret)
 

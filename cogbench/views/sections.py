@@ -10,10 +10,10 @@ from ..errors import UnusableData
 from ..results.comparison import kept_apart
 from ..results.guess import Scored
 from ..results.result import Result
-from ..scoring.agreement import agreement, steadiness
-from ..scoring.evaluation import Scores
+from ..scoring.correlation import agreement, steadiness
 from ..scoring.means import mean_of_defined, none_if_nan
 from ..scoring.ranking import rank
+from ..scoring.scores import Scores
 from ..scoring.task_tree import task_tree
 from ..text import MISSING, in_decimals, in_digits, in_range, in_sign
 from .canvas import Figure
@@ -57,11 +57,11 @@ def headline(result: Result) -> list[tuple[str, str, str]]:
     """Return the figures that a reader looks for first: what, how much, and what that means."""
     figures, s = [], result.scores
     if s is not None:
-        top, share = next(iter(s.top_k.items()))
+        top, share = next(iter(s.top_k.share.items()))
         figures = [
-            ("TRS", f"{s.trs:.2f}", f"95 % interval {in_range(s.trs_interval)}; 1 is perfect"),
-            ("p", in_digits(s.trs_p.p) if s.trs_p else MISSING, f"{p_words(s.trs_p)}; chance {s.trs_chance:.2f}"),
-            (f"top-{top}", f"{share:.2f}", f"in the oracle's top {s.top_m}; chance {s.top_k_chance[top]:.2f}"),
+            ("TRS", f"{s.trs.value:.2f}", f"95 % interval {in_range(s.trs.interval)}; 1 is perfect"),
+            ("p", in_digits(s.trs.p.p) if s.trs.p else MISSING, f"{p_words(s.trs.p)}; chance {s.trs.chance:.2f}"),
+            (f"top-{top}", f"{share:.2f}", f"in the oracle's top {s.top_k.m}; chance {s.top_k.chance[top]:.2f}"),
         ]
         if s.skill is not None and s.skill.p is not None:
             meaning = f"rank correlation beyond source and target effects, p {in_digits(s.skill.p.p)}"
@@ -102,10 +102,10 @@ def _scores(result: Result) -> Section | None:
 
 def _chance_sentences(s: Scores) -> Iterator[str]:
     """Yield what can be claimed: better than chance, than popularity, and beyond the effects of sources and targets."""
-    if s.trs_p is None or s.skill is None:
+    if s.trs.p is None or s.skill is None:
         yield "An older schema scored this result: cogbench score computes its p and its skill."
         return
-    yield f"Under other names of its tasks the guess does as well with p {in_digits(s.trs_p.p)} ({p_words(s.trs_p)})."
+    yield f"Under other names of its tasks the guess does as well with p {in_digits(s.trs.p.p)} ({p_words(s.trs.p)})."
     if (gap := s.skill.popularity) is not None:
         yield (
             f"Its TRS differs from that of popularity by {in_sign(gap.difference)} "

@@ -235,7 +235,8 @@ def _with_bars(columns: list[Column[StackedEntry]], width: int) -> list[Column[S
     def bar(entry: StackedEntry) -> Bar | None:
         if entry.relative_rank is None or entry.interval is None:
             return None
-        return Bar(entry.relative_rank, *entry.interval, (0.0, 1.0), 0.5, width)
+        low, high = entry.interval
+        return Bar(entry.relative_rank, low=low, high=high, ends=(0.0, 1.0), mark=0.5, width=width)
 
     scale = Column(SCALE, bar, spare=7)
     return [each for column in columns for each in ([column, scale] if column.name == "relative rank" else [column])]

@@ -87,7 +87,7 @@ def fit_together(
 
     groups = _groups(models, tables, whole)
     one_a_step: dict[str, Any] = {"per_device_train_batch_size": 1, "train_sampling_strategy": "sequential"}
-    how = arguments(settings[0], steps, seed, out, max_grad_norm=0.0, **one_a_step)
+    how = arguments(settings[0], steps, seed=seed, out=out, max_grad_norm=0.0, **one_a_step)
     trainer = Together(
         model=whole,
         args=how,
@@ -110,7 +110,10 @@ class _Stream:
 
         self.model, self.tokenizer = model, tokenizer
         self.trainer = transformers().Trainer(
-            model=model, args=arguments(settings, 1, seed, out), train_dataset=each_row(rows), data_collator=list
+            model=model,
+            args=arguments(settings, 1, seed=seed, out=out),
+            train_dataset=each_row(rows),
+            data_collator=list,
         )
         self.loader = self.trainer.get_train_dataloader()
         self.epoch: Iterator[list[dict[str, Any]]] = iter(())

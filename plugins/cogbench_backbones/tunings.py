@@ -112,9 +112,9 @@ class TuningMethod:
         if self.tuning == "full":
             return model
         if self.tuning == "prompt":
-            save_prompt(model, out, base, pretrained.head_modules(model))
+            save_prompt(model, out, base=base, head=pretrained.head_modules(model))
         elif _on_base(start):
-            save_lora(model, out, base, start.folder if start else None)
+            save_lora(model, out, base=base, start=start.folder if start else None)
         else:  # the weights that it started from are not the base's
             return model.merge_and_unload()
         return open_adapter(out, pretrained)

@@ -142,7 +142,14 @@ class CNM(ByChannels):
         if self.solver == "compressed" and y.shape[1] > len(train):
             targets, basis, shrink = compressed(targets, hidden, key)  # as many targets as training rows, at most
         w1, b1, w2, b2 = fit(
-            x[:, train], targets, hidden, key, self.epochs, self.batch_size, self.learning_rate, shrink
+            x[:, train],
+            targets,
+            hidden=hidden,
+            key=key,
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            shrink=shrink,
         )
         h = (b1 + x[:, test] @ w1).relu()  # (n_tasks, n_test, n_hidden)
         predictions = b2 + h @ w2  # (n_tasks, n_test, n_targets)

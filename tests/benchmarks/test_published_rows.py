@@ -65,7 +65,7 @@ def test_the_boards_of_the_paper(paper, shipped):
         entries = {entry.estimator: entry for entry in board.entries}
         for method in METHODS:
             scores = paper.own[plm, method].scores
-            assert entries[method].scores["trs"] == scores.trs and entries[method].scores["p"] == scores.trs_p.p
+            assert entries[method].scores["trs"] == scores.trs.value and entries[method].scores["p"] == scores.trs.p.p
             assert entries[method].kind == "result" and entries[method].seconds is None
         assert board.tries == 5 and {entry.standing for entry in board.entries} == {None}  # size, and four methods
         corrected = [entry.scores.get("corrected p") for entry in board.entries]
@@ -79,8 +79,8 @@ def test_the_boards_of_the_paper(paper, shipped):
 def test_a_whole_matrix_may_be_published_too(paper):
     oracle = paper.board_oracles["bert"]
     result = published_result(oracle.transfers, oracle, estimator="transfers", origin="here")
-    assert result.scores.trs == pytest.approx(1, abs=0.1) and not result.uses_oracle
-    assert result.scores.spearman == pytest.approx(1) and len(result.ranking["cola"]) == 11
+    assert result.scores.trs.value == pytest.approx(1, abs=0.1) and not result.uses_oracle
+    assert result.scores.ranking.spearman == pytest.approx(1) and len(result.ranking["cola"]) == 11
     assert datetime.fromisoformat(result.provenance.started).tzinfo is not None
 
 

@@ -17,9 +17,10 @@ from numpy.testing import assert_allclose
 
 from cogbench import Files, Oracle, TaskMatrix, rank
 from cogbench.scoring.baselines import popularity_baseline
-from cogbench.scoring.evaluation import ScoreOptions, score_guess
+from cogbench.scoring.evaluation import score_guess
 from cogbench.scoring.paired import holm
 from cogbench.scoring.ranking import true_ranking
+from cogbench.scoring.scores import ScoreOptions
 
 ROOT = Path(__file__).parents[2]
 ORACLES = {setting: AtlasOracle(f"taskweb-{setting}").read(Files(offline=True)) for setting in TASKWEB}
@@ -271,8 +272,10 @@ def test_the_pages_scores_are_those_of_a_run():
     whole = score_guess(guess, oracle)
     on_page = benchmark().score_guesses(oracle, {"popularity": guess})["popularity"]
     assert on_page.deviation == pytest.approx(whole.resampled["trs"])
-    assert on_page.spearman.mean() == pytest.approx(whole.spearman) and on_page.scores.trs == whole.trs
-    assert on_page.picks.ranks.mean() == whole.trs and on_page.scores.trs_p == whole.trs_p
+    assert (
+        on_page.spearman.mean() == pytest.approx(whole.ranking.spearman) and on_page.scores.trs.value == whole.trs.value
+    )
+    assert on_page.picks.ranks.mean() == whole.trs and on_page.scores.trs.p == whole.trs_p
 
 
 def test_comparisons_are_paired_and_average_the_settings():
@@ -331,7 +334,7 @@ def test_the_authors_order_of_sources_changes_their_scores_little(published):
             continue
         part = guess.part(sources, targets)
         by_ours, by_theirs = (score_guess(part, truth, ScoreOptions(gain="exp_rank")) for truth in (ours, theirs))
-        lower.append(100 * (by_ours.ndcg["all"] - by_theirs.ndcg["all"]))
+        lower.append(100 * (by_ours.ranking.ndcg["all"] - by_theirs.ranking.ndcg["all"]))
         by_mean = score_guess(part, ours, ScoreOptions(regret="mean")).regret["5"]
         assert abs(regret_by_order(ours.transfers.values, values, part.values) - by_mean) < 0.035
     assert 0.05 < min(lower) and max(lower) < 1.45

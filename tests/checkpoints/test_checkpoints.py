@@ -232,7 +232,7 @@ def test_an_oracle_of_checkpoints_is_trained_from_their_bodies(folders, table, t
         files=FILES,
         jobs=0,
     )
-    assert result.scores.trs is not None and {*result.oracle_ranks[TARGET]} == {*SOURCES}
+    assert result.scores.trs.value is not None and {*result.oracle_ranks[TARGET]} == {*SOURCES}
     recommendation = recommend(
         TARGET,
         "logme",

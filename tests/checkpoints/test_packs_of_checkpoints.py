@@ -194,7 +194,7 @@ def test_an_oracle_of_the_checkpoints_comes_along_and_scores(place, how, tmp_pat
     oracle = measure_oracle(base, name="of-the-zoo", **measured, **how)
     file = make_pack(None, tmp_path / "scored.safetensors", oracle="of-the-zoo", examples=20, **measured, **how)
     (result,) = run("logme", pack=str(file), set=[FEW[0]], store=Store(tmp_path / "s"), files=FILES, jobs=0)
-    assert result.oracle.name == oracle.name and result.scores.trs is not None
+    assert result.oracle.name == oracle.name and result.scores.trs.value is not None
     assert {*result.oracle_ranks["mini-rte"]} == {"news", "reviews"}
 
 

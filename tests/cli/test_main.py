@@ -74,7 +74,7 @@ def test_formats(invoke):
     assert invoke(*one, "--format", "markdown").stdout.startswith("| estimator")
     assert "\\toprule" in invoke(*one, "--format", "latex").stdout
     (row,) = csv.DictReader(io.StringIO(invoke(*one, "--format", "csv").stdout))
-    assert row["estimator"] == "dse" and float(row["trs"]) == round(held["scores"]["trs"], 2)
+    assert row["estimator"] == "dse" and float(row["trs"]) == round(held["scores"]["trs"]["value"], 2)
 
 
 def test_several_values_of_an_option_give_one_result_each(invoke):

@@ -107,7 +107,7 @@ def test_a_guess_is_written_as_a_published_result_that_boards_and_comparisons_re
     for name, options in {"near": ["--distances", "--origin", "Somebody (2020)"], "far": []}.items():
         assert ask(*words, "--name", name, *options).exit_code == 0
     near, far = (Result.load(next(Path("kept").glob(f"{name}--*.json"))) for name in ("near", "far"))
-    assert near.basis == far.basis == "published" and near.scores.trs < far.scores.trs
+    assert near.basis == far.basis == "published" and near.scores.trs.value < far.scores.trs.value
     assert near.notes == ["a published guess, not computed here: Somebody (2020)"]
     assert far.notes == ["a published guess, not computed here: distances.csv"]
     Path("wide.csv").write_text("source,p,q,r,s\np,,2,30,1\nq,40,,20,1\nr,10,8,,1\ns,1,1,1,\n")
@@ -147,7 +147,7 @@ def test_what_a_guess_has_beyond_the_oracle_is_left_out_and_told():
     found = score(square, oracle)
     assert found.notes[0] == "left out of the guess: the sources s, which the oracle does not have"
     assert found.notes[1] == "left out of the guess: the targets r, s, which the oracle does not have"
-    assert found.selected == {"p": ["r"], "q": ["r"]} and found.scores.trs == 2
+    assert found.selected == {"p": ["r"], "q": ["r"]} and found.scores.trs.value == 2
     assert not [n for n in score(square, oracle, tasks=["p", "q", "r"]).notes if n.startswith("left out")]
     assert (
         score({"p": "q", "q": "p", "x": "y"}, oracle).notes[0].endswith("the targets x, which the oracle does not have")

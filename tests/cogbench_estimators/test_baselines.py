@@ -34,7 +34,7 @@ class Given:
 
 
 def trs(estimator, oracle, others=()):
-    return score_guess(estimator.similarity(Given(oracle, others)), oracle).trs
+    return score_guess(estimator.similarity(Given(oracle, others)), oracle).trs.value
 
 
 @pytest.mark.parametrize(
@@ -77,10 +77,10 @@ def test_random_has_exactly_the_scores_that_chance_has_in_the_mean(oracle):
     matrix = Random().similarity(Given(oracle))
     assert not np.nan_to_num(matrix.values).any(), "no source is preferred"
     found = score_guess(matrix, oracle)
-    assert (found.trs, found.trs_chance, found.rank_of_best) == pytest.approx((6, 6, 6))
-    assert found.trs_p.p == 1 and found.top_k == pytest.approx(found.top_k_chance)
-    assert found.selected_mean == pytest.approx(found.random_mean)
-    assert found.selected_gain == pytest.approx(found.random_gain)
+    assert (found.trs.value, found.trs.chance, found.ranking.rank_of_best) == pytest.approx((6, 6, 6))
+    assert found.trs.p.p == 1 and found.top_k.share == pytest.approx(found.top_k.chance)
+    assert found.metric.selected == pytest.approx(found.metric.random)
+    assert found.gains.selected == pytest.approx(found.gains.random)
 
 
 def test_the_other_plm_of_a_metric_whose_lower_figures_are_better_turns_it():
@@ -88,7 +88,7 @@ def test_the_other_plm_of_a_metric_whose_lower_figures_are_better_turns_it():
     other = Oracle("other", "b", "s", TaskMatrix.square(tasks, values), better={"mnli": "lower"})
     found = OtherPLM().similarity(Given(other, [other]))
     assert found.values[:2, 2].tolist() == [-5, -3] and found.values[1:, 0].tolist() == [0.1, 0.2]
-    assert score_guess(found, other).trs == 1
+    assert score_guess(found, other).trs.value == 1
 
 
 @pytest.mark.parametrize(

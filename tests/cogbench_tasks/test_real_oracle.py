@@ -96,8 +96,8 @@ def test_estimators_against_one_of_its_seeds(seed, trs, p, oracle, results):
     alone = replace(oracle, transfers=replace(oracle.transfers, values=values), seeds=(seed,), by_seed=None)
     for (estimator, of_seed), p_value in zip(trs.items(), p, strict=True):
         scores = rescore(results[estimator], alone).scores
-        assert scores.trs == pytest.approx(of_seed, abs=0.006)
-        assert scores.trs_p.p == pytest.approx(p_value, abs=0.002)
+        assert scores.trs.value == pytest.approx(of_seed, abs=0.006)
+        assert scores.trs.p.p == pytest.approx(p_value, abs=0.002)
 
 
 @pytest.mark.parametrize("estimator", ["cra", "logme"])
@@ -106,18 +106,18 @@ def test_the_shipped_scores_are_those_that_scoring_gives_today(estimator, oracle
 
 
 def test_three_estimators_are_better_than_chance_after_holms_correction(entries, scores):
-    assert {e: round(scores[e].trs, 2) for e in LEADING} == {"cra": 2.67, "knn": 3.17, "logme": 3.17}
-    assert [round(scores[e].trs_p.p, 3) for e in LEADING] == [0.002, 0.001, 0.001]
+    assert {e: round(scores[e].trs.value, 2) for e in LEADING} == {"cra": 2.67, "knn": 3.17, "logme": 3.17}
+    assert [round(scores[e].trs.p.p, 3) for e in LEADING] == [0.002, 0.001, 0.001]
     corrected = {name: entry.scores["corrected p"] for name, entry in entries.items() if entry.kind == "result"}
     assert [round(corrected[e], 2) for e in LEADING] == [0.04, 0.03, 0.03]
     assert {name for name, p in corrected.items() if p <= 0.05} == {*LEADING}
     for name in ("cra+cnm[cnm.seeds=5]", "hscore"):
-        assert round(scores[name].trs_p.p, 2) == 0.03 and corrected[name] > 0.45
+        assert round(scores[name].trs.p.p, 2) == 0.03 and corrected[name] > 0.45
 
 
 def test_independent_choices_make_p_too_small_for_an_estimator_with_favourites(scores):
-    assert scores["cra"].trs_p_independent < 0.0005 < 0.001 < scores["cra"].trs_p.p
-    assert round(scores["size"].trs_p_independent, 2) == 0.11 and round(scores["size"].trs_p.p, 2) == 0.22
+    assert scores["cra"].trs.p_independent < 0.0005 < 0.001 < scores["cra"].trs.p.p
+    assert round(scores["size"].trs.p_independent, 2) == 0.11 and round(scores["size"].trs.p.p, 2) == 0.22
 
 
 def test_the_first_is_told_from_the_two_last_alone(entries):
@@ -155,16 +155,16 @@ def test_three_estimators_know_something_of_the_pair_and_cra_is_not_among_them(s
     assert {name for name, p in corrected.items() if p <= 0.05} == {"logme", "taskemb", "knn"}
     assert {round(skills[name].rho, 2) for name in ("logme", "taskemb", "knn")} == {0.34, 0.35, 0.32}
     assert round(skills["cra"].rho, 2) == 0.13 and round(skills["cra"].p.p, 2) == 0.10
-    assert round(scores["taskemb"].trs, 2) == 5.54 and scores["taskemb"].trs_p.p > 0.3
+    assert round(scores["taskemb"].trs.value, 2) == 5.54 and scores["taskemb"].trs.p.p > 0.3
 
 
 def test_baselines_that_look_at_nothing_of_the_target_are_as_good_as_the_first(entries, scores):
-    assert {e: round(scores[e].trs, 2) for e in ("least-moved", "least-learned")} == {
+    assert {e: round(scores[e].trs.value, 2) for e in ("least-moved", "least-learned")} == {
         "least-moved": 3.25,
         "least-learned": 3.54,
     }
     for name in ("least-moved", "least-learned"):
-        assert entries[name].standing == "not told from the first" and scores[name].trs_p.p > 0.05
+        assert entries[name].standing == "not told from the first" and scores[name].trs.p.p > 0.05
 
 
 def test_the_five_targets_with_the_least_spread_are_not_noise_alone(oracle):

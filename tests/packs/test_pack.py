@@ -114,7 +114,7 @@ def test_estimators_rank_alike_from_a_pack_and_from_the_store(estimator, pack, w
     one, other = from_store.matrix, from_pack.matrix
     assert spearmanr(one.values[~one.same], other.values[~one.same]).statistic > 0.99
     assert from_pack.ranking == from_store.ranking
-    assert from_pack.scores.trs == from_store.scores.trs
+    assert from_pack.scores.trs.value == from_store.scores.trs.value
     shared = ("backbone", "suite", "oracle", "tasks", "sources")
     assert [getattr(from_pack, f) for f in shared] == [getattr(from_store, f) for f in shared]
     assert from_pack.provenance.data == from_store.provenance.data
@@ -201,7 +201,7 @@ def test_fewer_examples_are_a_stratified_sample_and_more_are_not_there(pack, wor
 
 def test_a_part_of_the_tasks_is_ranked_and_scored_by_itself(pack, world):
     (three,) = run("dse", pack=pack, tasks=NAMES[:3], **world)
-    assert three.sources == [*NAMES[:3]] and three.scores.trs <= 2
+    assert three.sources == [*NAMES[:3]] and three.scores.trs.value <= 2
     with pytest.raises(UnusableData, match="pack 'toys' has no task toy-x; its tasks: toy-a, toy-b, toy-c, toy-d"):
         run("dse", pack=pack, tasks=[*NAMES[:3], "toy-x"], **world)
     with pytest.raises(UnusableData, match="at least three tasks"):

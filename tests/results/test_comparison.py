@@ -16,7 +16,7 @@ from scipy.stats import friedmanchisquare, pearsonr, spearmanr
 from cogbench import TaskMatrix, UnusableData, compare, load_parts
 from cogbench.parts.oracle_names import find_oracle
 from cogbench.results.comparison import short_labels
-from cogbench.scoring.agreement import agreement, kendalls_w, mean_spearman
+from cogbench.scoring.correlation import agreement, kendalls_w, mean_spearman
 from cogbench.views.comparison import comparison_tables
 
 RANDOM = np.random.default_rng(0).normal(size=(3, 4, 4))
@@ -120,7 +120,11 @@ def test_a_contest_is_counted_over_all_signs_and_all_names_of_the_tasks():
     own = gaps()
     signed = [abs(sum(s * g for s, g in zip(signs, own, strict=True))) for signs in product((-1, 1), repeat=5)]
     renamed = [abs(sum(gaps(rename))) for rename in permutations(range(5))]
-    assert contest.trs.difference == pytest.approx(sum(own) / 5) == pytest.approx(one.scores.trs - other.scores.trs)
+    assert (
+        contest.trs.difference
+        == pytest.approx(sum(own) / 5)
+        == pytest.approx(one.scores.trs.value - other.scores.trs.value)
+    )
     assert contest.trs.sign_flips.p == pytest.approx(sum(s >= abs(sum(own)) for s in signed) / 32)
     assert contest.trs.relabelled.p == pytest.approx(sum(r >= abs(sum(own)) for r in renamed) / 120)
     assert contest.p == max(contest.trs.sign_flips.p, contest.trs.relabelled.p), "one contest wants no correction"

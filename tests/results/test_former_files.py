@@ -7,7 +7,7 @@ minilm-2l with one epoch in single precision, and two estimators run against it.
 
 import json
 import shutil
-from dataclasses import replace
+from dataclasses import is_dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -40,8 +40,9 @@ from cogbench.views.pages import board_page, report_page
 FORMER = Path(__file__).parent / "of_0_1_0"
 OF_SCHEMA_2 = Path(__file__).parent / "of_schema_2"
 OLD = [*sorted(FORMER.glob("cra*.json")), *sorted(OF_SCHEMA_2.glob("*.json"))]
+OF_SCHEMA_3 = Path(__file__).parent / "of_schema_3"
 # What schema 3 computes anew; all other scores are as they were.
-NEW_SCORES = {"trs_p", "trs_interval", "skill", "resampled", "per_target"}
+NEW_SCORES = {"trs.p", "trs.interval", "skill", "resampled", "per_target"}
 TASKS = ("mini-rte", "mini-cola", "mini-sst-2")
 SET = ("minilm-2l.epochs=1", "minilm-2l.min_steps=0", "minilm-2l.precision=fp32")
 MEASURE = (
@@ -64,7 +65,11 @@ MEASURE = (
 
 def kept_scores(result):
     """Return the scores that schema 3 did not change, and the true rank of each target's choice."""
-    kept = {key: value for key, value in vars(result.scores).items() if key not in NEW_SCORES}
+    groups = {name: value for name, value in vars(result.scores).items() if is_dataclass(value)}
+    in_groups = {f"{name}.{key}": value for name, group in groups.items() for key, value in vars(group).items()}
+    others = {name: value for name, value in vars(result.scores).items() if name not in groups}
+    kept = {key: value for key, value in {**in_groups, **others}.items() if key.partition(".")[0] != "skill"}
+    kept = {key: value for key, value in kept.items() if key not in NEW_SCORES}
     return kept | {"ranks": {target: score.rank for target, score in result.scores.per_target.items()}}
 
 
@@ -79,7 +84,7 @@ def test_a_result_is_read_in_todays_form(tmp_path):
     written = json.loads((FORMER / "cra+cnm.json").read_text())
     assert written["schema_version"] == 1 and written["oracle"]["kind"] == "measured"
     result = Result.load(FORMER / "cra+cnm.json")
-    assert (result.schema_version, result.tuning, result.sharing) == (1, "full", "sequential")
+    assert (result.schema_version, result.tuning, result.sharing) == (SCHEMA_VERSION, "full", "sequential")
     assert result.oracle.basis == "measured" and result.oracle.origin == written["oracle"]["source"]
     assert result.signal_quality.origin == written["signal_quality"]["source"]
     assert {settings["is"] for settings in result.provenance.settings.values()} == {"cogbench:Settings"}
@@ -90,10 +95,10 @@ def test_a_result_is_read_in_todays_form(tmp_path):
 @pytest.mark.parametrize("file", OLD, ids=lambda file: f"{file.parent.name}/{file.stem}")
 def test_a_result_of_an_older_schema_has_the_scores_that_it_knew_and_no_others(file):
     written, result = json.loads(file.read_text())["scores"], Result.load(file)
-    assert result.is_outdated and result.schema_version == json.loads(file.read_text())["schema_version"]
-    assert (result.scores.trs_p, result.scores.skill, result.scores.resampled) == (None, None, None)
-    assert result.scores.trs_p_independent == written["trs_p"] and result.scores.trs == written["trs"]
-    assert list(result.scores.trs_interval) == written["trs_interval"]
+    assert result.is_outdated
+    assert (result.scores.trs.p, result.scores.skill, result.scores.resampled) == (None, None, None)
+    assert result.scores.trs.p_independent == written["trs_p"] and result.scores.trs.value == written["trs"]
+    assert list(result.scores.trs.interval) == written["trs_interval"]
     assert {t: score.rank for t, score in result.scores.per_target.items()} == written["per_target"]
     assert {score.selected for score in result.scores.per_target.values()} == {None}
 
@@ -105,15 +110,40 @@ def test_a_result_of_an_older_schema_is_not_written_again_as_it_is(file, tmp_pat
     assert not [*tmp_path.glob("*.json")]
 
 
+@pytest.mark.parametrize("name", ["size", "selection"])
+def test_the_scores_of_schema_3_are_all_known_and_stand_in_groups(name, tmp_path):
+    file = OF_SCHEMA_3 / f"{name}.json"
+    written, result = json.loads(file.read_text())["scores"], Result.load(file)
+    scores = result.scores
+    assert not result.is_outdated and result.schema_version == SCHEMA_VERSION
+    assert (scores.trs.value, scores.trs.chance, scores.trs.p.p) == (
+        written["trs"],
+        written["trs_chance"],
+        written["trs_p"]["p"],
+    )
+    assert scores.top_k.share == written["top_k"] and scores.metric.best == written["oracle_best_mean"]
+    assert scores.gains.selected_helping == written["selected_helping"] and scores.regret == written["regret"]
+    if name == "selection":
+        assert scores.ranking is None and written["spearman"] is None
+    else:
+        assert (scores.ranking.ndcg, scores.ranking.kendall) == (written["ndcg"], written["kendall"])
+    again = rescore(result, result.oracle.name)
+    assert kept_scores(again) == {
+        key: pytest.approx(value) if isinstance(value, dict | float) else value
+        for key, value in kept_scores(result).items()
+    }
+    assert Result.load(result.save(tmp_path)) == result
+
+
 def test_a_result_is_scored_and_compared(tiny, tmp_path):
     results = [Result.load(file) for file in (FORMER / "cra.json", FORMER / "cra+cnm.json")]
     (board,) = leaderboard(results)
     assert {entry.estimator for entry in board.entries} > {result.estimator for result in results}
     scored = score(results[0], "tiny")
-    assert scored.scores.trs == results[0].scores.trs
+    assert scored.scores.trs.value == results[0].scores.trs.value
     again = rescore(results[0], "tiny")
     assert again.schema_version == SCHEMA_VERSION and kept_scores(again) == kept_scores(results[0])
-    assert again.scores.trs_p == scored.scores.trs_p is not None
+    assert again.scores.trs.p == scored.scores.trs.p is not None
     assert Result.load(again.save(tmp_path)) == again
 
 
@@ -123,9 +153,9 @@ def test_the_command_gives_a_result_of_an_older_schema_todays_scores(name, oracl
     done = ask("score", OF_SCHEMA_2 / f"{name}.json", "--oracle", oracle, "--out", tmp_path)
     assert done.exit_code == 0, done.output
     (file,) = tmp_path.glob("*.json")
-    assert json.loads(file.read_text())["schema_version"] == SCHEMA_VERSION == 3
+    assert json.loads(file.read_text())["schema_version"] == SCHEMA_VERSION
     new = Result.load(file)
-    assert not new.is_outdated and 0 < new.scores.trs_p.p <= 1 and new.scores.trs_p.draws == 9_999
+    assert not new.is_outdated and 0 < new.scores.trs.p.p <= 1 and new.scores.trs.p.draws == 9_999
     assert new.scores.skill is not None and file.name == old.file_name
     assert kept_scores(new) == {
         key: pytest.approx(value) if isinstance(value, dict | float) else value
@@ -138,7 +168,7 @@ def test_what_knows_an_oracle_gets_todays_scores_where_the_oracle_ranks_as_it_di
     file = OF_SCHEMA_2 / "popularity.json"
     assert Result.load(file).uses_oracle
     done = ask("score", file, "--oracle", "cogtaskonomy-tinybert", "--out", tmp_path)
-    assert done.exit_code == 0 and Result.load(next(tmp_path.glob("*.json"))).scores.trs_p is not None
+    assert done.exit_code == 0 and Result.load(next(tmp_path.glob("*.json"))).scores.trs.p is not None
     refused = ask("score", file, "--oracle", "cogtaskonomy-bert", "--out", tmp_path)
     assert "popularity looks at an oracle's data: run it against the other oracle" in line(refused, 3)
 
@@ -172,7 +202,7 @@ def test_a_card_and_a_report_of_an_older_schema_say_so_and_show_no_p():
     page = report_page(result)
     for text in (render_card(result), page):
         assert "older schema scored this result" in text and "unknown to this older schema" in text
-        assert f"{result.scores.trs:.2f}" in text
+        assert f"{result.scores.trs.value:.2f}" in text
     assert "p – (unknown to this older schema)" in render_card(result)
     assert "independent choices" in page and "relabelled guesses" not in page
     assert ",<0.001," not in render_results([result], "csv")

@@ -107,7 +107,7 @@ def test_standings_are_those_of_paired_tests_by_brute_force(graded):
 
 def test_p_values_are_corrected_for_the_number_of_estimators_by_holms_method(graded):
     (board,) = leaderboard(graded)
-    p_values = {r.estimator: r.scores.trs_p.p for r in graded}
+    p_values = {r.estimator: r.scores.trs.p.p for r in graded}
     ascending = sorted(p_values, key=lambda name: p_values[name])
     largest = 0.0
     for tested, name in enumerate(ascending):
@@ -171,7 +171,7 @@ def test_estimators_without_skill_are_hardly_ever_parted():
         guess = TaskMatrix.square(true.sources, rng.random((12, 12)))
         total = picked_ranks(rank(guess), true).sum()
         p = relabelled_p(relabelled_totals(guess, true, relabelled), total, relabelled)
-        scores = replace(like.scores, trs=total / 12, trs_p=p)  # what a standing hangs on
+        scores = replace(like.scores, trs=replace(like.scores.trs, value=total / 12, p=p))  # what a standing hangs on
         return replace(like, estimator=name, similarity=rows(guess.values), scores=scores)
 
     boards = [leaderboard([random_guess(f"e{i}") for i in range(19)])[0] for _ in range(60)]

@@ -77,7 +77,7 @@ def test_two_backbones_and_three_tasks_by_hand():
         on(letters, np.array(two), "two", np.array(second)),
         on(others, np.array(other), "three", np.array(third), suite="others"),
     ]
-    assert [r.scores.trs for r in results] == pytest.approx([4 / 3, 4 / 3, 4 / 3])
+    assert [r.scores.trs.value for r in results] == pytest.approx([4 / 3, 4 / 3, 4 / 3])
     (two_backbones,) = [e for e in stacked_board(results[:2]).entries if e.estimator == "cra"]
     assert two_backbones.relative_rank == pytest.approx((1 / 2 + 1 / 2 + 0) / 3)
     assert (two_backbones.n_oracles, two_backbones.n_families, two_backbones.n_targets) == (2, 1, 3)
@@ -139,7 +139,7 @@ def test_each_family_counts_alike(three, over_three):
     (perfect, good, guess) = (by_name(over_three)[name] for name in ("perfect", "good", "guess"))
     assert perfect.relative_rank == 0 and perfect.complete and perfect.n_targets == 12 and perfect.n_families == 2
     for entry, name in ((good, "good"), (guess, "guess")):
-        trs = {r.oracle.name: r.scores.trs for r in three if r.estimator == name}
+        trs = {r.oracle.name: r.scores.trs.value for r in three if r.estimator == name}
         relative = {oracle: (rank - 1) / 4 for oracle, rank in trs.items()}
         expected = ((relative["one"] + relative["two"]) / 2 + relative["three"]) / 2
         assert entry.relative_rank == pytest.approx(expected)
@@ -310,7 +310,7 @@ def test_three_families_tell_how_much_they_differ(three):
     more.append(on(fourth, THIRD.T, "four", -THIRD.T, "good", suite="more"))
     rows = by_name(stacked_board([*three, *more]))
     assert rows["perfect"].between_families == 0 and rows["guess"].between_families is None
-    trs = {r.oracle.name: r.scores.trs for r in [*three, *more] if r.estimator == "good"}
+    trs = {r.oracle.name: r.scores.trs.value for r in [*three, *more] if r.estimator == "good"}
     relative = {oracle: (rank - 1) / 4 for oracle, rank in trs.items()}
     means = [(relative["one"] + relative["two"]) / 2, relative["three"], relative["four"]]
     assert rows["good"].between_families == pytest.approx(np.std(means, ddof=1))
@@ -357,11 +357,11 @@ def test_of_several_results_of_a_row_that_of_the_most_examples_counts_then_of_th
     many = replace(many, provenance=replace(many.provenance, max_train=1000, seeds=[0, 1]))
     less = replace(whole, provenance=replace(whole.provenance, max_train=1000))
     board = stacked_board([few, many, less])
-    assert by_name(board)["cra"].by_oracle["one"].trs == many.scores.trs
+    assert by_name(board)["cra"].by_oracle["one"].trs == many.scores.trs.value
     assert board.left_out == (
         "left out: 2 results on one of estimators that have another there, from more examples or seeds, or a later one",
     )
-    assert by_name(stacked_board([few, many, whole]))["cra"].by_oracle["one"].trs == whole.scores.trs
+    assert by_name(stacked_board([few, many, whole]))["cra"].by_oracle["one"].trs == whole.scores.trs.value
 
 
 def test_baselines_are_rows_on_each_oracle():

@@ -42,7 +42,7 @@ def cells(result):
 def test_a_run_ranks_and_scores(ask):
     (found,) = ask("cra")
     assert found.estimator == "cra" and found.targets == list(NAMES)
-    assert found.scores.trs_chance == 2 and found.scores.no_transfer_mean == 0.5
+    assert found.scores.trs.chance == 2 and found.scores.metric.no_transfer == 0.5
     assert found.oracle.name == "toy-oracle" and not found.uses_oracle
     assert found.baselines["random"] == 2 and {*found.baselines} == {"random", "popularity", "size"}
     assert set(found.ranking["toy-a"]) == {"toy-b", "toy-c", "toy-d"}
@@ -197,7 +197,7 @@ def test_a_measured_oracle_comes_from_the_same_cells(ask):
     (found,) = ask(oracle="measured")
     # four trainings, twelve transfers, four encodings, one matrix
     assert cells(found) == (21, 0) and found.oracle.basis == "measured"
-    assert 1 <= found.scores.trs <= 3
+    assert 1 <= found.scores.trs.value <= 3
     assert cells(ask(oracle="measured", oracle_backbone=replace(ToyBackbone(), name="other"))[0]) == (16, 5)
 
 
@@ -217,8 +217,8 @@ def test_a_baseline_looks_at_no_data_and_no_model(ask, monkeypatch):
     monkeypatch.setattr(toys.ToyTask, "load", boom)
     monkeypatch.setattr(ToyBackbone, "origin", boom)
     found = {r.estimator: r for r in ask([Popularity(), Size(), Random()], jobs=2)}  # not in workers either
-    assert found["popularity"].scores.trs == found["popularity"].baselines["popularity"]
-    assert found["size"].scores.trs == found["size"].baselines["size"]
+    assert found["popularity"].scores.trs.value == found["popularity"].baselines["popularity"]
+    assert found["size"].scores.trs.value == found["size"].baselines["size"]
     assert [r for r in found if found[r].uses_oracle] == ["popularity"]
     assert all(cells(r) == (1, 0) and not r.provenance.data for r in found.values())
 
@@ -226,7 +226,7 @@ def test_a_baseline_looks_at_no_data_and_no_model(ask, monkeypatch):
 def test_a_baseline_of_a_measured_oracle_takes_its_cells(ask):
     first, second = ask([Popularity(), "cra"], oracle="measured")
     assert cells(first) == (17, 0) and first.uses_oracle
-    assert first.scores.trs == second.baselines["popularity"]
+    assert first.scores.trs.value == second.baselines["popularity"]
     with pytest.raises(UnusableData, match="'popularity' ranks by an oracle, and none is known for backbone 'other'"):
         ask(Popularity(), backbone=replace(ToyBackbone(), name="other"))
 
@@ -253,7 +253,7 @@ def test_a_combination_reads_the_matrices_of_its_members(ask, monkeypatch):
 
 def test_a_part_of_the_tasks_is_ranked_within_itself(ask):
     (found,) = ask(tasks=NAMES[:3])
-    assert found.scores.trs_chance == 1.5
+    assert found.scores.trs.chance == 1.5
     assert max(found.oracle_ranks["toy-a"].values()) == 2
 
 

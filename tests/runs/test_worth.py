@@ -22,7 +22,8 @@ def test_it_has_the_scores_of_the_result_files():
     rows = {row.oracle: row for row in known_worth("logme[features.pooling=mean]")}
     row = rows["cogtaskonomy-minilm-max-1000"]
     assert len(rows) >= 3 and (row.estimator, row.signal) == ("logme", None)
-    expected = (of_file["trs"], of_file["trs_chance"], of_file["trs_p"]["p"], of_file["skill"]["rho"])
+    trs = of_file["trs"]
+    expected = (trs["value"], trs["chance"], trs["p"]["p"], of_file["skill"]["rho"])
     assert (row.trs, row.chance, row.p, row.skill) == pytest.approx(expected, abs=1e-4)
 
 

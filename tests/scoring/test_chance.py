@@ -66,7 +66,7 @@ def test_all_relabellings_of_a_square_guess(both):
     expected = totals_by_hand(guess, true, [FIVE[:4]])
     assert sorted(totals) == pytest.approx(sorted(expected))
     own = picked_ranks(rank(guess), true).sum()
-    p = score_guess(guess, Oracle("o", "b", "s", oracle)).trs_p
+    p = score_guess(guess, Oracle("o", "b", "s", oracle)).trs.p
     assert (p.draws, p.exact) == (24, True) and p.p == pytest.approx(np.mean(np.array(expected) <= own + 1e-9))
 
 
@@ -144,8 +144,8 @@ def test_a_lucky_favourite_source_is_no_evidence():
     guess = np.zeros((12, 12))
     guess[0] = 1
     scores = score_guess(TaskMatrix.square(names, guess), Oracle("o", "b", "s", TaskMatrix.square(names, true)))
-    assert scores.trs < 2 and scores.trs_p_independent < 1e-6
-    assert scores.trs_p.p == pytest.approx(1 / 12, abs=0.01)
+    assert scores.trs.value < 2 and scores.trs.p_independent < 1e-6
+    assert scores.trs.p.p == pytest.approx(1 / 12, abs=0.01)
 
 
 def test_random_choice_has_the_exact_expectation():

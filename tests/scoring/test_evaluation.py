@@ -16,7 +16,8 @@ from cogbench import Oracle, TaskMatrix, UnusableData, load_parts, popularity_ba
 from cogbench.data.oracle_seeds import resample
 from cogbench.parts.oracle_names import find_oracle
 from cogbench.scoring.baselines import baselines
-from cogbench.scoring.evaluation import ScoreOptions, TargetScore, score_guess
+from cogbench.scoring.evaluation import score_guess
+from cogbench.scoring.scores import ScoreOptions, TargetScore
 
 NAMES = tuple("abcdefgh")
 SMALL = st.integers(-4, 4)
@@ -60,10 +61,11 @@ def column(predicted, true, *, better="higher", **options):
 )
 def test_golden_scores(gain, every, two):
     found = column([0.2, 0.9, 0.5, 0.4], [80, 75, 90, 85], gain=gain, ks=(2,))
-    assert found.ndcg == pytest.approx({"2": two, "all": every}, abs=1e-6)
+    assert found.ranking.ndcg == pytest.approx({"2": two, "all": every}, abs=1e-6)
     assert found.regret == pytest.approx({"1": 16.666667, "2": 0}, abs=1e-6)
-    assert (found.spearman, found.kendall, found.trs) == pytest.approx((-0.2, 0, 4), abs=1e-9)
-    assert column([0.2, 0.9, 0.5, 0.4], [0.80, 0.75, 0.90, 0.85], gain=gain, ks=(2,)).ndcg == pytest.approx(found.ndcg)
+    assert (found.ranking.spearman, found.ranking.kendall, found.trs.value) == pytest.approx((-0.2, 0, 4), abs=1e-9)
+    again = column([0.2, 0.9, 0.5, 0.4], [0.80, 0.75, 0.90, 0.85], gain=gain, ks=(2,))
+    assert again.ranking.ndcg == pytest.approx(found.ranking.ndcg)
 
 
 @given(arrays(float, (2, 7), elements=SMALL.map(float)), st.integers(1, 7))
@@ -71,14 +73,14 @@ def test_correlations_and_ndcg_are_those_of_scipy_and_scikit_learn(both, k):
     predicted, true = both
     found = column(predicted, true, ks=(k,))
     if np.ptp(predicted) == 0 or np.ptp(true) == 0:
-        assert found.spearman is None and found.kendall is None
+        assert found.ranking.spearman is None and found.ranking.kendall is None
         assert any("rank correlation" in note for note in found.notes)
     else:
-        assert found.spearman == pytest.approx(spearmanr(predicted, true).statistic)
-        assert found.kendall == pytest.approx(kendalltau(predicted, true).statistic)
+        assert found.ranking.spearman == pytest.approx(spearmanr(predicted, true).statistic)
+        assert found.ranking.kendall == pytest.approx(kendalltau(predicted, true).statistic)
     gains = 7 - rank(TaskMatrix(tuple("abcdefg"), ("t",), true[:, None])).ranks.T
     if gains.any():  # scikit-learn takes the mean gain of what is tied, as we do
-        assert found.ndcg[str(k)] == pytest.approx(ndcg_score(gains, predicted[None], k=k))
+        assert found.ranking.ndcg[str(k)] == pytest.approx(ndcg_score(gains, predicted[None], k=k))
 
 
 @given(arrays(float, (2, 6), elements=SMALL.map(float)), st.integers(1, 5))
@@ -101,13 +103,13 @@ def test_every_score_is_the_mean_over_targets(both):
         others = np.arange(len(true)) != t
         columns.append(column(predicted[others, t], true[others, t]))
     assert found.regret["1"] == pytest.approx(np.mean([c.regret["1"] for c in columns]))
-    known = [c.spearman for c in columns if c.spearman is not None]
-    assert found.spearman == (pytest.approx(np.mean(known)) if known else None)
-    assert found.rank_of_best == pytest.approx(np.mean([c.rank_of_best for c in columns]))
+    known = [c.ranking.spearman for c in columns if c.ranking.spearman is not None]
+    assert found.ranking.spearman == (pytest.approx(np.mean(known)) if known else None)
+    assert found.ranking.rank_of_best == pytest.approx(np.mean([c.ranking.rank_of_best for c in columns]))
     cells = true[~np.eye(len(true), dtype=bool)]
-    assert found.helping == pytest.approx((cells > 4).mean())
-    assert found.random_gain == pytest.approx(100 * (found.random_mean - 4) / 4)
-    assert found.selected_gain == pytest.approx(100 * (found.selected_mean - 4) / 4)
+    assert found.gains.helping == pytest.approx((cells > 4).mean())
+    assert found.gains.random == pytest.approx(100 * (found.metric.random - 4) / 4)
+    assert found.gains.selected == pytest.approx(100 * (found.metric.selected - 4) / 4)
 
 
 # Properties.
@@ -121,12 +123,25 @@ def test_the_order_of_the_tasks_changes_no_score(both, random):
     one = scored(*both)
     matrices = [square(v).part(names, names) for v in both]
     two = score_guess(matrices[0], Oracle("o", "b", "s", matrices[1]))
-    names_of_scores = ("trs", "trs_p_independent", "rank_of_best", "top_k", "regret", "ndcg", "spearman", "kendall")
-    for name in names_of_scores:
-        assert getattr(one, name) == pytest.approx(getattr(two, name))
-    assert one.trs_p.p == pytest.approx(two.trs_p.p) and one.trs_p.exact
+    assert ranks_only(one) == pytest.approx(ranks_only(two))
+    assert one.regret == pytest.approx(two.regret)
+    assert one.trs.p.p == pytest.approx(two.trs.p.p) and one.trs.p.exact
     assert {t: vars(score) for t, score in one.per_target.items()} == {
         t: pytest.approx(vars(score)) for t, score in two.per_target.items()
+    }
+
+
+def ranks_only(scores):
+    """Return the scores that know ranks alone."""
+    whole = scores.ranking
+    return {
+        "trs": scores.trs.value,
+        "p_independent": scores.trs.p_independent,
+        "rank_of_best": whole.rank_of_best,
+        "spearman": whole.spearman,
+        "kendall": whole.kendall,
+        **{f"top-{k}": share for k, share in scores.top_k.share.items()},
+        **{f"ndcg@{k}": value for k, value in whole.ndcg.items()},
     }
 
 
@@ -134,9 +149,8 @@ def test_the_order_of_the_tasks_changes_no_score(both, random):
 def test_rankings_know_no_unit(both, shift, scale):
     predicted, true = both
     one, two = scored(predicted, true), scored(predicted * scale + shift, np.exp(true / 4))
-    for name in ("trs", "trs_p_independent", "rank_of_best", "top_k", "ndcg", "spearman", "kendall"):
-        assert getattr(one, name) == pytest.approx(getattr(two, name)), name
-    assert one.trs_p.p == pytest.approx(two.trs_p.p)
+    assert ranks_only(one) == pytest.approx(ranks_only(two))
+    assert one.trs.p.p == pytest.approx(two.trs.p.p)
 
 
 # Noise of the oracle.
@@ -174,8 +188,8 @@ def test_the_noise_of_a_score_is_its_standard_deviation_over_resampled_oracles()
     oracle = Oracle("o", "b", "s", square(by_seed.mean(axis=0)), by_seed=by_seed)
     drawn = [score_guess(square(guess), replace(again, by_seed=None)) for again in resample(oracle)]
     found = score_guess(square(guess), oracle).resampled
-    assert found["trs"] == pytest.approx(np.std([s.trs for s in drawn], ddof=1))
-    assert found["spearman"] == pytest.approx(np.std([s.spearman for s in drawn], ddof=1))
+    assert found["trs"] == pytest.approx(np.std([s.trs.value for s in drawn], ddof=1))
+    assert found["spearman"] == pytest.approx(np.std([s.ranking.spearman for s in drawn], ddof=1))
     assert found["regret@1"] == pytest.approx(np.std([s.regret["1"] for s in drawn], ddof=1))
 
 
@@ -184,8 +198,7 @@ def test_the_noise_of_a_score_is_its_standard_deviation_over_resampled_oracles()
 
 def test_without_the_scores_of_no_transfer_nothing_is_said_of_gains():
     found = scored(*np.random.default_rng(0).normal(size=(2, 4, 4)))
-    gains = ("no_transfer_mean", "selected_gain", "oracle_best_gain", "random_gain", "helping", "selected_helping")
-    assert [getattr(found, name) for name in gains] == [None] * 6
+    assert found.metric.no_transfer is None and {*vars(found.gains).values()} == {None}
 
 
 def test_targets_left_out_of_a_mean_are_named():
@@ -199,23 +212,23 @@ def test_targets_left_out_of_a_mean_are_named():
 
 def test_an_all_equal_column_is_chance_and_said_so():
     found = column([1, 1, 1, 1], [4, 3, 2, 1])
-    assert found.trs == found.trs_chance == 2.5 and found.spearman is None
+    assert found.trs.value == found.trs.chance == 2.5 and found.ranking.spearman is None
     assert found.notes == ("rank correlation is undefined for t: left out of the mean",)
 
 
 def test_one_single_candidate_is_perfect_and_chance():
     found = column([0.3], [5.0])
-    assert (found.trs, found.trs_chance, found.trs_p.p, found.trs_p_independent) == (1, 1, 1, 1)
-    assert found.spearman is None and found.ndcg["all"] is None and found.regret["1"] == 0
+    assert (found.trs.value, found.trs.chance, found.trs.p.p, found.trs.p_independent) == (1, 1, 1, 1)
+    assert found.ranking is None and found.regret["1"] == 0
 
 
 def test_a_transfer_that_was_not_measured_is_no_candidate():
     true, guess = [[0, np.nan, 2], [1, 0, 1], [3, 4, 0]], [[0, 9, 2], [1, 0, 1], [3, 4, 0]]
     found = scored(guess, true)
-    assert found.per_target["b"] == TargetScore(1, 4, 4) and found.selected_mean == pytest.approx((3 + 4 + 2) / 3)
-    assert found.trs == 1 and found.trs_chance == pytest.approx((1.5 + 1 + 1.5) / 3)
-    assert found.random_mean == pytest.approx((2 + 4 + 1.5) / 3)
-    assert found.top_k_chance == {"3": 1, "4": 1, "5": 1} and found.top_k == {"3": 1, "4": 1, "5": 1}
+    assert found.per_target["b"] == TargetScore(1, 4, 4) and found.metric.selected == pytest.approx((3 + 4 + 2) / 3)
+    assert found.trs.value == 1 and found.trs.chance == pytest.approx((1.5 + 1 + 1.5) / 3)
+    assert found.metric.random == pytest.approx((2 + 4 + 1.5) / 3)
+    assert found.top_k.chance == {"3": 1, "4": 1, "5": 1} and found.top_k.share == {"3": 1, "4": 1, "5": 1}
     assert "correlation is undefined for b" in "; ".join(found.notes), "one candidate has no order"
 
 
@@ -253,8 +266,8 @@ def test_gains_below_zero_are_refused_with_those_that_are_not(gain):
 def test_other_gains_keep_ndcg_from_zero_to_one_for_any_metric(gain):
     for better in ("higher", "lower"):
         found = column([1, 2, 3], [0.5, -0.1, 0.9], gain=gain, better=better)
-        assert all(0 <= ndcg <= 1 for ndcg in found.ndcg.values())
-    assert column([1, 2, 3], [0.5, 0.4, 0.1], gain=gain, better="lower").ndcg["all"] == pytest.approx(1)
+        assert all(0 <= ndcg <= 1 for ndcg in found.ranking.ndcg.values())
+    assert column([1, 2, 3], [0.5, 0.4, 0.1], gain=gain, better="lower").ranking.ndcg["all"] == pytest.approx(1)
 
 
 # Other regrets, and targets whose lower figures are better.
@@ -282,10 +295,10 @@ def test_where_lower_figures_are_better_a_gain_is_a_fall():
     oracle = Oracle("o", "b", "s", true, no_transfer=np.array([40.0]), better={"t": "lower"})
     found = score_guess(TaskMatrix(("x", "y", "z"), ("t",), np.array([[3.0], [2.0], [1.0]])), oracle)
     assert found.per_target == {"t": TargetScore(2, 40, 20, 40)}  # in the metric's own unit
-    assert (found.selected_gain, found.oracle_best_gain) == (0, 50)
-    assert found.random_gain == pytest.approx(100 * (40 - 110 / 3) / 40)
+    assert (found.gains.selected, found.gains.best) == (0, 50)
+    assert found.gains.random == pytest.approx(100 * (40 - 110 / 3) / 40)
     assert found.regret["1"] == pytest.approx(100 * (40 - 20) / 20)
-    assert found.helping == pytest.approx(1 / 3) and found.selected_helping == 0
+    assert found.gains.helping == pytest.approx(1 / 3) and found.gains.selected_helping == 0
 
 
 def test_a_target_has_the_metrics_of_its_choice_of_the_best_and_of_none():
@@ -297,7 +310,7 @@ def test_a_target_has_the_metrics_of_its_choice_of_the_best_and_of_none():
         "c": pytest.approx({"rank": 1.5, "selected": 0.6, "best": 0.7, "no_transfer": 0.4}),
     }
     assert "the metric without a source is unknown for b: left out of the mean metrics" in found.notes
-    assert found.selected_mean == pytest.approx((0.7 + 0.6) / 2) and found.no_transfer_mean == pytest.approx(0.45)
+    assert found.metric.selected == pytest.approx((0.7 + 0.6) / 2) and found.metric.no_transfer == pytest.approx(0.45)
 
 
 # Baselines.

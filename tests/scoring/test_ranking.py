@@ -92,7 +92,7 @@ def test_where_lower_figures_are_better_the_lowest_ranks_first(values):
 def test_a_perfect_guess_has_trs_one():
     true = np.random.default_rng(0).normal(size=(6, 6))
     found = scored(true, true)
-    assert found.trs == 1 and found.selected_mean == pytest.approx(found.oracle_best_mean)
+    assert found.trs.value == 1 and found.metric.selected == pytest.approx(found.metric.best)
 
 
 def test_tied_top_scores_share_the_pick():
@@ -104,18 +104,18 @@ def test_tied_top_scores_share_the_pick():
 def test_trs_lies_between_one_and_the_number_of_candidates(predicted, true):
     n = min(len(predicted), len(true))
     found = scored(predicted[:n, :n], true[:n, :n])
-    assert 1 <= found.trs <= n - 1
-    assert found.trs_interval[0] <= found.trs + 1e-9 and found.trs - 1e-9 <= found.trs_interval[1]
-    assert 0 < found.trs_p.p <= 1 and 0 < found.trs_p_independent <= 1
+    assert 1 <= found.trs.value <= n - 1
+    assert found.trs.interval[0] <= found.trs.value + 1e-9 and found.trs.value - 1e-9 <= found.trs.interval[1]
+    assert 0 < found.trs.p.p <= 1 and 0 < found.trs.p_independent <= 1
 
 
 @given(squares())
 def test_guessing_nothing_is_chance(true):
     found = scored(np.zeros_like(true), true)
-    assert found.trs == pytest.approx(found.trs_chance)
-    assert found.selected_mean == pytest.approx(found.random_mean)
-    assert found.top_k == pytest.approx(found.top_k_chance)
-    assert found.trs_p.p == 1
+    assert found.trs.value == pytest.approx(found.trs.chance)
+    assert found.metric.selected == pytest.approx(found.metric.random)
+    assert found.top_k.share == pytest.approx(found.top_k.chance)
+    assert found.trs.p.p == 1
 
 
 def test_independent_p_is_the_share_of_all_choices():
@@ -132,10 +132,10 @@ def test_top_k_counts_the_predicted_best_among_the_oracles_best():
     guess = TaskMatrix(sources, ("t",), np.array([[1.0] if i in (0, 7, 2) else [0.0] for i in range(11)]))
     oracle = Oracle("o", "b", "s", true)
     found = score_guess(guess, oracle)
-    assert found.top_k["3"] == pytest.approx(2 / 3)
+    assert found.top_k.share["3"] == pytest.approx(2 / 3)
     # the fourth is drawn from the eight others, of which four lie in the top six
-    assert found.top_k["4"] == pytest.approx((2 + 4 / 8) / 4)
-    assert found.top_k_chance["3"] == pytest.approx(6 / 11)
+    assert found.top_k.share["4"] == pytest.approx((2 + 4 / 8) / 4)
+    assert found.top_k.chance["3"] == pytest.approx(6 / 11)
 
 
 # Selections that the paper's Tables 8 and 9 imply, in the order of TARGETS (Luo, Xu & Xiong 2022).
@@ -159,16 +159,16 @@ def test_the_papers_trs_follow_from_its_tables(plm, method):
         guess[:, column] = oracle.transfers.values[:, column] == float(printed)
     found = score_guess(TaskMatrix(oracle.transfers.sources, oracle.transfers.targets, guess), oracle)
     # Where two sources print the same score, the selection is not unique, but then the rank is shared.
-    assert found.trs == pytest.approx(trs, abs=1e-4)
+    assert found.trs.value == pytest.approx(trs, abs=1e-4)
 
 
 def test_the_papers_means():
     oracle = find_oracle(load_parts(), "cogtaskonomy-tinybert")
     found = score_guess(oracle.transfers, oracle)
-    assert found.oracle_best_mean == pytest.approx(77.56, abs=0.005)
-    assert found.no_transfer_mean == pytest.approx(79.38, abs=0.005)
-    assert found.random_mean == pytest.approx(69.15, abs=0.005)
-    assert found.trs_chance == 6
+    assert found.metric.best == pytest.approx(77.56, abs=0.005)
+    assert found.metric.no_transfer == pytest.approx(79.38, abs=0.005)
+    assert found.metric.random == pytest.approx(69.15, abs=0.005)
+    assert found.trs.chance == 6
 
 
 def test_a_part_of_an_oracle_is_ranked_anew():
@@ -183,7 +183,7 @@ def test_rectangular_tables_are_ranked_too():
     ranks = rank(true).ranks
     assert ranks[:, 1].tolist() == [2, 1, 3]
     assert ranks[[0, 2], 0].tolist() == [2, 1] and np.isnan(ranks[1, 0])
-    assert score_guess(true, Oracle("o", "b", "s", true)).trs == 1
+    assert score_guess(true, Oracle("o", "b", "s", true)).trs.value == 1
 
 
 def test_rankings_of_different_tasks_are_not_compared():

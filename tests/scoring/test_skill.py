@@ -128,7 +128,7 @@ def test_the_difference_to_popularity_is_that_of_the_trs():
     guess, true = np.random.default_rng(12).normal(size=(2, 6, 6))
     oracle = Oracle("o", "b", "s", square(true))
     skill, popularity = (score_guess(m, oracle) for m in (square(guess), popularity_baseline(oracle)))
-    assert skill.skill.popularity.difference == pytest.approx(skill.trs - popularity.trs)
+    assert skill.skill.popularity.difference == pytest.approx(skill.trs.value - popularity.trs.value)
     assert popularity.skill.popularity.difference == 0 and popularity.skill.popularity.p == 1
 
 

@@ -236,9 +236,9 @@ def test_the_chance_distribution_adds_up_and_agrees_with_p():
     result = made(GUESSES[0])
     rows = [row for row in against_chance(result).rows if row["series"] == "chance"]
     assert sum(row["probability"] for row in rows) == pytest.approx(1)
-    below = sum(row["probability"] for row in rows if row["trs"] <= result.scores.trs + 1e-9)
-    assert below == pytest.approx(result.scores.trs_p.p)
-    assert sum(row["trs"] * row["probability"] for row in rows) == pytest.approx(result.scores.trs_chance)
+    below = sum(row["probability"] for row in rows if row["trs"] <= result.scores.trs.value + 1e-9)
+    assert below == pytest.approx(result.scores.trs.p.p)
+    assert sum(row["trs"] * row["probability"] for row in rows) == pytest.approx(result.scores.trs.chance)
 
 
 @pytest.mark.parametrize("version", [2, SCHEMA_VERSION])
@@ -249,8 +249,8 @@ def test_the_coloured_part_of_chance_is_p_where_guesses_tie_too(seed, version):
     result = made(guess, tasks=tuple("abcde"), true=true, data=False, schema_version=version)
     figure, s = against_chance(result), result.scores
     rows = [row for row in figure.rows if row["series"] == "chance"]
-    p = s.trs_p_independent if version == 2 else s.trs_p.p
-    assert sum(row["probability"] for row in rows if row["trs"] <= s.trs + 1e-9) == pytest.approx(p)
+    p = s.trs.p_independent if version == 2 else s.trs.p.p
+    assert sum(row["probability"] for row in rows if row["trs"] <= s.trs.value + 1e-9) == pytest.approx(p)
     assert sum(row["probability"] for row in rows) == pytest.approx(1)
     assert f"is as good: p {p:.3g}." in figure.alt
 

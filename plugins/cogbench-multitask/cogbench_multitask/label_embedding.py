@@ -97,7 +97,7 @@ class LabelEmbedding(SeveralTasks):
     def _pieces(self, texts: Sequence[str], files: Files) -> Iterator[list[int]]:
         """Yield the numbers of the pieces of each text."""
         columns: dict[str, list[Any]] = {"text": list(texts), "label": [0] * len(texts)}
-        names = Dataset("classification", columns, ("", "-"), Origin("names of classes"))
+        names = Dataset("classification", columns, labels=("", "-"), origin=Origin("names of classes"))
         for batch in self._alone.batches(names, files):
             for ids, mask in zip(batch["input_ids"], batch["attention_mask"], strict=True):
                 yield ids[mask.bool()].tolist()

@@ -48,4 +48,4 @@ def test_a_file_with_options_goes_through_a_run(tmp_path):
     assert quality.reliability.way == "repetitions" and quality.reliability.stimuli == 30
     assert "Spearman-Brown" in quality.reliability.method
     assert {"values: eeg.", "sentences: shown."} <= {*quality.notes}
-    assert result.scores.trs >= 1
+    assert result.scores.trs.value >= 1

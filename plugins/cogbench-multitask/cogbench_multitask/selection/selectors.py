@@ -149,7 +149,7 @@ class RuderPlank:
     def _options(self, seed: int) -> TransferOptions:
         """Return how a trial is made."""
         try:
-            return TransferOptions(self.examples, self.steps, self.folds, seed)
+            return TransferOptions(self.examples, self.steps, folds=self.folds, seed=seed)
         except UnusableData as error:
             raise UnusableData(f"{self.name}: {error}") from None
 
