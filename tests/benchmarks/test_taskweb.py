@@ -275,7 +275,7 @@ def test_the_pages_scores_are_those_of_a_run():
     assert (
         on_page.spearman.mean() == pytest.approx(whole.ranking.spearman) and on_page.scores.trs.value == whole.trs.value
     )
-    assert on_page.picks.ranks.mean() == whole.trs and on_page.scores.trs.p == whole.trs_p
+    assert on_page.picks.ranks.mean() == whole.trs.value and on_page.scores.trs.p == whole.trs.p
 
 
 def test_comparisons_are_paired_and_average_the_settings():
