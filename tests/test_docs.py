@@ -20,6 +20,7 @@ from cogbench.testing import backbone_contracts, check_estimator, contracts
 
 ROOT = Path(__file__).parents[1]
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
+AUTHORS = (ROOT / "docs/authors.md").read_text()
 GENERATED = ("atlas.md", "leaderboard.md", "reproduction.md", "stacked.md", "taskweb.md")
 PAGES = [*ROOT.glob("*.md"), *(p for p in sorted((ROOT / "docs").glob("*.md")) if p.name not in GENERATED)]
 HISTORY = ("CHANGELOG.md", "decisions.md")  # they name what is no more
@@ -31,8 +32,8 @@ def signature(function):
 
 
 @pytest.mark.parametrize("name", [n for n in vars(hookspecs) if n.startswith("register_")])
-def test_each_hook_stands_in_contributing(name):
-    assert f"- `{name}{signature(getattr(hookspecs, name))}`" in CONTRIBUTING
+def test_each_hook_stands_in_the_guide_for_authors(name):
+    assert f"- `{name}{signature(getattr(hookspecs, name))}`" in AUTHORS
 
 
 CHECKS = {
@@ -44,8 +45,8 @@ CHECKS = {
 
 
 @pytest.mark.parametrize("name", CHECKS)
-def test_each_check_stands_in_contributing(name):
-    assert f"- `{name}{signature(CHECKS[name])}`" in CONTRIBUTING
+def test_each_check_stands_in_the_guide_for_authors(name):
+    assert f"- `{name}{signature(CHECKS[name])}`" in AUTHORS
 
 
 def test_each_folder_stands_in_the_picture():
@@ -55,11 +56,11 @@ def test_each_folder_stands_in_the_picture():
             assert f"{folder.name}/" in picture, folder.name
 
 
-def test_the_example_plugin_of_contributing_works(monkeypatch):
-    code = next(b for b in re.findall(r"```python\n(.*?)```", CONTRIBUTING, re.S) if "hookimpl" in b)
+def test_the_example_plugin_of_the_guide_works(monkeypatch):
+    code = next(b for b in re.findall(r"```python\n(.*?)```", AUTHORS, re.S) if "hookimpl" in b)
     module = ModuleType("cogbench_shortest")
     monkeypatch.setitem(sys.modules, "cogbench_shortest", module)
-    exec(compile(code, "CONTRIBUTING.md", "exec"), module.__dict__)
+    exec(compile(code, "docs/authors.md", "exec"), module.__dict__)
     parts = cogbench.load_parts(module)
     check_estimator(parts.estimators["shortest"])
 
