@@ -306,7 +306,7 @@ def in_todays_provenance(name: str, provenance: Mapping[str, Any]) -> dict[str, 
             settings = provenance[which].items()
             provenance[which] = {task: encode(decode_record(value)) for task, value in settings}
     except (UnusableData, AttributeError, TypeError) as error:
-        raise UnusableData(f"oracle {name!r}: what it was measured with cannot be read: {error}") from error
+        raise UnusableData(f"oracle {name!r}: the record of its measurement cannot be read: {error}") from error
     return provenance
 
 

@@ -292,7 +292,9 @@ def packed_recommendation(
     named = parts.find("estimator", estimator) if isinstance(estimator, str) else estimator
     ranker = with_members(parts.find, only("estimator", varied(named, sets)), sets)
     if ORACLES_DATA & ranker.needs:
-        raise UnusableData(f"estimator {ranker.name!r} knows transfers, and of a target of one's own there are none.")
+        raise UnusableData(
+            f"estimator {ranker.name!r} reads measured transfers, and there are none to a target of your own."
+        )
     is_new = not isinstance(target, PackedTask)
     base = None
     if is_new and {"backbone", "backbone-features"} & ranker.needs:
@@ -343,6 +345,6 @@ def _check_base(base: Backbone, pack: Pack, workspace: Workspace) -> None:
     if vectors.shape == packed.shape and np.linalg.norm(vectors - packed) < CLOSE * np.linalg.norm(packed):
         return
     raise UnusableData(
-        f"backbone {base.name!r} is another one than that of pack {pack.name!r}, {content.card.backbone!r}: "
-        "it gives other vectors of the same sentences; name that one with --backbone."
+        f"backbone {base.name!r} gives other vectors of the same sentences than the backbone of pack {pack.name!r}, "
+        f"{content.card.backbone!r}: name that backbone with --backbone."
     )

@@ -168,7 +168,9 @@ def recommend(
         refuse_without_responses(ranker, own_signal, recording=workspace.recording(own_signal), suite=selection.suite)
     each_once(selection.tasks, as_list(set))
     if ORACLES_DATA & ranker.needs:
-        raise UnusableData(f"estimator {ranker.name!r} knows transfers, and of a target of one's own there are none.")
+        raise UnusableData(
+            f"estimator {ranker.name!r} reads measured transfers, and there are none to a target of your own."
+        )
     notes_of_bases = _check(ranker, trained_on, wanted, given, apply, workspace)
     candidates = [] if given else [task for task in selection.tasks if task.name != wanted.name]
     trainings = {t.name: Training(trained_on, Recipe((t,), seed=seed, max_train=max_train)) for t in candidates}

@@ -233,7 +233,9 @@ def test_what_a_pack_cannot_serve_is_refused_by_name_in_one_line(place, elsewher
     )
     for name in ("gpt2", "news"):  # of other dimensions, and of the same ones
         line = refused(**{**new, "backbone": str(place / name)})
-        assert line.startswith(f"backbone '{name}' is another one than that of pack 'zoo', 'base'")
+        assert line.startswith(
+            f"backbone '{name}' gives other vectors of the same sentences than the backbone of pack 'zoo', 'base'"
+        )
     assert "leave out checkpoints" in refused(**new, apply=True)
     assert "leave out checkpoints" in refused(**new, checkpoints=place / "zoo.csv")
     named = Path(shutil.copy(tmp_path / "own.jsonl", tmp_path / "news.jsonl"))

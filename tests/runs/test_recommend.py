@@ -266,7 +266,9 @@ def test_what_cannot_be_ranked_is_one_clear_line(world, tmp_path):
         recommend("nothing.csv", "dse", "toy", **common)
     with pytest.raises(UnusableData, match="'toy-a' is a task, which has an evaluation of its own"):
         recommend("toy-a", "dse", "toy", evaluation=path, **common)
-    with pytest.raises(UnusableData, match="'popularity' knows transfers, and of a target of one's own there are none"):
+    with pytest.raises(
+        UnusableData, match="'popularity' reads measured transfers, and there are none to a target of your own"
+    ):
         recommend(path, Popularity(), "toy", **common)
     with pytest.raises(MissingData, match=r"has 0 of these tasks trained on 'toy' with seed 5; `cogbench run`"):
         recommend(path, "dse", "toy", seed=5, **common)
