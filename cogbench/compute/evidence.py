@@ -1,4 +1,4 @@
-"""Evidence: what an estimator may ask for, computed when asked; and the cells of its matrix and of its pieces."""
+"""Evidence that an estimator may ask for, and the two cells that stand on it: its matrix, and a piece of its work."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
 
 
 class StoredEvidence:
-    """Evidence from the store: what a planned run needs is there already, anything missing is computed when asked for.
+    """Evidence from the store. A planned run has computed all that is needed; anything else is computed when asked for.
 
     Parameters
     ----------
     cell : Similarity
-        The matrix that is to be made.
+        The matrix that the evidence is for.
     workspace : Workspace
         Where its inputs are kept.
     """
@@ -62,12 +62,10 @@ class StoredEvidence:
     def representations(self) -> Mapping[str, Array]:
         """For each task the stimuli as its trained model represents them: (n_stimuli, n_dims) float32."""
         self.inquiry.allow("representations")
-        return LazyMapping(
-            self.tasks,
-            lambda name: Encoding(self._cell.training(self._tasks[name]), self._signal()).representations(
-                self._workspace
-            ),
-        )
+        return LazyMapping(self.tasks, lambda name: self._encoding(name).representations(self._workspace))
+
+    def _encoding(self, task: str) -> Encoding:
+        return Encoding(self._cell.training(self._tasks[task]), self._signal())
 
     @property
     def responses(self) -> Mapping[str, Responses]:
@@ -85,7 +83,7 @@ class StoredEvidence:
 
     @property
     def oracle(self) -> Oracle:
-        """The transfers that the ranking is scored against. A baseline may look at those of the other targets."""
+        """The transfers that score the ranking. A baseline may look at those of other targets."""
         self.inquiry.allow("oracle")
         source = self._cell.oracle
         if source is None:
@@ -95,18 +93,18 @@ class StoredEvidence:
 
     @property
     def oracles(self) -> Mapping[str, Oracle]:
-        """Other installed oracles of the same tasks by their names, the suite's own first."""
+        """Other installed oracles of the same tasks by name; the oracle of their own suite is first."""
         self.inquiry.allow("oracle")
-        return {o.name: o.part(*self._cell.names) for o in self._cell.others}
+        return {o.name: o.part(*self._cell.names) for o in self._cell.other_oracles}
 
     @property
     def cards(self) -> Mapping[str, Card]:
-        """For each task what is published of it."""
+        """For each task its card, the published facts."""
         self.inquiry.allow("cards")
         return {name: task.card for name, task in self._tasks.items()}
 
     def similarity(self, member: Estimator) -> TaskMatrix:
-        """Return the matrix of an estimator among the fields of this one; its notes become notes here."""
+        """Return the matrix of an estimator that is a field of this estimator, and copy its notes."""
         estimate = self._cell.member(member).estimate(self._workspace)
         for text in estimate.notes:
             self.note(text)
@@ -114,7 +112,7 @@ class StoredEvidence:
 
     def model(self, task: str, *, tuned: bool = True) -> "Module":
         """Return a task's trained torch module with its head, or the bare backbone's encoder if not `tuned`."""
-        self.inquiry.allow(*(["models"] if tuned else ["backbone", "models"]))
+        self.inquiry.allow("models") if tuned else self.inquiry.allow("backbone", "models")
         training = self._cell.training(self._tasks[task]) if tuned else None
         backbone = ready(training.backbone if training else self._cell.backbone, self._workspace)
         return backbone.model(training.checkpoint(self._workspace) if training else None, self._workspace.files)
@@ -126,7 +124,7 @@ class StoredEvidence:
         return {name: weight.detach().cpu().float().numpy() for name, weight in weights}
 
     def weight_change(self, task: str) -> WeightChange:
-        """Return how training on a task changed the encoder's weights: lengths and a random projection of each."""
+        """Return how training on a task changed each weight of the encoder: the length and a random projection."""
         return weight_change(self.weights(task, tuned=False), self.weights(task))
 
     @property
@@ -138,10 +136,8 @@ class StoredEvidence:
     def _score(self, task: str) -> TaskScore:
         score = self._cell.training(self._tasks[task]).score(self._workspace)
         if score is None:
-            raise MissingData(
-                f"how well checkpoint {task!r} was learned is not known, and {self._cell.estimator.name} reads it: it "
-                "has no examples that its head answers."
-            )
+            own = f"{self._cell.estimator.name} needs the score of checkpoint {task!r} on its own task"
+            raise MissingData(f"{own}, and there is none: it has no examples that its head answers.")
         return score
 
     def represent(self, sentences: Sequence[str]) -> Array:
@@ -151,12 +147,12 @@ class StoredEvidence:
 
     @property
     def labels(self) -> Mapping[str, tuple[str, ...]]:
-        """For each task the names of its classes or tags, in the order of their numbers; empty where it has none."""
+        """For each task the names of its classes or tags, ordered by number; empty where it has none."""
         self.inquiry.allow("batches", "features", "backbone-features")
         return LazyMapping(self.tasks, lambda name: self._workspace.dataset(self._tasks[name], "train").labels)
 
     def features(self, source: str | None, target: str, options: FeatureOptions = USUAL_FEATURES) -> Features:
-        """Return a target's training examples as a source's trained model sees them, or the bare backbone for None."""
+        """Return a target's training examples as a source's trained model sees them, or for None the bare backbone."""
         self.inquiry.allow("backbone-features" if source is None else "features")
         task = self._tasks[source] if source is not None else None
         return self._cell.extraction(task, self._tasks[target], options).features(self._workspace)
@@ -164,13 +160,13 @@ class StoredEvidence:
     def cheap_transfer(
         self, source: str | None, target: str, options: TransferOptions = USUAL_TRANSFER
     ) -> CheapTransfer:
-        """Return how well a target is learned after a source, or alone for None, in short trainings on few examples."""
+        """Return how well short trainings learn few examples of a target, from a source's model, or alone for None."""
         self.inquiry.allow("cheap-transfers")
         start = self._tasks[source] if source is not None else None
         return cheap_transfer(self._cell.cheap_trainings(start, self._tasks[target], options), self._workspace)
 
     def texts(self, task: str, split: Split, *, n: int | None = None, seed: int = 0) -> tuple[str, ...]:
-        """Return what is read of each example, as one text; `n` and `seed` as in `batches`."""
+        """Return the texts of each example as one; where `n` is given, of `n` examples that `seed` draws."""
         self.inquiry.allow("texts")
         return self._examples(task, split, n, seed).texts
 
@@ -184,11 +180,11 @@ class StoredEvidence:
 
     def _examples(self, task: str, split: Split, n: int | None, seed: int) -> Dataset:
         dataset = self._workspace.dataset(self._tasks[task], split)
-        most = self._cell.budget(self._tasks[task]) if split == "train" else None
-        return dataset.sample(most).sample(n, seed)
+        budget = self._cell.budget(self._tasks[task]) if split == "train" else None
+        return dataset.sample(budget).sample(n, seed)
 
     def pieces(self, estimator: InPieces) -> Mapping[str, Mapping[str, Array]]:
-        """Return the arrays of each piece of an estimator, from the store; its notes become notes here."""
+        """Return the arrays of each piece of this estimator, from the store; to read a piece copies its notes."""
         cells = self._cell.pieces(self._workspace)
         return LazyMapping(tuple(cells), lambda name: self._read(cells[name]))
 
@@ -203,7 +199,7 @@ class StoredEvidence:
         self.inquiry.note(text)
 
     def detail(self, name: str, value: Any) -> None:
-        """Add something that machines should find in the result beside the matrix: numbers, texts, lists, mappings."""
+        """Add data for programs to the result, beside the matrix: numbers, texts, lists or mappings."""
         self.inquiry.details[name] = value
 
     def _signal(self) -> Signal:
@@ -214,11 +210,11 @@ class StoredEvidence:
 
 @dataclass(frozen=True)
 class Similarity(TaskTrainings):
-    """An estimator's matrix, of one backbone, signal and seed.
+    """The matrix of an estimator, for one backbone, signal and seed.
 
-    Where the budgets of sources and targets differ and the estimator sees examples, the matrix is joined of one cell a
-    target: in it this task alone has the examples of a target and a model trained on these, so that nothing is known of
-    a target that the regime forbids.
+    If sources and targets have different budgets of examples, and the estimator sees examples, the matrix is joined
+    from a cell for each target. In such a cell only that task has the budget of a target, for its examples and for its
+    model, so the estimator never sees more of a target than the budget allows.
     """
 
     estimator: Estimator
@@ -228,50 +224,50 @@ class Similarity(TaskTrainings):
     seed: int = 0
     max_train: int | None = None
     oracle: Oracle | TransferPlan | None = None  # only where the estimator asks for it
-    others: tuple[Oracle, ...] = ()
-    targets: tuple[Task, ...] = ()  # all, unless said
-    max_train_target: int | None = None  # as many as of a source, unless said
+    other_oracles: tuple[Oracle, ...] = ()
+    targets: tuple[Task, ...] = ()  # empty: all tasks
+    max_train_target: int | None = None  # None: as many as of a source
 
     @property
     def sources(self) -> tuple[Task, ...]:
-        """The tasks that are asked for as sources: all, unless some bring their own models; then these alone."""
+        """The tasks that bring their own models, or all tasks where none does."""
         return tuple(t for t in self.tasks if isinstance(t, GivenCheckpoint)) or self.tasks
 
     @property
     def receiving(self) -> tuple[Task, ...]:
-        """The tasks that transfers are to: the targets where the sources bring their own models, else all."""
+        """The tasks that transfers lead to: the targets where the sources bring their own models, else all tasks."""
         return self.tasks if self.sources == self.tasks else self.targets or self.tasks
 
     @property
     def pairs(self) -> list[tuple[Task, Task]]:
-        """The sources with the targets that they are asked for."""
+        """All pairs of a source and a target of the matrix, without a task and itself."""
         return [(s, t) for s in self.sources for t in self.targets or self.tasks if s.name != t.name]
 
     @property
     def names(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The names of the sources, and of the tasks that transfers are to."""
+        """The names of the sources, and of the tasks that transfers lead to."""
         return tuple(t.name for t in self.sources), tuple(t.name for t in self.receiving)
 
     @property
     def by_target(self) -> tuple["Similarity", ...]:
-        """The cells of one target each that the matrix is joined of; none where it is made at once."""
+        """A cell for each target, if the matrix is joined from these; empty if it is computed as a whole."""
         if self.targets or self.target_budget == self.max_train or not EXAMPLES & self.estimator.needs:
             return ()
         return tuple(replace(self, targets=(task,)) for task in self.tasks)
 
     @property
-    def here(self) -> bool:
-        """Whether it is computed in the process of the run: an oracle does not cross processes, and takes no time."""
+    def runs_here(self) -> bool:
+        """Whether the process of the run must compute it: an oracle is not sent to workers, and the work is short."""
         return "oracle" in self.estimator.needs
 
     def member(self, estimator: Estimator) -> "Similarity":
-        """Return the cell of an estimator among the fields of this one."""
+        """Return the cell of an estimator that is a field of this one's; its signal and oracle only where needed."""
         return replace(
             self,
             estimator=estimator,
             signal=self.signal if STIMULI & estimator.needs else None,
             oracle=self.oracle if "oracle" in estimator.needs else None,
-            others=self.others if "oracle" in estimator.needs else (),
+            other_oracles=self.other_oracles if "oracle" in estimator.needs else (),
         )
 
     @property
@@ -280,27 +276,30 @@ class Similarity(TaskTrainings):
         return f"{slug(self.backbone.name)}/{slug(self.estimator.name)}{stimuli}/seed-{self.seed}"
 
     def pieces(self, workspace: Workspace) -> dict[str, "Piece"]:
-        """Return the cells of the estimator's pieces by their names; none where it is computed at once."""
+        """Return the cells of the estimator's pieces by name; empty if it does not work in pieces."""
         estimator = self.estimator
         if self.by_target or not isinstance(estimator, InPieces):
             return {}
         return workspace.once(("pieces", self), lambda: self._pieces(estimator, workspace))
 
     def _pieces(self, estimator: InPieces, workspace: Workspace) -> dict[str, "Piece"]:
-        pieces, canonical = dict[str, Piece](), getattr(estimator, "canonical", estimator)
-        for name, reads in estimator.pieces(StoredEvidence(self, workspace)).items():
-            tasks, targets = (tuple(t for t in some if t.name in reads) for some in (self.tasks, self.targets))
+        pieces: dict[str, Piece] = {}
+        canonical = getattr(estimator, "canonical", estimator)
+        for name, names in estimator.pieces(StoredEvidence(self, workspace)).items():
+            tasks = tuple(task for task in self.tasks if task.name in names)
+            targets = tuple(task for task in self.targets if task.name in names)
             pieces[name] = Piece(replace(self, estimator=canonical, tasks=tasks, targets=targets), name)
         return pieces
 
     def inputs(self, workspace: Workspace) -> tuple[Cell, ...]:
         if self.by_target:
             return self.by_target
-        return (*self.read(), *self.pieces(workspace).values())
+        return (*self.sources_of_evidence(), *self.pieces(workspace).values())
 
-    def read(self) -> tuple[Cell, ...]:
-        """Return the cells that the estimator reads: trainings, and what is made of them."""
-        needs, cells = self.estimator.needs, list[Cell]()
+    def sources_of_evidence(self) -> tuple[Cell, ...]:
+        """Return the cells that the estimator needs: trainings and results made from them, without its own pieces."""
+        needs = self.estimator.needs
+        cells: list[Cell] = []
         if members := members_of(self.estimator):
             return tuple(self.member(m) for m in members)
         if isinstance(self.oracle, TransferPlan):
@@ -311,8 +310,8 @@ class Similarity(TaskTrainings):
             cells += [Encoding(self.training(t), self.signal) for t in self.tasks]
         if {"models", "features", "cheap-transfers"} & needs:
             cells += [self.training(t) for t in (self.tasks if "models" in needs else self.sources)]
-        all_pairs = "features" in needs and "backbone-features" not in needs
-        if all_pairs and isinstance(self.sources[0], GivenCheckpoint):
+        are_given = isinstance(self.sources[0], GivenCheckpoint)  # all sources are, or none is
+        if "features" in needs and "backbone-features" not in needs and are_given:
             cells += [self.extraction(s, t, o) for o in feature_options(self.estimator) for s, t in self.pairs]
         if "cheap-transfers" in needs:
             options = transfer_options(self.estimator)
@@ -327,13 +326,13 @@ class Similarity(TaskTrainings):
         ingredients["tasks"] = [t.name for t in self.tasks]
         if self.targets:
             ingredients["targets"] = [t.name for t in self.targets]
-        if not MODELS & needs:
-            ingredients["seed"] = self.seed  # otherwise it stands in the keys of the trainings, as the backbone does
+        if not MODELS & needs:  # the keys of models have seed and backbone already
+            ingredients["seed"] = self.seed
             if BACKBONES & needs:
                 parts = (self.backbone, self.backbone.origin(workspace.files))
                 ingredients["backbone"] = [workspace.identity(part) for part in parts]
         if isinstance(self.oracle, Oracle):
-            ingredients["oracle"] = [oracle_content(o) for o in (self.oracle, *self.others)]
+            ingredients["oracle"] = [oracle_content(o) for o in (self.oracle, *self.other_oracles)]
         if "cards" in needs:
             ingredients["cards"] = [workspace.identity(t.card) for t in self.tasks]
         if "responses" in needs and self.signal:
@@ -356,21 +355,22 @@ class Similarity(TaskTrainings):
         estimate_from(self.estimator, evidence, evidence.inquiry).save(out)
 
     def evidence(self, workspace: Workspace) -> StoredEvidence:
-        """Return what the estimator is given."""
+        """Return the evidence that the estimator works from."""
         return StoredEvidence(self, workspace)
 
     def estimate(self, workspace: Workspace) -> Estimate:
-        """Return the estimator's matrix, notes and details, computing them if need be."""
-        sources, targets = ([t.name for t in some] for some in (self.sources, self.targets or self.tasks))
+        """Return the estimator's matrix, notes and details; compute them where they are not stored."""
+        sources = [task.name for task in self.sources]
+        targets = [task.name for task in self.targets or self.tasks]
         return workspace.once(("estimate", self), lambda: Estimate.load(workspace.folder(self), sources, targets))
 
 
 @dataclass(frozen=True)
 class Piece:
-    """One piece of an estimator: arrays, and notes.
+    """A stored part of an estimator's work: arrays and notes.
 
-    `whole` is the matrix of exactly the tasks that the piece reads, by the estimator's `canonical` options: the piece
-    knows of nothing else, and serves every run that has these tasks.
+    `whole` is the matrix of the tasks that the piece reads and of no others. Its estimator is the `canonical` one, in
+    which options that no piece depends on have one value. So every run that has these tasks shares the piece.
     """
 
     whole: Similarity
@@ -381,12 +381,12 @@ class Piece:
         return f"{self.whole.place}/{slug(self.name)}"
 
     @property
-    def here(self) -> bool:
-        """As of the matrix."""
-        return self.whole.here
+    def runs_here(self) -> bool:
+        """Whether the process of the run must compute it, as for the whole matrix."""
+        return self.whole.runs_here
 
     def inputs(self, workspace: Workspace) -> tuple[Cell, ...]:
-        return self.whole.read()
+        return self.whole.sources_of_evidence()
 
     def ingredients(self, workspace: Workspace) -> dict[str, Any]:
         return self.whole.ingredients(workspace) | {"piece": self.name}

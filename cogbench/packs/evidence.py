@@ -105,7 +105,7 @@ class PackedEvidence:
     def oracles(self) -> Mapping[str, Oracle]:
         """Other installed oracles of the same tasks by their names."""
         self.inquiry.allow("oracle")
-        return {oracle.name: oracle.part(self.sources, self.targets) for oracle in self._cell.others}
+        return {oracle.name: oracle.part(self.sources, self.targets) for oracle in self._cell.other_oracles}
 
     @property
     def cards(self) -> Mapping[str, Card]:
@@ -320,11 +320,11 @@ class PackedSimilarity:
     pack: Pack
     tasks: tuple[Task, ...]
     oracle: Oracle | None = None  # only where the estimator asks for it
-    others: tuple[Oracle, ...] = ()
+    other_oracles: tuple[Oracle, ...] = ()
     targets: tuple[Task, ...] = ()  # all, unless said
     base: Backbone | None = None  # the pack's backbone, where a target is not in the pack
     max_train_target: int | None = None  # of such a target
-    here = True
+    runs_here = True
 
     @property
     def packed(self) -> tuple[PackedTask, ...]:
@@ -351,7 +351,7 @@ class PackedSimilarity:
             self,
             estimator=estimator,
             oracle=self.oracle if knows_oracle else None,
-            others=self.others if knows_oracle else (),
+            other_oracles=self.other_oracles if knows_oracle else (),
         )
 
     def inputs(self, workspace: Workspace) -> tuple[Cell, ...]:
@@ -362,7 +362,7 @@ class PackedSimilarity:
             "estimator": workspace.identity(self.estimator),
             "tasks": [task.name for task in self.tasks],
             "pack": self.pack.content().sha256,
-            "oracle": [oracle_content(o) for o in (self.oracle, *self.others) if o is not None],
+            "oracle": [oracle_content(o) for o in (self.oracle, *self.other_oracles) if o is not None],
         }
         if self.targets:
             ingredients["targets"] = [task.name for task in self.targets]

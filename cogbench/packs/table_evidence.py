@@ -22,13 +22,13 @@ KNOWN = frozenset({"oracle", "cards"})  # what an oracle alone can answer
 class TableRequest:
     """One ranking asked for: how well does an estimator rank the sources of an oracle from transfers and cards alone?
 
-    `others` are further oracles of the same tasks, `cards` those of the tasks that are installed.
+    `other_oracles` are further oracles of the same tasks, `cards` those of the tasks that are installed.
     """
 
     estimator: Estimator
     oracle: Oracle
     parts: Parts
-    others: tuple[Oracle, ...] = ()
+    other_oracles: tuple[Oracle, ...] = ()
     signal: ClassVar[None] = None  # no such estimator reads one, or the data of a task
     tasks: ClassVar[tuple[Task, ...]] = ()
 
@@ -106,7 +106,7 @@ class TableEvidence:
     def oracles(self) -> Mapping[str, Oracle]:
         """Other installed oracles of the same tasks by their names."""
         self._inquiry.allow("oracle")
-        return {oracle.name: oracle for oracle in self._request.others}
+        return {oracle.name: oracle for oracle in self._request.other_oracles}
 
     @property
     def cards(self) -> Mapping[str, Card]:

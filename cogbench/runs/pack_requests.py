@@ -40,7 +40,7 @@ class PackRequest:
     pack: Pack
     tasks: tuple[PackedTask, ...]
     oracle: Oracle | None
-    others: tuple[Oracle, ...] = ()  # further oracles of these tasks
+    other_oracles: tuple[Oracle, ...] = ()  # further oracles of these tasks
 
     @property
     def sources(self) -> tuple[PackedTask, ...]:
@@ -103,7 +103,7 @@ class PackRequest:
                 tasks=tuple(all_tasks[name] for name in sorted(all_tasks)),
                 targets=tuple(all_tasks[name] for name in by_name) if self.card.checkpoints else (),
                 oracle=self.oracle if knows_oracle else None,
-                others=self.others if knows_oracle else (),
+                other_oracles=self.other_oracles if knows_oracle else (),
             )
         ]
 
@@ -156,7 +156,7 @@ def resolve_pack_requests(
                 pack=evidence_pack,
                 tasks=chosen,
                 oracle=table.part(*names) if table else None,
-                others=tuple(o.read(workspace.files).part(*names) for o in others) if reads_others else (),
+                other_oracles=tuple(o.read(workspace.files).part(*names) for o in others) if reads_others else (),
             )
             requests.append(request)
     return requests
@@ -222,7 +222,7 @@ def resolve_table_requests(
             if "oracle" in ranker.needs:
                 near = [o for o in parts.oracles.values() if o.name != table.name and o.card.basis != "planted"]
                 others = tuple(o.read(workspace.files).part(*names) for o in near if o.card.knows(*names))
-            request = TableRequest(estimator=ranker, oracle=table, parts=parts, others=others)
+            request = TableRequest(estimator=ranker, oracle=table, parts=parts, other_oracles=others)
             try:
                 request.check()
             except UnusableData as error:

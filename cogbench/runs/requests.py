@@ -42,7 +42,7 @@ class RunRequest:
     seeds: tuple[int, ...] = (0,)
     max_train: int | None = None
     max_train_target: int | None = None  # as many as of a source, unless said
-    others: tuple[Oracle, ...] = ()  # further oracles of these tasks
+    other_oracles: tuple[Oracle, ...] = ()  # further oracles of these tasks
     notes: tuple[str, ...] = ()  # what a reader should know of how it was chosen
     checkpoints: tuple[GivenCheckpoint, ...] = ()  # the sources, where these are given; the tasks are targets then
 
@@ -74,7 +74,7 @@ class RunRequest:
                 max_train_target=self.max_train_target,
                 targets=tuple(targets[name] for name in sorted(targets)) if given else (),
                 oracle=self.oracle if knows_oracle else None,
-                others=self.others if knows_oracle else (),
+                other_oracles=self.other_oracles if knows_oracle else (),
             )
             for seed in self.seeds
         ]
@@ -307,7 +307,7 @@ def resolve_requests(
                     seeds=numbers,
                     max_train=max_train,
                     max_train_target=plan.target_budget if plan.apart else None,
-                    others=_others(workspace, selection.suite, table, plan) if knows_oracle else (),
+                    other_oracles=_other_oracles(workspace, selection.suite, table, plan) if knows_oracle else (),
                     notes=(
                         *notes_of,
                         *notes_of_bases,
@@ -384,7 +384,7 @@ def _oracle(
     return part.read(workspace.files).part(*names) if part and part.card.knows(*names) else None
 
 
-def _others(
+def _other_oracles(
     workspace: Workspace, suite: Suite, table: Oracle | TransferPlan | None, plan: TransferPlan
 ) -> tuple[Oracle, ...]:
     """Return the installed oracles that know all these tasks, but the one that is scored against; the suite's first."""

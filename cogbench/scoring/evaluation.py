@@ -1,4 +1,4 @@
-"""How good a guess is: scores against an oracle, what knowing nothing gives, and what the oracle's noise moves."""
+"""Scores of a guess against an oracle, beside the scores that chance gives, and how the oracle's noise spreads them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from .skill import skill_beyond_effects
 
 
 def is_selection(guess: TaskMatrix) -> bool:
-    """Whether a guess only selects a source for each target, and says nothing of the others."""
+    """Whether a guess has an estimate for at most one source of each target."""
     return bool((np.isfinite(guess.values).sum(axis=0) <= 1).all())
 
 
@@ -31,8 +31,8 @@ def score_guess(guess: TaskMatrix, oracle: Oracle, options: ScoreOptions | None 
     Parameters
     ----------
     guess : TaskMatrix
-        Of the oracle's sources and targets, in their order; larger is better, a missing estimate ranks last. A guess
-        that only selects a source for each target has no scores of whole rankings.
+        Its sources and targets are those of the oracle, in the same order. Larger is better; a missing estimate ranks
+        last. For a guess with at most one source for each target, `Scores.ranking` is None.
     oracle : Oracle
         The true transfers.
     options : ScoreOptions, optional
@@ -41,42 +41,44 @@ def score_guess(guess: TaskMatrix, oracle: Oracle, options: ScoreOptions | None 
     Raises
     ------
     UnusableData
-        If guess and oracle are of different tasks, a target has no measured source, or the gain of NDCG is negative.
+        If guess and oracle have different tasks, a target has no measured source, or a gain of NDCG is negative.
     """
     options = options or ScoreOptions()
     true = true_ranking(oracle)
     if (guess.sources, guess.targets) != (true.sources, true.targets):
-        raise UnusableData("the guess and the oracle are of different tasks.")
-    if not len(true.targets) or not true.candidates.any(axis=0).all():
+        raise UnusableData("the guess and the oracle have different tasks.")
+    if not len(true.targets):
+        raise UnusableData("the oracle has no targets.")
+    if not true.candidates.any(axis=0).all():
         raise UnusableData("a target has no candidate source.")
-    contest = _Contest(rank(guess, true.candidates), true, oracle)
+    comparison = _Comparison(rank(guess, true.candidates), true, oracle)
     selects = is_selection(guess)
-    names = relabellings(guess)
-    picks = score_picks(guess, true, names)
-    total = float(picks.ranks.sum())
+    relabelled = relabellings(guess)
+    choices = score_picks(guess, true, relabelled)
+    rank_sum = float(choices.ranks.sum())
     return Scores(
         trs=TRS(
-            value=contest.trs,
+            value=comparison.trs,
             chance=chance_trs(true),
-            p=relabelled_p(picks.totals, total, names),
-            p_independent=independent_p(chance_law(true), total),
-            interval=interval_over_targets(picks.ranks, true),
+            p=relabelled_p(choices.totals, rank_sum, relabelled),
+            p_independent=independent_p(chance_law(true), rank_sum),
+            interval=interval_over_targets(choices.ranks, true),
         ),
-        skill=skill_beyond_effects(guess, oracle, true=true, picks=picks, names=names, selection=selects),
-        top_k=contest.top_k(options),
-        metric=contest.metric,
-        gains=contest.gains,
-        regret={k: none_if_nan(value) for k, value in contest.regret(options).items()},
-        ranking=None if selects else contest.whole_ranking(options),
+        skill=skill_beyond_effects(guess, oracle, true=true, picks=choices, names=relabelled, selection=selects),
+        top_k=comparison.top_k(options),
+        metric=comparison.metric,
+        gains=comparison.gains,
+        regret={k: none_if_nan(value) for k, value in comparison.regret(options).items()},
+        ranking=None if selects else comparison.whole_ranking(options),
         resampled=_spread_over_resampled(guess, oracle, options, selects),
-        notes=tuple(contest.notes(options)),
-        per_target=dict(contest.per_target()),
+        notes=tuple(comparison.notes(options, selects)),
+        per_target=dict(comparison.per_target()),
     )
 
 
 @dataclass(frozen=True)
-class _Contest:
-    """A guess and the truth: the scores that the noise of the oracle moves, NaN where they are undefined."""
+class _Comparison:
+    """The ranking of a guess beside the true ranking: scores, NaN where they are undefined."""
 
     predicted: Ranking
     true: Ranking
@@ -84,33 +86,33 @@ class _Contest:
 
     @cached_property
     def values(self) -> Array:
-        """The metric after each source, 0 where it is no candidate: (n_sources, n_targets)."""
+        """The metric of each target after each source, 0 where the source is no candidate: (n_sources, n_targets)."""
         return np.where(self.true.candidates, self.oracle.transfers.values, 0)
 
     @cached_property
     def selected(self) -> Array:
-        """The metric after the predicted best source: (n_targets,)."""
+        """The metric of each target after the predicted best source: (n_targets,)."""
         return (self.predicted.picks(1) * self.values).sum(axis=0)
 
     @cached_property
     def best(self) -> Array:
-        """The metric after the truly best source: (n_targets,)."""
+        """The metric of each target after the truly best source: (n_targets,)."""
         return (self.true.picks(1) * self.values).sum(axis=0)
 
     @cached_property
     def random(self) -> Array:
-        """The mean metric over the sources: (n_targets,)."""
+        """The metric to expect after a random candidate, which is the mean over the candidates: (n_targets,)."""
         return self.values.sum(axis=0) / self.true.candidates.sum(axis=0)
 
     @cached_property
     def no_transfer(self) -> Array:
         """The metric without a source, NaN where it is unknown: (n_targets,)."""
-        alone = self.oracle.no_transfer
-        return np.full(len(self.true.targets), np.nan) if alone is None else alone
+        scores = self.oracle.no_transfer
+        return np.full(len(self.true.targets), np.nan) if scores is None else scores
 
     @cached_property
-    def compared(self) -> Array:
-        """Which targets the mean metrics are of: (n_targets,) of bool."""
+    def in_mean_metrics(self) -> Array:
+        """The targets whose metric without a source is known, or all if none is: (n_targets,) of bool."""
         is_known = np.isfinite(self.no_transfer)
         return is_known if is_known.any() else np.ones(len(is_known), bool)
 
@@ -119,24 +121,25 @@ class _Contest:
         return float(picked_ranks(self.predicted, self.true).mean())
 
     def top_k(self, options: ScoreOptions) -> TopK:
-        top, n = self.true.candidates & (self.true.ranks <= options.top_m), self.true.candidates.sum(axis=0)
-        hits = {k: (self.predicted.picks(k) * top).sum(axis=0) / np.minimum(k, n) for k in options.ks}
+        is_top = self.true.candidates & (self.true.ranks <= options.top_m)
+        n_candidates = self.true.candidates.sum(axis=0)
+        hits = {k: (self.predicted.picks(k) * is_top).sum(axis=0) / np.minimum(k, n_candidates) for k in options.ks}
         return TopK(
             m=options.top_m,
             share={str(k): mean_of_defined(shares) for k, shares in hits.items()},
-            chance={str(k): float((top.sum(axis=0) / n).mean()) for k in options.ks},
+            chance={str(k): float((is_top.sum(axis=0) / n_candidates).mean()) for k in options.ks},
         )
 
     @property
     def metric(self) -> MeanMetric:
-        selected, best, random, alone = (
-            mean_of_defined(values[self.compared])
+        selected, best, random, no_transfer = (
+            mean_of_defined(values[self.in_mean_metrics])
             for values in (self.selected, self.best, self.random, self.no_transfer)
         )
-        return MeanMetric(selected=selected, best=best, random=random, no_transfer=none_if_nan(alone))
+        return MeanMetric(selected=selected, best=best, random=random, no_transfer=none_if_nan(no_transfer))
 
     def relative_gain(self, values: Array) -> Array:
-        """Return the gain of metrics (n_targets,) on no transfer, in percent; NaN where that is not above 0."""
+        """Return the gain over no transfer in percent, (n_targets,); NaN where the metric without it is not above 0."""
         base = np.where(self.no_transfer > 0, self.no_transfer, np.nan)
         return 100 * self.oracle.signs * (values - base) / base
 
@@ -148,14 +151,14 @@ class _Contest:
             none_if_nan(mean_of_defined(self.relative_gain(values)))
             for values in (self.selected, self.best, self.random)
         )
-        n_compared = (self.true.candidates & is_known).sum()
-        of_selected = np.where(is_known, (self.predicted.picks(1) * helps).sum(axis=0), np.nan)
+        n_pairs = (self.true.candidates & is_known).sum()
+        selected_helps = np.where(is_known, (self.predicted.picks(1) * helps).sum(axis=0), np.nan)
         return Gains(
             selected=selected,
             best=best,
             random=random,
-            helping=float(helps.sum() / n_compared) if n_compared else None,
-            selected_helping=none_if_nan(mean_of_defined(of_selected)),
+            helping=float(helps.sum() / n_pairs) if n_pairs else None,
+            selected_helping=none_if_nan(mean_of_defined(selected_helps)),
         )
 
     def regrets(self, k: int, options: ScoreOptions) -> Array:
@@ -175,12 +178,12 @@ class _Contest:
         return np.array([pearson(*ranks) for ranks in _ranks_of_both(self.predicted, self.true)])
 
     def whole_ranking(self, options: ScoreOptions) -> WholeRanking:
-        gains = _source_gains(self.true, self.oracle, options.gain)
-        ks = {**{str(k): k for k in options.ks}, "all": len(gains)}
+        worth = _worth_of_sources(self.true, self.oracle, options.gain)
+        ks = {**{str(k): k for k in options.ks}, "all": len(worth)}
         tau = mean_of_defined(kendall(*ranks) for ranks in _ranks_of_both(self.predicted, self.true))
         return WholeRanking(
             rank_of_best=self.rank_of_best,
-            ndcg={name: none_if_nan(mean_of_defined(_ndcg(self.predicted, gains, k))) for name, k in ks.items()},
+            ndcg={name: none_if_nan(mean_of_defined(_ndcg(self.predicted, worth, k))) for name, k in ks.items()},
             ndcg_gain=options.gain,
             spearman=none_if_nan(mean_of_defined(self.spearman)),
             kendall=none_if_nan(tau),
@@ -188,26 +191,32 @@ class _Contest:
 
     def per_target(self) -> Iterator[tuple[str, TargetScore]]:
         ranks = picked_ranks(self.predicted, self.true)
-        figures = zip(ranks, self.selected, self.best, self.no_transfer, strict=True)
-        for target, (place, *metrics) in zip(self.true.targets, figures, strict=True):
-            selected, best, alone = (none_if_nan(float(metric)) for metric in metrics)
-            yield target, TargetScore(float(place), selected=selected, best=best, no_transfer=alone)
+        for j, target in enumerate(self.true.targets):
+            yield (
+                target,
+                TargetScore(
+                    float(ranks[j]),
+                    selected=none_if_nan(self.selected[j]),
+                    best=none_if_nan(self.best[j]),
+                    no_transfer=none_if_nan(self.no_transfer[j]),
+                ),
+            )
 
-    def notes(self, options: ScoreOptions) -> Iterator[str]:
+    def notes(self, options: ScoreOptions, selects: bool) -> Iterator[str]:
         """Yield which targets are left out of which mean."""
-        if lost := self._undefined(np.where(self.compared, 0.0, np.nan)):
-            yield f"the metric without a source is unknown for {lost}: left out of the mean metrics"
-        parts = {"regret is": self.regrets(1, options), "rank correlation is": self.spearman}
-        if self.oracle.no_transfer is not None:
-            parts = {"relative gain is": self.relative_gain(self.selected), **parts}
-        for name, values in parts.items():
-            if lost := self._undefined(values):
-                yield f"{name} undefined for {lost}: left out of the mean"
+        if left_out := self._targets(~self.in_mean_metrics):
+            yield f"the metric without a source is unknown for {left_out}: left out of the mean metrics"
+        means = {} if self.oracle.no_transfer is None else {"relative gain": self.relative_gain(self.selected)}
+        means |= {"regret": self.regrets(1, options)} | ({} if selects else {"rank correlation": self.spearman})
+        for name, values in means.items():
+            if left_out := self._targets(np.isnan(values)):
+                yield f"{name} is undefined for {left_out}: left out of the mean"
 
-    def _undefined(self, values: Array) -> str:
-        return ", ".join(t for t, value in zip(self.true.targets, values, strict=True) if np.isnan(value))
+    def _targets(self, mask: Array) -> str:
+        return ", ".join(target for target, chosen in zip(self.true.targets, mask, strict=True) if chosen)
 
-    def moved_by_noise(self, options: ScoreOptions, selects: bool) -> dict[str, float | None]:
+    def flat(self, options: ScoreOptions, selects: bool) -> dict[str, float | None]:
+        """Return by name the scores whose spread over resampled oracles is reported."""
         metric, gains = self.metric, self.gains
         return {
             "trs": self.trs,
@@ -227,51 +236,52 @@ class _Contest:
 
 
 def _ranks_of_both(predicted: Ranking, true: Ranking) -> Iterator[tuple[Array, Array]]:
-    """Yield each target's predicted and true ranks, of its candidates: twice (n_candidates,)."""
-    for guessed, ranks, chosen in zip(predicted.ranks.T, true.ranks.T, true.candidates.T, strict=True):
-        yield guessed[chosen], ranks[chosen]
+    """Yield for each target the predicted and the true ranks of its candidates, two arrays of (n_candidates,)."""
+    for guessed, ranks, is_candidate in zip(predicted.ranks.T, true.ranks.T, true.candidates.T, strict=True):
+        yield guessed[is_candidate], ranks[is_candidate]
 
 
 def _regrets(predicted: Ranking, true: Ranking, oracle: Oracle, k: int, regret: Regret) -> Iterator[float]:
-    """Yield each target's regret; where a tie leaves open which sources are among the k, its expectation."""
-    shares, values = predicted.picks(k), oracle.transfers.values  # (s, t)
-    for share, column, chosen, sign in zip(shares.T, values.T, true.candidates.T, oracle.signs, strict=True):
-        metrics, share = sign * column[chosen], share[chosen]
+    """Yield each target's regret; its expectation where a tie leaves open which sources are the k predicted best."""
+    shares, values = predicted.picks(k), oracle.transfers.values  # (n_sources, n_targets)
+    for share, column, is_candidate, sign in zip(shares.T, values.T, true.candidates.T, oracle.signs, strict=True):
+        metrics, share = sign * column[is_candidate], share[is_candidate]
         if regret == "mean":
             best, reached = np.sort(metrics)[::-1][:k].mean(), float(share @ metrics) / share.sum()
         else:
             best, reached = metrics.max(), _expected_best(metrics, share)
-        # The best is above 0 in its own unit; where lower is better, its sign is turned here.
+        # sign * best is the best metric in its own unit; regret is defined where that is above 0.
         yield 100 * (best - reached) / abs(best) if sign * best > 0 else np.nan
 
 
 def _expected_best(metrics: Array, share: Array) -> float:
     """Return the expectation of the best metric of the sources that `share` picks, ties broken at random."""
-    is_open = (share > 0) & (share < 1)
-    floor, n = metrics[share == 1].max(initial=-np.inf), int(np.count_nonzero(is_open))
-    if not n:
-        return float(floor)
-    open_ = np.sort(metrics[is_open])
-    # Of the sorted n, the i-th (from 0) is the largest of the chosen in comb(i, chosen - 1) draws.
-    chosen = round(share[(share > 0) & (share < 1)].sum())
-    odds = np.array([comb(i, chosen - 1) / comb(n, chosen) for i in range(n)])
-    return float(odds @ np.maximum(open_, floor))
+    is_tied = (share > 0) & (share < 1)
+    best_certain = metrics[share == 1].max(initial=-np.inf)
+    n_tied = int(np.count_nonzero(is_tied))
+    if not n_tied:
+        return float(best_certain)
+    # The tied sources fill n_left places, each choice equally likely. In ascending order, source i (from 0) is the best
+    # of the chosen ones in comb(i, n_left - 1) of all comb(n_tied, n_left) choices.
+    n_left = round(share[is_tied].sum())
+    probabilities = np.array([comb(i, n_left - 1) / comb(n_tied, n_left) for i in range(n_tied)])
+    return float(probabilities @ np.maximum(np.sort(metrics[is_tied]), best_certain))
 
 
-def _source_gains(true: Ranking, oracle: Oracle, gain: NdcgGain) -> Array:
-    """Return what finding each source is worth: (n_sources, n_targets), 0 where it is no candidate."""
+def _worth_of_sources(true: Ranking, oracle: Oracle, gain: NdcgGain) -> Array:
+    """Return the gain of NDCG for each source: (n_sources, n_targets), 0 where it is no candidate."""
     values = np.where(true.candidates, oracle.oriented.values, np.nan)
-    places = true.candidates.sum(axis=0) - true.ranks
+    n_below = true.candidates.sum(axis=0) - true.ranks  # how many candidates are worse
     if gain in ("rank", "exp_rank"):
-        worth = places if gain == "rank" else 2.0**places - 1
+        worth = n_below if gain == "rank" else 2.0**n_below - 1
     elif gain == "linear":
         worth = values
     elif gain == "linear_minmax":
         low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
         worth = (values - low) / np.where(high > low, high - low, np.nan)
     else:
-        percent = np.nanmax(np.abs(values)) > 1
-        fraction = values / 100 if percent else values
+        is_percent = np.nanmax(np.abs(values)) > 1
+        fraction = values / 100 if is_percent else values
         worth = 2.0 ** (fraction if gain == "exp_fraction" else 100 * fraction) - 1
     worth = np.where(true.candidates, np.nan_to_num(worth), 0)
     if (worth < 0).any():
@@ -283,26 +293,28 @@ def _source_gains(true: Ranking, oracle: Oracle, gain: NdcgGain) -> Array:
     return worth
 
 
-def _ndcg(predicted: Ranking, gains: Array, k: int) -> Array:
+def _ndcg(predicted: Ranking, worth: Array, k: int) -> Array:
     """Return each target's NDCG at k, tied sources sharing their places: (n_targets,), NaN where no gain is above 0."""
-    n = len(gains)
+    n = len(worth)
     discounts = np.where(np.arange(n) < k, 1 / np.log2(np.arange(n) + 2), 0)
-    total = np.concatenate([[0], np.cumsum(discounts)])
-    places = np.where(predicted.candidates, np.maximum(predicted.equal, 1), 1)
-    share = (total[np.minimum(predicted.better + places, n)] - total[predicted.better]) / places  # (s, t)
-    gain = (gains * np.where(predicted.candidates, share, 0)).sum(axis=0)
-    ideal = (np.sort(gains, axis=0)[::-1] * discounts[:, None]).sum(axis=0)
+    sums = np.concatenate([[0], np.cumsum(discounts)])
+    n_tied = np.where(predicted.candidates, np.maximum(predicted.equal, 1), 1)
+    # Each tied source gets the mean discount of the n_tied places that the tied sources share.
+    mean_discount = (sums[np.minimum(predicted.better + n_tied, n)] - sums[predicted.better]) / n_tied
+    gain = (worth * np.where(predicted.candidates, mean_discount, 0)).sum(axis=0)
+    ideal = (np.sort(worth, axis=0)[::-1] * discounts[:, None]).sum(axis=0)
     return np.divide(gain, ideal, out=np.full(len(ideal), np.nan), where=ideal > 0)
 
 
 def _spread_over_resampled(
     guess: TaskMatrix, oracle: Oracle, options: ScoreOptions, selects: bool
 ) -> dict[str, float] | None:
+    """Return the standard deviation of each score over resampled oracles; None where the oracle cannot be resampled."""
     draws = []
     for drawn in resample(oracle):
         true = true_ranking(drawn)
-        draws.append(_Contest(rank(guess, true.candidates), true, drawn).moved_by_noise(options, selects))
+        draws.append(_Comparison(rank(guess, true.candidates), true, drawn).flat(options, selects))
     if not draws:
         return None
-    columns = {name: np.array([scores[name] for scores in draws], np.float64) for name in draws[0]}
+    columns = {name: np.array([scores[name] for scores in draws], np.float64) for name in draws[0]}  # NaN for None
     return {name: float(np.nanstd(c, ddof=1)) for name, c in columns.items() if np.isfinite(c).any()}

@@ -10,13 +10,12 @@ from .skill import Skill
 
 NdcgGain = Literal["rank", "exp_rank", "linear", "linear_minmax", "exp_fraction", "exp_percent"]
 Regret = Literal["best", "mean"]
-KS = (3, 4, 5)  # of the paper's Table 3, with its M
-TOP_M = 6
+KS, TOP_M = (3, 4, 5), 6  # the k and M of the paper's Table 3
 
 
 @dataclass(frozen=True)
 class TargetScore:
-    """One target: the true rank of its predicted best source, and its metric after that source, the best and none.
+    """One target: the true rank of its predicted best source, and its metric after that, after the best and after none.
 
     The metrics are in their own unit, and None where they are not known.
     """
@@ -29,7 +28,7 @@ class TargetScore:
 
 @dataclass(frozen=True, kw_only=True)
 class TRS:
-    """The task ranking score (paper, section 4.3), and what chance has to do with it.
+    """The task ranking score (paper, section 4.3), and how it compares with chance.
 
     Attributes
     ----------
@@ -38,10 +37,11 @@ class TRS:
     chance : float
         Its expectation under random choice.
     p : PValue, optional
-        How often the guess has a TRS as low under other names of its tasks; None in a result of an older schema.
+        How often the guess has a TRS at least as low when its tasks exchange their names; None in a result of an older
+        schema.
     p_independent : float
-        The exact probability that independent choices have a TRS as low. It is too small for an estimator that
-        prefers the same sources for many targets.
+        The exact probability that sources chosen at random, for each target anew, have a TRS at least as low. It is too
+        small for an estimator that prefers the same sources for many targets.
     interval : tuple of two floats
         95 % interval over targets, by a Bayesian bootstrap.
     """
@@ -55,9 +55,9 @@ class TRS:
 
 @dataclass(frozen=True, kw_only=True)
 class TopK:
-    """For each k, the share of the k predicted best sources among the oracle's top `m` (paper, Table 3).
+    """For each k, the share of the k predicted best sources that are in the oracle's top `m` (paper, Table 3).
 
-    `chance` has its expectation under random choice.
+    `chance` is the expected share under random choice.
     """
 
     m: int
@@ -69,7 +69,7 @@ class TopK:
 class MeanMetric:
     """Mean over targets of the metric after the predicted best, the truly best and a random source, and without any.
 
-    All are means over the targets whose metric without a source is known, where it is known for some.
+    If the metric without a source is known for some targets, all four are means over these; else over all targets.
     """
 
     selected: float
@@ -80,7 +80,7 @@ class MeanMetric:
 
 @dataclass(frozen=True, kw_only=True)
 class Gains:
-    """Gain on no transfer, in percent of the metric without it, and the share of sources that help.
+    """Improvement by transfer, in percent of the metric without transfer, and the share of sources that help.
 
     Attributes
     ----------
@@ -88,7 +88,8 @@ class Gains:
         Mean gain after the predicted best, the truly best and a random source, over the targets whose metric without
         transfer is above 0; larger is better.
     helping, selected_helping : float, optional
-        Share of all sources, and of the predicted best ones, after which a target does better than without.
+        Share of all pairs of source and target, and of the predicted best sources, with which the target does better
+        than without transfer.
     """
 
     selected: float | None
@@ -100,14 +101,14 @@ class Gains:
 
 @dataclass(frozen=True, kw_only=True)
 class WholeRanking:
-    """How well all sources are ranked, not the first ones alone.
+    """How well all sources are ranked, not only the first ones.
 
     Attributes
     ----------
     rank_of_best : float
         Mean predicted rank of the truly best source (Vu et al. 2020).
     ndcg : dict of str to float
-        Normalised discounted cumulative gain at k and over all sources; ties count as their expectation.
+        Normalised discounted cumulative gain at k and over all sources; tied sources get the mean over their orders.
     ndcg_gain : str
         What finding a source is worth, as in `ScoreOptions`.
     spearman, kendall : float, optional
@@ -125,31 +126,32 @@ class WholeRanking:
 class Scores:
     """How good a ranking is, against an oracle. None where a score is undefined; `notes` says for which targets.
 
-    A transfer that was not measured is no candidate: neither for the guess, nor in the truth, nor in what chance gives.
+    A transfer that was not measured is left out everywhere: of the guess, of the true ranking and of chance.
 
     Attributes
     ----------
     trs : TRS
         The rank of the predicted best source.
     skill : Skill, optional
-        What the guess knows beyond which sources are good; None in a result of an older schema.
+        What the guess knows beyond which sources are good in general; None in a result of an older schema.
     top_k : TopK
         The share of the k predicted best sources among the oracle's best.
     metric : MeanMetric
-        The targets' own metrics.
+        The mean metric of the targets, in its own unit.
     gains : Gains
-        The same, relative to no transfer.
+        How much better the targets do than without transfer.
     regret : dict of str to float
-        Mean of 100 (best - best of the k predicted) / best, over targets whose best is above 0 (Lin et al. 2024); or
-        of 100 (mean of the best k - mean of the k predicted) / mean of the best k (Kim et al. 2023).
+        For each k, the mean over the targets whose best metric is above 0 of 100 (best - best of the k predicted) /
+        best (Lin et al. 2024); or of 100 (mean of the k best - mean of the k predicted) / mean of the k best (Kim et
+        al. 2023).
     ranking : WholeRanking, optional
-        How well all sources are ranked; None for a guess that prefers at most one source of each target.
+        How well all sources are ranked; None for a guess with an estimate for at most one source of each target.
     resampled : dict of str to float, optional
-        The standard deviation of the scores over oracles drawn from this one's seeds or standard errors.
+        The standard deviation of each score over oracles that are resampled from the seeds or standard errors.
     notes : tuple of str
         What was left out of a mean.
     per_target : dict of str to TargetScore
-        What each target's predicted best source is worth.
+        The score of each target.
     """
 
     trs: TRS
@@ -170,19 +172,22 @@ class ScoreOptions:
 
     Parameters
     ----------
-    ks, top_m : int
-        The same k serve regret and NDCG, beside 1 and all.
+    ks : sequence of int
+        The k of top-k. Regret has them and 1, NDCG has them and all sources.
+    top_m : int
+        The M of the oracle's top M.
     gain : {"rank", "exp_rank", "linear", "linear_minmax", "exp_fraction", "exp_percent"}
-        Number of candidates less the oracle rank (no unit), or 2 to that number less 1 (TaskWeb, Kim et al. 2023); the
-        metric, or that scaled from 0 to 1 for each target; 2 to the metric less 1, as a fraction or, as Lin et al.
-        (2024) have it, in percent.
+        The gain of a source in NDCG. rank: the number of candidates that are worse. exp_rank: 2 ** rank - 1 (TaskWeb,
+        Kim et al. 2023). linear: the metric. linear_minmax: the metric scaled from 0 to 1 for each target.
+        exp_fraction: 2 ** metric - 1, the metric as a fraction. exp_percent: the same in percent (Lin et al. 2024).
     regret : {"best", "mean"}
-        The best of the k predicted sources against the best (Lin et al. 2024), or the mean of both (Kim et al. 2023).
+        best: the best of the k predicted sources against the best of all (Lin et al. 2024). mean: the mean of the k
+        predicted sources against the mean of the k best (Kim et al. 2023).
 
     Raises
     ------
     UnusableData
-        If a k, M, gain or regret is none.
+        If there is no k, a k or M is below 1, or the gain or regret is unknown.
     """
 
     ks: Sequence[int] = KS
@@ -191,7 +196,7 @@ class ScoreOptions:
     regret: Regret = "best"
 
     def __post_init__(self) -> None:
-        if min(*self.ks, self.top_m, len(self.ks)) < 1:
+        if not self.ks or min(*self.ks, self.top_m) < 1:
             raise UnusableData(f"k {', '.join(map(str, self.ks))}, M {self.top_m}: expected whole numbers from 1.")
         for name, value, kinds in (("gain", self.gain, NdcgGain), ("regret", self.regret, Regret)):
             if value not in get_args(kinds):

@@ -65,7 +65,7 @@ def locked(path: Path, root: Path, what: str, timeout: float = -1) -> Iterator[N
 
 
 @contextlib.contextmanager
-def needing(root: Path, keys: Iterable[str]) -> Iterator[None]:
+def kept_from_pruning(root: Path, keys: Iterable[str]) -> Iterator[None]:
     """Say, as long as it lasts, which cells of a store this command reads or computes, so that they are not pruned.
 
     Where nothing can be written nothing is said, for nothing can be pruned there either.

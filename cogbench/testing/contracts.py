@@ -195,7 +195,7 @@ def check_estimator(estimator: Estimator) -> None:
     with tempfile.TemporaryDirectory() as folder:
         workspace = Workspace(Files(offline=True), Store(Path(folder)))
         cell = Similarity(
-            estimator, ToyBackbone(), tasks=TASKS, signal=ToySignal(), oracle=ORACLES[0], others=ORACLES[1:]
+            estimator, ToyBackbone(), tasks=TASKS, signal=ToySignal(), oracle=ORACLES[0], other_oracles=ORACLES[1:]
         )
         names = tuple(t.name for t in TASKS)
         before = _fingerprint(cell, workspace)

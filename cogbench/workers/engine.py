@@ -1,4 +1,4 @@
-"""Run cells: inline, on this machine's processes, or on a cluster. Scheduling and retries are dask.distributed's."""
+"""Run cells in this process, in several processes, or on a cluster; dask.distributed schedules them and tries again."""
 
 import logging
 import traceback
@@ -10,33 +10,34 @@ from weakref import finalize
 
 from ..compute.workspace import Cell, Step, Workspace
 from ..errors import CogbenchError
-from ..storage.locks import needing
-from .spread import Room, by_workers, class_of_script, computed_here, expected_work, inline
+from ..storage.locks import kept_from_pruning
+from .spread import DiskRoom, by_workers, script_class, must_run_here, expected_work, inline
 
 log = logging.getLogger("cogbench")
 
 
 @dataclass
 class Outcome:
-    """What became of the cells of a run."""
+    """Which cells of a run were in the store, which were computed, and which failed."""
 
     cached: set[Cell] = field(default_factory=set)
     computed: set[Cell] = field(default_factory=set)
     failed: dict[Cell, Exception] = field(default_factory=dict)
-    logs: dict[Cell, Path] = field(default_factory=dict)  # of what is no mistake of the user's
+    logs: dict[Cell, Path] = field(default_factory=dict)  # of errors that are no mistake of the user
 
     def reason(self, cell: Cell) -> str:
-        """Return in a line without a full stop why a cell failed, and where the whole story is."""
+        """Return one line, without a full stop, that says why a cell failed and where its log is."""
         error = self.failed[cell]
         lines = str(error).strip().splitlines() or [type(error).__name__]
         if isinstance(error, CogbenchError):
             return lines[0].rstrip(".")
-        return lines[-1] + (f" (its log: {self.logs[cell]})" if cell in self.logs else "")
+        # Messages of other libraries often end with the reason.
+        return lines[-1].rstrip(".") + (f" (its log: {self.logs[cell]})" if cell in self.logs else "")
 
 
 def plan(cells: Iterable[Cell], workspace: Workspace) -> tuple[list[Cell], set[Cell]]:
-    """Return the missing cells, inputs first, and those already in the store; what only they need is left out."""
-    missing: dict[Cell, None] = {}
+    """Return the missing cells, inputs first, and the stored cells; inputs that only stored cells need are left out."""
+    missing: dict[Cell, None] = {}  # in the order in which they can be computed
     stored: set[Cell] = set()
 
     def visit(cell: Cell) -> None:
@@ -55,39 +56,42 @@ def plan(cells: Iterable[Cell], workspace: Workspace) -> tuple[list[Cell], set[C
 
 
 def compute(cells: Iterable[Cell], workspace: Workspace) -> Outcome:
-    """Compute what is missing of these cells; a failed cell fails what builds on it, and the others go on.
+    """Compute the missing cells. If a cell fails, the cells that need it fail too, and all others are computed.
 
     Parameters
     ----------
     cells : iterable of Cell
-        What is asked for; inputs are found from them.
+        The cells that are wanted; their inputs are computed too.
     workspace : Workspace
-        Where they are keyed and kept, and by which processes they are computed.
+        Gives each cell its key, holds the store, and says which processes compute.
     """
     missing, stored = plan(cells, workspace)
     outcome = Outcome(cached=stored)
-    spared = ExitStack()  # as long as the workspace lives, for what is computed is read later
-    spared.enter_context(needing(workspace.store.root, [workspace.key(cell) for cell in (*missing, *stored)]))
-    finalize(workspace, spared.close)
+    protection = ExitStack()  # ends with the workspace: these cells are read after this function has returned
+    protection.enter_context(
+        kept_from_pruning(workspace.store.root, [workspace.key(cell) for cell in (*missing, *stored)])
+    )
+    finalize(workspace, protection.close)
     if not missing:
         return outcome
     workspace.store.check_writable()
     work = expected_work(missing, workspace)
-    whole, spent = sum(work.values()), 0.0
-    wants_workers = workspace.scheduler or workspace.jobs != 0
-    if wants_workers and (name := next(filter(None, map(class_of_script, missing)), None)):
+    total_work, work_done = sum(work.values()), 0.0
+    wants_workers = workspace.scheduler or workspace.jobs != 0  # jobs=0 computes in this process
+    script_classes = [name for cell in missing if (name := script_class(cell))]
+    if wants_workers and script_classes:
         log.warning(
-            f"class {name} stands in a script, which workers do not run: its cells are computed in this process; "
-            "workers compute those of a class in a module of its own."
+            f"class {script_classes[0]} is defined in a script, and workers cannot import it: its cells are computed "
+            "in this process. Workers compute them if the class stands in a module that the script imports."
         )
-    in_workers = wants_workers and not all(map(computed_here, missing))
+    uses_workers = wants_workers and any(not must_run_here(cell) for cell in missing)
     report = workspace.tell or (lambda step: None)
     report(Step(place="", done=0, failed=0, running=0, total=len(missing), share=0.0))
-    room = Room(workspace, stored)
-    run = by_workers(missing, work, room) if in_workers else inline(missing, room)
-    with closing(run):  # ends the workers, whatever happens
-        for done, (cell, error, running) in enumerate(run, start=1):
-            spent += work[cell]
+    room = DiskRoom(workspace, stored)
+    ended = by_workers(missing, work, room) if uses_workers else inline(missing, room)
+    with closing(ended):  # stops the workers, also after an error or Ctrl-C
+        for done, (cell, error, running) in enumerate(ended, start=1):
+            work_done += work[cell]
             if error is None:
                 outcome.computed.add(cell)
             else:
@@ -103,7 +107,7 @@ def compute(cells: Iterable[Cell], workspace: Workspace) -> Outcome:
                     failed=len(outcome.failed),
                     running=running,
                     total=len(missing),
-                    share=spent / whole,
+                    share=work_done / total_work,
                 )
             )
     return outcome

@@ -48,7 +48,7 @@ def _ask_trainings(
     return answers
 
 
-class Room:
+class DiskRoom:
     """Whether what is to be computed will fit on the disk, judged by trainings of the same backbones.
 
     A training that fills the disk is lost, so it is better not begun. Where no training of a backbone is finished, its
@@ -72,7 +72,7 @@ class Room:
         return sum(sizes) > 0 and self.workspace.store.free() < sum(sizes)
 
 
-def inline(missing: list[Cell], room: Room) -> Generator[Ended]:
+def inline(missing: list[Cell], room: DiskRoom) -> Generator[Ended]:
     """Compute cells in this process, one after the other."""
     failures: dict[Cell, Exception] = {}
     for cell in missing:
@@ -93,23 +93,23 @@ def inline(missing: list[Cell], room: Room) -> Generator[Ended]:
             yield cell, None, 1
 
 
-def computed_here(cell: Cell) -> bool:
-    """Whether a cell is computed in this process: it says so, or a part of it is a class that no worker can import."""
-    return getattr(cell, "here", False) or class_of_script(cell) is not None
+def must_run_here(cell: Cell) -> bool:
+    """Whether a cell must run in this process: it says so, or a part of it is a class that no worker can import."""
+    return getattr(cell, "runs_here", False) or script_class(cell) is not None
 
 
-def class_of_script(value: Any) -> str | None:
-    """Return the name of a class among a cell's parts that stands in the script that runs, or None."""
+def script_class(value: Any) -> str | None:
+    """Return the name of a class among a cell's parts that the running script defines, or None."""
     if isinstance(value, tuple):
-        return next(filter(None, map(class_of_script, value)), None)
+        return next(filter(None, map(script_class, value)), None)
     if not is_dataclass(value):
         return None
     if type(value).__module__ == "__main__":
         return type(value).__qualname__
-    return next(filter(None, (class_of_script(getattr(value, f.name)) for f in fields(value))), None)
+    return next(filter(None, (script_class(getattr(value, f.name)) for f in fields(value))), None)
 
 
-def by_workers(missing: list[Cell], work: dict[Cell, float], room: Room) -> Generator[Ended]:
+def by_workers(missing: list[Cell], work: dict[Cell, float], room: DiskRoom) -> Generator[Ended]:
     """Compute cells in worker processes."""
     jobs, scheduler = room.workspace.jobs, room.workspace.scheduler
     n_workers = 0 if scheduler else min(jobs or workers_for(missing, room.workspace), len(missing))
@@ -133,7 +133,7 @@ class _Ending(Enum):
 class _Spread:
     """The cells of a run among its workers: those that wait, those that run, and those that failed."""
 
-    def __init__(self, workers: "_Workers", deaths: list[str], room: Room, missing: Iterable[Cell]) -> None:
+    def __init__(self, workers: "_Workers", deaths: list[str], room: DiskRoom, missing: Iterable[Cell]) -> None:
         from distributed import as_completed
 
         self.workers, self.deaths, self.room, self.workspace = workers, deaths, room, room.workspace
@@ -200,7 +200,7 @@ class _Spread:
             if lacking or self.end is not None:
                 return
             del self.waiting[cell]
-            if computed_here(cell):
+            if must_run_here(cell):
                 yield from self.compute_here(cell)
                 continue
             key = f"{cell.place}-{self.workspace.key(cell)}-{uuid.uuid4().hex[:8]}"  # two runs may share a scheduler

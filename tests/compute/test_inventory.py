@@ -18,7 +18,7 @@ from cogbench.cli.main import cli
 from cogbench.compute.cells import Encoding, Training
 from cogbench.compute.inventory import info, inventory, prune
 from cogbench.compute.workspace import Workspace
-from cogbench.storage.locks import needed, needing
+from cogbench.storage.locks import needed, kept_from_pruning
 from cogbench.storage.remote_store import open_store
 from cogbench.testing.toys import TASKS, ToyBackbone, ToySignal
 from cogbench.workers import engine
@@ -211,7 +211,7 @@ def outdated(store, tmp_path):
 
 def test_what_a_running_command_needs_stays_until_it_ends(store, tmp_path):
     cells = outdated(store, tmp_path)
-    with needing(store.root, [cells[0].key]):
+    with kept_from_pruning(store.root, [cells[0].key]):
         assert [one.folder for one in prune(store, Parts())] == [cells[1].folder] and cells[0].folder.is_dir()
     (left,) = prune(store, Parts())
     assert left.folder == cells[0].folder and not [*(store.root / ".runs").iterdir()]
@@ -230,7 +230,7 @@ RUNNING = """
 
     if moment == "before it has said what it needs":
         locks.write_whole = wait
-    with locks.needing(Path(root), keys):
+    with locks.kept_from_pruning(Path(root), keys):
         wait()
 """
 

@@ -233,7 +233,7 @@ def test_a_training_that_will_not_fit_on_the_disk_is_not_begun(tmp_path, monkeyp
 def test_little_room_makes_workers_fewer_before_the_run_ends(tmp_path):
     here, asked = workspace(tmp_path), [Training(ToyBackbone(), Recipe((t,))) for t in TASKS]
     here.folder(asked[0])
-    room = spread.Room(here, asked[:1])
+    room = spread.DiskRoom(here, asked[:1])
     size = here.store.size(asked[0].place, here.key(asked[0]))
     assert size == sum(p.stat().st_size for p in here.folder(asked[0]).rglob("*.*") if p.name != "cell.json")
     here.store.free = lambda: 2 * size
@@ -394,7 +394,7 @@ def test_a_part_that_a_script_defines_is_computed_in_the_process_of_the_script(t
     printed, said = process.communicate(timeout=120)
     assert printed == "failed []\n" and process.returncode == 0
     assert {int(line.split()[1]) for line in log.read_text().splitlines()} == {process.pid}
-    assert said.count("class Slow stands in a script, which workers do not run") == 1
+    assert said.count("class Slow is defined in a script, and workers cannot import it") == 1
 
 
 def test_workers_do_not_run_the_script(slow, tmp_path):
