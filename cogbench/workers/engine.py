@@ -11,7 +11,7 @@ from weakref import finalize
 from ..compute.workspace import Cell, Step, Workspace
 from ..errors import CogbenchError
 from ..storage.locks import kept_from_pruning
-from .spread import DiskRoom, by_workers, script_class, must_run_here, expected_work, inline
+from .spread import DiskRoom, by_workers, expected_work, inline, must_run_here, script_class
 
 log = logging.getLogger("cogbench")
 

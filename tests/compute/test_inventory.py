@@ -18,7 +18,7 @@ from cogbench.cli.main import cli
 from cogbench.compute.cells import Encoding, Training
 from cogbench.compute.inventory import info, inventory, prune
 from cogbench.compute.workspace import Workspace
-from cogbench.storage.locks import needed, kept_from_pruning
+from cogbench.storage.locks import kept_from_pruning, needed
 from cogbench.storage.remote_store import open_store
 from cogbench.testing.toys import TASKS, ToyBackbone, ToySignal
 from cogbench.workers import engine
