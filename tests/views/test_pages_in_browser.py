@@ -42,7 +42,8 @@ def pages(tmp_path_factory):
     guesses = np.random.default_rng(1).random((8, 4, 4))
     results = [made(m, estimator=f"e{i}", backbone="tinybert" if i % 2 else "bert") for i, m in enumerate(guesses)]
     for i, p in ((0, 2e-5), (1, 1e-7)):  # both are written <0.001
-        results[i] = replace(results[i], scores=replace(results[i].scores, trs_p=PValue(p, 9_999, exact=False)))
+        trs = replace(results[i].scores.trs, p=PValue(p, 9_999, exact=False))
+        results[i] = replace(results[i], scores=replace(results[i].scores, trs=trs))
     results += [
         made(estimator=NASTY, uses_oracle=True),
         made(estimator="cra[similarity=spearman,dissimilarity=canberra]"),
