@@ -93,18 +93,18 @@ def average_repetitions(values: Array, stimuli: Array, n_stimuli: int) -> Averag
     rows: dict[int, list[int]] = {}
     for row, stimulus in enumerate(np.asarray(stimuli).tolist()):
         rows.setdefault(stimulus, []).append(row)
-    single = [(stimulus, held[0]) for stimulus, held in rows.items() if len(held) == 1]
-    repeated = {stimulus: held for stimulus, held in rows.items() if len(held) > 1}
+    single = [(stimulus, places[0]) for stimulus, places in rows.items() if len(places) == 1]
+    repeated = {stimulus: places for stimulus, places in rows.items() if len(places) > 1}
     for stimulus, row in single:  # one by one, without a copy of them all
         means[stimulus] = np.where(np.isfinite(values[row]), values[row], np.nan)
     if not repeated:
         return Averages(means, None, None)
     halves = np.full((2, *means.shape), np.nan, kind)
     shown = np.zeros(halves.shape, np.uint16)
-    for stimulus, held in repeated.items():
-        means[stimulus] = finite_mean(values[held])
+    for stimulus, places in repeated.items():
+        means[stimulus] = finite_mean(values[places])
         for half in (0, 1):
-            some = values[held[half::2]]
+            some = values[places[half::2]]
             halves[half, stimulus], shown[half, stimulus] = finite_mean(some), np.isfinite(some).sum(axis=0)
     alike = (shown == shown[..., :1]).all()
     return Averages(means, halves, shown[..., :1] if alike else shown)
@@ -124,22 +124,26 @@ def varying_channels(values: Array) -> Array:
     A channel has to differ between the stimuli that have a value in all of the channels that are kept.
     """
     kept = _differs(values)
-    whole = np.isfinite(values).all(axis=1, where=kept)
+    whole = np.concatenate(
+        [np.isfinite(rows).all(axis=1, where=kept) for rows in _blocks(values)] or [np.empty(0, bool)]
+    )
     return kept if whole.all() else kept & _differs(values[whole])  # fewer channels, only more such stimuli
 
 
 @np.errstate(over="ignore")
 def _differs(values: Array) -> Array:
-    finite = np.isfinite(values)
-    low = values.min(axis=0, initial=np.inf, where=finite)
-    high = values.max(axis=0, initial=-np.inf, where=finite)
+    low, high = np.full(values.shape[1], np.inf, values.dtype), np.full(values.shape[1], -np.inf, values.dtype)
+    for rows in _blocks(values):
+        finite = np.isfinite(rows)
+        low = np.minimum(low, rows.min(axis=0, initial=np.inf, where=finite))
+        high = np.maximum(high, rows.max(axis=0, initial=-np.inf, where=finite))
     rounding = 1e-12 if values.dtype == np.float64 else 1e-6
     return high - low > rounding * np.maximum(abs(low), abs(high))  # more than the rounding error of a mean
 
 
 def _blocks(values: Array) -> Iterator[Array]:
-    """Yield some rows of (n_rows, n_columns) after others, about 4 million values at once."""
-    step = max(1, (1 << 22) // max(1, values.shape[1]))
+    """Yield some rows of (n_rows, n_columns) after others, about a million values at once."""
+    step = max(1, (1 << 20) // max(1, values.shape[1]))
     for i in range(0, len(values), step):
         yield values[i : i + step]
 

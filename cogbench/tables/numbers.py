@@ -198,7 +198,7 @@ def side_by_side(columns: Sequence[Any]) -> Any:
     first = columns[0]
     owner, kind = first.base, (first.shape, first.strides, first.dtype)
     if owner is not None and all(c.base is owner and (c.shape, c.strides, c.dtype) == kind for c in columns):
-        places = np.array([c.__array_interface__["data"][0] for c in columns], np.int64)
+        places = np.fromiter((c.__array_interface__["data"][0] for c in columns), np.int64)
         steps = np.diff(places)
         if len(places) > 1 and steps[0] > 0 and (steps == steps[0]).all():
             shape, strides = (len(first), len(columns)), (first.strides[0], int(steps[0]))

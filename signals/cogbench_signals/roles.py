@@ -105,8 +105,8 @@ def find_roles(
     if "sentence" not in roles and not has_lists and "word" in roles:
         if usual := _usual("sentence", NUMBERS_OF_SENTENCES, free, where, first=True):
             roles["sentence"] = (usual,)
-    found = [f"{role} {_quoted(names)}" for role, names in roles.items() if role not in said and names != (role,)]
-    return roles, [f"recognised: {', '.join(found)}."] if found else []
+    others = [f"{role} {_quoted(names)}" for role, names in roles.items() if role not in said and names != (role,)]
+    return roles, [f"recognised: {', '.join(others)}."] if others else []
 
 
 def _usual(role: str, usual: Sequence[str], free: Mapping[str, str], where: str, *, first: bool = False) -> str | None:

@@ -1,5 +1,6 @@
 """Recordings in the layouts in which people publish them, made anew, against pandas; and wrong numbers of the past."""
 
+import tracemalloc
 import unicodedata
 
 import numpy as np
@@ -236,3 +237,15 @@ def test_an_array_beside_its_sentences(tmp_path):
     recording = read(tmp_path / "t.npy", f",sentences={tmp_path / 's.txt'}")
     np.testing.assert_array_equal(recording.subjects["all"].values, values)
     assert recording.sentences == tuple(SENTENCES)
+
+
+def test_a_wide_array_takes_half_of_its_size_more_than_itself(tmp_path):
+    values = RNG.normal(size=(300, 20_000)).astype(np.float32)
+    np.savez(path := tmp_path / "t.npz", sentences=np.array([f"Row {i} ." for i in range(300)]), values=values)
+    read(path, ":values[0],values[1]")  # what is imported is not counted
+    tracemalloc.start()
+    responses = read(path).subjects["all"]
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert responses.values.dtype == np.float32 and peak < 1.5 * values.nbytes
+    np.testing.assert_array_equal(responses.values, values)
