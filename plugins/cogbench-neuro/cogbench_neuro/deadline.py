@@ -33,6 +33,7 @@ def try_apart(path: Path, read: Callable[[], Any]) -> None:
     if child == 0:
         with suppress(BaseException):
             signal.signal(signal.SIGINT, signal.SIG_DFL)
+            warnings.simplefilter("ignore")
             read()
         os._exit(0)
     ends, status = monotonic() + seconds, None
