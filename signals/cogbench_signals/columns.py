@@ -128,7 +128,7 @@ def _joined(paths: Sequence[Path], said: Mapping[str, str], options: TableOption
 def _subjects(
     cells_by_name: Mapping[str, Sequence[Any]], names: tuple[str, ...] | None, path: Path
 ) -> tuple[list[str], list[str]]:
-    """Return the subject of each row as a text, and a note on subjects that only a conversion would make equal."""
+    """Return the subject of each row as a text, and notes on writings that were made equal, or left unlike."""
     n_rows = len(next(iter(cells_by_name.values())))
     if names is None:
         return ["all"] * n_rows, []
@@ -143,8 +143,12 @@ def _subjects(
     for subject in dict.fromkeys(filter(None, subjects)):
         alike.setdefault(_same(subject), []).append(subject)
     pairs = [" and ".join(map(repr, some)) for some in alike.values() if len(some) > 1]
-    note = f"subjects that differ in writing alone are different subjects: {listed(pairs)}."
-    return subjects, [note] if pairs else []
+    notes = [f"subjects that differ in writing alone are different subjects: {listed(pairs)}."] if pairs else []
+    writings = dict[str, dict[str, None]]()
+    for subject, row in dict.fromkeys(zip(subjects, zip(*parts, strict=True), strict=True)):
+        writings.setdefault(subject, {})["-".join("" if cell is None else str(cell) for cell in row)] = None
+    several = [" and ".join(map(repr, texts)) for subject, texts in writings.items() if subject and len(texts) > 1]
+    return subjects, [*notes, *([f"writings of one subject: {listed(several)}."] if several else [])]
 
 
 def _same(subject: str) -> str:
@@ -257,6 +261,8 @@ def _no_sentences(cells_by_name: Mapping[str, Sequence[Any]], cells: Sequence[An
     if cells is not None and any(isinstance(cell, bytes) for cell in cells):
         return "column sentence holds bytes: save it as text."
     said = "" if cells is None else "; what is named as the sentence holds none"
+    if any(re.fullmatch(r"[+-]?\d*\.?\d+", name) for name in cells_by_name if not name.isdecimal()):
+        said += "; where the first line is a row, say header=no,sentence=1 in the address"
     return (
         "it has no sentences: expected a column `sentence` of text, or `words` or `tokens` of lists of text, or rows "
         f"that are words with a column `word`{said}; say sentence=COLUMN in the address; it has "
