@@ -178,7 +178,7 @@ def _sentences(
     """Return each row's sentence, its number of words, the rows of each showing if rows are words, and notes."""
     named, words = roles.get("sentence", ()), roles.get("word", (None,))[0]
     cells = cells_by_name[named[0]] if len(named) == 1 else None
-    orders = _orders(roles.get("order"), rows, path) if words or "order" in roles else None
+    orders = _orders(roles.get("order"), words, rows, path) if words or "order" in roles else None
     repetitions = [_as_text(cell) for cell in cells_by_name[roles["repetition"][0]]] if "repetition" in roles else None
     if cells is not None and _are_sentences(cells, words is not None):
         texts = [" ".join((cell or "").split()) for cell in cells]
@@ -242,13 +242,17 @@ def _repeats(subjects: Sequence[str], texts: Sequence[str]) -> bool:
     return len({*pairs}) < len(pairs)
 
 
-def _orders(names: tuple[str, ...] | None, rows: Rows, path: Path) -> list[float] | None:
+def _orders(names: tuple[str, ...] | None, words: str | None, rows: Rows, path: Path) -> list[float] | None:
     """Return the place of each row's word in its sentence."""
     if names is None:
         return None
     numbers = rows.measured(names[0])
     if numbers is None:
         raise bad(path, f"column {names[0]!r} is named as the order of words and holds no numbers.")
+    if words is not None:
+        for i in np.flatnonzero(np.isnan(numbers.values)).tolist():
+            if _as_text(rows.columns[words][i]):
+                raise bad(path, f"row {rows.number(i)} has no place of its word in column {names[0]!r}: write it.")
     return [0.0 if order != order else order for order in numbers.values.tolist()]
 
 

@@ -92,6 +92,14 @@ def test_words_that_some_readers_skipped_stay_in_the_sentence_where_an_order_tel
         read(path, ",sentence=number")
 
 
+def test_a_word_without_its_place_is_refused(tmp_path):
+    frame = words_table().rename(columns={"place": "word_id"}).astype({"word_id": object})
+    frame.loc[4, "word_id"] = ""
+    frame.to_csv(path := tmp_path / "t.csv", index=False)
+    with pytest.raises(UnusableData, match="row 6 has no place of its word in column 'word_id': write it"):
+        read(path, ",sentence=number")
+
+
 def test_trials_of_another_order_for_each_reader_are_told_apart_by_their_words(tmp_path):
     frames = []
     for subject, order in (("a", [0, 1, 2, 3, 4, 5]), ("b", [5, 4, 3, 2, 1, 0])):
