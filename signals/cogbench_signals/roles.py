@@ -19,7 +19,7 @@ USUAL = {  # without case, blanks and marks
     "word": ("word", "token", "wordtext", "tokentext"),
     "order": (
         *("wordid", "wordidx", "wordindex", "wordnum", "wordnumber", "wordnr", "wordposition", "wordinsentence"),
-        *("wordwithinsentence", "tokenid", "tokenidx", "position", "zone", "iaid"),
+        *("wordwithinsentence", "wordinsentencenumber", "tokenid", "tokenidx", "position", "zone", "iaid"),
     ),
     "repetition": ("repetition", "repetitions", "rep", "presentation"),
 }
