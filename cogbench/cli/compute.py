@@ -95,7 +95,8 @@ def run(
         if dry_run:
             for request in requests:
                 check_request(request, workspace)
-            click.echo("".join(describe_signals([request.signal for request in requests], workspace)), nl=False)
+            for words in describe_signals([request.signal for request in requests], workspace):
+                click.echo(words, nl=False)
             click.echo(describe_plan([cell for request in requests for cell in request.cells()], workspace))
             return
         writable(out)

@@ -124,22 +124,26 @@ def varying_channels(values: Array) -> Array:
     A channel has to differ between the stimuli that have a value in all of the channels that are kept.
     """
     kept = _differs(values)
-    whole = np.isfinite(values).all(axis=1, where=kept)
+    whole = np.concatenate(
+        [np.isfinite(rows).all(axis=1, where=kept) for rows in _blocks(values)] or [np.empty(0, bool)]
+    )
     return kept if whole.all() else kept & _differs(values[whole])  # fewer channels, only more such stimuli
 
 
 @np.errstate(over="ignore")
 def _differs(values: Array) -> Array:
-    finite = np.isfinite(values)
-    low = values.min(axis=0, initial=np.inf, where=finite)
-    high = values.max(axis=0, initial=-np.inf, where=finite)
+    low, high = np.full(values.shape[1], np.inf, values.dtype), np.full(values.shape[1], -np.inf, values.dtype)
+    for rows in _blocks(values):
+        finite = np.isfinite(rows)
+        low = np.minimum(low, rows.min(axis=0, initial=np.inf, where=finite))
+        high = np.maximum(high, rows.max(axis=0, initial=-np.inf, where=finite))
     rounding = 1e-12 if values.dtype == np.float64 else 1e-6
     return high - low > rounding * np.maximum(abs(low), abs(high))  # more than the rounding error of a mean
 
 
 def _blocks(values: Array) -> Iterator[Array]:
-    """Yield some rows of (n_rows, n_columns) after others, about 4 million values at once."""
-    step = max(1, (1 << 22) // max(1, values.shape[1]))
+    """Yield some rows of (n_rows, n_columns) after others, about a million values at once."""
+    step = max(1, (1 << 20) // max(1, values.shape[1]))
     for i in range(0, len(values), step):
         yield values[i : i + step]
 

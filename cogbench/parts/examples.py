@@ -10,6 +10,7 @@ from ..data.dataset import Dataset, refuse_faults
 from ..data.kinds import TASK_KINDS
 from ..errors import UnusableData
 from ..storage.origin import Origin
+from ..tables.numbers import THOUSANDS, advice, plain_text
 from ..tables.rows import Rows
 from ..text import listed
 
@@ -248,7 +249,8 @@ def _named(labels: list[Any], classes: tuple[str, ...]) -> list[Any]:
 def _as_numbers(values: list[Any], numbers: Sequence[int], where: str) -> list[float | None]:
     """Return labels as numbers; texts with a decimal comma too, if all texts are such."""
     texts = [value.strip() for value in values if isinstance(value, str) and value.strip()]
-    commas = any("," in text for text in texts) and all(COMMA.fullmatch(text) for text in texts)
+    with_comma = [text for text in texts if "," in text]
+    commas = any(not re.fullmatch(THOUSANDS, text) for text in with_comma) and all(map(COMMA.fullmatch, texts))
     result = list[float | None]()
     for row, value in zip(numbers, values, strict=True):
         if value is None or value != value or (isinstance(value, str) and value.strip() in ("", "NA", "NaN", "nan")):
@@ -258,7 +260,8 @@ def _as_numbers(values: list[Any], numbers: Sequence[int], where: str) -> list[f
             number = float(value.replace(",", ".") if commas and isinstance(value, str) else value)
         except (TypeError, ValueError, OverflowError):
             shown = repr(value) if len(repr(value)) < 40 else f"{repr(value)[:40]}…"
-            raise UnusableData(f"{where}: row {row} has the label {shown}, which is no number.") from None
+            remedy = f": {advice(plain_text(value))}" if isinstance(value, str) and len(value) < 40 else ""
+            raise UnusableData(f"{where}: row {row} has the label {shown}, which is no number{remedy}.") from None
         result.append(int(number) if isinstance(value, int) else number)
     return result
 

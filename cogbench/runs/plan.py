@@ -139,18 +139,18 @@ def _kind(cell: Cell) -> str:
 def _cost(
     cells: Sequence[Training], adaptations: Sequence[Adaptation], workspace: Workspace, n_workers: int, whose: str
 ) -> str:
-    """Return the expected time and disk of some trainings, from a measured second of one for each task and backbone.
+    """Return the expected time and disk of some trainings, measured by a few steps for each backbone and kind.
 
-    The others of the task and backbone, on other numbers of examples or in other numbers of steps, take as much longer
-    or shorter as they have work. Adaptations come before all of them.
+    The training of the largest batches is measured. The others of the backbone and kind, on other texts or in other
+    numbers of steps, take as much longer or shorter as they have work. Adaptations come before all of them.
     """
     costs_of_steps: dict[tuple[Backbone, str], tuple[float, int, float]] = {}
     memory: list[Mapping[str, int]] = []
-    for cell in cells:
+    for cell in sorted(cells, key=lambda cell: -cell.tokens(workspace)):
         measure = getattr(cell.backbone, "cost", None)
         if measure is None:
             return f"  time and disk: unknown, for backbone {cell.backbone.name!r} cannot tell its cost"
-        key = (cell.backbone, cell.recipe.task.name)  # not its name: a teacher's options may be set
+        key = (cell.backbone, cell.recipe.task.kind)  # not its name: a teacher's options may be set
         if key not in costs_of_steps:
             recipe = cell.filled(workspace)
             costs_of_steps[key] = *measure(recipe, workspace.files), cell.work(workspace)
@@ -162,7 +162,7 @@ def _cost(
         if tell is None:
             return f"  time and disk: unknown, for backbone {adaptation.backbone.name!r} cannot tell its adaptation's"
         before.append(tell(workspace.files))
-    costs = [(costs_of_steps[c.backbone, c.recipe.task.name], c) for c in cells]
+    costs = [(costs_of_steps[c.backbone, c.recipe.task.kind], c) for c in cells]
     each = [seconds * c.work(workspace) / work for (seconds, _, work), c in costs]
     phases = ([seconds for seconds, _ in before], each)
     minutes = sum(max([sum(phase) / n_workers, *phase]) for phase in phases) / 60  # the longest runs alone at the end
@@ -170,8 +170,8 @@ def _cost(
     disk += sum(size for _, size in before)
     dropped = not all(c.keeps_model for c in cells)
     return (
-        f"  time: about {minutes:.1f} minutes of training on {n_workers} worker(s){whose}, from a measured second of "
-        f"each task\n  disk: about {disk / 2**20:,.0f} MiB of weights"
+        f"  time: about {minutes:.1f} minutes of training on {n_workers} worker(s){whose}, from measured steps of "
+        f"each kind of task\n  disk: about {disk / 2**20:,.0f} MiB of weights"
         + ", those of transfers not counted: they are dropped once scored" * dropped
         + f"; MORE THAN THE {free / 2**20:,.0f} MiB that are free" * (disk > free)
         + (_memory(memory, n_workers, remote=bool(workspace.scheduler)) if memory else "")

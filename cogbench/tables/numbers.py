@@ -16,7 +16,10 @@ MISSING = (*UNMEASURED, "-", "–", "—", ".", "?")  # as people write it in a 
 NUMERAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 WHOLE = re.compile(r"[+-]?\d+")
 DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?\s*%?")
-MARKED = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?\s*%?|[+-]?\d+,\d+\s*%?")  # thousands, or decimal commas
+THOUSANDS = r"[+-]?[1-9]\d{0,2}(?:,\d{3})+"
+MARKED = re.compile(  # thousands by any sign, or decimal commas
+    rf"(?:{THOUSANDS}(?:\.\d+)?|[+-]?\d{{1,3}}(?:[.' ’]\d{{3}})+(?:[.,]\d+)?|[+-]?\d+,\d+)\s*%?"
+)
 INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
 
 
@@ -87,6 +90,9 @@ def advice(text: str, decimal_mark: str = ".") -> str:
         is_unclear = text.count(",") == 1 and "." not in text
         other = f", or {text.replace(',', '.')} if the comma is that of decimals" if is_unclear else ""
         return f"write {text.replace(',', '')} without the mark of thousands{other}"
+    if re.fullmatch(r"[+-]?\d{1,3}(?:[.' ’]\d{3})+(?:[.,]\d+)?%?", text):
+        sign = next(letter for letter in text if letter in ".' ’")
+        return f"write {text.replace(sign, '').replace(',', '.')} without the mark of thousands"
     if decimal_mark == "." and DECIMAL_COMMA.fullmatch(text):
         return f"write {text.replace(',', '.')}: a decimal comma may stand only in a table that ; or tabs separate"
     if numbers and re.search(r"±|\+/?-|\\pm|\(", text):
@@ -100,16 +106,22 @@ def advice(text: str, decimal_mark: str = ".") -> str:
 
 
 def decimal_mark_of(columns: Iterable[Sequence[Any]]) -> str:
-    """Return the mark of decimals of a table whose cells no comma separates: a comma where a cell has such a number."""
+    """Return the mark of decimals of a table whose cells no comma separates: a comma where a cell has such a number.
+
+    A number such as `1,234` does not tell: its comma may be that of thousands.
+    """
     cells = (cell for column in columns if isinstance(column, list) for cell in column if isinstance(cell, str))
-    return "," if any("," in cell and DECIMAL_COMMA.fullmatch(plain_text(cell)) for cell in cells) else "."
+    texts = (plain_text(cell) for cell in cells if "," in cell)
+    is_comma = any(DECIMAL_COMMA.fullmatch(text) and not re.fullmatch(THOUSANDS, text) for text in texts)
+    return "," if is_comma else "."
 
 
 def numbers_of(column: Sequence[Any], missing: Collection[str] = (), decimal_mark: str = ".") -> Numbers | None:
     """Return the numbers of a column; None where it is not meant to hold numbers, but texts, lists or nothing.
 
-    A column of texts is meant to hold numbers if at least half of the cells that are not missing do; the others are
-    odd. `missing` are further cells that mean that nothing was measured, texts or numbers.
+    A column of texts is meant to hold numbers if at least half of the cells that are not missing do, or all the others
+    have one text; the others are odd. Marks such as a point do not count. `missing` are further cells that mean that
+    nothing was measured, texts or numbers.
     """
     if isinstance(column, np.ndarray):
         values = column.astype(np.float64, copy=False)
@@ -168,7 +180,8 @@ def _of_texts(column: Sequence[Any], missing: Collection[str], decimal_mark: str
         else:
             marked += MARKED.fullmatch(text) is not None
             odd.append((i, text))
-    if not plain + per_cent + marked or (plain + per_cent + marked < len(odd) - marked):
+    others = [text for _, text in odd if text not in MISSING and not MARKED.fullmatch(text)]
+    if not plain + per_cent + marked or (plain + per_cent + marked < len(others) and len({*others}) > 1):
         return None
     if plain and per_cent:  # a column of both is of neither
         signs = [(i, plain_text(cell)) for i, cell in enumerate(column) if plain_text(cell).endswith("%")]
@@ -198,7 +211,7 @@ def side_by_side(columns: Sequence[Any]) -> Any:
     first = columns[0]
     owner, kind = first.base, (first.shape, first.strides, first.dtype)
     if owner is not None and all(c.base is owner and (c.shape, c.strides, c.dtype) == kind for c in columns):
-        places = np.array([c.__array_interface__["data"][0] for c in columns], np.int64)
+        places = np.fromiter((c.__array_interface__["data"][0] for c in columns), np.int64)
         steps = np.diff(places)
         if len(places) > 1 and steps[0] > 0 and (steps == steps[0]).all():
             shape, strides = (len(first), len(columns)), (first.strides[0], int(steps[0]))

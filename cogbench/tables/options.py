@@ -141,4 +141,7 @@ def split_address(address: str, roles: Collection[str] = ()) -> tuple[str, dict[
 def refuse_ending(path: Path) -> None:
     """Raise UnusableData unless the name of a file ends as that of a table."""
     if not ending_of(path):
-        raise UnusableData(f"{str(path)!r}: unknown ending; known: {listed(ENDINGS)}, most of them packed as .gz too.")
+        raise UnusableData(
+            f"{str(path)!r}: unknown ending; known: {listed(ENDINGS)}, most of them packed as .gz too. Save a table as "
+            "csv or parquet, an array as npz with its sentences; plugins read other formats."
+        )

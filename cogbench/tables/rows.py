@@ -88,3 +88,20 @@ def refuse_repeated(names: Sequence[str], where: str) -> None:
                 f"{where}: column {name!r} stands twice: column {first[plain]} and column {place}; {remedy}."
             )
         first.setdefault(plain, place)
+
+
+def columns_by_name(names: Sequence[str], columns: Sequence[Sequence[Any]], where: str) -> dict[str, Sequence[Any]]:
+    """Return the columns by their names, without those that have neither a name nor a cell, as spreadsheets write."""
+    named, blank = dict[str, Sequence[Any]](), list[int]()
+    for i, (name, cells) in enumerate(zip(names, columns, strict=True), 1):
+        if name:
+            named[name] = cells
+        elif any(cell is not None and cell != "" for cell in cells):
+            blank.append(i)
+            named[name] = cells
+    if len(blank) > 1:
+        raise UnusableData(
+            f"{where}: columns {blank[0]} and {blank[1]} have cells, but no name in the header; name each "
+            "column in one line."
+        )
+    return named

@@ -14,7 +14,7 @@ from .content import text_lines
 from .numbers import UNMEASURED, is_numeral
 from .options import SEPARATORS, TableOptions
 from .quoting import Doubt, Evidence, Lines, Record, read_records, settled, split_quoted
-from .rows import refuse_repeated
+from .rows import columns_by_name, refuse_repeated
 
 MARKS = (",", ";", "\t", "|")
 STATED = re.compile(r'\ufeff?"?sep=([,;\t|])"?\r?')  # by Excel, on a line before the header
@@ -94,7 +94,7 @@ def _read(
         else:
             evidence = item
     columns, numbers = body.columns(doubts, evidence, where, options, notes)
-    return _by_name(names, columns, where), numbers, mark
+    return columns_by_name(names, columns, where), numbers, mark
 
 
 def _first_line(lines: Lines) -> str | None:
@@ -277,17 +277,3 @@ def _others_are_numbers(records: Sequence[Record]) -> bool:
 def _quote_note(names: Sequence[str]) -> str:
     which = listed(map(repr, names), 5)
     return f"the quotes around all cells of {which} are those of csv; quotes=text in the address keeps them"
-
-
-def _by_name(names: Sequence[str], columns: Sequence[Sequence[Any]], where: str) -> dict[str, Sequence[Any]]:
-    """Return the columns by their names, without those that have neither a name nor a cell, as spreadsheets write."""
-    named, blank = dict[str, Sequence[Any]](), list[int]()
-    for i, (name, cells) in enumerate(zip(names, columns, strict=True), 1):
-        if name:
-            named[name] = cells
-        elif any(cell != "" for cell in cells):
-            blank.append(i)
-            named[name] = cells
-    if len(blank) > 1:
-        raise UnusableData(f"{where}: columns {blank[0]} and {blank[1]} have cells, but no name in the header.")
-    return named

@@ -7,7 +7,7 @@ from typing import Any
 from ..errors import UnknownName, UnusableData
 from ..storage.foreign import refuse_swelling, unpacked_size
 from .options import TableOptions
-from .rows import refuse_repeated
+from .rows import columns_by_name, refuse_repeated
 
 
 def read_workbook(
@@ -42,16 +42,15 @@ def read_workbook(
         raise UnusableData(f"{where} cannot be read as xlsx: it is no workbook, or is damaged.") from error
     if options.sheet and options.sheet not in sheets:
         raise UnknownName.of("sheet", options.sheet, sheets, label="The workbook has")
-    if not rows:
-        raise UnusableData(f"{where} cannot be read as xlsx: it has no rows.")
+    numbered = [(number, row) for number, row in enumerate(rows, 1) if any(cell is not None for cell in row)]
+    if not numbered:
+        others = f"; sheet= in the address names another of {', '.join(sheets)}" if len(sheets) > 1 else ""
+        raise UnusableData(f"{where} cannot be read as xlsx: its sheet has no rows{others}.")
     if len(sheets) > 1 and not options.sheet:
         notes.append(f"of its sheets {', '.join(sheets)} the first is read; sheet= in the address names another")
-    header = rows[0] if options.header != "no" else tuple(range(1, len(rows[0]) + 1))
-    body = rows[1:] if options.header != "no" else rows
-    kept = [
-        (i, row) for i, row in enumerate(body, 1 + (options.header != "no")) if any(cell is not None for cell in row)
-    ]
-    names = ["" if name is None else str(name).strip() for name in header]
+    width = max(len(row) for _, row in numbered)
+    header = numbered.pop(0)[1] if options.header != "no" else range(1, width + 1)
+    names = ["" if name is None else str(name).strip() for name in (*header, *[None] * (width - len(header)))]
     refuse_repeated(names, where)
-    columns = {name: [row[i] for _, row in kept] for i, name in enumerate(names) if name}
-    return {**columns}, [number for number, _ in kept]
+    columns = [[row[i] if i < len(row) else None for _, row in numbered] for i in range(width)]
+    return columns_by_name(names, columns, where), [number for number, _ in numbered]

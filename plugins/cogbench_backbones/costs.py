@@ -30,12 +30,11 @@ class TrainingCosts:
         """Which weights move, with the options of that."""
         raise NotImplementedError
 
-    def cost(self, recipe: Recipe, files: Files, *, seconds: float = 1.0) -> tuple[float, int]:
-        """Return the seconds that this training would take here, from a second of it, and its weights' bytes."""
-        settings, tokenizer, model, seen, rows = self._trial(recipe, files)
-        n_train = len(recipe.task.load("train", files).sample(recipe.max_train))
+    def cost(self, recipe: Recipe, files: Files, *, seconds: float = 0.1) -> tuple[float, int]:
+        """Return the seconds that this training would take here, from a few steps of it, and its weights' bytes."""
+        settings, tokenizer, model, seen, rows, n_train = self._trial(recipe, files)
         size = sum(p.numel() * p.element_size() for p in model.parameters() if p.requires_grad)
-        # As in a training: only the words that occur, and batches of like lengths; in no order, for a second sees few.
+        # As in a training: only the words that occur, and batches of like lengths; in no order, for few steps see few.
         rows, _ = only_words_of(rows, model)
         order = sorted(range(len(rows["input_ids"])), key=lambda i: len(rows["input_ids"][i]))
         some = [order[i : i + settings.batch_size] for i in range(0, len(order), settings.batch_size)]
@@ -49,24 +48,26 @@ class TrainingCosts:
 
     def memory(self, recipe: Recipe, files: Files) -> dict[str, int]:
         """Return about how many bytes each part of this training would hold at most, beside the program's own."""
-        settings, tokenizer, model, _, rows = self._trial(recipe, files)
+        settings, tokenizer, model, _, rows, _ = self._trial(recipe, files)
         rows, whole = only_words_of(rows, model)
         table = whole[0].weight.numel() * 4 if whole else 0  # it waits beside the smaller one
         longest = sorted(range(len(rows["input_ids"])), key=lambda i: -len(rows["input_ids"][i]))[:2]
         parts = bytes_of_training(model, [row(rows, i) for i in longest], tokenizer, settings)
         return {**parts, "weights": table + parts["weights"]}
 
-    def _trial(self, recipe: Recipe, files: Files) -> tuple[Settings, Any, Any, Dataset, Rows]:
-        """Return how a task is trained, the tokenizer, a fresh model, and some examples with their rows."""
+    def _trial(self, recipe: Recipe, files: Files) -> tuple[Settings, Any, Any, Dataset, Rows, int]:
+        """Return settings, tokenizer, a fresh model, some examples with their rows, and how many examples there are."""
         settings = recipe.settings or self.settings(recipe.task.kind, 0)
-        seen = recipe.task.load("train", files).sample(recipe.max_train).sample(512)
+        train = recipe.task.load("train", files).sample(recipe.max_train)
+        seen = train.sample(512)
         tokenizer = self.tokenizer(files, seen.kind)
         pretrained = self.pretrained(files)
         model = pretrained.with_head(seen.kind, seen.labels, seed=0)
         model = self.method.prepare(model, pretrained, settings, seed=0)
         if settings.gradient_checkpointing:
             checkpoint_gradients(model)
-        return settings, tokenizer, model, seen, encoded(tokenizer, seen, self.limit(settings.max_length, files)).rows
+        rows = encoded(tokenizer, seen, self.limit(settings.max_length, files)).rows
+        return settings, tokenizer, model, seen, rows, len(train)
 
 
 def bytes_of_training(model: Any, rows: list[dict[str, Any]], tokenizer: Any, settings: Settings) -> dict[str, int]:

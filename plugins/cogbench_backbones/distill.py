@@ -152,7 +152,7 @@ class Distilled:
         """Yield batches with the true answers, as the student takes them."""
         return self.student.batches(dataset, files)
 
-    def cost(self, recipe: Recipe, files: Files, *, seconds: float = 1.0) -> tuple[float, int]:
+    def cost(self, recipe: Recipe, files: Files, *, seconds: float = 0.1) -> tuple[float, int]:
         """Return the seconds of both phases, and the student's bytes; the teacher's training is a cell of its own."""
         settings = recipe.settings or self.settings(recipe.task.kind, 0)
         planned = replace(recipe, settings=settings)

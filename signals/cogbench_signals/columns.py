@@ -79,17 +79,17 @@ def read_columns(
         If a file or a column is not there, or the table holds no sentences, or the names do not fit.
     """
     path, rows = paths[0], _joined(paths, said, options)
-    held = rows.columns
-    if not any(map(len, held.values())):
+    cells_by_name = rows.columns
+    if not any(map(len, cells_by_name.values())):
         raise bad(path, "it has no rows.")
-    roles, notes = find_roles(held, said, repr(str(path)))
+    roles, notes = find_roles(cells_by_name, said, repr(str(path)))
     notes = [*(f"{note}." for note in rows.notes), *notes]
-    subjects, more = _subjects(held, roles.get("subject"), path)
-    sentences, n_words, groups, told = _sentences(held, roles, subjects, rows, path)
+    subjects, more = _subjects(cells_by_name, roles.get("subject"), path)
+    sentences, n_words, groups, more_notes = _sentences(cells_by_name, roles, subjects, rows, path)
     taken = [name for columns in roles.values() for name in columns]
     measured = path.name.lower().removesuffix(".gz").endswith(ARRAYS)
     columns = {}
-    for name, cells in held.items():
+    for name, cells in cells_by_name.items():
         column = _look(name, cells, n_words, names.get(name), rows, path)
         if measured:
             column = column._replace(integers=False)
@@ -106,7 +106,7 @@ def read_columns(
     sentences, composed = _composed(sentences)
     words = next(iter(roles.get("word") or roles.get("order") or ()), "") if groups else ""
     texts = [name for role in ("sentence", "subject", "word") for name in roles.get(role, ())]
-    return Table(sentences, subjects, columns, [*notes, *more, *told, *composed], (*texts, *LISTS), groups, words)
+    return Table(sentences, subjects, columns, [*notes, *more, *more_notes, *composed], (*texts, *LISTS), groups, words)
 
 
 def _joined(paths: Sequence[Path], said: Mapping[str, str], options: TableOptions) -> Rows:
@@ -126,13 +126,13 @@ def _joined(paths: Sequence[Path], said: Mapping[str, str], options: TableOption
 
 
 def _subjects(
-    held: Mapping[str, Sequence[Any]], names: tuple[str, ...] | None, path: Path
+    cells_by_name: Mapping[str, Sequence[Any]], names: tuple[str, ...] | None, path: Path
 ) -> tuple[list[str], list[str]]:
-    """Return the subject of each row as a text, and a note on subjects that only a conversion would make equal."""
-    n_rows = len(next(iter(held.values())))
+    """Return the subject of each row as a text, and notes on writings that were made equal, or left unlike."""
+    n_rows = len(next(iter(cells_by_name.values())))
     if names is None:
         return ["all"] * n_rows, []
-    parts = [held[name] for name in names]
+    parts = [cells_by_name[name] for name in names]
     for name, cells in zip(names, parts, strict=True):
         if any(isinstance(cell, list | dict) for cell in cells):
             raise bad(path, f"column {name} holds lists; expected a name or number in each row.")
@@ -143,8 +143,12 @@ def _subjects(
     for subject in dict.fromkeys(filter(None, subjects)):
         alike.setdefault(_same(subject), []).append(subject)
     pairs = [" and ".join(map(repr, some)) for some in alike.values() if len(some) > 1]
-    note = f"subjects that differ in writing alone are different subjects: {listed(pairs)}."
-    return subjects, [note] if pairs else []
+    notes = [f"subjects that differ in writing alone are different subjects: {listed(pairs)}."] if pairs else []
+    writings = dict[str, dict[str, None]]()
+    for subject, row in dict.fromkeys(zip(subjects, zip(*parts, strict=True), strict=True)):
+        writings.setdefault(subject, {})["-".join("" if cell is None else str(cell) for cell in row)] = None
+    several = [" and ".join(map(repr, texts)) for subject, texts in writings.items() if subject and len(texts) > 1]
+    return subjects, [*notes, *([f"writings of one subject: {listed(several)}."] if several else [])]
 
 
 def _same(subject: str) -> str:
@@ -165,7 +169,7 @@ def _as_text(cell: Any) -> str:
 
 
 def _sentences(
-    held: Mapping[str, Sequence[Any]],
+    cells_by_name: Mapping[str, Sequence[Any]],
     roles: Mapping[str, tuple[str, ...]],
     subjects: Sequence[str],
     rows: Rows,
@@ -173,32 +177,39 @@ def _sentences(
 ) -> tuple[list[str], list[int], list[list[int]] | None, list[str]]:
     """Return each row's sentence, its number of words, the rows of each showing if rows are words, and notes."""
     named, words = roles.get("sentence", ()), roles.get("word", (None,))[0]
-    cells = held[named[0]] if len(named) == 1 else None
-    orders = _orders(roles.get("order"), rows, path) if words or "order" in roles else None
-    repetitions = [_as_text(cell) for cell in held[roles["repetition"][0]]] if "repetition" in roles else None
+    cells = cells_by_name[named[0]] if len(named) == 1 else None
+    orders = _orders(roles.get("order"), words, rows, path) if words or "order" in roles else None
+    repetitions = [_as_text(cell) for cell in cells_by_name[roles["repetition"][0]]] if "repetition" in roles else None
     if cells is not None and _are_sentences(cells, words is not None):
         texts = [" ".join((cell or "").split()) for cell in cells]
-        counts = next((_counts(held[name]) for name in LISTS if name in held and _depth(held[name])[0] == 1), None)
+        counts = next(
+            (
+                _counts(cells_by_name[name])
+                for name in LISTS
+                if name in cells_by_name and _depth(cells_by_name[name])[0] == 1
+            ),
+            None,
+        )
         per_word = _repeats(subjects, texts) and (words is not None or repetitions is not None or orders is not None)
         showings = showings_of(subjects, texts, orders, repetitions) if per_word else None
         groups = [showing.rows for showing in showings] if showings else None
         return texts, counts or [len(text.split()) for text in texts], groups, []
     for name in LISTS:
-        depth, leaf = _depth(held.get(name, []))
+        depth, leaf = _depth(cells_by_name.get(name, []))
         if depth == 1 and isinstance(leaf, str) and name not in named:
-            lists = [[word or "" for word in row or ()] for row in held[name]]
+            lists = [[word or "" for word in row or ()] for row in cells_by_name[name]]
             return [" ".join(" ".join(row).split()) for row in lists], [*map(len, lists)], None, []
     if words is None:
-        raise bad(path, _no_sentences(held, cells))
+        raise bad(path, _no_sentences(cells_by_name, cells))
     if not named and orders is None:
         raise bad(
             path,
             "its rows are words, and nothing tells their sentences: say sentence=COLUMN in the address, the number or "
-            f"text of the sentence, or order=COLUMN, the place of the word in it; it has {listed(held)}.",
+            f"text of the sentence, or order=COLUMN, the place of the word in it; it has {listed(cells_by_name)}.",
         )
-    own_words = [_as_text(cell) for cell in held[words]]
+    own_words = [_as_text(cell) for cell in cells_by_name[words]]
     if named:
-        parts = zip(*(map(_as_text, held[name]) for name in named), strict=True)
+        parts = zip(*(map(_as_text, cells_by_name[name]) for name in named), strict=True)
         numbers: Sequence[Any] = ["-".join(part) if all(part) else "" for part in parts]
     else:
         numbers = runs_of(subjects, orders or [])
@@ -231,28 +242,35 @@ def _repeats(subjects: Sequence[str], texts: Sequence[str]) -> bool:
     return len({*pairs}) < len(pairs)
 
 
-def _orders(names: tuple[str, ...] | None, rows: Rows, path: Path) -> list[float] | None:
+def _orders(names: tuple[str, ...] | None, words: str | None, rows: Rows, path: Path) -> list[float] | None:
     """Return the place of each row's word in its sentence."""
     if names is None:
         return None
     numbers = rows.measured(names[0])
     if numbers is None:
         raise bad(path, f"column {names[0]!r} is named as the order of words and holds no numbers.")
+    if words is not None:
+        for i in np.flatnonzero(np.isnan(numbers.values)).tolist():
+            if _as_text(rows.columns[words][i]):
+                raise bad(path, f"row {rows.number(i)} has no place of its word in column {names[0]!r}: write it.")
     return [0.0 if order != order else order for order in numbers.values.tolist()]
 
 
-def _no_sentences(held: Mapping[str, Sequence[Any]], cells: Sequence[Any] | None) -> str:
+def _no_sentences(cells_by_name: Mapping[str, Sequence[Any]], cells: Sequence[Any] | None) -> str:
     """Return a sentence on a table without sentences, and what to do."""
     for name in LISTS:
-        texts = [cell for cell in held.get(name, ()) if isinstance(cell, str)]
+        texts = [cell for cell in cells_by_name.get(name, ()) if isinstance(cell, str)]
         if texts and all(map(LIST_IN_TEXT.fullmatch, texts)):
             return f"column {name!r} holds lists written as texts, and a text file has no lists: use parquet or jsonl."
     if cells is not None and any(isinstance(cell, bytes) for cell in cells):
         return "column sentence holds bytes: save it as text."
     said = "" if cells is None else "; what is named as the sentence holds none"
+    if any(re.fullmatch(r"[+-]?\d*\.?\d+", name) for name in cells_by_name if not name.isdecimal()):
+        said += "; where the first line is a row, say header=no,sentence=1 in the address"
     return (
         "it has no sentences: expected a column `sentence` of text, or `words` or `tokens` of lists of text, or rows "
-        f"that are words with a column `word`{said}; say sentence=COLUMN in the address; it has {listed(held)}."
+        f"that are words with a column `word`{said}; say sentence=COLUMN in the address; it has "
+        f"{listed(cells_by_name)}."
     )
 
 

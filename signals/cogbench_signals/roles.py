@@ -19,7 +19,7 @@ USUAL = {  # without case, blanks and marks
     "word": ("word", "token", "wordtext", "tokentext"),
     "order": (
         *("wordid", "wordidx", "wordindex", "wordnum", "wordnumber", "wordnr", "wordposition", "wordinsentence"),
-        *("wordwithinsentence", "tokenid", "tokenidx", "position", "zone", "iaid"),
+        *("wordwithinsentence", "wordinsentencenumber", "tokenid", "tokenidx", "position", "zone", "iaid"),
     ),
     "repetition": ("repetition", "repetitions", "rep", "presentation"),
 }
@@ -98,31 +98,49 @@ def find_roles(
         known = USUAL[role]
         if role == "order" and "word" not in roles:
             known = tuple(name for name in known if name.startswith(("word", "token", "ia")))
-        if role not in roles and (usual := _usual(role, known, free, where)):
+        if role not in roles and (usual := _usual(role, known, free, where, columns)):
             roles[role] = (usual,)
             free.pop(usual)
     has_lists = any(name in columns and any(isinstance(cell, list) for cell in columns[name]) for name in LISTS)
     if "sentence" not in roles and not has_lists and "word" in roles:
-        if usual := _usual("sentence", NUMBERS_OF_SENTENCES, free, where, first=True):
+        if usual := _usual("sentence", NUMBERS_OF_SENTENCES, free, where, columns, first=True):
             roles["sentence"] = (usual,)
-    found = [f"{role} {_quoted(names)}" for role, names in roles.items() if role not in said and names != (role,)]
-    return roles, [f"recognised: {', '.join(found)}."] if found else []
+    others = [f"{role} {_quoted(names)}" for role, names in roles.items() if role not in said and names != (role,)]
+    return roles, [f"recognised: {', '.join(others)}."] if others else []
 
 
-def _usual(role: str, usual: Sequence[str], free: Mapping[str, str], where: str, *, first: bool = False) -> str | None:
+def _usual(
+    role: str,
+    usual: Sequence[str],
+    free: Mapping[str, str],
+    where: str,
+    columns: Mapping[str, Sequence[Any]],
+    *,
+    first: bool = False,
+) -> str | None:
     """Return the column that is called as the role is usually called."""
     named = [(usual.index(short), name) for name, short in free.items() if short in usual]
     named.sort(key=lambda pair: pair[0])
     exact = [name for _, name in named if name == role]
     if exact or first or len(named) < 2:
         return exact[0] if exact else named[0][1] if named else None
-    if named[0][0] == named[1][0] or role == "sentence":
-        one, other = named[0][1], named[1][1]
+    one, other = named[0][1], named[1][1]
+    if (
+        named[0][0] == named[1][0]
+        or role == "sentence"
+        or (role in ("subject", "word") and not _tell_alike(columns[one], columns[other]))
+    ):
         raise UnusableData(
             f"{where}: columns {one!r} and {other!r} may both be the {role}; say {role}={one} or {role}={other} in the "
             "address."
         )
     return named[0][1]
+
+
+def _tell_alike(one: Sequence[Any], other: Sequence[Any]) -> bool:
+    """Whether two columns tell the same rows apart."""
+    pairs = {(repr(a), repr(b)) for a, b in zip(one, other, strict=True)}
+    return len(pairs) == len({a for a, _ in pairs}) == len({b for _, b in pairs})
 
 
 def _quoted(names: Sequence[str]) -> str:

@@ -203,7 +203,7 @@ def test_a_folder_opens_as_a_backbone(tmp_path):
         load_parts().find("backbone", "some/where").origin(Files(offline=True))
 
 
-def test_the_cost_of_a_training_is_told_from_a_second_of_it():
+def test_the_cost_of_a_training_is_told_from_a_few_steps_of_it():
     recipe = Recipe(TASKS[:1], settings=Settings(epochs=2, batch_size=16, learning_rate=1e-4))
     seconds, size = MINI.cost(recipe, Files(offline=True), seconds=0.05)
     assert seconds > 0 and 50e6 < size < 70e6

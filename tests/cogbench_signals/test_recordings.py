@@ -1,5 +1,6 @@
 """Recordings in the layouts in which people publish them, made anew, against pandas; and wrong numbers of the past."""
 
+import tracemalloc
 import unicodedata
 
 import numpy as np
@@ -88,6 +89,14 @@ def test_words_that_some_readers_skipped_stay_in_the_sentence_where_an_order_tel
     np.testing.assert_allclose(recording.subjects["a"].values, expected(own, "number", ["ffd", "gd"]))
     skipped.drop(columns="place").to_csv(path, index=False)
     with pytest.raises(UnusableData, match="sentence 1 has unlike words, .*; say order=COLUMN in the address"):
+        read(path, ",sentence=number")
+
+
+def test_a_word_without_its_place_is_refused(tmp_path):
+    frame = words_table().rename(columns={"place": "word_id"}).astype({"word_id": object})
+    frame.loc[4, "word_id"] = ""
+    frame.to_csv(path := tmp_path / "t.csv", index=False)
+    with pytest.raises(UnusableData, match="row 6 has no place of its word in column 'word_id': write it"):
         read(path, ",sentence=number")
 
 
@@ -236,3 +245,60 @@ def test_an_array_beside_its_sentences(tmp_path):
     recording = read(tmp_path / "t.npy", f",sentences={tmp_path / 's.txt'}")
     np.testing.assert_array_equal(recording.subjects["all"].values, values)
     assert recording.sentences == tuple(SENTENCES)
+
+
+def test_a_wide_array_takes_half_of_its_size_more_than_itself(tmp_path):
+    values = RNG.normal(size=(300, 20_000)).astype(np.float32)
+    np.savez(path := tmp_path / "t.npz", sentences=np.array([f"Row {i} ." for i in range(300)]), values=values)
+    read(path, ":values[0],values[1]")  # what is imported is not counted
+    tracemalloc.start()
+    responses = read(path).subjects["all"]
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert responses.values.dtype == np.float32 and peak < 1.5 * values.nbytes
+    np.testing.assert_array_equal(responses.values, values)
+
+
+@pytest.mark.parametrize(
+    "cells, odd, write",
+    [
+        ([".", ".", ".", ".", "1.5", "2.5"], ".", ""),  # most words are skipped
+        (["x", "x", "x", "x", "1.5", "2.5"], "x", ""),
+        (["1,100", "1,200", "1,300", "1,400", "1,500", "1,600"], "1,100", "write 1100 without the mark of thousands"),
+        (["1.100,5"] * 5 + ["1.200,5"], "1.100,5", "write 1100.5 without the mark of thousands"),
+        (["1 100.5"] * 5 + ["1 200.5"], "1 100.5", "write 1100.5 without the mark of thousands"),
+        (["1'100.5"] * 5 + ["2.5"], "1'100.5", "write 1100.5 without the mark of thousands"),
+    ],
+)
+def test_a_column_of_odd_numbers_is_refused_and_not_lost(tmp_path, cells, odd, write):
+    frame = pd.DataFrame({"sentence": SENTENCES, "rt": cells, "gd": RNG.random(6)})
+    frame.to_csv(path := tmp_path / "t.csv", index=False, sep=";")
+    with pytest.raises(UnusableData, match=r"t\.csv': row 2, column 'rt' holds") as refusal:
+        read(path)
+    assert repr(odd) in str(refusal.value) and write in str(refusal.value)
+
+
+def test_two_columns_that_may_be_the_subject_are_refused_unless_they_tell_the_same_apart(tmp_path):
+    frame = pd.DataFrame({"participant": list("aaabbb"), "SUB": list("xyxyxy"), "sentence": SENTENCES})
+    frame = frame.assign(rt=RNG.random(6))
+    frame.to_csv(path := tmp_path / "t.csv", index=False)
+    with pytest.raises(UnusableData, match="may both be the subject; say subject=participant or subject=SUB"):
+        read(path)
+    assert [*read(path, ",subject=SUB").subjects] == ["x", "y"]
+    frame.assign(SUB=list("xxxyyy")).to_csv(path, index=False)
+    assert [*read(path).subjects] == ["a", "b"]
+
+
+def test_writings_of_one_subject_are_told(tmp_path):
+    frame = pd.DataFrame({"subject": ["A", "A ", "A", "B", "B", "B"], "sentence": SENTENCES, "rt": RNG.random(6)})
+    frame.to_csv(path := tmp_path / "t.csv", index=False)
+    recording = read(path)
+    assert [*recording.subjects] == ["A", "B"] and "writings of one subject: 'A' and 'A '." in recording.notes
+
+
+def test_a_table_without_a_header_names_the_option(tmp_path):
+    frame = pd.DataFrame({"sentence": SENTENCES, "rt": RNG.random(6)})
+    frame.to_csv(path := tmp_path / "t.csv", index=False, header=False)
+    with pytest.raises(UnusableData, match="where the first line is a row, say header=no,sentence=1 in the address"):
+        read(path)
+    assert read(path, ",header=no,sentence=1").subjects["all"].channels == ("2",)

@@ -65,6 +65,8 @@ def test_numbers_may_have_a_decimal_comma():
     for label, says in (("1,5", "row 3 has the label '1,5', which is no number"), ("NA", "row 3 has no label")):
         with pytest.raises(UnusableData, match=says):
             examples("regression", text=["a", "b"], label=["1.5", label])
+    with pytest.raises(UnusableData, match="'1,100', which is no number: write 1100 without the mark of thousands, or"):
+        examples("regression", text=["a", "b"], label=["1,100", "2,500"])  # thousands, or decimals?
 
 
 @pytest.mark.parametrize(

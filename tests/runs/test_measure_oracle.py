@@ -8,8 +8,9 @@ import pytest
 from click.testing import CliRunner
 from command import line
 
-from cogbench import Files, Oracle, Store, TaskMatrix, UnknownName, UnusableData, load_parts, read_oracle, run
+from cogbench import Files, Oracle, Recipe, Store, TaskMatrix, UnknownName, UnusableData, load_parts, read_oracle, run
 from cogbench.cli.main import cli
+from cogbench.compute.cells import Training
 from cogbench.compute.transfers import TransferPlan
 from cogbench.compute.workspace import Workspace
 from cogbench.data.oracle_files import write_oracle, write_table
@@ -174,9 +175,20 @@ def test_a_plan_tells_the_disk_and_what_it_lacks(tmp_path, monkeypatch):
     ) and "disk: about 3 MiB of weights, those of" in describe_plan(dropped, replace(here, jobs=1))
     assert describe_plan(kept, replace(here, jobs=1)).endswith("disk: about 9 MiB of weights")
     assert "1.0 minutes of training on 9 worker(s)" in describe_plan(kept, replace(here, jobs=64))
-    uneven = lambda self, recipe, files: (60.0 * (1 + 9 * (recipe.task.name == "toy-a")), 2**20)  # noqa: E731
-    monkeypatch.setattr(ToyBackbone, "cost", uneven)
-    assert "10.0 minutes" in describe_plan(kept, replace(here, jobs=9))  # as long as the longest
+    measured = []
+
+    def cost(self, recipe, files):
+        measured.append(recipe.task)
+        return 600.0 if recipe.task.kind == "regression" else 60.0, 2**20
+
+    monkeypatch.setattr(ToyBackbone, "cost", cost)
+    long, other = replace(TASKS[0], rows=600), replace(TASKS[2], kind="regression")
+    uneven = [Training(ToyBackbone(), Recipe((task,))) for task in (TASKS[1], long, other)]
+    assert "about 10.0 minutes" in describe_plan(uneven, replace(here, jobs=9))  # as long as the longest
+    assert len(measured) == 2 and other in measured  # one of each kind; the others by their work
+    share = uneven[0].work(here) / uneven[1].work(here)
+    whole = 1 + share if long in measured else 1 + 1 / share
+    assert f"about {10 + whole:.1f} minutes" in describe_plan(uneven, replace(here, jobs=1))
     monkeypatch.setattr(Store, "free", lambda self: 2**21)
     assert describe_plan(kept, replace(here, jobs=1)).endswith("MORE THAN THE 2 MiB that are free")
 

@@ -4,7 +4,6 @@ import gzip
 import json
 import sys
 import zipfile
-from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -135,15 +134,37 @@ def test_a_workbook_takes_a_package_or_is_saved_otherwise(tmp_path, monkeypatch)
     monkeypatch.setitem(sys.modules, "openpyxl", None)
     with pytest.raises(UnusableData, match="a workbook, which takes the package openpyxl to read: install it, or save"):
         read_texts(path)
-    sheet = SimpleNamespace(
-        title="one", iter_rows=lambda values_only: iter([("text", None, "label"), ("a", 1, 2), (None,) * 3])
-    )
-    stand_in = ModuleType("openpyxl")
-    stand_in.load_workbook = lambda path, **how: SimpleNamespace(worksheets=[sheet], close=lambda: None)
-    monkeypatch.setitem(sys.modules, "openpyxl", stand_in)
-    rows = read_texts(path)
-    assert rows.columns == {"text": ["a"], "label": [2]} and rows.number(0) == 2
     assert {".csv", ".tsv", ".jsonl", ".json", ".conll", ".xlsx", ".parquet", ".csv.gz", ".jsonl.gz"} <= {*ALL_ENDINGS}
+
+
+def test_a_workbook_gives_what_pandas_wrote(tmp_path):
+    openpyxl = pytest.importorskip("openpyxl", reason="openpyxl reads workbooks")
+    texts = ['Go, "now".', " Ärger €", "01", "#N/A"]
+    frame = pd.DataFrame({"subject": [1, 1, 2, 2], "sentence": texts, "rt": [1.5, None, 2.25, 3], "on": [True] * 4})
+    with pd.ExcelWriter(path := tmp_path / "a.xlsx", engine="openpyxl") as writer:
+        frame.to_excel(writer, sheet_name="one", index=False)
+        frame[::-1].to_excel(writer, sheet_name="two")
+    rows = read_texts(path)
+    assert rows.columns == {**frame.to_dict("list"), "rt": [1.5, None, 2.25, 3]} and [*rows.numbers] == [2, 3, 4, 5]
+    assert rows.notes == ("of its sheets one, two the first is read; sheet= in the address names another",)
+    assert read_texts(f"{path},sheet=two").columns[""] == [3, 2, 1, 0]
+    with pytest.raises(CogbenchError, match="unknown sheet 'tow'; did you mean 'two'"):
+        read_texts(f"{path},sheet=tow")
+    workbook = openpyxl.Workbook()
+    for cells in ([], ["sentence", "rt", None], ["one", 1.5, None], ["two", "odd", None], [], ["six", 2.5]):
+        workbook.active.append(cells)
+    workbook.create_sheet("empty")
+    workbook.save(path)
+    rows = read_texts(path)
+    assert rows.columns == {"sentence": ["one", "two", "six"], "rt": [1.5, "odd", 2.5]}
+    with pytest.raises(UnusableData, match="row 4, column 'rt' holds 'odd', which is no number"):
+        rows.measured("rt")
+    with pytest.raises(UnusableData, match="its sheet has no rows; sheet= in the address names another of Sheet, em"):
+        read_texts(f"{path},sheet=empty")
+    workbook.active["C5"] = workbook.active["D5"] = 7
+    workbook.save(path)
+    with pytest.raises(UnusableData, match="columns 3 and 4 have cells, but no name in the header; name each column"):
+        read_texts(path)
 
 
 def test_words_with_tags_come_a_line_each(tmp_path):

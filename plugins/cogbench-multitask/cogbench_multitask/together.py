@@ -165,7 +165,7 @@ class SeveralTasks:
         """Returns about how many bytes each part of a training takes at most; None if the member cannot tell."""
         return self._memory if hasattr(self._alone, "memory") else None
 
-    def _cost(self, recipe: Recipe, files: Files, *, seconds: float = 1.0) -> tuple[float, int]:
+    def _cost(self, recipe: Recipe, files: Files, *, seconds: float = 0.1) -> tuple[float, int]:
         """Return the sum over the tasks, each for as many steps as all of them take together."""
         _, settings, n_rows = self._read(recipe, files)
         recipes = _recipes(recipe, settings)

@@ -12,6 +12,7 @@ import numpy as np
 
 from cogbench import Files, MissingData, Recording, hookimpl, read_matlab
 
+from .deadline import try_apart
 from .places import files_at, guarded, library, opened, sentences_in, signal_name, subject_of
 from .rows import Rows, Treatment, bad, join_rows
 from .variables import Content, Roles, Variable, content_of, flattened
@@ -98,6 +99,9 @@ class ArrayFile(Treatment):
             return content_of(path, variables, roles, sentences, self.transpose)
 
         if self.kind == "matlab":
+            if _is_hdf5(path):
+                library("h5py", path)
+                try_apart(path, lambda: read_matlab(path, self._roots()))
             return choose(flattened(read_matlab(path, self._roots())))
         h5py = library("h5py", path)
 
@@ -105,6 +109,7 @@ class ArrayFile(Treatment):
             with h5py.File(path, "r") as file:
                 return choose(_datasets(file, h5py))
 
+        try_apart(path, read)
         return guarded(path, "HDF5", read)
 
     def _roots(self) -> list[str] | None:
@@ -113,6 +118,12 @@ class ArrayFile(Treatment):
             return None
         named = (self.values, self.sentence, self.subject, self.names)
         return [*dict.fromkeys(name.partition(".")[0] for name in named if name)]
+
+
+def _is_hdf5(path: Path) -> bool:
+    """Whether a file of MATLAB is one of HDF5, by its header."""
+    with path.open("rb") as file:
+        return file.read(10) == b"MATLAB 7.3"
 
 
 def _datasets(file: Any, h5py: Any) -> dict[str, Variable]:

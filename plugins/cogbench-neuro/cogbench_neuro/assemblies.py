@@ -12,6 +12,7 @@ import numpy as np
 
 from cogbench import Files, MissingData, Recording, UnknownName, hookimpl
 
+from .deadline import try_apart
 from .places import (
     SENTENCES,
     SUBJECTS,
@@ -103,6 +104,8 @@ class Assembly(Treatment):
                 with xarray.open_dataset(path, engine=engine, decode_times=False, cache=False) as dataset:
                     return self._rows(path, dataset, len(paths) > 1)
 
+            if head == MAGIC[-1]:
+                try_apart(path, read)
             some, said, unit = guarded(path, "netCDF", read)
             blocks, notes, units = [*blocks, *some], notes | dict.fromkeys(said), [*units, unit]
         unit = units[0] if self.unit == "as in the file" and len({*units}) == 1 and units[0] else self.unit

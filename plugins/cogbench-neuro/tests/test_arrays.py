@@ -1,9 +1,13 @@
 """Files of arrays: MATLAB of both versions and HDF5 give the values that scipy and h5py read."""
 
+import os
 import sys
+from time import sleep
 
 import numpy as np
 import pytest
+from cogbench_neuro import arrays, deadline
+from cogbench_neuro.assemblies import Assembly
 from neuro_files import NAMES, SENTENCES, K, N, cells, random, write_hdf5, write_matlab_73
 from scipy.io import savemat
 
@@ -250,6 +254,28 @@ def test_a_library_that_is_not_installed_is_named(tmp_path, monkeypatch):
     for name in ("a.h5", "a.mat"):
         with pytest.raises(MissingData, match="pip install h5py"):
             read(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    "fault, says",
+    [(lambda: sleep(60), "does not come to an end within"), (lambda: os.kill(os.getpid(), 9), "breaks d")],
+)
+@pytest.mark.parametrize("ending", ["h5", "mat", "nc"])
+def test_a_file_with_which_the_library_does_not_end_is_refused(tmp_path, monkeypatch, fault, says, ending):
+    path, write = tmp_path / f"a.{ending}", write_matlab_73 if ending == "mat" else write_hdf5
+    write(path, x=random(N, K), sentences=list(SENTENCES))
+
+    def stuck(*arguments):
+        if os.getpid() != here:
+            fault()
+
+    here = os.getpid()
+    monkeypatch.setattr(deadline, "SECONDS", 60.0 if says == "breaks d" else 0.5)
+    for owner, name in ((arrays, "content_of"), (arrays, "read_matlab"), (Assembly, "_rows")):
+        monkeypatch.setattr(owner, name, stuck)
+    with pytest.raises(UnusableData, match=says) as refusal:
+        read(path)
+    assert "\n" not in str(refusal.value)
 
 
 @every_format
