@@ -287,28 +287,27 @@ def _ranks_of_both(predicted: Ranking, true: Ranking) -> Iterator[tuple[Array, A
 
 def _regrets(predicted: Ranking, true: Ranking, oracle: Oracle, k: int, regret: Regret) -> Iterator[float]:
     """Yield each target's regret; where a tie leaves open which sources are among the k, its expectation."""
-    shares, values = predicted.picks(k), oracle.transfers.values  # (s, t)
-    for share, column, chosen, sign in zip(shares.T, values.T, true.candidates.T, oracle.signs, strict=True):
-        metrics, share = sign * column[chosen], share[chosen]
+    shares, candidates = predicted.picks(k), true.candidates  # (s, t)
+    metrics = np.where(candidates, oracle.signs * oracle.transfers.values, -np.inf)
+    is_open = (shares > 0) & (shares < 1)
+    best = metrics.max(axis=0)
+    reached = np.where(shares == 1, metrics, -np.inf).max(axis=0)
+    for j, sign in enumerate(oracle.signs):
         if regret == "mean":
-            best, reached = np.sort(metrics)[::-1][:k].mean(), float(share @ metrics) / share.sum()
-        else:
-            best, reached = metrics.max(), _expected_best(metrics, share)
+            column, share = metrics[candidates[:, j], j], shares[candidates[:, j], j]
+            best[j], reached[j] = np.sort(column)[::-1][:k].mean(), float(share @ column) / share.sum()
+        elif is_open[:, j].any():
+            reached[j] = _expected_best(metrics[is_open[:, j], j], shares[is_open[:, j], j], reached[j])
         # The best is above 0 in its own unit; where lower is better, its sign is turned here.
-        yield 100 * (best - reached) / abs(best) if sign * best > 0 else np.nan
+        yield 100 * (best[j] - reached[j]) / abs(best[j]) if sign * best[j] > 0 else np.nan
 
 
-def _expected_best(metrics: Array, share: Array) -> float:
-    """Return the expectation of the best metric of the sources that `share` picks, ties broken at random."""
-    is_open = (share > 0) & (share < 1)
-    floor, n = metrics[share == 1].max(initial=-np.inf), int(np.count_nonzero(is_open))
-    if not n:
-        return float(floor)
-    open_ = np.sort(metrics[is_open])
+def _expected_best(metrics: Array, share: Array, floor: float) -> float:
+    """Return the expectation of the best of what is picked: `floor`, and those of `metrics` that `share` draws."""
+    n, chosen = len(metrics), round(share.sum())
     # Of the sorted n, the i-th (from 0) is the largest of the chosen in comb(i, chosen - 1) draws.
-    chosen = round(share[(share > 0) & (share < 1)].sum())
     odds = np.array([comb(i, chosen - 1) / comb(n, chosen) for i in range(n)])
-    return float(odds @ np.maximum(open_, floor))
+    return float(odds @ np.maximum(np.sort(metrics), floor))
 
 
 def _source_gains(true: Ranking, oracle: Oracle, gain: NdcgGain) -> Array:
@@ -349,10 +348,12 @@ def _ndcg(predicted: Ranking, gains: Array, k: int) -> Array:
 
 
 def _spread_over_resampled(guess: TaskMatrix, oracle: Oracle, options: ScoreOptions) -> dict[str, float] | None:
-    draws = []
+    draws, predicted, candidates = [], None, None
     for drawn in resample(oracle):
         true = true_ranking(drawn)
-        draws.append(_measure(rank(guess, true.candidates), true, drawn, options)[0])
+        if predicted is None or not np.array_equal(true.candidates, candidates):
+            predicted, candidates = rank(guess, true.candidates), true.candidates
+        draws.append(_measure(predicted, true, drawn, options)[0])
     if not draws:
         return None
     columns: Mapping[str, Array] = {name: np.array([scores[name] for scores in draws]) for name in draws[0]}
