@@ -348,11 +348,11 @@ def _ndcg(predicted: Ranking, gains: Array, k: int) -> Array:
 
 
 def _spread_over_resampled(guess: TaskMatrix, oracle: Oracle, options: ScoreOptions) -> dict[str, float] | None:
-    draws, predicted, candidates = [], None, None
+    draws, predicted = [], rank(guess)
     for drawn in resample(oracle):
         true = true_ranking(drawn)
-        if predicted is None or not np.array_equal(true.candidates, candidates):
-            predicted, candidates = rank(guess, true.candidates), true.candidates
+        if not np.array_equal(true.candidates, predicted.candidates):  # of the first draw at most, as a rule
+            predicted = rank(guess, true.candidates)
         draws.append(_measure(predicted, true, drawn, options)[0])
     if not draws:
         return None
