@@ -568,10 +568,10 @@ TRUTH = """\
 ## What is true of transfer at large
 
 **The source that serves other targets serves this one.** Popularity has a relative rank below .35 in {n_popular} of
-{n_tables} tables, and in the mean over the tables of a family in {n_popular_families} of {n_families} families; its p is
-at most .05 in {n_significant} tables. It is at .5 or above in {unpopular}. Of the paper's own oracles `cogtaskonomy-bert` has {paper} and
-`cogtaskonomy-tinybert` {paper_tiny}: who learns from the former alone learns from an outlier. An estimator should be
-compared with popularity, and its skill says what it knows beyond that.
+{n_tables} tables, and in the mean over the tables of a family in {n_popular_families} of {n_families} families; its
+p is at most .05 in {n_significant} tables. It is at .5 or above in {unpopular}. Of the paper's own oracles
+`cogtaskonomy-bert` has {paper} and `cogtaskonomy-tinybert` {paper_tiny}: who learns from the former alone learns
+from an outlier. An estimator should be compared with popularity, and its skill says what it knows beyond that.
 
 **Nearly target-blind tables are warnings, and no tests of estimators**: {blind}. There all is found by knowing which
 source is good.

@@ -147,11 +147,18 @@ class Relabellings:
     @cached_property
     def inverse(self) -> tuple[Array, Array]:
         """Under which names the estimates of each task stand: (n_draws, n_sources) and (n_draws, n_targets)."""
-        return self.sources.argsort(axis=1), self.targets.argsort(axis=1)
+        return _inverse(self.sources), _inverse(self.targets)
 
     def p_value(self, as_good: Array) -> PValue:
         """Return the p-value of which relabellings (n_draws,) of bool do as well."""
         return PValue.counted(as_good, exact=self.exact)
+
+
+def _inverse(orders: Array) -> Array:
+    """Return of each permutation in the rows of (n_draws, n) the one that undoes it."""
+    inverse = np.empty_like(orders)
+    np.put_along_axis(inverse, orders, np.arange(orders.shape[1])[None], axis=1)
+    return inverse
 
 
 def blocks_of_cells(rows: Array, columns: Array) -> Iterator[Array]:
