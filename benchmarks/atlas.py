@@ -20,6 +20,7 @@ from cogbench.data.dataset import Array
 from cogbench.oracles.comparison import OraclePair, compare_oracles
 from cogbench.parts.oracle_names import find_oracle
 from cogbench.scoring.chance import relabelled_p, relabellings
+from cogbench.scoring.correlation import spearman
 from cogbench.scoring.means import mean_of_defined
 from cogbench.scoring.paired import score_picks
 from cogbench.scoring.ranking import picked_ranks, true_ranking
@@ -167,15 +168,47 @@ def pair_of(names: Sequence[str], oracles: Mapping[str, Oracle]) -> OraclePair |
 def between_runs(oracle: Oracle) -> float:
     """Return the mean correlation of the sources' scores, target by target, between two runs of an oracle."""
     assert oracle.by_seed is not None
-    values = []
-    for one, other in combinations(oracle.by_seed, 2):
-        pair = [
-            replace(oracle, transfers=replace(oracle.transfers, values=of), by_seed=None, standard_error=None)
-            for of in (one, other)
-        ]
-        names = [replace(of, name=name) for of, name in zip(pair, ("one", "other"), strict=True)]
-        values.append(compare_oracles(names).pairs[0].by_target)
-    return mean_of_defined(value for value in values if value is not None)
+    runs = np.where(oracle.transfers.same, np.nan, oracle.by_seed)  # a task with itself is no transfer
+    return mean_of_defined(rho_by_target(*pair) for pair in combinations(runs, 2))
+
+
+def rho_by_target(one: Array, other: Array) -> float:
+    """Return the mean over targets of Spearman's correlation, over the sources that both arrays have."""
+    both = np.isfinite(one) & np.isfinite(other)
+    return mean_of_defined(spearman(one[rows, j], other[rows, j]) for j, rows in enumerate(both.T))
+
+
+def mean_of_others(name: str, oracles: Mapping[str, Oracle]) -> Oracle | None:
+    """Return the mean of the other tables of a family that have all tasks of a table, in its metrics; None if none has.
+
+    It is what `cogbench run --estimator other-plm --set other-plm.oracle=FAMILY` guesses.
+    """
+    oracle = oracles[name]
+    others = [
+        other
+        for other in oracles.values()
+        if other.name != name
+        and other.suite == oracle.suite
+        and other.card.knows(oracle.transfers.sources, oracle.transfers.targets)
+        and all(other.metrics.get(target) == oracle.metrics.get(target) for target in oracle.transfers.targets)
+    ]
+    if not others:
+        return None
+    matrices = [other.oriented.part(oracle.transfers.sources, oracle.transfers.targets).values for other in others]
+    transfers = replace(oracle.transfers, values=np.mean(matrices, axis=0))
+    return replace(oracle, name="others", transfers=transfers, better={}, by_seed=None, standard_error=None)
+
+
+def skill_of_others(name: str, oracles: Mapping[str, Oracle]) -> str:
+    """Return the skill, with its p, of the mean of a family's other tables as a guess at a table; nothing for none."""
+    others = mean_of_others(name, oracles)
+    pair = pair_of(("others", name), {"others": others, name: oracles[name]}) if others else None
+    return "" if pair is None else skill_text(pair)
+
+
+def skill_text(pair: OraclePair) -> str:
+    """Return the skill of a pair with its p."""
+    return "" if pair.skill is None or pair.skill_p is None else f"{short(pair.skill)} ({p_text(pair.skill_p.p)})"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
@@ -197,7 +230,7 @@ def p_text(p: float) -> str:
     return "< .001" if p < 0.001 else short(p, 3)
 
 
-def tables_section(figures: Mapping[str, TableFigures]) -> Iterator[str]:
+def tables_section(figures: Mapping[str, TableFigures], oracles: Mapping[str, Oracle]) -> Iterator[str]:
     """Yield a table with a line for each table of pairs."""
     rows = []
     for name, one in figures.items():
@@ -208,6 +241,7 @@ def tables_section(figures: Mapping[str, TableFigures]) -> Iterator[str]:
             f"{left_out:,}" if left_out else "",
             f"{short(one.popularity)} ({p_text(one.p)})",
             short(one.by_source),
+            skill_of_others(name, oracles),
             noise_text(one.noise),
             noise_text(one.robust_noise),
         ]
@@ -219,6 +253,7 @@ def tables_section(figures: Mapping[str, TableFigures]) -> Iterator[str]:
         "left out",
         "popularity (p)",
         "by source",
+        "skill of the others (p)",
         "spread / error (< 2)",
         "robust (< 2)",
     ]
@@ -259,9 +294,28 @@ AGREEMENT = ("cells", "rho by target", "skill (p)", "relative rank of the pick")
 
 def agreement_cells(pair: OraclePair, other: Oracle) -> list[object]:
     """Return the figures of a pair: the pick is the best source by the one, its rank that by the other."""
-    skill = "" if pair.skill is None or pair.skill_p is None else f"{short(pair.skill)} ({p_text(pair.skill_p.p)})"
     pick = (pair.trs - 1) / (2 * pair.trs_chance - 2)
-    return [pair.cells, short(pair.by_target), skill, short(pick)]
+    return [pair.cells, short(pair.by_target), skill_text(pair), short(pick)]
+
+
+def budgets_section(oracles: Mapping[str, Oracle]) -> Iterator[str]:
+    """Yield a table of how far the tables of each two training budgets agree."""
+    names = {name.rpartition("-")[2]: oracle for name, oracle in oracles.items() if name.startswith("devries2022")}
+    rows = [
+        [key, *(short(rho_by_target(one.transfers.values, other.transfers.values)) for other in names.values())]
+        for key, one in names.items()
+    ]
+    yield from table(["", *names], [[*row[:i], *[""] * (len(row) - i)] for i, row in enumerate(rows, 1)])
+
+
+def runs_section(oracles: Mapping[str, Oracle]) -> Iterator[str]:
+    """Yield a table of how far two training runs of one table agree, where the runs are known one by one."""
+    rows = [
+        [f"`{name}`", len(oracle.by_seed), short(between_runs(oracle))]
+        for name, oracle in oracles.items()
+        if oracle.by_seed is not None and not name.startswith(SORTED)
+    ]
+    yield from table(["table", "runs", "rho by target, between two runs"], rows)
 
 
 def glue_section(oracles: Mapping[str, Oracle]) -> Iterator[str]:
@@ -333,7 +387,7 @@ def findings(figures: Mapping[str, TableFigures], oracles: Mapping[str, Oracle])
         ),
         Finding(
             claim="CogTaskonomy-BERT, .69, is the outlier",
-            here=f"{short(paper)}; {higher} of {len(figures)} tables have more",
+            here=f"{short(paper)}; it is larger in {higher} of {len(figures)} tables",
             verdict=confirmed(higher <= 1),
         ),
         Finding(
@@ -419,12 +473,27 @@ def page() -> str:
         paper=short(figures[PAPER[0]].popularity),
         paper_tiny=short(figures[PAPER[1]].popularity),
         blind=", ".join(blind),
+        noise=", ".join(
+            f"`{name}` ({noisy(one.noise)} of {len(one.noise)})"
+            for name, one in figures.items()
+            if one.noise is not None and noisy(one.noise) > len(one.noise) / 2
+        ),
+    )
+    shared = [pair for names in combinations(GLUE, 2) if (pair := pair_of(names, oracles)) is not None]
+    glue = GLUE_TEXT.format(
+        n_pairs=len(shared),
+        n_agree=sum(pair.skill_p is not None and pair.skill_p.p <= LEVEL for pair in shared) or "none",
+        n_cells=max(pair.cells for pair in shared),
     )
     rows = [[finding.claim, finding.here, finding.verdict] for finding in findings(figures, oracles)]
     sections = (
         *(_wrapped(head), CODE, _wrapped(FAMILIES_TEXT), "\n".join(families_section()), _wrapped(TABLES_TEXT)),
-        *("\n".join(tables_section(figures)), _wrapped(truth), _wrapped(AGREE), "\n".join(agreement_section(oracles))),
-        *(_wrapped(GLUE_TEXT), "\n".join(glue_section(oracles)), _wrapped(FINDINGS_TEXT)),
+        *("\n".join(tables_section(figures, oracles)), _wrapped(truth)),
+        *(_wrapped(AGREE), AGREE_CODE, "\n".join(agreement_section(oracles))),
+        *(_wrapped(BUDGETS_TEXT), "\n".join(budgets_section(oracles))),
+        *(_wrapped(RUNS_TEXT), "\n".join(runs_section(oracles)), _wrapped(glue)),
+        *("\n".join(glue_section(oracles)), _wrapped(FINDINGS_TEXT)),
+        FINDINGS_CODE,
         "\n".join(table(["finding", "here", "verdict"], rows)),
     )
     return "\n".join(section.rstrip("\n") + "\n" for section in sections)
@@ -438,6 +507,7 @@ def _wrapped(text: str) -> str:
     )
 
 
+SORTED = "lange2021"  # its runs are published sorted: they belong to no seed
 POPULAR = 0.35  # a relative rank below which the popular source serves a table well
 SPANS = ((0.72, 0.88), (0.44, 0.57), (0.12, 0.17), (0.70, 0.77))  # of the collection's README
 # The families of the collection whose README is checked; the others are older tables, and one has sets alone.
@@ -446,11 +516,11 @@ COLLECTED = {f.name for f in FAMILIES} - {"bingel2017", "talmor2019", "taskonomy
 HEAD = """\
 # The atlas: published tables of transfers
 
-Written by `python benchmarks/atlas.py --write`; every figure here is computed by the protocol of
-[inference.md](inference.md), none is quoted but where that is said. The tables come with
+Written by `python benchmarks/atlas.py --write`. Every figure is computed by the protocol of
+[inference.md](inference.md), unless the page says that it is quoted. The tables come with
 [cogbench-atlas](../plugins/cogbench-atlas/README.md): {n_tables} tables of pairs with {n_figures} figures, and ten
 tables with {n_sets} scores of sets of sources, in {n_families} families. {n_left_out} published figures are left out,
-because they are none, or stand under other data sets than their own.
+because they belong to failed trainings, are stand-ins, or stand under other data sets than their own.
 """
 
 CODE = """\
@@ -458,11 +528,20 @@ CODE = """\
 cogbench list oracles                                        # by family
 cogbench oracle show choshen2022-roberta-base
 cogbench run --estimator popularity --estimator pivot --oracle published --out results
-cogbench run --estimator cra --pack cogtaskonomy-minilm-2l --oracle cogtaskonomy --out results
 cogbench score FOLDER --oracle choshen2022 --out results     # your matrices, FOLDER/ORACLE.csv each
 cogbench leaderboard results --stacked --oracle published    # families count alike
 cogbench sets score lange2021-sets --guess pairs --within ner
 ```
+
+Estimators that read models are scored on the oracles of the paper's twelve tasks, from an evidence pack of these tasks.
+Other oracles are left out, and a line says so:
+
+```sh
+cogbench run --estimator cra --estimator dse --pack cogtaskonomy-minilm-2l --oracle published --out results
+```
+
+A board stacks oracles of one sharing, for a source that is trained first and a source that is used as it is are
+different things. It says which others it leaves out, and which `--oracle` stacks them.
 """
 
 FAMILIES_TEXT = """\
@@ -477,23 +556,28 @@ TABLES_TEXT = """\
 
 *Popularity* is the mean relative rank of the source that serves the *other* targets of the same table best: 0 is the
 best source, .5 is chance. Its p is by other names for the tasks. *By source*: the share of variance that the source
-alone explains, when each target has mean 0 and variance 1. *Spread / error*: of a target, the standard deviation of its
-sources by the error of one figure; the median over targets, and in brackets how many targets have less than 2.
-*Robust*: the same with 1.4826 times the median distance of the sources to their median, which a few bad sources do not
-change. Nothing stands there where no error is published. The last two tables are the paper's.
+alone explains, when each target has mean 0 and variance 1. *Skill of the others*: what the mean of the family's other
+tables of the same tasks knows as a guess, beyond the effects of sources and of targets, and its p by other names for
+the tasks; near copies make it large. *Spread / error*: of a target, the standard deviation of its sources by the
+error of one figure; the median over targets, and in brackets how many targets have less than 2. *Robust*: the same
+with 1.4826 times the median distance of the sources to their median, which a few bad sources do not change. Nothing
+stands there where no error is published. The last two tables are the paper's.
 """
 
 TRUTH = """\
 ## What is true of transfer at large
 
-**The popular source is popular.** Of {n_tables} tables popularity has a relative rank below .35 in {n_popular}, and in
-the mean over the tables of a family in {n_popular_families} of {n_families} families; its p is at most .05 in
-{n_significant} tables. At .5 or above: {unpopular}. Of the paper's own oracles `cogtaskonomy-bert` has {paper} and
-`cogtaskonomy-tinybert` {paper_tiny}: who learns from the former alone learns from an outlier. An estimator should be
-compared with popularity, and its skill says what it knows beyond that.
+**The source that serves other targets serves this one.** Popularity has a relative rank below .35 in {n_popular} of
+{n_tables} tables, and in the mean over the tables of a family in {n_popular_families} of {n_families} families; its
+p is at most .05 in {n_significant} tables. It is at .5 or above in {unpopular}. Of the paper's own oracles
+`cogtaskonomy-bert` has {paper} and `cogtaskonomy-tinybert` {paper_tiny}: who learns from the former alone learns
+from an outlier. An estimator should be compared with popularity, and its skill says what it knows beyond that.
 
 **Nearly target-blind tables are warnings, and no tests of estimators**: {blind}. There all is found by knowing which
 source is good.
+
+**So are tables of noise.** On more than half of their targets the sources spread by less than two errors of a figure:
+{noise}. The best source of such a target is not known.
 """
 
 AGREE = """\
@@ -501,20 +585,53 @@ AGREE = """\
 
 *Rho by target*: the mean over targets of Spearman's correlation of the sources. *Skill*: the correlation beyond the
 effects of sources and of targets, with its p: what another table of the same tasks says as a guess. *The pick*: the
-best source by the one table, and its relative rank by the other, 0 being best.
+best source by the one table, and its relative rank by the other, 0 being best. `compare` has these figures, and more,
+of any oracles and families:
+"""
+
+AGREE_CODE = """\
+```sh
+cogbench compare sachdeva2025
+cogbench compare taskweb-t5b taskweb-t5b-lora
+cogbench run --estimator other-plm --set other-plm.oracle=devries2022 --oracle devries2022-udpos-40000
+```
+"""
+
+BUDGETS_TEXT = """\
+### Nine training budgets
+
+De Vries et al. trained on 630 to 40,000 sentences of each source language, and for one and three epochs. The figures
+are rho by target. A ranking from few sentences is near that of twice as many, and less near that of many.
+"""
+
+RUNS_TEXT = """\
+### Two runs of one table
+
+Two runs of one model differ by the noise of training alone. Two models whose tables agree as much as two runs do are
+as good as one. The five runs of Lange et al. are published sorted: they belong to no seed, and cannot be compared.
 """
 
 GLUE_TEXT = """\
 ### GLUE in four families
 
-The tables share few sources, so that little can be told. Sources of Choshen et al. are models of the hub: their tables
-have targets in common with the others, and no sources.
+Do oracles agree where they hold the same tasks of GLUE? Of the {n_pairs} pairs of tables that have sources in common,
+{n_agree} agree beyond chance, by the p of the skill. They have at most {n_cells} cells in common, which is few. Sources
+of Choshen et al. are models of the hub: their tables have targets in common with the others, and no sources.
 """
 
 FINDINGS_TEXT = """\
 ## The findings of the collection, repeated
 
-The tables were collected with a list of quick findings. Here they are computed anew, by the command above.
+The tables were collected with a list of quick findings. `python benchmarks/atlas.py` computes them anew. Single figures
+come from three commands:
+"""
+
+FINDINGS_CODE = """\
+```sh
+cogbench run --estimator popularity --oracle published       # the ranks of popularity
+cogbench oracle show choshen2022-t5-base                     # spreads and errors
+cogbench compare sachdeva2025                                # agreement
+```
 """
 
 

@@ -281,7 +281,7 @@ def write(folder: Path, *, licensed: bool) -> None:
             continue
         entry, decimals = figures.entry(), dict[str, int]()
         if "scores" in figures.arrays:
-            entry = {"members": entry["sources"], "targets": entry["targets"], "sets": entry["groups"]["sets"]}
+            entry = {"sources": entry["sources"], "targets": entry["targets"], "sets": entry["groups"]["sets"]}
         for what, values in figures.arrays.items():
             arrays[f"{name}/{what}"], decimals[what] = packed(values)
         index[name] = {**entry, "decimals": decimals}

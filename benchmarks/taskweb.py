@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from cogbench_atlas.families import TASKWEB as SETTINGS
 from cogbench_atlas.oracles import AtlasOracle
+from cogbench_atlas.texts import TASKWEB as SETTINGS
 
 from cogbench import Files, Oracle, TaskMatrix, popularity_baseline, rank
 from cogbench.data.dataset import Array

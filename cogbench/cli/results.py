@@ -131,9 +131,9 @@ def compare(results: tuple[str, ...], format: str, **how: Any) -> None:
     """Say how results differ, or how oracles do.
 
     RESULT is a file: which of them is better and how surely, how alike their matrices and seeds are, and their rankings
-    under each other's oracle. ORACLE is a name or a file, and there are two or more of them: how far they agree and,
-    where they were measured with other numbers of examples, what sources gain and from which number of target examples
-    on transfer stops paying.
+    under each other's oracle. ORACLE is a name, a file or a family, and there are two or more oracles: how far they
+    agree and, where they were measured with other numbers of examples, what sources gain and from which number of
+    target examples on transfer stops paying.
     """
     from ..oracles.comparison import OracleComparison
     from ..results.comparison import compare, read_for_comparison
@@ -141,7 +141,7 @@ def compare(results: tuple[str, ...], format: str, **how: Any) -> None:
     from ..views.comparison import comparison_tables, oracle_comparison_notes, oracle_comparison_tables
     from ..views.formats import render_tables
 
-    compared: list[Any] = [read_for_comparison(place) for place in results]
+    compared: list[Any] = [one for place in results for one in read_for_comparison(place)]
     comparison = compare(compared, **how)
     if format == "json":
         print_json(plain(comparison))

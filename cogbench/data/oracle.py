@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import UnusableData
 from ..frames import Tabular
+from ..text import listed
 from .dataset import Array
 
 Direction = Literal["higher", "lower"]  # which figures of a target are better
@@ -80,7 +81,7 @@ class TaskMatrix(Tabular):
         """Return the matrix of these sources and targets, in this order; UnusableData names what is missing."""
         missing = sorted({*sources} - {*self.sources} | {*targets} - {*self.targets})
         if missing:
-            raise UnusableData(f"no scores for {', '.join(missing)}; there are {', '.join(self.sources)}.")
+            raise UnusableData(f"no scores for {listed(missing)}; there are {listed(self.sources)}.")
         rows, columns = [self.sources.index(s) for s in sources], [self.targets.index(t) for t in targets]
         return TaskMatrix(tuple(sources), tuple(targets), self.values[np.ix_(rows, columns)])
 

@@ -13,6 +13,7 @@ from ..errors import UnknownName, UnusableData
 from ..oracles.set_tables import read_sets
 from ..oracles.task_sets import TaskSets, measured_sets
 from ..storage.store import home
+from ..text import listed
 from .fingerprint import unknown_part
 from .interfaces import OraclePart
 from .registry import Parts
@@ -65,7 +66,9 @@ def find_oracle(
     own = measured_oracles()
     if oracle not in own:
         refuse_other_files(oracle)
-        _refuse_sets(parts, [oracle])
+        if names := _families(parts).get(oracle):
+            raise UnusableData(f"{oracle!r} is the name of a group of oracles: name one of {listed(names)}.")
+        _refuse_sets(parts, oracle)
         raise unknown_part("oracle", oracle, [*parts.oracles, *own])
     return read_oracle(own[oracle])
 
@@ -80,25 +83,31 @@ def oracle_names(parts: Parts, requested: str | Sequence[str]) -> list[str]:
     UnknownName
         If there is no oracle and no family of that name.
     UnusableData
-        If the name is that of sets of sources, which are no oracle.
+        If the name is that of sets of sources, which are no oracle, or there is no name.
     """
-    cards = {name: part.card for name, part in parts.oracles.items()}
-    families = dict[str, list[str]]()
-    for name, card in cards.items():
-        families.setdefault(card.suite, []).append(name)
-        families.setdefault(PUBLISHED, []).extend([name] if card.basis == PUBLISHED else [])
-    own, names = measured_oracles(), list[str]()
+    families, own, names = _families(parts), measured_oracles(), list[str]()
     for text in [requested] if isinstance(requested, str) else requested:
-        for word in [text] if text in cards or names_table(text) else map(str.strip, text.split(",")):
-            if word in cards or word in own or names_table(word):
+        for word in [text] if text in parts.oracles or names_table(text) else map(str.strip, text.split(",")):
+            if word in parts.oracles or word in own or names_table(word):
                 names.append(word)
             elif word in families:
                 names += families[word]
             elif word:
                 refuse_other_files(word)
-                _refuse_sets(parts, [word])
-                raise unknown_part("oracle", word, [*cards, *own, *families])
+                _refuse_sets(parts, word)
+                raise unknown_part("oracle", word, [*parts.oracles, *own, *families])
+    if not names:
+        raise UnusableData("no oracle is named: `cogbench list oracles` lists them.")
     return list(dict.fromkeys(names))
+
+
+def _families(parts: Parts) -> dict[str, list[str]]:
+    """Return the names of the oracles of each family, and of those of publications."""
+    families = dict[str, list[str]]()
+    for name, part in parts.oracles.items():
+        families.setdefault(part.card.suite, []).append(name)
+        families.setdefault(PUBLISHED, []).extend([name] if part.card.basis == PUBLISHED else [])
+    return families
 
 
 def find_sets(
@@ -119,14 +128,17 @@ def find_sets(
         return sets if better is None else replace(sets, better=dict.fromkeys(sets.targets, better))
     if not names_table(name) and name not in measured_sets():
         refuse_other_files(name)
+        if own := [one for one, part in parts.sets.items() if part.card.suite == name]:
+            raise UnusableData(f"{name!r} is the name of a group of tables of sets: name one of {listed(own)}.")
+        if name in parts.oracles or name in measured_oracles() or name in _families(parts):
+            raise UnusableData(f"{name!r} holds transfers from single sources: see `cogbench oracle show {name}`.")
         raise UnknownName.of("file or name of task sets", name, [*parts.sets, *measured_sets()], label="Sets")
     return read_sets(requested, better=better)
 
 
-def _refuse_sets(parts: Parts, names: Sequence[str]) -> None:
-    """Raise UnusableData if one of these names is that of sets of sources, or of a family that has nothing else."""
-    for name in names:
-        if matches := [one for one, part in parts.sets.items() if name in (one, part.card.suite)]:
-            raise UnusableData(
-                f"{name!r} holds scores with sets of sources, not with pairs: see `cogbench sets show {matches[0]}`."
-            )
+def _refuse_sets(parts: Parts, name: str) -> None:
+    """Raise UnusableData if a name is that of sets of sources, or of a family that has nothing else."""
+    if tables := [one for one, part in parts.sets.items() if name in (one, part.card.suite)]:
+        raise UnusableData(
+            f"{name!r} holds scores with sets of sources, not with pairs: see `cogbench sets show {tables[0]}`."
+        )

@@ -12,7 +12,7 @@ from ..data.oracle import Oracle, TaskMatrix
 from ..errors import AmbiguousTable, CogbenchError, UnusableData
 from ..frames import Tabular
 from ..oracles.comparison import OracleComparison, compare_oracles
-from ..parts.oracle_names import find_oracle
+from ..parts.oracle_names import find_oracle, oracle_names
 from ..parts.registry import load_parts
 from ..scoring.chance import PValue, relabellings
 from ..scoring.correlation import agreement, steadiness
@@ -164,8 +164,8 @@ def compare(
     return compare_oracles(oracles) if oracles else _compare_results(results, ks, top_m)  # type: ignore[arg-type]
 
 
-def read_for_comparison(place: str | Path) -> Result | Oracle:
-    """Return the result in a file, or the oracle of a name or in a file.
+def read_for_comparison(place: str | Path) -> list[Result] | list[Oracle]:
+    """Return the result in a file, the oracle of a name or in a file, or the oracles of a family.
 
     Raises
     ------
@@ -176,9 +176,10 @@ def read_for_comparison(place: str | Path) -> Result | Oracle:
     if path.is_dir():
         readable(path)
     if path.suffix.lower() == ".json" and not _is_oracle(path):
-        return Result.load(path)
+        return [Result.load(path)]
+    parts = load_parts()
     try:
-        return find_oracle(load_parts(), word)
+        return [find_oracle(parts, name) for name in oracle_names(parts, word)]
     except AmbiguousTable as fault:
         remedy = f"Write it as json with this option: cogbench oracle export {word} … --out ORACLE.json"
         raise UnusableData(f"{fault} {remedy}, and name that file.") from None

@@ -112,12 +112,7 @@ def stacked_oracles(results: Sequence[Result]) -> tuple[list[StackedOracle], lis
         n_results = f"{outdated} result{'s' * (outdated > 1)}"
         notes.append(f"left out: {n_results} that an older schema scored; `cogbench score` computes scores anew")
     stacked, others = _of_one_kind([result for result in scored if not result.is_outdated])
-    if others:
-        names = {result.oracle.name for result in others if result.oracle}
-        notes.append(
-            f"left out: {', '.join(sorted(names))}, measured with another sharing or choice of rows; --oracle with "
-            "such names alone stacks them"
-        )
+    notes += _of_other_kinds(stacked, others)
     groups = comparable_results(stacked)
     ordered = sorted(
         groups, key=lambda group: (-len(group.results), group.results[0].suite, group.results[0].file_name)
@@ -153,6 +148,20 @@ def _of_one_kind(results: Sequence[Result]) -> tuple[list[Result], list[Result]]
     return [r for r, own in zip(results, of_kind, strict=True) if own], [
         r for r, own in zip(results, of_kind, strict=True) if not own
     ]
+
+
+def _of_other_kinds(stacked: Sequence[Result], others: Sequence[Result]) -> Iterator[str]:
+    """Yield a line for each other kind of oracles, with the names that stack them: families where they are whole."""
+    kinds = dict[tuple[str, str], set[tuple[str, str]]]()
+    for result in others:
+        if result.oracle:
+            kinds.setdefault((result.sharing, result.row_choice), set()).add((result.suite, result.oracle.name))
+    for (sharing, row_choice), oracles in sorted(kinds.items()):
+        elsewhere = {r.suite for r in [*stacked, *others] if (r.sharing, r.row_choice) != (sharing, row_choice)}
+        names = sorted({name if suite in elsewhere | {"", "?"} else suite for suite, name in oracles})
+        rows = f", rows of sources {row_choice}" if row_choice != ALL_ROWS else ""
+        n_oracles = f"{len(oracles)} oracle{'s' * (len(oracles) > 1)}"
+        yield f"left out: {n_oracles} with sharing {sharing}{rows}; --oracle {','.join(names)} stacks them alone"
 
 
 def _of_choices(result: Result) -> Oracle | None:

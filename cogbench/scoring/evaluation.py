@@ -243,29 +243,28 @@ def _ranks_of_both(predicted: Ranking, true: Ranking) -> Iterator[tuple[Array, A
 
 def _regrets(predicted: Ranking, true: Ranking, oracle: Oracle, k: int, regret: Regret) -> Iterator[float]:
     """Yield each target's regret; its expectation where a tie leaves open which sources are the k predicted best."""
-    shares, values = predicted.picks(k), oracle.transfers.values  # (n_sources, n_targets)
-    for share, column, is_candidate, sign in zip(shares.T, values.T, true.candidates.T, oracle.signs, strict=True):
-        metrics, share = sign * column[is_candidate], share[is_candidate]
+    shares, candidates = predicted.picks(k), true.candidates  # (n_sources, n_targets)
+    metrics = np.where(candidates, oracle.signs * oracle.transfers.values, -np.inf)
+    is_tied = (shares > 0) & (shares < 1)
+    best = metrics.max(axis=0)
+    reached = np.where(shares == 1, metrics, -np.inf).max(axis=0)
+    for j, sign in enumerate(oracle.signs):
         if regret == "mean":
-            best, reached = np.sort(metrics)[::-1][:k].mean(), float(share @ metrics) / share.sum()
-        else:
-            best, reached = metrics.max(), _expected_best(metrics, share)
+            column, share = metrics[candidates[:, j], j], shares[candidates[:, j], j]
+            best[j], reached[j] = np.sort(column)[::-1][:k].mean(), float(share @ column) / share.sum()
+        elif is_tied[:, j].any():
+            reached[j] = _expected_best(metrics[is_tied[:, j], j], shares[is_tied[:, j], j], reached[j])
         # sign * best is the best metric in its own unit; regret is defined where that is above 0.
-        yield 100 * (best - reached) / abs(best) if sign * best > 0 else np.nan
+        yield 100 * (best[j] - reached[j]) / abs(best[j]) if sign * best[j] > 0 else np.nan
 
 
-def _expected_best(metrics: Array, share: Array) -> float:
-    """Return the expectation of the best metric of the sources that `share` picks, ties broken at random."""
-    is_tied = (share > 0) & (share < 1)
-    best_certain = metrics[share == 1].max(initial=-np.inf)
-    n_tied = int(np.count_nonzero(is_tied))
-    if not n_tied:
-        return float(best_certain)
+def _expected_best(metrics: Array, share: Array, best_certain: float) -> float:
+    """Return the expected best of `best_certain` and of the tied sources' `metrics`, of which `share` are drawn."""
     # The tied sources fill n_left places, each choice equally likely. In ascending order, source i (from 0) is the best
     # of the chosen ones in comb(i, n_left - 1) of all comb(n_tied, n_left) choices.
-    n_left = round(share[is_tied].sum())
+    n_tied, n_left = len(metrics), round(share.sum())
     probabilities = np.array([comb(i, n_left - 1) / comb(n_tied, n_left) for i in range(n_tied)])
-    return float(probabilities @ np.maximum(np.sort(metrics[is_tied]), best_certain))
+    return float(probabilities @ np.maximum(np.sort(metrics), best_certain))
 
 
 def _worth_of_sources(true: Ranking, oracle: Oracle, gain: NdcgGain) -> Array:
@@ -310,10 +309,12 @@ def _spread_over_resampled(
     guess: TaskMatrix, oracle: Oracle, options: ScoreOptions, selects: bool
 ) -> dict[str, float] | None:
     """Return the standard deviation of each score over resampled oracles; None where the oracle cannot be resampled."""
-    draws = []
+    draws, predicted = [], rank(guess)
     for drawn in resample(oracle):
         true = true_ranking(drawn)
-        draws.append(_Comparison(rank(guess, true.candidates), true, drawn).flat(options, selects))
+        if not np.array_equal(true.candidates, predicted.candidates):  # as a rule for the first oracle alone
+            predicted = rank(guess, true.candidates)
+        draws.append(_Comparison(predicted, true, drawn).flat(options, selects))
     if not draws:
         return None
     columns = {name: np.array([scores[name] for scores in draws], np.float64) for name in draws[0]}  # NaN for None

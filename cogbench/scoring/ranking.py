@@ -69,13 +69,21 @@ def rank(matrix: TaskMatrix, candidates: Array | None = None) -> Ranking:
     """
     candidates = ~matrix.same if candidates is None else candidates & ~matrix.same
     values = np.where(np.isnan(matrix.values), -np.inf, matrix.values)  # two missing estimates tie
+    descending = np.where(candidates, -values, np.nan).T  # (t, s), where the order of numbers is ascending, NaN last
+    order = descending.argsort(axis=1)
+    ordered = np.take_along_axis(descending, order, axis=1)
+    places, n = np.arange(ordered.shape[1]), ordered.shape[1]
+    # Equal scores are a run: where it starts, and where the next one does.
+    new = np.ones(ordered.shape, bool)
+    new[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
+    start = np.maximum.accumulate(np.where(new, places, 0), axis=1)
+    after = np.full(ordered.shape, n)
+    after[:, :-1] = np.where(new[:, 1:], places[1:], n)
+    end = np.minimum.accumulate(after[:, ::-1], axis=1)[:, ::-1]
     better, equal = np.zeros(values.shape, int), np.zeros(values.shape, int)
-    for j, chosen in enumerate(candidates.T):
-        column = values[chosen, j]
-        ascending = np.sort(column)
-        above = np.searchsorted(ascending, column, side="right")
-        better[chosen, j] = len(column) - above
-        equal[chosen, j] = above - np.searchsorted(ascending, column, side="left")
+    np.put_along_axis(better.T, order, start, axis=1)
+    np.put_along_axis(equal.T, order, end - start, axis=1)
+    better, equal = np.where(candidates, better, 0), np.where(candidates, equal, 0)
     ranks = np.where(candidates, better + (equal + 1) / 2, np.nan)
     return Ranking(matrix.sources, matrix.targets, ranks, better, equal)
 

@@ -7,7 +7,7 @@ import numpy as np
 from ..data.dataset import Array
 from ..data.oracle import Oracle, TaskMatrix
 from .baselines import popularity_baseline
-from .chance import BLOCK, DRAWS, ROUNDING, PValue, Relabellings, relabellings
+from .chance import DRAWS, ROUNDING, PValue, Relabellings, blocks_of_cells, relabellings
 from .correlation import average_ranks
 from .paired import PairedDifference, ScoredPicks, paired_difference, score_picks
 from .ranking import Ranking, picked_ranks, rank
@@ -112,18 +112,17 @@ def relabelled_rhos(cells: Array, truth: Array, names: Relabellings) -> Array:
     """
     measured = np.isfinite(truth)
     weights = _unit_weights(_ranks_of_cells(truth, measured), measured)
-    rows, columns = names.inverse
     flat = cells.reshape(len(cells), -1).T  # (s * t, g)
-    step, rhos, n = max(1, BLOCK // truth.size), list[Array](), measured.sum()
+    rhos, n, inside = list[Array](), measured.sum(), measured.astype(np.float64)
     whole = np.array_equal(measured, (cells != 0).any(axis=0))  # other names move no pair out of what was measured
-    total, square = flat.sum(axis=0), np.square(flat).sum(axis=0)
-    for i in range(0, len(rows), step):
+    squares = np.square(flat)
+    total, square = flat.sum(axis=0), squares.sum(axis=0)
+    for block in blocks_of_cells(*names.inverse):
         # The oracle moves the other way instead of each guess: one product serves all guesses.
-        block = rows[i : i + step, :, None], columns[i : i + step, None, :]
-        products = weights[block].reshape(-1, truth.size) @ flat
+        products = weights.take(block).reshape(-1, truth.size) @ flat
         if not whole:
-            inside = measured.astype(np.float64)[block].reshape(-1, truth.size)
-            total, square = inside @ flat, inside @ np.square(flat)
+            moved = inside.take(block).reshape(-1, truth.size)
+            total, square = moved @ flat, moved @ squares
         rhos.append(products / np.sqrt(np.maximum(square - total**2 / n, np.finfo(np.float64).tiny)))
     return np.concatenate(rhos)
 

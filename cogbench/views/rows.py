@@ -17,7 +17,7 @@ from ..results.guess import Scored
 from ..runs.recommendation import Recommendation
 from ..scoring.chance import PValue
 from ..scoring.ranking import true_ranking
-from ..text import MISSING, in_decimals, in_digits, in_range, in_sign
+from ..text import MISSING, in_decimals, in_digits, in_range, in_sign, listed
 from .terminal import columns_within
 
 WIDE, SHOWN = 25, 10  # the targets of an oracle that is shown in summary, and how many of its tasks that has
@@ -59,7 +59,8 @@ def oracle_summary(oracle: Oracle) -> dict[str, list[dict[str, Any]]]:
         row = {"target": target, "sources": len(scores), "best source": matrix.sources[place]}
         rows.append(row | {name: f"{value:.4g}" for name, value in figures.items()})
     of_targets = f"{oracle.name}, {len(rows)} of {len(matrix.targets)} targets; --format csv has all figures"
-    return {f"{oracle.name}, {len(best)} sources, those that serve best first": best[:SHOWN], of_targets: rows}
+    of_sources = f"{oracle.name}, the {len(best[:SHOWN])} of {len(best)} sources that serve best"
+    return {of_sources: best[:SHOWN], of_targets: rows}
 
 
 def oracle_rows(oracle: Oracle) -> list[dict[str, Any]]:
@@ -112,11 +113,13 @@ def oracle_notes(oracle: Oracle) -> list[str]:
     way = "".join(f", {axis} {word}" for axis, word in ways.items() if word not in ("full", SEQUENTIAL, ALL_ROWS))
     lines = [f"{oracle.basis}, backbone {oracle.backbone}{way}, suite {oracle.suite}{seeds}: {oracle.origin}"]
     lines += [oracle.note] if oracle.note else []
-    if lower := [target for target, which in oracle.better.items() if which == "lower"]:
-        lines.append(f"lower figures are better for {', '.join(lower)}")
-    for unit in dict.fromkeys(oracle.units.values()):
-        targets = [target for target in oracle.transfers.targets if oracle.units.get(target) == unit]
-        lines.append(f"unit {unit}: {', '.join(targets)}")
+    lines += [f"licence: {oracle.licence}"] if oracle.licence else []
+    lower = {target: "lower figures" for target, which in oracle.better.items() if which == "lower"}
+    for what, words in (("metric", oracle.metrics), ("better", lower), ("unit", oracle.units)):
+        of_word = {w: [t for t in oracle.transfers.targets if words.get(t) == w] for w in words.values()}
+        whole = [[*oracle.transfers.targets]] == [*of_word.values()]
+        texts = [word if whole else f"{word} for {listed(targets)}" for word, targets in of_word.items()]
+        lines += [f"{what}: {'; '.join(texts)}"] if texts else []
     lines += [f"source {source} is the set of {', '.join(tasks)}" for source, tasks in oracle.groups.items()]
     if oracle.evaluation_error is None and oracle.standard_error is None:
         return [*lines, "nothing is known of its noise"]

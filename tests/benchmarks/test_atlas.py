@@ -55,3 +55,29 @@ def test_figures_by_hand():
     assert module.noise(oracle, robust=True) == pytest.approx(np.array([1, 2, 1]) * 1.4826 / 0.5)
     blind = TaskMatrix(matrix.sources, matrix.targets, np.array([[1, 2, 3.0], [2, 4, 6], [3, 6, 9]]))
     assert module.share_by_source(Oracle("blind", "x", "x", blind)) == pytest.approx(1)
+
+
+def test_agreement_and_the_mean_of_others_by_hand():
+    module = benchmark()
+    one = np.array([[1.0, 5], [2, 4], [3, np.nan], [4, 1]])
+    other = np.array([[1.0, 1], [3, 2], [2, 3], [4, 4]])
+    assert module.rho_by_target(one, other) == pytest.approx((0.8 - 1) / 2)
+    sources, targets = ("a", "b", "c", "d"), ("a", "x")
+    made = {
+        name: Oracle(name, "x", family, TaskMatrix(sources, targets, values), metrics=dict.fromkeys(targets, metric))
+        for name, family, values, metric in (
+            ("own", "f", one, "f1"),
+            ("near", "f", other, "f1"),
+            ("nearer", "f", 3 * other, "f1"),
+            ("other-metric", "f", one, "loss"),
+            ("other-family", "g", one, "f1"),
+        )
+    }
+    others = module.mean_of_others("own", made)
+    np.testing.assert_array_equal(others.transfers.values[1:], 2 * other[1:])
+    assert module.mean_of_others("other-family", made) is None
+    runs = np.stack([one, one, other])
+    runs[:, 0, 0] = [9, -9, 9]  # a task with itself is no transfer
+    assert module.between_runs(
+        Oracle("own", "x", "f", TaskMatrix(sources, targets, one), by_seed=runs)
+    ) == pytest.approx((1 + 2 * (0.5 - 1) / 2) / 3)

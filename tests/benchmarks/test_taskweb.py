@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cogbench_atlas.families import TASKWEB
 from cogbench_atlas.oracles import AtlasOracle
+from cogbench_atlas.texts import TASKWEB
 from numpy.testing import assert_allclose
 
 from cogbench import Files, Oracle, TaskMatrix, rank

@@ -44,7 +44,7 @@ def test_show_reads_a_table_as_the_options_say():
     assert lower["better"] == {"q": "lower", "r": "lower"} and lower["transfers"][0] == [None, 2, 30]
     assert [ranks[1] for ranks in lower["ranks"]] == [1, None, 2] and [r[0] for r in lower["ranks"]] == [None, 1, 2]
     table = ask("oracle", "show", "plain.csv", "--lower-is-better", "all").stdout
-    assert "lower figures are better for p, q, r" in table and "2.00 (1)" in table and "30.00 (2)" in table
+    assert "better: lower figures" in table and "2.00 (1)" in table and "30.00 (2)" in table
 
 
 def test_export_writes_a_table_once_as_json_which_needs_no_options():

@@ -14,7 +14,7 @@ from cogbench.data.oracle_files import write_table
 from cogbench.parts.oracle_names import find_oracle, find_sets, oracle_names
 from cogbench.scoring.evaluation import score_guess
 from cogbench.views.listing import family_tables
-from cogbench.views.rows import oracle_tables
+from cogbench.views.rows import oracle_notes, oracle_tables
 
 FAMILY = [
     "cogtaskonomy-bert",
@@ -115,6 +115,29 @@ def test_a_board_takes_the_oracles_of_a_family():
     assert "unknown oracle 'choshen'" in line(ask("leaderboard", "--oracle", "choshen"), 2)
 
 
+def test_the_oracles_of_a_family_are_compared():
+    pairs = json.loads(ask("compare", "cogtaskonomy", "--format", "json").stdout)["pairs"]
+    assert len(pairs) == 6 and {pair["first"] for pair in pairs} | {pair["second"] for pair in pairs} == {*FAMILY}
+    assert "'cogtaskonomy-bert' is given twice" in line(ask("compare", PAPER, FAMILY[0]), 3)
+
+
+def test_a_name_that_is_none_or_of_several_oracles_is_one_line():
+    for words in (["run", "--estimator", "popularity", "--oracle", ","], ["oracle", "show", ","], ["compare", ","]):
+        assert "no oracle is named: `cogbench list oracles` lists them" in line(ask(*words), 3)
+    message = line(ask("oracle", "export", "cogtaskonomy", "--out", "x.csv"), 3)
+    assert message.startswith("cogbench: 'cogtaskonomy' is the name of a group of oracles: name one of cogtaskonomy-b")
+    for name in ("cogtaskonomy", FAMILY[0]):
+        assert f"see `cogbench oracle show {name}`" in line(ask("sets", "show", name), 3)
+
+
+def test_an_oracle_is_shown_with_its_metrics_and_its_licence():
+    shown = ask("oracle", "show", FAMILY[0]).stdout
+    assert "\nlicence: figures from a publication\nmetric: mcc for cola; accuracy for qnli, rte" in shown
+    matrix = TaskMatrix(("u", "v"), ("x", "y"), np.eye(2))
+    notes = oracle_notes(Oracle("o", "b", "s", matrix, metrics={"x": "loss", "y": "loss"}, better={"y": "lower"}))
+    assert notes[1:3] == ["metric: loss", "better: lower figures for y"]
+
+
 def test_a_list_of_oracles_has_a_table_for_each_family():
     rows = [
         {"name": name, "suite": "f", "size": "2 × 2", "about": "one paper", "licence": name, "distribution": "d"}
@@ -174,6 +197,8 @@ def test_sets_are_found_by_name_and_are_no_oracle():
         for find in (find_oracle, oracle_names):
             with pytest.raises(UnusableData, match=f"'{name}' holds scores with sets of sources, not with pairs: see"):
                 find(parts, name)
+    with pytest.raises(UnusableData, match="'families' is the name of a group of tables of sets: name one of pairs-of"):
+        find_sets(parts, "families")
     with pytest.raises(UnknownName, match="unknown file or name of task sets 'pairs-of'; did you mean 'pairs-of-x'"):
         find_sets(parts, "pairs-of")
 

@@ -403,11 +403,14 @@ def test_oracles_of_one_sharing_and_choice_of_rows_alone_are_stacked(three, over
     board = stacked_board([*three, *joint, *chosen])
     assert board.entries == over_three.entries
     assert board.left_out == (
-        "left out: both, rows, measured with another sharing or choice of rows; --oracle with such names alone stacks "
-        "them",
+        "left out: 1 oracle with sharing joint; --oracle both stacks them alone",
+        "left out: 1 oracle with sharing sequential, rows of sources random 0.5; --oracle rows stacks them alone",
     )
     assert stacked_board(joint).left_out == ()
-    assert stacked_board([*joint, *chosen, *chosen[:0]]).left_out[0].startswith("left out: rows,")
+    (line,) = stacked_board([*joint, *chosen, *chosen[:0]]).left_out
+    assert "rows of sources random" in line
+    own = [replace(result, suite="joint-family") for result in joint]  # the name of a family that is whole stands alone
+    assert "--oracle joint-family stacks" in stacked_board([*three, *own]).left_out[0]
 
 
 def test_a_guess_that_shows_no_skill_on_one_oracle_has_none_over_all():

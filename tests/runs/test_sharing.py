@@ -196,7 +196,10 @@ def test_results_on_a_joint_oracle_say_so_and_stand_on_a_board_of_their_own(worl
     results = [run("dse", "toy", oracle=name, **how)[0] for name in names]
     assert [result.sharing for result in results] == ["sequential", "joint"]
     assert [board.sharing for board in leaderboard(results)] == ["sequential", "joint"]
-    assert "toy-toy-joint, measured with another sharing" in stacked_board(results, synthetic=True).left_out[0]
+    assert (
+        "1 oracle with sharing joint; --oracle toy-toy-joint stacks"
+        in stacked_board(results, synthetic=True).left_out[0]
+    )
     listed = {row["name"]: row.get("sharing") for row in describe_parts(world["parts"], "oracle")}
     assert [listed[name] for name in names] == [None, "joint"]
     again = rescore(results[0], names[1])

@@ -50,6 +50,18 @@ def test_ranks_are_scipys_without_the_task_itself(values):
         assert np.isnan(ranks[t, t])
 
 
+@given(arrays(float, (5, 4), elements=st.sampled_from([np.nan, -1.0, 0.0, 2.0])), arrays(bool, (5, 4)))
+def test_ranks_count_the_candidates_that_score_higher_and_the_same(values, candidates):
+    ranking = rank(TaskMatrix(tuple("abcde"), tuple("cdxy"), values), candidates)
+    scores = np.where(np.isnan(values), -np.inf, values)
+    for j, target in enumerate("cdxy"):
+        chosen = [i for i in range(5) if candidates[i, j] and "abcde"[i] != target]
+        for i in range(5):
+            better = sum(scores[k, j] > scores[i, j] for k in chosen) if i in chosen else 0
+            equal = sum(scores[k, j] == scores[i, j] for k in chosen) if i in chosen else 0
+            assert (ranking.better[i, j], ranking.equal[i, j]) == (better, equal)
+
+
 @given(squares())
 def test_an_increasing_change_of_the_scores_leaves_the_ranks(values):
     assert_allclose(rank(square(values)).ranks, rank(square(np.exp(values) * 3 - 7)).ranks)

@@ -1,16 +1,16 @@
 """The hook: each published table is an oracle, each table of sets of sources is one of task sets."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from cogbench import Array, Files, Oracle, OracleCard, SetScore, TaskMatrix, TaskSets, hookimpl
 
-from .families import FAMILIES, Family, Table
+from .families import FAMILIES
 from .figures import entry_of, read_arrays_of
+from .records import Family, Table
 
 SWITCH = "COGBENCH_ATLAS_LICENSED"  # 1 leaves out the tables whose source states no licence
 
@@ -30,9 +30,7 @@ class AtlasOracle:
     @property
     def card(self) -> OracleCard:
         """What is published of the table beside its figures."""
-        family, table = find(self.name)
-        entry = entry_of(self.name)
-        return _card(family, table, entry, tuple(entry["sources"]))
+        return card_of(self.name)
 
     def read(self, files: Files) -> Oracle:
         """Read the table; `files` is not asked for anything, for the figures come with this package."""
@@ -64,7 +62,7 @@ class AtlasOracle:
             sharing=card.sharing,
             origin=card.origin,
             licence=card.licence,
-            note=card.note,
+            note=f"{card.description}; {card.note}",
         )
 
 
@@ -83,9 +81,7 @@ class AtlasSets:
     @property
     def card(self) -> OracleCard:
         """What is published of the table beside its figures."""
-        family, table = find(self.name)
-        entry = entry_of(self.name)
-        return _card(family, table, entry, tuple(entry["members"]))
+        return card_of(self.name)
 
     def read(self, files: Files) -> TaskSets:
         """Read the table; `files` is not asked for anything, for the figures come with this package."""
@@ -110,7 +106,7 @@ class AtlasSets:
             sharing=card.sharing,
             origin=card.origin,
             licence=card.licence,
-            note=card.note,
+            note=f"{card.description}; {card.note}",
         )
 
 
@@ -118,6 +114,31 @@ def find(name: str) -> tuple[Family, Table]:
     """Return the family and the table of a name."""
     return next(
         (family, table) for family in FAMILIES for table in (*family.tables, *family.sets) if table.name == name
+    )
+
+
+def card_of(name: str) -> OracleCard:
+    """Return what is published of a table beside its figures."""
+    (family, table), entry = find(name), entry_of(name)
+    metric, sources, targets = table.metric or family.metric, tuple(entry["sources"]), tuple(entry["targets"])
+    lower = tuple((target, family.better) for target in targets) if family.better == "lower" else ()
+    n_sources, n_figures = len(entry.get("sources_left_out", ())), entry.get("left_out", 0)
+    of_sources = f", all those of {n_sources} of {n_sources + len(sources)} sources" if n_sources else ""
+    left_out = f"{n_figures:,} published figures are left out{of_sources}" if n_figures else ""
+    notes = (family.unit, family.seeds, *family.caveats, table.note, left_out)
+    return OracleCard(
+        description=": ".join(filter(None, (family.description, table.what))),
+        origin=f"{family.citation}; {family.place}",
+        licence=family.licence,
+        backbone=table.backbone,
+        suite=family.name,
+        sources=sources,
+        targets=targets,
+        metrics=tuple((target, family.other_metrics.get(target, metric)) for target in targets),
+        better=lower,
+        tuning=family.tuning,
+        sharing=table.sharing or family.sharing,
+        note="; ".join(filter(None, notes)),
     )
 
 
@@ -137,29 +158,6 @@ def register_oracles() -> Iterable[AtlasOracle]:
 def register_sets() -> Iterable[AtlasSets]:
     """Add the tables of sets of sources."""
     return [AtlasSets(table.name) for family in shipped() for table in family.sets]
-
-
-def _card(family: Family, table: Table, entry: Mapping[str, Any], sources: tuple[str, ...]) -> OracleCard:
-    metric, targets = table.metric or family.metric, tuple(entry["targets"])
-    lower = tuple((target, family.better) for target in targets) if family.better == "lower" else ()
-    n_sources, n_figures = len(entry.get("sources_left_out", ())), entry.get("left_out", 0)
-    of_sources = f", all those of {n_sources} of {n_sources + len(sources)} sources" if n_sources else ""
-    left_out = f"{n_figures:,} published figures are left out{of_sources}" if n_figures else ""
-    notes = (family.unit, family.seeds, *family.caveats, table.note, left_out)
-    return OracleCard(
-        description=": ".join(filter(None, (family.description, table.what))),
-        origin=f"{family.citation}; {family.place}",
-        licence=family.licence,
-        backbone=table.backbone,
-        suite=family.name,
-        sources=sources,
-        targets=targets,
-        metrics=tuple((target, family.other_metrics.get(target, metric)) for target in targets),
-        better=lower,
-        tuning=family.tuning,
-        sharing=family.sharing,
-        note="; ".join(filter(None, notes)),
-    )
 
 
 def _standard_error(by_seed: Array) -> Array:
