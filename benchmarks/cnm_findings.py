@@ -219,7 +219,7 @@ def measure_stimuli(request: RunRequest, workspace: Workspace, stimuli: str) -> 
 def measure(request: RunRequest, workspace: Workspace) -> Measurements:
     """Return the measurements of one training seed; what is not in the store is computed."""
     (cell,) = request.similarities()
-    encodings = cell.read()
+    encodings = cell.sources_of_evidence()
     engine.compute(list(encodings), workspace)
     assert cell.signal is not None
     recording = workspace.recording(cell.signal)
