@@ -43,7 +43,7 @@ def main() -> None:
     cell, ways = Similarity(estimator, WideBackbone(), tasks, signal), dict[str, list[float]]()
     with tempfile.TemporaryDirectory() as folder:
         prepared = Workspace(Files(offline=True), Store(Path(folder) / "prepared"), jobs=0)
-        engine.compute(cell.read(), prepared)
+        engine.compute(cell.sources_of_evidence(), prepared)
         for _ in range(args.rounds):
             for way, jobs, threads in (
                 ("one worker", 1, 1),
