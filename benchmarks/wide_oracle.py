@@ -67,6 +67,7 @@ def main() -> None:
     options.add_argument("--out", type=output_folder, default=str(SHIPPED))
     options.add_argument("--oracle", help="The name or file of this oracle, measured before; nothing is measured anew.")
     options.add_argument("--results", type=output_folder, help="Where the results of all estimators go.")
+    options.add_argument("--estimators", nargs="+", help="Those that guess; all installed ones that can, unless said.")
     args = options.parse_args()
     parts = load_parts()
     installed = [name for suite in args.suites for name in parts.find("suite", suite).tasks]
@@ -79,7 +80,7 @@ def main() -> None:
     if args.results:
         without = (*WITHOUT_RESULTS, "ahp") if args.oracle else WITHOUT_RESULTS  # `ahp` is asked for all transfers
         results = run(
-            [name for name in parts.estimators if name not in without],
+            args.estimators or [name for name in parts.estimators if name not in without],
             args.backbone,
             tasks=tasks,
             signal="zuco-gaze",

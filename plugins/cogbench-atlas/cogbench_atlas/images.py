@@ -78,8 +78,18 @@ FAMILIES = (
                 "affinities from transfers of first order",
                 note="entries of eigenvectors that sum to 1 over orders that are not in this table",
             ),
-            Table("taskonomy2018-wins-vs-pixels", "an encoder of each task", "wins against no source", "win rate"),
-            Table("taskonomy2018-wins-vs-task", "an encoder of each task", "wins against the target's own", "win rate"),
+            Table(
+                "taskonomy2018-wins-vs-pixels",
+                "an encoder of each task",
+                what="wins against no source",
+                metric="win rate",
+            ),
+            Table(
+                "taskonomy2018-wins-vs-task",
+                "an encoder of each task",
+                what="wins against the target's own",
+                metric="win rate",
+            ),
         ),
     ),
     Family(

@@ -57,7 +57,7 @@ FAMILIES = (
         sharing="zero-shot",
         caveats=("development and test split of one model are near copies of each other",),
         tables=tuple(
-            Table(f"ebrahimi2025-{task}-{key}-{split}", model, f"{words}, {split} split", metric, note)
+            Table(f"ebrahimi2025-{task}-{key}-{split}", model, what=f"{words}, {split} split", metric=metric, note=note)
             for task, words, metric, note in (
                 ("ner", "named-entity recognition on WikiANN", "f1", ""),
                 (
@@ -82,9 +82,9 @@ FAMILIES = (
         sharing="not stated",
         caveats=("the copy does not say whether a model was trained on the source alone, or on source and target",),
         tables=(
-            Table("lin2019-langrank-dep", "a BiLSTM parser", "dependency parsing, in percent", "las"),
+            Table("lin2019-langrank-dep", "a BiLSTM parser", what="dependency parsing, in percent", metric="las"),
             Table("lin2019-langrank-el", "a BiLSTM", "entity linking"),
-            Table("lin2019-langrank-mt", "a neural translator", "translation into English", "bleu"),
+            Table("lin2019-langrank-mt", "a neural translator", what="translation into English", metric="bleu"),
             Table("lin2019-langrank-pos", "a BiLSTM", "part-of-speech tagging"),
         ),
     ),
@@ -99,7 +99,7 @@ FAMILIES = (
         sharing="zero-shot",
         caveats=(UPPER,),
         tables=tuple(
-            Table(f"martinez-garcia2021-{task}-{key}", model, words, metric)
+            Table(f"martinez-garcia2021-{task}-{key}", model, what=words, metric=metric)
             for task, words, metric in (
                 ("pos", "part-of-speech tagging", "accuracy"),
                 ("sentiment", "sentiment", "f1"),
@@ -118,7 +118,7 @@ FAMILIES = (
         unit="shares",
         sharing="zero-shot",
         tables=(
-            Table("urielplus2025-taxi1500", "not stated", "classification of verses, Taxi1500", "f1"),
+            Table("urielplus2025-taxi1500", "not stated", what="classification of verses, Taxi1500", metric="f1"),
             Table(
                 "urielplus2025-xnli",
                 "not stated",

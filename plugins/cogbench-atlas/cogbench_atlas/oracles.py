@@ -91,8 +91,8 @@ class AtlasSets:
             SetScore(
                 card.targets[target],
                 tuple(card.sources[member] for member in members),
-                float(scores[row]),
-                None if errors is None else float(errors[row]),
+                score=float(scores[row]),
+                standard_error=None if errors is None else float(errors[row]),
             )
             for row, (target, *members) in enumerate(entry["sets"])
         ]

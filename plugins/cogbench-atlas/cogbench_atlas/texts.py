@@ -64,10 +64,19 @@ FAMILIES = (
             Table("lange2021-cross-task", "BERT base", "from tagging and time expressions to named entities"),
             Table("lange2021-domain-gum", "BERT base", "between the domains of GUM"),
             Table("lange2021-domain-ner", "BERT base", "between domains of named entities"),
-            Table("lange2021-domain-pos", "BERT base", "between domains of part-of-speech tagging", "accuracy"),
+            Table(
+                "lange2021-domain-pos", "BERT base", what="between domains of part-of-speech tagging", metric="accuracy"
+            ),
             Table("lange2021-domain-time", "BERT base", "between domains of time expressions"),
             *(
-                Table(f"lange2021-zeroshot-{key}", "BERT base", f"between {what}", metric, UPPER, "zero-shot")
+                Table(
+                    f"lange2021-zeroshot-{key}",
+                    "BERT base",
+                    what=f"between {what}",
+                    metric=metric,
+                    note=UPPER,
+                    sharing="zero-shot",
+                )
                 for key, what, metric in (
                     ("gum", "the domains of GUM", ""),
                     ("pos", "domains of part-of-speech tagging", "accuracy"),

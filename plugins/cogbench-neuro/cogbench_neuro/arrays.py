@@ -84,7 +84,9 @@ class ArrayFile(Treatment):
         for path in paths:
             content = self._content(path)
             subjects = content.subjects or [subject_of(path, len(paths) > 1)] * len(content.sentences)
-            blocks.append(Rows(str(path), subjects, content.sentences, content.values, content.channels))
+            blocks.append(
+                Rows(str(path), subjects, sentences=content.sentences, values=content.values, channels=content.channels)
+            )
             notes |= dict.fromkeys(content.notes)
             units += [content.unit] if content.unit else []
         unit = units[0] if self.unit == "as in the file" and len({*units}) == 1 else self.unit
@@ -92,11 +94,11 @@ class ArrayFile(Treatment):
         return join_rows(blocks, self, paths=read, files=files, unit=unit, notes=[*notes])
 
     def _content(self, path: Path) -> Content:
-        roles = Roles(self.values, self.sentence, self.subject, self.names)
+        roles = Roles(self.values, self.sentence, subject=self.subject, names=self.names)
         sentences = sentences_in(Path(self.sentences)) if self.sentences else None
 
         def choose(variables: Mapping[str, Variable]) -> Content:
-            return content_of(path, variables, roles, sentences, self.transpose)
+            return content_of(path, variables, roles=roles, sentences=sentences, transpose=self.transpose)
 
         if self.kind == "matlab":
             if _is_hdf5(path):
@@ -146,7 +148,7 @@ def _variable(name: str, held: Any, h5py: Any) -> Variable:
     if held.shape is None:
         return Variable((), "nothing", lambda: None)
     if kind in "fiub":
-        return Variable(held.shape, "numbers", lambda: held[()], unit)
+        return Variable(held.shape, "numbers", load=lambda: held[()], unit=unit)
     if h5py.check_string_dtype(held.dtype) is not None:
         return Variable((held.size,), "texts", lambda: [f"{text}" for text in np.ravel(held.asstr()[()])])
     what = "complex numbers" if kind == "c" else "a table" if held.dtype.names else "objects"

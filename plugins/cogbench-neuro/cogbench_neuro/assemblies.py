@@ -124,22 +124,38 @@ class Assembly(Treatment):
             raise bad(path, f"{array.name} holds no numbers but values of type {array.dtype}.")
         values = np.asarray(array.values)
         of_neuroids = {name: c.values for name, c in flat.items() if c.dims == (neuroid,)}
-        whole = pick("coordinate", self.subject, SUBJECTS, [n for n in flat if flat[n].dims[0] in array.dims], path)
+        whole = pick(
+            "coordinate",
+            self.subject,
+            usual=SUBJECTS,
+            names=[n for n in flat if flat[n].dims[0] in array.dims],
+            path=path,
+        )
         channels, named = self._names(path, of_neuroids, neuroid, array.sizes[neuroid], whole)
         said += [named] if named else []
         unit = next((f"{array.attrs[key]}" for key in ("units", "unit") if key in array.attrs), "")
         if whole is None:
             subjects = [subject_of(path, several)] * len(texts)
-            return [Rows(str(path), subjects, texts, values, _unique(path, channels))], said, unit
+            return (
+                [Rows(str(path), subjects, sentences=texts, values=values, channels=_unique(path, channels))],
+                said,
+                unit,
+            )
         said.append(f"subjects: coordinate {whole} of the {flat[whole].dims[0]}s.")
         people = names_of(flat[whole].values.tolist())
         if flat[whole].dims == (presentation,):
-            return [Rows(str(path), people, texts, values, _unique(path, channels))], said, unit
+            return (
+                [Rows(str(path), people, sentences=texts, values=values, channels=_unique(path, channels))],
+                said,
+                unit,
+            )
         blocks = []
         for person in dict.fromkeys(people):
             some = [i for i, one in enumerate(people) if one == person]
             names = _unique(path, tuple(channels[i] for i in some))
-            blocks.append(Rows(str(path), [person] * len(texts), texts, values[:, some], names))
+            blocks.append(
+                Rows(str(path), [person] * len(texts), sentences=texts, values=values[:, some], channels=names)
+            )
         return blocks, said, unit
 
     def _array(self, path: Path, dataset: Any) -> Any:
@@ -173,7 +189,7 @@ class Assembly(Treatment):
             return texts, dims[0], [f"sentences: {file}."]
         along = {name: c for name, c in flat.items() if c.dims[0] in array.dims}
         words = {name: c for name, c in along.items() if c.dtype.kind in "OUST"}
-        name = pick("coordinate", self.sentence, SENTENCES, along if self.sentence else words, path)
+        name = pick("coordinate", self.sentence, usual=SENTENCES, names=along if self.sentence else words, path=path)
         if name is None:
             remedy = "sentence=NAME names it, sentences=FILE a file of them"
             raise bad(path, f"no coordinate of sentences: {remedy}; it has {listed(along) or 'none'}.")
@@ -186,7 +202,7 @@ class Assembly(Treatment):
         self, path: Path, coordinates: dict[str, Any], neuroid: str, n: int, whole: str | None
     ) -> tuple[tuple[str, ...], str]:
         """Return the names of the neuroids, and a note if the file gives them."""
-        name = pick("coordinate of neuroids", self.names, NEUROIDS, coordinates, path)
+        name = pick("coordinate of neuroids", self.names, usual=NEUROIDS, names=coordinates, path=path)
         if name is None or (name == whole and self.names is None):
             return tuple(f"{neuroid}[{i}]" for i in range(n)), ""
         return tuple(names_of(_decoded(coordinates[name].tolist()))), f"names of channels: coordinate {name}."

@@ -73,7 +73,15 @@ class Epochs(Treatment):
             texts, note = self._sentences(epochs, path)
             values, names, some = guarded(path, "MNE epochs", self._means, epochs, path)
             units |= some
-            blocks.append(Rows(str(path), [subject_of(path, len(paths) > 1)] * len(texts), texts, values, names))
+            blocks.append(
+                Rows(
+                    str(path),
+                    [subject_of(path, len(paths) > 1)] * len(texts),
+                    sentences=texts,
+                    values=values,
+                    channels=names,
+                )
+            )
             notes |= {note: None, f"mean over the times: {':'.join(self.time) or 'all, one sample'} s.": None}
             if bads := epochs.info["bads"]:
                 notes[f"channels marked as bad, left out: {listed(bads)}."] = None
@@ -91,7 +99,7 @@ class Epochs(Treatment):
                 return [texts[i] for i in epochs.selection], f"sentences: {file}; {n_all - n_kept} epochs were dropped."
             raise bad(path, f"it has {n_kept} epochs of {n_all} events, and {file} has {len(texts)} sentences.")
         columns = {} if epochs.metadata is None else epochs.metadata.to_dict(orient="list")
-        column = pick("column of the metadata", self.sentence, SENTENCES, columns, path)
+        column = pick("column of the metadata", self.sentence, usual=SENTENCES, names=columns, path=path)
         if column is None:
             holds = f"its metadata have {listed(columns)}" if columns else "it has no metadata"
             raise bad(path, f"no sentences: {holds}; sentence=COLUMN names a column, sentences=FILE a file of them.")

@@ -100,7 +100,9 @@ class BetaImages(Treatment):
             values, places, grid = _voxels(run, mask)
             texts, source, note = self._sentences(run[0], len(values))
             subject = subject_of(run[0], several=False)
-            blocks.append(Rows(str(run[0]), [subject] * len(values), texts, values, tuple(places)))
+            blocks.append(
+                Rows(str(run[0]), [subject] * len(values), sentences=texts, values=values, channels=tuple(places))
+            )
             read += [*run, *([mask] if mask else []), source]
             notes |= {
                 note: None,
@@ -131,7 +133,7 @@ class BetaImages(Treatment):
             return texts, source, f"sentences: {source.name}."
         source = self._events(image)
         columns = columns_of(source)
-        column = pick("column", self.sentence, SENTENCES, columns, source)
+        column = pick("column", self.sentence, usual=SENTENCES, names=columns, path=source)
         if column is None:
             raise bad(source, f"no column of sentences: sentence=COLUMN names it; it has {listed(columns)}.")
         texts = texts_of(columns[column])

@@ -128,7 +128,7 @@ def join_rows(
     if not subjects:
         raise bad(where, "no channel varies over the sentences.")
     counted = [f"{what}: {n:,}." for what, n in counts.items() if n]
-    return Recording(tuple(numbers), subjects, unit, _origin(paths, files), (*notes, *counted))
+    return Recording(tuple(numbers), subjects, unit=unit, origin=_origin(paths, files), notes=(*notes, *counted))
 
 
 def _composed(sentences: Sequence[str], counts: dict[str, int]) -> list[str]:
@@ -211,7 +211,7 @@ def _responses(
     halves = halves if halves is None or every else halves[:, :, kept]
     shown = shown if shown is None or shown.shape[2] == 1 else shown[:, :, kept]
     names = tuple(name for name, keep in zip(channels, kept.tolist(), strict=True) if keep)
-    return Responses(means, names, present, halves, shown)
+    return Responses(means, names, present=present, halves=halves, shown=shown)
 
 
 def _partial(means: Array, kept: Array) -> int:
