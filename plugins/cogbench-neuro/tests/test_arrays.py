@@ -265,7 +265,7 @@ def test_a_file_with_which_the_library_does_not_end_is_refused(tmp_path, monkeyp
     path, write = tmp_path / f"a.{ending}", write_matlab_73 if ending == "mat" else write_hdf5
     write(path, x=random(N, K), sentences=list(SENTENCES))
 
-    def stuck(*arguments):
+    def stuck(*arguments, **options):
         if os.getpid() != here:
             fault()
 
