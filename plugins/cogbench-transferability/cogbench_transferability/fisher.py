@@ -163,7 +163,11 @@ def _by_layer(of_weights: Mapping[str, Array], weights: Mapping[str, Any]) -> di
     """Join the vectors of each layer's weights into one, named `weights of layer …`, or after their module."""
     joined: dict[str, list[Array]] = {}
     for name, value in of_weights.items():
-        layer = LAYER.search(name)
-        place = f"layer {layer[1]}" if layer else name.partition(".")[0]
-        joined.setdefault(f"weights of {place}" if name in weights else name, []).append(value)
+        joined.setdefault(f"weights of {layer_of(name)}" if name in weights else name, []).append(value)
     return {name: np.concatenate(values) for name, values in joined.items()}
+
+
+def layer_of(weight: str) -> str:
+    """Return the layer of a weight by its name, as `layer 0`, or else the first part of its name."""
+    layer = LAYER.search(weight)
+    return f"layer {layer[1]}" if layer else weight.partition(".")[0]

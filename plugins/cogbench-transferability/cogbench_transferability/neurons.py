@@ -10,6 +10,7 @@ import numpy as np
 from cogbench import Array, UnusableData, draw_rows
 
 from .examples import numbered
+from .linear import dealt, linear_model
 from .pairs import Undefined
 
 Method = Literal["extra-trees", "forest", "mutual-information"]
@@ -139,7 +140,7 @@ def aggregated(
     rankings = []
     for p in range(pairs):
         rng = np.random.default_rng((seed, p))
-        first, second = _halves(answers, classes, rng)
+        first, second = dealt(answers, classes, 2, rng)
         q = importances(features[first], answers[first], classes, method, draws, subsample, trees, seed=seed + p)
         tenth = draw_rows(answers[second], max(2, round(0.1 * len(second))), rng, by_class=classes)
         check = second[tenth]
@@ -150,13 +151,6 @@ def aggregated(
 
         rankings.append(ranks(combined(q, max(ALPHAS, key=right))))
     return meta_importance(np.stack(rankings))
-
-
-def _halves(answers: Array, classes: bool, rng: np.random.Generator) -> tuple[Array, Array]:
-    order = rng.permutation(len(answers))
-    if classes:
-        order = order[np.argsort(answers[order], kind="stable")]
-    return np.sort(order[::2]), np.sort(order[1::2])
 
 
 def chosen(m: Array, n: int) -> Array:
@@ -208,9 +202,9 @@ def zero_shot(features: Array, answers: Array, other: Array, other_answers: Arra
 
 def probe(x: Array, y: Array, other: Array, right: Array, classes: bool) -> float:
     """Return the score on other rows of a linear model that learned (x, y): share of right answers, R² of numbers."""
-    from sklearn.linear_model import LogisticRegression, Ridge
+    given = linear_model(x, y, classes).predict(other)
+    if classes:
+        return float((given == right).mean())
+    from sklearn.metrics import r2_score
 
-    centre, scale = x.mean(axis=0), x.std(axis=0)
-    scale = np.where(scale > 0, scale, 1)
-    model = (LogisticRegression(max_iter=2000) if classes else Ridge()).fit((x - centre) / scale, y)
-    return float(model.score((other - centre) / scale, right))
+    return float(r2_score(right, given))
