@@ -14,7 +14,10 @@ from .linear import dealt, linear_model
 from .pairs import Undefined
 
 Method = Literal["extra-trees", "forest", "mutual-information"]
-ALPHAS = (1.0, 0.75, 0.5, 0.25, 0.0)  # those that MultiTSNS chooses from; the first of equally good ones
+# What MultiTSNS chooses from, the first of equally good ones: the share of the mean importance in eq. (1), where both
+# terms are brought to one size. As they stand the second is about as many times larger as there are neurons, so that
+# all alphas from 0 to .99 select the same.
+SHARES = (1.0, 0.75, 0.5, 0.25, 0.0)
 FLOOR = 0.1  # quantile of the standard deviations below which one counts as that: importances that never vary are few
 
 
@@ -100,10 +103,22 @@ def combined(q: Array, alpha: float = 1.0, *, floor: float = FLOOR, eps: float =
     -------
     array of shape (n_neurons,)
     """
+    mean, steady = _terms(q, floor, eps)
+    return alpha * mean + (1 - alpha) * steady
+
+
+def _terms(q: Array, floor: float = FLOOR, eps: float = 1e-6) -> tuple[Array, Array]:
+    """Return the two terms of eq. (1): the mean importance, and the mean over the standard deviation."""
     mean, spread = q.mean(axis=0), q.std(axis=0)
     if floor:
         spread = np.maximum(spread, np.quantile(spread, floor))
-    return alpha * mean + (1 - alpha) * mean / (spread + eps)
+    return mean, mean / (spread + eps)
+
+
+def alpha_of(q: Array, share: float) -> float:
+    """Return the alpha by which the mean importance makes up a share of eq. (1), summed over neurons."""
+    mean, steady = (float(term.sum()) for term in _terms(q))
+    return share * steady / (share * steady + (1 - share) * mean)
 
 
 def ranks(m: Array) -> Array:
@@ -134,7 +149,7 @@ def aggregated(
 ) -> Array:
     """Return MultiTSNS's importance of each neuron (n_neurons,): over several pairs of disjoint halves.
 
-    Importances are of the first half; alpha is the one whose n neurons let a linear model of that half answer a tenth
+    Importances are of the first half; alpha is the one of `SHARES` whose n neurons let a linear model of that half answer a tenth
     of the second best; the rankings are summed. Arguments as `importances` has them.
     """
     rankings = []
@@ -145,11 +160,11 @@ def aggregated(
         tenth = draw_rows(answers[second], max(2, round(0.1 * len(second))), rng, by_class=classes)
         check = second[tenth]
 
-        def right(alpha: float, q: Array = q, first: Array = first, check: Array = check) -> float:
-            kept = chosen(combined(q, alpha), n)
+        def right(share: float, q: Array = q, first: Array = first, check: Array = check) -> float:
+            kept = chosen(combined(q, alpha_of(q, share)), n)
             return probe(features[first][:, kept], answers[first], features[check][:, kept], answers[check], classes)
 
-        rankings.append(ranks(combined(q, max(ALPHAS, key=right))))
+        rankings.append(ranks(combined(q, alpha_of(q, max(SHARES, key=right)))))
     return meta_importance(np.stack(rankings))
 
 

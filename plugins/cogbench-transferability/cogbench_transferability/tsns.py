@@ -34,7 +34,8 @@ class TSNS:
     share : float
         How many are selected otherwise, as a share of all.
     alpha : float
-        Weight of the mean importance over draws; the rest is that of the mean over its standard deviation.
+        Weight of the mean importance over draws; the rest is that of the mean over its standard deviation. The second
+        is about as many times larger as there are neurons: what lies between the two is near 1 less 1 / neurons.
     pairs : int
         0 for SingleTSNS; otherwise the number of pairs of disjoint halves of MultiTSNS, which chooses alpha itself.
     draws, subsample : int, float
