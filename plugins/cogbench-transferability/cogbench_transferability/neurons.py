@@ -149,8 +149,8 @@ def aggregated(
 ) -> Array:
     """Return MultiTSNS's importance of each neuron (n_neurons,): over several pairs of disjoint halves.
 
-    Importances are of the first half; alpha is the one of `SHARES` whose n neurons let a linear model of that half answer a tenth
-    of the second best; the rankings are summed. Arguments as `importances` has them.
+    Importances are of the first half; of `SHARES` the one is taken whose n neurons let a linear model of that half
+    answer a tenth of the second best; the rankings are summed. Arguments as `importances` has them.
     """
     rankings = []
     for p in range(pairs):

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import torch
 from cogbench_transferability.cka import CKA
+from cogbench_transferability.ensemble import Ensemble
 from cogbench_transferability.esm import ESMLogME, least_squares
 from cogbench_transferability.fewshot import FewShot
 from cogbench_transferability.fuse import Fuse
 from cogbench_transferability.fusion import fused
 from cogbench_transferability.gbc import GBC
+from cogbench_transferability.gradient import Gradient
 from cogbench_transferability.hscore import HScore
 from cogbench_transferability.knn import KNN
 from cogbench_transferability.leep import LEEP, NCE
@@ -43,7 +45,7 @@ OWN = [e for e in load_parts().estimators.values() if type(e).__module__.startsw
 def test_they_are_all_installed():
     assert sorted(e.name for e in OWN) == sorted(
         "taskemb textemb description tsns vocabulary mips logme hscore leep nce knn esm-logme few-shot fuse "
-        "linear-probe parc cka task-vector transrate gbc nleep zero-shot".split()
+        "linear-probe parc cka task-vector transrate gbc nleep zero-shot gradient ensemble".split()
     )
 
 
@@ -65,6 +67,8 @@ VARIED = [
     replace(QUICK, similarity_="spearman", method="mutual-information"),
     replace(QUICK, similarity_="zero-shot", pairs=2),
     Fuse((Vocabulary(), LogME(), Fuse())),
+    Gradient("means", dims=100, examples=10),
+    Ensemble((Vocabulary(), LogME()), steps=2),
     LEEP(correct="shuffled"),
     NCE(correct="held-out"),
     LinearProbe(MEAN, measure="likelihood", folds=3),
@@ -244,7 +248,7 @@ def test_the_cosine_of_tiny_numbers_is_no_0():
 def test_what_asks_for_a_training_and_what_does_not():
     trained = {e.name for e in OWN if {"models", "features"} & e.needs}
     names = "taskemb mips logme hscore leep nce knn esm-logme fuse linear-probe parc task-vector transrate gbc nleep"
-    assert trained == {*names.split(), "zero-shot"}
+    assert trained == {*names.split(), "zero-shot", "ensemble"}
     assert TextEmb().needs == QUICK.needs == {"backbone-features"}
 
 
