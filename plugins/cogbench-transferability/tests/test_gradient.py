@@ -12,7 +12,7 @@ from small import Small, batches_of, model_of
 
 from cogbench import UnusableData
 
-KINDS = {"classes": 2, "numbers": 0, "tagging": 3, "qa": 0, "passages": 0}
+KINDS = {"classes": 3, "numbers": 0, "tagging": 3, "qa": 0, "passages": 0}
 
 
 class Exact(Projection):
