@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..data.dataset import Split
 from ..data.oracle import Oracle, TaskMatrix
 from ..errors import UnusableData
 from ..parts.interfaces import Estimator, Evidence
@@ -59,6 +60,11 @@ class Inquiry:
                 f"estimator {self._estimator.name!r} asks for {either[0]!r}, which its `needs` does not name: "
                 f"{sorted(self._estimator.needs)}."
             )
+
+    def allow_split(self, split: Split) -> None:
+        """Raise UnusableData for the evaluation split, on which the oracle is scored, unless `needs` names it."""
+        if split == "evaluation":
+            self.allow("evaluation")
 
     def note(self, text: str) -> None:
         """Add a line for the reader of the result, once."""

@@ -179,6 +179,7 @@ class StoredEvidence:
         return backbone.batches(self._examples(task, split, n, seed), self._workspace.files)
 
     def _examples(self, task: str, split: Split, n: int | None, seed: int) -> Dataset:
+        self.inquiry.allow_split(split)
         dataset = self._workspace.dataset(self._tasks[task], split)
         budget = self._cell.budget(self._tasks[task]) if split == "train" else None
         return dataset.sample(budget).sample(n, seed)

@@ -146,6 +146,7 @@ NEEDS = {
     "backbone": "the pre-trained model as it is before any training",
     "batches": "encoded examples of each task",
     "texts": "the words of each task's examples",
+    "evaluation": "examples of the evaluation splits, in batches or texts: those that the oracle is scored on",
     "cheap-transfers": "short trainings of each target on few of its examples, after each source",
     "transfers": "per-example scores of all transfers: the oracle's own data",
     "oracle": "the table of transfers that the ranking is scored against, and others of the same tasks",
@@ -154,7 +155,8 @@ NEEDS = {
 STIMULI = frozenset({"representations", "responses"})  # what needs a signal
 MODELS = frozenset({"representations", "features", "models", "transfers", "cheap-transfers"})  # trained models
 BACKBONES = frozenset({"batches", "backbone", "backbone-features"})  # the pre-trained model as it is
-ORACLES_DATA = frozenset({"transfers", "oracle"})  # an estimator that asks for it knows what it is scored against
+# An estimator that asks for it knows what it is scored against, or on.
+ORACLES_DATA = frozenset({"transfers", "oracle", "evaluation"})
 
 
 class Evidence(Protocol):

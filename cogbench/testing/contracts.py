@@ -16,6 +16,7 @@ from ..compute.workspace import Workspace
 from ..data.dataset import TASK_KINDS, Dataset
 from ..data.files import Files
 from ..data.recording import Recording
+from ..errors import UnusableData
 from ..packs.pack import find_pack
 from ..parts.interfaces import (
     NEEDS,
@@ -204,7 +205,13 @@ def check_estimator(estimator: Estimator) -> None:
         again = estimator.similarity(StoredEvidence(cell, workspace)).part(names, names)
         turned = replace(cell, tasks=TASKS[::-1])
         reordered = estimator.similarity(StoredEvidence(turned, workspace))
-        one = estimator.similarity(StoredEvidence(replace(cell, targets=TASKS[:1]), workspace)).part(names, names[:1])
+        alone = StoredEvidence(replace(cell, targets=TASKS[:1]), workspace)
+        try:
+            one = estimator.similarity(alone).part(names, names[:1])
+        except UnusableData:  # what is known of other targets may be what it stands on; a run asks for all of them
+            if "oracle" not in estimator.needs:
+                raise
+            one = first.part(names, names[:1])
         expect(reordered.sources == names[::-1], f"{estimator.name}: its matrix is not in the order of evidence.tasks")
         expect(
             np.array_equal(first.values, again.values, equal_nan=True),

@@ -7,11 +7,12 @@ import pytest
 from cogbench_estimators.baselines import LeastLearned, LeastMoved, Size
 from evidence_plugin import Fisher, LayerProbe, Leep, leep
 
-from cogbench import Card, FeatureOptions, Files, Recipe, Store, TaskMatrix, UnusableData, load_parts
+from cogbench import NEEDS, Card, FeatureOptions, Files, Recipe, Store, TaskMatrix, UnusableData, load_parts
 from cogbench.compute.cells import Training
 from cogbench.compute.evidence import Piece, Similarity, StoredEvidence
 from cogbench.compute.features import FeatureExtraction
 from cogbench.compute.workspace import Workspace
+from cogbench.parts.interfaces import ORACLES_DATA
 from cogbench.testing import check_estimator
 from cogbench.testing.toys import TASKS, ToyBackbone, ToySignal
 from cogbench.workers.engine import compute
@@ -163,8 +164,19 @@ def test_a_piece_sees_the_tasks_that_it_reads_alone(workspace):
 def test_batches_hold_what_the_training_saw(workspace):
     evidence = StoredEvidence(Similarity(Fisher(), ToyBackbone(), TASKS, max_train=20), workspace)
     assert sum(len(b["labels"]) for b in evidence.batches("toy-a", "train")) == 20
+    knowing = Asking(frozenset({"batches", "evaluation"}))
+    evidence = StoredEvidence(Similarity(knowing, ToyBackbone(), TASKS, max_train=20), workspace)
     assert sum(len(b["labels"]) for b in evidence.batches("toy-a", "evaluation")) == 60
     assert sum(len(b["labels"]) for b in evidence.batches("toy-a", "evaluation", n=7)) == 7
+
+
+def test_the_evaluation_split_is_refused_to_an_estimator_that_does_not_say_so(workspace):
+    """Else an estimator could learn from the answers that the oracle is scored on, and no mark would say so."""
+    evidence = StoredEvidence(Similarity(Asking(), ToyBackbone(), TASKS), workspace)
+    for ask in (evidence.batches, evidence.texts):
+        with pytest.raises(UnusableData, match="'asking' asks for 'evaluation', which its `needs` does not name"):
+            ask("toy-a", "evaluation")
+    assert ORACLES_DATA >= {"evaluation"} <= {*NEEDS}  # so that its results are marked as those that know transfers
 
 
 @dataclass(frozen=True)
@@ -216,7 +228,8 @@ def test_texts_and_labels_are_those_of_the_examples(workspace):
     evidence = StoredEvidence(cell, workspace)
     texts = evidence.texts("toy-a", "train")
     assert len(texts) == 20 and {*texts} < {*workspace.dataset(TASKS[0], "train").columns["text"]}
-    assert len(evidence.texts("toy-a", "evaluation")) == 60
+    knowing = Asking(frozenset({"texts", "evaluation"}))
+    assert len(StoredEvidence(replace(cell, estimator=knowing), workspace).texts("toy-a", "evaluation")) == 60
     assert evidence.labels["toy-a"] == ("no", "yes") and evidence.labels["toy-d"] == ()
     data = workspace.ingredients(replace(cell, estimator=Asking(frozenset({"texts"}))))
     assert data["data"][0][0] == workspace.dataset(TASKS[0], "train").sha256 and data["max_train"] == 20

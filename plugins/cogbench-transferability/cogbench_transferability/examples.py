@@ -125,6 +125,36 @@ def scaled(features: Array) -> Array:
     return features / np.abs(features).max()
 
 
+def principal(features: Array, dims: int | None = None, share: float = 1.0) -> Array:
+    """Return the first principal components of features (n_examples, n_dims): (n_examples, n_components).
+
+    At most `dims` of them, and no more than make up a `share` of the whole variance; those without variance are left
+    out.
+    """
+    u, s, _ = np.linalg.svd(features - features.mean(axis=0), full_matrices=False)
+    real = s > s[0] * max(features.shape) * np.finfo(np.float64).eps
+    variance = np.square(s[real])
+    n = int(np.searchsorted(np.cumsum(variance) / variance.sum(), share - 1e-12)) + 1
+    n = min(n, len(variance), dims or len(variance))
+    return u[:, :n] * s[:n]
+
+
+def class_places(evidence: "Evidence", source: str, target: str) -> Array:
+    """Return the number that each class of a target has at the source (n_classes,).
+
+    Raises
+    ------
+    Undefined
+        If the two have not the same classes by name, or their names are numbers.
+    """
+    own, other = evidence.labels[source], evidence.labels[target]
+    if not own or {*own} != {*other}:
+        raise Undefined("source and target have not the same classes")
+    if all(name.strip().lstrip("+-").replace(".", "", 1).isdigit() for name in own):
+        raise Undefined("the classes are called by numbers, so that equal names may mean other things")
+    return np.array([own.index(name) for name in other])
+
+
 def inputs(batch: Mapping[str, "Tensor"]) -> dict[str, "Tensor"]:
     """Return what of a batch is read, without its answers: any model of the same backbone takes it."""
     return {name: value for name, value in batch.items() if name not in ANSWERS}

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
 
 Convention = Literal["per_example", "batch_squared"]
 Labels = Literal["true", "sampled", "expected"]
-Component = Literal["embeddings", "layers", "cls", "parameters"]
-COMPONENTS = ("embeddings", "layers", "cls", "parameters")
+Component = Literal["embeddings", "layers", "cls", "pooled", "heads", "parameters"]
+COMPONENTS = ("embeddings", "layers", "cls", "pooled", "heads", "parameters")
+ATTENTION = re.compile(r"(?:^|\.)layer\.(\d+)\.attention\.self$")  # of BERT and its relatives
 LAYER = re.compile(r"(?:^|\.)(?:layer|layers|h|block|blocks)\.(\d+)\.")
 
 
@@ -39,9 +41,11 @@ def fisher(
         `model(**batch)` gives `hidden_states` when asked for, and the outputs of its head.
     batches : iterable of mappings
         Encoded examples with their answers.
-    components : tuple of {"embeddings", "layers", "cls", "parameters"}
-        Of the hidden states: what leaves the embeddings; what leaves each layer; the last layer's first token. Of the
-        weights: those of each layer, without the head, in a vector as long as they are many.
+    components : tuple of {"embeddings", "layers", "cls", "pooled", "heads", "parameters"}
+        Of the hidden states: what leaves the embeddings; what leaves each layer; the last layer's first token; what the
+        pooler makes of it, which is the released code's `cls_output`; what leaves the attention heads of each layer,
+        its `multihead_output`, which BERT and its relatives have. Of the weights: those of each layer, without the
+        head, in a vector as long as they are many.
     convention : {"per_example", "batch_squared"}
         The mean over examples of squared gradients, of hidden states at each of their tokens; or, as the released
         code has it, the squared sum over a batch and its tokens, which lets examples cancel each other out.
@@ -54,8 +58,8 @@ def fisher(
     Returns
     -------
     dict of str to array
-        `embeddings`, `layer 1`, …, `cls` (n_dims,); `weights of layer 0`, … (n_weights,), in float64: squared nats per
-        squared unit of the state or weight. A component without a gradient is zero.
+        `embeddings`, `layer 1`, …, `cls`, `pooled`, `heads 1`, … (n_dims,); `weights of layer 0`, … (n_weights,), in
+        float64: squared nats per squared unit of the state or weight. A component without a gradient is zero.
 
     Raises
     ------
@@ -84,19 +88,44 @@ def fisher(
         if weights and convention == "per_example":  # a batch has one gradient of the weights: each row by itself
             parts = [{name: value[i : i + 1] for name, value in batch.items()} for i in range(n_rows)]
         for part in parts:
-            with torch.enable_grad():
+            with torch.enable_grad(), _inner_states(model, components) as inner:
                 out = model(**inputs(part), output_hidden_states=True)
                 mask = part.get("attention_mask")
                 cases = [(log_likelihood(out, a, mask), share) for a, share in _cases(out, part, labels, samples, draw)]
-                for name, value in _squares(states_of(out, mask), weights, cases, part, convention):
-                    kind = "layers" if name.startswith("layer ") else "parameters" if name in weights else name
+                for name, value in _squares(states_of(out, mask), inner, weights, cases, part, convention):
+                    kind = "parameters" if name in weights else name.partition(" ")[0].replace("layer", "layers")
                     if kind in components:
                         total[name] = total.get(name, 0) + value.double().cpu().numpy()
     return _by_layer({name: value / n_examples for name, value in total.items()}, weights)
 
 
+@contextmanager
+def _inner_states(model: Any, components: tuple[Component, ...]) -> "Iterator[dict[str, Tensor]]":
+    """Collect what leaves the pooler and the attention heads of each layer during a pass, by name."""
+    states: dict[str, Tensor] = {}
+    encoder, hooks = encoder_of(model), []
+
+    def keep(name: str, module: Any) -> None:
+        def hook(module: Any, given: Any, out: Any) -> None:
+            states[name] = out[0] if isinstance(out, tuple) else out
+
+        hooks.append(module.register_forward_hook(hook))
+
+    for name, module in encoder.named_modules():
+        if "heads" in components and (layer := ATTENTION.search(name)):
+            keep(f"heads {int(layer[1]) + 1}", module)
+        if "pooled" in components and name == "pooler":
+            keep("pooled", module)
+    try:
+        yield states
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
 def _squares(
     hidden: Any,
+    inner: "Mapping[str, Tensor]",
     weights: dict[str, "Tensor"],
     cases: "list[tuple[Tensor, Tensor]]",
     batch: Mapping[str, "Tensor"],
@@ -109,6 +138,8 @@ def _squares(
     import torch
 
     states = {(f"layer {i}" if i else "embeddings"): s for i, s in enumerate(hidden) if s.requires_grad}
+    final = next(reversed(states), "")
+    states.update({name: s for name, s in inner.items() if s.requires_grad})
     wanted = [*states.values(), *weights.values()]
     whole = convention == "batch_squared"
     if whole:  # one gradient, of the mean over examples and draws
@@ -117,10 +148,11 @@ def _squares(
         computed = torch.autograd.grad(value.sum(), wanted, retain_graph=True, allow_unused=True)
         gradients = [torch.zeros_like(w) if g is None else g for g, w in zip(computed, wanted, strict=True)]
         for name, g in zip(states, gradients, strict=False):
-            tokens = batch.get("attention_mask")
+            tokens = batch.get("attention_mask") if g.ndim == 3 else None
+            g = g if g.ndim == 3 else g.unsqueeze(1)  # what is pooled is as one token
             g = g if tokens is None else g[:, : tokens.shape[1]]
             mask = mask_of(g.double(), tokens)  # (batch, tokens, 1)
-            last = name == next(reversed(states))
+            last = name == final
             for of, part, kept in [(name, g, mask), *([("cls", g[:, :1], mask[:, :1])] if last else [])]:
                 part = part.double() * kept  # (batch, tokens, dims)
                 if whole:
@@ -163,7 +195,11 @@ def _by_layer(of_weights: Mapping[str, Array], weights: Mapping[str, Any]) -> di
     """Join the vectors of each layer's weights into one, named `weights of layer …`, or after their module."""
     joined: dict[str, list[Array]] = {}
     for name, value in of_weights.items():
-        layer = LAYER.search(name)
-        place = f"layer {layer[1]}" if layer else name.partition(".")[0]
-        joined.setdefault(f"weights of {place}" if name in weights else name, []).append(value)
+        joined.setdefault(f"weights of {layer_of(name)}" if name in weights else name, []).append(value)
     return {name: np.concatenate(values) for name, values in joined.items()}
+
+
+def layer_of(weight: str) -> str:
+    """Return the layer of a weight by its name, as `layer 0`, or else the first part of its name."""
+    layer = LAYER.search(weight)
+    return f"layer {layer[1]}" if layer else weight.partition(".")[0]

@@ -1,28 +1,54 @@
 """LEEP and NCE: how much do a source model's own predictions tell of a target's classes?"""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from cogbench import Array, FeatureOptions, hookimpl
+from cogbench import Array, FeatureOptions, TaskMatrix, UnusableData, hookimpl
 
 from .examples import classes_of, numbered, same_length
+from .linear import dealt
 from .pairs import ByPairs, Undefined
 
 if TYPE_CHECKING:
     from cogbench import Estimator, Evidence
 
+Correction = Literal["none", "shuffled", "held-out"]
+SHUFFLES = 20  # whose mean counts; fewer would add noise to it, of the size of the score's own error
+
+
+class ByPredictions(ByPairs):
+    """A score of a source's predictions, which may be corrected for how many classes the source has."""
+
+    correct: Correction
+
+    def similarity(self, evidence: "Evidence") -> TaskMatrix:
+        """Return the (n_sources, n_targets) scores; NaN where undefined, and notes on that and on classes."""
+        matrix = super().similarity(evidence)
+        sizes = [len(evidence.labels[source]) for source in evidence.sources]
+        sizes = sorted(n for n, row in zip(sizes, matrix.values, strict=True) if np.isfinite(row).any())
+        if self.correct == "none" and sizes and sizes[0] < sizes[-1]:
+            evidence.note(
+                f"{self.name}: sources have {sizes[0]} to {sizes[-1]} classes, and the score favours those with many; "
+                f"{self.name}.correct=shuffled takes out what they would have by chance."
+            )
+        return matrix
+
 
 @dataclass(frozen=True)
-class LEEP(ByPairs):
+class LEEP(ByPredictions):
     """Log expected empirical prediction: the likelihood of the target's classes by way of the source's.
 
     Parameters
     ----------
     features : FeatureOptions
         Which examples.
+    correct : {"none", "shuffled", "held-out"}
+        The score favours sources with many classes: with few examples these fit them by chance. "shuffled" subtracts
+        the mean score of shuffled answers; "held-out" learns how classes go together on one half of the examples and
+        scores on the other, and the other way round.
 
     References
     ----------
@@ -30,22 +56,28 @@ class LEEP(ByPairs):
     """
 
     features: FeatureOptions = field(default_factory=FeatureOptions)
+    correct: Correction = "none"
     name: str = "leep"
     needs: frozenset[str] = frozenset({"features"})
 
     def score(self, evidence: "Evidence", source: str, target: str) -> float:
-        """Return the log-likelihood of an example, in nats, at most 0; see `leep`."""
-        return leep(*_predicted(self.features, evidence, self.name, source, target))
+        """Return the log-likelihood of an example, in nats, at most 0 unless it is corrected; see `leep`."""
+        theta, labels = _predicted(self.features, evidence, self.name, source, target)
+        return corrected(leep, theta, labels, self.correct)
 
 
 @dataclass(frozen=True)
-class NCE(ByPairs):
+class NCE(ByPredictions):
     """Negative conditional entropy of the target's classes, given the class that the source's model predicts.
 
     Parameters
     ----------
     features : FeatureOptions
         Which examples.
+    correct : {"none", "shuffled", "held-out"}
+        The score favours sources with many classes: with few examples these fit them by chance. "shuffled" subtracts
+        the mean score of shuffled answers; "held-out" learns how classes go together on one half of the examples and
+        scores on the other, and the other way round.
 
     References
     ----------
@@ -53,13 +85,16 @@ class NCE(ByPairs):
     """
 
     features: FeatureOptions = field(default_factory=FeatureOptions)
+    correct: Correction = "none"
     name: str = "nce"
     needs: frozenset[str] = frozenset({"features"})
 
     def score(self, evidence: "Evidence", source: str, target: str) -> float:
-        """Return the negative entropy in nats, at most 0; see `nce`."""
+        """Return the negative entropy in nats, at most 0 unless it is corrected; see `nce`."""
         theta, labels = _predicted(self.features, evidence, self.name, source, target)
-        return nce(theta.argmax(axis=1), labels)
+        if self.correct == "held-out":  # of certain predictions LEEP is NCE
+            return held_out(np.eye(theta.shape[1])[theta.argmax(axis=1)], labels)
+        return corrected(nce, theta.argmax(axis=1), labels, self.correct)
 
 
 def _predicted(
@@ -70,6 +105,63 @@ def _predicted(
     if not features.probabilities.shape[1]:
         raise Undefined("the source's head does not choose one of several classes")
     return features.probabilities, classes_of(evidence, name, target=target, features=features)
+
+
+def corrected(
+    score: Callable[[Array, Array], float], predictions: Array, labels: Array, correct: Correction = "none"
+) -> float:
+    """Return a score of predictions (n_examples, …) and labels (n_examples,), corrected as `LEEP` says.
+
+    Corrected by shuffling, a score is 0 in expectation for a source that knows nothing, whatever its classes.
+    """
+    if correct == "held-out":
+        return held_out(predictions, labels)
+    value = score(predictions, labels)
+    if correct == "none":
+        return value
+    rng = np.random.default_rng(0)
+    labels = np.asarray(labels)
+    return value - float(np.mean([score(predictions, rng.permutation(labels)) for _ in range(SHUFFLES)]))
+
+
+def held_out(theta: Array, labels: Array) -> float:
+    """Return LEEP of examples that did not tell how classes go together, in nats, at most 0.
+
+    Each half of the examples is scored by P(y|z) of the other half: the share of class y in what is predicted as z,
+    to which one example with the shares of the classes is added, so that nothing has the probability 0.
+
+    Parameters
+    ----------
+    theta : array of shape (n_examples, n_source_classes)
+    labels : array of shape (n_examples,)
+
+    Raises
+    ------
+    Undefined
+        As `leep`, or if a class has a single example, so that one half does not know it.
+    """
+    theta, labels = _checked(theta, labels)
+    if np.bincount(labels).min() < 2:
+        raise Undefined("a class has a single example")
+    halves = dealt(labels, True, 2, np.random.default_rng(0))
+    total = 0.0
+    for half, other in (halves, halves[::-1]):
+        counts = np.stack([theta[half][labels[half] == y].sum(axis=0) for y in range(labels.max() + 1)])  # (y, z)
+        shares = np.bincount(labels[half]) / len(half)
+        given = (counts + shares[:, None]) / (counts.sum(axis=0) + 1)
+        total += np.log((given[labels[other]] * theta[other]).sum(axis=1)).sum()
+    return float(total / len(labels))
+
+
+def _checked(theta: Array, labels: Array) -> tuple[Array, Array]:
+    """Return probabilities in float64 and the numbers of classes; Undefined or UnusableData where they are none."""
+    same_length(theta, labels)
+    theta, labels = np.asarray(theta, np.float64), numbered(labels)
+    if not np.isfinite(theta).all():
+        raise Undefined("the source's predictions hold NaN or infinity")
+    if (theta < 0).any() or (np.abs(theta.sum(axis=1) - 1) > 1e-3).any():
+        raise UnusableData("the predictions of an example are no probabilities: they must sum to 1.")
+    return theta, labels
 
 
 def leep(theta: Array, labels: Array) -> float:
@@ -86,11 +178,10 @@ def leep(theta: Array, labels: Array) -> float:
     ------
     Undefined
         If the target's examples are of one class or have none, or the probabilities hold NaN.
+    UnusableData
+        If the probabilities of an example do not sum to 1.
     """
-    same_length(theta, labels)
-    theta, labels = np.asarray(theta, np.float64), numbered(labels)
-    if not np.isfinite(theta).all():
-        raise Undefined("the source's predictions hold NaN or infinity")
+    theta, labels = _checked(theta, labels)
     joint = np.stack([theta[labels == y].sum(axis=0) for y in range(labels.max() + 1)]) / len(labels)  # (y, z)
     mass = joint.sum(axis=0)
     given = joint[:, mass > 0] / mass[mass > 0]  # a class that is never predicted says nothing

@@ -26,8 +26,11 @@ class LogME(ByPairs):
     features : FeatureOptions
         Which examples, and how they are pooled.
     null_space : {"include", "released"}
-        Whether directions in which the features do not vary count in the determinant, as the formula has it; the
-        released fixed-point code leaves them out, which favours sources with redundant features.
+        Whether directions in which the features do not vary count in the determinant, as the formula has it. "released"
+        leaves them out, as the released fixed-point code does where there are fewer examples than dimensions, and for
+        dimensions that are exactly 0; it then favours sources with redundant features, and says little of signal. Of
+        dimensions that are sums of others the released code keeps what rounding leaves of them; this does not. Only
+        the released form changes with the unit of the features.
 
     References
     ----------
@@ -70,19 +73,23 @@ def logme(features: Array, answers: Array, classes: bool = True, null_space: Nul
     """
     features, answers = paired(features, answers, classes)
     goals = np.eye(answers.max() + 1)[answers] if classes else answers[:, None]  # (n_examples, n_classes or 1)
-    u, s, _ = np.linalg.svd(features, full_matrices=False)
+    largest = np.abs(features).max()
+    u, s, _ = np.linalg.svd(features / largest, full_matrices=False)
+    unit = 2 * (np.log(largest) + np.log(s[0]))  # of the precision of the weights, as a logarithm
+    s = s / s[0]  # the maximum is that of any multiple of the features; what guards it against 0 must be so too
     real = s > s[0] * max(features.shape) * np.finfo(np.float64).eps
     u, sigma = u[:, real], s[real] ** 2  # (n_examples, rank), (rank,)
-    free = features.shape[1] - len(sigma) if null_space == "include" else 0
-    dims = features.shape[1]
-    return float(np.mean([_evidence(sigma, np.square(u.T @ t), float(t @ t), len(t), dims, free) for t in goals.T]))
+    cases = [_evidence(sigma, np.square(u.T @ t), float(t @ t), len(t)) for t in goals.T]
+    # Of a direction without variance the determinant is alpha: its logarithm cancels out, unless it is left out.
+    free = features.shape[1] - len(sigma) if null_space == "released" else 0
+    return float(np.mean([value + free / 2 * (np.log(alpha) + unit) / len(features) for value, alpha in cases]))
 
 
-def _evidence(sigma: Array, explained: Array, length: float, n: int, dims: int, free: int) -> float:
-    """Return the evidence of one vector of answers, an example, by the fixed point from alpha = beta = 1.
+def _evidence(sigma: Array, explained: Array, length: float, n: int) -> tuple[float, float]:
+    """Return the evidence of one vector of answers, an example, by the fixed point from alpha = beta = 1; and alpha.
 
-    `sigma` and `explained` (rank,) are the squared singular values of the features and the squared products of their
-    left vectors with the answers, whose squared length is `length`; `free` directions of `dims` have no variance.
+    `sigma` and `explained` (rank,) are the squared singular values of the features, of which the largest is 1, and the
+    squared products of their left vectors with the answers, whose squared length is `length`.
     """
     alpha = beta = 1.0
     rest = max(length - explained.sum(), 0.0)
@@ -94,15 +101,14 @@ def _evidence(sigma: Array, explained: Array, length: float, n: int, dims: int, 
         residual = (explained / (1 + sigma / ratio) ** 2).sum() + rest
         alpha, beta = gamma / (weights + 1e-5), (n - gamma) / (residual + 1e-5)
         value = (
-            dims / 2 * np.log(alpha)
-            + n / 2 * np.log(beta)
-            - (np.log(alpha + beta * sigma).sum() + free * np.log(alpha)) / 2
+            n / 2 * np.log(beta)
+            - np.log1p(beta / alpha * sigma).sum() / 2
             - (beta * residual + alpha * weights) / 2
             - n / 2 * np.log(2 * np.pi)
         ) / n
         if abs(alpha / beta - ratio) <= 1e-3 * ratio:
             break
-    return value
+    return value, alpha
 
 
 @hookimpl

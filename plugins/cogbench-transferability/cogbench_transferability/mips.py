@@ -33,6 +33,9 @@ class MIPS:
         For each token of the source the nearest of the target, or the mean of this and the other way round.
     normalise : bool
         Whether tokens are brought to length 1 first: products are cosines then.
+    equal : bool
+        Whether as many texts of each task are compared as the task with the fewest has. Otherwise a target with more
+        texts has a nearer one for each of the source's: tasks with few texts look less alike, and a note says so.
     features : FeatureOptions
         Which examples make a matrix.
     prompt : Prompt
@@ -47,6 +50,7 @@ class MIPS:
     variant: Variant = "max_pairwise"
     direction: Literal["source_to_target", "symmetric"] = "source_to_target"
     normalise: bool = True
+    equal: bool = False
     features: FeatureOptions = field(default_factory=lambda: FeatureOptions(examples=100, pooling="mean"))
     prompt: Prompt = field(default_factory=Prompt)
     name: str = "mips"
@@ -66,6 +70,15 @@ class MIPS:
     def similarity(self, evidence: "Evidence") -> TaskMatrix:
         """Return (n_sources, n_targets) similarities, cosines from -1 to 1 if normalised; NaN where undefined."""
         matrices = {task: self.matrix(evidence, task) for task in evidence.tasks}
+        sizes = sorted(map(len, matrices.values()))
+        if self.tokens == "text" and sizes[0] < sizes[-1] and self.equal:
+            rows = {task: np.random.default_rng(self.features.seed).permutation(len(m)) for task, m in matrices.items()}
+            matrices = {task: m[np.sort(rows[task][: sizes[0]])] for task, m in matrices.items()}
+        elif self.tokens == "text" and sizes[0] < sizes[-1] and self.variant == "max_pairwise":
+            evidence.note(
+                f"{self.name}: tasks have {sizes[0]} to {sizes[-1]} texts, and those with few look less alike; "
+                f"{self.name}.equal=true compares as many of each."
+            )
 
         def score(source: str, target: str) -> float:
             a, b = matrices[source], matrices[target]

@@ -10,10 +10,14 @@ import numpy as np
 from cogbench import Array, UnusableData, draw_rows
 
 from .examples import numbered
+from .linear import dealt, linear_model
 from .pairs import Undefined
 
 Method = Literal["extra-trees", "forest", "mutual-information"]
-ALPHAS = (1.0, 0.75, 0.5, 0.25, 0.0)  # those that MultiTSNS chooses from; the first of equally good ones
+# What MultiTSNS chooses from, the first of equally good ones: the share of the mean importance in eq. (1), where both
+# terms are brought to one size. As they stand the second is about as many times larger as there are neurons, so that
+# all alphas from 0 to .99 select the same.
+SHARES = (1.0, 0.75, 0.5, 0.25, 0.0)
 FLOOR = 0.1  # quantile of the standard deviations below which one counts as that: importances that never vary are few
 
 
@@ -99,10 +103,22 @@ def combined(q: Array, alpha: float = 1.0, *, floor: float = FLOOR, eps: float =
     -------
     array of shape (n_neurons,)
     """
+    mean, steady = _terms(q, floor, eps)
+    return alpha * mean + (1 - alpha) * steady
+
+
+def _terms(q: Array, floor: float = FLOOR, eps: float = 1e-6) -> tuple[Array, Array]:
+    """Return the two terms of eq. (1): the mean importance, and the mean over the standard deviation."""
     mean, spread = q.mean(axis=0), q.std(axis=0)
     if floor:
         spread = np.maximum(spread, np.quantile(spread, floor))
-    return alpha * mean + (1 - alpha) * mean / (spread + eps)
+    return mean, mean / (spread + eps)
+
+
+def alpha_of(q: Array, share: float) -> float:
+    """Return the alpha by which the mean importance makes up a share of eq. (1), summed over neurons."""
+    mean, steady = (float(term.sum()) for term in _terms(q))
+    return share * steady / (share * steady + (1 - share) * mean)
 
 
 def ranks(m: Array) -> Array:
@@ -133,30 +149,23 @@ def aggregated(
 ) -> Array:
     """Return MultiTSNS's importance of each neuron (n_neurons,): over several pairs of disjoint halves.
 
-    Importances are of the first half; alpha is the one whose n neurons let a linear model of that half answer a tenth
-    of the second best; the rankings are summed. Arguments as `importances` has them.
+    Importances are of the first half; of `SHARES` the one is taken whose n neurons let a linear model of that half
+    answer a tenth of the second best; the rankings are summed. Arguments as `importances` has them.
     """
     rankings = []
     for p in range(pairs):
         rng = np.random.default_rng((seed, p))
-        first, second = _halves(answers, classes, rng)
+        first, second = dealt(answers, classes, 2, rng)
         q = importances(features[first], answers[first], classes, method, draws, subsample, trees, seed=seed + p)
         tenth = draw_rows(answers[second], max(2, round(0.1 * len(second))), rng, by_class=classes)
         check = second[tenth]
 
-        def right(alpha: float, q: Array = q, first: Array = first, check: Array = check) -> float:
-            kept = chosen(combined(q, alpha), n)
+        def right(share: float, q: Array = q, first: Array = first, check: Array = check) -> float:
+            kept = chosen(combined(q, alpha_of(q, share)), n)
             return probe(features[first][:, kept], answers[first], features[check][:, kept], answers[check], classes)
 
-        rankings.append(ranks(combined(q, max(ALPHAS, key=right))))
+        rankings.append(ranks(combined(q, alpha_of(q, max(SHARES, key=right)))))
     return meta_importance(np.stack(rankings))
-
-
-def _halves(answers: Array, classes: bool, rng: np.random.Generator) -> tuple[Array, Array]:
-    order = rng.permutation(len(answers))
-    if classes:
-        order = order[np.argsort(answers[order], kind="stable")]
-    return np.sort(order[::2]), np.sort(order[1::2])
 
 
 def chosen(m: Array, n: int) -> Array:
@@ -208,9 +217,9 @@ def zero_shot(features: Array, answers: Array, other: Array, other_answers: Arra
 
 def probe(x: Array, y: Array, other: Array, right: Array, classes: bool) -> float:
     """Return the score on other rows of a linear model that learned (x, y): share of right answers, R² of numbers."""
-    from sklearn.linear_model import LogisticRegression, Ridge
+    given = linear_model(x, y, classes).predict(other)
+    if classes:
+        return float((given == right).mean())
+    from sklearn.metrics import r2_score
 
-    centre, scale = x.mean(axis=0), x.std(axis=0)
-    scale = np.where(scale > 0, scale, 1)
-    model = (LogisticRegression(max_iter=2000) if classes else Ridge()).fit((x - centre) / scale, y)
-    return float(model.score((other - centre) / scale, right))
+    return float(r2_score(right, given))

@@ -9,7 +9,7 @@ import numpy as np
 
 from cogbench import Array, UnusableData
 
-from .examples import ANSWERS
+from .heads import answers_of_batch, by_token, outputs_of
 from .likelihood import log_likelihood
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Prompt:
         draw = torch.Generator().manual_seed(self.seed)
         first = torch.randint(len(table.weight), (self.length,), generator=draw)
         prompt = table.weight.detach()[first.to(table.weight.device)].clone().requires_grad_()
-        n_outputs = _outputs(batches[0], n_labels)
+        n_outputs = outputs_of(batches[0], n_labels)
         width = getattr(getattr(model, "config", None), "hidden_size", prompt.shape[1])  # ELECTRA embeds in fewer
         limit = width**-0.5
         head = torch.empty(width, n_outputs).uniform_(-limit, limit, generator=draw)
@@ -95,7 +95,7 @@ class Prompt:
         optimizer = torch.optim.Adam([prompt, head], lr=self.learning_rate)
         for batch in _shuffled(batches, self.steps, self.seed):
             out = self._out(model, table, prompt, head, batch)
-            loss = -log_likelihood(out, _answers(batch), batch.get("attention_mask")).mean()
+            loss = -log_likelihood(out, answers_of_batch(batch), batch.get("attention_mask")).mean()
             prompt.grad, head.grad = torch.autograd.grad(loss, [prompt, head])  # none of the backbone's weights
             optimizer.step()
         return prompt.detach().float().cpu().numpy()
@@ -121,22 +121,7 @@ class Prompt:
         logits = hidden @ head  # (batch, tokens, n_outputs)
         if "start_positions" in batch:
             return SimpleNamespace(start_logits=logits[..., 0], end_logits=logits[..., 1])
-        by_token = not batch["labels"].is_floating_point() and batch["labels"].ndim == 2
-        return SimpleNamespace(logits=logits if by_token else logits[:, 0])
-
-
-def _answers(batch: Batch) -> dict[str, "Tensor"]:
-    return {name: value for name, value in batch.items() if name in ANSWERS}
-
-
-def _outputs(batch: Batch, n_labels: int) -> int:
-    """Return how many outputs the head of a task has."""
-    if "start_positions" in batch:
-        return 2
-    labels = batch["labels"]
-    if labels.is_floating_point():
-        return labels.shape[1] if labels.ndim == 2 else 1
-    return n_labels
+        return SimpleNamespace(logits=logits if by_token(batch) else logits[:, 0])
 
 
 def _shuffled(batches: list[Batch], steps: int, seed: int) -> Iterator[Batch]:

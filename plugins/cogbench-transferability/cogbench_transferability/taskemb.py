@@ -22,8 +22,10 @@ class TaskEmb:
 
     Parameters
     ----------
-    components : tuple of {"embeddings", "layers", "cls", "parameters"}
-        What is compared; `parameters` keeps vectors as long as the model's weights.
+    components : tuple of {"embeddings", "layers", "cls", "pooled", "heads", "parameters"}
+        What is compared; `parameters` keeps vectors as long as the model's weights. With `layers`, `cls` is left out:
+        of a head that reads the first token alone it is the last layer's vector, which would count twice. The authors'
+        own components are `layers:pooled:heads:parameters`; they compare each tensor of weights by itself.
     convention, labels, samples
         As `cogbench_transferability.fisher.fisher` has them.
     examples : int
@@ -61,7 +63,8 @@ class TaskEmb:
         does not have it; a note counts such pairs.
         """
         vectors = dict(evidence.pieces(self))
-        names = sorted({name for of in vectors.values() for name in of})
+        twice = {"cls"} if "layers" in self.components else set()
+        names = sorted({name for of in vectors.values() for name in of} - twice)
         matrices, pairs = [], len(evidence.tasks) * (len(evidence.tasks) - 1)
         for name in names:
             values = self._cosines([vectors[task].get(name) for task in evidence.tasks])

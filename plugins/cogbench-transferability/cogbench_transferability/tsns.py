@@ -8,7 +8,7 @@ import numpy as np
 
 from cogbench import Array, FeatureOptions, TaskMatrix, UnusableData, hookimpl
 
-from .examples import answers_of, checked, class_numbers
+from .examples import answers_of, checked, class_numbers, class_places
 from .neurons import Method, aggregated, chosen, combined, fingerprint, importances, zero_shot
 from .pairs import Undefined, cosine, defined, of_pairs, refuse_undefined
 from .vocabulary import jaccard
@@ -34,7 +34,8 @@ class TSNS:
     share : float
         How many are selected otherwise, as a share of all.
     alpha : float
-        Weight of the mean importance over draws; the rest is that of the mean over its standard deviation.
+        Weight of the mean importance over draws; the rest is that of the mean over its standard deviation. The second
+        is about as many times larger as there are neurons: what lies between the two is near 1 less 1 / neurons.
     pairs : int
         0 for SingleTSNS; otherwise the number of pairs of disjoint halves of MultiTSNS, which chooses alpha itself.
     draws, subsample : int, float
@@ -151,13 +152,12 @@ class TSNS:
         return aggregated(features, answers, *how, pairs=self.pairs, n=n, seed=self.seed)
 
     def _zero_shot(self, evidence: "Evidence", source: str, target: str, neurons: Array) -> float:
-        names = evidence.labels
-        if not names[source] or names[source] != names[target]:
-            raise Undefined("source and target have not the same classes")
+        places = class_places(evidence, source, target)
         one, other = (evidence.features(None, task, self.features) for task in (source, target))
         for features in (one, other):
             class_numbers(features)
-        return zero_shot(one.values, one.answers, other=other.values, other_answers=other.answers, neurons=neurons)
+        answers = places[other.answers]
+        return zero_shot(one.values, one.answers, other=other.values, other_answers=answers, neurons=neurons)
 
 
 def _spearman(a: Array, b: Array) -> float:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from cogbench import Estimator, Evidence
 
 WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+NEGATED = frozenset("does did wo ca sha ai need dare".split())  # before n't, beside the function words
 
 
 @dataclass(frozen=True)
@@ -77,9 +78,21 @@ def frequent_words(texts: Sequence[str], n: int, gram: int = 1) -> frozenset[str
 
     counts = Counter[str]()
     for text in texts:
-        words = [w for w in WORD.findall(text.lower()) if w not in ENGLISH_STOP_WORDS]
+        words = [w for w in map(stem, WORD.findall(text.lower())) if w and w not in ENGLISH_STOP_WORDS]
         counts.update(" ".join(words[i : i + gram]) for i in range(len(words) - gram + 1))
     return frozenset(sorted(counts, key=lambda w: (-counts[w], w))[:n])
+
+
+def stem(word: str) -> str:
+    """Return a word in lower case without what follows an apostrophe; of a negation or a single letter nothing.
+
+    So "it's" is the function word "it", "dog's" is "dog", and "don't" is no word of its own.
+    """
+    word = word.replace("’", "'")
+    base = word[:-3] if word.endswith("n't") else word.partition("'")[0]
+    if (len(base) == 1 and "a" <= base <= "z") or (word.endswith("n't") and base in NEGATED):
+        return ""
+    return base
 
 
 def overlap(a: Iterable[object], b: Iterable[object], denominator: int) -> float:

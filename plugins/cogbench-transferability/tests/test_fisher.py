@@ -9,6 +9,7 @@ from cogbench_transferability.examples import inputs
 from cogbench_transferability.fisher import fisher, trainable
 from cogbench_transferability.fusion import fused
 from cogbench_transferability.likelihood import drawn, expected, log_likelihood
+from cogbench_transferability.pairs import cosine
 from cogbench_transferability.taskemb import TaskEmb
 from numpy.testing import assert_allclose
 from small import Linear, Small, batches_of, model_of, square
@@ -152,9 +153,48 @@ def test_a_matrix_without_a_score_counts_as_the_mean_of_the_others():
 def test_taskemb_of_all_kinds(kinds):
     """A tagger's answers do not hang on the first token: that component says nothing of it, the others do."""
     evidence = kinds.fresh()
-    found = TaskEmb().similarity(evidence)
+    found = TaskEmb(components=("embeddings", "cls")).similarity(evidence)
     assert np.isfinite(found.values[~found.same]).all()
     assert evidence.notes == ["taskemb: component cls left out for 10 of 30 pairs: no gradient in it."]
+
+
+def test_the_last_layer_counts_once(kinds):
+    """Of a head that reads the first token, `cls` is the last layer's vector, but for the lengths of the texts."""
+    names = ("classes", "classes-3", "numbers")
+    evidence = Small(kinds.models, {t: kinds.of[t] for t in names})
+    for t in names:
+        vectors = TaskEmb().piece(evidence, t)
+        assert cosine(vectors["cls"], vectors["layer 2"]) > 0.99
+    found = TaskEmb().similarity(evidence).values
+    without = TaskEmb(components=("embeddings", "layers")).similarity(evidence).values
+    assert np.array_equal(found, without, equal_nan=True)
+    assert found[~np.isnan(found)].max() <= 3 / 61  # the votes of the embeddings and of two layers
+
+
+@pytest.mark.parametrize("kind", ["classes", "tagging"])
+def test_pooled_output_and_attention_heads_against_automatic_differentiation(kind):
+    model, batches = model_of(kind, 3, seed=3), batches_of(kind, n=4, n_labels=3, seed=4)
+    found = fisher(model, batches, ("pooled", "heads"))
+    kept = {}
+    modules = dict(model.base_model.named_modules())
+    for layer in (1, 2):
+        modules[f"encoder.layer.{layer - 1}.attention.self"].register_forward_hook(
+            lambda m, i, out, name=f"heads {layer}": kept.update({name: out[0]})
+        )
+    if kind == "classes":  # a tagger has no pooler
+        modules["pooler"].register_forward_hook(lambda m, i, out: kept.update(pooled=out))
+    total = dict.fromkeys(found, 0)
+    for i in range(4):
+        length = int(batches[0]["attention_mask"][i].sum())
+        one = {k: v[i : i + 1, :length] if v.ndim == 2 else v[i : i + 1] for k, v in batches[0].items()}
+        out = model(**one)
+        scale = int((one["labels"] >= 0).sum()) if kind == "tagging" else 1
+        for name, g in zip(kept, torch.autograd.grad(scale * out.loss, list(kept.values())), strict=True):
+            total[name] = total[name] + (g.double() ** 2).reshape(-1, g.shape[-1]).mean(dim=0).numpy() / 4
+    assert {*found} == {*kept} == {"heads 1", "heads 2"} | ({"pooled"} if kind == "classes" else set())
+    for name in found:
+        assert_allclose(found[name], total[name], rtol=1e-3, atol=1e-5 * np.max(total[name]))
+    assert not any(module._forward_hooks for module in model_of(kind, 3).modules())
 
 
 def test_taskemb_ranks_by_the_cosine_where_there_is_one_component(kinds):

@@ -5,7 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from cogbench_transferability.neurons import (
+    SHARES,
     aggregated,
+    alpha_of,
     chosen,
     combined,
     fingerprint,
@@ -76,6 +78,22 @@ def test_multi_tsns_finds_them_too():
     assert chosen(found, 2).tolist() == [2, 7]
     assert_array_equal(found, aggregated(x, y, *how, pairs=3, n=2, seed=1))
     assert 0 < found.min() and found.max() <= 3 * 2
+
+
+def test_the_shares_that_multitsns_chooses_from_select_other_neurons():
+    """Importances sum to 1 and vary as forests' do: some neurons are large and unsteady, some small and steady."""
+    rng = np.random.default_rng(0)
+    size = rng.gamma(1, size=400)
+    q = np.maximum(size * (1 + rng.uniform(0.1, 1.5, size=400) * rng.normal(size=(10, 400))), 0)
+    q /= q.sum(axis=1, keepdims=True)
+    selected = [frozenset(chosen(combined(q, alpha_of(q, share)), 20)) for share in SHARES]
+    assert len({*selected}) == 5
+    plain = [frozenset(chosen(combined(q, alpha), 20)) for alpha in (0.75, 0.5, 0.25, 0.0)]
+    assert len({*plain}) == 1  # as the terms stand, one of them decides
+    terms = [combined(q, alpha).sum() for alpha in (1.0, 0.0)]
+    alpha = alpha_of(q, 0.75)
+    assert alpha * terms[0] == pytest.approx(3 * (1 - alpha) * terms[1])
+    assert [alpha_of(q, share) for share in (1.0, 0.0)] == [1, 0]
 
 
 @drawn_often

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from cogbench_transferability.hscore import hscore, shrinkage
 from cogbench_transferability.knn import knn
-from cogbench_transferability.leep import leep, nce
+from cogbench_transferability.leep import corrected, held_out, leep, nce
 from cogbench_transferability.logme import logme
 from cogbench_transferability.pairs import Undefined
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from sklearn.covariance import ledoit_wolf_shrinkage
-from sklearn.datasets import load_iris, make_classification
+from sklearn.datasets import load_iris, load_wine, make_classification
 from sklearn.metrics import r2_score
 from sklearn.model_selection import LeaveOneOut, cross_val_predict
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
@@ -36,9 +36,28 @@ def test_logme_golden_values():
     assert logme(*IRIS) == pytest.approx(-0.16006022033609904, abs=1e-6)  # as another library's tests have it
 
 
+@pytest.mark.parametrize("unit", [1e-200, 1e-4, 1e3, 1e4, 1e200])
+def test_logme_is_that_of_any_multiple_of_the_features(unit):
+    wine = load_wine(return_X_y=True)
+    for x, y in (IRIS, wine, drawn(3, n=20, d=40)):
+        assert logme(unit * x, y) == pytest.approx(logme(x, y), abs=1e-9)
+        assert logme(unit * x, x[:, 0], False) == pytest.approx(logme(x, x[:, 0], False), rel=1e-6)
+    assert logme(*wine) == pytest.approx(-0.004459, abs=1e-5)  # the maximum, found by scipy without guards
+    assert logme((1e4 * x).astype(np.float32), y) == pytest.approx(logme(x, y), abs=1e-5)
+
+
+def test_released_logme_leaves_out_what_the_formula_counts():
+    """Dead dimensions, and directions beyond the number of examples: figures of the released code."""
+    dead = np.column_stack([IRIS[0], np.zeros(150)])
+    assert logme(dead, IRIS[1], null_space="released") == pytest.approx(-0.150868, abs=1e-5)
+    assert logme(dead, IRIS[1]) == pytest.approx(-0.160062, abs=1e-5)
+    wide, y = drawn(3, n=20, d=40)
+    assert logme(wide, y, null_space="released") > 0 > logme(wide, y)
+
+
 def test_logme_of_redundant_features_counts_the_directions_without_variance():
     redundant = np.column_stack([F, F[:, 0]])
-    assert logme(redundant, Y, null_space="released") == pytest.approx(-0.410682, abs=1e-6)
+    assert logme(redundant, Y, null_space="released") == pytest.approx(-0.410682, abs=2e-5)
     assert logme(redundant, Y) == pytest.approx(-0.620701, abs=1e-6)
     assert logme(F, Y, null_space="released") == logme(F, Y)
 
@@ -123,6 +142,44 @@ def test_leep_is_at_most_0_and_at_least_the_entropy_of_the_classes(seed):
     theta, y = rng.dirichlet(np.ones(4), size=30), rng.permutation(np.arange(30) % 3)
     assert leep(theta, y) <= 0
     assert nce(theta.argmax(axis=1), y) >= -np.log(3) - 1e-12
+
+
+def ignorant(seed, n_classes, n=200):
+    """A source that knows nothing, of so many classes, and a target of three."""
+    rng = np.random.default_rng(seed)
+    return rng.dirichlet(np.full(n_classes, 0.1), size=n), rng.permutation(np.arange(n) % 3)
+
+
+def test_leep_and_nce_favour_many_classes_and_a_correction_takes_that_out():
+    few, many = ([ignorant(seed, n) for seed in range(20)] for n in (2, 77))
+    for score in (leep, lambda theta, y: nce(theta.argmax(axis=1), y)):
+        plain = [np.mean([score(*case) for case in cases]) for cases in (few, many)]
+        assert plain[1] - plain[0] > 0.05
+        fair = [np.mean([corrected(score, *case, "shuffled") for case in cases]) for cases in (few, many)]
+        assert np.abs(fair).max() < 0.01
+    unseen = [np.mean([held_out(*case) for case in cases]) for cases in (few, many)]
+    assert max(unseen) < -np.log(3)  # less than the shares of the classes tell: many classes are no help
+
+
+@pytest.mark.parametrize("correct", ["shuffled", "held-out"])
+def test_corrected_a_source_that_knows_one_class_beats_an_ignorant_one(correct):
+    y = np.arange(200) % 3
+    knows = np.where((y == 0)[:, None], [0.9, 0.1], [0.1, 0.9])
+    theta = ignorant(0, 77)[0]
+    assert corrected(leep, knows, y, correct) > corrected(leep, theta, y, correct) + 0.2
+
+
+def test_held_out_golden_value():
+    """By hand: two of each class, told apart for certain; each half has one, to which half a one of each is added."""
+    theta, y = np.eye(2)[[0, 0, 1, 1]], np.array([0, 0, 1, 1])
+    assert held_out(theta, y) == pytest.approx(np.log(1.5 / 2))
+    with pytest.raises(Undefined, match="single example"):
+        held_out(np.eye(2)[[0, 0, 1]], np.array([0, 0, 1]))
+
+
+def test_what_are_no_probabilities_is_refused():
+    with pytest.raises(UnusableData, match="must sum to 1"):
+        leep(3 * THETA, [0, 0, 1, 1])
 
 
 def test_a_source_class_that_is_never_predicted_is_dropped():

@@ -92,6 +92,12 @@ def test_frequent_words_are_without_punctuation_function_words_and_chance():
     assert frequent_words(["", "the of"], 5) == frozenset()
 
 
+def test_contractions_and_single_letters_are_no_words():
+    texts = ["It's the dog's bone, isn't it? He doesn’t, don't, won't and can't; I'm a b c person. They're rock'n'roll"]
+    assert frequent_words(texts, 20) == {"dog", "bone", "person", "rock"}
+    assert frequent_words(["犬 と 猫"], 5) == {"犬", "と", "猫"}  # words of one sign are words
+
+
 def test_vocabulary_of_tasks():
     evidence = Small(words={"a": ["red dog"], "b": ["red cat", "red cat bird"], "c": ["the"]})
     found = Vocabulary(words=2).similarity(evidence)

@@ -1,5 +1,7 @@
 """Token similarity: golden values of all variants; soft prompts on a small encoder."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -29,6 +31,28 @@ def test_pairs_of_neighbours_are_compared_place_by_place():
     unit = [m / np.linalg.norm(m, axis=1, keepdims=True) for m in (a, b)]
     expected = np.mean([unit[0][i : i + 2].ravel() @ unit[1][i : i + 2].ravel() / 2 for i in (0, 2)])
     assert token_similarity(a, b, "bigram") == pytest.approx(expected)
+
+
+class Texts(Small):
+    """Tasks whose texts are drawn from one distribution, in other numbers."""
+
+    def features(self, source, target, options):
+        return SimpleNamespace(values=self.models[target])
+
+
+def test_tasks_with_few_texts_look_less_alike_and_a_note_or_an_option_helps():
+    rng = np.random.default_rng(0)
+    sizes = {"few": 20, "some": 100, "many": 500}
+    evidence = Texts({t: rng.normal(size=(n, 30)) for t, n in sizes.items()}, of=dict.fromkeys(sizes, ()))
+    found = MIPS().similarity(evidence).values
+    assert found[1, 0] + 0.02 < found[0, 1] < found[0, 2] - 0.02  # by the number of the target's texts
+    assert evidence.notes == [
+        "mips: tasks have 20 to 500 texts, and those with few look less alike; "
+        "mips.equal=true compares as many of each."
+    ]
+    evidence = Texts(evidence.models, evidence.of)
+    fair = MIPS(equal=True).similarity(evidence).values
+    assert np.ptp(fair[~np.eye(3, dtype=bool)]) < 0.05 and evidence.notes == []
 
 
 @drawn_often
