@@ -51,10 +51,11 @@ board: .venv/demo  ## Write docs/leaderboard.html, leaderboard.md, stacked.md an
 	$(BIN)/cogbench leaderboard docs/results --stacked --oracle $(MEASURED) --format markdown --out docs/stacked.md
 	$(BIN)/python -c "from cogbench import read_results; from cogbench.runs.recommendation import write_worth; write_worth(read_results('docs/results'))"
 
-picture: .venv/demo  ## Write docs/figures/ranking.svg, the picture of README, from the report of the demo.
+picture: .venv/demo  ## Write docs/figures anew: the picture of README from the report of the demo, and those of docs/ideas.md.
 	$(BIN)/cogbench demo --out build/demo
 	$(BIN)/cogbench report build/demo/cra--minilm-2l--neutral--*.json --out build/demo/report.html --figures build/demo/figures
 	cp build/demo/figures/ranking.svg docs/figures/ranking.svg
+	$(BIN)/python docs/site/figures.py docs/figures
 
 docs: .venv/docs  ## Write the site of the documents into build/docs; a warning is an error.
 	$(BIN)/python docs/site/build.py build/docs
@@ -66,7 +67,7 @@ docs: .venv/docs  ## Write the site of the documents into build/docs; a warning 
 
 .venv/dev: pyproject.toml constraints.txt $(PLUGINS:=/pyproject.toml)
 	test -d .venv || $(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[demo,dev]" $(PLUGINS:%=-e %)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[demo,dev,docs]" $(PLUGINS:%=-e %)
 	touch $@ .venv/demo
 
 .venv/docs: pyproject.toml constraints.txt $(PLUGINS:=/pyproject.toml)
