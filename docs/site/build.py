@@ -42,11 +42,13 @@ def listed() -> list[tuple[str, str]]:
 
 def places() -> dict[Path, str]:
     """Return where each page stands in the site, by its place in the repository."""
-    answer = {DOCS / "index.md": "index.md", ROOT / "README.md": "index.md"}
+    answer = {DOCS / "index.md": "index.md"}
     for _, link in listed():
         file = Path(os.path.normpath(DOCS / link))
         if file.is_relative_to(DOCS):
             place = file.relative_to(DOCS).with_suffix(".md").as_posix()
+        elif file == ROOT / "README.md":
+            place = "start.md"
         elif file.name == "README.md":
             place = f"distributions/{file.parent.name}.md"
         else:
@@ -108,9 +110,9 @@ def with_toctrees(index: str, site: Mapping[Path, str]) -> str:
     """Return the index with a hidden toctree for each of its sections, and the section of the reference."""
     trees = ""
     for heading, links in sections((DOCS / "index.md").read_text(encoding="utf-8")).items():
-        pages = [site[Path(os.path.normpath(DOCS / link))] for _, link in links]
-        pages += [*REFERENCE] if heading == "Look up" else []
-        lines = "\n".join(page.rpartition(".")[0] for page in pages)
+        pages = [(title, site[Path(os.path.normpath(DOCS / link))]) for title, link in links]
+        pages += [(title, place) for place, title in REFERENCE.items()] if heading == "Look up" else []
+        lines = "\n".join(f"{title} <{place.rpartition('.')[0]}>" for title, place in pages)
         trees += f"\n```{{toctree}}\n:hidden:\n:caption: {heading}\n\n{lines}\n```\n"
     made = "".join(f"- [{title}]({place})\n" for place, title in REFERENCE.items())
     return index.replace("\n## Extend", f"{made}\n## Extend") + trees
@@ -137,7 +139,7 @@ def commands() -> str:
         depth = "#" * (2 if context.command_path.count(" ") < 2 else 3)
         usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
         yield f"{depth} {context.command_path}\n\n{cell(command.help or '')}\n\n```\n{usage}\n```\n"
-        shown = (p.get_help_record(context) for p in command.get_params(context) if p.name != "help")
+        shown = (p.get_help_record(context) for p in command.get_params(context) if "--help" not in p.opts)
         records = [(f"`{record[0]}`", record[1]) for record in shown if record]
         if records:
             yield table(("option", "what it says"), iter(records))
@@ -148,7 +150,8 @@ def commands() -> str:
 
     context = click.Context(cli, info_name="cogbench")
     body = "\n".join(walk(cli, context))
-    return f"# Commands\n\nThis page is made from the program. [environment.md](../environment.md) has exit codes.\n\n{body}"
+    about = "This page is made from the program. [environment.md](../environment.md) has exit codes and variables."
+    return f"# Commands\n\n{about}\n\n{body}"
 
 
 def parts() -> str:
@@ -254,8 +257,6 @@ def make_source(source: Path) -> None:
     site_of_files = {**site, **{file: place for file, place in files.items()}}
     titles = {site[Path(os.path.normpath(DOCS / link))]: title for title, link in listed()}
     for file, place in site.items():
-        if file == ROOT / "README.md":
-            continue
         text = file.read_text(encoding="utf-8")
         text = of_notebook(text) if file.suffix == ".ipynb" else text
         text = moved(text, file, place, site_of_files, files)

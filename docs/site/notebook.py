@@ -1,4 +1,4 @@
-"""Run the notebook of the documents without Jupyter: `python docs/site/notebook.py FILE` writes what its cells print."""
+"""Run a notebook without Jupyter: `python docs/site/notebook.py FILE` writes what its cells print."""
 
 import ast
 import io
