@@ -6,7 +6,7 @@ export OMP_NUM_THREADS = 1
 export OMP_WAIT_POLICY = passive
 unexport PYTHONDONTWRITEBYTECODE  # or each of the many processes that tests start compiles all anew
 
-.PHONY: demo test torture lint types check format schema mini-oracle reproduce board bench clean
+.PHONY: demo test torture lint types check format schema mini-oracle reproduce board picture docs bench clean
 
 demo: .venv/demo  ## Rankings of real tasks and of a planted control, from the installed evidence packs.
 	$(BIN)/cogbench demo --out results/demo
@@ -51,6 +51,15 @@ board: .venv/demo  ## Write docs/leaderboard.html, leaderboard.md, stacked.md an
 	$(BIN)/cogbench leaderboard docs/results --stacked --oracle $(MEASURED) --format markdown --out docs/stacked.md
 	$(BIN)/python -c "from cogbench import read_results; from cogbench.runs.recommendation import write_worth; write_worth(read_results('docs/results'))"
 
+picture: .venv/demo  ## Write docs/figures anew: the picture of README from the report of the demo, and those of docs/ideas.md.
+	$(BIN)/cogbench demo --out build/demo
+	$(BIN)/cogbench report build/demo/cra--minilm-2l--neutral--*.json --out build/demo/report.html --figures build/demo/figures
+	cp build/demo/figures/ranking.svg docs/figures/ranking.svg
+	$(BIN)/python docs/site/figures.py docs/figures
+
+docs: .venv/docs  ## Write the site of the documents into build/docs; a warning is an error.
+	$(BIN)/python docs/site/build.py build/docs
+
 .venv/demo: pyproject.toml constraints.txt $(PLUGINS:=/pyproject.toml)
 	test -d .venv || $(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[demo]" $(PLUGINS:%=-e %)
@@ -58,7 +67,12 @@ board: .venv/demo  ## Write docs/leaderboard.html, leaderboard.md, stacked.md an
 
 .venv/dev: pyproject.toml constraints.txt $(PLUGINS:=/pyproject.toml)
 	test -d .venv || $(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[demo,dev]" $(PLUGINS:%=-e %)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[demo,dev,docs]" $(PLUGINS:%=-e %)
+	touch $@ .venv/demo
+
+.venv/docs: pyproject.toml constraints.txt $(PLUGINS:=/pyproject.toml)
+	test -d .venv || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[demo,docs]" $(PLUGINS:%=-e %)
 	touch $@ .venv/demo
 
 clean:

@@ -171,8 +171,9 @@ def test_a_plugin_is_installed_together_with_the_harness_in_one_command():
     assert distributions == {*ROOT.glob("plugins/cogbench-*")}
 
 
-def test_the_example_of_readme_works_as_a_file_on_a_fresh_store(tmp_path):
-    (example,) = [b for b in re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S) if "run(" in b]
+def test_the_example_of_python_works_as_a_file_on_a_fresh_store(tmp_path):
+    page = (ROOT / "docs/python.md").read_text()
+    (example,) = [b for b in re.findall(r"```python\n(.*?)```", page, re.S) if "run(" in b]
     options = [f"minilm-2l.{option}=1" for option in ("epochs", "min_steps")]
     # It need not learn much, and one worker is enough. Other options have no usual oracle.
     few = f"max_train=100, jobs=1, set={options}, oracle='mini-minilm-2l'"
