@@ -67,10 +67,10 @@ def test_the_example_plugin_of_the_guide_works(monkeypatch):
 
 def test_the_example_estimator_of_packs_works(monkeypatch):
     code = next(b for b in re.findall(r"```python\n(.*?)```", (ROOT / "docs/packs.md").read_text(), re.S))
-    module = ModuleType("linear_probe")
-    monkeypatch.setitem(sys.modules, "linear_probe", module)
+    module = ModuleType("ridge_probe")
+    monkeypatch.setitem(sys.modules, "ridge_probe", module)
     exec(compile(code, "docs/packs.md", "exec"), module.__dict__)
-    check_estimator(cogbench.load_parts(module).estimators["linear-probe"])
+    check_estimator(cogbench.load_parts(module).estimators["ridge-probe"])
 
 
 def test_the_schema_of_results_is_the_records():
