@@ -14,6 +14,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted(ROOT
 RUN = [page for page in PAGES if commands(page.read_text(encoding="utf-8"))]
 
 
+@pytest.mark.timeout(900)  # at most 30 seconds of the processor
 @pytest.mark.parametrize("page", RUN, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_the_commands_of_a_page_work_as_typed(page, tmp_path):
     assert not (wrong := faults(page.read_text(encoding="utf-8"), tmp_path)), "\n".join(wrong)
