@@ -240,7 +240,7 @@ def test_what_a_pack_cannot_serve_is_refused_by_name_in_one_line(place, elsewher
     assert "leave out checkpoints" in refused(**new, checkpoints=place / "zoo.csv")
     named = Path(shutil.copy(tmp_path / "own.jsonl", tmp_path / "news.jsonl"))
     assert "both called 'news'" in refused(**{**new, "target": named})
-    assert "knows transfers" in refused(**{**new, "estimator": "popularity", "set": ()})
+    assert "reads measured transfers" in refused(**{**new, "estimator": "popularity", "set": ()})
     none = rewritten(elsewhere["pack"], tmp_path / "none.safetensors", lambda card: card.update(kept=[]))
     line = refused(**{**new, "pack": none})
     assert "holds no features of " in line and "cogbench pack make --keep esm-logme`" in line

@@ -70,7 +70,7 @@ def test_a_run_prints_a_table_and_writes_a_file_for_each_result(invoke, tmp_path
 def test_formats(invoke):
     one = [*RUN, "--estimator", "dse"]
     (held,) = json.loads(invoke(*one, "--format", "json").stdout)
-    assert held["estimator"] == "dse" and held["schema_version"] == 3
+    assert held["estimator"] == "dse" and held["schema_version"] == 4
     assert invoke(*one, "--format", "markdown").stdout.startswith("| estimator")
     assert "\\toprule" in invoke(*one, "--format", "latex").stdout
     (row,) = csv.DictReader(io.StringIO(invoke(*one, "--format", "csv").stdout))

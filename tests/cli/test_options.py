@@ -64,15 +64,22 @@ def test_score_reads_the_tables_of_oracle_and_guess_as_the_options_say():
         assert found.exit_code == 0, found.output
         return json.loads(found.stdout)
 
-    assert scored("plain.csv", "--oracle", "own.csv", "--diagonal", "no-transfer")["scores"]["no_transfer_mean"] == 60
-    assert scored("plain.csv", "--oracle", "averaged.csv", "--leave-out", "AVG,none")["scores"]["trs"] == 1
     assert (
-        scored("metrics.csv", "--oracle", "metrics.csv", "--metric", "f1", "--guess-metric", "f1")["scores"]["trs"] == 1
+        scored("plain.csv", "--oracle", "own.csv", "--diagonal", "no-transfer")["scores"]["metric"]["no_transfer"] == 60
+    )
+    assert scored("plain.csv", "--oracle", "averaged.csv", "--leave-out", "AVG,none")["scores"]["trs"]["value"] == 1
+    assert (
+        scored("metrics.csv", "--oracle", "metrics.csv", "--metric", "f1", "--guess-metric", "f1")["scores"]["trs"][
+            "value"
+        ]
+        == 1
     )
     assert scored("metrics.csv", "--oracle", "metrics.csv", "--metric", "f1", "--guess-metric", "acc")["selected"] == {
         "q": ["r"]
     }
-    assert scored("averaged.csv", "--oracle", "plain.csv", "--guess-leave-out", "AVG,none")["scores"]["trs"] == 1
+    assert (
+        scored("averaged.csv", "--oracle", "plain.csv", "--guess-leave-out", "AVG,none")["scores"]["trs"]["value"] == 1
+    )
     assert scored("distances.csv", "--oracle", "plain.csv")["selected"] == {"p": ["r"], "q": ["p"], "r": ["q"]}
     near = scored("distances.csv", "--oracle", "plain.csv", "--distances")
     assert near["selected"] == {"p": ["q"], "q": ["r"], "r": ["p"]}

@@ -22,13 +22,19 @@ SHUFFLES = 20  # whose mean counts; fewer would add noise to it, of the size of 
 class ByPredictions(ByPairs):
     """A score of a source's predictions, which may be corrected for how many classes the source has."""
 
+    features: FeatureOptions
     correct: Correction
 
     def similarity(self, evidence: "Evidence") -> TaskMatrix:
         """Return the (n_sources, n_targets) scores; NaN where undefined, and notes on that and on classes."""
         matrix = super().similarity(evidence)
-        sizes = [len(evidence.labels[source]) for source in evidence.sources]
-        sizes = sorted(n for n, row in zip(sizes, matrix.values, strict=True) if np.isfinite(row).any())
+        defined = {  # a target with a score, for each source that has one
+            source: matrix.targets[int(np.isfinite(row).argmax())]
+            for source, row in zip(matrix.sources, matrix.values, strict=True)
+            if np.isfinite(row).any()
+        }
+        heads = [evidence.features(*pair, self.features).probabilities for pair in defined.items()]
+        sizes = sorted(probabilities.shape[1] for probabilities in heads)
         if self.correct == "none" and sizes and sizes[0] < sizes[-1]:
             evidence.note(
                 f"{self.name}: sources have {sizes[0]} to {sizes[-1]} classes, and the score favours those with many; "
