@@ -114,8 +114,8 @@ def with_toctrees(index: str, site: Mapping[Path, str]) -> str:
         pages += [(title, place) for place, title in REFERENCE.items()] if heading == "Look up" else []
         lines = "\n".join(f"{title} <{place.rpartition('.')[0]}>" for title, place in pages)
         trees += f"\n```{{toctree}}\n:hidden:\n:caption: {heading}\n\n{lines}\n```\n"
-    made = "".join(f"- [{title}]({place})\n" for place, title in REFERENCE.items())
-    return index.replace("\n## Extend", f"{made}\n## Extend") + trees
+    reference = "".join(f"- [{title}]({place})\n" for place, title in REFERENCE.items())
+    return index.replace("\n## Extend", f"{reference}\n## Extend") + trees
 
 
 def cell(text: object) -> str:

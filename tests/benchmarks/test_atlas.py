@@ -63,7 +63,7 @@ def test_agreement_and_the_mean_of_others_by_hand():
     other = np.array([[1.0, 1], [3, 2], [2, 3], [4, 4]])
     assert module.rho_by_target(one, other) == pytest.approx((0.8 - 1) / 2)
     sources, targets = ("a", "b", "c", "d"), ("a", "x")
-    made = {
+    oracles = {
         name: Oracle(name, "x", family, TaskMatrix(sources, targets, values), metrics=dict.fromkeys(targets, metric))
         for name, family, values, metric in (
             ("own", "f", one, "f1"),
@@ -73,9 +73,9 @@ def test_agreement_and_the_mean_of_others_by_hand():
             ("other-family", "g", one, "f1"),
         )
     }
-    others = module.mean_of_others("own", made)
+    others = module.mean_of_others("own", oracles)
     np.testing.assert_array_equal(others.transfers.values[1:], 2 * other[1:])
-    assert module.mean_of_others("other-family", made) is None
+    assert module.mean_of_others("other-family", oracles) is None
     runs = np.stack([one, one, other])
     runs[:, 0, 0] = [9, -9, 9]  # a task with itself is no transfer
     assert module.between_runs(

@@ -103,8 +103,8 @@ def test_every_score_is_the_mean_over_targets(both):
         others = np.arange(len(true)) != t
         columns.append(column(predicted[others, t], true[others, t]))
     assert found.regret["1"] == pytest.approx(np.mean([c.regret["1"] for c in columns]))
-    known = [c.ranking.spearman for c in columns if c.ranking.spearman is not None]
-    assert found.ranking.spearman == (pytest.approx(np.mean(known)) if known else None)
+    correlations = [c.ranking.spearman for c in columns if c.ranking.spearman is not None]
+    assert found.ranking.spearman == (pytest.approx(np.mean(correlations)) if correlations else None)
     assert found.ranking.rank_of_best == pytest.approx(np.mean([c.ranking.rank_of_best for c in columns]))
     cells = true[~np.eye(len(true), dtype=bool)]
     assert found.gains.helping == pytest.approx((cells > 4).mean())

@@ -147,9 +147,9 @@ def spearman(a: Array, b: Array) -> float:
 
 def best_weights(agreement: Array) -> int:
     """Return the row of (n_weights, n_targets) whose mean over targets is largest; the first where none is known."""
-    known = np.isfinite(agreement)
-    means = np.where(known, agreement, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
-    return int(np.argmax(means > means.max() - 1e-12)) if known.any() else 0
+    finite = np.isfinite(agreement)
+    means = np.where(finite, agreement, 0).sum(axis=1) / np.maximum(finite.sum(axis=1), 1)
+    return int(np.argmax(means > means.max() - 1e-12)) if finite.any() else 0
 
 
 @hookimpl

@@ -4,12 +4,25 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import torch
 import transformers
 from hypothesis import HealthCheck, settings
 
 from cogbench import Card, TaskMatrix
 from cogbench.compute.features import extract_features
+
+F = np.array([[1.0, 0.0], [2.0, 1.0], [1.0, 1.0], [0.0, 2.0], [1.0, 3.0], [0.0, 3.0]])
+Y = np.array([0, 0, 0, 1, 1, 1])
+DEGENERATE = [  # features and answers of which no score is defined, and the reason
+    (np.ones((6, 2)), Y, "all examples have the same features"),
+    (F * np.nan, Y, "the features hold NaN or infinity"),
+    (F, np.zeros(6, int), "all examples are of one class"),
+    (F, np.arange(6), "no class has two examples"),
+    (F[:1], Y[:1], "there are fewer than two examples"),
+    (F, [0, 0, 1, 1, np.nan, np.nan], "an example has no label"),
+    (F, [0, 0, 0, -100, -100, -100], "an example has no label"),
+]
 
 # A busy machine is slow, which is no fault of a test.
 drawn_often = settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])

@@ -43,7 +43,7 @@ def test_the_member_that_tells_something_gets_the_weight():
 
 def test_it_is_the_plain_search_over_the_other_targets():
     transfers, good, bad = drawn(1)
-    found = part("good", "bad", steps=4).similarity(evidence_of(transfers, good=good, bad=bad)).values
+    values = part("good", "bad", steps=4).similarity(evidence_of(transfers, good=good, bad=bad)).values
     for j in range(6):
         best = (-2.0, 0.0, None)
         for w in (0.5, 0.75, 0.25, 1, 0):  # the most even first
@@ -57,7 +57,7 @@ def test_it_is_the_plain_search_over_the_other_targets():
             if mean > best[0] + 1e-12:
                 best = (mean, w, columns[j])
         rows, expected = best[2]
-        assert np.allclose(found[rows, j], expected, atol=1e-6)
+        assert np.allclose(values[rows, j], expected, atol=1e-6)
 
 
 def test_transfers_to_a_target_do_not_change_its_scores():
@@ -74,8 +74,8 @@ def test_a_member_without_a_score_is_left_out_there():
     transfers, good, bad = drawn()
     good[:, 0], bad[1, 0], bad[2, 0] = np.nan, 5, np.nan
     evidence = evidence_of(transfers, good=good, bad=bad)
-    found = part("good", "bad").similarity(evidence).values
-    assert np.isnan(found[2, 0]) and np.nanargmax(found[:, 0]) == 1  # the only member that knows b puts it first
+    values = part("good", "bad").similarity(evidence).values
+    assert np.isnan(values[2, 0]) and np.nanargmax(values[:, 0]) == 1  # the only member that knows b puts it first
     assert "ensemble: good gives no estimate for 5 pairs; the others decide there." in evidence.notes
 
 

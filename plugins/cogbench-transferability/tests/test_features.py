@@ -26,12 +26,10 @@ from references import (
     transrate_reference,
     unbiased_hsic,
 )
-from small import Small, batches_of, drawn_often, model_of
+from small import DEGENERATE, F, Small, Y, batches_of, drawn_often, model_of
 
 from cogbench import UnusableData
 
-F = np.array([[1.0, 0.0], [2.0, 1.0], [1.0, 1.0], [0.0, 2.0], [1.0, 3.0], [0.0, 3.0]])
-Y = np.array([0, 0, 0, 1, 1, 1])
 ON_DATA = pytest.mark.parametrize(("x", "y"), DATA.values(), ids=DATA)
 
 
@@ -138,18 +136,7 @@ SCORES = {
 
 
 @pytest.mark.parametrize("score", SCORES.values(), ids=SCORES)
-@pytest.mark.parametrize(
-    ("x", "y", "why"),
-    [
-        (np.ones((6, 2)), Y, "all examples have the same features"),
-        (F * np.nan, Y, "the features hold NaN or infinity"),
-        (F, np.zeros(6, int), "all examples are of one class"),
-        (F, np.arange(6), "no class has two examples"),
-        (F[:1], Y[:1], "there are fewer than two examples"),
-        (F, [0, 0, 1, 1, np.nan, np.nan], "an example has no label"),
-        (F, [0, 0, 0, -100, -100, -100], "an example has no label"),
-    ],
-)
+@pytest.mark.parametrize(("x", "y", "why"), DEGENERATE)
 def test_what_is_undefined_is_refused_in_one_line_and_never_a_number(score, x, y, why):
     with pytest.raises(Undefined, match=why):
         score(x, y)

@@ -65,11 +65,11 @@ def test_the_similarity_is_the_mean_cosine_of_examples_as_less_has_it():
     labels = {"a": ("x", "y"), "b": ("x", "y", "z")}
     evidence = Small({None: model}, of, labels)
     part = Gradient(dims=200_000)
-    found = part.similarity(evidence)
+    matrix = part.similarity(evidence)
     rows = {t: by_hand(model, FreshHead().trained(model, of[t], len(labels[t])), of[t]) for t in of}
     goal = rows["b"].mean(axis=0)
     cosines = rows["a"] @ goal / np.linalg.norm(rows["a"], axis=1) / np.linalg.norm(goal)
-    assert found.values[0, 1] == pytest.approx(cosines.mean(), abs=0.02)
+    assert matrix.values[0, 1] == pytest.approx(cosines.mean(), abs=0.02)
     means = Gradient("means", dims=200_000).similarity(evidence).values
     source = rows["a"].mean(axis=0)
     expected = source @ goal / np.linalg.norm(source) / np.linalg.norm(goal)
@@ -97,9 +97,9 @@ def test_a_fresh_head_learns_each_kind_of_task(kind):
 
 def test_tasks_of_all_kinds_are_compared_at_one_model(kinds):
     evidence = kinds.fresh()
-    found = Gradient(examples=12).similarity(evidence)
-    assert np.isfinite(found.values[~found.same]).all() and evidence.notes == []
-    assert np.abs(found.values[~found.same]).max() <= 1
+    matrix = Gradient(examples=12).similarity(evidence)
+    assert np.isfinite(matrix.values[~matrix.same]).all() and evidence.notes == []
+    assert np.abs(matrix.values[~matrix.same]).max() <= 1
 
 
 def test_a_task_without_gradient_has_no_score_and_a_note():
