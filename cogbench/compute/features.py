@@ -1,8 +1,7 @@
 """Features of examples: what a model makes of a task's examples, computed once for all estimators that ask for it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +58,13 @@ class FeatureExtraction:
             "data": train.sha256,
             "max_train": self.max_train,
             **key_of_sample(topped_up),
+            **({"rows": "drawn"} if self.has_many_rows and options.pooling != "auto" else {}),
         }
+
+    @property
+    def has_many_rows(self) -> bool:
+        """Whether an example can have several rows."""
+        return self.task.kind == "reranking" or self.task.kind in AT_TOKENS
 
     def compute(self, workspace: Workspace, out: Path) -> None:
         chooses = self.training is not None and self.training.task.kind in CHOOSING
@@ -120,30 +125,71 @@ def extract_features(model: Any, batches: Iterable[Mapping[str, "Tensor"]], opti
     import torch
 
     batches = list(batches)
-    tokens = _drawn_tokens(batches, options) if options.pooling == "auto" else None
+    examples = _examples(batches, options)
     pooling = "cls" if options.pooling == "auto" else options.pooling
-    values, probabilities, layer_sizes = [], [], np.empty(0, int)
-    for number, batch in enumerate(batches):
+    values, probabilities, layer_sizes = np.empty((0, 0), np.float32), np.empty((0, 0)), np.empty(0, int)
+    for rows, batch in _by_length(batches, np.unique(examples.rows)):
         mask = batch.get("attention_mask")
         with torch.inference_mode():
-            out = model(**{k: v for k, v in batch.items() if k not in ANSWERS}, output_hidden_states=True)
+            out = model(**batch, output_hidden_states=True)
         states = states_of(out, mask)
         states = states[1:] if options.layers == "all" else states[-1:]
-        if tokens is None:
-            layers = [pooled(s, mask, pooling) for s in states]
+        here = np.flatnonzero(np.isin(examples.rows, rows))  # which examples are in this batch, (n,)
+        order = np.argsort(rows)
+        at = order[np.searchsorted(rows, examples.rows[here], sorter=order)]  # and in which of its rows
+        if examples.tokens is None:
+            layers = [pooled(s, mask, pooling)[at] for s in states]
         else:
-            layers = [s[tokens[number][:, 0], tokens[number][:, 1]].float().cpu().numpy() for s in states]
-        layer_sizes = np.array([layer.shape[1] for layer in layers])
-        values.append(np.concatenate(layers, axis=1))
-        probabilities.append(_probabilities(out, len(states[0]), None if tokens is None else tokens[number]))
-    answers, kind = _answers(batches, tokens)
+            layers = [s[at, examples.tokens[here]].float().cpu().numpy() for s in states]
+        chances = _probabilities(out, at, None if examples.tokens is None else examples.tokens[here])
+        if not len(values):
+            layer_sizes = np.array([layer.shape[1] for layer in layers])
+            values = np.empty((len(examples.rows), layer_sizes.sum()), np.float32)
+            probabilities = np.empty((len(examples.rows), chances.shape[1]))
+        values[here], probabilities[here] = np.concatenate(layers, axis=1), chances
     return Features(
-        values=np.concatenate(values).astype(np.float32),
+        values=values,
         layer_sizes=layer_sizes,
-        answers=answers,
-        answer_kind=kind,
-        probabilities=np.concatenate(probabilities),
+        answers=examples.answers,
+        answer_kind=examples.answer_kind,
+        probabilities=probabilities,
     )
+
+
+def _by_length(batches: "Sequence[Mapping[str, Tensor]]", wanted: Array) -> "Iterator[tuple[Array, dict[str, Tensor]]]":
+    """Yield the wanted rows of batches, without answers, in batches of like lengths, with the rows' numbers (n_rows,).
+
+    Batches of like lengths have less padding. Where padding does not stand behind the text, the batches stay as they
+    are.
+    """
+    import torch
+
+    starts = np.cumsum([0, *(len(next(iter(batch.values()))) for batch in batches)])
+    inputs = [{name: value for name, value in batch.items() if name not in ANSWERS} for batch in batches]
+    masks = [batch.get("attention_mask") for batch in inputs]
+    if any(mask is None or mask.ndim != 2 or (mask.diff(dim=1) > 0).any() for mask in masks):
+        for start, batch in zip(starts, inputs, strict=False):
+            yield start + np.arange(len(next(iter(batch.values())))), batch
+        return
+    lengths = torch.cat([mask.sum(dim=1) for mask in masks if mask is not None]).cpu().numpy()
+    ordered = wanted[np.argsort(lengths[wanted], kind="stable")]
+    filler: dict[str, Any] = {}
+    for batch in inputs:  # the number of the padding token stands where the mask is 0
+        padding = batch["attention_mask"] == 0
+        filler |= {k: v[padding][0].item() for k, v in batch.items() if v.shape == padding.shape and padding.any()}
+    size = max((len(mask) for mask in masks if mask is not None), default=1)
+    for first in range(0, len(ordered), size):
+        rows = ordered[first : first + size]
+        places = [(b := int(np.searchsorted(starts, row, side="right")) - 1, int(row - starts[b])) for row in rows]
+        batch = {}
+        for name, value in inputs[0].items():
+            each = [inputs[b][name][i] for b, i in places]
+            if value.shape[:2] == inputs[0]["attention_mask"].shape:
+                each = [one[: max(1, lengths[row])] for one, row in zip(each, rows, strict=True)]
+                batch[name] = torch.nn.utils.rnn.pad_sequence(each, True, filler.get(name, 0))
+            else:
+                batch[name] = torch.stack(each)
+        yield rows, batch
 
 
 def encoder_of(model: Any) -> Any:
@@ -212,15 +258,35 @@ def pooled(states: "Tensor", mask: "Tensor | None", pooling: str) -> Array:
     return states[torch.arange(len(states), device=states.device), place].cpu().numpy()
 
 
-def _drawn_tokens(batches: Sequence[Mapping[str, "Tensor"]], options: FeatureOptions) -> list[Array] | None:
-    """Return which tokens of each batch are the examples, (n_tokens, 2) of row and place; None if the rows are."""
-    answers = [_answers_at_tokens(batch) for batch in batches]
-    if not answers or answers[0] is None:
-        return None
-    labelled = [classes for classes in answers if classes is not None]
-    candidates = [np.argwhere(classes >= 0) for classes in labelled]
-    classes = np.concatenate([classes[classes >= 0] for classes in labelled])
+@dataclass(frozen=True)
+class _Examples:
+    """The examples among the rows of batches: `rows` (n_examples,) counts through all batches.
+
+    `tokens` (n_examples,) are the places in the rows; None where each example is a whole row. `answers` (n_examples,)
+    are of one `answer_kind`.
+    """
+
+    rows: Array
+    tokens: Array | None
+    answers: Array
+    answer_kind: AnswerKind
+
+
+def _examples(batches: Sequence[Mapping[str, "Tensor"]], options: FeatureOptions) -> _Examples:
+    """Return the examples of batches: the rows, or drawn tokens where answers stand at tokens and are not pooled."""
     rng, n = np.random.default_rng(options.seed), options.examples
+    starts = np.cumsum([0, *(len(next(iter(batch.values()))) for batch in batches)])
+    at_tokens = [_answers_at_tokens(batch) for batch in batches] if options.pooling == "auto" else []
+    if not at_tokens or at_tokens[0] is None:
+        kinds = {_row_answers(batch)[1] for batch in batches}
+        kind = kinds.pop() if len(kinds) == 1 else "neither"
+        answers = np.concatenate([_row_answers(batch)[0] for batch in batches])
+        rows = np.arange(len(answers))
+        if len(rows) > n:  # lists of passages and long texts have several rows an example
+            rows = draw_rows(answers, n, rng, by_class=kind == "classes")
+        return _Examples(rows, None, answers[rows], kind)
+    places = [(np.argwhere(labels >= 0), labels) for labels in at_tokens if labels is not None]
+    classes = np.concatenate([labels[labels >= 0] for _, labels in places])
     if "start_positions" in batches[0]:
         inside = np.flatnonzero(classes == 1)
         drawn = [
@@ -230,9 +296,8 @@ def _drawn_tokens(batches: Sequence[Mapping[str, "Tensor"]], options: FeatureOpt
         chosen = np.sort(np.concatenate(drawn))
     else:
         chosen = draw_rows(classes, min(n, len(classes)), rng, by_class=True)
-    bounds = np.cumsum([0, *map(len, candidates)])
-    every = np.concatenate(candidates)
-    return [every[chosen[(chosen >= a) & (chosen < b)]] for a, b in pairwise(bounds)]
+    every = np.concatenate([one + [start, 0] for (one, _), start in zip(places, starts, strict=False)])[chosen]
+    return _Examples(every[:, 0], every[:, 1], classes[chosen], "classes")
 
 
 def _answers_at_tokens(batch: Mapping[str, "Tensor"]) -> Array | None:
@@ -251,15 +316,6 @@ def _answers_at_tokens(batch: Mapping[str, "Tensor"]) -> Array | None:
     return np.where(np.ones_like(ids, bool) if mask is None else mask.cpu().numpy() == 1, inside.astype(int), -1)
 
 
-def _answers(batches: Sequence[Mapping[str, "Tensor"]], tokens: list[Array] | None) -> tuple[Array, AnswerKind]:
-    """Return each example's answer (n_examples,), and of which kind the answers are."""
-    if tokens is not None:
-        at_tokens = [(_answers_at_tokens(batch), places) for batch, places in zip(batches, tokens, strict=True)]
-        return np.concatenate([a[places[:, 0], places[:, 1]] for a, places in at_tokens if a is not None]), "classes"
-    kinds = {_row_answers(batch)[1] for batch in batches}
-    return np.concatenate([_row_answers(batch)[0] for batch in batches]), kinds.pop() if len(kinds) == 1 else "neither"
-
-
 def _row_answers(batch: Mapping[str, "Tensor"]) -> tuple[Array, AnswerKind]:
     """Return each row's answer (batch,), and of which kind the answers are."""
     labels = batch.get("labels")
@@ -271,11 +327,10 @@ def _row_answers(batch: Mapping[str, "Tensor"]) -> tuple[Array, AnswerKind]:
     return answers, "classes" if answers.dtype.kind == "i" else "numbers"
 
 
-def _probabilities(out: Any, n_rows: int, tokens: Array | None) -> Array:
+def _probabilities(out: Any, rows: Array, tokens: Array | None) -> Array:
     """Return the head's probabilities (n_examples, n_classes); without columns if it does not choose one class each."""
     logits, n_axes = getattr(out, "logits", None), 2 if tokens is None else 3
     if logits is None or logits.ndim != n_axes or logits.shape[-1] < 2:
-        return np.empty((n_rows if tokens is None else len(tokens), 0))
-    if tokens is not None:
-        logits = logits[tokens[:, 0], tokens[:, 1]]
+        return np.empty((len(rows), 0))
+    logits = logits[rows] if tokens is None else logits[rows, tokens]
     return logits.double().softmax(dim=1).cpu().numpy()

@@ -18,7 +18,7 @@ class FeatureOptions:
     Parameters
     ----------
     examples : int
-        At most so many training examples of a task, a stratified sample.
+        At most so many training examples of a task, a stratified sample. Of lists of passages each passage counts.
     pooling : {"auto", "cls", "mean", "last"}
         The first token of an example, the mean over its tokens, or its last token. "auto" takes the backbone's own
         pooling; and of a task whose answers stand at tokens it takes each token as an example, with its own state.

@@ -326,6 +326,34 @@ def test_features_of_tokens_have_the_states_and_the_answers_of_their_tokens(zoo)
     assert counts[0] == counts[1] > 0 and spans.answer_kind == "classes"
 
 
+@each_family
+@pytest.mark.parametrize("pooling", ["cls", "mean", "last"])
+def test_features_do_not_depend_on_the_rows_beside_an_example(name, pooling, zoo):
+    backbone = HuggingFace("own", str(zoo(name)))
+    data, model = task_data("classification", 40), backbone.model(None, FILES)
+    widths, options = [], FeatureOptions(pooling=pooling)
+    model.register_forward_pre_hook(lambda _, args, kwargs: widths.append(kwargs["input_ids"].shape), with_kwargs=True)
+    together = extract_features(model, backbone.batches(data, FILES), options)
+    n_pieces = sum(rows * width for rows, width in widths)
+    as_they_come = sum(batch["input_ids"].numel() for batch in backbone.batches(data, FILES))
+    assert n_pieces < as_they_come or backbone.tokenizer(FILES, data.kind).padding_side == "left"
+    alone = [extract_features(model, backbone.batches(data.take([i]), FILES), options) for i in range(len(data))]
+    assert_allclose(together.values, np.concatenate([one.values for one in alone]), atol=2e-5)
+    assert together.answers.tolist() == [one.answers[0] for one in alone]
+
+
+def test_a_list_of_passages_counts_as_so_many_examples(zoo):
+    backbone = HuggingFace("own", str(zoo("bert")))
+    data, model = task_data("reranking", 20), backbone.model(None, FILES)
+    every = extract_features(model, backbone.batches(data, FILES), FeatureOptions(1000))
+    some = extract_features(model, backbone.batches(data, FILES), FeatureOptions(30))
+    assert len(some.values) == len(some.answers) == 30 < len(every.values)
+    nearest = np.abs(every.values[:, None] - some.values).max(axis=2).argmin(axis=0)
+    assert_allclose(every.values[nearest], some.values, atol=1e-5)
+    assert every.answers[nearest].tolist() == some.answers.tolist()
+    assert abs(every.answers.mean() - some.answers.mean()) <= 1 / 30  # each class in its share
+
+
 def test_folders_with_the_same_words_share_a_tokenizer_and_others_do_not(zoo, tmp_path, monkeypatch):
     tokenizer_of.cache_clear()
     opened, open_one = [], hf.AutoTokenizer.from_pretrained
