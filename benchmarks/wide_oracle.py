@@ -79,14 +79,16 @@ def main() -> None:
     oracle = args.oracle or str(measure(args, parts, tasks, workspace))
     if args.results:
         without = (*WITHOUT_RESULTS, "ahp") if args.oracle else WITHOUT_RESULTS  # `ahp` is asked for all transfers
+        names = args.estimators or [name for name in parts.estimators if name not in without]
+        seeds = {"cnm": "cnm.seeds=5", "cra+cnm": "cra+cnm.cnm.seeds=5"}
         results = run(
-            args.estimators or [name for name in parts.estimators if name not in without],
+            names,
             args.backbone,
             tasks=tasks,
             signal="zuco-gaze",
             oracle=oracle,
             max_train=args.max_train,
-            set=("cnm.seeds=5", "cra+cnm.cnm.seeds=5"),
+            set=tuple(option for name, option in seeds.items() if name in names),
             files=workspace.files,
             store=workspace.store,
             parts=parts,
