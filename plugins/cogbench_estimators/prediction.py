@@ -9,13 +9,11 @@ import numpy as np
 from cogbench import Array, Recording, TaskMatrix, UnusableData
 
 from .channels import MappingEstimator, Relative, Scaling, draw_channels, mappable_channels, needs_of_mapping
-from .device import to_device
+from .device import Tensor, library, to_device, to_numpy, zeros
 from .dse import representations, unit_rows
 from .mapping import above_null, channel_scores, moments, z_scored
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from cogbench import Evidence
 
 SEEDS = (5, 10, 20, 30, 123)  # of the runs, by default
@@ -39,7 +37,7 @@ class Fold:
     number: int
     train: Array
     test: Array
-    responses: "Tensor"
+    responses: Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,14 +170,14 @@ def subject_data(estimator: MappingEstimator, evidence: "Evidence", subject: str
 
 
 def cross_validate(
-    x: "Tensor",
-    y: "Tensor",
+    x: Tensor,
+    y: Tensor,
     seed: int,
     *,
     folds: int,
     zscore: Scaling,
-    choose: Callable[["Tensor", Fold], Array],
-    predict: Callable[["Tensor", Fold, int], "Tensor"],
+    choose: Callable[[Tensor, Fold], Array],
+    predict: Callable[[Tensor, Fold, int], Tensor],
 ) -> Array:
     """Predict one subject's responses from each task, and return the sums over stimuli that scores are made of.
 
@@ -204,16 +202,15 @@ def cross_validate(
     array of shape (6, n_tasks, n_channels)
         The `moments` over all stimuli.
     """
-    import torch
-
+    xp = library()
     rows = np.array_split(np.random.default_rng(seed).permutation(len(y)), folds)
-    sums = torch.zeros(6, len(x), y.shape[1], dtype=torch.float64, device=y.device)
+    sums = zeros(6, len(x), y.shape[1])
     for k, test in enumerate(rows):
         train = np.concatenate(rows[:k] + rows[k + 1 :])
         fold = Fold(k, train, test, y)
         if zscore == "train":
-            mean, spread = y[train].mean(dim=0), y[train].std(dim=0, correction=0)  # (n_channels,) each
-            spread = spread.where(spread > 0, 1.0)
+            mean, spread = y[train].mean(axis=0), xp.std(y[train], axis=0, correction=0)  # (n_channels,) each
+            spread = spread + (spread == 0)
             fold = Fold(k, train, test, (y - mean) / spread)
         choice = choose(x, fold)  # (n_tasks,)
         for i in np.unique(choice):
@@ -222,7 +219,7 @@ def cross_validate(
             if zscore == "train":
                 predictions = predictions * spread + mean  # back to the scale that all folds share
             sums[:, tasks] += moments(y[test], predictions)
-    return sums.cpu().numpy()
+    return to_numpy(sums)
 
 
 def describe_predictions(
