@@ -1,6 +1,6 @@
 """How well each task predicts each channel, by cross-validation, and how alike tasks are in that."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -169,7 +169,7 @@ def subject_data(estimator: MappingEstimator, evidence: "Evidence", subject: str
     return SubjectData(x, bare, z_scored(responses.values[np.ix_(rows, columns)]))
 
 
-def cross_validate(
+def predictions_of_folds(
     x: Tensor,
     y: Tensor,
     seed: int,
@@ -178,8 +178,8 @@ def cross_validate(
     zscore: Scaling,
     choose: Callable[[Tensor, Fold], Array],
     predict: Callable[[Tensor, Fold, int], Tensor],
-) -> Array:
-    """Predict one subject's responses from each task, and return the sums over stimuli that scores are made of.
+) -> Iterator[tuple[Tensor, Array, Tensor]]:
+    """Predict one subject's responses from each task, each stimulus by a mapping that has not seen it.
 
     Parameters
     ----------
@@ -197,14 +197,14 @@ def cross_validate(
         `predict(x, fold, i)` learns on the training rows with the candidate i, and returns (n_tasks, n_test,
         n_channels) for the test rows, of the tasks in x.
 
-    Returns
-    -------
-    array of shape (6, n_tasks, n_channels)
-        The `moments` over all stimuli.
+    Yields
+    ------
+    tuple
+        The numbers of some tasks (n,), those of a fold's test stimuli (n_test,), and the predictions of these tasks
+        (n, n_test, n_channels) in the scale of y.
     """
     xp = library()
     rows = np.array_split(np.random.default_rng(seed).permutation(len(y)), folds)
-    sums = zeros(6, len(x), y.shape[1])
     for k, test in enumerate(rows):
         train = np.concatenate(rows[:k] + rows[k + 1 :])
         fold = Fold(k, train, test, y)
@@ -218,7 +218,27 @@ def cross_validate(
             predictions = predict(x[tasks], fold, i)  # (n_tasks of this choice, n_test, n_channels)
             if zscore == "train":
                 predictions = predictions * spread + mean  # back to the scale that all folds share
-            sums[:, tasks] += moments(y[test], predictions)
+            yield tasks, test, predictions
+
+
+def cross_validated(predictions: Iterable[tuple[Tensor, Array, Tensor]], y: Tensor, n_tasks: int) -> Array:
+    """Return the sums over stimuli that scores are made of.
+
+    Parameters
+    ----------
+    predictions : iterable of tuples
+        Those of `predictions_of_folds`.
+    y : tensor of shape (n_stimuli, n_channels)
+    n_tasks : int
+
+    Returns
+    -------
+    array of shape (6, n_tasks, n_channels)
+        The `moments` over all stimuli.
+    """
+    sums = zeros(6, n_tasks, y.shape[1])
+    for tasks, test, some in predictions:
+        sums[:, tasks] += moments(y[test], some)
     return to_numpy(sums)
 
 

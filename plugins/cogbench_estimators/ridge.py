@@ -1,5 +1,6 @@
 """Cognitive-neural mapping by ridge regression in place of the network: one decomposition for all penalties."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ from cogbench import Array
 from .channels import MAX_CHANNELS, Average, Relative, Scaling
 from .device import Tensor, in_double, library, to_device, to_numpy
 from .mapping import Score
-from .prediction import SEEDS, ByChannels, Fold, cross_validate
+from .prediction import SEEDS, ByChannels, Fold, cross_validated, predictions_of_folds
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,10 @@ class RidgeCNM(ByChannels):
             Responses to the same stimuli, z-scored.
         seed : int
         """
+        return cross_validated(self.predictions(x, y, seed), to_device(y), len(x))
+
+    def predictions(self, x: Array, y: Array, seed: int) -> Iterator[tuple[Tensor, Array, Tensor]]:
+        """Yield the predictions of each fold's test stimuli; see `predictions_of_folds`."""
         inputs, responses = to_device(x), to_device(y)
         overall = stimulus_products(responses) if self.zscore == "all" else None  # then they are those of each fold
 
@@ -68,7 +73,7 @@ class RidgeCNM(ByChannels):
         def predict(x: Tensor, fold: Fold, i: int) -> Tensor:
             return predict_responses(x, fold.responses, fold.train, fold.test, self.penalties[i])
 
-        return cross_validate(
+        return predictions_of_folds(
             inputs, responses, seed, folds=self.folds, zscore=self.zscore, choose=choose, predict=predict
         )
 
