@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..data.oracle import TaskMatrix
 from ..errors import UnusableData
 from ..results.comparison import kept_apart
 from ..results.guess import Scored
@@ -13,12 +14,20 @@ from ..results.result import Result
 from ..scoring.correlation import agreement, steadiness
 from ..scoring.means import mean_of_defined, none_if_nan
 from ..scoring.ranking import rank
-from ..scoring.scores import Scores
+from ..scoring.scores import Scores, TargetScore
 from ..scoring.task_tree import task_tree
 from ..text import MISSING, in_decimals, in_digits, in_range, in_sign
 from .canvas import Figure
-from .figures import against_chance, agreement_map, fingerprint_map, prediction_dots, similarity_map, strips
-from .rows import p_words, score_tables
+from .figures import (
+    against_chance,
+    agreement_map,
+    fingerprint_map,
+    prediction_dots,
+    similarity_map,
+    strips,
+    true_ranks,
+)
+from .rows import p_words, score_tables, tied
 
 CHANCE = 0.05  # of a channel lying above its null
 # What the figure calls what the estimator tells of each task and subject.
@@ -119,13 +128,89 @@ def _chance_sentences(s: Scores) -> Iterator[str]:
         )
 
 
+def _gains(result: Result) -> Section | None:
+    """Say what each target does after its chosen source, after the best one and without any, where that is known."""
+    per_target = result.scores.per_target if result.scores else {}
+    scores = {t: per_target[t] for t in result.targets if t in per_target and per_target[t].selected is not None}
+    if not scores:
+        return None
+    gains = {target: _gain(target, scores) for target in scores}
+    chosen, best = _first_sources(result, result.matrix), _first_sources(result, None)
+    rows = []
+    for target, score in scores.items():
+        digits = 3 if max(abs(v) for v in (score.selected, score.best, score.no_transfer) if v is not None) <= 1 else 2
+        rows.append(
+            {
+                "target": target,
+                "train first": tied(chosen[target]),
+                "after it": in_decimals(score.selected, digits),
+                "without a source": in_decimals(score.no_transfer, digits, MISSING),
+                "gain": in_sign(gains[target], digits, MISSING),
+                "best source": tied(best[target]),
+                "after the best": in_decimals(score.best, digits, MISSING),
+            }
+        )
+    row, gain = rows[0], next(iter(gains.values()))
+    advice = (
+        f"the choice is {row['train first']}" if gain is not None and gain <= 0 else f"train {row['train first']} first"
+    )
+    instead = "" if gain is None else f" instead of {row['without a source']} without a source"
+    text = [f"For {row['target']} {advice}: {row['after it']}{instead}."]
+    if signs := [gain > 0 for gain in gains.values() if gain is not None]:
+        text.append(
+            f"The chosen source helps {sum(signs)} of {len(signs)} targets; where the gain is negative it harms."
+        )
+    text.append("The figures are the metric of each target in the oracle.")
+    if falling := [target for target in scores if _is_lower_better(target, scores)]:
+        text.append(f"Lower figures are better for {', '.join(falling)}: a gain is what they fall by.")
+    if any(len(chosen[target]) > 1 for target in scores):
+        text.append("Where sources tie for the first place, the figure after them is their mean.")
+    used = [name for name in rows[0] if any(row[name] not in ("", MISSING) for row in rows)]
+    shown = tuple({name: row[name] for name in used} for row in rows)
+    return Section("gains", "What the choice brings", tuple(text), rows=shown)
+
+
+def _first_sources(result: Result, guess: TaskMatrix | None) -> dict[str, list[str]]:
+    """Return the sources of each target that share the first place in a guess, or without one in the oracle."""
+    true = true_ranks(result)
+    ranks = true if guess is None else rank(guess, np.isfinite(true)).ranks  # (n_sources, n_targets)
+    return {
+        target: [result.sources[i] for i in np.flatnonzero(ranks[:, j] == np.nanmin(ranks[:, j]))]
+        for j, target in enumerate(result.targets)
+    }
+
+
+def _gain(target: str, scores: Mapping[str, TargetScore]) -> float | None:
+    """Return how much better a target does after its chosen source than without any."""
+    score = scores[target]
+    if score.selected is None or score.no_transfer is None:
+        return None
+    return (score.selected - score.no_transfer) * (-1 if _is_lower_better(target, scores) else 1)
+
+
+def _is_lower_better(target: str, scores: Mapping[str, TargetScore]) -> bool:
+    """Whether lower figures are better for a target: a result says it by the best figure alone.
+
+    If the chosen source is the best one, the other targets decide.
+    """
+    others = [score for name, score in scores.items() if name != target]
+    for group in ([scores[target]], others):
+        signs = {s.best > s.selected for s in group if None not in (s.best, s.selected) and s.best != s.selected}
+        if signs:
+            return signs == {False}
+    return False
+
+
 def _ranking(result: Result) -> Section | None:
     if not result.oracle_ranks:
         rows = tuple({"target": t, "sources, predicted best first": ", ".join(s)} for t, s in result.ranking.items())
         return Section("ranking", "Sources in predicted order", rows=rows)
     guessed = rank(result.matrix)
     tied = [t for t, n in zip(result.targets, guessed.equal.max(axis=0), strict=True) if n > 1]
-    text = ["Each row is a target task, its sources from the predicted best at the left. The dark ones are truly good."]
+    text = [
+        "Each row is a target task, its sources from the predicted best at the left. The figure in a cell, and its "
+        "colour, is the true rank of the source: 1 and dark blue are the best one, pale yellow is the worst."
+    ]
     if tied:
         text.append(f"Tied sources stand in the order of the suite: {', '.join(tied)} have some.")
     return Section("ranking", "Where the ranking is right", tuple(text), strips(result))
@@ -251,7 +336,7 @@ def _provenance(result: Result) -> Section:
     return Section("provenance", "What the figures came from", notes, rows=rows, folded="Data, models, settings, time")
 
 
-ALL = (_scores, _ranking, _similarity, _subjects, _tasks, _signal, _prediction, _fingerprints, _provenance)
+ALL = (_scores, _gains, _ranking, _similarity, _subjects, _tasks, _signal, _prediction, _fingerprints, _provenance)
 
 OF_DETAILS = (_subjects, _prediction, _fingerprints)  # what an estimator tells in its own way, and nothing checks
 
