@@ -14,7 +14,7 @@ from ..results.result import Result
 from ..scoring.correlation import agreement, steadiness
 from ..scoring.means import mean_of_defined, none_if_nan
 from ..scoring.ranking import rank
-from ..scoring.scores import Scores, TargetScore
+from ..scoring.scores import MeanMetric, Scores, TargetScore
 from ..scoring.task_tree import task_tree
 from ..text import MISSING, in_decimals, in_digits, in_range, in_sign
 from .canvas import Figure
@@ -36,7 +36,10 @@ PREDICTED = {"share": "share_above_shuffled", "score": "score", "error to that o
 
 @dataclass(frozen=True)
 class Section:
-    """A title, sentences, a figure, a table of like rows; the table opens on demand if `folded` names it."""
+    """A title, sentences, a figure, a table of like rows; the table opens on demand if `folded` names it.
+
+    `words` names the columns of the table, beside the first, that hold no numbers.
+    """
 
     key: str
     title: str
@@ -44,6 +47,7 @@ class Section:
     figure: Figure | None = None
     rows: tuple[dict[str, Any], ...] = ()
     folded: str = ""
+    words: tuple[str, ...] = ()
 
 
 def sections(result: Result) -> list[Section]:
@@ -130,11 +134,14 @@ def _chance_sentences(s: Scores) -> Iterator[str]:
 
 def _gains(result: Result) -> Section | None:
     """Say what each target does after its chosen source, after the best one and without any, where that is known."""
-    per_target = result.scores.per_target if result.scores else {}
-    scores = {t: per_target[t] for t in result.targets if t in per_target and per_target[t].selected is not None}
+    if result.scores is None:
+        return None
+    per_target = result.scores.per_target
+    scores = {target: per_target[target] for target in result.targets if per_target[target].selected is not None}
     if not scores:
         return None
-    gains = {target: _gain(target, scores) for target in scores}
+    falling = [target for target, score in scores.items() if _is_lower_better(score, result.scores.metric)]
+    gains = {target: _gain(score, target in falling) for target, score in scores.items()}
     chosen, best = _first_sources(result, result.matrix), _first_sources(result, None)
     rows = []
     for target, score in scores.items():
@@ -161,13 +168,13 @@ def _gains(result: Result) -> Section | None:
             f"The chosen source helps {sum(signs)} of {len(signs)} targets; where the gain is negative it harms."
         )
     text.append("The figures are the metric of each target in the oracle.")
-    if falling := [target for target in scores if _is_lower_better(target, scores)]:
+    if falling:
         text.append(f"Lower figures are better for {', '.join(falling)}: a gain is what they fall by.")
     if any(len(chosen[target]) > 1 for target in scores):
         text.append("Where sources tie for the first place, the figure after them is their mean.")
     used = [name for name in rows[0] if any(row[name] not in ("", MISSING) for row in rows)]
     shown = tuple({name: row[name] for name in used} for row in rows)
-    return Section("gains", "What the choice brings", tuple(text), rows=shown)
+    return Section("gains", "What the choice brings", tuple(text), rows=shown, words=("train first", "best source"))
 
 
 def _first_sources(result: Result, guess: TaskMatrix | None) -> dict[str, list[str]]:
@@ -180,25 +187,21 @@ def _first_sources(result: Result, guess: TaskMatrix | None) -> dict[str, list[s
     }
 
 
-def _gain(target: str, scores: Mapping[str, TargetScore]) -> float | None:
+def _gain(score: TargetScore, lower: bool) -> float | None:
     """Return how much better a target does after its chosen source than without any."""
-    score = scores[target]
     if score.selected is None or score.no_transfer is None:
         return None
-    return (score.selected - score.no_transfer) * (-1 if _is_lower_better(target, scores) else 1)
+    return (score.no_transfer - score.selected) if lower else (score.selected - score.no_transfer)
 
 
-def _is_lower_better(target: str, scores: Mapping[str, TargetScore]) -> bool:
-    """Whether lower figures are better for a target: a result says it by the best figure alone.
+def _is_lower_better(score: TargetScore, mean: MeanMetric) -> bool:
+    """Whether lower figures are better for a target, which a result says by the figure after the best source.
 
-    If the chosen source is the best one, the other targets decide.
+    If the chosen source is the best one, the means over targets decide: after the best, and after a random source.
     """
-    others = [score for name, score in scores.items() if name != target]
-    for group in ([scores[target]], others):
-        signs = {s.best > s.selected for s in group if None not in (s.best, s.selected) and s.best != s.selected}
-        if signs:
-            return signs == {False}
-    return False
+    if score.best is not None and score.selected is not None and score.best != score.selected:
+        return score.best < score.selected
+    return mean.best < mean.random
 
 
 def _ranking(result: Result) -> Section | None:
