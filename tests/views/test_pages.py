@@ -441,12 +441,10 @@ def test_a_folder_of_reports_that_cannot_be_written_gets_one_line(tmp_path):
 
 
 def test_notes_name_each_figure_once():
-    boards = leaderboard(
-        [made(), made(suite="words"), made(suite="third"), made(GUESSES[0], suite="third", estimator="x")]
-    )
-    text = " ".join(board_notes(boards))
-    assert "the number of estimators (2 in table 1; 1 in tables 2, 3)" in text
-    assert "without" not in " ".join(boards[1].differs), "another suite has other tasks"
+    others = [made(suite=suite, tasks=tuple("abcd"), data=False) for suite in ("words", "third")]
+    boards = leaderboard([made(), made(GUESSES[0], estimator="x"), *others])
+    assert "the number of estimators (2 in table 1; 1 in tables 2, 3)" in " ".join(board_notes(boards))
+    assert boards[1].differs == ("suite third instead of letters",), "another suite has other tasks"
 
 
 def test_the_commands_write_files(tmp_path):
