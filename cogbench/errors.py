@@ -19,6 +19,12 @@ from difflib import get_close_matches
 MOST_NAMES = 200  # that a message lists
 
 
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """Return the end of a sentence on an unknown name: a question with the near names, or a full stop."""
+    near = get_close_matches(name, [*names], n=3, cutoff=0.5)
+    return f"; did you mean {' or '.join(repr(n) for n in near)}?" if near else "."
+
+
 class CogbenchError(Exception):
     """A message that says what was found, what was expected and what to do; `exit_code` is the command's."""
 
@@ -35,9 +41,7 @@ class UnknownName(CogbenchError):
         """Make the error for a `name` that is not among `names`; `label` introduces the list of them."""
         names = sorted(names)
         more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-        near = get_close_matches(name, names, n=3, cutoff=0.5)
-        guess = f"; did you mean {' or '.join(repr(n) for n in near)}?" if near else "."
-        return cls(f"unknown {kind} {name!r}{guess} {label}: {', '.join(names[:MOST_NAMES]) or 'none'}{more}.")
+        return cls(f"unknown {kind} {name!r}{did_you_mean(name, names)} {label}: {', '.join(names[:MOST_NAMES]) or 'none'}{more}.")
 
 
 class MissingData(CogbenchError):

@@ -69,7 +69,7 @@ def find_oracle(
         if names := _families(parts).get(oracle):
             raise UnusableData(f"{oracle!r} is the name of a group of oracles: name one of {listed(names)}.")
         _refuse_sets(parts, oracle)
-        raise unknown_part("oracle", oracle, [*parts.oracles, *own])
+        raise unknown_part("oracle", oracle, [*parts.oracles, *own], parts.faults)
     return read_oracle(own[oracle])
 
 
@@ -95,7 +95,7 @@ def oracle_names(parts: Parts, requested: str | Sequence[str]) -> list[str]:
             elif word:
                 refuse_other_files(word)
                 _refuse_sets(parts, word)
-                raise unknown_part("oracle", word, [*parts.oracles, *own, *families])
+                raise unknown_part("oracle", word, [*parts.oracles, *own, *families], parts.faults)
     if not names:
         raise UnusableData("no oracle is named: `cogbench list oracles` lists them.")
     return list(dict.fromkeys(names))
