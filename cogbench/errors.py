@@ -13,7 +13,8 @@ CogbenchError
 Any other exception is a bug and keeps its traceback.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 
 MOST_NAMES = 200  # that a message lists
@@ -41,7 +42,8 @@ class UnknownName(CogbenchError):
         """Make the error for a `name` that is not among `names`; `label` introduces the list of them."""
         names = sorted(names)
         more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-        return cls(f"unknown {kind} {name!r}{did_you_mean(name, names)} {label}: {', '.join(names[:MOST_NAMES]) or 'none'}{more}.")
+        guess = did_you_mean(name, names)
+        return cls(f"unknown {kind} {name!r}{guess} {label}: {', '.join(names[:MOST_NAMES]) or 'none'}{more}.")
 
 
 class MissingData(CogbenchError):
@@ -110,3 +112,20 @@ def together(faults: Iterable[CogbenchError]) -> CogbenchError:
     text = "\n".join(f"{'; '.join(absent)}: {reason}" if absent else reason for reason, absent in things.items())
     kind = kinds.pop() if len(kinds) == 1 else CogbenchError
     return kind(text)
+
+
+@contextmanager
+def blaming(verb: str) -> Iterator[None]:
+    """Turn what the code of a part raises into UnusableData that names its `verb`; the mistake is its cause.
+
+    Errors of users, and what the machine lacks, stay as they are.
+    """
+    try:
+        yield
+    except CogbenchError:
+        raise
+    except Exception as error:
+        if isinstance(error, OSError | MemoryError) and not isinstance(error, FileNotFoundError):
+            raise
+        message = " ".join(str(error).split()).rstrip(".")
+        raise UnusableData(f"{verb} raised {type(error).__name__}: {message}.") from error

@@ -117,15 +117,37 @@ def joined(estimates: Sequence[Estimate]) -> Estimate:
     )
 
 
+def matrix_from(estimator: Estimator, evidence: Evidence) -> TaskMatrix:
+    """Return the estimator's matrix; raise UnusableData if it answers with anything else."""
+    matrix = estimator.similarity(evidence)
+    if not isinstance(matrix, TaskMatrix):
+        answer = type(matrix).__name__
+        raise UnusableData(f"estimator {estimator.name!r}: similarity() returned {answer}; expected TaskMatrix.")
+    return matrix
+
+
+def ranks_nothing(matrix: TaskMatrix) -> str:
+    """Return in words why a matrix ranks the sources of no target; nothing if it ranks those of any."""
+    finite = np.isfinite(matrix.values)
+    if not finite.any():
+        return "no pair of tasks has a score, so that the ranking is chance"
+    low, high = (f(matrix.values, axis=0, where=finite, initial=i) for f, i in ((np.min, np.inf), (np.max, -np.inf)))
+    if (finite.sum(axis=0) > 1).any() and not (high > low).any():
+        return "all sources of a target have the same score, so that the ranking is chance"
+    return ""
+
+
 def estimate_from(estimator: Estimator, evidence: Evidence, inquiry: Inquiry) -> Estimate:
     """Return the estimator's answer to this evidence, for its sources and targets in their order.
 
     Raises
     ------
     UnusableData
-        If the estimator answers for other tasks.
+        If the estimator answers for other tasks, or with anything but a matrix.
     """
-    matrix = estimator.similarity(evidence)
+    matrix = matrix_from(estimator, evidence)
+    if words := ranks_nothing(matrix):
+        inquiry.note(words)
     wrong = {*matrix.targets, *matrix.sources} - {*evidence.tasks}
     if wrong or {*evidence.targets} - {*matrix.targets} or {*evidence.sources} - {*matrix.sources}:
         raise UnusableData(f"estimator {estimator.name!r} answered for other tasks than it was asked for.")

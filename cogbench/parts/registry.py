@@ -343,14 +343,28 @@ def fault_of_part(kind: str, part: Any) -> str:
     if not isinstance(part, protocol) or not isinstance(part.name, str):
         return f"{known}, which is no {protocol.__name__}."
     if not is_dataclass(part) or not getattr(type(part), "__dataclass_params__").frozen:  # noqa: B009
-        return f"{known}, which is no frozen dataclass: write @dataclass(frozen=True) above class {type(part).__name__}."
+        return f"{known}, which is no frozen dataclass: write @dataclass(frozen=True) above {type(part).__name__}."
     try:
         hash(part)
     except TypeError as error:
         return f"{known}, which cannot be hashed ({error}): its fields hold plain values, tuples and other parts."
     if kind == "estimator":
-        if not isinstance(part.needs, frozenset):
-            return f'{known}, whose needs is {type(part.needs).__name__}; expected a frozenset: frozenset({{"texts"}}).'
-        for word in sorted(map(str, {*part.needs} - {*NEEDS})):
+        needs = getattr(part, "needs")  # noqa: B009
+        if not isinstance(needs, frozenset):
+            return f'{known}, whose needs is {type(needs).__name__}; expected a frozenset: frozenset({{"texts"}}).'
+        for word in sorted(map(str, needs - {*NEEDS})):
             return f"{known}, which needs {word!r}{did_you_mean(word, NEEDS)} Known: {', '.join(NEEDS)}."
     return ""
+
+
+def faults_of_suite(suite: Suite, parts: Parts) -> dict[tuple[str, str], str]:
+    """Return the kinds and names of the parts that a suite names and that are not installed, each with a sentence."""
+    named = [("task", name) for name in suite.tasks]
+    named += [("signal", suite.signal)] if suite.signal else []
+    named += [part for backbone, oracle in suite.oracles for part in (("backbone", backbone), ("oracle", oracle))]
+    return {
+        (kind, name): f"suite {suite.name!r} names {kind} {name!r}, which is not installed"
+        + did_you_mean(name, parts.of(kind))
+        for kind, name in named
+        if name not in parts.of(kind)
+    }
