@@ -3,6 +3,7 @@
 Each raises UnusableData with what is broken, or MissingData where the part's data are not there.
 """
 
+import logging
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..compute.estimate import matrix_from
+from ..compute.estimate import matrix_from, ranks_nothing
 from ..compute.evidence import Similarity, StoredEvidence
 from ..compute.selection import RowWeights, StoredSelectionEvidence
 from ..compute.workspace import Workspace, load_dataset, read_recording
@@ -34,6 +35,8 @@ from ..scoring.metrics import METRICS
 from ..storage.store import Store
 from .checks import check_part, expect
 from .toys import ORACLES, TASKS, ToyBackbone, ToySignal
+
+log = logging.getLogger("cogbench")
 
 
 def check_task(task: Task, files: Files | None = None) -> None:
@@ -235,6 +238,8 @@ def check_estimator(estimator: Estimator) -> None:
         expect(same, f"{estimator.name}: reordering the tasks changed their scores")
         same = np.allclose(first.values[:, :1], one.values, atol=1e-3, equal_nan=True)
         expect(same, f"{estimator.name}: asked for one target alone, it scored the sources otherwise")
+        if (words := ranks_nothing(first)) and not np.isnan(first.values).all():
+            log.warning(f"estimator {estimator.name!r}, on the toy evidence: {words}.")
         finite = np.isfinite(first.values[~first.same])
         expect(bool(finite.any()), f"{estimator.name}: it gave no score for any task")
         expect(

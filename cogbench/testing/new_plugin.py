@@ -1,6 +1,7 @@
 """Write the package of a new plugin: a short example of each kind of part that is asked for, with its tests.
 
-The files of `template/` are the package `cogbench-example`, each with the ending .txt. Its name stands for the new one.
+The files of `template/` are a package with a name of its own, in place of which the new name is put; each has the ending
+.txt, so that no tool takes it for a module of cogbench.
 """
 
 import keyword
@@ -15,6 +16,7 @@ from ..errors import UnknownName, UnusableData
 from ..parts.registry import Parts, plain_name
 from ..storage.atomic import writable, write_whole
 
+EXAMPLE = "cogbench-example"  # what the package of the template is called
 TEMPLATE = Path(__file__).with_name("template")
 NAME = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
 COMMON = ("pyproject.toml", "README.md", "package/__init__.py", "tests/test_plugin.py")
@@ -89,15 +91,14 @@ def prefix_of(name: str) -> str:
 
 def renamed(text: str, name: str) -> str:
     """Return a text of the template for a distribution of this name."""
-    names = {"cogbench_example": package_of(name), "cogbench-example": name, "example": prefix_of(name)}
+    names = {package_of(EXAMPLE): package_of(name), EXAMPLE: name, prefix_of(EXAMPLE): prefix_of(name)}
     return re.sub("|".join(names), lambda match: names[match[0]], text)
 
 
 def _without_lines(text: str, kinds: Sequence[str]) -> str:
-    """Return a text without the lines that name a module of these kinds, or their check."""
-    modules = [rf"cogbench_example[./]{kind}\b|check_{kind}\b" for kind in kinds]
-    lines = text.splitlines(keepends=True)
-    return "".join(line for line in lines if not (modules and re.search("|".join(modules), line)))
+    """Return a text without the lines that name a module of these kinds."""
+    modules = [f"{package_of(EXAMPLE)}{sign}{kind}" for kind in kinds for sign in "./"]
+    return "".join(line for line in text.splitlines(keepends=True) if not any(m in line for m in modules))
 
 
 def _refuse_name(name: str, kinds: Sequence[str], parts: Parts) -> None:
