@@ -1,7 +1,7 @@
 """Write the package of a new plugin: a short example of each kind of part that is asked for, with its tests.
 
-The files of `template/` are a package with a name of its own, in place of which the new name is put; each has the ending
-.txt, so that no tool takes it for a module of cogbench.
+The files of `template/` are a package with a name of its own, in place of which the new name is put. Each of them has
+the ending .txt, so that no tool takes it for a module of cogbench.
 """
 
 import keyword
