@@ -16,7 +16,9 @@ Any other exception is a bug and keeps its traceback.
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
+from typing import Any, TypeVar
 
+T = TypeVar("T")
 MOST_NAMES = 200  # that a message lists
 
 
@@ -129,3 +131,10 @@ def blaming(verb: str) -> Iterator[None]:
             raise
         message = " ".join(str(error).split()).rstrip(".")
         raise UnusableData(f"{verb} raised {type(error).__name__}: {message}.") from error
+
+
+def expected(value: Any, record: type[T], verb: str) -> T:
+    """Return the answer of a part's verb; raise UnusableData if it is not the record that the verb promises."""
+    if not isinstance(value, record):
+        raise UnusableData(f"{verb} returned {type(value).__name__}; expected {record.__name__}.")
+    return value

@@ -35,7 +35,10 @@ def list_(kind: str, data_dir: Path | None, as_json: bool) -> None:
 @click.option("--check", is_flag=True, help="Run the contract checks on each part.")
 @option.as_json
 def plugins(names: tuple[str, ...], check: bool, as_json: bool) -> None:
-    """List the plugins, their parts, and why one failed to load; of plugins or distributions NAME, or all."""
+    """List the plugins, their parts, and what is wrong.
+
+    Each NAME is a plugin or a distribution; without any, all plugins are listed or checked.
+    """
     from ..parts.registry import load_parts
     from ..testing.installed import BROKEN, check_installed, find_plugins
     from ..views.listing import plugin_rows
@@ -74,7 +77,11 @@ def new() -> None:
 )
 @click.option("--out", type=click.Path(path_type=Path), default=None, help="A new folder.  [default: NAME]")
 def new_plugin(name: str, kinds: tuple[str, ...], out: Path | None) -> None:
-    """Write a package NAME with an example of each kind of part, and tests; print what to type next."""
+    """Write the package of a plugin, and print what to type next.
+
+    The package is called NAME. It installs as it stands, with its tests and a short example of each kind of part that is
+    asked for. The data of the examples are invented.
+    """
     from ..parts.registry import load_parts
     from ..testing import new_plugin as template
 

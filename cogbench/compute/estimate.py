@@ -10,7 +10,7 @@ import numpy as np
 
 from ..data.dataset import Split
 from ..data.oracle import Oracle, TaskMatrix
-from ..errors import UnusableData
+from ..errors import UnusableData, expected
 from ..parts.interfaces import Estimator, Evidence
 from ..storage.hashes import digest
 
@@ -119,11 +119,7 @@ def joined(estimates: Sequence[Estimate]) -> Estimate:
 
 def matrix_from(estimator: Estimator, evidence: Evidence) -> TaskMatrix:
     """Return the estimator's matrix; raise UnusableData if it answers with anything else."""
-    matrix = estimator.similarity(evidence)
-    if not isinstance(matrix, TaskMatrix):
-        answer = type(matrix).__name__
-        raise UnusableData(f"estimator {estimator.name!r}: similarity() returned {answer}; expected TaskMatrix.")
-    return matrix
+    return expected(estimator.similarity(evidence), TaskMatrix, f"estimator {estimator.name!r}: similarity()")
 
 
 def ranks_nothing(matrix: TaskMatrix) -> str:

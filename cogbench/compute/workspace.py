@@ -4,12 +4,12 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from ..data.dataset import Dataset, Split
 from ..data.files import Files
 from ..data.recording import Recording
-from ..errors import CogbenchError, MissingData, UnusableData, blaming, together
+from ..errors import CogbenchError, MissingData, UnusableData, blaming, expected, together
 from ..parts import registry
 from ..parts.fingerprint import Fingerprints, harness_version
 from ..parts.interfaces import Signal
@@ -19,8 +19,6 @@ from ..scoring.metrics import check_metric
 from ..storage.hashes import digest
 from ..storage.remote_store import open_store
 from ..storage.store import Store
-
-T = TypeVar("T")
 
 
 class Cell(Protocol):
@@ -189,17 +187,10 @@ def _trained_as(part: Any, workspace: Workspace) -> dict[str, Any]:
 def load_dataset(task: Task, split: Split, files: Files) -> Dataset:
     """Return a split of a task; raise UnusableData if its code fails, or returns anything else."""
     with blaming(verb := f"task {task.name!r}: load()"):
-        return _expected(task.load(split, files), Dataset, verb)
+        return expected(task.load(split, files), Dataset, verb)
 
 
 def read_recording(signal: Signal, files: Files) -> Recording:
     """Return a signal's recording; raise UnusableData if its code fails, or returns anything else."""
     with blaming(verb := f"signal {signal.name!r}: read()"):
-        return _expected(signal.read(files), Recording, verb)
-
-
-def _expected(value: Any, record: type[T], verb: str) -> T:
-    """Return the answer of a part's verb; raise UnusableData if it is not the record that the verb promises."""
-    if not isinstance(value, record):
-        raise UnusableData(f"{verb} returned {type(value).__name__}; expected {record.__name__}.")
-    return value
+        return expected(signal.read(files), Recording, verb)

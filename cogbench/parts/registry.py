@@ -357,6 +357,13 @@ def fault_of_part(kind: str, part: Any) -> str:
     return ""
 
 
+def checked(kind: str, part: Any) -> Any:
+    """Return a part that is given; raise UnusableData if it is no part of its kind."""
+    if fault := fault_of_part(kind, part):
+        raise UnusableData(f"this is {fault}")
+    return part
+
+
 def faults_of_suite(suite: Suite, parts: Parts) -> dict[tuple[str, str], str]:
     """Return the kinds and names of the parts that a suite names and that are not installed, each with a sentence."""
     named = [("task", name) for name in suite.tasks]

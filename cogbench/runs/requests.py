@@ -18,9 +18,9 @@ from ..compute.workspace import Cell, Workspace
 from ..data.oracle import Oracle, Suite
 from ..errors import AmbiguousTable, UnknownName, UnusableData
 from ..parts.interfaces import MODELS, STIMULI, Backbone, Estimator, OraclePart, Signal
-from ..parts.oracle_names import find_oracle
+from ..parts.oracle_names import find_oracle, read_part
 from ..parts.recipe import Task
-from ..parts.registry import Parts, faults_of_suite
+from ..parts.registry import Parts, checked, faults_of_suite
 from ..parts.set_options import all_members, check_targets, varied, with_members
 from .plan import refuse_pooling, suitable_tasks
 from .stimuli import NEUTRAL, find_stimuli, refuse_unused_stimuli, stand_in, takes_sentences
@@ -168,7 +168,7 @@ def resolve(
     sets = as_list(set)
 
     def find(kind: str, names: Any) -> tuple[Any, ...]:
-        named = (parts.find(kind, name) if isinstance(name, str) else name for name in as_list(names))
+        named = (parts.find(kind, name) if isinstance(name, str) else checked(kind, name) for name in as_list(names))
         return tuple(part for one in named for part in varied(one, sets, parts.find))
 
     of_suite: Suite = parts.find("suite", suite)
@@ -385,7 +385,7 @@ def _oracle(
     if absent := faults_of_suite(selection.suite, parts).get(("oracle", usual or "")):
         log.warning(f"{absent} Without it the ranking is not scored.")
     part = parts.oracles.get(usual or "")
-    return part.read(workspace.files).part(*names) if part and part.card.knows(*names) else None
+    return read_part(part, workspace.files).part(*names) if part and part.card.knows(*names) else None
 
 
 def _other_oracles(
@@ -395,6 +395,7 @@ def _other_oracles(
     oracles, names = workspace.parts.oracles, (plan.sources, [task.name for task in plan.tasks])
     first = [name for _, name in suite.oracles if name in oracles]
     scored = table.name if isinstance(table, Oracle) else None
-    others = [oracles[name] for name in dict.fromkeys([*first, *oracles])]
-    others = [oracle for oracle in others if oracle.card.basis != "planted"]  # which are no transfers of any backbone
-    return tuple(o.read(workspace.files).part(*names) for o in others if o.name != scored and o.card.knows(*names))
+    others = [oracles[name] for name in dict.fromkeys([*first, *oracles]) if name != scored]
+    # What is planted is no transfer of any backbone.
+    telling = [part for part in others if part.card.basis != "planted" and part.card.knows(*names)]
+    return tuple(read_part(part, workspace.files).part(*names) for part in telling)

@@ -7,14 +7,12 @@ from typing import Any
 from ..errors import UnusableData
 from ..parts.codec import decode, encode
 from ..parts.fingerprint import identity
-from ..parts.registry import fault_of_part
+from ..parts.registry import checked
 
 
 def check_part(kind: str, part: Any) -> None:
     """Raise UnusableData unless a part is what the harness takes: frozen, picklable, with a name and its verbs."""
-    if fault := fault_of_part(kind, part):
-        raise UnusableData(f"this is {fault}")
-    name = part.name
+    name = checked(kind, part).name
     expect(pickle.loads(pickle.dumps(part)) == part, f"{name}: it does not survive pickling")
     expect(decode(encode(part)) == part, f"{name}: it does not survive the way through JSON that cells take")
     expect(replace(part) == part, f"{name}: it cannot be replaced")

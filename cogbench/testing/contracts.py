@@ -17,7 +17,7 @@ from ..compute.selection import RowWeights, StoredSelectionEvidence
 from ..compute.workspace import Workspace, load_dataset, read_recording
 from ..data.dataset import TASK_KINDS
 from ..data.files import Files
-from ..data.oracle import Oracle, Suite
+from ..data.oracle import Suite
 from ..errors import UnusableData, blaming
 from ..packs.pack import find_pack
 from ..parts.interfaces import (
@@ -28,8 +28,9 @@ from ..parts.interfaces import (
     SetsPart,
     Signal,
 )
+from ..parts.oracle_names import read_part
 from ..parts.recipe import RowChoice, Selector, Task
-from ..parts.registry import Parts, fault_of_part, faults_of_suite, load_parts
+from ..parts.registry import Parts, checked, faults_of_suite, load_parts
 from ..parts.table_task import TableTask
 from ..scoring.metrics import METRICS
 from ..storage.store import Store
@@ -92,12 +93,9 @@ def check_oracle(oracle: OraclePart, files: Files | None = None) -> None:
     UnusableData
         If it breaks the contract.
     """
-    expect(not (fault := fault_of_part("oracle", oracle)), f"this is {fault}".rstrip("."))
-    card, files = oracle.card, files or Files()
+    card, files = checked("oracle", oracle).card, files or Files()
     expect(bool(card.description and card.origin and card.licence), f"{oracle.name}: its card lacks a text")
-    with blaming(verb := f"oracle {oracle.name!r}: read()"):
-        table = oracle.read(files)
-    expect(isinstance(table, Oracle), f"{verb} returned {type(table).__name__}; expected Oracle")
+    table = read_part(oracle, files)
     expect(table.name == oracle.name, f"{oracle.name}: its table is called {table.name}")
     expect(
         (table.transfers.sources, table.transfers.targets) == (card.sources, card.targets),
