@@ -79,8 +79,8 @@ def new() -> None:
 def new_plugin(name: str, kinds: tuple[str, ...], out: Path | None) -> None:
     """Write the package of a plugin, and print what to type next.
 
-    The package is called NAME. It installs as it stands, with its tests and a short example of each kind of part that is
-    asked for. The data of the examples are invented.
+    The package is called NAME. It installs as it stands, with its tests and a short example of each kind of part that
+    is asked for. The data of the examples are invented.
     """
     from ..parts.registry import load_parts
     from ..testing import new_plugin as template

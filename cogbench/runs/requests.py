@@ -396,6 +396,5 @@ def _other_oracles(
     first = [name for _, name in suite.oracles if name in oracles]
     scored = table.name if isinstance(table, Oracle) else None
     others = [oracles[name] for name in dict.fromkeys([*first, *oracles]) if name != scored]
-    # What is planted is no transfer of any backbone.
-    telling = [part for part in others if part.card.basis != "planted" and part.card.knows(*names)]
-    return tuple(read_part(part, workspace.files).part(*names) for part in telling)
+    measured = [o for o in others if o.card.basis != "planted" and o.card.knows(*names)]  # on some backbone
+    return tuple(read_part(part, workspace.files).part(*names) for part in measured)
