@@ -3,12 +3,17 @@
 import json
 import re
 import sys
+from dataclasses import dataclass
 
+import numpy as np
 import pytest
 from command import cogbench
 
-from cogbench import Parts
-from cogbench.testing import installed
+from cogbench import MissingData, OracleCard, Parts, TaskMatrix, UnusableData, run
+from cogbench.compute.estimate import ranks_nothing
+from cogbench.errors import blaming
+from cogbench.parts.oracle_names import find_oracle
+from cogbench.testing import ToyBackbone, ToyTask, check_oracle, installed
 from cogbench.testing.new_plugin import FILES, new_plugin
 
 RUN = "run --suite probe --estimator probe-nearest --backbone probe-toy --jobs 0 --offline".split()
@@ -274,3 +279,68 @@ def test_the_template_has_no_mistake_and_is_scored(package):
     (result,) = json.loads(done.stdout)
     assert result["oracle"]["name"] == "probe-transfers" and result["scores"]["trs"]["value"] >= 1
     assert done.exit_code == 0 and "chance" not in done.stderr
+
+
+@dataclass(frozen=True)
+class Table:
+    """An oracle whose code answers with anything."""
+
+    answer: str = "nothing"
+    name: str = "probe-table"
+    card: OracleCard = OracleCard("d", "o", "l", "b", "s", ("x", "y"), ("x", "y"))
+
+    def read(self, files):
+        if self.answer == "nothing":
+            return None
+        raise KeyError(self.answer)
+
+
+@pytest.mark.parametrize(
+    "answer, says", [("nothing", "returned NoneType; expected Oracle"), ("x", "raised KeyError: 'x")]
+)
+def test_an_oracles_code_is_named_in_the_check_and_where_it_is_read(answer, says):
+    for ask in (check_oracle, lambda oracle: find_oracle(Parts(), oracle)):
+        with pytest.raises(UnusableData, match=rf"^oracle 'probe-table': read\(\) {says}"):
+            ask(Table(answer))
+
+
+def test_what_the_machine_lacks_is_no_mistake_of_a_part():
+    for error, kind in ((OSError(28, "full"), OSError), (MemoryError(), MemoryError), (MissingData("no"), MissingData)):
+        with pytest.raises(kind), blaming("task 'x': load()"):
+            raise error
+    with pytest.raises(UnusableData, match=r"^task 'x': load\(\) raised FileNotFoundError: .*no\.csv'\.$") as caught:
+        with blaming("task 'x': load()"):
+            open("no.csv")
+    assert isinstance(caught.value.__cause__, FileNotFoundError)  # COGBENCH_DEBUG=1 and pytest show where
+
+
+def test_a_part_that_is_given_in_python_is_checked():
+    with pytest.raises(UnusableData, match=r"this is the class ToyTask; expected an instance: ToyTask\(\)\."):
+        run("dse", ToyBackbone(), suite="mini", tasks=[ToyTask], jobs=0)
+
+
+@pytest.mark.parametrize(
+    "values, says",
+    [
+        ([[np.nan] * 3] * 3, "no pair of tasks has a score"),
+        ([[0, 1, 2]] * 3, "all sources of a target have the same score"),
+        ([[0, 1, 2], [0, 1, 2], [0, 3, 2]], ""),
+        ([[np.nan, 1, 2], [0, np.nan, 2], [np.nan, 3, np.nan]], ""),
+        ([[0, 1, np.nan], [np.nan, 0, np.nan], [0, 1, 0]], "all sources of a target have the same score"),
+    ],
+)
+def test_a_matrix_that_ranks_nothing_is_told_from_one_that_does(values, says):
+    words = ranks_nothing(TaskMatrix.square("abc", np.array(values)))
+    assert words.startswith(says) and bool(words) == bool(says)
+
+
+def test_one_score_for_each_target_is_no_tie():
+    assert ranks_nothing(TaskMatrix.square("ab", np.array([[0, 1.0], [1.0, 0]]))) == ""
+
+
+def test_each_module_with_a_heavy_import_is_found(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    sources = {"light_1": "import json", "heavy_1": "import torch", "light_2": "", "heavy_2": "import pandas, pyarrow"}
+    for name, source in {**sources, "torch": "", "pandas": "", "pyarrow": ""}.items():  # stand-ins, which take no time
+        (tmp_path / f"{name}.py").write_text(source)
+    assert installed._heavy_imports([*sources]) == {"heavy_1": ["torch"], "heavy_2": ["pandas", "pyarrow"]}
