@@ -13,9 +13,11 @@ CogbenchError
 Any other exception is a bug and keeps its traceback.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
+from importlib import metadata
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -100,6 +102,22 @@ class BrokenPlugin(CogbenchError):
     exit_code = 4
 
 
+def missing_package(error: ModuleNotFoundError) -> MissingData | None:
+    """Return the error that names the extra which brings a package that is not installed; None if no extra does."""
+    package = (error.name or "").partition(".")[0]
+    extras = dict[str, list[str]]()  # the packages that each brings
+    for line in metadata.requires("cogbench-toolkit") or ():
+        if parts := re.match(r"([\w.-]+)[^;]*;.*extra == ['\"](\w+)['\"]", line):
+            extras.setdefault(parts[2], []).append(parts[1].replace("-", "_"))
+    smallest = min(
+        (name for name, packages in extras.items() if package in packages), key=lambda n: len(extras[n]), default=None
+    )
+    if smallest is None:
+        return None
+    remedy = f"`pip install -e '.[{smallest}]'` in a checkout of cogbench brings it"
+    return MissingData(f"this needs the package {package}, which is not installed: {remedy}.")
+
+
 def together(faults: Iterable[CogbenchError]) -> CogbenchError:
     """Return one error that tells of several, a line each; what is absent for the same reason shares one."""
     kinds, things = set[type[CogbenchError]](), dict[str, list[str]]()  # what is absent, by the reason
@@ -129,6 +147,8 @@ def blaming(verb: str) -> Iterator[None]:
     except Exception as error:
         if isinstance(error, OSError | MemoryError) and not isinstance(error, FileNotFoundError):
             raise
+        if isinstance(error, ModuleNotFoundError) and (lack := missing_package(error)):
+            raise lack from error
         message = " ".join(str(error).split()).rstrip(".")
         raise UnusableData(f"{verb} raised {type(error).__name__}: {message}.") from error
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from ..errors import CogbenchError
+from ..errors import CogbenchError, missing_package
 from ..storage.disk import is_disk_full
 from ..text import visible
 from . import compute, demo, install, oracles, packs, results, sets
@@ -48,12 +48,13 @@ class _Group(click.Group):
             answer = super().invoke(ctx)
             sys.stdout.flush()
             return answer
-        except CogbenchError as error:
-            if os.environ.get("COGBENCH_DEBUG"):
+        except (CogbenchError, ModuleNotFoundError) as error:
+            foreseen = error if isinstance(error, CogbenchError) else missing_package(error)
+            if foreseen is None or os.environ.get("COGBENCH_DEBUG"):
                 raise
-            for fault in str(error).splitlines():
+            for fault in str(foreseen).splitlines():
                 say(fault)
-            ctx.exit(error.exit_code)
+            ctx.exit(foreseen.exit_code)
         except KeyboardInterrupt:
             say(INTERRUPTED)
             ctx.exit(130)

@@ -36,6 +36,7 @@ class Entry:
     p, top-k, regret@1, ndcg (over all sources) and spearman. `trainings` are those of the result's tasks, with at most
     `examples` each, and the estimator's own, over all `seeds`; `seconds` is what the run took that wrote it, which is
     little where `cached` trainings and other cells stood in the store. They are None for a published guess.
+    `second_hand` says from whom a matrix is that was not computed here.
     """
 
     standing: Standing | None
@@ -49,7 +50,7 @@ class Entry:
     learned: str | None
     synthetic: tuple[str, ...]
     first_p: float | None = None
-    basis: str = "computed"
+    second_hand: str = ""
     seeds: int | None = None
     examples: int | None = None
     trainings: int | None = None
@@ -262,7 +263,7 @@ def _entry(
     return Entry(
         standing=_standing(name, best, contests),
         first_p=contests[name][1] if name in contests else None,
-        basis=result.basis,
+        second_hand=result.second_hand,
         kind="baseline" if prefers_nothing(result) else "result",
         estimator=result.estimator,
         uses_oracle=result.uses_oracle,

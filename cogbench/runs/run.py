@@ -4,7 +4,6 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from importlib import metadata
 from time import perf_counter
 from typing import Any, TypeAlias
 
@@ -26,7 +25,7 @@ from ..results.result import SCHEMA_VERSION, CellCounts, CheckpointUsed, Provena
 from ..scoring.ranking import rank
 from ..storage.store import Store
 from ..workers import engine
-from .background import background_of, encoded_options
+from .background import background_of, device_name, encoded_options, torch_version
 from .pack_requests import (
     PackRequest,
     oracles_asked,
@@ -336,8 +335,8 @@ def _result(
             seeds=list(request.seeds),
             max_train=request.max_train,
             max_train_target=request.max_train_target if isinstance(request, RunRequest) else None,
-            torch=metadata.version("torch"),
-            device=_device() if request.looks else "none",
+            torch=torch_version(),
+            device=device_name() if request.looks else "none",
             started=started,
             seconds=seconds,
             cells=CellCounts(len(touched & outcome.computed), len(touched & outcome.cached)),
@@ -387,9 +386,3 @@ def _closure(cells: Iterable[Cell], workspace: Workspace) -> set[Cell]:
             closure.add(cell)
             waiting += cell.inputs(workspace)
     return closure
-
-
-def _device() -> str:
-    import torch
-
-    return torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"

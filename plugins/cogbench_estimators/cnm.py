@@ -16,7 +16,7 @@ from .channels import (
 )
 from .device import to_device
 from .mapping import Score, compressed, fit
-from .prediction import SEEDS, ByChannels, Fold, cross_validate
+from .prediction import SEEDS, ByChannels, Fold, cross_validated, predictions_of_folds
 from .ridge import RidgeCNM
 
 if TYPE_CHECKING:
@@ -117,9 +117,10 @@ class CNM(ByChannels):
             return self.predict(x, fold.responses, fold.train, fold.test, self.hidden[i], key)
 
         inputs, responses = to_device(x), to_device(y)
-        return cross_validate(
+        predictions = predictions_of_folds(
             inputs, responses, seed, folds=self.folds, zscore=self.zscore, choose=choose, predict=predict
         )
+        return cross_validated(predictions, responses, len(x))
 
     def choose(self, x: "Tensor", y: "Tensor", train: Array, key: tuple[int, ...]) -> Array:
         """Return for each task the number of the hidden size with the least error over the inner folds: (n_tasks,)."""
