@@ -10,7 +10,8 @@ CogbenchError
 ├── FailedCells      some units of work failed, the rest is saved (exit 1)
 └── BrokenPlugin     a plugin cannot be loaded or clashes         (exit 4)
 
-Any other exception is a bug and keeps its traceback.
+What the code of a part raises is UnusableData, with the exception as its cause. Any other exception is a bug and keeps
+its traceback.
 """
 
 import re
@@ -149,8 +150,8 @@ def blaming(verb: str) -> Iterator[None]:
             raise
         if isinstance(error, ModuleNotFoundError) and (lack := missing_package(error)):
             raise lack from error
-        message = " ".join(str(error).split()).rstrip(".")
-        raise UnusableData(f"{verb} raised {type(error).__name__}: {message}.") from error
+        message = f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(".: ")
+        raise UnusableData(f"{verb} raised {message}.") from error
 
 
 def expected(value: Any, record: type[T], verb: str) -> T:

@@ -344,3 +344,9 @@ def test_each_module_with_a_heavy_import_is_found(tmp_path, monkeypatch):
     for name, source in {**sources, "torch": "", "pandas": "", "pyarrow": ""}.items():  # stand-ins, which take no time
         (tmp_path / f"{name}.py").write_text(source)
     assert installed._heavy_imports([*sources]) == {"heavy_1": ["torch"], "heavy_2": ["pandas", "pyarrow"]}
+
+
+def test_a_package_of_an_extra_that_is_missing_is_no_mistake_of_a_part():
+    with pytest.raises(MissingData, match="this needs the package torch, which is not installed"):
+        with blaming("task 'x': load()"):
+            raise ModuleNotFoundError("No module named 'torch'", name="torch")
