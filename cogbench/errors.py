@@ -10,15 +10,25 @@ CogbenchError
 ├── FailedCells      some units of work failed, the rest is saved (exit 1)
 └── BrokenPlugin     a plugin cannot be loaded or clashes         (exit 4)
 
-Any other exception is a bug and keeps its traceback.
+What the code of a part raises is UnusableData, with the exception as its cause. Any other exception is a bug and keeps
+its traceback.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib import metadata
+from typing import Any, TypeVar
 
+T = TypeVar("T")
 MOST_NAMES = 200  # that a message lists
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """Return the end of a sentence on an unknown name: a question with the near names, or a full stop."""
+    near = get_close_matches(name, [*names], n=3, cutoff=0.5)
+    return f"; did you mean {' or '.join(repr(n) for n in near)}?" if near else "."
 
 
 class CogbenchError(Exception):
@@ -37,8 +47,7 @@ class UnknownName(CogbenchError):
         """Make the error for a `name` that is not among `names`; `label` introduces the list of them."""
         names = sorted(names)
         more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-        near = get_close_matches(name, names, n=3, cutoff=0.5)
-        guess = f"; did you mean {' or '.join(repr(n) for n in near)}?" if near else "."
+        guess = did_you_mean(name, names)
         return cls(f"unknown {kind} {name!r}{guess} {label}: {', '.join(names[:MOST_NAMES]) or 'none'}{more}.")
 
 
@@ -124,3 +133,29 @@ def together(faults: Iterable[CogbenchError]) -> CogbenchError:
     text = "\n".join(f"{'; '.join(absent)}: {reason}" if absent else reason for reason, absent in things.items())
     kind = kinds.pop() if len(kinds) == 1 else CogbenchError
     return kind(text)
+
+
+@contextmanager
+def blaming(verb: str) -> Iterator[None]:
+    """Turn what the code of a part raises into UnusableData that names its `verb`; the mistake is its cause.
+
+    Errors of users, and what the machine lacks, stay as they are.
+    """
+    try:
+        yield
+    except CogbenchError:
+        raise
+    except Exception as error:
+        if isinstance(error, OSError | MemoryError) and not isinstance(error, FileNotFoundError):
+            raise
+        if isinstance(error, ModuleNotFoundError) and (lack := missing_package(error)):
+            raise lack from error
+        message = f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(".: ")
+        raise UnusableData(f"{verb} raised {message}.") from error
+
+
+def expected(value: Any, record: type[T], verb: str) -> T:
+    """Return the answer of a part's verb; raise UnusableData if it is not the record that the verb promises."""
+    if not isinstance(value, record):
+        raise UnusableData(f"{verb} returned {type(value).__name__}; expected {record.__name__}.")
+    return value

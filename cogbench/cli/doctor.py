@@ -197,6 +197,6 @@ def _backbone(name: str) -> str:
 
 
 def _plugins() -> str:
-    plugins = load_parts().plugins
-    broken = [f"{p.key!r} of {p.distribution} {p.version} does not load: {p.error}" for p in plugins if p.error]
-    return "; ".join([f"{len(plugins) - len(broken)} load", *broken])
+    parts = load_parts()
+    n_loaded = sum(not plugin.error for plugin in parts.plugins)
+    return "; ".join([f"{n_loaded} load", *parts.faults])

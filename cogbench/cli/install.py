@@ -1,15 +1,19 @@
-"""The commands about what is installed and stored: list, plugins, fetch, doctor, cache."""
+"""The commands about what is installed and stored: list, plugins, new, fetch, doctor, cache."""
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from shlex import quote
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..errors import FailedCells, MissingData, UnusableData
 from . import options as option
 from . import signals
-from .options import Site, at_site, print_rows, say
+from .options import Site, at_site, print_rows, progress, say
+
+if TYPE_CHECKING:
+    from ..compute.workspace import Step
 
 KINDS = ("tasks", "backbones", "signals", "estimators", "oracles", "suites", "packs", "selectors")
 
@@ -27,18 +31,64 @@ def list_(kind: str, data_dir: Path | None, as_json: bool) -> None:
 
 
 @click.command("plugins")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--check", is_flag=True, help="Run the contract checks on each part.")
 @option.as_json
-def plugins(check: bool, as_json: bool) -> None:
-    """List the plugins, their parts, and why one failed to load."""
+def plugins(names: tuple[str, ...], check: bool, as_json: bool) -> None:
+    """List the plugins, their parts, and what is wrong.
+
+    Each NAME is a plugin or a distribution; without any, all plugins are listed or checked.
+    """
     from ..parts.registry import load_parts
-    from ..views.listing import BROKEN, check_parts, plugin_rows
+    from ..testing.installed import BROKEN, check_installed, find_plugins
+    from ..views.listing import plugin_rows
 
     parts = load_parts()
-    rows = check_parts(parts) if check else plugin_rows(parts)
+    if check:
+        with progress() as tell:
+            rows = check_installed(parts, names, tell or _say_step)
+    else:
+        rows = plugin_rows(replace(parts, plugins=find_plugins(parts, names)))
     print_rows(rows, as_json)
     if broken := [row["part"] for row in rows if row.get("check", "").startswith(BROKEN)]:
         raise UnusableData(f"broken: {', '.join(broken)}.")
+
+
+def _say_step(step: "Step") -> None:
+    say(f"checking {step.place} ({step.done + 1} of {step.total}) …")
+
+
+@click.group("new")
+def new() -> None:
+    """Write the files of a new plugin."""
+
+
+@new.command("plugin")
+@click.argument("name")
+@click.option(
+    "--with",
+    "kinds",
+    multiple=True,
+    default=("estimator",),
+    show_default=True,
+    callback=option.several,
+    metavar="KIND,…",
+    help="What to give an example of: estimator, task, signal, oracle, suite, by commas.",
+)
+@click.option("--out", type=click.Path(path_type=Path), default=None, help="A new folder.  [default: NAME]")
+def new_plugin(name: str, kinds: tuple[str, ...], out: Path | None) -> None:
+    """Write the package of a plugin, and print what to type next.
+
+    The package is called NAME. It installs as it stands, with its tests and a short example of each kind of part that
+    is asked for. The data of the examples are invented.
+    """
+    from ..parts.registry import load_parts
+    from ..testing import new_plugin as template
+
+    folder = out or Path(name)
+    option.say_wrote(*template.new_plugin(name, kinds, folder, load_parts()))
+    place = quote(str(folder) if folder.is_absolute() else f"./{folder}")  # pip looks up a name without a slash
+    click.echo(f"pip install -e {place} pytest\npytest {place}\ncogbench plugins --check {name}")
 
 
 @click.command("fetch")
@@ -141,4 +191,4 @@ def cache_prune(dry_run: bool, other_versions: bool, as_json: bool) -> None:
         say(f"{others} are of other versions of cogbench and stay; --other-versions removes them.")
 
 
-COMMANDS = (list_, plugins, fetch, doctor, cache)
+COMMANDS = (list_, plugins, new, fetch, doctor, cache)

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..data.dataset import Split
 from ..data.oracle import Oracle, TaskMatrix
-from ..errors import UnusableData
+from ..errors import UnusableData, expected
 from ..parts.interfaces import Estimator, Evidence
 from ..storage.hashes import digest
 
@@ -117,15 +117,33 @@ def joined(estimates: Sequence[Estimate]) -> Estimate:
     )
 
 
+def matrix_from(estimator: Estimator, evidence: Evidence) -> TaskMatrix:
+    """Return the estimator's matrix; raise UnusableData if it answers with anything else."""
+    return expected(estimator.similarity(evidence), TaskMatrix, f"estimator {estimator.name!r}: similarity()")
+
+
+def ranks_nothing(matrix: TaskMatrix) -> str:
+    """Return in words why a matrix ranks the sources of no target; nothing if it ranks those of any."""
+    finite = np.isfinite(matrix.values)
+    if not finite.any():
+        return "no pair of tasks has a score, so that the ranking is chance"
+    low, high = (f(matrix.values, axis=0, where=finite, initial=i) for f, i in ((np.min, np.inf), (np.max, -np.inf)))
+    if (finite.sum(axis=0) > 1).any() and not (high > low).any():
+        return "all sources of a target have the same score, so that the ranking is chance"
+    return ""
+
+
 def estimate_from(estimator: Estimator, evidence: Evidence, inquiry: Inquiry) -> Estimate:
     """Return the estimator's answer to this evidence, for its sources and targets in their order.
 
     Raises
     ------
     UnusableData
-        If the estimator answers for other tasks.
+        If the estimator answers for other tasks, or with anything but a matrix.
     """
-    matrix = estimator.similarity(evidence)
+    matrix = matrix_from(estimator, evidence)
+    if words := ranks_nothing(matrix):
+        inquiry.note(words)
     wrong = {*matrix.targets, *matrix.sources} - {*evidence.tasks}
     if wrong or {*evidence.targets} - {*matrix.targets} or {*evidence.sources} - {*matrix.sources}:
         raise UnusableData(f"estimator {estimator.name!r} answered for other tasks than it was asked for.")

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from ..data.dataset import Dataset, Split
 from ..data.files import Files
 from ..data.recording import Recording
-from ..errors import CogbenchError, MissingData, UnusableData, together
+from ..errors import CogbenchError, MissingData, UnusableData, blaming, expected, together
 from ..parts import registry
 from ..parts.fingerprint import Fingerprints, harness_version
 from ..parts.interfaces import Signal
@@ -92,16 +92,16 @@ class Workspace:
 
     def dataset(self, task: Task, split: Split) -> Dataset:
         """Return a split of a task, read once."""
-        return self.once((task, split), lambda: task.load(split, self.files))
+        return self.once((task, split), lambda: load_dataset(task, split, self.files))
 
     def recording(self, signal: Signal) -> Recording:
         """Return a signal's recording, read once."""
-        return self.once(signal, lambda: signal.read(self.files))
+        return self.once(signal, lambda: read_recording(signal, self.files))
 
     def at_hand(self, signal: Signal) -> bool:
         """Whether a signal needs no download. It is read for that; data that are there but broken are at hand too."""
         try:
-            self.once(signal, lambda: signal.read(replace(self.files, offline=True)))
+            self.once(signal, lambda: read_recording(signal, replace(self.files, offline=True)))
         except CogbenchError as error:
             return not isinstance(error, MissingData)
         return True
@@ -182,3 +182,15 @@ def _trained_as(part: Any, workspace: Workspace) -> dict[str, Any]:
     members = {f.name: m for f in fields(part) if f.name not in only and is_dataclass(m := getattr(part, f.name))}
     own = workspace.fingerprints.identity(part, without=only)
     return own | {name: trained_as(member, workspace) for name, member in members.items()}
+
+
+def load_dataset(task: Task, split: Split, files: Files) -> Dataset:
+    """Return a split of a task; raise UnusableData if its code fails, or returns anything else."""
+    with blaming(verb := f"task {task.name!r}: load()"):
+        return expected(task.load(split, files), Dataset, verb)
+
+
+def read_recording(signal: Signal, files: Files) -> Recording:
+    """Return a signal's recording; raise UnusableData if its code fails, or returns anything else."""
+    with blaming(verb := f"signal {signal.name!r}: read()"):
+        return expected(signal.read(files), Recording, verb)

@@ -10,14 +10,14 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib import import_module, metadata
 from importlib.util import find_spec, resolve_name
 from pathlib import Path
 from typing import Any
 
-from ..errors import UnknownName
+from ..errors import CogbenchError, UnknownName
 from .codec import FORMER_CODE, HARNESS, encode, with_public_names
 
 
@@ -33,12 +33,17 @@ def distributions() -> dict[str, dict[str, dict[str, list[str]]]]:
     return content
 
 
-def unknown_part(kind: str, name: str, names: Iterable[str]) -> UnknownName:
-    """Return the error for a part that is not installed; the message names the distribution of a known part."""
+def unknown_part(kind: str, name: str, names: Iterable[str], faults: Sequence[str] = ()) -> UnknownName:
+    """Return the error for a part that is not installed; the message names the distribution of a known part.
+
+    It ends with the first three `faults` that keep parts of plugins away.
+    """
     for distribution, content in distributions().items():
         if name in content["parts"].get(kind, ()):
             return UnknownName(f"unknown {kind} {name!r}: it comes with {_not_loaded(distribution)}")
-    return UnknownName.of(kind, name, names)
+    error = UnknownName.of(kind, name, names)
+    because = "; ".join(fault.rstrip(".") for fault in faults[:3])
+    return UnknownName(f"{error} But {because}.") if faults else error
 
 
 def refuse_files_of_others(kind: str, address: str) -> None:
@@ -56,12 +61,15 @@ def _not_loaded(distribution: str) -> str:
 def load_failure(error: BaseException) -> str:
     """Return why a plugin does not load, with a hint where it may be written for another version of cogbench."""
     message = " ".join(str(error).split())
-    hint = ""
-    if isinstance(error, ImportError | TypeError | AttributeError):
-        hint = (
-            f" (is it written for another version of cogbench than {harness_version()}? CHANGELOG.md says what changed)"
-        )
+    if isinstance(error, CogbenchError):
+        return message
+    hint = version_hint() if isinstance(error, ImportError | TypeError | AttributeError) else ""
     return f"{type(error).__name__}: {message}{hint}"
+
+
+def version_hint() -> str:
+    """Return what may be wrong with a plugin that misses a name of cogbench, or lacks one itself."""
+    return f" (is it written for another version of cogbench than {harness_version()}? CHANGELOG.md says what changed)"
 
 
 class Fingerprints:

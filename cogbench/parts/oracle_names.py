@@ -9,7 +9,7 @@ from ..data.grids import names_table, refuse_other_files
 from ..data.oracle import Direction, Oracle
 from ..data.oracle_files import read_oracle, refuse_reading
 from ..data.score_tables import TableReading
-from ..errors import UnknownName, UnusableData
+from ..errors import UnknownName, UnusableData, blaming, expected
 from ..oracles.set_tables import read_sets
 from ..oracles.task_sets import TaskSets, measured_sets
 from ..storage.store import home
@@ -60,17 +60,23 @@ def find_oracle(
         return read_oracle(oracle, reading=reading)
     refuse_reading(reading, oracle if isinstance(oracle, str) else oracle.name)
     if not isinstance(oracle, str):
-        return oracle.read(files)
+        return read_part(oracle, files)
     if oracle in parts.oracles:
-        return parts.oracles[oracle].read(files)
+        return read_part(parts.oracles[oracle], files)
     own = measured_oracles()
     if oracle not in own:
         refuse_other_files(oracle)
         if names := _families(parts).get(oracle):
             raise UnusableData(f"{oracle!r} is the name of a group of oracles: name one of {listed(names)}.")
         _refuse_sets(parts, oracle)
-        raise unknown_part("oracle", oracle, [*parts.oracles, *own])
+        raise unknown_part("oracle", oracle, [*parts.oracles, *own], parts.faults)
     return read_oracle(own[oracle])
+
+
+def read_part(part: OraclePart, files: Files) -> Oracle:
+    """Return the table of an oracle; raise UnusableData if its code fails, or returns anything else."""
+    with blaming(verb := f"oracle {part.name!r}: read()"):
+        return expected(part.read(files), Oracle, verb)
 
 
 def oracle_names(parts: Parts, requested: str | Sequence[str]) -> list[str]:
@@ -95,7 +101,7 @@ def oracle_names(parts: Parts, requested: str | Sequence[str]) -> list[str]:
             elif word:
                 refuse_other_files(word)
                 _refuse_sets(parts, word)
-                raise unknown_part("oracle", word, [*parts.oracles, *own, *families])
+                raise unknown_part("oracle", word, [*parts.oracles, *own, *families], parts.faults)
     if not names:
         raise UnusableData("no oracle is named: `cogbench list oracles` lists them.")
     return list(dict.fromkeys(names))

@@ -10,17 +10,17 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, is_dataclass, replace
 from importlib import metadata
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import pluggy
 
 from ..data.oracle import Suite
-from ..errors import BrokenPlugin
+from ..errors import BrokenPlugin, UnusableData, did_you_mean
 from . import hookspecs
 from .codec import decode, encode
-from .fingerprint import distribution_of, load_failure, refuse_files_of_others, unknown_part
-from .interfaces import Backbone, Estimator, Opener, OraclePart, PackPart, SetsPart, Signal
+from .fingerprint import distribution_of, load_failure, refuse_files_of_others, unknown_part, version_hint
+from .interfaces import NEEDS, Backbone, Estimator, Opener, OraclePart, PackPart, SetsPart, Signal
 from .recipe import Selector, Task
 from .set_options import options_of, options_of_address, with_option, with_texts
 
@@ -42,7 +42,7 @@ log = logging.getLogger("cogbench")
 
 @dataclass(frozen=True)
 class Plugin:
-    """One entry point: what it added, or why it could not."""
+    """One entry point: what it added, or why it could not; and which of its functions may be hooks by mistake."""
 
     distribution: str
     version: str
@@ -50,6 +50,22 @@ class Plugin:
     module: str
     parts: tuple[str, ...] = ()
     error: str | None = None
+    unmarked: tuple[str, ...] = ()  # functions that are named like hooks and not marked as such
+
+    @property
+    def place(self) -> str:
+        """The plugin as messages name it."""
+        return f"plugin {self.key!r} of {self.distribution} {self.version}"
+
+    @property
+    def faults(self) -> list[str]:
+        """Why its parts are not there, each in a sentence."""
+        failure = [f"{self.place} does not load: {self.error}"] if self.error else []
+        return failure + [
+            f"{self.place} defines {name}() without @hookimpl, so it is not called: write @hookimpl above it, "
+            "or give it another name."
+            for name in self.unmarked
+        ]
 
 
 @dataclass(frozen=True)
@@ -76,13 +92,18 @@ class Parts:
         """Return the part of that name, or one that opens it as an address: see `open`.
 
         Raises UnknownName if nothing bears or opens the name; the message lists the near ones, or names the
-        distribution to install.
+        distribution to install, and ends with the faults of plugins.
         """
         parts = self.of(kind)
         part = parts[name] if name in parts else self.open(kind, name)
         if part is None:
-            raise unknown_part(kind, name, parts)
+            raise unknown_part(kind, name, parts, self.faults)
         return part
+
+    @property
+    def faults(self) -> list[str]:
+        """Why parts of plugins are not there, each in a sentence."""
+        return [fault for plugin in self.plugins for fault in plugin.faults]
 
     def open(self, kind: str, address: str, *, last_resort: bool = True) -> Any | None:
         """Return the part that opens a file, a folder or a hub id, or None if none does; options are set as by `--set`.
@@ -186,11 +207,13 @@ def load_parts(*modules: ModuleType) -> Parts:
     `COGBENCH_LOAD_PLUGINS` (distribution names, by commas; empty for none) limits the third parties';
     `COGBENCH_STRICT_PLUGINS=1` makes a plugin that fails an error instead of a line in the log.
 
+    A plugin that fails to load, implements a hook that does not exist, or gives a name that another plugin has given,
+    is left out with all its parts, and the log says why. The built-in plugins come first, so they keep their names.
+
     Raises
     ------
     BrokenPlugin
-        If two plugins give one name to parts of a kind, a plugin implements a hook that does not exist, or, when
-        strict, a plugin fails to load.
+        If a plugin is left out, when strict.
     """
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
@@ -199,26 +222,22 @@ def load_parts(*modules: ModuleType) -> Parts:
     plugins = []
     for plugin, module in [*_installed(), *((_of_module(m), m) for m in modules)]:
         if module is not None:
-            _check_hooks(manager, plugin, module)
+            plugin = replace(plugin, unmarked=tuple(_unmarked_hooks(manager, module)))
             try:
+                _check_hooks(manager, module)
                 added = _collect(manager, plugin, module)
+                _refuse_clash([(kind, part.name) for kind, part in added], providers)
             except (Exception, SystemExit) as error:
                 plugin = replace(plugin, error=load_failure(error))
             else:
                 plugin = replace(plugin, parts=tuple(f"{kind} {part.name}" for kind, part in added))
                 for kind, part in added:
-                    if other := providers.get((kind, part.name)):
-                        raise BrokenPlugin(
-                            f"{kind} {part.name!r} comes from two plugins: {_where(other)} and {_where(plugin)}; "
-                            "uninstall one, or limit plugins with COGBENCH_LOAD_PLUGINS."
-                        )
                     by_kind_and_name[kind][part.name] = part
                     providers[kind, part.name] = plugin
-        if plugin.error:
-            message = f"plugin {_where(plugin)} does not load: {plugin.error}"
-            if os.environ.get("COGBENCH_STRICT_PLUGINS", "") not in ("", "0"):
-                raise BrokenPlugin(message)
-            log.warning(message)
+        if plugin.error and os.environ.get("COGBENCH_STRICT_PLUGINS", "") not in ("", "0"):
+            raise BrokenPlugin(plugin.faults[0])
+        for fault in plugin.faults:
+            log.warning(fault)
         plugins.append(plugin)
     by_kind = {f"{kind}s": dict(sorted(parts.items())) for kind, parts in by_kind_and_name.items()}
     return Parts(**by_kind, plugins=tuple(plugins), providers=providers)
@@ -226,11 +245,11 @@ def load_parts(*modules: ModuleType) -> Parts:
 
 def _installed() -> Iterable[tuple[Plugin, ModuleType | None]]:
     wanted = os.environ.get("COGBENCH_LOAD_PLUGINS")
-    allowed = None if wanted is None else {_plain(distribution_of(__name__) or ""), *map(_plain, wanted.split(","))}
-    points = metadata.entry_points(group=GROUP)
-    for point in sorted(points, key=lambda e: (e.dist.metadata["Name"] if e.dist else "", e.name)):
-        name = point.dist.metadata["Name"] if point.dist else "?"
-        if allowed is not None and _plain(name) not in allowed:
+    own = plain_name(distribution_of(__name__) or "")
+    allowed = None if wanted is None else {own, *map(plain_name, wanted.split(","))}
+    points = [(e.dist.metadata["Name"] if e.dist else "?", e) for e in metadata.entry_points(group=GROUP)]
+    for name, point in sorted(points, key=lambda e: (plain_name(e[0]) != own, e[0], e[1].name)):
+        if allowed is not None and plain_name(name) not in allowed:
             continue
         plugin = Plugin(name, point.dist.version if point.dist else "?", point.name, point.value)
         try:
@@ -245,7 +264,7 @@ def _installed() -> Iterable[tuple[Plugin, ModuleType | None]]:
             yield plugin, module
 
 
-def _plain(distribution: str) -> str:
+def plain_name(distribution: str) -> str:
     """Return a distribution's name as the package index compares them."""
     return re.sub(r"[-_.]+", "-", distribution.strip()).lower()
 
@@ -254,39 +273,105 @@ def _of_module(module: ModuleType) -> Plugin:
     return Plugin(GIVEN, GIVEN, module.__name__.rpartition(".")[2], module.__name__)
 
 
-def _check_hooks(manager: pluggy.PluginManager, plugin: Plugin, module: ModuleType) -> None:
+def _check_hooks(manager: pluggy.PluginManager, module: ModuleType) -> None:
+    """Raise BrokenPlugin if a module implements a hook that does not exist."""
     hooks = [name for name in dir(hookspecs) if name.startswith("register_")]
     for name in dir(module):
         opts = manager.parse_hookimpl_opts(module, name)
-        if opts is not None and (opts["specname"] or name) not in hooks:
+        if opts is not None and (hook := opts["specname"] or name) not in hooks:
             this = f"{distribution_of(__name__)} {metadata.version(distribution_of(__name__) or '')}"
-            raise BrokenPlugin(
-                f"plugin {_where(plugin)} implements {name!r}, a hook that {this} does not have ({', '.join(hooks)})."
-            )
+            guess = did_you_mean(hook, hooks)
+            raise BrokenPlugin(f"it implements {hook!r}, a hook that {this} does not have{guess} ({', '.join(hooks)}).")
+
+
+def _unmarked_hooks(manager: pluggy.PluginManager, module: ModuleType) -> Iterable[str]:
+    """Yield the functions of a module that are named like hooks and not marked as such."""
+    for name, value in vars(module).items():
+        if name.startswith("register_") and isinstance(value, FunctionType) and value.__module__ == module.__name__:
+            if manager.parse_hookimpl_opts(module, name) is None:
+                yield name
 
 
 def _collect(manager: pluggy.PluginManager, plugin: Plugin, module: ModuleType) -> list[tuple[str, Any]]:
     manager.register(module, name=f"{plugin.distribution}:{plugin.key}")
     added = []
-    for kind, protocol in PART_KINDS.items():
-        for impl in getattr(manager.hook, f"register_{kind}s").get_hookimpls():
+    for kind in PART_KINDS:
+        hook = f"register_{kind}s"
+        for impl in getattr(manager.hook, hook).get_hookimpls():
             if impl.plugin is not module:
                 continue
-            for part in impl.function():
-                if not isinstance(part, protocol):
-                    raise TypeError(
-                        f"register_{kind}s returned {part!r}, which is no {protocol.__name__}{_lack(part, protocol)}"
-                    )
+            parts = impl.function()
+            if not isinstance(parts, Iterable) or isinstance(parts, str):
+                raise UnusableData(f"{hook}() returned {type(parts).__name__}; expected a list of parts.")
+            for part in parts:
+                if fault := fault_of_part(kind, part):
+                    raise UnusableData(f"{hook}() returned {fault}")
                 added.append((kind, part))
     return added
 
 
-def _lack(part: Any, protocol: type) -> str:
-    """Return in words which members of its protocol a part lacks."""
-    members = [name for name in dir(protocol) if not name.startswith("_")]
-    lacking = [name for name in members if not hasattr(part, name)]
-    return f": it lacks {', '.join(lacking)}" if lacking and getattr(protocol, "_is_protocol", False) else ""
+def _refuse_clash(names: Iterable[tuple[str, str]], providers: Mapping[tuple[str, str], Plugin]) -> None:
+    """Raise BrokenPlugin if a plugin gives a name twice, or one that another plugin has given."""
+    own = set[tuple[str, str]]()
+    for kind, name in names:
+        if other := providers.get((kind, name)):
+            raise BrokenPlugin(
+                f"{kind} {name!r} comes from {other.place} too; uninstall one of them, rename the {kind}, or limit "
+                "plugins with COGBENCH_LOAD_PLUGINS."
+            )
+        if (kind, name) in own:
+            raise BrokenPlugin(f"it gives {kind} {name!r} twice.")
+        own.add((kind, name))
 
 
-def _where(plugin: Plugin) -> str:
-    return f"{plugin.key!r} of {plugin.distribution} {plugin.version}"
+def fault_of_part(kind: str, part: Any) -> str:
+    """Return in a sentence why a value is no part of a kind, one of `PART_KINDS`; nothing if it is one.
+
+    A part is an instance of a frozen dataclass that can be hashed, with the members of its kind and a text as its name;
+    the `needs` of an estimator are a frozenset of words of `NEEDS`.
+    """
+    protocol = PART_KINDS[kind]
+    if isinstance(part, type):
+        return f"the class {part.__name__}; expected an instance: {part.__name__}()."
+    known = f"{kind} {part.name!r}" if isinstance(getattr(part, "name", None), str) else f"{type(part).__name__}"
+    members = [member for member in dir(protocol) if not member.startswith("_")]
+    if lacking := [member for member in members if not hasattr(part, member)]:
+        own = [member for member in dir(part) if not member.startswith("_") and member not in members]
+        guess = did_you_mean(lacking[0], own)
+        hint = version_hint() if guess == "." else ""
+        return f"{known}, which is no {protocol.__name__}: it lacks {', '.join(lacking)}{hint}{guess}"
+    if not isinstance(part, protocol) or not isinstance(part.name, str):
+        return f"{known}, which is no {protocol.__name__}."
+    if not is_dataclass(part) or not getattr(type(part), "__dataclass_params__").frozen:  # noqa: B009
+        return f"{known}, which is no frozen dataclass: write @dataclass(frozen=True) above {type(part).__name__}."
+    try:
+        hash(part)
+    except TypeError as error:
+        return f"{known}, which cannot be hashed ({error}): its fields hold plain values, tuples and other parts."
+    if kind == "estimator":
+        needs = getattr(part, "needs")  # noqa: B009
+        if not isinstance(needs, frozenset):
+            return f'{known}, whose needs is {type(needs).__name__}; expected a frozenset: frozenset({{"texts"}}).'
+        for word in sorted(map(str, needs - {*NEEDS})):
+            return f"{known}, which needs {word!r}{did_you_mean(word, NEEDS)} Known: {', '.join(NEEDS)}."
+    return ""
+
+
+def checked(kind: str, part: Any) -> Any:
+    """Return a part that is given; raise UnusableData if it is no part of its kind."""
+    if fault := fault_of_part(kind, part):
+        raise UnusableData(f"this is {fault}")
+    return part
+
+
+def faults_of_suite(suite: Suite, parts: Parts) -> dict[tuple[str, str], str]:
+    """Return the kinds and names of the parts that a suite names and that are not installed, each with a sentence."""
+    named = [("task", name) for name in suite.tasks]
+    named += [("signal", suite.signal)] if suite.signal else []
+    named += [part for backbone, oracle in suite.oracles for part in (("backbone", backbone), ("oracle", oracle))]
+    return {
+        (kind, name): f"suite {suite.name!r} names {kind} {name!r}, which is not installed"
+        + did_you_mean(name, parts.of(kind))
+        for kind, name in named
+        if name not in parts.of(kind)
+    }

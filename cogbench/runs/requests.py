@@ -1,5 +1,6 @@
 """What a command asks for: names resolved into parts, and these into a request for each ranking that is to be made."""
 
+import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,13 +18,14 @@ from ..compute.workspace import Cell, Workspace
 from ..data.oracle import Oracle, Suite
 from ..errors import AmbiguousTable, UnknownName, UnusableData
 from ..parts.interfaces import MODELS, STIMULI, Backbone, Estimator, OraclePart, Signal
-from ..parts.oracle_names import find_oracle
+from ..parts.oracle_names import find_oracle, read_part
 from ..parts.recipe import Task
-from ..parts.registry import Parts
+from ..parts.registry import Parts, checked, faults_of_suite
 from ..parts.set_options import all_members, check_targets, varied, with_members
 from .plan import refuse_pooling, suitable_tasks
 from .stimuli import NEUTRAL, find_stimuli, refuse_unused_stimuli, stand_in, takes_sentences
 
+log = logging.getLogger("cogbench")
 MEASURED = "measured"
 T = TypeVar("T")
 Several: TypeAlias = str | T | Sequence[str | T]  # a name or a part, or several of them
@@ -166,7 +168,7 @@ def resolve(
     sets = as_list(set)
 
     def find(kind: str, names: Any) -> tuple[Any, ...]:
-        named = (parts.find(kind, name) if isinstance(name, str) else name for name in as_list(names))
+        named = (parts.find(kind, name) if isinstance(name, str) else checked(kind, name) for name in as_list(names))
         return tuple(part for one in named for part in varied(one, sets, parts.find))
 
     of_suite: Suite = parts.find("suite", suite)
@@ -336,13 +338,11 @@ def refuse_few_tasks(tasks: Sequence[Task], notes: Sequence[str] = (), *, n_chec
 
 def _check_suite(parts: Parts, suite: Suite) -> None:
     """Raise UnknownName if a task of a suite is not installed; the message says which others can be run."""
-    absent = [t for t in suite.tasks if t not in parts.tasks]
-    if absent:
+    if absent := [t for t in suite.tasks if t not in parts.tasks]:
         installed = ",".join(t for t in suite.tasks if t in parts.tasks)
-        raise UnknownName(
-            f"suite {suite.name!r} holds tasks that no installed plugin gives: {', '.join(absent)}; "
-            f"run the others with --tasks {installed}."
-        )
+        remedy = f"; run the others with --tasks {installed}." if installed else "."
+        what = f"suite {suite.name!r} holds tasks that no installed plugin gives: {', '.join(absent)}{remedy}"
+        raise UnknownName(" But ".join([what, *parts.faults[:1]]))
 
 
 def _signals(
@@ -360,6 +360,8 @@ def _signals(
             f"no installed plugin gives {suite.signal!r}, the usual signal of suite {suite.name!r}: "
             "name one with --signal."
         )
+    if absent := faults_of_suite(suite, parts).get(("signal", suite.signal)):
+        log.warning(absent)
     return []
 
 
@@ -380,8 +382,10 @@ def _oracle(
             remedy = f"Write it as json with this option: cogbench oracle export {oracle} … --out ORACLE.json"
             raise UnusableData(f"{fault} {remedy}, and name that file.") from None
     usual = dict(selection.suite.oracles).get(truth.name) if truth == parts.backbones.get(truth.name) else None
+    if absent := faults_of_suite(selection.suite, parts).get(("oracle", usual or "")):
+        log.warning(f"{absent} Without it the ranking is not scored.")
     part = parts.oracles.get(usual or "")
-    return part.read(workspace.files).part(*names) if part and part.card.knows(*names) else None
+    return read_part(part, workspace.files).part(*names) if part and part.card.knows(*names) else None
 
 
 def _other_oracles(
@@ -391,6 +395,6 @@ def _other_oracles(
     oracles, names = workspace.parts.oracles, (plan.sources, [task.name for task in plan.tasks])
     first = [name for _, name in suite.oracles if name in oracles]
     scored = table.name if isinstance(table, Oracle) else None
-    others = [oracles[name] for name in dict.fromkeys([*first, *oracles])]
-    others = [oracle for oracle in others if oracle.card.basis != "planted"]  # which are no transfers of any backbone
-    return tuple(o.read(workspace.files).part(*names) for o in others if o.name != scored and o.card.knows(*names))
+    others = [oracles[name] for name in dict.fromkeys([*first, *oracles]) if name != scored]
+    measured = [o for o in others if o.card.basis != "planted" and o.card.knows(*names)]  # on some backbone
+    return tuple(read_part(part, workspace.files).part(*names) for part in measured)

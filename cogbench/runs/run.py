@@ -1,5 +1,6 @@
 """One run, read from top to bottom: request, cells, matrix, ranking, scores, result."""
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -9,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..compute.cells import Encoding
+from ..compute.estimate import ranks_nothing
 from ..compute.transfers import TransferPlan
 from ..compute.workspace import Cell, Tell, Workspace, workspace_of
 from ..data.files import Files
@@ -19,15 +21,7 @@ from ..parts.fingerprint import harness_version
 from ..parts.interfaces import ORACLES_DATA, Backbone, Estimator, OraclePart, PackPart, Signal
 from ..parts.recipe import Task
 from ..parts.registry import Parts
-from ..results.result import (
-    SCHEMA_VERSION,
-    CellCounts,
-    CheckpointUsed,
-    Provenance,
-    Result,
-    against,
-    rows,
-)
+from ..results.result import SCHEMA_VERSION, CellCounts, CheckpointUsed, Provenance, Result, against, rows
 from ..scoring.ranking import rank
 from ..storage.store import Store
 from ..workers import engine
@@ -42,6 +36,7 @@ from .pack_requests import (
 from .requests import MEASURED, RunRequest, Several, as_list, resolve_requests
 from .stimuli import refuse_without_responses
 
+log = logging.getLogger("cogbench")
 ModelRequest: TypeAlias = RunRequest | PackRequest
 Request: TypeAlias = ModelRequest | TableRequest
 
@@ -266,6 +261,9 @@ def answer_requests(requests: Sequence[Request], workspace: Workspace) -> tuple[
             continue
         seconds = round(perf_counter() - clock, 3)
         results.append(_result(request, workspace, outcome, started, seconds))
+    for result in results:
+        if words := ranks_nothing(result.matrix):
+            log.warning(f"{result.estimator} on {result.backbone}: {words}.")
     return results, failures
 
 

@@ -20,6 +20,9 @@ from .contracts import (
     check_signal as check_signal,
 )
 from .contracts import (
+    check_suite as check_suite,
+)
+from .contracts import (
     check_task as check_task,
 )
 from .fuzz import Reader as Reader

@@ -35,7 +35,7 @@ def check_backbone(backbone: Backbone, files: Files | None = None) -> None:
     UnusableData
         If it breaks the contract.
     """
-    check_part(backbone, Backbone)
+    check_part("backbone", backbone)
     files, name = files or Files(), backbone.name
     expect(bool(backbone.origin(files).revision), f"{name}: its origin has no revision")
     few = _few_steps(backbone)
@@ -89,13 +89,13 @@ def check_sharing(sharing: Backbone, member: Backbone, files: Files | None = Non
     UnusableData
         If it breaks the contract.
     """
-    check_part(sharing, Backbone)
+    check_part("backbone", sharing)
     files, name, ways = files or Files(), sharing.name, sorted(shares(sharing))
     expect(bool(ways) and {*ways} <= {*SHARINGS}, f"{name}: its sharings are none, or not of {', '.join(SHARINGS)}")
     with tempfile.TemporaryDirectory() as folder:
         member = _adapted(member, files, folder)
         together: Backbone = replace(sharing, backbone=member) if hasattr(sharing, "backbone") else sharing  # type: ignore[type-var]
-        check_part(together, Backbone)
+        check_part("backbone", together)
         alone = Recipe(TASKS[:1], settings=_few_steps(together), max_train=32)
         one, same = (backbone.train(alone, files, _empty(folder)) for backbone in (together, member))
         expect(np.array_equal(one.outputs, same.outputs), f"{name}: it trains one task otherwise than {member.name}")  # type: ignore[arg-type]

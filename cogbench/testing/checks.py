@@ -1,21 +1,18 @@
 """What all contract checks share: an expectation, and what every part is."""
 
 import pickle
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import fields, replace
 from typing import Any
 
 from ..errors import UnusableData
 from ..parts.codec import decode, encode
 from ..parts.fingerprint import identity
+from ..parts.registry import checked
 
 
-def check_part(part: Any, protocol: Any) -> None:
+def check_part(kind: str, part: Any) -> None:
     """Raise UnusableData unless a part is what the harness takes: frozen, picklable, with a name and its verbs."""
-    name = getattr(part, "name", part)
-    expect(isinstance(part, protocol), f"{name}: it lacks a name or verb of {protocol.__name__}")
-    frozen = is_dataclass(part) and getattr(type(part), "__dataclass_params__").frozen  # noqa: B009
-    expect(frozen, f"{name}: a part is a frozen dataclass")
-    hash(part)
+    name = checked(kind, part).name
     expect(pickle.loads(pickle.dumps(part)) == part, f"{name}: it does not survive pickling")
     expect(decode(encode(part)) == part, f"{name}: it does not survive the way through JSON that cells take")
     expect(replace(part) == part, f"{name}: it cannot be replaced")

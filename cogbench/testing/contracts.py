@@ -3,6 +3,7 @@
 Each raises UnusableData with what is broken, or MissingData where the part's data are not there.
 """
 
+import logging
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -10,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from ..compute.estimate import matrix_from, ranks_nothing
 from ..compute.evidence import Similarity, StoredEvidence
 from ..compute.selection import RowWeights, StoredSelectionEvidence
-from ..compute.workspace import Workspace
-from ..data.dataset import TASK_KINDS, Dataset
+from ..compute.workspace import Workspace, load_dataset, read_recording
+from ..data.dataset import TASK_KINDS
 from ..data.files import Files
-from ..data.recording import Recording
-from ..errors import UnusableData
+from ..data.oracle import Suite
+from ..errors import UnusableData, blaming
 from ..packs.pack import find_pack
 from ..parts.interfaces import (
     NEEDS,
@@ -26,13 +28,16 @@ from ..parts.interfaces import (
     SetsPart,
     Signal,
 )
+from ..parts.oracle_names import read_part
 from ..parts.recipe import RowChoice, Selector, Task
-from ..parts.registry import Parts
+from ..parts.registry import Parts, checked, faults_of_suite, load_parts
 from ..parts.table_task import TableTask
 from ..scoring.metrics import METRICS
 from ..storage.store import Store
 from .checks import check_part, expect
 from .toys import ORACLES, TASKS, ToyBackbone, ToySignal
+
+log = logging.getLogger("cogbench")
 
 
 def check_task(task: Task, files: Files | None = None) -> None:
@@ -45,16 +50,14 @@ def check_task(task: Task, files: Files | None = None) -> None:
     UnusableData
         If it breaks the contract.
     """
-    check_part(task, Task)
+    check_part("task", task)
     expect(task.kind in TASK_KINDS, f"{task.name}: unknown kind {task.kind!r}; known: {', '.join(TASK_KINDS)}")
     for metric in (task.metric, *getattr(task, "further", ())):
         expect(metric in METRICS, f"{task.name}: unknown metric {metric!r}; known: {', '.join(METRICS)}")
     files = files or Files()
-    train, evaluation = (task.load(split, files) for split in ("train", "evaluation"))  # type: ignore[arg-type]
+    train, evaluation = load_dataset(task, "train", files), load_dataset(task, "evaluation", files)
     for dataset in (train, evaluation):
-        expect(
-            isinstance(dataset, Dataset) and dataset.kind == task.kind, f"{task.name}: load gave no {task.kind} Dataset"
-        )
+        expect(dataset.kind == task.kind, f"{task.name}: load() returned a Dataset of the kind {dataset.kind}")
     expect(train.labels == evaluation.labels, f"{task.name}: its splits name different classes")
     expect(train.sha256 != evaluation.sha256, f"{task.name}: it trains and evaluates on the same examples")
     expect(task.load("train", files).sha256 == train.sha256, f"{task.name}: it loads differently the second time")
@@ -72,10 +75,9 @@ def check_signal(signal: Signal, files: Files | None = None) -> None:
     UnusableData
         If it breaks the contract.
     """
-    check_part(signal, Signal)
+    check_part("signal", signal)
     files = files or Files()
-    recording = signal.read(files)
-    expect(isinstance(recording, Recording), f"{signal.name}: read gave no Recording")
+    recording = read_recording(signal, files)
     expect(len(recording.sentences) > 0, f"{signal.name}: it has no stimuli")
     expect(bool(recording.unit), f"{signal.name}: it names no unit")
     expect(signal.read(files).sha256 == recording.sha256, f"{signal.name}: it reads differently the second time")
@@ -91,9 +93,9 @@ def check_oracle(oracle: OraclePart, files: Files | None = None) -> None:
     UnusableData
         If it breaks the contract.
     """
-    card, files = oracle.card, files or Files()
+    card, files = checked("oracle", oracle).card, files or Files()
     expect(bool(card.description and card.origin and card.licence), f"{oracle.name}: its card lacks a text")
-    table = oracle.read(files)
+    table = read_part(oracle, files)
     expect(table.name == oracle.name, f"{oracle.name}: its table is called {table.name}")
     expect(
         (table.transfers.sources, table.transfers.targets) == (card.sources, card.targets),
@@ -123,7 +125,7 @@ def check_set(sets: SetsPart, files: Files | None = None) -> None:
     UnusableData
         If it breaks the contract.
     """
-    check_part(sets, SetsPart)
+    check_part("set", sets)
     card, files = sets.card, files or Files()
     expect(bool(card.description and card.origin and card.licence), f"{sets.name}: its card lacks a text")
     table = sets.read(files)
@@ -131,6 +133,19 @@ def check_set(sets: SetsPart, files: Files | None = None) -> None:
     same = (table.members, table.targets, dict(table.better)) == (card.sources, card.targets, dict(card.better))
     expect(same, f"{sets.name}: its table has other tasks or directions than its card")
     expect(table.sets == sets.read(files).sets, f"{sets.name}: it reads differently the second time")
+
+
+def check_suite(suite: Suite, parts: Parts | None = None) -> None:
+    """Check that the tasks of a suite, its usual signal and its usual oracles are among the installed parts.
+
+    Raises
+    ------
+    UnusableData
+        If a name is that of no part; the message has a line for each such name.
+    """
+    check_part("suite", suite)
+    if faults := faults_of_suite(suite, parts or load_parts()):
+        raise UnusableData(" ".join(faults.values()))
 
 
 def check_selector(selector: Selector) -> None:
@@ -143,7 +158,7 @@ def check_selector(selector: Selector) -> None:
     UnusableData
         If it breaks the contract.
     """
-    check_part(selector, Selector)
+    check_part("selector", selector)
     share = RowChoice(selector, TASKS[0]).share_of_weights
     with tempfile.TemporaryDirectory() as folder:
         workspace = Workspace(Files(offline=True), Store(Path(folder)))
@@ -154,7 +169,8 @@ def check_selector(selector: Selector) -> None:
                 workspace,
             )
             before = evidence.source.sha256, evidence.target.sha256
-            weights = np.asarray(selector.weights(evidence), np.float64)
+            with blaming(f"selector {selector.name!r}: weights()"):
+                weights = np.asarray(selector.weights(evidence), np.float64)
             expect(weights.shape == (len(evidence.source),), f"{selector.name}: weights of shape {weights.shape}")
             expect(bool(np.isfinite(weights).all()), f"{selector.name}: a weight is not finite")
             expect(
@@ -173,7 +189,7 @@ def check_pack(pack: PackPart, files: Files | None = None) -> None:
     MissingData, UnusableData
         If the file is not there, or the pack breaks the contract.
     """
-    check_part(pack, PackPart)
+    check_part("pack", pack)
     content = find_pack(Parts(), pack).content()
     expect(content.card.name == pack.name, f"pack {pack.name!r}: its card calls it {content.card.name!r}")
     content.check()
@@ -190,10 +206,9 @@ def check_estimator(estimator: Estimator) -> None:
     UnusableData
         If it breaks the contract.
     """
-    check_part(estimator, Estimator)
-    unknown = set(estimator.needs) - set(NEEDS)
-    expect(not unknown, f"{estimator.name}: it needs {unknown}; known: {', '.join(NEEDS)}")
-    with tempfile.TemporaryDirectory() as folder:
+    check_part("estimator", estimator)
+    verb = f"estimator {estimator.name!r}: similarity()"
+    with tempfile.TemporaryDirectory() as folder, blaming(verb):
         workspace = Workspace(Files(offline=True), Store(Path(folder)))
         cell = Similarity(
             estimator, ToyBackbone(), tasks=TASKS, signal=ToySignal(), oracle=ORACLES[0], other_oracles=ORACLES[1:]
@@ -201,13 +216,13 @@ def check_estimator(estimator: Estimator) -> None:
         names = tuple(t.name for t in TASKS)
         before = _fingerprint(cell, workspace)
         evidence = StoredEvidence(cell, workspace)
-        first = estimator.similarity(evidence).part(names, names)
-        again = estimator.similarity(StoredEvidence(cell, workspace)).part(names, names)
+        first = matrix_from(estimator, evidence).part(names, names)
+        again = matrix_from(estimator, StoredEvidence(cell, workspace)).part(names, names)
         turned = replace(cell, tasks=TASKS[::-1])
-        reordered = estimator.similarity(StoredEvidence(turned, workspace))
+        reordered = matrix_from(estimator, StoredEvidence(turned, workspace))
         alone = StoredEvidence(replace(cell, targets=TASKS[:1]), workspace)
         try:
-            one = estimator.similarity(alone).part(names, names[:1])
+            one = matrix_from(estimator, alone).part(names, names[:1])
         except UnusableData:  # what is known of other targets may be what it stands on; a run asks for all of them
             if "oracle" not in estimator.needs:
                 raise
@@ -221,6 +236,8 @@ def check_estimator(estimator: Estimator) -> None:
         expect(same, f"{estimator.name}: reordering the tasks changed their scores")
         same = np.allclose(first.values[:, :1], one.values, atol=1e-3, equal_nan=True)
         expect(same, f"{estimator.name}: asked for one target alone, it scored the sources otherwise")
+        if (words := ranks_nothing(first)) and not np.isnan(first.values).all():
+            log.warning(f"estimator {estimator.name!r}, on the toy evidence: {words}.")
         finite = np.isfinite(first.values[~first.same])
         expect(bool(finite.any()), f"{estimator.name}: it gave no score for any task")
         expect(

@@ -2,8 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from ..data.oracle_files import read_card
 from ..data.recording import Recording
 from ..errors import CogbenchError, MissingData
 from ..packs.pack import OpenPack
-from ..parts.interfaces import Backbone, shares
 from ..parts.oracle_names import measured_oracles
 from ..parts.recipe import ALL_ROWS, SEQUENTIAL
 from ..parts.registry import Opener, Parts
@@ -23,10 +21,10 @@ from ..results.plain import plain
 from ..results.result import TaskReport
 from ..runs.fetch import Row
 from ..scoring.noise_ceiling import noise_ceiling
+from ..testing.installed import BROKEN
 from ..text import in_words
 from .formats import grid, render_tables
 
-BROKEN = "BROKEN"
 OF_FAMILIES = ("about", "basis", "licence", "distribution")  # what the oracles of a family often have in common
 
 
@@ -185,48 +183,10 @@ def plugin_rows(parts: Parts) -> list[dict[str, Any]]:
             "distribution": p.distribution,
             "version": p.version,
             "parts": ", ".join(p.parts),
-            "error": p.error or "",
+            "error": " ".join(fault.removeprefix(f"{p.place} ") for fault in p.faults),
         }
         for p in parts.plugins
     ]
-
-
-def check_parts(parts: Parts) -> list[dict[str, Any]]:
-    """Return a row for each part with what its contract check says: ok, skipped and why, or what is broken."""
-    from ..testing import backbone_contracts, contracts
-
-    rows, files = [], Files(offline=True)
-    for (kind, name), plugin in parts.providers.items():
-        check = getattr(backbone_contracts if kind == "backbone" else contracts, f"check_{kind}", None)
-        if check is None:
-            continue
-        try:
-            part = parts.of(kind)[name]
-            if kind == "backbone" and shares(part):
-                backbone_contracts.check_sharing(part, _member_at_hand(parts, part, files), files)
-            else:
-                reads_files = kind not in ("estimator", "selector")  # these are checked on toys
-                check(part, *([files] if reads_files else []))
-            verdict = "ok"
-        except MissingData as error:
-            verdict = f"skipped: {error}"
-        except Exception as error:  # a stranger's part may break in any way
-            verdict = f"{BROKEN}: {type(error).__name__}: {error}"
-        rows.append({"part": f"{kind} {name}", "distribution": plugin.distribution, "check": verdict})
-    return rows
-
-
-def _member_at_hand(parts: Parts, sharing: Backbone, files: Files) -> Backbone:
-    """Return an installed backbone, with its model on this machine, that one which trains tasks together can train."""
-    if not hasattr(sharing, "backbone"):  # it trains its own model
-        return sharing
-    for backbone in (backbone for backbone in parts.backbones.values() if not shares(backbone)):
-        together: Any = replace(sharing, backbone=backbone)  # type: ignore[type-var]
-        with suppress(CogbenchError):
-            backbone.origin(files)
-            together.origin(files)
-            return backbone
-    raise MissingData("the model of no backbone that it trains is on this machine.")
 
 
 def fetch_rows(rows: Iterable[Row]) -> list[Row]:

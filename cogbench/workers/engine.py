@@ -30,11 +30,12 @@ class Outcome:
         error = self.failed[cell]
         if isinstance(error, ModuleNotFoundError):
             error = missing_package(error) or error
-        lines = str(error).strip().splitlines() or [type(error).__name__]
+        lines = str(error).strip().splitlines() or [""]
         if isinstance(error, CogbenchError):
             return lines[0].rstrip(".")
         # Messages of other libraries often end with the reason.
-        return lines[-1].rstrip(".") + (f" (its log: {self.logs[cell]})" if cell in self.logs else "")
+        reason = f"{type(error).__name__}: {lines[-1]}".rstrip(".: ")
+        return reason + (f" (its log: {self.logs[cell]})" if cell in self.logs else "")
 
 
 def plan(cells: Iterable[Cell], workspace: Workspace) -> tuple[list[Cell], set[Cell]]:

@@ -169,7 +169,7 @@ def test_an_unwritable_results_folder_is_told_before_any_work(invoke, tmp_path):
 def test_what_failed_is_told_and_the_others_are_saved(invoke, tmp_path):
     found = invoke(*RUN, "--estimator", "dse", "--estimator", "broken")
     assert found.exit_code == 1 and "dse on toy" in found.stdout
-    assert "broken on toy: it broke" in found.stderr and "Traceback" not in found.output
+    assert "broken on toy: RuntimeError: it broke" in found.stderr and "Traceback" not in found.output
     assert len(list((tmp_path / "results").iterdir())) == 1
 
 
@@ -190,11 +190,16 @@ def test_a_bug_keeps_its_traceback_and_a_users_mistake_on_demand(invoke, monkeyp
     found = invoke(*RUN, "--estimator", "csa", COGBENCH_DEBUG="1")
     assert type(found.exception).__name__ == "UnknownName"
 
-    def bug(self, files):
+    def bug(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(ToySignal, "read", bug)
-    assert isinstance(invoke(*RUN, "--estimator", "dse").exception, ZeroDivisionError)
+    with monkeypatch.context() as patch:
+        patch.setattr("cogbench.runs.run.rank", bug)
+        assert isinstance(invoke(*RUN, "--estimator", "dse").exception, ZeroDivisionError)
+    monkeypatch.setattr(ToySignal, "read", bug)  # the code of a part, which is its author's
+    assert line(invoke(*RUN, "--estimator", "dse"), 3) == "cogbench: signal 'toy': read() raised ZeroDivisionError."
+    found = invoke(*RUN, "--estimator", "dse", COGBENCH_DEBUG="1")
+    assert isinstance(found.exception.__cause__, ZeroDivisionError)
 
 
 def test_list_and_plugins(invoke):

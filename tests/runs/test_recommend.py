@@ -249,7 +249,7 @@ class Failing:
     ("error", "says"),
     [
         ("neurons=9: too many.", "^neurons=9: too many[.]$"),
-        ("a slip", "^a slip [(]its log: .*[)][.] The same command computes only what is missing[.]$"),
+        ("a slip", "^ValueError: a slip [(]its log: .*[)][.] The same command computes only what is missing[.]$"),
     ],
 )
 def test_only_what_may_succeed_the_next_time_is_to_be_tried_again(world, error, says):

@@ -273,7 +273,7 @@ class Broken:
 
 
 def test_a_failed_cell_is_reported_and_the_others_are_saved(ask):
-    with pytest.raises(FailedCells, match="broken on toy: in two lines"):
+    with pytest.raises(FailedCells, match="broken on toy: RuntimeError: in two lines"):
         ask([Broken(), "dse"])
     assert cells(ask("dse")[0]) == (0, 5)
 

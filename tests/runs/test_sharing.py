@@ -37,8 +37,9 @@ from cogbench.compute.transfers import TransferPlan
 from cogbench.compute.workspace import Workspace
 from cogbench.oracles.task_sets import sets_folder, write_sets
 from cogbench.testing import check_sharing
+from cogbench.testing.installed import check_installed
 from cogbench.testing.toys import TASKS, ToyBackbone
-from cogbench.views.listing import check_parts, describe_parts
+from cogbench.views.listing import describe_parts
 
 FILES = Files(offline=True)
 
@@ -145,7 +146,7 @@ def test_the_contract_of_a_sharing_says_what_is_broken():
 def test_plugins_check_trains_a_sharing_on_a_backbone_at_hand(world):
     of, parts = ("backbone", "together"), world["parts"]
     toys = {name: parts.backbones[name] for name in ("together", "toy")}
-    (row,) = check_parts(replace(parts, backbones=toys, providers={of: parts.providers[of]}))
+    (row,) = check_installed(replace(parts, backbones=toys, plugins=(), providers={of: parts.providers[of]}))
     assert (row["part"], row["check"]) == ("backbone together", "ok")
 
 

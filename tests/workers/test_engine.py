@@ -591,7 +591,7 @@ def test_a_cell_that_fails_leaves_its_log_and_the_run_goes_on(tmp_path):
     outcome = engine.compute(encodings(backbone=Odd()), replace(here, jobs=0, tell=told.append))
     (cell,) = (c for c in outcome.failed if isinstance(c, Training))
     assert "Traceback" in outcome.logs[cell].read_text() and "ZeroDivisionError" in outcome.logs[cell].read_text()
-    assert outcome.reason(cell) == f"in two lines (its log: {outcome.logs[cell]})"
+    assert outcome.reason(cell) == f"ZeroDivisionError: in two lines (its log: {outcome.logs[cell]})"
     assert (told[-1].done, told[-1].failed, told[-1].total, round(told[-1].share, 6)) == (8, 2, 8, 1)
 
 
