@@ -72,12 +72,16 @@ def _requirements() -> "list[Requirement]":
 
 
 def _versions() -> dict[str, Callable[[], str]]:
-    """Return a look at each version: ours, Python's, and that of each distribution that we need."""
-    needed = [r for r in _requirements() if r.marker is None or r.marker.evaluate({"extra": ""})]
+    """Return a look at each version: ours, Python's, those of what we need, and of what we use if it is installed."""
+    bare, run = ({"extra": extra} for extra in ("", "run"))
+    needed = [r for r in _requirements() if r.marker is None or r.marker.evaluate(bare)]
+    used = [
+        r for r in _requirements() if r.marker and r.marker.evaluate(run) and r not in needed and _installed(r.name)
+    ]
     return {
         "cogbench": lambda: metadata.version(_own()),
         "python": lambda: f"{platform.python_version()} ({platform.system()} {platform.machine()})",
-        **{r.name: partial(_version, r) for r in needed},
+        **{r.name: partial(_version, r) for r in (*needed, *used)},
     }
 
 
@@ -85,9 +89,9 @@ def _version(needed: "Requirement") -> str:
     try:
         version = metadata.version(needed.name)
     except metadata.PackageNotFoundError:
-        raise UnusableData(f"not installed; `pip install '{needed}'` brings it.") from None
+        raise UnusableData(f"not installed; `pip install '{needed.name}{needed.specifier}'` brings it.") from None
     if not needed.specifier.contains(version, prereleases=True):
-        raise UnusableData(f"{version} is installed; `pip install '{needed}'` brings what is needed.")
+        raise UnusableData(f"{version} is installed; `pip install '{needed.name}{needed.specifier}'` brings what is needed.")
     return version
 
 

@@ -15,8 +15,9 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 sys.path.insert(0, str(DOCS / "site"))
 
-import build  # noqa: E402
 import notebook  # noqa: E402
+
+import build  # noqa: E402
 
 ANCHOR = re.compile(r"\]\(([^)\s:]+\.md)?#([^)]+)\)")
 
