@@ -86,12 +86,13 @@ def _versions() -> dict[str, Callable[[], str]]:
 
 
 def _version(needed: "Requirement") -> str:
+    wanted = f"`pip install '{needed.name}{needed.specifier}'` brings"
     try:
         version = metadata.version(needed.name)
     except metadata.PackageNotFoundError:
-        raise UnusableData(f"not installed; `pip install '{needed.name}{needed.specifier}'` brings it.") from None
+        raise UnusableData(f"not installed; {wanted} it.") from None
     if not needed.specifier.contains(version, prereleases=True):
-        raise UnusableData(f"{version} is installed; `pip install '{needed.name}{needed.specifier}'` brings what is needed.")
+        raise UnusableData(f"{version} is installed; {wanted} what is needed.")
     return version
 
 
