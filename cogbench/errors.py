@@ -5,6 +5,7 @@ CogbenchError
 ├── MissingData      data, a model or a file is not there         (exit 3)
 │   └── LostStore    the store cannot be reached or written to    (exit 3)
 ├── UnusableData     what is there breaks its record or contract  (exit 3)
+│   ├── WrongOption  an option has no such value, or not beside another (exit 2)
 │   ├── AmbiguousTable  an option says how a table is read        (exit 3)
 │   └── FullDisk     no room for results                          (exit 3)
 ├── FailedCells      some units of work failed, the rest is saved (exit 1)
@@ -17,6 +18,8 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 MOST_NAMES = 200  # that a message lists
+FEW_NAMES = 15  # of parts that a message lists; a command lists more of them
+LISTED = ("task", "backbone", "signal", "estimator", "oracle", "suite", "pack", "selector")
 
 
 class CogbenchError(Exception):
@@ -36,7 +39,10 @@ class UnknownName(CogbenchError):
         names = sorted(names)
         more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
         near = get_close_matches(name, names, n=3, cutoff=0.5)
+        near = near or sorted((n for n in names if name and name in n), key=lambda n: not n.startswith(name))[:3]
         guess = f"; did you mean {' or '.join(repr(n) for n in near)}?" if near else "."
+        if label == "Installed" and len(names) > FEW_NAMES and kind in LISTED:
+            return cls(f"unknown {kind} {name!r}{guess} `cogbench list {kind}s` lists all {len(names)}.")
         return cls(f"unknown {kind} {name!r}{guess} {label}: {', '.join(names[:MOST_NAMES]) or 'none'}{more}.")
 
 
@@ -61,6 +67,12 @@ class LostStore(MissingData):
 
 class UnusableData(CogbenchError):
     """Data, a model, a plugin's answer or a file that breaks what its record promises."""
+
+
+class WrongOption(UnusableData):
+    """A value that an option does not take, options that do not go together, or one that is lacking."""
+
+    exit_code = 2
 
 
 class AmbiguousTable(UnusableData):

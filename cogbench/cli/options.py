@@ -2,6 +2,7 @@
 
 import functools
 import json
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +16,7 @@ from click.shell_completion import CompletionItem
 
 from ..errors import MissingData, UnknownName
 from ..text import visible
+from .commands import say
 
 if TYPE_CHECKING:
     from ..compute.workspace import Step, Tell, Workspace
@@ -24,15 +26,36 @@ FORMATS = ("table", "json", "markdown", "latex", "csv")
 
 
 def complete(kind: str) -> Callable[..., list[CompletionItem]]:
-    """Return the completion of a list, by commas, of installed parts of a kind."""
+    """Return the completion of a list, by commas, of installed parts of a kind; of files where there are none."""
 
     def names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from ..parts.oracle_names import completions
         from ..parts.registry import load_parts
 
         done, _, last = incomplete.rpartition(",")
-        return [CompletionItem(f"{done},{n}" if done else n) for n in load_parts().of(kind) if n.startswith(last)]
+        near = [name for name in completions(load_parts(), kind) if name.startswith(last)]
+        return [CompletionItem(f"{done},{n}" if done else n) for n in near] or [CompletionItem(incomplete, type="file")]
 
     return names
+
+
+class AtLeast(click.ParamType[float]):
+    """A number from `least` on, whole unless said."""
+
+    name = "n"
+
+    def __init__(self, least: int, *, whole: bool = True) -> None:
+        self.least, self.whole = least, whole
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number; a sentence says what is none."""
+        try:
+            number = int(value) if self.whole else float(value)
+        except ValueError:
+            number = math.nan
+        if not self.least <= number < math.inf:
+            self.fail(f"{value!r} is no {'whole ' if self.whole else ''}number from {self.least} on", param, ctx)
+        return number
 
 
 def numbers(least: int) -> Callable[..., tuple[int, ...]]:
@@ -120,13 +143,13 @@ tasks = click.option(
 seeds = click.option("--seeds", default="0", show_default=True, callback=numbers(0), help="Training seeds, by commas.")
 max_train = click.option(
     "--max-train",
-    type=click.IntRange(min=1),
+    type=AtLeast(1),
     default=None,
     help="At most so many training examples a task, a stratified sample.  [default: all]",
 )
 max_train_target = click.option(
     "--max-train-target",
-    type=click.IntRange(min=1),
+    type=AtLeast(1),
     default=None,
     help="At most so many training examples of a task as the target.  [default: as --max-train]",
 )
@@ -139,9 +162,7 @@ as_json = click.option("--json", "as_json", is_flag=True, help="For machines.")
 ks = click.option(
     "-k", "ks", default="3,4,5", show_default=True, callback=numbers(1), help="The k of top-k, by commas."
 )
-top_m = click.option(
-    "--top-m", type=click.IntRange(min=1), default=6, show_default=True, help="The oracle's best M, of top-k."
-)
+top_m = click.option("--top-m", type=AtLeast(1), default=6, show_default=True, help="The oracle's best M, of top-k.")
 
 data_dir = click.option(
     "--data-dir",
@@ -160,7 +181,7 @@ offline = click.option("--offline", is_flag=True, envvar="COGBENCH_OFFLINE", hel
 device = click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 jobs = click.option(
     "--jobs",
-    type=click.IntRange(min=0),
+    type=AtLeast(0),
     default=None,
     help="Worker processes; 0 computes in this one.  [default: by GPUs, else by cores and memory]",
 )
@@ -307,11 +328,6 @@ def _environment(offline: bool, device: str) -> None:
 
         if not torch.cuda.is_available():
             raise MissingData("torch sees no CUDA device; use --device cpu.")
-
-
-def say(text: str) -> None:
-    """Tell people something, on stderr."""
-    click.echo(f"cogbench: {visible(text)}", err=True)
 
 
 def say_wrote(*paths: Path) -> None:

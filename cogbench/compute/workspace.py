@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from ..data.dataset import Dataset, Split
 from ..data.files import Files
 from ..data.recording import Recording
-from ..errors import CogbenchError, MissingData, UnusableData, together
+from ..errors import CogbenchError, MissingData, WrongOption, together
 from ..parts import registry
 from ..parts.fingerprint import Fingerprints, harness_version
 from ..parts.interfaces import Signal
@@ -168,7 +168,7 @@ def workspace_of(
         If both processes of this machine and a scheduler's are asked for.
     """
     if scheduler and jobs is not None:
-        raise UnusableData("jobs are processes of this machine, and a scheduler has its own: give one of the two.")
+        raise WrongOption("jobs are processes of this machine, and a scheduler has its own: give one of the two.")
     return Workspace(files or Files(), store or open_store(), parts or registry.load_parts(), jobs, scheduler, tell)
 
 

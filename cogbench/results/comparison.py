@@ -9,7 +9,7 @@ from typing import Any, overload
 import numpy as np
 
 from ..data.oracle import Oracle, TaskMatrix
-from ..errors import AmbiguousTable, CogbenchError, UnusableData
+from ..errors import AmbiguousTable, CogbenchError, UnusableData, WrongOption
 from ..frames import Tabular
 from ..oracles.comparison import OracleComparison, compare_oracles
 from ..parts.oracle_names import find_oracle, oracle_names
@@ -160,7 +160,7 @@ def compare(
         raise UnusableData("there is no result to compare.")
     oracles = [each for each in results if isinstance(each, Oracle)]
     if oracles and len(oracles) < len(results):
-        raise UnusableData("results are compared with results, and oracles with oracles: give one kind alone.")
+        raise WrongOption("results are compared with results, and oracles with oracles: give one kind alone.")
     return compare_oracles(oracles) if oracles else _compare_results(results, ks, top_m)  # type: ignore[arg-type]
 
 
@@ -242,7 +242,7 @@ def short_labels(results: Sequence[Result]) -> list[str]:
         if len({*labels}) == len(labels):
             return labels
     twice = next(name for name in labels if labels.count(name) > 1)
-    raise UnusableData(f"result {twice} is given twice.")
+    raise WrongOption(f"result {twice} is given twice.")
 
 
 def _check_tasks(first_name: str, first: Result, name: str, result: Result) -> None:

@@ -19,7 +19,7 @@ from ..data.features import FeatureOptions
 from ..data.files import Files
 from ..data.oracle import Oracle, TaskMatrix
 from ..data.oracle_files import plain_oracle
-from ..errors import FailedCells, UnusableData
+from ..errors import FailedCells, UnusableData, WrongOption
 from ..packs.card import BARE, PROBE, FeatureView, KeptArrays, PackCard, PackedTask, array_name
 from ..packs.evidence import hash_of, key_of_piece
 from ..packs.pack import refuse_other_names, write_pack
@@ -110,7 +110,7 @@ def make_pack(
     workspace = workspace_of(files=files, store=store, parts=parts, jobs=jobs, scheduler=scheduler, tell=tell)
     given = find_checkpoints(workspace.parts, checkpoints, workspace.files, data=checkpoint_data)
     if backbone is None and not given:
-        raise UnusableData("name a backbone with --backbone, or trained models with --checkpoint.")
+        raise WrongOption("name a backbone with --backbone, or trained models with --checkpoint.")
     keepers, sets = _keepers(workspace.parts, keep, as_list(set))
     request = only(
         "pack",
@@ -131,7 +131,7 @@ def make_pack(
     )
     for keeper in keepers if given else ():
         if trains(keeper, request.tasks, given):
-            raise UnusableData(
+            raise WrongOption(
                 f"estimator {keeper.name!r} reads a model of each target, and a pack of checkpoints trains none."
             )
         check_checkpoints(keeper, request.backbone, targets=request.tasks, checkpoints=given, files=workspace.files)
@@ -322,7 +322,7 @@ def _kept(
     entries, arrays = list[KeptArrays](), Arrays()
     for estimator in estimators:
         if not isinstance(estimator, InPieces):
-            raise UnusableData(f"estimator {estimator.name!r} has no pieces to keep: leave it out of --keep.")
+            raise WrongOption(f"estimator {estimator.name!r} has no pieces to keep: leave it out of --keep.")
         evidence = StoredEvidence(replace(similarity, estimator=estimator), workspace)
         for name, piece in evidence.pieces(estimator).items():
             key, numbers = key_of_piece(estimator, name), {n: a for n, a in piece.items() if a.dtype.kind != "U"}

@@ -15,7 +15,7 @@ from ..data.grids import names_table
 from ..data.oracle import Oracle
 from ..data.oracle_files import SCORES_ENDING, read_oracle
 from ..data.oracle_seeds import check_alike
-from ..errors import FailedCells, UnusableData
+from ..errors import FailedCells, WrongOption
 from ..oracles.task_sets import TaskSets, sets_folder
 from ..parts.interfaces import Backbone, shares
 from ..parts.oracle_names import oracle_folder
@@ -213,15 +213,15 @@ def resolve_transfers(
     trained = find_sharing(parts, sharing, backbone=alone, set=as_list(set))
     share = check_choice(selector, select_share, trained, checkpoints=bool(given))
     if given and sharing != SEQUENTIAL:
-        raise UnusableData(f"checkpoints are trained already: sharing {sharing!r} trains tasks together.")
+        raise WrongOption(f"checkpoints are trained already: sharing {sharing!r} trains tasks together.")
     each_once(selection.tasks, as_list(set))
     place = {task: i for i, task in enumerate(of_suite.tasks)}  # in the suite's order, whatever order they are named in
     chosen = tuple(sorted(selection.tasks, key=lambda t: place.get(t.name, len(place))))
     if len({t.name for t in chosen}) < max(1 if given else fewest, len(chosen)):
         whose = "an oracle needs at least three tasks" if fewest == 3 else f"groups are made of {fewest} tasks or more"
-        raise UnusableData(f"{whose}, each named once.")
+        raise WrongOption(f"{whose}, each named once.")
     if len(given) == 1:
-        raise UnusableData("an oracle of checkpoints needs at least two of them.")
+        raise WrongOption("an oracle of checkpoints needs at least two of them.")
     part = f"-{len(chosen)}-tasks" if {t.name for t in chosen} != {*of_suite.tasks} else ""
     part = f"{part}-from-{len(given)}-checkpoints" if given else part
     plan = TransferPlan(
@@ -241,9 +241,9 @@ def resolve_transfers(
     size = f"-max-{max_train}" if max_train else ""
     usual = slug(f"{suite}-{label_of(parts, plan.backbone)}{part}{size}{plan.suffix}")
     if name and slug(name) in parts.oracles:  # which would be found in its place
-        raise UnusableData(f"an installed oracle is called {name!r}: give this one another name, with --name.")
+        raise WrongOption(f"an installed oracle is called {name!r}: give this one another name, with --name.")
     if name and (name == MEASURED or names_table(name)):
-        raise UnusableData(f"no oracle can be called {name!r}, which `--oracle` takes for something else.")
+        raise WrongOption(f"no oracle can be called {name!r}, which `--oracle` takes for something else.")
     called = slug(name) if name else f"measured-{usual}" if usual in parts.oracles else usual
     return plan, file_stem(called, LONGEST - len(SCORES_ENDING))
 
@@ -275,9 +275,9 @@ def resolve_groups(
         As `resolve_transfers` and `find_groups`; or if the sharing trains one task at a time.
     """
     if how.get("select") is not None:  # each task of a set is a target of the others
-        raise UnusableData("sets of tasks are measured with all their rows: leave out --select.")
+        raise WrongOption("sets of tasks are measured with all their rows: leave out --select.")
     if sharing == SEQUENTIAL:
-        raise UnusableData("groups are trained together: name a sharing such as joint, with --sharing.")
+        raise WrongOption("groups are trained together: name a sharing such as joint, with --sharing.")
     plans = list[tuple[GroupPlan, str]]()
     for transfers, usual in resolve_sizes(parts, backbone, sharing=sharing, name=name, fewest=2, **how):
         groups, words = find_groups(group, [task.name for task in transfers.tasks])

@@ -14,7 +14,7 @@ from ..compute.transfers import TransferPlan
 from ..compute.workspace import Cell, Tell, Workspace, workspace_of
 from ..data.files import Files
 from ..data.oracle import TaskMatrix
-from ..errors import CogbenchError, FailedCells, UnusableData
+from ..errors import CogbenchError, FailedCells, UnusableData, WrongOption
 from ..packs.table_evidence import TableRequest
 from ..parts.fingerprint import harness_version
 from ..parts.interfaces import ORACLES_DATA, Backbone, Estimator, OraclePart, PackPart, Signal
@@ -200,14 +200,14 @@ def resolve_run(
         return resolve_table_requests(workspace, estimator, oracles, tasks=tasks, set=set)
     if as_list(pack):
         if as_list(backbone) or as_list(signal) or as_list(stimuli) or as_list(checkpoints):
-            raise UnusableData(
+            raise WrongOption(
                 "a pack has its own backbone, signal and models: leave out backbone, signal, stimuli and checkpoints."
             )
         return requests_of_each(
             oracles, lambda one: resolve_pack_requests(workspace, estimator, pack, tasks=tasks, oracle=one, set=set)
         )
     if not as_list(backbone) and not as_list(checkpoints):
-        raise UnusableData(
+        raise WrongOption(
             "name a backbone with --backbone, trained models with --checkpoint, an evidence pack with --pack, or an "
             "oracle with --oracle for estimators that read transfers alone."
         )
