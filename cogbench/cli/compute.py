@@ -90,8 +90,8 @@ def run(
     from ..storage.atomic import writable
     from ..views.card import render_results
 
-    with progress() as tell:
-        workspace = site.workspace(tell)
+    with progress() as report:
+        workspace = site.workspace(report)
         estimators = [*workspace.parts.estimators] if "all" in estimator else estimator
         if pack:
             _refuse_beside_pack(context)
@@ -235,9 +235,11 @@ def recommend(
 
     if how["pack"] is not None:
         _refuse_beside_pack(context, SOURCES)
-    with progress() as tell:
+    with progress() as report:
         pairs = [*as_pairs(columns), *(option.pair(text) for text in column)]
-        recommendation = recommend(target, columns=pairs, files=site.files(), tell=tell, **site.processes(), **how)
+        recommendation = recommend(
+            target, columns=pairs, files=site.files(), progress=report, **site.processes(), **how
+        )
     if as_json:
         print_json(plain(recommendation))
     else:
@@ -266,8 +268,8 @@ def demo(out: Path) -> None:
     from ..views.pages import board_page
 
     writable(out)
-    with progress() as tell:
-        results = demo(tell=tell)
+    with progress() as report:
+        results = demo(progress=report)
     saved, page = save_demo(results, out), out / "leaderboard.html"
     save_text(page, board_page(leaderboard([*results.real, *results.control])))
     click.echo(render_demo(results, page, saved[0]))

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +11,9 @@ from . import options as option
 from . import signals
 from .commands import command, group, log, say
 from .options import Site, at_site, print_rows
+
+if TYPE_CHECKING:
+    from ..compute.workspace import Step
 
 KINDS = ("tasks", "backbones", "signals", "estimators", "oracles", "suites", "packs", "selectors")
 
@@ -72,7 +75,7 @@ def fetch(site: Site, as_json: bool, **how: Any) -> None:
     wanted = resolve_wanted(load_parts(), **how)
     site.check_tasks([part.name for kind, part in wanted if kind == "task"])
     files = replace(site.files(), fetching=bool(how["signal"]))
-    rows = fetch_wanted(wanted, files, lambda what, i, n: say(f"{what} ({i} of {n}) …"))
+    rows = fetch_wanted(wanted, files, _say_what)
     print_rows(rows, as_json, fetch_rows)
     for row in rows:
         if row["unsuitable"]:
@@ -83,6 +86,11 @@ def fetch(site: Site, as_json: bool, **how: Any) -> None:
     if failed:
         message = f"{len(failed)} of {len(rows)} could not be had; the same command tries them again."
         raise MissingData(message) if len(failed) == len(rows) else FailedCells(message)
+
+
+def _say_what(step: "Step") -> None:
+    if step.running:
+        say(f"{step.place} ({step.done + 1} of {step.total}) …")
 
 
 @command("doctor", short_help="Say what would stop a run.", examples=("cogbench doctor --backbone minilm",))

@@ -5,8 +5,8 @@ import json
 import math
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,11 +15,10 @@ import click
 from click.shell_completion import CompletionItem
 
 from ..errors import MissingData, UnknownName
-from ..text import visible
-from .commands import say
+from .commands import is_quiet, say
 
 if TYPE_CHECKING:
-    from ..compute.workspace import Step, Tell, Workspace
+    from ..compute.workspace import Report, Workspace
     from ..data.files import Files
 
 FORMATS = ("table", "json", "markdown", "latex", "csv")
@@ -212,11 +211,11 @@ class Site:
             if task not in tasks:
                 raise UnknownName.of("task in --task-data", task, tasks, label="In this run")
 
-    def workspace(self, tell: "Tell | None" = None) -> "Workspace":
+    def workspace(self, report: "Report | None" = None) -> "Workspace":
         """Return the surroundings of a run as the options say, with the user's store and the installed parts."""
         from ..compute.workspace import workspace_of
 
-        return workspace_of(files=self.files(), tell=tell, **self.processes())
+        return workspace_of(files=self.files(), progress=report, **self.processes())
 
     def processes(self) -> dict[str, Any]:
         """Return which processes compute."""
@@ -357,32 +356,8 @@ def print_rows(
     click.echo(grid(rows, "json") if as_json else grid(brief(rows), "table"))
 
 
-@contextmanager
-def progress() -> "Iterator[Tell | None]":
-    """Show on a terminal how many cells are done, running and failed, and the time left; nothing elsewhere."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-    from rich.table import Column
+def progress() -> "AbstractContextManager[Report | None]":
+    """Show how far the command is, unless it is to be quiet."""
+    from ..workers.progress import shown_progress
 
-    counts = TextColumn("{task.description}", table_column=Column(no_wrap=True))
-    last = TextColumn("{task.fields[place]}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1))
-    columns = (counts, BarColumn(12), TimeRemainingColumn(), last)
-    patient: dict[str, Any] = {"speed_estimate_period": 7 * 86_400}  # a cell may take hours
-    with Progress(*columns, console=Console(stderr=True), transient=True, expand=True, **patient) as shown:
-        bar = shown.add_task("planning", total=None, place="")
-
-        def tell(step: "Step") -> None:
-            shown.update(
-                bar, description=_counts(step), completed=step.share, total=1.0, place=escape(visible(step.place))
-            )
-
-        yield tell
-
-
-def _counts(step: "Step") -> str:
-    failed = f", [red]{step.failed} failed[/]" if step.failed else ""
-    return f"{step.done} of {step.total} done, {step.running} running{failed}"
+    return shown_progress(not is_quiet())

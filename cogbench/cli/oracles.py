@@ -136,8 +136,8 @@ def oracle_measure(backbone: str, group: str | None, site: Site, dry_run: bool, 
     if group is not None:
         _measure_groups(backbone, group, site, dry_run, format, how)
         return
-    with progress() as tell:
-        workspace = site.workspace(tell)
+    with progress() as report:
+        workspace = site.workspace(report)
         plans = resolve_sizes(workspace.parts, backbone, files=workspace.files, **how)
         site.check_tasks([task.name for task in plans[0][0].tasks])
         if dry_run:
@@ -158,8 +158,8 @@ def _measure_groups(backbone: str, group: str, site: Site, dry_run: bool, format
     from ..views.formats import render_tables
     from ..views.rows import set_notes, set_rows
 
-    with progress() as tell:
-        workspace = site.workspace(tell)
+    with progress() as report:
+        workspace = site.workspace(report)
         plans = resolve_groups(workspace.parts, backbone, group=group, files=workspace.files, **how)
         site.check_tasks([task.name for task in plans[0][0].transfers.tasks])
         if dry_run:

@@ -60,8 +60,8 @@ def make(site: Site, out: Path, **how: Any) -> None:
     """Gather what estimators read of a measured oracle, or of checkpoints, into one file: no text and no model."""
     from ..runs.make_pack import make_pack
 
-    with progress() as tell:
-        path = make_pack(out=out, files=site.files(), tell=tell, **site.processes(), **how)
+    with progress() as report:
+        path = make_pack(out=out, files=site.files(), progress=report, **site.processes(), **how)
     say_wrote(path)
 
 

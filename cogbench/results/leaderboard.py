@@ -34,8 +34,9 @@ class Entry:
     first. Baselines have no standing, nor have results that know the oracle's data. `scores` has trs, p (of
     relabelling), corrected p (Holm over the board's estimators), skill and its p, the difference to popularity and its
     p, top-k, regret@1, ndcg (over all sources) and spearman. `trainings` are those of the result's tasks, with at most
-    `examples` each, and the estimator's own, over all `seeds`; `seconds` is what the run took that wrote it, which is
-    little where `cached` trainings and other cells stood in the store. They are None for a published guess.
+    `examples` each, and the estimator's own, over all `seeds`; `seconds` are those of the estimator alone, without the
+    trainings of the tasks, None where the result does not say. `cached` trainings and other cells stood in the store.
+    They are None for a published guess.
     """
 
     standing: Standing | None
@@ -275,7 +276,7 @@ def _entry(
         seeds=len(provenance.seeds) if computed else None,
         examples=provenance.max_train,
         trainings=len(result.tasks) * len(provenance.seeds) + _own_trainings(result) if computed else None,
-        seconds=provenance.seconds if computed else None,
+        seconds=provenance.estimator_seconds,
         cached=provenance.cells.cached if computed else None,
     )
 

@@ -13,7 +13,7 @@ from ..checkpoints.naming import find_checkpoints
 from ..checkpoints.ranking import base_of, check_checkpoints, trains
 from ..compute.cells import Encoding
 from ..compute.evidence import Similarity, StoredEvidence
-from ..compute.workspace import Cell, Tell, Workspace, workspace_of
+from ..compute.workspace import Cell, Progress, Workspace, workspace_of
 from ..data.dataset import Array
 from ..data.features import FeatureOptions
 from ..data.files import Files
@@ -32,12 +32,14 @@ from ..results.result import CheckpointUsed
 from ..storage.atomic import writable
 from ..storage.store import Store
 from ..workers import engine
+from ..workers.progress import with_progress
 from .background import background_of
 from .requests import RunRequest, Several, as_list, resolve_requests
 
 Arrays = dict[str, Array]
 
 
+@with_progress
 def make_pack(
     backbone: str | Backbone | None,
     out: Path,
@@ -61,7 +63,7 @@ def make_pack(
     parts: Parts | None = None,
     jobs: int | None = None,
     scheduler: str | None = None,
-    tell: Tell | None = None,
+    progress: Progress = False,
 ) -> Path:
     """Gather what estimators read of a measured oracle into one file; trainings that are missing are made first.
 
@@ -91,7 +93,7 @@ def make_pack(
         `esm-logme` with its maps, from which it ranks checkpoints for any further target. `set` may name their options.
     licence : str
         Under which licence the pack may be passed on.
-    files, store, parts, jobs, scheduler, tell
+    files, store, parts, jobs, scheduler, progress
         As for `run`.
 
     Returns
@@ -107,7 +109,7 @@ def make_pack(
     out = Path(out)
     refuse_other_names(out)
     writable(out.absolute().parent)
-    workspace = workspace_of(files=files, store=store, parts=parts, jobs=jobs, scheduler=scheduler, tell=tell)
+    workspace = workspace_of(files=files, store=store, parts=parts, jobs=jobs, scheduler=scheduler, progress=progress)
     given = find_checkpoints(workspace.parts, checkpoints, workspace.files, data=checkpoint_data)
     if backbone is None and not given:
         raise WrongOption("name a backbone with --backbone, or trained models with --checkpoint.")

@@ -9,7 +9,7 @@ from ..checkpoints.naming import find_checkpoints
 from ..combining.ways import check_choice, choice_word, find_selector, find_sharing, label_of
 from ..compute.groups import GroupPlan, Groups, check_sets, find_groups, keep_sets
 from ..compute.transfers import TransferPlan, in_todays_form, keep_oracle
-from ..compute.workspace import Tell, Workspace, workspace_of
+from ..compute.workspace import Progress, Workspace, workspace_of
 from ..data.files import Files
 from ..data.grids import names_table
 from ..data.oracle import Oracle
@@ -26,10 +26,12 @@ from ..storage.atomic import writable
 from ..storage.store import Store
 from ..text import LONGEST, file_stem, slug
 from ..workers import engine
+from ..workers.progress import with_progress
 from .plan import suitable_tasks
 from .requests import MEASURED, Several, as_list, as_seeds, each_once, resolve
 
 
+@with_progress
 def measure_oracle(
     backbone: str | Backbone,
     *,
@@ -50,7 +52,7 @@ def measure_oracle(
     parts: Parts | None = None,
     jobs: int | None = None,
     scheduler: str | None = None,
-    tell: Tell | None = None,
+    progress: Progress = False,
 ) -> Oracle:
     """Train each task, and each target after each source; the parameters are the options of `cogbench oracle measure`.
 
@@ -77,7 +79,7 @@ def measure_oracle(
     checkpoints
         Trained models that somebody has, as for `run`: they are the sources then, and the tasks are targets. Each
         target is trained from the body of each checkpoint, and alone from the backbone.
-    files, store, parts, jobs, scheduler, tell
+    files, store, parts, jobs, scheduler, progress
         As for `run`.
 
     Returns
@@ -90,7 +92,7 @@ def measure_oracle(
     CogbenchError
         With the line that the command would print. FailedCells means that trainings failed; the store keeps the others.
     """
-    workspace = workspace_of(files=files, store=store, parts=parts, jobs=jobs, scheduler=scheduler, tell=tell)
+    workspace = workspace_of(files=files, store=store, parts=parts, jobs=jobs, scheduler=scheduler, progress=progress)
     transfers, called = resolve_transfers(
         workspace.parts,
         backbone,
@@ -111,6 +113,7 @@ def measure_oracle(
     return measure_transfers(transfers, called, workspace)[0]
 
 
+@with_progress
 def measure_sets(
     backbone: str | Backbone,
     *,
@@ -129,7 +132,7 @@ def measure_sets(
     parts: Parts | None = None,
     jobs: int | None = None,
     scheduler: str | None = None,
-    tell: Tell | None = None,
+    progress: Progress = False,
 ) -> TaskSets:
     """Train sets of tasks together, and each of their tasks alone; the answer is kept beside the measured oracles.
 
@@ -139,7 +142,7 @@ def measure_sets(
         A number for all sets of so many of the tasks, a file with a set a line (`a+b+c`, or by commas), or the sets.
     backbone, sharing, suite, tasks, set, seeds, max_train, max_train_target, name, keep_models
         As for `measure_oracle`; `sharing` trains tasks together.
-    files, store, parts, jobs, scheduler, tell
+    files, store, parts, jobs, scheduler, progress
         As for `run`.
 
     Returns
@@ -153,7 +156,7 @@ def measure_sets(
     CogbenchError
         With the line that `cogbench oracle measure --group` would print.
     """
-    workspace = workspace_of(files=files, store=store, parts=parts, jobs=jobs, scheduler=scheduler, tell=tell)
+    workspace = workspace_of(files=files, store=store, parts=parts, jobs=jobs, scheduler=scheduler, progress=progress)
     plans = resolve_groups(
         workspace.parts,
         backbone,

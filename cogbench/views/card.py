@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UnusableData
-from ..results.result import Result
+from ..results.result import CellCounts, Provenance, Result
 from ..runs.demo import Demo
 from ..scoring.scores import Scores
 from ..scoring.skill import Skill
 from ..scoring.task_tree import Node, task_tree
-from ..text import MISSING, in_decimals, in_digits, in_range, in_sign, visible
+from ..text import MISSING, in_decimals, in_digits, in_range, in_sign, in_time, visible
 from .formats import grid, render_tables
 from .rows import p_words
 from .terminal import Bar, HeatMap, printed, styled, table_within
@@ -200,7 +200,18 @@ def _footer(result: Result) -> list[Any]:
         lines += [f"  {note}" for note in q.notes]
     cells = result.provenance.cells
     lines += [f"note: {note}" for note in result.notes]
-    return [*lines, f"cells: {cells.computed} computed, {cells.cached} cached; {result.provenance.seconds:.1f} s\n"]
+    return [*lines, f"cells: {in_cells(cells)}; {_in_seconds(result.provenance)}\n"]
+
+
+def in_cells(cells: CellCounts) -> str:
+    """Return in words which units of work were computed for a result, for others of the run too, or stood there."""
+    shared = f"{cells.shared} shared, " if cells.shared else ""
+    return f"{shared}{cells.computed - cells.shared} computed, {cells.cached} cached"
+
+
+def _in_seconds(run: Provenance) -> str:
+    own = run.estimator_seconds
+    return f"the run took {in_time(run.seconds)}" + ("" if own is None else f", the estimator alone {in_time(own)}")
 
 
 def render_demo(results: Demo, page: Path, first: Path) -> str:

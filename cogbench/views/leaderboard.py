@@ -78,7 +78,9 @@ LEARNED = "tasks that were learned before their representations were used"
 TRAININGS = "that the result stands on: its tasks, for each seed"
 KNOWS_TRANSFERS = "† knows the data of the oracle that scores it: it has no standing, compare it with popularity"
 POPULARITY_SKILL = "popularity leaves a target's own transfers out, so its skill is negative by construction"
-SECONDS = "of the run that wrote the result; few where trainings stood in the store"
+SECONDS = (
+    "of the estimator alone: its matrix, its pieces and what it read of trained models, without the tasks' trainings"
+)
 
 
 def board_columns(*boards: Board) -> list[Column[Entry]]:
