@@ -89,6 +89,7 @@ def run(
     from ..runs.run import answer_requests, check_request, resolve_run
     from ..storage.atomic import writable
     from ..views.card import render_results
+    from ..views.terminal import printed
 
     with progress() as report:
         workspace = site.workspace(report)
@@ -103,8 +104,8 @@ def run(
             for request in requests:
                 check_request(request, workspace)
             for words in describe_signals([request.signal for request in requests], workspace):
-                click.echo(words, nl=False)
-            click.echo(describe_plan([cell for request in requests for cell in request.cells()], workspace))
+                click.echo(printed(words))
+            click.echo(printed(describe_plan([cell for request in requests for cell in request.cells()], workspace)))
             return
         writable(out)
         results, failures = answer_requests(requests, workspace)

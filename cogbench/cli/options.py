@@ -1,6 +1,7 @@
 """What the commands share: options, the site where a command computes, how it speaks and shows that it goes on."""
 
 import functools
+import io
 import json
 import math
 import os
@@ -122,7 +123,16 @@ def set_(help: str) -> Callable[..., Any]:
 def format_(*more: str) -> Callable[..., Any]:
     """Return the option of what stdout gets."""
     choices = click.Choice((*FORMATS, *more))
-    return click.option("--format", type=choices, default="table", show_default=True, help="What stdout gets.")
+    return click.option(
+        "--format", type=choices, default="table", show_default=True, callback=_in_utf8, help="What stdout gets."
+    )
+
+
+def _in_utf8(ctx: click.Context, param: click.Parameter, form: str) -> str:
+    """Let stdout be UTF-8 where programs read it, whatever the encoding of terminals is here."""
+    if form != "table" and not sys.stdout.isatty() and isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")
+    return form
 
 
 suite = click.option(

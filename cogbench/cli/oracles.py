@@ -132,6 +132,7 @@ def oracle_measure(backbone: str, group: str | None, site: Site, dry_run: bool, 
     """
     from ..runs.measure_oracle import check_transfers, measure_each, resolve_sizes
     from ..runs.plan import describe_plan
+    from ..views.terminal import printed
 
     if group is not None:
         _measure_groups(backbone, group, site, dry_run, format, how)
@@ -143,7 +144,7 @@ def oracle_measure(backbone: str, group: str | None, site: Site, dry_run: bool, 
         if dry_run:
             for transfers, name in plans:
                 check_transfers(transfers, name, workspace)
-            click.echo(describe_plan([cell for transfers, _ in plans for cell in transfers.cells()], workspace))
+            click.echo(printed(describe_plan([c for transfers, _ in plans for c in transfers.cells()], workspace)))
             return
         measured = measure_each(plans, workspace)
     _print_oracles([oracle for oracle, _ in measured], format)
@@ -157,6 +158,7 @@ def _measure_groups(backbone: str, group: str, site: Site, dry_run: bool, format
     from ..runs.plan import describe_plan
     from ..views.formats import render_tables
     from ..views.rows import set_notes, set_rows
+    from ..views.terminal import printed
 
     with progress() as report:
         workspace = site.workspace(report)
@@ -165,7 +167,7 @@ def _measure_groups(backbone: str, group: str, site: Site, dry_run: bool, format
         if dry_run:
             for plan, name in plans:
                 check_groups(plan, name, workspace)
-            click.echo(describe_plan([cell for plan, _ in plans for cell in plan.cells()], workspace))
+            click.echo(printed(describe_plan([cell for plan, _ in plans for cell in plan.cells()], workspace)))
             return
         measured = measure_groups(plans, workspace)
     if format == "json":

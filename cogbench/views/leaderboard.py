@@ -210,7 +210,7 @@ def render_leaderboard(boards: Sequence[Board], width: int | None = None) -> str
         rows = [{c.name: c.value(entry) for c in kept} for entry in board.entries]
         spare = sorted((c for c in kept if c.spare and c.name not in apart), key=lambda c: c.spare)
         shown, gone = table_within(rows, width, [c.name for c in spare])
-        parts += [styled("[bold]{}[/]", title), shown]
+        parts += [*([""] if parts else []), styled("[bold]{}[/]", title), shown]
         if gone:
             parts.append(f"left out for want of width: {', '.join(gone)}; --format csv has all")
         if board.chance is not None and SCALE not in gone:
