@@ -151,13 +151,12 @@ def compare(results: tuple[str, ...], format: str, **how: Any) -> None:
     target examples on transfer stops paying.
     """
     from ..oracles.comparison import OracleComparison
-    from ..results.comparison import compare, read_for_comparison
+    from ..results.comparison import compare
     from ..results.plain import plain
     from ..views.comparison import comparison_tables, oracle_comparison_notes, oracle_comparison_tables
     from ..views.formats import render_tables
 
-    compared: list[Any] = [one for place in results for one in read_for_comparison(place)]
-    comparison = compare(compared, **how)
+    comparison = compare(*results, **how)
     if format == "json":
         print_json(plain(comparison))
     elif isinstance(comparison, OracleComparison):

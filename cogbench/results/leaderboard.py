@@ -102,8 +102,8 @@ class Board(Tabular):
         return self.entries
 
 
-def read_results(*places: str | Path) -> list[Result]:
-    """Return the results in these files and folders, and in the folders below them.
+def read_results(*places: str | Path | Iterable[str | Path]) -> list[Result]:
+    """Return the results in these files and folders, and in the folders below them; lists of places will do too.
 
     A file that is no result, or the same result as another, is left out, and a warning says so.
 
@@ -112,7 +112,8 @@ def read_results(*places: str | Path) -> list[Result]:
     MissingData
         If a place does not exist, or no place holds a result.
     """
-    results, skipped = read_result_files([Path(place) for place in places])
+    each = [[place] if isinstance(place, str | Path) else place for place in places]
+    results, skipped = read_result_files([Path(place) for some in each for place in some])
     for line in skipped:
         log.warning(line)
     return results

@@ -1,5 +1,6 @@
 """How far a computation is, for people: lines, and what a callable is told; what a function takes as `progress`."""
 
+import subprocess
 import sys
 from dataclasses import replace
 
@@ -89,3 +90,29 @@ def test_a_terminal_has_a_bar(monkeypatch, capsys):
         report(replace(BEGIN, phase="starting 2 workers, loading data"))
         report(at(3))
     assert not capsys.readouterr().out
+
+
+SCRIPT = """
+import logging, sys
+from pathlib import Path
+logging.basicConfig(level=logging.INFO)
+from cogbench import Files, Recipe, Store
+from cogbench.compute.cells import Training
+from cogbench.compute.workspace import Workspace
+from cogbench.testing.toys import TASKS, ToyBackbone
+from cogbench.workers import engine
+if __name__ == "__main__":
+    workspace = Workspace(Files(offline=True), Store(Path(sys.argv[1])), jobs=1)
+    engine.compute([Training(ToyBackbone(), Recipe((task,))) for task in TASKS[:2]], workspace)
+"""
+
+
+def test_the_log_of_a_program_has_our_lines_and_none_of_the_cluster(tmp_path):
+    (tmp_path / "script.py").write_text(SCRIPT)
+    command = [sys.executable, str(tmp_path / "script.py"), str(tmp_path / "store")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    told = [line for line in done.stderr.splitlines() if line.startswith(("INFO:", "WARNING:", "ERROR:"))]
+    assert told and all(line.split(":")[1] == "cogbench" for line in told), done.stderr
+    assert "INFO:cogbench:0 units of work are in the store, 2 are to be computed" in told
+    assert sum(line.startswith("INFO:cogbench:computed toy/toy-a/seed-0 in ") for line in told) == 1
