@@ -223,8 +223,8 @@ def test_a_bad_guess_gets_one_line(text, message):
         (["oracle.csv", "--oracle", "oracle.csv", "--tasks", "p,z"], 3, "oracle 'oracle' has no z; it has p, q, r, s"),
         (["oracle.csv", "--oracle", "oracle.csv", "--gain", "cubic"], 2, "'cubic' is not one of"),
         (["oracle.csv", "--oracle", "oracle.csv", "-k", "0"], 2, "no list of whole numbers from 1"),
-        (["oracle.csv", "--oracle", "oracle.csv", "--top-m", "0"], 2, "0 is not in the range"),
-        (["oracle.csv"], 2, "Missing option '--oracle'"),
+        (["oracle.csv", "--oracle", "oracle.csv", "--top-m", "0"], 2, "'0' is no whole number from 1 on"),
+        (["oracle.csv"], 2, "--oracle is needed"),
     ],
 )
 def test_bad_options_get_one_line(words, code, message):
