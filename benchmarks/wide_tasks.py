@@ -149,5 +149,5 @@ SHARED = (
 
 def wide_tasks(parts: Parts, installed: Sequence[str], evaluation: int) -> tuple[Task, ...]:
     """Return the installed tasks of these names and the shared ones, each with at most so many evaluation examples."""
-    own = [parts.tasks[name] for name in installed]
-    return tuple(CappedTask(task, evaluation) for task in (*own, *SHARED))
+    found = [parts.tasks[name] for name in installed]
+    return tuple(CappedTask(task, evaluation) for task in (*found, *SHARED))

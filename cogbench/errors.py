@@ -14,8 +14,10 @@ CogbenchError
 Any other exception is a bug and keeps its traceback.
 """
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+from importlib import metadata
 
 MOST_NAMES = 200  # that a message lists
 FEW_NAMES = 15  # of parts that a message lists; a command lists more of them
@@ -102,6 +104,22 @@ class BrokenPlugin(CogbenchError):
     """A plugin that cannot be loaded, or two plugins that claim one name."""
 
     exit_code = 4
+
+
+def missing_package(error: ModuleNotFoundError) -> MissingData | None:
+    """Return the error that names the extra which brings a package that is not installed; None if no extra does."""
+    package = (error.name or "").partition(".")[0]
+    extras = dict[str, list[str]]()  # the packages that each brings
+    for line in metadata.requires("cogbench-toolkit") or ():
+        if parts := re.match(r"([\w.-]+)[^;]*;.*extra == ['\"](\w+)['\"]", line):
+            extras.setdefault(parts[2], []).append(parts[1].replace("-", "_"))
+    smallest = min(
+        (name for name, packages in extras.items() if package in packages), key=lambda n: len(extras[n]), default=None
+    )
+    if smallest is None:
+        return None
+    remedy = f"`pip install -e '.[{smallest}]'` in a checkout of cogbench brings it"
+    return MissingData(f"this needs the package {package}, which is not installed: {remedy}.")
 
 
 def together(faults: Iterable[CogbenchError]) -> CogbenchError:

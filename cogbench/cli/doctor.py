@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ..data.files import Files
 from ..data.hub import reachable
 from ..data.kinds import TASK_KINDS
-from ..errors import CogbenchError, UnusableData
+from ..errors import CogbenchError, UnusableData, missing_package
 from ..parts.fingerprint import distribution_of
 from ..parts.registry import load_parts
 from ..runs.plan import unsuitable_kinds
@@ -54,6 +54,8 @@ def examine(backbones: Sequence[str] = ()) -> list[dict[str, str]]:
 def _looked(what: str, look: Callable[[], str]) -> dict[str, str]:
     try:
         return {"what": what, "found": look(), "trouble": ""}
+    except ModuleNotFoundError as error:
+        return {"what": what, "found": "", "trouble": str(missing_package(error) or error)}
     except Exception as error:  # whatever is broken, the other rows help to find out why
         kind = "" if isinstance(error, CogbenchError) else f"{type(error).__name__}: "
         return {"what": what, "found": "", "trouble": f"{kind}{first_line(error)}"}

@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from ..errors import CogbenchError
+from ..errors import CogbenchError, missing_package
 from ..storage.disk import is_disk_full
 from . import compute, install, oracles, packs, results, sets
 from .commands import Group, WrongCall, group, listen, log
@@ -56,12 +56,13 @@ class _Program(Group):
             return answer
         except click.UsageError as error:
             raise WrongCall(error) from None
-        except CogbenchError as error:
-            if os.environ.get("COGBENCH_DEBUG"):
+        except (CogbenchError, ModuleNotFoundError) as error:
+            foreseen = error if isinstance(error, CogbenchError) else missing_package(error)
+            if foreseen is None or os.environ.get("COGBENCH_DEBUG"):
                 raise
-            for fault in str(error).splitlines():
+            for fault in str(foreseen).splitlines():
                 log.error(fault)
-            ctx.exit(error.exit_code)
+            ctx.exit(foreseen.exit_code)
         except KeyboardInterrupt:
             log.error(INTERRUPTED)
             ctx.exit(130)

@@ -308,4 +308,39 @@ def tree(file: Path, linkage: Any, guess_reading: "TableReading", as_json: bool)
         click.echo(render_tree(taxonomy.root))
 
 
-COMMANDS = (score, compare, leaderboard, report, tree)
+@command(
+    "submit",
+    short_help="Hand in results for the boards of cogbench.",
+    examples=("cogbench submit results/one.json --by NAME --check",),
+)
+@click.argument("files", metavar="RESULT…", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--by", required=True, metavar="NAME", help="Whom boards name as the one who computed the results.")
+@click.option(
+    "--to",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=None,
+    metavar="DIR",
+    help="Where they go.  [default: docs/results of the checkout around this folder]",
+)
+@click.option("--check", is_flag=True, help="Only check the results; write nothing.")
+def submit(files: tuple[Path, ...], by: str, to: Path | None, check: bool) -> None:
+    """Hand in results for the boards of cogbench: check them, and write them where a pull request puts them.
+
+    Each RESULT is read by its schema, and its scores are computed anew from its similarities and the installed oracle.
+    If a figure differs, nothing is written.
+    """
+    from ..results.submission import checked, results_folder, submit
+    from ..storage.atomic import writable
+
+    if check:
+        for file in files:
+            checked(file)
+            say(f"{file}: its figures follow from its similarities and the oracle.")
+        return
+    folder = to or results_folder(Path.cwd())
+    writable(folder)
+    say_wrote(*submit(files, folder, by=by))
+    say("next: `make board` writes the boards anew; then commit both and open a pull request.")
+
+
+COMMANDS = (score, compare, leaderboard, report, tree, submit)

@@ -8,8 +8,7 @@ from ..data.dataset import Card, Dataset, Split
 from ..data.features import AnswerKind, FeatureOptions
 from ..data.files import Files
 from ..errors import MissingData
-from ..results.background import Background
-from ..results.result import CheckpointUsed
+from ..results.result import Background, CheckpointUsed
 
 SCHEMA_VERSION = 1
 BARE = "-"  # stands for the backbone before any training, where the name of a source stands otherwise

@@ -37,6 +37,7 @@ class Entry:
     `examples` each, and the estimator's own, over all `seeds`; `seconds` are those of the estimator alone, without the
     trainings of the tasks, None where the result does not say. `cached` trainings and other cells stood in the store.
     They are None for a published guess.
+    `second_hand` says from whom a matrix is that was not computed here.
     """
 
     standing: Standing | None
@@ -50,7 +51,7 @@ class Entry:
     learned: str | None
     synthetic: tuple[str, ...]
     first_p: float | None = None
-    basis: str = "computed"
+    second_hand: str = ""
     seeds: int | None = None
     examples: int | None = None
     trainings: int | None = None
@@ -264,7 +265,7 @@ def _entry(
     return Entry(
         standing=_standing(name, best, contests),
         first_p=contests[name][1] if name in contests else None,
-        basis=result.basis,
+        second_hand=result.second_hand,
         kind="baseline" if prefers_nothing(result) else "result",
         estimator=result.estimator,
         uses_oracle=result.uses_oracle,

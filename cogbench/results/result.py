@@ -25,6 +25,7 @@ from ..text import LONGEST, cut, slug
 from .plain import adapter, plain, record_of_plain, upgraded_result
 
 SCHEMA_VERSION = 4
+AS_PUBLISHED = "as published"
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,24 @@ class DataUsed:
     rows: int
     evaluation_rows: int
     sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Background:
+    """What several results on the same trainings share; an evidence pack carries it.
+
+    `tasks` tells how well each task was learned, `data` which data it has, `model` the backbone's origin and options,
+    `settings` how each task was trained; `notes` are what the trainings left for the reader; `synthetic` names what a
+    generator made: "tasks", "signal", both or nothing.
+    """
+
+    tasks: dict[str, TaskReport]
+    data: dict[str, DataUsed]
+    model: dict[str, Any]
+    settings: dict[str, Any]
+    signal_quality: SignalReport | None
+    notes: list[str]
+    synthetic: list[str]
 
 
 @dataclass(frozen=True)
@@ -157,6 +176,8 @@ class Result(Tabular):
     `baselines` are the TRS of random choice, popularity and size; `uses_oracle` tells that the estimator looked at
     transfers, so that it belongs beside popularity. `synthetic` names what a generator made: "tasks", "signal", both
     or nothing.
+    `submitted_by` names who handed the result in (`cogbench submit`): its matrix was computed elsewhere, and its scores
+    were computed anew from that matrix. It is None for a result of one's own.
     `seed_floor` is the mean correlation of a task's stimulus RDM between training seeds (None with one seed):
     similarities closer than that are noise.
     """
@@ -187,6 +208,7 @@ class Result(Tabular):
     notes: list[str]
     details: list[dict[str, Any]]
     synthetic: list[str]
+    submitted_by: str | None = None
     provenance: Provenance = field(repr=False)
 
     @property
@@ -216,6 +238,13 @@ class Result(Tabular):
     def matrix(self) -> TaskMatrix:
         """The mean similarity over seeds."""
         return TaskMatrix(tuple(self.sources), tuple(self.targets), np.array(self.similarity, np.float64))
+
+    @property
+    def second_hand(self) -> str:
+        """In words, from whom the matrix is; empty where it was computed by whoever shows it."""
+        if self.basis == "published":
+            return AS_PUBLISHED
+        return f"submitted by {self.submitted_by}" if self.submitted_by else ""
 
     @property
     def is_outdated(self) -> bool:

@@ -76,7 +76,7 @@ class StackedEntry:
     standing: StackedStanding | None
     kind: str
     estimator: str
-    basis: str
+    second_hand: str
     backbone: str | None
     signals: tuple[str, ...]
     uses_oracle: bool
@@ -201,7 +201,7 @@ def _entry(figures: StackedFigures, i: int, oracles: Sequence[StackedOracle]) ->
         standing=None,
         kind="baseline" if row.prefers_nothing or not row.results else "result",
         estimator=row.estimator,
-        basis=row.basis,
+        second_hand=row.second_hand,
         backbone=row.backbone,
         signals=tuple(dict.fromkeys(signal for signal in signals if signal)),
         uses_oracle=row.uses_oracle,
@@ -295,4 +295,4 @@ def _columns(families: Sequence[OracleFamily], controls: Sequence[StackedOracle]
 def _order(entry: StackedEntry) -> tuple[bool, int, float, str, tuple[str, ...], str]:
     """Return the place of an entry: complete ones first, then those of more oracles; a lower relative rank first."""
     value = np.inf if entry.relative_rank is None else entry.relative_rank
-    return not entry.complete, -entry.n_oracles, value, entry.estimator, entry.signals, entry.basis
+    return not entry.complete, -entry.n_oracles, value, entry.estimator, entry.signals, entry.second_hand

@@ -19,7 +19,7 @@ class StackedRow:
     """An estimator: its result on each oracle, or what a baseline says there."""
 
     estimator: str
-    basis: str
+    second_hand: str
     backbone: str | None
     results: dict[str, Result] = field(default_factory=dict)
     baselines: dict[str, TaskMatrix] = field(default_factory=dict)
@@ -57,7 +57,7 @@ def stacked_rows(oracles: Sequence[StackedOracle]) -> tuple[list[StackedRow], li
     surplus: dict[str, int] = {}
 
     def add(key: tuple[str, ...], name: str, result: Result) -> None:
-        row = rows.setdefault(key, StackedRow(result.estimator, result.basis, key[2] or None))
+        row = rows.setdefault(key, StackedRow(result.estimator, result.second_hand, key[2] or None))
         present = row.results.get(name)
         surplus[name] = surplus.get(name, 0) + (present is not None)
         row.results[name] = result if present is None else max(present, result, key=_precedence)
@@ -72,7 +72,7 @@ def stacked_rows(oracles: Sequence[StackedOracle]) -> tuple[list[StackedRow], li
             for key in [key for key in rows if key[:3] == own[:3]] or [own]:
                 add(key, name, result)
     for estimator in ("random", "popularity"):
-        row = rows.setdefault((estimator, "computed", "", ""), StackedRow(estimator, "computed", None))
+        row = rows.setdefault((estimator, "", "", ""), StackedRow(estimator, "", None))
         for oracle in oracles:
             matrix = oracle.oracle.transfers
             if oracle.name not in row.results and (estimator == "random" or len(matrix.targets) > 1):
@@ -93,10 +93,10 @@ def _is_planted(result: Result) -> bool:
 
 
 def _row_key(result: Result, signal: str | None) -> tuple[str, ...]:
-    """Return what two results of one row have in common: estimator, basis, another backbone's name, signal."""
+    """Return what two results of one row have in common: estimator, who it is from, another backbone's name, signal."""
     own = result.oracle.backbone if result.oracle else ""
     other = result.backbone if own not in ("", "?", result.backbone) else ""
-    return result.estimator, result.basis, other, signal or ""
+    return result.estimator, result.second_hand, other, signal or ""
 
 
 def _precedence(result: Result) -> tuple[float, int, str, str]:

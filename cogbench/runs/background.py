@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import lru_cache
+from importlib import metadata
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,7 @@ from ..parts.codec import encode
 from ..parts.interfaces import BACKBONES, MODELS
 from ..parts.recipe import Task
 from ..parts.set_options import options_of
-from ..results.background import Background
-from ..results.result import DataUsed, SignalReport, TaskReport
+from ..results.result import Background, DataUsed, SignalReport, TaskReport
 from ..scoring.noise_ceiling import noise_ceiling
 from ..storage.origin import Origin
 from .pack_requests import PackRequest
@@ -170,3 +170,20 @@ def seed_floor(request: RunRequest | PackRequest, workspace: Workspace) -> float
 def _rdm(patterns: np.ndarray) -> np.ndarray:
     """Return the upper triangle of 1 - Pearson's r between rows: (n_stimuli * (n_stimuli - 1) / 2,)."""
     return 1 - np.corrcoef(patterns)[np.triu_indices(len(patterns), 1)]
+
+
+def torch_version() -> str:
+    """Return the installed version of torch, or "none": packs and published oracles need none."""
+    try:
+        return metadata.version("torch")
+    except metadata.PackageNotFoundError:
+        return "none"
+
+
+def device_name() -> str:
+    """Return the name of the GPU that torch computes on, or "cpu"."""
+    try:
+        import torch
+    except ModuleNotFoundError:
+        return "cpu"
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"

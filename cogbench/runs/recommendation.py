@@ -99,7 +99,7 @@ def worth_of(results: Sequence[Result]) -> list[Worth]:
     for board in leaderboard(results):
         for entry in board.entries:
             trs, p = entry.scores.get("trs"), entry.scores.get("p")
-            blind = entry.basis == "computed" and entry.kind == "result" and not entry.uses_oracle
+            blind = not entry.second_hand and entry.kind == "result" and not entry.uses_oracle
             if not blind or board.oracle is None or board.chance is None or trs is None or p is None:
                 continue
             row = Worth(

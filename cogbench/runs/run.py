@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from importlib import metadata
 from time import perf_counter
 from typing import Any, TypeAlias
 
@@ -33,7 +32,7 @@ from ..scoring.ranking import rank
 from ..storage.store import Store
 from ..workers import engine
 from ..workers.progress import with_progress
-from .background import background_of, encoded_options, seed_floor
+from .background import background_of, device_name, encoded_options, seed_floor, torch_version
 from .pack_requests import (
     PackRequest,
     oracles_asked,
@@ -347,8 +346,8 @@ def _result(
             seeds=list(request.seeds),
             max_train=request.max_train,
             max_train_target=request.max_train_target if isinstance(request, RunRequest) else None,
-            torch=metadata.version("torch"),
-            device=_device() if request.looks else "none",
+            torch=torch_version(),
+            device=device_name() if request.looks else "none",
             started=started,
             seconds=seconds,
             cells=CellCounts(len(computed), len(touched & outcome.cached), sum(uses[cell] > 1 for cell in computed)),
@@ -385,9 +384,3 @@ def _closure(cells: Iterable[Cell], workspace: Workspace) -> set[Cell]:
             closure.add(cell)
             waiting += cell.inputs(workspace)
     return closure
-
-
-def _device() -> str:
-    import torch
-
-    return torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"

@@ -7,6 +7,7 @@ from math import inf
 from typing import Any, Generic, Literal, TypeVar
 
 from ..results.leaderboard import LOWER_IS_BETTER, Board, Entry, score_names
+from ..results.result import AS_PUBLISHED
 from ..results.stacked_board import StackedEntry
 from ..scoring.scores import TOP_M
 from ..text import MISSING, in_decimals, in_digits, in_range, in_sign, or_blank
@@ -58,7 +59,7 @@ class Column(Generic[Row]):
 
 def computed_entries(board: Board) -> list[Entry]:
     """Return a board's results that cogbench computed; a published guess says nothing of how it was computed."""
-    return [entry for entry in board.entries if entry.kind == "result" and entry.basis == "computed"]
+    return [entry for entry in board.entries if entry.kind == "result" and entry.second_hand != AS_PUBLISHED]
 
 
 STANDING = (
@@ -149,7 +150,7 @@ def _score(name: str, help: str, *, write: Callable[[float], str] = in_decimals,
 
 def marked_name(entry: Entry | StackedEntry) -> str:
     """Return an estimator's name with the signs that the notes explain."""
-    signs = "†" * entry.uses_oracle + " (as published)" * (entry.basis == "published")
+    signs = "†" * entry.uses_oracle + (f" ({entry.second_hand})" if entry.second_hand else "")
     return entry.estimator + signs + " (baseline)" * (entry.kind == "baseline")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from weakref import finalize
 
 from ..compute.workspace import Cell, Step, Workspace
-from ..errors import CogbenchError
+from ..errors import CogbenchError, missing_package
 from ..storage.locks import kept_from_pruning
 from ..text import first_line, in_time
 from .spread import DiskRoom, by_workers, expected_work, inline, must_run_here, script_class, wanted_workers
@@ -29,6 +29,8 @@ class Outcome:
     def reason(self, cell: Cell) -> str:
         """Return one line, without a full stop, that says why a cell failed and where its log is."""
         error = self.failed[cell]
+        if isinstance(error, ModuleNotFoundError):
+            error = missing_package(error) or error
         lines = str(error).strip().splitlines() or [type(error).__name__]
         if isinstance(error, CogbenchError):
             return lines[0].rstrip(".")

@@ -16,13 +16,16 @@ from .channels import (
 )
 from .device import to_device
 from .mapping import Score, compressed, fit
-from .prediction import SEEDS, ByChannels, Fold, cross_validate
+from .prediction import SEEDS, ByChannels, Fold, cross_validated, predictions_of_folds
 from .ridge import RidgeCNM
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from cogbench import Estimator
+
+
+FEW_STEPS = 200  # of Adam: with fewer a network of combined channels is further than one of channels
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,8 @@ class CNM(ByChannels):
     solver : {"compressed", "plain"}
         With more channels than training stimuli, map to as many combinations of channels as there are stimuli, or to
         all channels; otherwise the two are the same. The channels' scores of both agree as those of two seeds do, the
-        similarities of tasks a little less (docs/speed.md).
+        similarities of tasks a little less (docs/speed.md). In fewer than 200 steps a compressed network learns more
+        than the published one, so then all channels are mapped to.
 
     Raises
     ------
@@ -117,9 +121,10 @@ class CNM(ByChannels):
             return self.predict(x, fold.responses, fold.train, fold.test, self.hidden[i], key)
 
         inputs, responses = to_device(x), to_device(y)
-        return cross_validate(
+        predictions = predictions_of_folds(
             inputs, responses, seed, folds=self.folds, zscore=self.zscore, choose=choose, predict=predict
         )
+        return cross_validated(predictions, responses, len(x))
 
     def choose(self, x: "Tensor", y: "Tensor", train: Array, key: tuple[int, ...]) -> Array:
         """Return for each task the number of the hidden size with the least error over the inner folds: (n_tasks,)."""
@@ -139,7 +144,8 @@ class CNM(ByChannels):
     ) -> "Tensor":
         """Fit all tasks on the rows `train` and predict the rows `test`: (n_tasks, n_test, n_channels)."""
         targets, basis, shrink = y[train], None, 1.0  # (n_train, n_targets)
-        if self.solver == "compressed" and y.shape[1] > len(train):
+        n_steps = self.epochs * -(-len(train) // self.batch_size)
+        if self.solver == "compressed" and y.shape[1] > len(train) and n_steps >= FEW_STEPS:
             targets, basis, shrink = compressed(targets, hidden, key)  # as many targets as training rows, at most
         w1, b1, w2, b2 = fit(
             x[:, train],

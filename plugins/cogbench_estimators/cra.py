@@ -9,12 +9,10 @@ import numpy as np
 
 from cogbench import Array, TaskMatrix, UnusableData, hookimpl
 
-from .device import device, to_device
+from .device import Tensor, library, to_device, to_numpy, zeros
 from .dse import Comparison, blocks, representations, unit_rows
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from cogbench import Estimator, Evidence
 
 Dissimilarity = Literal["correlation", "euclidean", "canberra"]
@@ -192,65 +190,68 @@ def compare_without_pairs(
 
 def _moments(patterns: Sequence[Array], defined: Array) -> tuple[Array, Array]:
     """Return Σ D D' (n_tasks, n_tasks) and Σ D (n_tasks,) over pairs i < j of the known stimuli."""
-    import torch
-
+    xp = library()
     rows, widths = np.flatnonzero(defined), [p.shape[1] for p in patterns]
     n = len(rows)
 
-    def unit(t: int, some: slice) -> "Tensor":  # (n_some, n_dims), float64: `unit_rows` on the device and in place
+    def unit(t: int, some: slice) -> Tensor:  # (n_some, n_dims), float64: `unit_rows` on the device and in place
         vectors = to_device(np.asarray(patterns[t][rows[some]], np.float64))
-        vectors -= vectors.mean(dim=1, keepdim=True)
-        vectors /= torch.linalg.vector_norm(vectors, dim=1, keepdim=True)
+        vectors -= vectors.mean(axis=1, keepdims=True)
+        vectors /= xp.linalg.vector_norm(vectors, axis=1, keepdims=True)
         return vectors
 
-    def about(u: "list[Tensor]", means: "list[Tensor]") -> "list[Tensor]":
-        return [v.sub_(mean) for v, mean in zip(u, means, strict=True)]
+    def about(u: list[Tensor], means: list[Tensor]) -> list[Tensor]:
+        for v, mean in zip(u, means, strict=True):
+            v -= mean
+        return u
 
     if 2 * n > sum(widths):
-        none = [torch.zeros(w, dtype=torch.float64, device=device()) for w in widths]
-        means = [sum((unit(t, some).sum(dim=0) for some in blocks(n)), none[t]) / n for t in range(len(patterns))]
+        means = [sum((unit(t, some).sum(axis=0) for some in blocks(n)), zeros(w)) / n for t, w in enumerate(widths)]
         parts = (about([unit(t, some) for t in range(len(patterns))], means) for some in blocks(n))
         half, inner = _over_features(parts, widths)
     else:
         whole = [unit(t, slice(0, n)) for t in range(len(patterns))]
-        half, inner = _over_stimuli(about(whole, [u.mean(dim=0) for u in whole]))
-    total = half.sum(dim=1)  # (n_tasks,)
+        half, inner = _over_stimuli(about(whole, [u.mean(axis=0) for u in whole]))
+    total = half.sum(axis=1)  # (n_tasks,)
     products = n * half @ half.T + total[:, None] * total + inner / 2
     products = (products + products.T) / 2  # rounding
-    return products.cpu().numpy(), (n * total).cpu().numpy()
+    return to_numpy(products), to_numpy(n * total)
 
 
-def _over_features(parts: "Iterable[list[Tensor]]", widths: Sequence[int]) -> "tuple[Tensor, Tensor]":
+def _over_features(parts: Iterable[list[Tensor]], widths: Sequence[int]) -> tuple[Tensor, Tensor]:
     """Return half the squared lengths of rows (n_tasks, n_stimuli) and |Uᵀ U'|² (n_tasks, n_tasks) from U' U."""
-    import torch
-
+    xp = library()
     half: list[Tensor] = []
-    grams: list[Tensor] = []
     starts = np.cumsum([0, *widths]).tolist()
+    grams = [zeros(w, starts[-1] - at) for w, at in zip(widths, starts, strict=False)]
     for u in parts:
-        half.append(torch.stack([v.square().sum(dim=1) / 2 for v in u]))  # (n_tasks, n_block)
-        flat = torch.cat(u, dim=1)  # (n_block, all tasks' dims)
-        grams = grams or [flat.new_zeros(w, starts[-1] - at) for w, at in zip(widths, starts, strict=False)]
+        half.append(half_squares(u))  # (n_tasks, n_block)
+        flat = xp.concat(u, axis=1)  # (n_block, all tasks' dims)
         for gram, w, at in zip(grams, widths, starts, strict=False):  # each two tasks once
-            gram.addmm_(flat[:, at : at + w].T, flat[:, at:])
-    inner = grams[0].new_zeros(len(widths), len(widths))
+            gram += flat[:, at : at + w].T @ flat[:, at:]
+    inner = zeros(len(widths), len(widths))
     for a, gram in enumerate(grams):
-        for b, part in enumerate(gram.split(widths[a:], dim=1), start=a):
-            inner[a, b] = inner[b, a] = part.square().sum()
-    return torch.cat(half, dim=1), inner
+        for b, (at, w) in enumerate(zip(starts[a:], widths[a:], strict=False), start=a):
+            inner[a, b] = inner[b, a] = xp.square(gram[:, at - starts[a] : at - starts[a] + w]).sum()
+    return xp.concat(half, axis=1), inner
 
 
-def _over_stimuli(u: "list[Tensor]") -> "tuple[Tensor, Tensor]":
+def _over_stimuli(u: list[Tensor]) -> tuple[Tensor, Tensor]:
     """Return the same from U U', some of its rows at a time, each two stimuli once."""
-    import torch
-
+    xp = library()
     m, n = len(u), len(u[0])
-    inner = u[0].new_zeros(m, m)
+    inner = zeros(m, m)
     for some in blocks(n, 128):
-        before = torch.stack([v[some] @ v[: some.start].T for v in u]).reshape(m, -1)  # (n_tasks, n_block * n_before)
-        among = torch.stack([v[some] @ v[some].T for v in u]).reshape(m, -1)  # (n_tasks, n_block * n_block)
+        before = xp.stack([v[some] @ v[: some.start].T for v in u]).reshape(m, -1)  # (n_tasks, n_block * n_before)
+        among = xp.stack([v[some] @ v[some].T for v in u]).reshape(m, -1)  # (n_tasks, n_block * n_block)
         inner += 2 * before @ before.T + among @ among.T
-    return torch.stack([v.square().sum(dim=1) / 2 for v in u]), inner
+    return half_squares(u), inner
+
+
+def half_squares(u: list[Tensor]) -> Tensor:
+    """Return half the squared lengths of each task's rows: (n_tasks, n_rows)."""
+    xp = library()
+    return xp.stack([xp.square(v).sum(axis=1) / 2 for v in u])
 
 
 def compare_moments(
@@ -291,33 +292,36 @@ def by_blocks(patterns: Sequence[Array], dissimilarity: Dissimilarity) -> tuple[
     Euclidean dissimilarities come from products of the rows less their mean: what cancels is a share of about 1e-8 of
     the largest. Memory does not grow with the number of pairs.
     """
-    import torch
-
+    xp = library()
     m = len(patterns)
-    rows = [torch.from_numpy(np.asarray(p, np.float64)) for p in patterns]
+    rows = [xp.asarray(np.asarray(p, np.float64)) for p in patterns]
     if dissimilarity == "euclidean":
-        rows = [r - r.mean(dim=0) for r in rows]
-    squares = [r.square().sum(dim=1) for r in rows]
-    products, sums = torch.zeros(m, m, dtype=torch.float64), torch.zeros(m, dtype=torch.float64)
+        rows = [r - r.mean(axis=0) for r in rows]
+    squares = [xp.square(r).sum(axis=1) for r in rows]
+    products, sums = np.zeros((m, m)), np.zeros(m)
     for a, b in combinations_with_replacement(blocks(len(patterns[0])), 2):
-        block = torch.stack([_block(r, s, a, b, dissimilarity) for r, s in zip(rows, squares, strict=True)])
+        block = xp.stack([_block(r, s, a, b, dissimilarity) for r, s in zip(rows, squares, strict=True)])
         if a == b:
-            block = block.triu(1)  # each pair once
+            block = xp.triu(block, 1)  # each pair once
         flat = block.reshape(m, -1)  # (n_tasks, n_pairs of the block)
-        products += flat @ flat.T
-        sums += flat.sum(dim=1)
-    return products.numpy(), sums.numpy()
+        products += np.asarray(flat @ flat.T)
+        sums += np.asarray(flat.sum(axis=1))
+    return products, sums
 
 
-def _block(rows: "Tensor", squares: "Tensor", a: slice, b: slice, dissimilarity: str) -> "Tensor":
+def _block(rows: Tensor, squares: Tensor, a: slice, b: slice, dissimilarity: str) -> Tensor:
     """Return the dissimilarities of some stimuli to others: (n_a, n_b) in float64."""
-    import torch
-
+    xp = library()
     if dissimilarity == "euclidean":
-        return torch.addmm(squares[b], rows[a], rows[b].T, alpha=-2).add_(squares[a, None]).clamp_(min=0).sqrt_()
+        block = rows[a] @ rows[b].T
+        block *= -2
+        block += squares[b]
+        block += squares[a, None]
+        block *= block > 0  # rounding
+        return xp.sqrt(block, out=block)
     from scipy.spatial.distance import cdist
 
-    return torch.from_numpy(cdist(rows[a].numpy(), rows[b].numpy(), dissimilarity))
+    return xp.asarray(cdist(np.asarray(rows[a]), np.asarray(rows[b]), dissimilarity))
 
 
 def sampled(patterns: Sequence[Array], dissimilarity: Dissimilarity, n_pairs: int) -> list[Array]:

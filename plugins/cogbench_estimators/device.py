@@ -1,22 +1,51 @@
-"""Where tensors are computed: on the GPU where there is one, otherwise on the processor."""
+"""Where arrays are computed: by torch on the GPU or the processor, or by numpy where torch is not installed."""
 
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import Any
+
+import numpy as np
 
 from cogbench import Array
 
-if TYPE_CHECKING:
-    from torch import Tensor
+Tensor = Any  # of torch; an array of numpy where torch is not installed
+
+
+@cache
+def library() -> Any:
+    """Return torch, or numpy where torch is not installed.
+
+    The mathematics of CRA and ridge regression are written once, in the names and arguments that both libraries have.
+    """
+    try:
+        import torch
+    except ModuleNotFoundError:
+        return np
+    return torch
 
 
 def device() -> str:
     """Return the name that torch gives the device: "cuda" or "cpu"."""
-    import torch
+    xp = library()
+    return "cuda" if xp is not np and xp.cuda.is_available() else "cpu"
 
-    return "cuda" if torch.cuda.is_available() else "cpu"
+
+def to_device(values: Array) -> Tensor:
+    """Return an array as one of the `library` on the device, of the same shape; on the processor they share memory."""
+    xp = library()
+    return values if xp is np else xp.from_numpy(values).to(device())
 
 
-def to_device(values: Array) -> "Tensor":
-    """Return an array as a tensor on the device, of the same shape and type; on the processor they share memory."""
-    import torch
+def to_numpy(values: Tensor) -> Array:
+    """Return an array of the `library` as one of numpy."""
+    return values if library() is np else values.cpu().numpy()
 
-    return torch.from_numpy(values).to(device())
+
+def zeros(*shape: int) -> Tensor:
+    """Return an array of the `library` on the device: zeros in float64."""
+    xp = library()
+    return xp.zeros(shape, dtype=xp.float64, device=device())
+
+
+def in_double(values: Tensor) -> Tensor:
+    """Return an array of the `library` in float64."""
+    return library().asarray(values, dtype=library().float64)

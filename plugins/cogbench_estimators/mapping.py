@@ -6,6 +6,8 @@ import numpy as np
 
 from cogbench import Array
 
+from .device import in_double, library
+
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
@@ -136,7 +138,7 @@ def generator(key: tuple[int, ...], *more: int) -> "Generator":
     return torch.Generator().manual_seed(int(np.random.SeedSequence((*key, *more)).generate_state(1)[0]))
 
 
-def moments(y: "Tensor", predicted: "Tensor") -> "Tensor":
+def moments(y: Any, predicted: Any) -> Any:
     """Sums over stimuli that a channel's score is made of; sums of folds add up.
 
     Parameters
@@ -149,15 +151,15 @@ def moments(y: "Tensor", predicted: "Tensor") -> "Tensor":
     tensor of shape (6, n_tasks, n_channels)
         In float64: (y - p)², y, y², p, p², y p.
     """
-    import torch
+    xp = library()
 
-    def of(p: "Tensor") -> "Tensor":  # task by task: copies of all would be large
-        p = p.double()
-        terms = ((y - p).square(), y, y.square(), p, p.square(), y * p)  # each (n_stimuli, n_channels)
-        return torch.stack([term.sum(dim=0) for term in terms])
+    def of(p: Any) -> Any:  # task by task: copies of all would be large
+        p = in_double(p)
+        terms = (xp.square(y - p), y, xp.square(y), p, xp.square(p), y * p)  # each (n_stimuli, n_channels)
+        return xp.stack([term.sum(axis=0) for term in terms])
 
-    y = y.double()
-    return torch.stack([of(p) for p in predicted], dim=1)
+    y = in_double(y)
+    return xp.stack([of(p) for p in predicted], axis=1)
 
 
 Score = Literal["r2", "rho", "rho2"]

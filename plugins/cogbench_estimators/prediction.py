@@ -1,6 +1,6 @@
 """How well each task predicts each channel, by cross-validation, and how alike tasks are in that."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -9,13 +9,11 @@ import numpy as np
 from cogbench import Array, Recording, TaskMatrix, UnusableData
 
 from .channels import MappingEstimator, Relative, Scaling, draw_channels, mappable_channels, needs_of_mapping
-from .device import to_device
+from .device import Tensor, library, to_device, to_numpy, zeros
 from .dse import representations, unit_rows
 from .mapping import above_null, channel_scores, moments, z_scored
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from cogbench import Evidence
 
 SEEDS = (5, 10, 20, 30, 123)  # of the runs, by default
@@ -39,7 +37,7 @@ class Fold:
     number: int
     train: Array
     test: Array
-    responses: "Tensor"
+    responses: Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,17 +169,17 @@ def subject_data(estimator: MappingEstimator, evidence: "Evidence", subject: str
     return SubjectData(x, bare, z_scored(responses.values[np.ix_(rows, columns)]))
 
 
-def cross_validate(
-    x: "Tensor",
-    y: "Tensor",
+def predictions_of_folds(
+    x: Tensor,
+    y: Tensor,
     seed: int,
     *,
     folds: int,
     zscore: Scaling,
-    choose: Callable[["Tensor", Fold], Array],
-    predict: Callable[["Tensor", Fold, int], "Tensor"],
-) -> Array:
-    """Predict one subject's responses from each task, and return the sums over stimuli that scores are made of.
+    choose: Callable[[Tensor, Fold], Array],
+    predict: Callable[[Tensor, Fold, int], Tensor],
+) -> Iterator[tuple[Tensor, Array, Tensor]]:
+    """Predict one subject's responses from each task, each stimulus by a mapping that has not seen it.
 
     Parameters
     ----------
@@ -199,21 +197,20 @@ def cross_validate(
         `predict(x, fold, i)` learns on the training rows with the candidate i, and returns (n_tasks, n_test,
         n_channels) for the test rows, of the tasks in x.
 
-    Returns
-    -------
-    array of shape (6, n_tasks, n_channels)
-        The `moments` over all stimuli.
+    Yields
+    ------
+    tuple
+        The numbers of some tasks (n,), those of a fold's test stimuli (n_test,), and the predictions of these tasks
+        (n, n_test, n_channels) in the scale of y.
     """
-    import torch
-
+    xp = library()
     rows = np.array_split(np.random.default_rng(seed).permutation(len(y)), folds)
-    sums = torch.zeros(6, len(x), y.shape[1], dtype=torch.float64, device=y.device)
     for k, test in enumerate(rows):
         train = np.concatenate(rows[:k] + rows[k + 1 :])
         fold = Fold(k, train, test, y)
         if zscore == "train":
-            mean, spread = y[train].mean(dim=0), y[train].std(dim=0, correction=0)  # (n_channels,) each
-            spread = spread.where(spread > 0, 1.0)
+            mean, spread = y[train].mean(axis=0), xp.std(y[train], axis=0, correction=0)  # (n_channels,) each
+            spread = spread + (spread == 0)
             fold = Fold(k, train, test, (y - mean) / spread)
         choice = choose(x, fold)  # (n_tasks,)
         for i in np.unique(choice):
@@ -221,8 +218,28 @@ def cross_validate(
             predictions = predict(x[tasks], fold, i)  # (n_tasks of this choice, n_test, n_channels)
             if zscore == "train":
                 predictions = predictions * spread + mean  # back to the scale that all folds share
-            sums[:, tasks] += moments(y[test], predictions)
-    return sums.cpu().numpy()
+            yield tasks, test, predictions
+
+
+def cross_validated(predictions: Iterable[tuple[Tensor, Array, Tensor]], y: Tensor, n_tasks: int) -> Array:
+    """Return the sums over stimuli that scores are made of.
+
+    Parameters
+    ----------
+    predictions : iterable of tuples
+        Those of `predictions_of_folds`.
+    y : tensor of shape (n_stimuli, n_channels)
+    n_tasks : int
+
+    Returns
+    -------
+    array of shape (6, n_tasks, n_channels)
+        The `moments` over all stimuli.
+    """
+    sums = zeros(6, n_tasks, y.shape[1])
+    for tasks, test, some in predictions:
+        sums[:, tasks] += moments(y[test], some)
+    return to_numpy(sums)
 
 
 def describe_predictions(

@@ -1,19 +1,16 @@
 """Cognitive-neural mapping by ridge regression in place of the network: one decomposition for all penalties."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cogbench import Array
 
 from .channels import MAX_CHANNELS, Average, Relative, Scaling
-from .device import to_device
+from .device import Tensor, in_double, library, to_device, to_numpy
 from .mapping import Score
-from .prediction import SEEDS, ByChannels, Fold, cross_validate
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from .prediction import SEEDS, ByChannels, Fold, cross_validated, predictions_of_folds
 
 
 @dataclass(frozen=True)
@@ -62,28 +59,32 @@ class RidgeCNM(ByChannels):
             Responses to the same stimuli, z-scored.
         seed : int
         """
+        return cross_validated(self.predictions(x, y, seed), to_device(y), len(x))
+
+    def predictions(self, x: Array, y: Array, seed: int) -> Iterator[tuple[Tensor, Array, Tensor]]:
+        """Yield the predictions of each fold's test stimuli; see `predictions_of_folds`."""
         inputs, responses = to_device(x), to_device(y)
         overall = stimulus_products(responses) if self.zscore == "all" else None  # then they are those of each fold
 
-        def choose(x: "Tensor", fold: Fold) -> Array:
+        def choose(x: Tensor, fold: Fold) -> Array:
             products = stimulus_products(fold.responses) if overall is None else overall
             return choose_penalties(x, products, np.array_split(fold.train, self.inner_folds), self.penalties)
 
-        def predict(x: "Tensor", fold: Fold, i: int) -> "Tensor":
+        def predict(x: Tensor, fold: Fold, i: int) -> Tensor:
             return predict_responses(x, fold.responses, fold.train, fold.test, self.penalties[i])
 
-        return cross_validate(
+        return predictions_of_folds(
             inputs, responses, seed, folds=self.folds, zscore=self.zscore, choose=choose, predict=predict
         )
 
 
-def stimulus_products(y: "Tensor") -> "Tensor":
+def stimulus_products(y: Tensor) -> Tensor:
     """Return the products of the stimuli's responses (n_stimuli, n_channels): (n_stimuli, n_stimuli) in float64."""
-    wide = y.double()
+    wide = in_double(y)
     return wide @ wide.T
 
 
-def shares(x: "Tensor", train: Array, test: Array, penalties: tuple[float, ...]) -> "Tensor":
+def shares(x: Tensor, train: Array, test: Array, penalties: tuple[float, ...]) -> Tensor:
     """Return what share of each training response goes into each prediction, for every penalty.
 
     The prediction for centred responses Y is H Y, with H = K' (K + a I)^-1, K the products of the centred training
@@ -103,23 +104,23 @@ def shares(x: "Tensor", train: Array, test: Array, penalties: tuple[float, ...])
     tensor of shape (n_penalties, n_tasks, n_test, n_train)
         In float64.
     """
-    import torch
-
-    rows = x[:, train].double()
-    mean = rows.mean(dim=1, keepdim=True)
-    rows, others = rows - mean, x[:, test].double() - mean
-    size = rows.square().sum(dim=2).mean(dim=1)[:, None]  # (n_tasks, 1)
-    size = size.where(size > 0, 1.0)  # rows that are all alike have no share, and predict the mean
+    xp = library()
+    rows = in_double(x[:, train])
+    mean = rows.mean(axis=1, keepdims=True)
+    rows, others = rows - mean, in_double(x[:, test]) - mean
+    size = xp.square(rows).sum(axis=2).mean(axis=1)[:, None]  # (n_tasks, 1)
+    size = size + (size == 0)  # rows that are all alike have no share, and predict the mean
     if rows.shape[2] < rows.shape[1]:
-        strength, v = torch.linalg.eigh(rows.mT @ rows)  # (n_tasks, n_dims)
+        strength, v = xp.linalg.eigh(rows.mT @ rows)  # (n_tasks, n_dims)
         seen, basis = others @ v, v.mT @ rows.mT  # (n_tasks, n_test, n_dims), (n_tasks, n_dims, n_train)
     else:
-        strength, u = torch.linalg.eigh(rows @ rows.mT)  # (n_tasks, n_train)
+        strength, u = xp.linalg.eigh(rows @ rows.mT)  # (n_tasks, n_train)
         seen, basis = others @ rows.mT @ u, u.mT  # (n_tasks, n_test, n_train), (n_tasks, n_train, n_train)
-    return torch.stack([(seen / (strength.clamp(min=0) + p * size)[:, None]) @ basis for p in penalties])
+    strength = strength * (strength > 0)  # rounding
+    return xp.stack([(seen / (strength + p * size)[:, None]) @ basis for p in penalties])
 
 
-def choose_penalties(x: "Tensor", products: "Tensor", folds: "list[Array]", penalties: tuple[float, ...]) -> Array:
+def choose_penalties(x: Tensor, products: Tensor, folds: "list[Array]", penalties: tuple[float, ...]) -> Array:
     """Return for each task the number of the penalty with the least squared error over inner folds.
 
     The error summed over channels needs no channel, but the products G = Y Y' of the stimuli's responses: with the
@@ -144,17 +145,17 @@ def choose_penalties(x: "Tensor", products: "Tensor", folds: "list[Array]", pena
         return errors.argmin(axis=0)
     for k, test in enumerate(folds):
         train = np.concatenate(folds[:k] + folds[k + 1 :])
-        centre = products - products[:, train].mean(dim=1, keepdim=True) - products[train].mean(dim=0)
+        centre = products - products[:, train].mean(axis=1, keepdims=True) - products[train].mean(axis=0)
         centre = centre + products[np.ix_(train, train)].mean()
         h = shares(x, train, test, penalties)  # (n_penalties, n_tasks, n_test, n_train)
-        within = (h @ centre[np.ix_(train, train)] * h).sum(dim=(2, 3))
-        across = (h * centre[np.ix_(test, train)]).sum(dim=(2, 3))
-        errors += (centre[test, test].sum() - 2 * across + within).cpu().numpy()
+        within = (h @ centre[np.ix_(train, train)] * h).sum(axis=(2, 3))
+        across = (h * centre[np.ix_(test, train)]).sum(axis=(2, 3))
+        errors += to_numpy(centre[test, test].sum() - 2 * across + within)
     return errors.argmin(axis=0)
 
 
-def predict_responses(x: "Tensor", y: "Tensor", train: Array, test: Array, penalty: float) -> "Tensor":
+def predict_responses(x: Tensor, y: Tensor, train: Array, test: Array, penalty: float) -> Tensor:
     """Return (n_tasks, n_test, n_channels) of y (n_stimuli, n_channels) for the rows `test`, learned on `train`."""
-    h = shares(x, train, test, (penalty,))[0].to(y.dtype)  # (n_tasks, n_test, n_train)
-    mean = y[train].mean(dim=0)
+    h = library().asarray(shares(x, train, test, (penalty,))[0], dtype=y.dtype)  # (n_tasks, n_test, n_train)
+    mean = y[train].mean(axis=0)
     return h @ (y[train] - mean) + mean

@@ -317,7 +317,7 @@ def test_three_families_tell_how_much_they_differ(three):
     assert rows["good"].relative_rank == pytest.approx(np.mean(means))
 
 
-def test_an_estimator_has_a_row_for_each_signal_basis_and_other_backbone():
+def test_an_estimator_has_a_row_for_each_signal_source_and_other_backbone():
     values = GUESSES[0]
     results = [
         *results_of(values, "cra", signal="words", signal_quality=recorded("a")),
@@ -326,12 +326,12 @@ def test_an_estimator_has_a_row_for_each_signal_basis_and_other_backbone():
         replace(on(SIX, FIRST, "one", values[1]), backbone="small"),
     ]
     entries = [entry for entry in stacked_board(results).entries if entry.estimator == "cra"]
-    rows = {(entry.signals, entry.basis, entry.backbone): entry.n_oracles for entry in entries}
+    rows = {(entry.signals, entry.second_hand, entry.backbone): entry.n_oracles for entry in entries}
     assert rows == {
-        (("words",), "computed", None): 3,
-        (("eyes",), "computed", None): 3,
-        ((), "published", None): 1,
-        ((), "computed", "small"): 1,
+        (("words",), "", None): 3,
+        (("eyes",), "", None): 3,
+        ((), "as published", None): 1,
+        ((), "", "small"): 1,
     }
 
 
