@@ -24,7 +24,8 @@ OPTIONS = {
     "Trainings": "set seed seeds max_train max_train_target skip_unsuitable sharing select select_share group apply "
     "examples keep keep_models",
     "Data and processors": "data_dir task_data offline device jobs scheduler",
-    "What comes out": "k sort stacked synthetic reports title dry_run by to check name origin licence format out as_json figures",
+    "What comes out": "k sort stacked synthetic reports title dry_run by to check name origin licence format out "
+    "as_json figures",
     "Help and messages": "verbose quiet version help",
 }
 COMMANDS = {

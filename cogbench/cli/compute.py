@@ -199,7 +199,7 @@ def _refuse_beside_pack(
 )
 @checkpoints()
 @option.suite
-@option.tasks
+@option.some_tasks
 @signals.one_signal
 @signals.missing
 @click.option(

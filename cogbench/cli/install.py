@@ -61,7 +61,7 @@ def plugins(check: bool, as_json: bool) -> None:
 )
 @option.backbone()
 @option.suite
-@option.tasks
+@option.some_tasks
 @signals.signal
 @option.set_("An option of a part, as `run` takes it.")
 @at_site(option.data_dir, option.task_data)

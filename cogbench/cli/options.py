@@ -124,7 +124,12 @@ def format_(*more: str) -> Callable[..., Any]:
     """Return the option of what stdout gets."""
     choices = click.Choice((*FORMATS, *more))
     return click.option(
-        "--format", type=choices, default="table", show_default=True, callback=_in_utf8, help="What stdout gets."
+        "--format",
+        type=choices,
+        default="table",
+        show_default=True,
+        callback=_in_utf8,
+        help="The format of what is printed.",
     )
 
 
@@ -142,13 +147,15 @@ suite = click.option(
     shell_complete=complete("suite"),
     help="The tasks and the usual signal.",
 )
-tasks = click.option(
-    "--tasks",
-    default=None,
-    callback=_names,
-    shell_complete=complete("task"),
-    help="A part of the suite, by commas; oracle ranks are recomputed within it.",
-)
+
+
+def _tasks(more: str = "") -> Callable[..., Any]:
+    words = f"Some tasks of the suite, by commas{more}."
+    return click.option("--tasks", default=None, callback=_names, shell_complete=complete("task"), help=words)
+
+
+some_tasks = _tasks()
+tasks = _tasks("; an oracle's ranks are then those among them")
 seeds = click.option("--seeds", default="0", show_default=True, callback=numbers(0), help="Training seeds, by commas.")
 max_train = click.option(
     "--max-train",
@@ -167,7 +174,7 @@ skip_unsuitable = click.option(
     is_flag=True,
     help="Leave out the tasks that a backbone cannot be trained on.",
 )
-as_json = click.option("--json", "as_json", is_flag=True, help="For machines.")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 ks = click.option(
     "-k", "ks", default="3,4,5", show_default=True, callback=numbers(1), help="The k of top-k, by commas."
 )
@@ -186,7 +193,9 @@ task_data = click.option(
     metavar="TASK=DIR",
     help="The same for one task; may be given several times.",
 )
-offline = click.option("--offline", is_flag=True, envvar="COGBENCH_OFFLINE", help="Touch no network.")
+offline = click.option(
+    "--offline", is_flag=True, envvar="COGBENCH_OFFLINE", help="Use no network: only data and models on this machine."
+)
 device = click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 jobs = click.option(
     "--jobs",
@@ -195,7 +204,9 @@ jobs = click.option(
     help="Worker processes; 0 computes in this one.  [default: by GPUs, else by cores and memory]",
 )
 scheduler = click.option("--scheduler", default=None, metavar="ADDRESS", help="A dask scheduler whose workers compute.")
-dry_run = click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
+dry_run = click.option(
+    "--dry-run", is_flag=True, help="Print what would be computed, its time and disk, and compute nothing."
+)
 
 
 @dataclass(frozen=True)

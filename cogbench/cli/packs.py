@@ -28,7 +28,7 @@ def pack() -> None:
 )
 @checkpoints()
 @option.suite
-@option.tasks
+@option.some_tasks
 @signals.signal
 @signals.missing
 @signals.stimuli
