@@ -204,7 +204,7 @@ def test_an_unknown_name_lists_the_near_ones():
         UnknownName, match=r"'cnn'; did you mean .*'cnm'.*\? `cogbench list estimators` lists all \d+\."
     ):
         load_parts().find("estimator", "cnn")
-    with pytest.raises(UnknownName, match=r"unknown suite 'zzzzzz'\. Installed: cogtaskonomy, "):
+    with pytest.raises(UnknownName, match=r"unknown suite 'zzzzzz'\. Installed: .*cogtaskonomy, "):
         load_parts().find("suite", "zzzzzz")
     with pytest.raises(UnknownName, match=r"unknown task 'm'; did you mean 'medmcqa-subject' or 'mini-cola' or \?"):
         load_parts().find("task", "m")
