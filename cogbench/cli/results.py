@@ -189,6 +189,14 @@ def compare(results: tuple[str, ...], format: str, **how: Any) -> None:
 @click.option("--synthetic", is_flag=True, help="With --stacked: count oracles of synthetic tasks too.")
 @option.format_("html")
 @click.option("--out", type=click.Path(path_type=Path), default=None, help="Write a file instead.")
+@click.option("--title", default="", metavar="TEXT", help="The title of the page.  [default: Leaderboard]")
+@click.option(
+    "--reports",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=None,
+    metavar="DIR",
+    help="Write the report of each result into this folder, and link the rows of the page to them.",
+)
 @click.pass_context
 def leaderboard(
     context: click.Context,
@@ -199,19 +207,24 @@ def leaderboard(
     synthetic: bool,
     format: str,
     out: Path | None,
+    title: str,
+    reports: Path | None,
 ) -> None:
     """Rank the results in folders (by default `results`); what may not be compared stands in separate tables.
 
     With --stacked there is one table over all oracles, sorted by the relative rank; oracles that share target tasks are
     averaged first. As html it stands above the others.
+
+    The page has a search, filters and downloads. With --reports its rows link to the reports of their results; on the
+    table over all oracles, the figures of each oracle do.
     """
     from ..results.leaderboard import leaderboard, read_result_files
     from ..results.plain import plain
     from ..results.stacked_board import stacked_board
-    from ..storage.atomic import save_text
+    from ..storage.atomic import save_text, writable
     from ..views.formats import render_tables
     from ..views.leaderboard import board_notes, board_tables, render_leaderboard
-    from ..views.pages import board_page
+    from ..views.pages import board_page, save_reports
     from ..views.stacked import render_stacked, stacked_notes, stacked_tables
 
     is_page = format == "html" or (format == "table" and out is not None and out.suffix.lower() in PAGE)
@@ -219,6 +232,10 @@ def leaderboard(
         raise click.UsageError("--stacked is sorted by the relative rank over all oracles: leave out --sort.")
     if synthetic and not stacked:
         raise click.UsageError("--synthetic says what a stacked board counts: add --stacked.")
+    if (title or reports) and not is_page:
+        raise click.UsageError("--title and --reports are of a page: add --out FILE.html.")
+    if reports and out is None:
+        raise click.UsageError("--reports needs a page that links to them: add --out FILE.html.")
     results, skipped = read_result_files(places or (Path("results"),))
     for line in skipped:
         say(line)
@@ -235,7 +252,15 @@ def leaderboard(
     over_all = stacked_board(results, synthetic=synthetic) if stacked else None
     boards = leaderboard(results, sort) if is_page or not stacked else []
     if is_page:
-        text = board_page(boards, sort, stacked=over_all)
+        addresses: dict[str, str] = {}
+        if reports and out:
+            writable(out.parent)
+            say(f"writing reports into {reports}")
+            addresses, lines = save_reports(results, reports, out, title)
+            for line in lines:
+                say(line)
+            say(f"wrote {len(addresses)} reports into {reports}")
+        text = board_page(boards, sort, stacked=over_all, title=title, reports=addresses)
     elif over_all is not None:
         if format == "json":
             text = as_text(plain(over_all))

@@ -35,9 +35,10 @@ class Entry:
     relabelling), corrected p (Holm over the board's estimators), skill and its p, the difference to popularity and its
     p, top-k, regret@1, ndcg (over all sources) and spearman. `trainings` are those of the result's tasks, with at most
     `examples` each, and the estimator's own, over all `seeds`; `seconds` are those of the estimator alone, without the
-    trainings of the tasks, None where the result does not say. `cached` trainings and other cells stood in the store.
-    They are None for a published guess.
-    `second_hand` says from whom a matrix is that was not computed here.
+    trainings of the tasks, None where the result does not say. `cached` trainings and other cells stood in the store,
+    and others were `computed`. They are None for a published guess. `file` is the name of the result's file, `date` the
+    day on which its run began, or that of the publication. `second_hand` says from whom a matrix is that was not
+    computed here.
     """
 
     standing: Standing | None
@@ -57,6 +58,9 @@ class Entry:
     trainings: int | None = None
     seconds: float | None = None
     cached: int | None = None
+    computed: int | None = None
+    file: str | None = None
+    date: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -280,6 +284,9 @@ def _entry(
         trainings=len(result.tasks) * len(provenance.seeds) + _own_trainings(result) if computed else None,
         seconds=provenance.estimator_seconds,
         cached=provenance.cells.cached if computed else None,
+        computed=provenance.cells.computed if computed else None,
+        file=name,
+        date=provenance.started[:10] or None,
     )
 
 
@@ -336,6 +343,8 @@ def _differences(one: Board, other: Board) -> Iterator[str]:
     ):
         if before != now:
             yield f"{what} {now} instead of {before}"
+    if one.suite != other.suite:
+        return  # another suite has other tasks
     ours, theirs = {*one.sources, *one.targets}, {*other.sources, *other.targets}
     for what, tasks in (("without", ours - theirs), ("with", theirs - ours)):
         if tasks:

@@ -22,13 +22,14 @@ FEW_FAMILIES = 3  # fewer tell nothing of how families differ
 
 @dataclass(frozen=True, kw_only=True)
 class OracleScores:
-    """What one result is worth on one oracle, as its file says; None where a score is undefined or not known."""
+    """What one result is worth on one oracle, as its `file` says; None where a score is undefined or not known."""
 
     trs: float
     interval: tuple[float, float] | None = None
     p: float | None = None
     skill: float | None = None
     skill_p: float | None = None
+    file: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,6 +235,7 @@ def _scores_by_oracle(row: StackedRow, oracles: Sequence[StackedOracle]) -> Iter
                     p=s.trs.p.p if s.trs.p else None,
                     skill=s.skill.rho if s.skill else None,
                     skill_p=s.skill.p.p if s.skill and s.skill.p else None,
+                    file=row.results[oracle.name].file_name,
                 ),
             )
         elif oracle.name in row.baselines and (trs := oracle.results[0].baselines.get(row.estimator)) is not None:

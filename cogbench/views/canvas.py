@@ -19,12 +19,19 @@ INK, MUTED, ACCENT, SOFT, CARD = "#1b1c21", "#5d616c", "#0b5cad", "#c9ced8", "#f
 PAPER = "#fffffe"  # white, and not that of the figures on dark cells
 MAP = "YlGnBu"  # told apart by the colour-blind and in grey print; dark is more alike, or better
 LETTERS = 32  # of a name; the rest is cut
+HINTED = 10_000  # cells of a heat map that have texts for the mouse: those of more are megabytes
+SQUARE = np.array([(-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5), (-0.5, -0.5)])  # the outline of a cell
+DIAGONAL = np.array([(-0.5, 0.5), (0.5, -0.5)])
 FONTS = "'DejaVu Sans', Verdana, sans-serif"  # as wide as what matplotlib measures with
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure: `svg` is `width` pixels wide, `alt` says in words what it shows, `rows` are its numbers."""
+    """A figure: `svg` is `width` pixels wide, `alt` says in words what it shows, `rows` are its numbers.
+
+    `hints` are texts that a page shows under the mouse: each the left, top, width and height of a place, in pixels, and
+    its text.
+    """
 
     name: str
     title: str
@@ -32,6 +39,7 @@ class Figure:
     svg: str
     width: int
     rows: list[dict[str, Any]]
+    hints: tuple[tuple[float, float, float, float, str], ...] = ()
 
 
 class Canvas:
@@ -42,6 +50,7 @@ class Canvas:
 
         self.width, self.height = width, height
         self.drawing = Drawing(figsize=(width / 72, height / 72))
+        self._hints: list[tuple[Any, Array, float, str]] = []
 
     def axes(self, left: float, top: float, width: float, height: float) -> Any:
         """Return axes at a place, all in pixels."""
@@ -55,6 +64,32 @@ class Canvas:
         for spine in axes.spines.values():
             spine.set_color(MUTED)
         return axes
+
+    def hint(self, axes: Any, corners: Sequence[tuple[float, float]], text: str, *, around: float = 0) -> None:
+        """Give a place of axes a text for the mouse: two corners, or a point, and the pixels around them."""
+        self._hints.append((axes, np.array([corners[0], corners[-1]], float), around, text))
+
+    def name_points(self, axes: Any, points: Sequence[tuple[float, float, str, str]]) -> None:
+        """Write names beside points where they cover nothing; a name without room is left out.
+
+        Each point has its place in the axes, a name, and the colour of that.
+        """
+        box = axes.get_position()
+        edges = [v * size for v, size in zip(box.extents, [self.width, self.height] * 2, strict=True)]
+        places = [axes.transData.transform(point[:2]) * 72 / self.drawing.dpi for point in points]
+        taken = [(x - 6, y - 6, x + 6, y + 6) for x, y in places]  # left, bottom, right and top
+        for (x, y), (*point, name, colour) in zip(places, points, strict=True):
+            text = short(name, 22)
+            wide = 5.4 * len(text) + 4
+            beside, above = [(8, -5), (-8 - wide, -5)], [(-wide / 2, 8), (-wide / 2, -18)]
+            for right, up in (*beside, *above, (8, 5), (8, -15), (-8 - wide, 5), (-8 - wide, -15)):
+                left, low, end, high = place = (x + right, y + up, x + right + wide, y + up + 10)
+                inside = left >= edges[0] and low >= edges[1] and end <= edges[2] and high <= edges[3]
+                if inside and not any(left < r and le < end and low < t and b < high for le, b, r, t in taken):
+                    offset = {"textcoords": "offset points", "fontsize": 9, "color": colour}
+                    axes.annotate(text, point, (right + 2, up + 1), **offset)
+                    taken.append(place)
+                    break
 
     def figure(self, name: str, title: str, alt: str, rows: list[dict[str, Any]]) -> Figure:
         """Return what was drawn."""
@@ -70,7 +105,15 @@ class Canvas:
                 text.set_parse_math(False)
             self.drawing.savefig(out, format="svg", metadata=bare, transparent=True)
         svg = re.sub(r"font-family: [^;]*;", f"font-family: {FONTS};", visible(out.getvalue()))
-        return Figure(name, title, alt, svg, round(self.width), rows)
+        return Figure(name, title, alt, svg, round(self.width), rows, tuple(map(self._place, self._hints)))
+
+    def _place(self, hint: tuple[Any, Array, float, str]) -> tuple[float, float, float, float, str]:
+        """Return where a hint is, in pixels from the upper left corner, as the axes are at last."""
+        axes, corners, around, text = hint
+        x, y = (axes.transData.transform(corners) * 72 / self.drawing.dpi).T
+        y = self.height - y
+        left, top, right, bottom = x.min() - around, y.min() - around, x.max() + around, y.max() + around
+        return float(left), float(top), float(right - left), float(bottom - top), text
 
 
 def draw_heat_map(
@@ -80,14 +123,16 @@ def draw_heat_map(
     names: tuple[Sequence[str], Sequence[str]],
     what: str,
     *,
+    hint: Callable[[int, int], str],
     upright: bool = False,
     first_on_top: bool = False,
     exists: Array | None = None,
 ) -> None:
     """Draw coloured cells, their row and column names, and the scale at the right edge.
 
-    A name with itself has the colour of a card, and what is not known is hatched: neither looks like a value. Only
-    the cells that are `exists`, of the shape of `values`, are drawn.
+    A name with itself is crossed out, and what is not known is hatched: neither looks like a value, on white or on
+    black. Only the cells that are `exists`, of the shape of `values`, are drawn. `hint` says what the cell of a row and
+    a column is of.
     """
     low, high = _ends(values)
     many = values.size > 2000  # that many paths are megabytes
@@ -98,7 +143,11 @@ def draw_heat_map(
     same = np.equal.outer(np.array(names[0], object), np.array(names[1], object)).astype(bool)
     missing = ~np.isfinite(values) & (True if exists is None else exists)
     _draw_missing(axes, missing & same, edgecolor=PAPER, facecolor=CARD)
+    _draw_missing(axes, missing & same, DIAGONAL, edgecolor=MUTED, facecolor="none")
     _draw_missing(axes, missing & ~same, edgecolor=SOFT, facecolor=PAPER, hatch="////")
+    for i, j in np.argwhere(~same & (np.isfinite(values) | missing)) if values.size <= HINTED else ():
+        known = f"{what} {values[i, j]:.4g}" if np.isfinite(values[i, j]) else f"no {what}"
+        plot.hint(axes, ((j - 0.5, i - 0.5), (j + 0.5, i + 0.5)), f"{hint(int(i), int(j))}: {known}")
     axes.set(ylim=(len(values) - 0.5, -0.5))
     axes.set_xticks(range(values.shape[1]), [short(name) for name in names[1]], rotation=0 if upright else 90)
     axes.set_yticks(range(values.shape[0]), [short(name) for name in names[0]])
@@ -121,17 +170,14 @@ def draw_heat_map(
     scale.set_ylabel(what, size=10, color=MUTED)
 
 
-def _draw_missing(axes: Any, where: Array, **style: Any) -> None:
-    """Draw cells without a value, as one path."""
+def _draw_missing(axes: Any, where: Array, outline: Array = SQUARE, **style: Any) -> None:
+    """Draw the same outline in each cell without a value, as one path."""
     from matplotlib.patches import PathPatch
     from matplotlib.path import Path
 
-    squares = [
-        Path([(j - 0.5, i - 0.5), (j + 0.5, i - 0.5), (j + 0.5, i + 0.5), (j - 0.5, i + 0.5), (j - 0.5, i - 0.5)])
-        for i, j in np.argwhere(where)
-    ]
-    if squares:
-        axes.add_patch(PathPatch(Path.make_compound_path(*squares), linewidth=1, **style))
+    outlines = [Path(outline + (j, i)) for i, j in np.argwhere(where)]
+    if outlines:
+        axes.add_patch(PathPatch(Path.make_compound_path(*outlines), linewidth=1, **style))
 
 
 def is_constant(values: Array) -> bool:
@@ -189,7 +235,7 @@ def short(name: str, most: int = 0) -> str:
 
 
 def inline_svg(figure: Figure) -> str:
-    """Return the SVG for a page: in the page's colours, and without what would clash with its other parts."""
+    """Return the SVG for a page: in the page's colours, with its hints, without what would clash with other parts."""
     svg = re.sub(r"\s+", " ", figure.svg[figure.svg.index("<svg") :])
     svg = re.sub(r'<g id="[^"]*"', "<g", svg)
     svg = re.sub(r"<style.*?</style>", "", svg)
@@ -198,6 +244,9 @@ def inline_svg(figure: Figure) -> str:
         svg = svg.replace(colour, f"var(--{name})")
     head, body = svg.split(">", 1)
     box = re.search(r'viewBox="[^"]*"', head)
+    places = [(f'x="{x:.5g}" y="{y:.5g}" width="{w:.4g}" height="{h:.4g}"', text) for x, y, w, h, text in figure.hints]
+    hints = "".join(f"<rect {place}><title>{escape(in_one_line(text))}</title></rect>" for place, text in places)
+    body = body.replace("</svg>", f'<g fill="transparent">{hints}</g></svg>' if hints else "</svg>")
     return f'<svg {box[0] if box else ""} width="{figure.width}" aria-hidden="true">{body}'
 
 

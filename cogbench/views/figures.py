@@ -7,11 +7,13 @@ import numpy as np
 
 from ..data.dataset import Array
 from ..data.oracle import TaskMatrix
+from ..results.leaderboard import Board
 from ..results.result import Result
 from ..scoring.chance import ROUNDING, chance_law, relabelled_totals, relabellings
 from ..scoring.means import none_if_nan
 from ..scoring.ranking import Ranking, rank
 from ..scoring.task_tree import Node
+from ..text import in_range
 from .canvas import (
     ACCENT,
     INK,
@@ -28,6 +30,7 @@ from .canvas import (
     short,
     write_numbers,
 )
+from .leaderboard import is_at_chance, marked_name
 
 LABELLED = 16  # with more tasks the cells are too many to be read one by one
 
@@ -46,7 +49,14 @@ def similarity_map(matrix: TaskMatrix, root: Node | None) -> Figure:
     left, top, tree = name_width(sources), name_width(targets) + 4, 130 if root else 0
     plot = Canvas(left + side * len(targets) + tree + 110, top + side * len(sources) + 30)
     axes = plot.axes(left, top, side * len(targets), side * len(sources))
-    draw_heat_map(plot, axes, values=values, names=(sources, targets), what="similarity")
+    draw_heat_map(
+        plot,
+        axes,
+        values=values,
+        names=(sources, targets),
+        what="similarity",
+        hint=lambda i, j: f"{sources[i]} for {targets[j]}",
+    )
     if side == 36:
         write_numbers(axes, values, number_format(values))
     if root:
@@ -88,6 +98,7 @@ def strips(result: Result) -> Figure:
         values=values,
         names=(result.targets, places),
         what="true rank",
+        hint=lambda i, j: f"{result.targets[i]}, place {j + 1}: {result.ranking[result.targets[i]][j]}",
         upright=True,
         first_on_top=True,
         exists=exists,
@@ -136,6 +147,8 @@ def against_chance(result: Result) -> Figure:
         if interval:
             below.plot(interval, (i, i), color=colour, linewidth=3, solid_capstyle="butt")
         below.plot(trs, i, "o" if interval else "D", color=colour, markersize=9 if interval else 6)
+        reach = f", 95 % interval {in_range(interval)}" if interval else ""
+        plot.hint(below, [(end, i) for end in interval or (trs, trs)], f"{name}: TRS {trs:.2f}{reach}", around=7)
         halo = {"facecolor": PAPER, "edgecolor": "none", "pad": 0.8}  # no line runs through the figure
         below.annotate(f"{trs:.2f}", (trs, i), (9, 5), textcoords="offset points", fontsize=10, color=INK, bbox=halo)
     below.set(
@@ -186,12 +199,66 @@ def _chance_distribution(result: Result, true: Ranking, trs: float) -> tuple[Arr
     return (own + least + np.arange(len(shares))) / len(result.targets), shares, what
 
 
+def cost_against_skill(board: Board) -> Figure | None:
+    """Return a point for each result that knows no transfers: its seconds against its skill, or TRS if none has one.
+
+    None where fewer than two results say what their estimators took. Grey points are not told from chance. A name for
+    which there is no room stands under the mouse, and in the table.
+    """
+    what = "skill" if any(entry.scores.get("skill") is not None for entry in board.entries) else "trs"
+    blind = [e for e in board.entries if e.kind == "result" and not e.uses_oracle]
+    points = [e for e in blind if e.seconds and e.scores.get(what) is not None]
+    if len(points) < 2:
+        return None
+    names = {"skill": "skill", "trs": "TRS, 1 is best"}
+    plot = Canvas(720, 340)
+    axes = plot.axes(60, 12, 640, 272)
+    axes.set_xscale("log")
+    rows, labels = [], []
+    for entry in points:
+        seconds, value = entry.seconds or 0.0, entry.scores[what] or 0.0
+        colour, name = MUTED if is_at_chance(entry) else ACCENT, marked_name(entry)
+        axes.plot(seconds, value, "o", color=colour, markersize=7, markeredgewidth=1.5)
+        where = ", ".join(filter(None, [name, entry.backbone, entry.signal]))
+        plot.hint(axes, [(seconds, value)], f"{where}: {seconds:.3g} s, {what} {value:.2f}", around=7)
+        rows.append({"estimator": name, "backbone": entry.backbone, "signal": entry.signal, "seconds": seconds})
+        rows[-1] |= {what: value}
+        labels.append((seconds, value, name, MUTED if colour == MUTED else INK))
+    axes.margins(x=0.08, y=0.12)
+    if what == "trs":
+        axes.invert_yaxis()
+    chance = 0.0 if what == "skill" else board.chance
+    if chance is not None:
+        axes.axhline(chance, color=MUTED, linewidth=1, linestyle=(0, (3, 3)), zorder=0)
+    axes.xaxis.set_major_formatter(lambda seconds, _: f"{seconds:,g}")
+    axes.xaxis.set_minor_formatter(lambda *_: "")
+    axes.set_xlabel("seconds of the estimator, logarithmic")
+    axes.set_ylabel(names[what])
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="x", color=SOFT, linewidth=0.5)
+    axes.set_axisbelow(True)
+    plot.name_points(axes, labels)
+    best = max(points, key=lambda e: (e.scores[what] or 0.0) * (1 if what == "skill" else -1))
+    alt = (
+        f"Seconds, on a logarithmic axis, against {names[what]} of {len(points)} results; the dashed line is chance. "
+        f"The best is {marked_name(best)}: {best.seconds:.3g} s, {what} {best.scores[what]:.2f}."
+    )
+    return plot.figure("cost", "Cost against skill", alt, rows)
+
+
 def agreement_map(over: str, names: Sequence[str], values: Array) -> Figure:
     """Return the correlations (n, n) of what was kept apart, such as subjects, as a heat map."""
     side, left = 40 if len(names) <= LABELLED else 18, name_width(names)
     plot = Canvas(left + side * len(names) + 110, left + 4 + side * len(names) + 10)
     axes = plot.axes(left, left + 4, side * len(names), side * len(names))
-    draw_heat_map(plot, axes, values=values, names=(names, names), what="correlation")
+    draw_heat_map(
+        plot,
+        axes,
+        values=values,
+        names=(names, names),
+        what="correlation",
+        hint=lambda i, j: f"{names[i]} with {names[j]}",
+    )
     if side == 40:
         write_numbers(axes, values, lambda v: f"{v:.2f}")
     pairs = [(i, j) for i in range(len(names)) for j in range(i)]
@@ -219,6 +286,9 @@ def prediction_dots(rows: list[dict[str, Any]], chance: float) -> Figure:
         shares = of_task[task]
         axes.plot((min(shares), max(shares)), (i, i), color=SOFT, linewidth=3, solid_capstyle="butt")
         axes.plot(shares, [i] * len(shares), "o", color=ACCENT, markersize=6, alpha=0.75, markeredgewidth=0)
+        for row in rows:
+            if row["task"] == task and row["share"] is not None:
+                plot.hint(axes, [(row["share"], i)], f"{task}, {row['subject']}: {row['share']:.3g}", around=5)
     axes.axvline(chance, color=MUTED, linewidth=1, linestyle=(0, (3, 3)))
     axes.set(
         ylim=(len(tasks) - 0.4, -0.6),
@@ -243,7 +313,16 @@ def fingerprint_map(shares: Mapping[str, Sequence[float]]) -> Figure:
     side, high = (36, 26) if named else (20, 20)
     plot = Canvas(left + side * len(layers) + 110, 44 + high * len(values) + 10)
     axes = plot.axes(left, 44, side * len(layers), high * len(values))
-    draw_heat_map(plot, axes, values=values, names=([*shares], layers), what="share", upright=True)
+    tasks = [*shares]
+    draw_heat_map(
+        plot,
+        axes,
+        values=values,
+        names=(tasks, layers),
+        what="share",
+        hint=lambda i, j: f"{tasks[i]}, layer {layers[j]}",
+        upright=True,
+    )
     axes.set_xlabel("layer", labelpad=6)
     axes.xaxis.set_label_position("top")
     if named:
@@ -258,10 +337,15 @@ def fingerprint_map(shares: Mapping[str, Sequence[float]]) -> Figure:
     return plot.figure("fingerprints", "Neurons of each task by layer", alt, rows)
 
 
+def true_ranks(result: Result) -> Array:
+    """Return the oracle's ranks, NaN for what is no candidate: (n_sources, n_targets)."""
+    true = result.oracle_ranks or {}
+    return np.array([[true[t].get(s, np.nan) for t in result.targets] for s in result.sources])
+
+
 def _true(result: Result) -> Ranking:
     """Return the oracle's ranks as the evaluation takes them."""
-    true = result.oracle_ranks or {}
-    ranks = np.array([[true[t].get(s, np.nan) for t in result.targets] for s in result.sources])  # (s, t)
+    ranks = true_ranks(result)
     return Ranking(
         sources=tuple(result.sources),
         targets=tuple(result.targets),

@@ -9,6 +9,7 @@ from typing import Any, Generic, Literal, TypeVar
 from ..results.leaderboard import LOWER_IS_BETTER, Board, Entry, score_names
 from ..results.result import AS_PUBLISHED
 from ..results.stacked_board import StackedEntry
+from ..scoring.paired import LEVEL
 from ..scoring.scores import TOP_M
 from ..text import MISSING, in_decimals, in_digits, in_range, in_sign, or_blank
 from .terminal import Bar, printed, styled, table_within, terminal_width
@@ -23,10 +24,11 @@ class Column(Generic[Row]):
     """A column of a board.
 
     `value` gives an entry's value in a table, None where it has none; `on_page` the same where the page writes it in
-    another way, under `title`; `number` what the page sorts it by, where that is not its text. `words` says that it
-    holds no numbers, `identifies` that it says what a row is of, `falls` that its largest values are the best. The page
-    shows a column always, where results use it, or where they differ in it, and columns of `group` 0 first. `spare` is
-    the column's turn to be left out on a narrow terminal, 0 if it stays.
+    another way, under `title`; `number` what the page sorts it by, where that is not its text; `file` the name of the
+    result that it is of, whose report the page links. `words` says that it holds no numbers, `identifies` that it says
+    what a row is of, `falls` that its largest values are the best. The page shows a column always, where results use
+    it, or where they differ in it, and columns of `group` 0 first. `spare` is the column's turn to be left out on a
+    narrow terminal, 0 if it stays.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Column(Generic[Row]):
     help: str = ""
     on_page: Callable[[Row], Value] | None = None
     number: Callable[[Row], float | None] = lambda entry: None
+    file: Callable[[Row], str | None] = lambda entry: None
     title: str = ""
     words: bool = False
     identifies: bool = False
@@ -113,7 +116,15 @@ def board_columns(*boards: Board) -> list[Column[Entry]]:
         "synthetic", lambda e: ", ".join(e.synthetic), words=True, identifies=True, spare=1, group=2
     )
     return [
-        Column("estimator", marked_name, on_page=lambda e: e.estimator, words=True, identifies=True, group=0),
+        Column(
+            "estimator",
+            marked_name,
+            on_page=lambda e: e.estimator,
+            file=lambda e: e.file,
+            words=True,
+            identifies=True,
+            group=0,
+        ),
         Column("standing", lambda e: e.standing, STANDING, words=True, shown="used", group=0, spare=19),
         Column("backbone", lambda e: e.backbone, words=True, identifies=True, spare=8),
         Column("signal", lambda e: e.signal, words=True, identifies=True, shown="used", spare=21),
@@ -148,6 +159,16 @@ def _score(name: str, help: str, *, write: Callable[[float], str] = in_decimals,
     return Column(name, in_table, help, text, lambda e: e.scores.get(name), falls=falls, **more)
 
 
+def is_at_chance(entry: Entry | StackedEntry) -> bool:
+    """Whether nothing tells the TRS of an entry from that of random choice, after the correction if there is one."""
+    if isinstance(entry, StackedEntry):
+        p = entry.p if entry.corrected_p is None else entry.corrected_p
+    else:
+        corrected = entry.scores.get("corrected p")
+        p = entry.scores.get("p") if corrected is None else corrected
+    return entry.kind == "result" and p is not None and p > LEVEL
+
+
 def marked_name(entry: Entry | StackedEntry) -> str:
     """Return an estimator's name with the signs that the notes explain."""
     signs = "†" * entry.uses_oracle + (f" ({entry.second_hand})" if entry.second_hand else "")
@@ -172,15 +193,15 @@ def board_tables(boards: Sequence[Board]) -> dict[str, list[dict[str, Any]]]:
 def board_notes(boards: Sequence[Board]) -> list[str]:
     """Return what a reader of the tables must know."""
     notes = []
-    if detectable := [f"{b.detectable:.2f} in table {i}" for i, b in enumerate(boards, 1) if b.detectable is not None]:
+    if detectable := _by_table([in_decimals(b.detectable) for b in boards]):
         notes.append(
-            "a difference of TRS to the lowest is seen with 80 % power from "
-            f"{', '.join(detectable)} on (the median over the estimators)"
+            f"a difference of TRS to the lowest is seen with 80 % power from {detectable} on (the median over the "
+            "estimators)"
         )
-    if tries := [f"{b.tries} in table {i}" for i, b in enumerate(boards, 1) if b.tries]:
+    if tries := _by_table([str(b.tries or "") for b in boards]):
         notes.append(
-            f"p-values are corrected for the number of estimators, {', '.join(tries)}; targets share sources, so all "
-            "tests are approximate"
+            f"p-values are corrected for the number of estimators ({tries}); targets share sources, so all tests are "
+            "approximate"
         )
     if no_first := [f"{i}" for i, b in enumerate(boards, 1) if b.tries and not any(e.standing for e in b.entries)]:
         notes.append(f"table {', '.join(no_first)}: no estimator is told from chance, so none is first")
@@ -193,6 +214,15 @@ def board_notes(boards: Sequence[Board]) -> list[str]:
     if any(entry.synthetic for board in boards for entry in board.entries):
         notes.append("synthetic: made by a generator")
     return notes
+
+
+def _by_table(figures: Sequence[str]) -> str:
+    """Return in words which tables have which figure, each figure once; a board without one is left out."""
+    tables = dict[str, list[str]]()
+    for number, figure in enumerate(figures, 1):
+        if figure:
+            tables.setdefault(figure, []).append(str(number))
+    return "; ".join(f"{figure} in table{'s' * (len(n) > 1)} {', '.join(n)}" for figure, n in tables.items())
 
 
 def render_leaderboard(boards: Sequence[Board], width: int | None = None) -> str:

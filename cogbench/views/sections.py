@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..data.oracle import TaskMatrix
 from ..errors import UnusableData
 from ..results.comparison import kept_apart
 from ..results.guess import Scored
@@ -13,12 +14,20 @@ from ..results.result import Result
 from ..scoring.correlation import agreement, steadiness
 from ..scoring.means import mean_of_defined, none_if_nan
 from ..scoring.ranking import rank
-from ..scoring.scores import Scores
+from ..scoring.scores import MeanMetric, Scores, TargetScore
 from ..scoring.task_tree import task_tree
 from ..text import MISSING, in_decimals, in_digits, in_range, in_sign
 from .canvas import Figure
-from .figures import against_chance, agreement_map, fingerprint_map, prediction_dots, similarity_map, strips
-from .rows import p_words, score_tables
+from .figures import (
+    against_chance,
+    agreement_map,
+    fingerprint_map,
+    prediction_dots,
+    similarity_map,
+    strips,
+    true_ranks,
+)
+from .rows import p_words, score_tables, tied
 
 CHANCE = 0.05  # of a channel lying above its null
 # What the figure calls what the estimator tells of each task and subject.
@@ -27,7 +36,10 @@ PREDICTED = {"share": "share_above_shuffled", "score": "score", "error to that o
 
 @dataclass(frozen=True)
 class Section:
-    """A title, sentences, a figure, a table of like rows; the table opens on demand if `folded` names it."""
+    """A title, sentences, a figure, a table of like rows; the table opens on demand if `folded` names it.
+
+    `words` names the columns of the table, beside the first, that hold no numbers.
+    """
 
     key: str
     title: str
@@ -35,6 +47,7 @@ class Section:
     figure: Figure | None = None
     rows: tuple[dict[str, Any], ...] = ()
     folded: str = ""
+    words: tuple[str, ...] = ()
 
 
 def sections(result: Result) -> list[Section]:
@@ -119,13 +132,88 @@ def _chance_sentences(s: Scores) -> Iterator[str]:
         )
 
 
+def _gains(result: Result) -> Section | None:
+    """Say what each target does after its chosen source, after the best one and without any, where that is known."""
+    if result.scores is None:
+        return None
+    per_target = result.scores.per_target
+    scores = {target: per_target[target] for target in result.targets if per_target[target].selected is not None}
+    if not scores:
+        return None
+    falling = [target for target, score in scores.items() if _is_lower_better(score, result.scores.metric)]
+    gains = {target: _gain(score, target in falling) for target, score in scores.items()}
+    chosen, best = _first_sources(result, result.matrix), _first_sources(result, None)
+    rows = []
+    for target, score in scores.items():
+        digits = 3 if max(abs(v) for v in (score.selected, score.best, score.no_transfer) if v is not None) <= 1 else 2
+        rows.append(
+            {
+                "target": target,
+                "train first": tied(chosen[target]),
+                "after it": in_decimals(score.selected, digits),
+                "without a source": in_decimals(score.no_transfer, digits, MISSING),
+                "gain": in_sign(gains[target], digits, MISSING),
+                "best source": tied(best[target]),
+                "after the best": in_decimals(score.best, digits, MISSING),
+            }
+        )
+    row, gain = rows[0], next(iter(gains.values()))
+    advice = (
+        f"the choice is {row['train first']}" if gain is not None and gain <= 0 else f"train {row['train first']} first"
+    )
+    instead = "" if gain is None else f" instead of {row['without a source']} without a source"
+    text = [f"For {row['target']} {advice}: {row['after it']}{instead}."]
+    if signs := [gain > 0 for gain in gains.values() if gain is not None]:
+        text.append(
+            f"The chosen source helps {sum(signs)} of {len(signs)} targets; where the gain is negative it harms."
+        )
+    text.append("The figures are the metric of each target in the oracle.")
+    if falling:
+        text.append(f"Lower figures are better for {', '.join(falling)}: a gain is what they fall by.")
+    if any(len(chosen[target]) > 1 for target in scores):
+        text.append("Where sources tie for the first place, the figure after them is their mean.")
+    used = [name for name in rows[0] if any(row[name] not in ("", MISSING) for row in rows)]
+    shown = tuple({name: row[name] for name in used} for row in rows)
+    return Section("gains", "What the choice brings", tuple(text), rows=shown, words=("train first", "best source"))
+
+
+def _first_sources(result: Result, guess: TaskMatrix | None) -> dict[str, list[str]]:
+    """Return the sources of each target that share the first place in a guess, or without one in the oracle."""
+    true = true_ranks(result)
+    ranks = true if guess is None else rank(guess, np.isfinite(true)).ranks  # (n_sources, n_targets)
+    return {
+        target: [result.sources[i] for i in np.flatnonzero(ranks[:, j] == np.nanmin(ranks[:, j]))]
+        for j, target in enumerate(result.targets)
+    }
+
+
+def _gain(score: TargetScore, lower: bool) -> float | None:
+    """Return how much better a target does after its chosen source than without any."""
+    if score.selected is None or score.no_transfer is None:
+        return None
+    return (score.no_transfer - score.selected) if lower else (score.selected - score.no_transfer)
+
+
+def _is_lower_better(score: TargetScore, mean: MeanMetric) -> bool:
+    """Whether lower figures are better for a target, which a result says by the figure after the best source.
+
+    If the chosen source is the best one, the means over targets decide: after the best, and after a random source.
+    """
+    if score.best is not None and score.selected is not None and score.best != score.selected:
+        return score.best < score.selected
+    return mean.best < mean.random
+
+
 def _ranking(result: Result) -> Section | None:
     if not result.oracle_ranks:
         rows = tuple({"target": t, "sources, predicted best first": ", ".join(s)} for t, s in result.ranking.items())
         return Section("ranking", "Sources in predicted order", rows=rows)
     guessed = rank(result.matrix)
     tied = [t for t, n in zip(result.targets, guessed.equal.max(axis=0), strict=True) if n > 1]
-    text = ["Each row is a target task, its sources from the predicted best at the left. The dark ones are truly good."]
+    text = [
+        "Each row is a target task, its sources from the predicted best at the left. The figure in a cell, and its "
+        "colour, is the true rank of the source: 1 and dark blue are the best one, pale yellow is the worst."
+    ]
     if tied:
         text.append(f"Tied sources stand in the order of the suite: {', '.join(tied)} have some.")
     return Section("ranking", "Where the ranking is right", tuple(text), strips(result))
@@ -251,7 +339,7 @@ def _provenance(result: Result) -> Section:
     return Section("provenance", "What the figures came from", notes, rows=rows, folded="Data, models, settings, time")
 
 
-ALL = (_scores, _ranking, _similarity, _subjects, _tasks, _signal, _prediction, _fingerprints, _provenance)
+ALL = (_scores, _gains, _ranking, _similarity, _subjects, _tasks, _signal, _prediction, _fingerprints, _provenance)
 
 OF_DETAILS = (_subjects, _prediction, _fingerprints)  # what an estimator tells in its own way, and nothing checks
 

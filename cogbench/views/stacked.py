@@ -64,7 +64,7 @@ def oracle_columns(board: StackedBoard, detail: Detail) -> list[Column[StackedEn
         starred = detail == "apart"
         trs, skill = (_in_oracle(oracle, write) for write in (_trs(starred), _skill(starred)))
         on_oracle = f"on {name}, {oracle.n_targets} targets; chance {oracle.chance:.2f}"
-        columns.append(Column(f"{name} TRS", trs, on_oracle, number=_number(oracle, "trs")))
+        columns.append(Column(f"{name} TRS", trs, on_oracle, number=_number(oracle, "trs"), file=_file(oracle)))
         columns.append(Column(f"{name} skill", skill, f"on {name}", number=_number(oracle, "skill"), falls=True))
         if detail == "full":
             p_values = [_in_oracle(oracle, lambda s: in_digits(s.p) if s.p is not None else "")]
@@ -115,6 +115,14 @@ def _number(column: StackedColumn, score: Literal["trs", "skill"]) -> Callable[[
         return None if scores is None else scores.trs if score == "trs" else scores.skill
 
     return number
+
+
+def _file(column: StackedColumn) -> Callable[[StackedEntry], str | None]:
+    def file(entry: StackedEntry) -> str | None:
+        scores = entry.by_oracle.get(column.name)
+        return None if scores is None else scores.file
+
+    return file
 
 
 def _trs(starred: bool) -> Callable[[OracleScores], str]:

@@ -113,7 +113,7 @@ def test_p_values_are_corrected_for_the_number_of_estimators_by_holms_method(gra
     for tested, name in enumerate(ascending):
         largest = max(largest, min(1.0, (4 - tested) * p_values[name]))
         assert standings(board)[name][2] == pytest.approx(largest)
-    assert board.tries == 4 and "number of estimators, 4 in table 1" in " ".join(board_notes([board]))
+    assert board.tries == 4 and "number of estimators (4 in table 1)" in " ".join(board_notes([board]))
 
 
 def test_only_an_estimator_better_than_chance_after_the_correction_is_first(graded):
@@ -342,7 +342,7 @@ def test_the_command(tmp_path, monkeypatch):
     assert "2. suite words, 4 tasks, oracle true; unlike table 1: suite words instead of letters" in found.stdout
     assert (
         "regret@1" in found.stdout
-        and "p-values are corrected for the number of estimators, 8 in table 1, 1 in table 2" in found.stdout
+        and "p-values are corrected for the number of estimators (8 in table 1; 1 in table 2)" in found.stdout
     )
     first, second = json.loads(ask("leaderboard", "results", "--format", "json").stdout)
     assert len(first["entries"]) == 10 and second["differs"] == ["suite words instead of letters"]

@@ -7,6 +7,7 @@ import stat
 from dataclasses import replace
 from pathlib import Path
 from threading import Thread
+from urllib.parse import unquote
 from xml.etree import ElementTree
 
 import numpy as np
@@ -15,13 +16,15 @@ from command import cogbench as ask
 from command import line
 from made_results import TASKS, TRUE, made
 
-from cogbench import TaskMatrix, UnusableData
+import cogbench
+from cogbench import Oracle, TaskMatrix, UnusableData
 from cogbench.results.leaderboard import leaderboard
-from cogbench.results.result import SCHEMA_VERSION
+from cogbench.results.result import SCHEMA_VERSION, against
 from cogbench.scoring.task_tree import task_tree
 from cogbench.storage.atomic import save_text
 from cogbench.views.canvas import LETTERS, inline_svg, short, standalone_svg
-from cogbench.views.figures import against_chance, similarity_map, strips
+from cogbench.views.figures import against_chance, cost_against_skill, similarity_map, strips
+from cogbench.views.leaderboard import board_notes
 from cogbench.views.pages import board_page, report_page
 from cogbench.views.sections import sections
 
@@ -265,6 +268,182 @@ def test_few_and_many_tasks_are_drawn(n):
         against_chance(result),
     ):
         assert figure.rows and len(figure.svg) < 1e6
+
+
+def test_a_report_says_what_each_target_does_after_the_choice_the_best_and_without():
+    guess = np.array([[0, 0, 1, 1], [2, 0, 2, 2], [1, 2, 0, 1], [1, 2, 0, 0.0]])
+    result = made(guess, no_transfer=np.array([0.7, 0.7, 0.7, 0.4]))
+    (section,) = [s for s in sections(result) if s.key == "gains"]
+    first, tie, third, last = section.rows
+    alone, best = {"without a source": "0.700"}, {"best source": "q", "after the best": "0.800"}
+    assert first == {"target": "p", "train first": "q", "after it": "0.800", "gain": "+0.100", **alone, **best}
+    assert tie["train first"] == "r or s" and tie["after it"] == "0.700" and tie["gain"] == "+0.000", "(.9 + .5) / 2"
+    assert (third["train first"], third["gain"], third["best source"]) == ("q", "+0.000", "s")
+    assert (last["after it"], last["without a source"], last["gain"], last["best source"]) == (
+        "0.200",
+        "0.400",
+        "-0.200",
+        "p",
+    )
+    assert section.text[:2] == (
+        "For p train q first: 0.800 instead of 0.700 without a source.",
+        "The chosen source helps 1 of 4 targets; where the gain is negative it harms.",
+    )
+    assert "tie for the first place" in section.text[-1]
+    page = report_page(result)
+    assert "For p train q first: 0.800 instead of 0.700" in page and ">+0.100<" in page
+    unknown = [s for s in sections(made(guess)) if s.key == "gains"][0]
+    assert "gain" not in unknown.rows[0] and unknown.text[0] == "For p train q first: 0.800."
+    harmed = [s for s in sections(made(guess, no_transfer=np.full(4, 0.9))) if s.key == "gains"][0]
+    assert harmed.text[0] == "For p the choice is q: 0.800 instead of 0.900 without a source.", "no advice to harm"
+    for older in (made(schema_version=2), made(oracle=None)):
+        assert "gains" not in {s.key for s in sections(older)}, "no metrics are known"
+
+
+def test_a_gain_is_what_falls_where_lower_figures_are_better():
+    oracle = Oracle(
+        "loss", "bert", "letters", TaskMatrix.square(TASKS, TRUE), np.full(4, 0.5), better=dict.fromkeys(TASKS, "lower")
+    )
+    for guess in (GUESSES[0], -TRUE, TRUE):  # one that is perfect, and one that is wrong everywhere
+        result = replace(made(guess), **against(TaskMatrix.square(TASKS, guess), oracle, {}))
+        (section,) = [s for s in sections(result) if s.key == "gains"]
+        for row in section.rows:
+            assert float(row["gain"]) == pytest.approx(0.5 - float(row["after it"]))
+        assert "Lower figures are better for p, q, r, s: a gain is what they fall by." in section.text
+
+
+def test_each_cell_of_a_heat_map_has_a_hint():
+    missing = TRUE.copy()
+    missing[0, 1] = np.nan
+    svg = inline_svg(similarity_map(made(missing).matrix, None))
+    assert len(re.findall("<title>", svg)) == 12 and "<title>p for s: similarity 0.9</title>" in svg
+    assert "<title>p for q: no similarity</title>" in svg
+    place = re.search(r'<rect x="(\S+)" y="(\S+)" width="36" height="36"><title>p for q', svg)
+    other = re.search(r'<rect x="(\S+)" y="(\S+)" width="36" height="36"><title>s for r', svg)
+    assert [float(b) - float(a) for a, b in zip(place.groups(), other.groups(), strict=True)] == [36, 108]
+    result = made(GUESSES[0])
+    hints = [text for *_, text in strips(result).hints]
+    assert (
+        hints[0]
+        == f"p, place 1: {result.ranking['p'][0]}: true rank {result.oracle_ranks['p'][result.ranking['p'][0]]:g}"
+    )
+    assert f"cra: TRS {result.scores.trs.value:.2f}, 95 % interval" in inline_svg(against_chance(result))
+    nasty = inline_svg(similarity_map(made(tasks=(NASTY, "a & b", "c", "d")).matrix, None))
+    assert "<title>&lt;script&gt;alert(&#x27;$x$&#x27;)&lt;/script&gt; for a &amp; b: similarity" in nasty
+
+
+def test_the_cell_of_a_task_with_itself_is_crossed_out():
+    svg = inline_svg(similarity_map(made().matrix, None))
+    (cross,) = re.findall(r'<path d="([^"]*)"[^>]*style="fill: none; stroke: var\(--muted\)[^"]*"', svg)
+    assert cross.count("M") == 4
+
+
+def _costly(names, seconds=(2.0, 30.0, 400.0), **more):
+    results = [made(m, estimator=name, **more) for name, m in zip(names, GUESSES, strict=False)]
+    return [
+        replace(r, provenance=replace(r.provenance, seconds=9e9, estimator_seconds=s))
+        for r, s in zip(results, seconds, strict=True)
+    ]
+
+
+def test_cost_stands_against_skill():
+    (board,) = leaderboard([*_costly(("one", "two", "silent"), (2.0, 30.0, None)), made(uses_oracle=True)])
+    figure = cost_against_skill(board)
+    assert {row["estimator"]: row["seconds"] for row in figure.rows} == {"one": 2.0, "two": 30.0}, "which say it"
+    scores = {entry.estimator: entry.scores for entry in board.entries}
+    assert all(row["skill"] == scores[row["estimator"]]["skill"] for row in figure.rows)
+    hints = {text.partition(",")[0]: (x + w / 2, text) for x, _, w, _, text in figure.hints}
+    assert "2 s, skill" in hints["one"][1] and "30 s, skill" in hints["two"][1]
+    assert hints["one"][0] < hints["two"][0] and {">one<", ">two<"} <= {*re.findall(">one<|>two<", figure.svg)}
+    assert "mathdefault" not in figure.svg and ">10<" in figure.svg
+    page = board_page([board])
+    assert page.count("<figure>") == 1 and "Seconds are of the estimator alone" in page
+    assert "<figure>" not in board_page(leaderboard([made(), made(estimator="dse")])), "none has a cost"
+
+
+def test_cost_stands_against_trs_where_there_is_no_skill():
+    results = _costly(("one", "two", "silent"))
+    bare = [replace(r, scores=replace(r.scores, skill=replace(r.scores.skill, rho=None))) for r in results]
+    (board,) = leaderboard(bare)
+    figure = cost_against_skill(board)
+    assert {*figure.rows[0]} >= {"trs", "seconds"} and "TRS, 1 is best" in figure.svg
+
+
+def test_no_name_of_a_point_covers_another():
+    (board,) = leaderboard([*_costly([f"estimator-{i}" for i in range(3)], seconds=(1.0, 1.0, 1.0))])
+    entries = [replace(board.entries[0], estimator=f"estimator-{i}", seconds=10.0, computed=1) for i in range(30)]
+    figure = cost_against_skill(replace(board, entries=tuple(entries)))
+    assert 2 <= len(re.findall(">estimator-", figure.svg)) < 15 and len(figure.hints) == 30
+
+
+def test_the_head_of_a_board_has_title_date_and_version():
+    older, newer = made(), made(GUESSES[0], estimator="dse")
+    newer = replace(newer, provenance=replace(newer.provenance, started="2025-03-04T09:00:00+00:00"))
+    boards = leaderboard([newer, older])
+    page = board_page(boards, title="Lab & sons")
+    assert "<title>Lab &amp; sons</title>" in page and "<h1>Lab &amp; sons</h1>" in page
+    assert "The newest result is of 2025-03-04." in page and f"written by cogbench {cogbench.__version__}." in page
+    assert "<h1>Leaderboard</h1>" in board_page(boards)
+
+
+def test_the_rows_of_a_board_and_of_the_board_over_all_link_to_reports(tmp_path):
+    results = [made(m, estimator=f"e/{i}[k=1]") for i, m in enumerate(GUESSES[:3])]
+    results += [made(np.zeros((4, 4)), estimator="random"), made(estimator="日本", oracle=None)]
+    for result in results:
+        result.save(tmp_path / "results")
+    out, reports = tmp_path / "pages" / "board.html", tmp_path / "the reports"
+    words = ("leaderboard", tmp_path / "results", "--stacked", "--out", out, "--reports", reports, "--title", "Ours")
+    done = ask(*words)
+    assert done.exit_code == 0 and f"wrote 4 reports into {reports}" in done.stderr
+    files = sorted(reports.iterdir())
+    assert len(files) == 4 and all(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]*\.html", f.name) for f in files)
+    page = out.read_text(encoding="utf-8")
+    links = re.findall(r'<a href="([^"]*)"', page)
+    assert len(links) == 4 + 3, "each result, and each figure of the board over all"
+    assert {unquote(link) for link in links} == {f"../the reports/{file.name}" for file in files}
+    assert all(" " not in link for link in links)
+    assert all('<a href="../pages/board.html">← Ours</a>' in f.read_text(encoding="utf-8") for f in files)
+    before = [f.read_bytes() for f in files]
+    assert ask(*words).exit_code == 0 and before == [f.read_bytes() for f in files], "written again, the same"
+
+
+def test_a_report_of_details_of_another_form_is_left_out_with_a_line(tmp_path):
+    made(details=[{"prediction": [1]}]).save(tmp_path / "results")
+    made(GUESSES[0], estimator="dse").save(tmp_path / "results")
+    done = ask("leaderboard", tmp_path / "results", "--out", tmp_path / "b.html", "--reports", tmp_path / "r")
+    assert done.exit_code == 0 and len([*(tmp_path / "r").iterdir()]) == 1
+    assert "no report: cra: its details of prediction have another form" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        (("--reports", "r"), "--title and --reports are of a page: add --out FILE.html"),
+        (("--title", "x", "--format", "csv"), "--title and --reports are of a page: add --out FILE.html"),
+        (("--reports", "r", "--format", "html"), "--reports needs a page that links to them: add --out FILE.html"),
+        (("--reports", "r", "--out", "board.csv"), "--title and --reports are of a page: add --out FILE.html"),
+    ],
+)
+def test_options_of_a_page_need_a_page(tmp_path, monkeypatch, options, words):
+    monkeypatch.chdir(tmp_path)
+    made().save(tmp_path / "results")
+    assert words in line(ask("leaderboard", *options), 2)
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_folder_of_reports_that_cannot_be_written_gets_one_line(tmp_path):
+    made().save(tmp_path / "results")
+    (tmp_path / "taken").write_text("")
+    for reports in (tmp_path / "taken" / "reports", tmp_path / "taken"):
+        done = ask("leaderboard", tmp_path / "results", "--out", tmp_path / "b.html", "--reports", reports)
+        assert done.exit_code in (2, 3) and "Traceback" not in done.stderr and not (tmp_path / "b.html").exists()
+
+
+def test_notes_name_each_figure_once():
+    others = [made(suite=suite, tasks=tuple("abcd"), data=False) for suite in ("words", "third")]
+    boards = leaderboard([made(), made(GUESSES[0], estimator="x"), *others])
+    assert "the number of estimators (2 in table 1; 1 in tables 2, 3)" in " ".join(board_notes(boards))
+    assert boards[1].differs == ("suite third instead of letters",), "another suite has other tasks"
 
 
 def test_the_commands_write_files(tmp_path):

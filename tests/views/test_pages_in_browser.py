@@ -1,18 +1,22 @@
-"""The pages in headless Chromium: nothing asked of any network, mouse, keyboard, widths, accessibility."""
+"""The pages in headless Chromium: nothing asked of any network, mouse, keyboard, widths, print, accessibility."""
 
+import csv
+import io
+import json
 import os
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from made_results import made
+from made_results import TRUE, made
 
 from cogbench.results.leaderboard import leaderboard
-from cogbench.results.result import SignalReport
+from cogbench.results.result import Result, SignalReport
 from cogbench.scoring.chance import PValue
-from cogbench.views.pages import board_page, report_page
+from cogbench.views.pages import board_page, report_page, save_reports
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install -e '.[dev]'")
 
@@ -21,6 +25,7 @@ QUIET = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-ne
 NASTY = "<script>alert('x')</script>"
 PREDICTED = {"score": 0.1, "error_to_shuffled": 0.98, "share_above_shuffled": 0.2}
 WIDTHS = pytest.mark.parametrize("width", [375, 1400])
+RESULTS = Path(__file__).parents[2] / "docs" / "results"
 PAGES = pytest.mark.parametrize("name", ["board", "report", "unscored"])
 
 
@@ -72,6 +77,8 @@ def pages(tmp_path_factory):
         "unscored": report_page(made(oracle=None, estimator=NASTY)),
         "standing": board_page(leaderboard(_graded())),
         "long": board_page(leaderboard([made(estimator=f"cra[draw={i}]") for i in range(60)])),
+        "mixed": board_page(leaderboard(_mixed())),
+        "linked": _linked(folder),
     }.items():
         (folder / f"{name}.html").write_text(text, encoding="utf-8")
     return folder
@@ -85,21 +92,41 @@ def _graded():
     return [made(m, estimator=name, tasks=tasks, true=true, data=False) for name, m in guesses.items()]
 
 
+def _mixed():
+    """Return results of two estimators with options, two signals or none, and two families of oracles."""
+    rng = np.random.default_rng(3)
+    kinds = [("cnm", "gaze"), ("cnm[seeds=5]", "gaze"), ("cnm", "fmri"), ("cra", "gaze"), ("size", None)]
+    suites = ("letters", "words")
+    made_ = [made(rng.random((4, 4)), estimator=e, signal=s, suite=suite) for e, s in kinds for suite in suites]
+    return [
+        replace(r, provenance=replace(r.provenance, estimator_seconds=1.5)) for r in [*made_, made(estimator="=1+1")]
+    ]
+
+
+def _linked(folder):
+    """Write the reports of three results beside a board, into a folder of an awkward name; return the board."""
+    results = [made(estimator=NASTY), made(TRUE.T, estimator="a/b[c=1]"), made(np.zeros((4, 4)), estimator="random")]
+    addresses, _ = save_reports(results, folder / "re ports#1", folder / "linked.html", "Our board")
+    return board_page(leaderboard(results), title="Our board", reports=addresses)
+
+
 @pytest.fixture
 def visit(browser, pages):
     """Open a page of a width; whatever it asks for, logs or throws is an error at the end."""
     contexts, troubles = [], []
 
     def open_(name, width=1400, **settings):
+        name, _, state = name.partition("#")
         context = browser.new_context(viewport={"width": width, "height": 900}, **settings)
         contexts.append(context)
         page = context.new_page()
         address = (pages / f"{name}.html").as_uri()
-        page.on("request", lambda r: None if r.url == address else troubles.append(f"asked for {r.url[:80]}"))
+        allowed = (address, pages.as_uri() if name == "linked" else address)
+        page.on("request", lambda r: None if r.url.startswith(allowed) else troubles.append(f"asked for {r.url[:80]}"))
         page.on("console", lambda m: troubles.append(f"console: {m.text}"))
         page.on("pageerror", lambda e: troubles.append(f"error: {e}"))
         page.on("dialog", lambda d: (troubles.append("a dialog"), d.dismiss()))
-        page.goto(address)
+        page.goto(address + (f"#{state}" if state else ""))
         return page
 
     yield open_
@@ -229,10 +256,120 @@ def test_filters_by_oracle_and_backbone(visit):
     assert told.inner_text() == "15 of 15 results shown"
 
 
+def test_filters_by_estimator_signal_and_family(visit):
+    page = visit("mixed")
+    assert page.get_by_role("status").inner_text() == "11 of 11 results shown"
+    page.get_by_label("Estimator").select_option("cnm")
+    assert {*_column(page, "estimator")} == {"cnm", "cnm[seeds=5]"}, "whatever its options"
+    page.get_by_label("Signal").select_option("fmri")
+    assert page.get_by_role("status").inner_text() == "2 of 11 results shown"
+    page.get_by_label("Family of oracles").select_option("words")
+    assert page.get_by_role("status").inner_text() == "1 of 11 results shown"
+    assert page.locator("section[data-oracle]:visible h2").inner_text().startswith("2. Suite words")
+    assert page.locator("tr.baseline:visible").count() == 2, "baselines stay for reference"
+    page.get_by_label("Estimator").select_option("")
+    page.get_by_label("Family of oracles").select_option("")
+    page.get_by_label("Signal").select_option("none")
+    assert {*_column(page, "estimator")} == {"size"}
+
+
+def test_a_search_finds_rows_by_all_its_words(visit):
+    page = visit("mixed")
+    page.get_by_label("Search").fill("CNM gaze")
+    assert sorted(_column(page, "estimator")) == ["cnm", "cnm[seeds=5]"]
+    assert page.get_by_role("status").inner_text() == "4 of 11 results shown"
+    page.get_by_label("Search").fill("nothing of this name")
+    assert page.locator("section[data-oracle]:visible").count() == 0
+    page.get_by_label("Search").fill("popularity")
+    assert page.locator("tr.baseline:visible").count(), "a baseline can be found"
+
+
+def test_sort_and_filters_stand_in_the_address(visit):
+    page = visit("mixed")
+    assert "#" not in page.url
+    page.get_by_label("Estimator").select_option("cnm")
+    page.get_by_label("Search").fill("gaze & more=")
+    page.get_by_label("Search").fill("gaze")
+    page.get_by_role("button", name="spearman").first.click()
+    order, state = _column(page, "estimator"), page.url.partition("#")[2]
+    assert len(order) == 2
+    page.reload()
+    again = visit(f"mixed#{state}")
+    for shown in (page, again):
+        assert _column(shown, "estimator") == order and shown.get_by_label("Search").input_value() == "gaze"
+        head = shown.get_by_role("columnheader", name="spearman").first
+        assert head.get_attribute("aria-sort") == "descending"
+    again.evaluate("location.hash = '#signal=fmri'")
+    again.wait_for_function("document.querySelector('[name=signal]').value === 'fmri'")
+    assert {*_column(again, "estimator")} == {"cnm"} and again.get_by_label("Search").input_value() == ""
+    assert again.get_by_role("columnheader", name="TRS").first.get_attribute("aria-sort") == "ascending"
+    again.get_by_label("Signal").select_option("")
+    assert "#" not in again.url, "the page as it was written has no state"
+
+
+@pytest.mark.parametrize("state", ["signal=nothing&board-1=nothing,ascending", "board-1", "%E0%A4%A&=&board-1=,"])
+def test_an_address_of_another_page_changes_nothing(visit, state):
+    page = visit(f"mixed#{state}")
+    assert page.get_by_role("status").inner_text() == "11 of 11 results shown"
+    assert page.get_by_role("columnheader", name="TRS").first.get_attribute("aria-sort") == "ascending"
+
+
+def _download(page, form):
+    with page.expect_download() as event:
+        page.get_by_role("button", name=form, exact=True).first.click()
+    assert event.value.suggested_filename == f"board-1.{form}"
+    return Path(event.value.path()).read_text(encoding="utf-8")
+
+
+def test_what_is_shown_can_be_downloaded(visit):
+    page = visit("mixed")
+    page.get_by_label("Search").fill("1+1")
+    rows = [*csv.DictReader(io.StringIO(_download(page, "csv")))]
+    assert [row["estimator"] for row in rows if "(baseline)" not in row["estimator"]] == ["'=1+1"], "it is no formula"
+    page.get_by_label("Search").fill("")
+    page.get_by_role("button", name="skill", exact=True).first.click()
+    table = [*csv.DictReader(io.StringIO(_download(page, "csv")))]
+    plain = json.loads(_download(page, "json"))
+    assert [row["TRS"] for row in plain] == [float(row["TRS"]) for row in table]
+    results = [row for row in plain if "(baseline)" not in row["estimator"]]
+    assert [row["estimator"] for row in results] == _column(page, "estimator"), "in the order that is shown"
+    skills = [row["skill"] for row in results]
+    assert skills == sorted(skills, reverse=True) and any(skill != round(skill, 2) for skill in skills), "exact numbers"
+    assert plain[-1]["signal"] is None and re.fullmatch(r"\d\.\d\d to \d\.\d\d", results[0]["95 % interval"])
+
+
+def test_a_row_links_to_its_report_and_that_links_back(visit):
+    page = visit("linked")
+    assert page.title() == "Our board" and page.get_by_role("heading", level=1).inner_text() == "Our board"
+    assert page.locator("tbody a").count() == 2, "what prefers no source has nothing to report"
+    for name in (NASTY, "a/b[c=1]"):
+        page.get_by_role("link", name=name).click()
+        assert page.get_by_role("heading", level=1).inner_text() == f"{name} on bert"
+        page.get_by_role("link", name="Our board").click()
+        assert page.url.endswith("/linked.html")
+
+
+def test_what_is_not_told_from_chance_is_grey(visit):
+    page = visit("standing")
+    ink, muted = page.evaluate(
+        """() => ["--ink", "--muted"].map((name) => {
+          const probe = document.body.appendChild(document.createElement("i"));
+          probe.style.color = `var(${name})`;
+          return getComputedStyle(probe).color;
+        })"""
+    )
+    colours = page.evaluate(
+        """() => Object.fromEntries([...document.querySelectorAll("tbody tr:not(.baseline)")].map((row) =>
+          [row.cells[0].textContent, [...row.cells].map((cell) => getComputedStyle(cell).color)]))"""
+    )
+    assert {*colours["perfect"]} == {ink} and {*colours["worst"]} == {muted}
+    assert "a grey row is not told from chance" in page.locator("main").inner_text()
+
+
 def test_the_keyboard_filters_too(visit):
     page = visit("board")
-    page.keyboard.press("Tab")
-    page.keyboard.press("Tab")
+    for _ in range(3):
+        page.keyboard.press("Tab")
     page.keyboard.type("tiny")
     assert page.locator("select[name=backbone]").input_value() == "tinybert"
     assert {*_column(page, "backbone")} == {"tinybert"}
@@ -240,7 +377,7 @@ def test_the_keyboard_filters_too(visit):
 
 def test_without_script_it_is_a_plain_table(visit):
     page = visit("board", java_script_enabled=False)
-    assert page.locator("form:visible").count() == 0 and page.locator("button").count() == 0
+    assert page.locator("form:visible").count() == 0 and page.locator("button, .downloads").count() == 0
     assert page.locator("table.board:visible").count() == 4
     assert page.get_by_role("rowheader", name="e0").is_visible()
 
@@ -255,10 +392,51 @@ def test_figures_are_drawn_in_the_colours_of_the_scheme(visit):
     assert len(inks) == 2
 
 
-def test_figures_fit_a_narrow_screen(visit):
+def test_figures_scroll_on_a_narrow_screen_and_their_text_stays_as_large(visit):
     page = visit("report", 375)
-    widths = page.evaluate("[...document.querySelectorAll('figure svg')].map((e) => e.getBoundingClientRect().width)")
-    assert len(widths) == 5 and max(widths) <= 375 - 32
+    boxes = page.evaluate(
+        "[...document.querySelectorAll('figure > .scroll')].map((e) => [e.clientWidth, e.scrollWidth])"
+    )
+    assert len(boxes) == 5 and max(shown for shown, _ in boxes) <= 375 - 32
+    assert sum(whole > shown for shown, whole in boxes) >= 3
+    sizes = page.evaluate(
+        """[...document.querySelectorAll('figure svg text')].map((e) => parseFloat(getComputedStyle(e).fontSize)
+          * e.ownerSVGElement.getBoundingClientRect().width / e.ownerSVGElement.viewBox.baseVal.width)"""
+    )
+    assert min(sizes) >= 8, "pixels"
+
+
+def test_a_cell_of_a_figure_says_what_it_is_under_the_mouse(visit):
+    page = visit("report")
+    box = page.locator("figure svg").nth(2).locator("rect:has(title)", has_text="p for q: similarity").bounding_box()
+    middle = [box["x"] + box["width"] / 2, box["y"] + box["height"] / 2]
+    text = page.evaluate(
+        "([x, y]) => { scrollTo(0, y); return document.elementFromPoint(x, y - scrollY).textContent }", middle
+    )
+    assert re.fullmatch(r"p for q: similarity 0\.\d+", text) and box["width"] == pytest.approx(36, abs=1)
+
+
+def _twelve():
+    """Return a result of twelve tasks and three subjects, with all that an estimator can tell of them."""
+    tasks, rng = tuple(f"a-task-{i}" for i in range(12)), np.random.default_rng(0)
+    guesses, subjects = rng.random((3, 12, 12)), ("S1", "S2", "S3")
+    details = {
+        "by_subject": {s: m.tolist() for s, m in zip(subjects, guesses, strict=True)},
+        "prediction": {s: dict.fromkeys(tasks, PREDICTED) for s in subjects},
+        "fingerprints": {t: rng.random(12).tolist() for t in tasks},
+    }
+    alone = {"true": guesses[1], "no_transfer": np.full(12, 0.5), "hashes": "0123456789ab"}
+    return made(guesses[0], tasks=tasks, by_seed=[*guesses[:2]], details=[details], **alone)
+
+
+@pytest.mark.parametrize("name", ["report", "unscored", "twelve", "real"])
+def test_a_report_prints_on_at_most_eight_pages(visit, pages, name):
+    (file,) = RESULTS.glob("cnm-ridge--minilm--*.json")
+    if name in ("twelve", "real"):
+        result = _twelve() if name == "twelve" else Result.load(file)
+        (pages / f"{name}.html").write_text(report_page(result), encoding="utf-8")
+    printed = visit(name).pdf()
+    assert 1 <= len(re.findall(rb"/Type\s*/Page\b", printed)) <= 8
 
 
 @pytest.mark.parametrize("name", ["board", "standing"])
@@ -309,12 +487,15 @@ def test_the_head_of_a_long_table_stays_in_sight(visit, script):
 
 
 @PAGES
-def test_what_is_folded_is_printed(visit, name):
+def test_what_is_folded_is_printed_unless_it_is_long(visit, name):
     page = visit(name)
     page.emulate_media(media="print")
     folded = page.locator("details")
     assert folded.count() and page.locator("details[open]").count() == 0
     for part in folded.all():
+        if part.locator("tr").count() > 41:
+            assert not part.is_visible()
+            continue
         assert part.locator("summary").bounding_box()["height"] > 10
         assert part.locator(":scope > :not(summary)").first.bounding_box()["height"] > 10
 
