@@ -65,7 +65,7 @@ def seconds(cell: Similarity, workspace: Workspace, threads: int) -> float:
 
     torch.set_num_threads(threads)
     began = list[float]()
-    outcome = engine.compute([cell], replace(workspace, tell=lambda step: began.append(perf_counter())))
+    outcome = engine.compute([cell], replace(workspace, progress=lambda step: began.append(perf_counter())))
     assert not outcome.failed, outcome.failed
     pieces = sum(isinstance(done, Piece) for done in outcome.computed)
     print(f"{pieces} pieces, {workspace.jobs} workers: {began[-1] - began[0]:.1f} s", file=sys.stderr)

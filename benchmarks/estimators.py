@@ -50,7 +50,7 @@ def main() -> None:
     ]
     engine.compute(
         trainings,
-        replace(workspace, tell=lambda step: print(f"{step.done}/{step.total} {step.place}", file=sys.stderr)),
+        replace(workspace, progress=lambda step: print(f"{step.done}/{step.total} {step.place}", file=sys.stderr)),
     )
     print("| estimator | trainings | forward | backward | CPU seconds | TRS | p |\n|---|---|---|---|---|---|---|")
     for together in [args.estimators] if args.together else [[name] for name in args.estimators]:

@@ -38,7 +38,7 @@ def main() -> None:
         replace(
             workspace,
             jobs=args.jobs,
-            tell=lambda step: print(f"{step.done}/{step.total} {step.place}", file=sys.stderr),
+            progress=lambda step: print(f"{step.done}/{step.total} {step.place}", file=sys.stderr),
         ),
     )
     print(

@@ -119,7 +119,7 @@ def overhead(workspace: Workspace, n: int = 200) -> str:
     engine.compute(cells[:n], replace(workspace, jobs=0))
     inline = time.perf_counter() - began
     ends: list[float] = []
-    engine.compute(cells[n:], replace(workspace, jobs=2, tell=lambda step: ends.append(time.perf_counter())))
+    engine.compute(cells[n:], replace(workspace, jobs=2, progress=lambda step: ends.append(time.perf_counter())))
     spread = ends[-1] - ends[n // 4]  # the first of them wait for the workers to start
     each = 1000 * spread / (len(ends) - 1 - n // 4)
     return f"{1000 * inline / n:.1f} ms a cell in one process; with two workers one is done each {each:.1f} ms"

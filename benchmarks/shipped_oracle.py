@@ -61,7 +61,7 @@ def main() -> None:
     def tell(step) -> None:
         print(f"{step.done}/{step.total} {step.place}", file=sys.stderr)
 
-    oracle, _ = measure_transfers(transfers, name, replace(workspace, jobs=args.jobs, tell=tell))
+    oracle, _ = measure_transfers(transfers, name, replace(workspace, jobs=args.jobs, progress=tell))
     report(oracle)
     provenance, seeds = oracle.provenance, ", ".join(map(str, oracle.seeds))
     command = "make mini-oracle" if args.suite.startswith("mini") else "python benchmarks/shipped_oracle.py"

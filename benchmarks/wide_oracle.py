@@ -74,7 +74,7 @@ def main() -> None:
     tasks = [task for task in wide_tasks(parts, installed, args.evaluation) if task.name not in args.without]
     overrides = tuple((task, Path(folder)) for task, folder in (pair.split("=", 1) for pair in args.task_data))
     workspace = replace(
-        Workspace(Files(args.data_dir, overrides, offline=True), Store(home())), jobs=args.jobs, tell=tell
+        Workspace(Files(args.data_dir, overrides, offline=True), Store(home())), jobs=args.jobs, progress=tell
     )
     oracle = args.oracle or str(measure(args, parts, tasks, workspace))
     if args.results:
@@ -93,7 +93,7 @@ def main() -> None:
             store=workspace.store,
             parts=parts,
             jobs=args.jobs,
-            tell=tell,
+            progress=tell,
         )
         for result in results:
             print(f"wrote {result.save(args.results)}", file=sys.stderr)

@@ -17,6 +17,7 @@ from .compute.workspace import Step as Step
 from .data.files import Files as Files
 from .packs.pack import Pack as Pack
 from .runs.make_pack import make_pack as make_pack
+from .views.pages import board_page as board_page, report_page as report_page
 from .storage.store import Store as Store
 
 # Writing parts: the kinds of part, what they are given, and what they return.

@@ -5,6 +5,7 @@ CogbenchError
 ├── MissingData      data, a model or a file is not there         (exit 3)
 │   └── LostStore    the store cannot be reached or written to    (exit 3)
 ├── UnusableData     what is there breaks its record or contract  (exit 3)
+│   ├── WrongOption  an option has no such value, or not beside another (exit 2)
 │   ├── AmbiguousTable  an option says how a table is read        (exit 3)
 │   └── FullDisk     no room for results                          (exit 3)
 ├── FailedCells      some units of work failed, the rest is saved (exit 1)
@@ -23,12 +24,18 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 MOST_NAMES = 200  # that a message lists
+FEW_NAMES = 15  # of parts that a message lists; a command lists more of them
+LISTED = ("task", "backbone", "signal", "estimator", "oracle", "suite", "pack", "selector")
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:
     """Return the end of a sentence on an unknown name: a question with the near names, or a full stop."""
-    near = get_close_matches(name, [*names], n=3, cutoff=0.5)
-    return f"; did you mean {' or '.join(repr(n) for n in near)}?" if near else "."
+    return question_of(get_close_matches(name, [*names], n=3, cutoff=0.5))
+
+
+def question_of(near: Iterable[str]) -> str:
+    """Return the question whether one of these names is meant, or a full stop where there is none."""
+    return f"; did you mean {' or '.join(map(repr, near))}?" if near else "."
 
 
 class CogbenchError(Exception):
@@ -47,7 +54,11 @@ class UnknownName(CogbenchError):
         """Make the error for a `name` that is not among `names`; `label` introduces the list of them."""
         names = sorted(names)
         more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-        guess = did_you_mean(name, names)
+        near = get_close_matches(name, names, n=3, cutoff=0.5)
+        near = near or sorted((n for n in names if name and name in n), key=lambda n: not n.startswith(name))[:3]
+        guess = question_of(near)
+        if label == "Installed" and len(names) > FEW_NAMES and kind in LISTED:
+            return cls(f"unknown {kind} {name!r}{guess} `cogbench list {kind}s` lists all {len(names)}.")
         return cls(f"unknown {kind} {name!r}{guess} {label}: {', '.join(names[:MOST_NAMES]) or 'none'}{more}.")
 
 
@@ -72,6 +83,12 @@ class LostStore(MissingData):
 
 class UnusableData(CogbenchError):
     """Data, a model, a plugin's answer or a file that breaks what its record promises."""
+
+
+class WrongOption(UnusableData):
+    """A value that an option does not take, options that do not go together, or one that is lacking."""
+
+    exit_code = 2
 
 
 class AmbiguousTable(UnusableData):

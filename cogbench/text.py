@@ -50,6 +50,13 @@ def in_words(n_bytes: int) -> str:
     return f"{n_bytes / 1024**power:.1f} {'KMGT'[power - 1]}iB" if power else f"{n_bytes} B"
 
 
+def in_time(seconds: float) -> str:
+    """Return a time as people say it: `42 s`, `3.5 minutes`, `2.1 hours`."""
+    if seconds < 99.5:
+        return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
+    return f"{seconds / 60:.1f} minutes" if seconds < 99.5 * 60 else f"{seconds / 3600:.1f} hours"
+
+
 def in_decimals(value: float | None, digits: int = 2, missing: str = "") -> str:
     """Return a number with so many decimals, and `missing` where there is none."""
     return missing if value is None else f"{value:.{digits}f}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from ..data.dataset import Array, Card, Dataset, Split
 from ..data.files import Files
-from ..errors import MissingData, UnusableData
+from ..errors import MissingData, WrongOption
 from ..parts.interfaces import Backbone
 from ..parts.recipe import Checkpoint, Recipe, Settings, Task
 from ..storage.origin import Origin
@@ -79,7 +79,7 @@ class GivenCheckpoint:
             If there are none.
         """
         if self.data is None:
-            raise UnusableData(
+            raise WrongOption(
                 f"checkpoint {self.name!r} has no examples of its own task, which the estimator reads: "
                 f"name them with --checkpoint-data {self.name}=FILE."
             )

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..data.files import Files
 from ..data.kinds import TASK_KINDS
-from ..errors import MissingData, UnknownName, UnusableData, together
+from ..errors import MissingData, UnknownName, UnusableData, WrongOption, together
 from ..parts.interfaces import Backbone
 from ..parts.recipe import Task
 from ..parts.registry import Parts
@@ -78,7 +78,7 @@ def find_checkpoints(
     own_data, opened, faults = dict(data), list[GivenCheckpoint](), list[MissingData]()
     wanted = [*_wanted(checkpoints)]
     if twice := [name for name, n in Counter(one.name for one in wanted).items() if n > 1]:
-        raise UnusableData(f"several checkpoints are called {twice[0]!r}: give each its own name.")
+        raise WrongOption(f"several checkpoints are called {twice[0]!r}: give each its own name.")
     for name in own_data:
         if name not in {one.name for one in wanted}:
             raise UnknownName.of("checkpoint", name, [one.name for one in wanted], label="Given")
@@ -107,7 +107,7 @@ def _wanted(checkpoints: Any) -> Iterable[Any]:
             return [_of_address(name, address)]
         return _of_table(Path(text))
     if not isinstance(checkpoints, Iterable):
-        raise UnusableData(f"checkpoints are texts {FORM}, a table, or a mapping of names; {checkpoints!r} is none.")
+        raise WrongOption(f"checkpoints are texts {FORM}, a table, or a mapping of names; {checkpoints!r} is none.")
     return [one for several in checkpoints for one in _wanted(several)]
 
 
@@ -115,19 +115,19 @@ def _of_address(name: str, address: str) -> NamedCheckpoint:
     """Return the checkpoint of a name and a folder or a hub id; `@REVISION` may follow a hub id."""
     name, address = name.strip(), address.strip()
     if not name or not address:
-        raise UnusableData(f"checkpoint {f'{name}={address}'!r} is not of the form {FORM}.")
+        raise WrongOption(f"checkpoint {f'{name}={address}'!r} is not of the form {FORM}.")
     model, at, revision = address.rpartition("@")
     if not at or os.path.exists(address):
         return NamedCheckpoint(name, os.path.expanduser(address))
     if not model or not revision:
-        raise UnusableData(f"checkpoint {f'{name}={address}'!r} is not of the form {FORM}.")
+        raise WrongOption(f"checkpoint {f'{name}={address}'!r} is not of the form {FORM}.")
     return NamedCheckpoint(name, os.path.expanduser(model), revision)
 
 
 def _of_table(path: Path) -> list[NamedCheckpoint]:
     """Return the checkpoints of a csv file; folders and data are looked for beside the file, and then where we are."""
     if not path.suffix:
-        raise UnusableData(f"checkpoint {str(path)!r} is not of the form {FORM}, and no file of checkpoints.")
+        raise WrongOption(f"checkpoint {str(path)!r} is not of the form {FORM}, and no file of checkpoints.")
     rows, columns = read_texts(path).columns, [field.name for field in fields(NamedCheckpoint)]
     if unknown := [column for column in rows if column not in columns]:
         raise UnknownName.of("column of checkpoints", unknown[0], columns, label="Known")
@@ -166,7 +166,7 @@ def _opened(parts: Parts, one: NamedCheckpoint, files: Files) -> GivenCheckpoint
         backbone = replace(backbone, revision=one.revision)  # type: ignore[type-var]
     origin = backbone.origin(files)
     if one.revision and (not hasattr(backbone, "revision") or (origin.revision or "").startswith("sha256:")):
-        raise UnusableData(
+        raise WrongOption(
             f"checkpoint {one.name!r}: {one.model!r} is not read from the hub, so it has no revisions: leave "
             f"{one.revision!r} out."
         )

@@ -1,4 +1,4 @@
-"""The commands that rank: run, recommend."""
+"""The commands that rank: demo, run, recommend."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,10 +10,17 @@ from ..errors import CogbenchError, FailedCells, UnusableData, together
 from . import options as option
 from . import signals
 from .checkpoints import checkpoints
+from .commands import command
 from .options import COMPUTES, Site, at_site, complete, print_json, progress, say_wrote
 
 
-@click.command("run")
+@command(
+    "run",
+    examples=(
+        "cogbench run --estimator cra --estimator dse --backbone minilm-2l --suite mini --max-train 32",
+        "cogbench run --estimator logme --pack cogtaskonomy-minilm",
+    ),
+)
 @click.option(
     "--estimator",
     multiple=True,
@@ -82,9 +89,10 @@ def run(
     from ..runs.run import answer_requests, check_request, resolve_run
     from ..storage.atomic import writable
     from ..views.card import render_results
+    from ..views.terminal import printed
 
-    with progress() as tell:
-        workspace = site.workspace(tell)
+    with progress() as report:
+        workspace = site.workspace(report)
         estimators = [*workspace.parts.estimators] if "all" in estimator else estimator
         if pack:
             _refuse_beside_pack(context)
@@ -96,8 +104,8 @@ def run(
             for request in requests:
                 check_request(request, workspace)
             for words in describe_signals([request.signal for request in requests], workspace):
-                click.echo(words, nl=False)
-            click.echo(describe_plan([cell for request in requests for cell in request.cells()], workspace))
+                click.echo(printed(words))
+            click.echo(printed(describe_plan([cell for request in requests for cell in request.cells()], workspace)))
             return
         writable(out)
         results, failures = answer_requests(requests, workspace)
@@ -139,11 +147,16 @@ def _refuse_beside_pack(
         raise click.UsageError(f"{reason}: leave out {options}.")
 
 
-@click.command("recommend")
+@command(
+    "recommend",
+    short_help="Say which source tasks to train before a target of your own.",
+    examples=("cogbench recommend --target reviews.csv --estimator logme --backbone minilm-2l --max-train 60",),
+)
 @click.option(
     "--target",
     required=True,
     metavar="TASK|FILE|FOLDER|HUB_ID",
+    shell_complete=complete("task"),
     help="A task's name; a table of your own examples (csv, tsv, json, jsonl, parquet, conll, xlsx); a folder with "
     "train.csv and validation.csv or test.csv; or a data set of the hub, namespace/name.",
 )
@@ -163,7 +176,7 @@ def _refuse_beside_pack(
 )
 @click.option(
     "--max-evaluation",
-    type=click.IntRange(min=1),
+    type=option.AtLeast(1),
     default=2000,
     show_default=True,
     help="Of a table: at most so many examples to score on.",
@@ -186,7 +199,7 @@ def _refuse_beside_pack(
 )
 @checkpoints()
 @option.suite
-@option.tasks
+@option.some_tasks
 @signals.one_signal
 @signals.missing
 @click.option(
@@ -197,10 +210,10 @@ def _refuse_beside_pack(
     help="Sentences alone, as `run` takes them.  [default: the signal's, or `neutral`]",
 )
 @option.set_("An option of a part, as `run` takes it.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the trainings.")
+@click.option("--seed", type=option.AtLeast(0), default=0, show_default=True, help="Of the trainings.")
 @option.max_train
 @option.max_train_target
-@click.option("-k", type=click.IntRange(min=1), default=3, show_default=True, help="How many sources to name.")
+@click.option("-k", type=option.AtLeast(1), default=3, show_default=True, help="How many sources to name.")
 @click.option("--apply", is_flag=True, help="Train the target after each of them and without any; report the gains.")
 @at_site(*COMPUTES)
 @option.as_json
@@ -223,9 +236,11 @@ def recommend(
 
     if how["pack"] is not None:
         _refuse_beside_pack(context, SOURCES)
-    with progress() as tell:
+    with progress() as report:
         pairs = [*as_pairs(columns), *(option.pair(text) for text in column)]
-        recommendation = recommend(target, columns=pairs, files=site.files(), tell=tell, **site.processes(), **how)
+        recommendation = recommend(
+            target, columns=pairs, files=site.files(), progress=report, **site.processes(), **how
+        )
     if as_json:
         print_json(plain(recommendation))
     else:
@@ -233,4 +248,33 @@ def recommend(
         click.echo(render_tables(tables, "table", recommendation_notes(recommendation)))
 
 
-COMMANDS = (run, recommend)
+@command(
+    "demo",
+    short_help="See cogbench at work in a minute: real tasks, no data, no training.",
+    examples=("cogbench demo",),
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("results/demo"),
+    show_default=True,
+    help="The folder for the results and the page.",
+)
+def demo(out: Path) -> None:
+    """Rank real tasks and a planted control from installed evidence packs: no data, no network, no training."""
+    from ..results.leaderboard import leaderboard
+    from ..runs.demo import demo, save_demo
+    from ..storage.atomic import save_text, writable
+    from ..views.card import render_demo
+    from ..views.pages import board_page
+
+    writable(out)
+    with progress() as report:
+        results = demo(progress=report)
+    saved, page = save_demo(results, out), out / "leaderboard.html"
+    save_text(page, board_page(leaderboard([*results.real, *results.control])))
+    click.echo(render_demo(results, page, saved[0]))
+    say_wrote(page)
+
+
+COMMANDS = (demo, run, recommend)

@@ -10,27 +10,41 @@ import click
 from ..errors import FailedCells, MissingData, UnusableData
 from . import options as option
 from . import signals
-from .options import Site, at_site, print_rows, progress, say
+from .commands import command, group, log, say
+from .options import Site, at_site, print_rows, progress
 
 if TYPE_CHECKING:
     from ..compute.workspace import Step
 
 KINDS = ("tasks", "backbones", "signals", "estimators", "oracles", "suites", "packs", "selectors")
 
+SHELLS = {  # and what switches completion on
+    "bash": 'eval "$(cogbench completion bash)"',
+    "zsh": 'eval "$(cogbench completion zsh)"',
+    "fish": "cogbench completion fish | source",
+}
 
-@click.command("list")
-@click.argument("kind", type=click.Choice(KINDS))
+
+@command("list", short_help="List what is installed, of one kind.", examples=("cogbench list estimators",))
+@click.argument("kind", metavar="KIND", type=click.Choice(KINDS))
 @click.option("--data-dir", type=click.Path(path_type=Path), default=None, help="Say which data are there.")
 @option.as_json
 def list_(kind: str, data_dir: Path | None, as_json: bool) -> None:
-    """List the installed parts of a kind, and where they come from."""
+    """List the installed parts of a kind, and where they come from.
+
+    KIND is tasks, backbones, signals, estimators, oracles, suites, packs or selectors.
+    """
     from ..parts.registry import load_parts
     from ..views.listing import render_parts
 
     click.echo(render_parts(load_parts(), kind.removesuffix("s"), as_json=as_json, data_dir=data_dir))
 
 
-@click.command("plugins")
+@command(
+    "plugins",
+    short_help="List or check the plugins.",
+    examples=("cogbench plugins", "cogbench plugins --check cogbench-transferability"),
+)
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--check", is_flag=True, help="Run the contract checks on each part.")
 @option.as_json
@@ -45,8 +59,8 @@ def plugins(names: tuple[str, ...], check: bool, as_json: bool) -> None:
 
     parts = load_parts()
     if check:
-        with progress() as tell:
-            rows = check_installed(parts, names, tell or _say_step)
+        with progress() as report:
+            rows = check_installed(parts, names, report or _say_step)
     else:
         rows = plugin_rows(replace(parts, plugins=find_plugins(parts, names)))
     print_rows(rows, as_json)
@@ -58,12 +72,16 @@ def _say_step(step: "Step") -> None:
     say(f"checking {step.place} ({step.done + 1} of {step.total}) …")
 
 
-@click.group("new")
+@group("new", short_help="Write the files of a new plugin.")
 def new() -> None:
     """Write the files of a new plugin."""
 
 
-@new.command("plugin")
+@new.command(
+    "plugin",
+    short_help="Write the package of a plugin.",
+    examples=("cogbench new plugin my-estimators --with estimator,task",),
+)
 @click.argument("name")
 @click.option(
     "--with",
@@ -91,10 +109,14 @@ def new_plugin(name: str, kinds: tuple[str, ...], out: Path | None) -> None:
     click.echo(f"pip install -e {place} pytest\npytest {place}\ncogbench plugins --check {name}")
 
 
-@click.command("fetch")
+@command(
+    "fetch",
+    short_help="Download what a run needs.",
+    examples=("cogbench fetch --backbone minilm --tasks cola,rte,sst-2",),
+)
 @option.backbone()
 @option.suite
-@option.tasks
+@option.some_tasks
 @signals.signal
 @option.set_("An option of a part, as `run` takes it.")
 @at_site(option.data_dir, option.task_data)
@@ -108,20 +130,25 @@ def fetch(site: Site, as_json: bool, **how: Any) -> None:
     wanted = resolve_wanted(load_parts(), **how)
     site.check_tasks([part.name for kind, part in wanted if kind == "task"])
     files = replace(site.files(), fetching=bool(how["signal"]))
-    rows = fetch_wanted(wanted, files, lambda what, i, n: say(f"{what} ({i} of {n}) …"))
+    rows = fetch_wanted(wanted, files, _say_what)
     print_rows(rows, as_json, fetch_rows)
     for row in rows:
         if row["unsuitable"]:
             say(f"{row['what']}: {row['unsuitable']}")
     failed = [row for row in rows if row["error"]]
     for row in failed:
-        say(f"{row['what']}: {row['error']}")
+        log.error(f"{row['what']}: {row['error']}")
     if failed:
         message = f"{len(failed)} of {len(rows)} could not be had; the same command tries them again."
         raise MissingData(message) if len(failed) == len(rows) else FailedCells(message)
 
 
-@click.command("doctor")
+def _say_what(step: "Step") -> None:
+    if step.running:
+        say(f"{step.place} ({step.done + 1} of {step.total}) …")
+
+
+@command("doctor", short_help="Say what would stop a run.", examples=("cogbench doctor --backbone minilm",))
 @option.backbone()
 @option.as_json
 def doctor(backbone: tuple[str, ...], as_json: bool) -> None:
@@ -134,12 +161,12 @@ def doctor(backbone: tuple[str, ...], as_json: bool) -> None:
         raise UnusableData(f"this would stop a run: {'; '.join(troubles)}")
 
 
-@click.group("cache")
+@group("cache", short_help="Say what the store holds, and clear it.")
 def cache() -> None:
     """Say what the store holds, and remove what no run can ask for any more."""
 
 
-@cache.command("info")
+@cache.command("info", examples=("cogbench cache info",))
 @option.as_json
 def cache_info(as_json: bool) -> None:
     """Say how much of each kind of thing the store holds, and how much of it is out of reach."""
@@ -157,7 +184,7 @@ def cache_info(as_json: bool) -> None:
         )
 
 
-@cache.command("prune")
+@cache.command("prune", examples=("cogbench cache prune --dry-run",))
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
 @click.option("--other-versions", is_flag=True, help="Remove the cells of other versions of cogbench too.")
 @option.as_json
@@ -191,4 +218,16 @@ def cache_prune(dry_run: bool, other_versions: bool, as_json: bool) -> None:
         say(f"{others} are of other versions of cogbench and stay; --other-versions removes them.")
 
 
-COMMANDS = (list_, plugins, new, fetch, doctor, cache)
+@command("completion", short_help="Print what completes words in a shell.", examples=tuple(SHELLS.values()))
+@click.argument("shell", metavar="bash|zsh|fish", type=click.Choice([*SHELLS]))
+@click.pass_context
+def completion(context: click.Context, shell: str) -> None:
+    """Print the script that lets a shell complete commands, options and the names of parts."""
+    from click.shell_completion import get_completion_class
+
+    kind = get_completion_class(shell)
+    assert kind is not None
+    click.echo(kind(context.find_root().command, {}, "cogbench", "_COGBENCH_COMPLETE").source())
+
+
+COMMANDS = (list_, plugins, new, fetch, doctor, cache, completion)

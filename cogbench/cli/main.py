@@ -1,7 +1,7 @@
 """The command line: parse, call one function, print. Data goes to stdout, everything else to stderr."""
 
+import codecs
 import errno
-import logging
 import os
 import signal
 import sys
@@ -15,15 +15,14 @@ import click
 
 from ..errors import CogbenchError, missing_package
 from ..storage.disk import is_disk_full
-from ..text import visible
-from . import compute, demo, install, oracles, packs, results, sets
-from .options import say
+from . import compute, install, oracles, packs, results, sets
+from .commands import Group, WrongCall, group, listen, log
 
 ENDING = "it is about to end; Ctrl-C once more ends it at once."
 INTERRUPTED = "interrupted; what was finished is saved, the same command goes on from there."
 
 
-class _Group(click.Group):
+class _Program(Group):
     """Commands whose foreseen errors print as one line and set the exit code."""
 
     def main(self, *args: Any, **options: Any) -> Any:
@@ -33,9 +32,17 @@ class _Group(click.Group):
         except OSError as error:
             if (fault := _fault_of_machine(error)) is None or os.environ.get("COGBENCH_DEBUG"):
                 raise
-            say(fault)
+            log.error(fault)
             _forget_output()
             sys.exit(CogbenchError.exit_code)
+
+    def make_context(self, *args: Any, **how: Any) -> click.Context:
+        listen()
+        _let_print_anything()
+        try:
+            return super().make_context(*args, **how)
+        except click.UsageError as error:
+            raise WrongCall(error) from None
 
     def invoke(self, ctx: click.Context) -> Any:
         # Threads that wait for work spin otherwise. On a busy machine they take the processor from the threads that
@@ -43,20 +50,21 @@ class _Group(click.Group):
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         # A process of multiprocessing complains when this one is killed, and has nothing to do for it.
         os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")
-        _messages()
         try:
             answer = super().invoke(ctx)
             sys.stdout.flush()
             return answer
+        except click.UsageError as error:
+            raise WrongCall(error) from None
         except (CogbenchError, ModuleNotFoundError) as error:
             foreseen = error if isinstance(error, CogbenchError) else missing_package(error)
             if foreseen is None or os.environ.get("COGBENCH_DEBUG"):
                 raise
             for fault in str(foreseen).splitlines():
-                say(fault)
+                log.error(fault)
             ctx.exit(foreseen.exit_code)
         except KeyboardInterrupt:
-            say(INTERRUPTED)
+            log.error(INTERRUPTED)
             ctx.exit(130)
 
 
@@ -105,29 +113,45 @@ def _forget_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-class _Visible(logging.Formatter):
-    """Messages without signs that a terminal obeys: they name files, cells and tasks of others."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return visible(super().format(record))
-
-
-def _messages() -> None:
-    """Print the harness's own messages on stderr; the libraries' stay theirs."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Visible("cogbench: %(message)s"))
-    log = logging.getLogger("cogbench")
-    log.handlers, log.propagate = [handler], False
+# What stands for a sign that the encoding of stdout does not have.
+PLAIN_SIGNS = {
+    ord(sign): like
+    for like, signs in {"-": "─━╸╺–—", "|": "│┃┆┊", "+": "├└┌┐┘┬┴┼±†", "*": "●★", ".": "·", "~": "…", "x": "×"}.items()
+    for sign in signs
+} | {ord(sign): like for sign, like in zip("░▒▓█≤≥↑↓→←", ":=#@<>^v><", strict=True)}
 
 
-@click.group(cls=_Group, context_settings={"auto_envvar_prefix": "COGBENCH", "help_option_names": ["-h", "--help"]})
+def _plain_signs(error: UnicodeError) -> tuple[str, int]:
+    """Return like signs of ASCII for those that cannot be encoded: an error handler of codecs."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    signs = error.object[error.start : error.end].translate(PLAIN_SIGNS)
+    return "".join(sign if sign.isascii() else "?" for sign in signs), error.end
+
+
+def _let_print_anything() -> None:
+    """Let stdout and stderr take signs that their encoding does not have, such as that of a pipe on Windows."""
+    codecs.register_error("cogbench", _plain_signs)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure") and not (stream.encoding or "").lower().startswith("utf"):
+            stream.reconfigure(errors="cogbench")
+
+
+SETTINGS = {"auto_envvar_prefix": "COGBENCH", "help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+@group(
+    "cogbench",
+    cls=_Program,
+    context_settings=SETTINGS,
+    examples=("cogbench demo", "cogbench run --estimator cra --backbone minilm-2l --suite mini --max-train 32"),
+)
 @click.version_option(package_name="cogbench-toolkit", prog_name="cogbench")
 def cli() -> None:
     """Which source task should a model learn before a target task? Rank, and score the ranking."""
 
 
 COMMANDS = (
-    *demo.COMMANDS,
     *compute.COMMANDS,
     *oracles.COMMANDS,
     *packs.COMMANDS,

@@ -1,11 +1,13 @@
 """What the commands share: options, the site where a command computes, how it speaks and shows that it goes on."""
 
 import functools
+import io
 import json
+import math
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,25 +16,46 @@ import click
 from click.shell_completion import CompletionItem
 
 from ..errors import MissingData, UnknownName
-from ..text import visible
+from .commands import is_quiet, say
 
 if TYPE_CHECKING:
-    from ..compute.workspace import Step, Tell, Workspace
+    from ..compute.workspace import Report, Workspace
     from ..data.files import Files
 
 FORMATS = ("table", "json", "markdown", "latex", "csv")
 
 
 def complete(kind: str) -> Callable[..., list[CompletionItem]]:
-    """Return the completion of a list, by commas, of installed parts of a kind."""
+    """Return the completion of a list, by commas, of installed parts of a kind; of files where there are none."""
 
     def names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from ..parts.oracle_names import completions
         from ..parts.registry import load_parts
 
         done, _, last = incomplete.rpartition(",")
-        return [CompletionItem(f"{done},{n}" if done else n) for n in load_parts().of(kind) if n.startswith(last)]
+        near = [name for name in completions(load_parts(), kind) if name.startswith(last)]
+        return [CompletionItem(f"{done},{n}" if done else n) for n in near] or [CompletionItem(incomplete, type="file")]
 
     return names
+
+
+class AtLeast(click.ParamType[float]):
+    """A number from `least` on, whole unless said."""
+
+    name = "n"
+
+    def __init__(self, least: int, *, whole: bool = True) -> None:
+        self.least, self.whole = least, whole
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number; a sentence says what is none."""
+        try:
+            number = int(value) if self.whole else float(value)
+        except ValueError:
+            number = math.nan
+        if not self.least <= number < math.inf:
+            self.fail(f"{value!r} is no {'whole ' if self.whole else ''}number from {self.least} on", param, ctx)
+        return number
 
 
 def numbers(least: int) -> Callable[..., tuple[int, ...]]:
@@ -100,7 +123,21 @@ def set_(help: str) -> Callable[..., Any]:
 def format_(*more: str) -> Callable[..., Any]:
     """Return the option of what stdout gets."""
     choices = click.Choice((*FORMATS, *more))
-    return click.option("--format", type=choices, default="table", show_default=True, help="What stdout gets.")
+    return click.option(
+        "--format",
+        type=choices,
+        default="table",
+        show_default=True,
+        callback=_in_utf8,
+        help="The format of what is printed.",
+    )
+
+
+def _in_utf8(ctx: click.Context, param: click.Parameter, form: str) -> str:
+    """Let stdout be UTF-8 where programs read it, whatever the encoding of terminals is here."""
+    if form != "table" and not sys.stdout.isatty() and isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")
+    return form
 
 
 suite = click.option(
@@ -110,23 +147,25 @@ suite = click.option(
     shell_complete=complete("suite"),
     help="The tasks and the usual signal.",
 )
-tasks = click.option(
-    "--tasks",
-    default=None,
-    callback=_names,
-    shell_complete=complete("task"),
-    help="A part of the suite, by commas; oracle ranks are recomputed within it.",
-)
+
+
+def _tasks(more: str = "") -> Callable[..., Any]:
+    words = f"Some tasks of the suite, by commas{more}."
+    return click.option("--tasks", default=None, callback=_names, shell_complete=complete("task"), help=words)
+
+
+some_tasks = _tasks()
+tasks = _tasks("; an oracle's ranks are then those among them")
 seeds = click.option("--seeds", default="0", show_default=True, callback=numbers(0), help="Training seeds, by commas.")
 max_train = click.option(
     "--max-train",
-    type=click.IntRange(min=1),
+    type=AtLeast(1),
     default=None,
     help="At most so many training examples a task, a stratified sample.  [default: all]",
 )
 max_train_target = click.option(
     "--max-train-target",
-    type=click.IntRange(min=1),
+    type=AtLeast(1),
     default=None,
     help="At most so many training examples of a task as the target.  [default: as --max-train]",
 )
@@ -135,13 +174,11 @@ skip_unsuitable = click.option(
     is_flag=True,
     help="Leave out the tasks that a backbone cannot be trained on.",
 )
-as_json = click.option("--json", "as_json", is_flag=True, help="For machines.")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 ks = click.option(
     "-k", "ks", default="3,4,5", show_default=True, callback=numbers(1), help="The k of top-k, by commas."
 )
-top_m = click.option(
-    "--top-m", type=click.IntRange(min=1), default=6, show_default=True, help="The oracle's best M, of top-k."
-)
+top_m = click.option("--top-m", type=AtLeast(1), default=6, show_default=True, help="The oracle's best M, of top-k.")
 
 data_dir = click.option(
     "--data-dir",
@@ -156,16 +193,20 @@ task_data = click.option(
     metavar="TASK=DIR",
     help="The same for one task; may be given several times.",
 )
-offline = click.option("--offline", is_flag=True, envvar="COGBENCH_OFFLINE", help="Touch no network.")
+offline = click.option(
+    "--offline", is_flag=True, envvar="COGBENCH_OFFLINE", help="Use no network: only data and models on this machine."
+)
 device = click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 jobs = click.option(
     "--jobs",
-    type=click.IntRange(min=0),
+    type=AtLeast(0),
     default=None,
     help="Worker processes; 0 computes in this one.  [default: by GPUs, else by cores and memory]",
 )
 scheduler = click.option("--scheduler", default=None, metavar="ADDRESS", help="A dask scheduler whose workers compute.")
-dry_run = click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
+dry_run = click.option(
+    "--dry-run", is_flag=True, help="Print what would be computed, its time and disk, and compute nothing."
+)
 
 
 @dataclass(frozen=True)
@@ -191,11 +232,11 @@ class Site:
             if task not in tasks:
                 raise UnknownName.of("task in --task-data", task, tasks, label="In this run")
 
-    def workspace(self, tell: "Tell | None" = None) -> "Workspace":
+    def workspace(self, report: "Report | None" = None) -> "Workspace":
         """Return the surroundings of a run as the options say, with the user's store and the installed parts."""
         from ..compute.workspace import workspace_of
 
-        return workspace_of(files=self.files(), tell=tell, **self.processes())
+        return workspace_of(files=self.files(), progress=report, **self.processes())
 
     def processes(self) -> dict[str, Any]:
         """Return which processes compute."""
@@ -309,11 +350,6 @@ def _environment(offline: bool, device: str) -> None:
             raise MissingData("torch sees no CUDA device; use --device cpu.")
 
 
-def say(text: str) -> None:
-    """Tell people something, on stderr."""
-    click.echo(f"cogbench: {visible(text)}", err=True)
-
-
 def say_wrote(*paths: Path) -> None:
     """Tell what was written."""
     for path in paths:
@@ -341,32 +377,8 @@ def print_rows(
     click.echo(grid(rows, "json") if as_json else grid(brief(rows), "table"))
 
 
-@contextmanager
-def progress() -> "Iterator[Tell | None]":
-    """Show on a terminal how many cells are done, running and failed, and the time left; nothing elsewhere."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-    from rich.table import Column
+def progress() -> "AbstractContextManager[Report | None]":
+    """Show how far the command is, unless it is to be quiet."""
+    from ..workers.progress import shown_progress
 
-    counts = TextColumn("{task.description}", table_column=Column(no_wrap=True))
-    last = TextColumn("{task.fields[place]}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1))
-    columns = (counts, BarColumn(12), TimeRemainingColumn(), last)
-    patient: dict[str, Any] = {"speed_estimate_period": 7 * 86_400}  # a cell may take hours
-    with Progress(*columns, console=Console(stderr=True), transient=True, expand=True, **patient) as shown:
-        bar = shown.add_task("planning", total=None, place="")
-
-        def tell(step: "Step") -> None:
-            shown.update(
-                bar, description=_counts(step), completed=step.share, total=1.0, place=escape(visible(step.place))
-            )
-
-        yield tell
-
-
-def _counts(step: "Step") -> str:
-    failed = f", [red]{step.failed} failed[/]" if step.failed else ""
-    return f"{step.done} of {step.total} done, {step.running} running{failed}"
+    return shown_progress(not is_quiet())

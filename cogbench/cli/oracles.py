@@ -8,6 +8,7 @@ import click
 
 from . import options as option
 from .checkpoints import checkpoints
+from .commands import group
 from .options import COMPUTES, Site, at_site, complete, print_json, progress, say_wrote
 
 if TYPE_CHECKING:
@@ -15,12 +16,12 @@ if TYPE_CHECKING:
     from ..data.score_tables import TableReading
 
 
-@click.group("oracle")
+@group("oracle", short_help="Show, measure and export tables of transfers.")
 def oracle() -> None:
     """List, show, measure and export tables of transfers."""
 
 
-@oracle.command("list")
+@oracle.command("list", examples=("cogbench oracle list",))
 @option.as_json
 def oracle_list(as_json: bool) -> None:
     """List the oracles that are installed, and those measured here, by their families."""
@@ -30,7 +31,13 @@ def oracle_list(as_json: bool) -> None:
     click.echo(render_parts(load_parts(), "oracle", as_json))
 
 
-@oracle.command("show")
+@oracle.command(
+    "show",
+    examples=(
+        "cogbench oracle show cogtaskonomy-bert",
+        "cogbench oracle show own.csv --diagonal no-transfer",
+    ),
+)
 @click.argument("name", shell_complete=complete("oracle"))
 @option.oracle_reading
 @option.format_()
@@ -47,7 +54,7 @@ def oracle_show(name: str, reading: "TableReading", format: str) -> None:
     _print_oracles([find_oracle(parts, one, reading=reading) for one in oracle_names(parts, name)], format)
 
 
-@oracle.command("export")
+@oracle.command("export", examples=("cogbench oracle export cogtaskonomy-bert --out oracle.csv",))
 @click.argument("name", shell_complete=complete("oracle"))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The file, csv or json.")
 @option.oracle_reading
@@ -65,7 +72,7 @@ def oracle_export(name: str, out: Path, reading: "TableReading") -> None:
     say_wrote(*write(find_oracle(load_parts(), name, reading=reading), out))
 
 
-@oracle.command("measure")
+@oracle.command("measure", examples=("cogbench oracle measure --backbone minilm-2l --suite mini --max-train 32",))
 @click.option("--backbone", required=True, shell_complete=complete("backbone"), help="What is trained.")
 @option.suite
 @option.tasks
@@ -98,7 +105,7 @@ def oracle_export(name: str, out: Path, reading: "TableReading") -> None:
 )
 @click.option(
     "--select-share",
-    type=float,
+    type=option.AtLeast(0, whole=False),
     default=None,
     help="With --select: the share of the source's examples that is kept.  [default: 0.5]",
 )
@@ -125,18 +132,19 @@ def oracle_measure(backbone: str, group: str | None, site: Site, dry_run: bool, 
     """
     from ..runs.measure_oracle import check_transfers, measure_each, resolve_sizes
     from ..runs.plan import describe_plan
+    from ..views.terminal import printed
 
     if group is not None:
         _measure_groups(backbone, group, site, dry_run, format, how)
         return
-    with progress() as tell:
-        workspace = site.workspace(tell)
+    with progress() as report:
+        workspace = site.workspace(report)
         plans = resolve_sizes(workspace.parts, backbone, files=workspace.files, **how)
         site.check_tasks([task.name for task in plans[0][0].tasks])
         if dry_run:
             for transfers, name in plans:
                 check_transfers(transfers, name, workspace)
-            click.echo(describe_plan([cell for transfers, _ in plans for cell in transfers.cells()], workspace))
+            click.echo(printed(describe_plan([c for transfers, _ in plans for c in transfers.cells()], workspace)))
             return
         measured = measure_each(plans, workspace)
     _print_oracles([oracle for oracle, _ in measured], format)
@@ -150,15 +158,16 @@ def _measure_groups(backbone: str, group: str, site: Site, dry_run: bool, format
     from ..runs.plan import describe_plan
     from ..views.formats import render_tables
     from ..views.rows import set_notes, set_rows
+    from ..views.terminal import printed
 
-    with progress() as tell:
-        workspace = site.workspace(tell)
+    with progress() as report:
+        workspace = site.workspace(report)
         plans = resolve_groups(workspace.parts, backbone, group=group, files=workspace.files, **how)
         site.check_tasks([task.name for task in plans[0][0].transfers.tasks])
         if dry_run:
             for plan, name in plans:
                 check_groups(plan, name, workspace)
-            click.echo(describe_plan([cell for plan, _ in plans for cell in plan.cells()], workspace))
+            click.echo(printed(describe_plan([cell for plan, _ in plans for cell in plan.cells()], workspace)))
             return
         measured = measure_groups(plans, workspace)
     if format == "json":

@@ -8,15 +8,18 @@ import click
 from . import options as option
 from . import signals
 from .checkpoints import checkpoints
+from .commands import group
 from .options import Site, at_site, complete, print_json, progress, say_wrote
 
 
-@click.group("pack")
+@group("pack", short_help="Make and show evidence packs, which need no data or models.")
 def pack() -> None:
     """Make and show evidence packs, from which `run --pack` scores estimators without data, models or training."""
 
 
-@pack.command("make")
+@pack.command(
+    "make", examples=("cogbench pack make --backbone minilm-2l --suite mini --max-train 32 --out mini.safetensors",)
+)
 @click.option(
     "--backbone",
     default=None,
@@ -25,7 +28,7 @@ def pack() -> None:
 )
 @checkpoints()
 @option.suite
-@option.tasks
+@option.some_tasks
 @signals.signal
 @signals.missing
 @signals.stimuli
@@ -33,11 +36,11 @@ def pack() -> None:
     "--oracle", default=None, shell_complete=complete("oracle"), help="The oracle in the pack.  [default: the suite's]"
 )
 @option.set_("An option of a part, as `run` takes it; one value each.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the trainings.")
+@click.option("--seed", type=option.AtLeast(0), default=0, show_default=True, help="Of the trainings.")
 @option.max_train
 @click.option(
     "--examples",
-    type=click.IntRange(min=0),
+    type=option.AtLeast(0),
     default=100,
     show_default=True,
     help="Features of at most so many training examples of each task; 0 for none.",
@@ -57,12 +60,12 @@ def make(site: Site, out: Path, **how: Any) -> None:
     """Gather what estimators read of a measured oracle, or of checkpoints, into one file: no text and no model."""
     from ..runs.make_pack import make_pack
 
-    with progress() as tell:
-        path = make_pack(out=out, files=site.files(), tell=tell, **site.processes(), **how)
+    with progress() as report:
+        path = make_pack(out=out, files=site.files(), progress=report, **site.processes(), **how)
     say_wrote(path)
 
 
-@pack.command("show")
+@pack.command("show", examples=("cogbench pack show mini-minilm-2l",))
 @click.argument("name", shell_complete=complete("pack"))
 @option.format_()
 def show(name: str, format: str) -> None:

@@ -7,7 +7,8 @@ import click
 
 from ..errors import UnknownName
 from . import options as option
-from .options import as_text, complete, print_json, say, say_wrote
+from .commands import command, say
+from .options import as_text, complete, print_json, say_wrote
 
 if TYPE_CHECKING:
     from ..data.score_tables import TableReading
@@ -16,7 +17,14 @@ PAGE = (".html", ".htm")
 GAINS = ("rank", "exp_rank", "linear", "linear_minmax", "exp_fraction", "exp_percent")
 
 
-@click.command("score")
+@command(
+    "score",
+    short_help="Score anybody's guess by an oracle.",
+    examples=(
+        "cogbench score guess.csv --oracle cogtaskonomy-bert",
+        "cogbench score guess.csv --oracle published --name mine --out results",
+    ),
+)
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
     "--oracle",
@@ -122,7 +130,14 @@ def score(
         click.echo(render_tables(score_tables(scored), format, score_notes(scored)))
 
 
-@click.command("compare")
+@command(
+    "compare",
+    short_help="Say how two results differ, or two oracles.",
+    examples=(
+        "cogbench compare results/one.json results/other.json",
+        "cogbench compare cogtaskonomy-bert cogtaskonomy-tinybert",
+    ),
+)
 @click.argument("results", metavar="RESULT…|ORACLE…", nargs=-1, required=True, shell_complete=complete("oracle"))
 @option.ks
 @option.top_m
@@ -136,13 +151,12 @@ def compare(results: tuple[str, ...], format: str, **how: Any) -> None:
     target examples on transfer stops paying.
     """
     from ..oracles.comparison import OracleComparison
-    from ..results.comparison import compare, read_for_comparison
+    from ..results.comparison import compare
     from ..results.plain import plain
     from ..views.comparison import comparison_tables, oracle_comparison_notes, oracle_comparison_tables
     from ..views.formats import render_tables
 
-    compared: list[Any] = [one for place in results for one in read_for_comparison(place)]
-    comparison = compare(compared, **how)
+    comparison = compare(*results, **how)
     if format == "json":
         print_json(plain(comparison))
     elif isinstance(comparison, OracleComparison):
@@ -151,7 +165,14 @@ def compare(results: tuple[str, ...], format: str, **how: Any) -> None:
         click.echo(render_tables(comparison_tables(comparison), format, comparison.notes))
 
 
-@click.command("leaderboard")
+@command(
+    "leaderboard",
+    short_help="Rank the results in folders.",
+    examples=(
+        "cogbench leaderboard results --sort skill",
+        "cogbench leaderboard results --stacked --out board.html",
+    ),
+)
 @click.argument("places", metavar="[DIR|RESULT]…", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--sort", default="trs", show_default=True, help="A score that the table shows, such as p or top-3.")
 @click.option(
@@ -160,6 +181,7 @@ def compare(results: tuple[str, ...], format: str, **how: Any) -> None:
     multiple=True,
     callback=option.several,
     metavar="NAME[,NAME…]",
+    shell_complete=complete("oracle"),
     help="Only results on these oracles, or on those of a family such as taskweb, or `published`; may be given several "
     "times.",
 )
@@ -259,7 +281,9 @@ def leaderboard(
         say_wrote(out)
 
 
-@click.command("report")
+@command(
+    "report", short_help="Show one result in full.", examples=("cogbench report results/one.json --out report.html",)
+)
 @click.argument("file", metavar="RESULT", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), default=None, help="Write a page, FILE.html, instead.")
 @click.option("--figures", type=click.Path(path_type=Path), default=None, help="Write the figures here: svg and csv.")
@@ -282,7 +306,11 @@ def report(file: Path, out: Path | None, figures: Path | None) -> None:
         say_wrote(*save_figures(result, figures))
 
 
-@click.command("tree")
+@command(
+    "tree",
+    short_help="Draw the taxonomy of tasks that a matrix implies.",
+    examples=("cogbench tree results/one.json --linkage average",),
+)
 @click.argument("file", metavar="RESULT|FILE.csv", type=click.Path(path_type=Path))
 @click.option(
     "--linkage", type=click.Choice(["ward", "average"]), default="ward", show_default=True, help="Ward's, or the mean."
@@ -305,7 +333,11 @@ def tree(file: Path, linkage: Any, guess_reading: "TableReading", as_json: bool)
         click.echo(render_tree(taxonomy.root))
 
 
-@click.command("submit")
+@command(
+    "submit",
+    short_help="Hand in results for the boards of cogbench.",
+    examples=("cogbench submit results/one.json --by NAME --check",),
+)
 @click.argument("files", metavar="RESULT…", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--by", required=True, metavar="NAME", help="Whom boards name as the one who computed the results.")
 @click.option(

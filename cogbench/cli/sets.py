@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from . import options as option
+from .commands import group
 from .options import complete, print_json
 
 if TYPE_CHECKING:
@@ -24,12 +25,12 @@ within = click.option(
 )
 
 
-@click.group("sets")
+@group("sets", short_help="Show what sets of tasks score together, and score guesses of the best.")
 def sets() -> None:
     """Show what targets score with sets of other tasks, and score a guess of the best set."""
 
 
-@sets.command("list")
+@sets.command("list", examples=("cogbench sets list",))
 @option.as_json
 def sets_list(as_json: bool) -> None:
     """List the sets that are installed, and those that were measured here by `oracle measure --group`."""
@@ -47,8 +48,8 @@ def sets_list(as_json: bool) -> None:
     option.print_rows(rows, as_json)
 
 
-@sets.command("show")
-@click.argument("file", metavar="FILE|NAME")
+@sets.command("show", examples=("cogbench sets show standley2020-results-subsets",))
+@click.argument("file", metavar="FILE|NAME", shell_complete=complete("set"))
 @better
 @within
 @option.as_json
@@ -72,8 +73,8 @@ def sets_show(file: str, better: Literal["higher", "lower"] | None, within: str 
         click.echo(render_tables({measured.name: set_rows(measured)}, "table", set_notes(measured)))
 
 
-@sets.command("score")
-@click.argument("file", metavar="FILE|NAME")
+@sets.command("score", examples=("cogbench sets score standley2020-results-subsets --guess pairs --size 2",))
+@click.argument("file", metavar="FILE|NAME", shell_complete=complete("set"))
 @click.option(
     "--guess",
     required=True,
@@ -81,10 +82,10 @@ def sets_show(file: str, better: Literal["higher", "lower"] | None, within: str 
     shell_complete=complete("oracle"),
     help="What says how good each source is for each target; `pairs` for the sets of one other task in FILE itself.",
 )
-@click.option("--size", type=click.IntRange(min=1), default=None, help="Only sets of so many sources.  [default: all]")
+@click.option("--size", type=option.AtLeast(1), default=None, help="Only sets of so many sources.  [default: all]")
 @click.option(
     "--redundancy",
-    type=click.FloatRange(min=0),
+    type=option.AtLeast(0, whole=False),
     default=0.0,
     show_default=True,
     help="How much the mean similarity of its members counts against a set.",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..errors import UnknownName, UnusableData
+from ..errors import UnknownName, WrongOption
 from ..parts.interfaces import Backbone, shares, teacher_of, trained_alone
 from ..parts.recipe import ALL_ROWS, SEQUENTIAL, SHARINGS, USUAL_SHARE, RowChoice, Selector
 from ..parts.registry import Parts
@@ -27,13 +27,13 @@ def find_sharing(parts: Parts, sharing: str, backbone: Backbone, set: Sequence[s
         return backbone
     if shares(backbone):
         able = ", ".join(sorted(shares(backbone)))
-        raise UnusableData(f"backbone {backbone.name!r} cannot train with sharing {sharing!r}; it can: {able}.")
+        raise WrongOption(f"backbone {backbone.name!r} cannot train with sharing {sharing!r}; it can: {able}.")
     able_parts = [part for part in parts.backbones.values() if sharing in shares(part)]
     if not able_parts:
         raise UnknownName(f"no installed plugin trains tasks with sharing {sharing!r}; cogbench-multitask does.")
     together = only("backbone", varied(able_parts[0], set, parts.find))
     if getattr(together, "backbone", None) != getattr(able_parts[0], "backbone", None):
-        raise UnusableData(
+        raise WrongOption(
             f"{together.name} trains the backbone of --backbone: leave out --set {together.name}.backbone."
         )
     return replace(together, backbone=backbone)  # type: ignore[type-var]
@@ -77,7 +77,7 @@ def check_choice(selector: Selector | None, share: float | None, backbone: Backb
     """
     if selector is None:
         if share is not None:
-            raise UnusableData(
+            raise WrongOption(
                 f"a share of {share:g} of the rows cannot be kept without a selector: name one with --select, or leave "
                 "out --select-share."
             )
@@ -85,9 +85,9 @@ def check_choice(selector: Selector | None, share: float | None, backbone: Backb
     share = USUAL_SHARE if share is None else share
     RowChoice(selector, None, share)  # type: ignore[arg-type]
     if checkpoints:
-        raise UnusableData("checkpoints are trained already: no rows of theirs can be chosen with --select.")
+        raise WrongOption("checkpoints are trained already: no rows of theirs can be chosen with --select.")
     if teacher_of(trained_alone(backbone)):
-        raise UnusableData(
+        raise WrongOption(
             f"backbone {backbone.name!r} learns from a teacher, which learns from all rows: leave out --select, or "
             "name a backbone without a teacher."
         )

@@ -319,6 +319,7 @@ def _score_of(task: Task, outputs: Array, workspace: Workspace) -> TaskScore:
 class Encoding:
     """The stimuli of a signal as a trained model represents them."""
 
+    of_estimator: ClassVar[bool] = True
     training: Training | GivenTraining
     signal: Signal
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -50,8 +50,7 @@ class StoredEvidence:
         self.tasks: tuple[str, ...] = tuple(self._tasks)
         self.sources: tuple[str, ...] = tuple(t.name for t in cell.sources)
         self.targets: tuple[str, ...] = tuple(t.name for t in cell.targets or cell.tasks)
-        self.seed = cell.seed
-        self.inquiry = Inquiry(cell.estimator)
+        self.seed, self.inquiry = cell.seed, Inquiry(cell.estimator)
 
     @property
     def stimuli(self) -> tuple[str, ...]:
@@ -218,6 +217,7 @@ class Similarity(TaskTrainings):
     model, so the estimator never sees more of a target than the budget allows.
     """
 
+    of_estimator: ClassVar[bool] = True
     estimator: Estimator
     backbone: Backbone
     tasks: tuple[Task, ...]
@@ -323,8 +323,8 @@ class Similarity(TaskTrainings):
 
     def ingredients(self, workspace: Workspace) -> dict[str, Any]:
         needs = self.estimator.needs
-        ingredients: dict[str, Any] = {"estimator": workspace.identity(self.estimator)}
-        ingredients["tasks"] = [t.name for t in self.tasks]
+        identity = workspace.identity(self.estimator)
+        ingredients: dict[str, Any] = {"estimator": identity, "tasks": [t.name for t in self.tasks]}
         if self.targets:
             ingredients["targets"] = [t.name for t in self.targets]
         if not MODELS & needs:  # the keys of models have seed and backbone already
@@ -361,9 +361,8 @@ class Similarity(TaskTrainings):
 
     def estimate(self, workspace: Workspace) -> Estimate:
         """Return the estimator's matrix, notes and details; compute them where they are not stored."""
-        sources = [task.name for task in self.sources]
-        targets = [task.name for task in self.targets or self.tasks]
-        return workspace.once(("estimate", self), lambda: Estimate.load(workspace.folder(self), sources, targets))
+        names = ([task.name for task in tasks] for tasks in (self.sources, self.targets or self.tasks))
+        return workspace.once(("estimate", self), lambda: Estimate.load(workspace.folder(self), *names))
 
 
 @dataclass(frozen=True)
@@ -374,6 +373,7 @@ class Piece:
     which options that no piece depends on have one value. So every run that has these tasks shares the piece.
     """
 
+    of_estimator: ClassVar[bool] = True
     whole: Similarity
     name: str
 
@@ -383,7 +383,7 @@ class Piece:
 
     @property
     def runs_here(self) -> bool:
-        """Whether the process of the run must compute it, as for the whole matrix."""
+        """As of the whole matrix."""
         return self.whole.runs_here
 
     def inputs(self, workspace: Workspace) -> tuple[Cell, ...]:
@@ -393,8 +393,8 @@ class Piece:
         return self.whole.ingredients(workspace) | {"piece": self.name}
 
     def compute(self, workspace: Workspace, out: Path) -> None:
-        evidence = StoredEvidence(self.whole, workspace)
-        assert isinstance(self.whole.estimator, InPieces)
-        arrays: dict[str, Any] = dict(self.whole.estimator.piece(evidence, self.name))
+        evidence, estimator = StoredEvidence(self.whole, workspace), self.whole.estimator
+        assert isinstance(estimator, InPieces)
+        arrays: dict[str, Any] = dict(estimator.piece(evidence, self.name))
         np.savez(out / "arrays.npz", **arrays)
         (out / "notes.json").write_text(json.dumps(evidence.inquiry.notes))

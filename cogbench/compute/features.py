@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -31,6 +31,7 @@ ANSWERS = frozenset({"labels", "start_positions", "end_positions"})  # what batc
 class FeatureExtraction:
     """A task's training examples as the model of a training sees them, or the bare backbone where there is none."""
 
+    of_estimator: ClassVar[bool] = True
     backbone: Backbone
     training: Training | GivenTraining | None
     task: Task

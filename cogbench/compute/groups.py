@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..data.oracle_seeds import differing
-from ..errors import LostStore, UnknownName, UnusableData
+from ..errors import LostStore, UnknownName, UnusableData, WrongOption
 from ..oracles.set_tables import read_groups, read_sets
 from ..oracles.task_sets import SetScore, TaskSets, in_words, plain_sets, write_sets
 from ..scoring.means import none_if_nan
@@ -114,9 +114,9 @@ def find_groups(groups: Groups, tasks: Sequence[str]) -> tuple[tuple[tuple[str, 
     if isinstance(groups, int) or (isinstance(groups, str) and re.fullmatch(r"[+-]?\d+", groups)):
         size = int(groups)
         if size < 2:
-            raise UnusableData(f"groups of {size} tasks cannot be trained together: a group has at least two tasks.")
+            raise WrongOption(f"groups of {size} tasks cannot be trained together: a group has at least two tasks.")
         if size > len(tasks):
-            raise UnusableData(f"groups of {size} tasks cannot be made of {len(tasks)}: {', '.join(tasks)}.")
+            raise WrongOption(f"groups of {size} tasks cannot be made of {len(tasks)}: {', '.join(tasks)}.")
         return tuple(combinations(tasks, size)), f"groups-of-{size}"
     named = read_groups(Path(groups)) if isinstance(groups, str | Path) else [tuple(group) for group in groups]
     ordered = list[tuple[str, ...]]()

@@ -4,12 +4,13 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
+from time import perf_counter
 from typing import Any, Protocol
 
 from ..data.dataset import Dataset, Split
 from ..data.files import Files
 from ..data.recording import Recording
-from ..errors import CogbenchError, MissingData, UnusableData, blaming, expected, together
+from ..errors import CogbenchError, MissingData, WrongOption, blaming, expected, together
 from ..parts import registry
 from ..parts.fingerprint import Fingerprints, harness_version
 from ..parts.interfaces import Signal
@@ -40,7 +41,10 @@ class Cell(Protocol):
 
 @dataclass(frozen=True)
 class Step:
-    """How far a computation is: what has just ended, the cells done (of them failed), running and in all."""
+    """How far a computation is: what has just ended, the cells done (of them failed), running and in all.
+
+    `phase` says what goes on before the first cell runs, such as the start of workers.
+    """
 
     place: str
     done: int
@@ -48,9 +52,24 @@ class Step:
     running: int
     total: int
     share: float  # of the work, by what trainings are expected to take: from 0 to 1
+    phase: str = ""
 
 
-Tell = Callable[[Step], None]
+Report = Callable[[Step], None]
+Progress = bool | Report | None  # what functions take: True shows how far they are
+
+
+def is_of_estimator(cell: Cell) -> bool:
+    """Whether a cell is the work of an estimator, or what an estimator makes of trained models; no training."""
+    return getattr(cell, "of_estimator", False)
+
+
+@dataclass(eq=False)
+class _Running:
+    """A cell that is being computed: the seconds that other cells take meanwhile, and the cells that it reads."""
+
+    elsewhere: float = 0.0
+    reads: dict[str, None] = field(default_factory=dict)
 
 
 @dataclass(eq=False)
@@ -69,7 +88,7 @@ class Workspace:
         Worker processes on this machine; 0 computes in this process; None chooses by cores and free memory.
     scheduler : str, optional
         Address of a dask scheduler whose workers compute instead.
-    tell : callable, optional
+    progress : callable, optional
         Called with a `Step` at the start of a computation and after each of its cells.
     fingerprints : Fingerprints
         What makes parts the same.
@@ -80,8 +99,9 @@ class Workspace:
     parts: Parts = field(default_factory=Parts)
     jobs: int | None = None
     scheduler: str | None = None
-    tell: Tell | None = None
+    progress: Report | None = None
     fingerprints: Fingerprints = field(default_factory=Fingerprints, repr=False)
+    _running: list["_Running"] = field(default_factory=list, init=False, repr=False)
     _seen: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
     def once(self, key: Any, make: Callable[[], Any]) -> Any:
@@ -142,13 +162,60 @@ class Workspace:
         """Whether the cell's result is in the store."""
         return self.store.has(cell.place, self.key(cell))
 
+    def seconds(self, cell: Cell) -> float | None:
+        """Return how long the computation of a finished cell took, wherever and whenever; None where nobody knows."""
+        return self.store.cost(self._name(cell))[0]
+
+    def seconds_of_estimator(self, cells: Iterable[Cell]) -> float | None:
+        """Return how long finished cells took, with all cells of estimators that they read; None where nobody knows.
+
+        Trainings are not counted.
+        """
+        total, counted, waiting = 0.0, set[str](), [*cells]
+        names = list[str]()
+        while waiting:
+            cell = waiting.pop()
+            names.append(self._name(cell))
+            waiting += [one for one in cell.inputs(self) if is_of_estimator(one) and self._name(one) not in names]
+        while names:
+            name = names.pop()
+            if name in counted:
+                continue
+            seconds, read = self.store.cost(name)
+            if seconds is None:
+                return None
+            total += seconds
+            counted.add(name)
+            names += read
+        return round(total, 3)
+
+    def _name(self, cell: Cell) -> str:
+        return self.store.name(cell.place, self.key(cell))
+
     def folder(self, cell: Cell) -> Path:
         """Return the folder of the cell's result; what is missing or damaged is computed here and now."""
         key = self.key(cell)
+        if self._running and is_of_estimator(cell):
+            self._running[-1].reads[self._name(cell)] = None
         existing = self.store.read(cell.place, key)
         return existing or self.store.write(
-            cell.place, key, self.ingredients(cell), lambda out: cell.compute(self, out)
+            cell.place, key, self.ingredients(cell), lambda out: self._computed(cell, out)
         )
+
+    def _computed(self, cell: Cell, out: Path) -> dict[str, Any]:
+        """Compute a cell; return its seconds, without those of cells that it asked for, and the names of these."""
+        running = _Running()
+        self._running.append(running)
+        began = perf_counter()
+        try:
+            cell.compute(self, out)
+        finally:
+            self._running.pop()
+            elapsed = perf_counter() - began
+            if self._running:
+                self._running[-1].elsewhere += elapsed
+        seconds = round(elapsed - running.elsewhere, 4)
+        return {"seconds": seconds, **({"reads": [*running.reads]} if running.reads else {})}
 
 
 def workspace_of(
@@ -158,7 +225,7 @@ def workspace_of(
     parts: Parts | None = None,
     jobs: int | None = None,
     scheduler: str | None = None,
-    tell: Tell | None = None,
+    progress: Progress = None,
 ) -> Workspace:
     """Return the surroundings of a run, what is not given as usual: the installed parts, the user's store.
 
@@ -168,8 +235,9 @@ def workspace_of(
         If both processes of this machine and a scheduler's are asked for.
     """
     if scheduler and jobs is not None:
-        raise UnusableData("jobs are processes of this machine, and a scheduler has its own: give one of the two.")
-    return Workspace(files or Files(), store or open_store(), parts or registry.load_parts(), jobs, scheduler, tell)
+        raise WrongOption("jobs are processes of this machine, and a scheduler has its own: give one of the two.")
+    report = progress if callable(progress) else None
+    return Workspace(files or Files(), store or open_store(), parts or registry.load_parts(), jobs, scheduler, report)
 
 
 def trained_as(part: Any, workspace: Workspace) -> dict[str, Any]:

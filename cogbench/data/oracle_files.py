@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import UnusableData
+from ..errors import UnusableData, WrongOption
 from ..storage.atomic import readable, save, save_text
 from ..storage.foreign import parse_json, read_arrays, read_json
 from ..text import first_line, in_csv
@@ -40,9 +40,7 @@ def write_table(oracle: Oracle, path: Path) -> list[Path]:
         If the file is called something else, or cannot be written.
     """
     if path.suffix != ".csv":
-        raise UnusableData(
-            f"cannot write an oracle as {path.name!r}: name a file .csv, or .json for all that is known."
-        )
+        raise WrongOption(f"cannot write an oracle as {path.name!r}: name a file .csv, or .json for all that is known.")
     matrix = oracle.transfers
     lines = [["source", *map(in_csv, matrix.targets)]]
     named = dict(zip(matrix.sources, matrix.values, strict=True))

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import numpy as np
 
@@ -316,6 +316,7 @@ class PackedEvidence:
 class PackedSimilarity:
     """An estimator's matrix from the evidence of a pack; computed in the process of the run."""
 
+    of_estimator: ClassVar[bool] = True
     estimator: Estimator
     pack: Pack
     tasks: tuple[Task, ...]

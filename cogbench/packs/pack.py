@@ -15,7 +15,7 @@ from ..data.files import Files
 from ..data.oracle import Oracle
 from ..data.oracle_files import oracle_of_plain
 from ..data.recording import Recording, Responses
-from ..errors import MissingData, UnusableData
+from ..errors import MissingData, UnusableData, WrongOption
 from ..parts.interfaces import PackPart
 from ..parts.registry import Parts
 from ..results.plain import plain, record_of_plain
@@ -231,7 +231,7 @@ def write_pack(path: Path, card: PackCard, arrays: Mapping[str, Array]) -> None:
 def refuse_other_names(path: Path) -> None:
     """Raise UnusableData unless the name of a file has the ending of a pack."""
     if path.suffix != SUFFIX:
-        raise UnusableData(f"cannot write a pack as {path.name!r}: name a file {SUFFIX}.")
+        raise WrongOption(f"cannot write a pack as {path.name!r}: name a file {SUFFIX}.")
 
 
 def in_half(values: Array) -> Array:

@@ -9,7 +9,7 @@ from ..data.grids import names_table, refuse_other_files
 from ..data.oracle import Direction, Oracle
 from ..data.oracle_files import read_oracle, refuse_reading
 from ..data.score_tables import TableReading
-from ..errors import UnknownName, UnusableData, blaming, expected
+from ..errors import UnknownName, WrongOption, blaming, expected
 from ..oracles.set_tables import read_sets
 from ..oracles.task_sets import TaskSets, measured_sets
 from ..storage.store import home
@@ -67,7 +67,7 @@ def find_oracle(
     if oracle not in own:
         refuse_other_files(oracle)
         if names := _families(parts).get(oracle):
-            raise UnusableData(f"{oracle!r} is the name of a group of oracles: name one of {listed(names)}.")
+            raise WrongOption(f"{oracle!r} is the name of a group of oracles: name one of {listed(names)}.")
         _refuse_sets(parts, oracle)
         raise unknown_part("oracle", oracle, [*parts.oracles, *own], parts.faults)
     return read_oracle(own[oracle])
@@ -103,8 +103,16 @@ def oracle_names(parts: Parts, requested: str | Sequence[str]) -> list[str]:
                 _refuse_sets(parts, word)
                 raise unknown_part("oracle", word, [*parts.oracles, *own, *families], parts.faults)
     if not names:
-        raise UnusableData("no oracle is named: `cogbench list oracles` lists them.")
+        raise WrongOption("no oracle is named: `cogbench list oracles` lists them.")
     return list(dict.fromkeys(names))
+
+
+def completions(parts: Parts, kind: str) -> list[str]:
+    """Return the names that a user may type for parts of a kind, also those of families and of what stands here."""
+    names = [*parts.of(kind)]
+    if kind == "oracle":
+        names += [*measured_oracles(), *_families(parts)]
+    return list(dict.fromkeys(names + [*measured_sets()] if kind == "set" else names))
 
 
 def _families(parts: Parts) -> dict[str, list[str]]:
@@ -135,9 +143,9 @@ def find_sets(
     if not names_table(name) and name not in measured_sets():
         refuse_other_files(name)
         if own := [one for one, part in parts.sets.items() if part.card.suite == name]:
-            raise UnusableData(f"{name!r} is the name of a group of tables of sets: name one of {listed(own)}.")
+            raise WrongOption(f"{name!r} is the name of a group of tables of sets: name one of {listed(own)}.")
         if name in parts.oracles or name in measured_oracles() or name in _families(parts):
-            raise UnusableData(f"{name!r} holds transfers from single sources: see `cogbench oracle show {name}`.")
+            raise WrongOption(f"{name!r} holds transfers from single sources: see `cogbench oracle show {name}`.")
         raise UnknownName.of("file or name of task sets", name, [*parts.sets, *measured_sets()], label="Sets")
     return read_sets(requested, better=better)
 
@@ -145,6 +153,6 @@ def find_sets(
 def _refuse_sets(parts: Parts, name: str) -> None:
     """Raise UnusableData if a name is that of sets of sources, or of a family that has nothing else."""
     if tables := [one for one, part in parts.sets.items() if name in (one, part.card.suite)]:
-        raise UnusableData(
+        raise WrongOption(
             f"{name!r} holds scores with sets of sources, not with pairs: see `cogbench sets show {tables[0]}`."
         )

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import product
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-from ..errors import UnknownName, UnusableData
+from ..errors import UnknownName, UnusableData, WrongOption
 from .interfaces import Backbone, Estimator
 from .recipe import Task
 
@@ -76,7 +76,7 @@ def split(text: str) -> tuple[str, list[str]]:
     """Return the path and the values of `PART.OPTION=VALUE[,VALUE…]`."""
     path, equals, values = text.partition("=")
     if not equals or "." not in path:
-        raise UnusableData(f"--set takes PART.OPTION=VALUE, not {text!r}.")
+        raise WrongOption(f"--set takes PART.OPTION=VALUE, not {text!r}.")
     return path, values.split(",")
 
 
@@ -99,7 +99,7 @@ def _replaced(part: Any, path: str, option: Sequence[str], text: str, find: Find
         return with_option(part, name, _installed(find, holds, f"{path}.{name}={text}", text))
     if dataclasses.is_dataclass(options[name]):
         first = next(iter(options_of(options[name])), "OPTION")
-        raise UnusableData(
+        raise WrongOption(
             f"{path}.{name}={text}: a member's options are set one by one, as {path}.{name}.{first}=VALUE."
         )
     return with_option(part, name, _typed(part, path, name, text))
@@ -128,7 +128,7 @@ def _installed(find: Find, hint: Any, setting: str, text: str) -> Any:
         return None
     backbone = find("backbone", text)
     if not isinstance(backbone, types):
-        raise UnusableData(f"{setting}: backbone {text!r} is no {types[0].__name__}, which this option takes.")
+        raise WrongOption(f"{setting}: backbone {text!r} is no {types[0].__name__}, which this option takes.")
     return backbone
 
 
@@ -155,7 +155,7 @@ def _typed(part: Any, path: str, name: str, text: str) -> Any:
             return TypeAdapter(hint).validate_python(attempt)
         except ValidationError as error:
             problem = error.errors()[0]["msg"]
-    raise UnusableData(f"{path}.{name}={text}: {problem[0].lower()}{problem[1:]}.")
+    raise WrongOption(f"{path}.{name}={text}: {problem[0].lower()}{problem[1:]}.")
 
 
 def options_of(part: Any) -> dict[str, Any]:
@@ -180,7 +180,7 @@ def only(kind: str, variants: Sequence[T]) -> T:
     """Return the one part that a name and its options mean; several settings of an option are refused."""
     if len(variants) > 1:
         name = variants[0].name  # type: ignore[attr-defined]
-        raise UnusableData(f"{kind} {name!r} has {len(variants)} settings; here it takes one value an option.")
+        raise WrongOption(f"{kind} {name!r} has {len(variants)} settings; here it takes one value an option.")
     return variants[0]
 
 

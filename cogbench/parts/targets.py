@@ -11,7 +11,7 @@ from typing import Any
 
 from ..data.dataset import Dataset
 from ..data.files import Files
-from ..errors import MissingData, UnknownName, UnusableData
+from ..errors import MissingData, UnknownName, UnusableData, WrongOption
 from ..storage.atomic import write_whole
 from ..storage.disk import store_lost
 from ..storage.store import home
@@ -80,7 +80,7 @@ def find_target(
         kind = target.kind if isinstance(target, Dataset) else kind
         file, own_evaluation, name = *_written(target), "own-rows"
     if kind is None:
-        raise UnusableData(f"{name!r}: say with --kind which kind of task its rows are of.")
+        raise WrongOption(f"{name!r}: say with --kind which kind of task its rows are of.")
     if evaluation is not None:
         own_evaluation = _evaluation(evaluation)
     task = TableTask(
@@ -116,7 +116,7 @@ def as_pairs(columns: str | Mapping[str, str] | Sequence[tuple[str, str]]) -> tu
 def _refuse_evaluation(name: str, evaluation: Any) -> None:
     """Raise UnusableData for rows to score on, if the target is a task."""
     if evaluation is not None:
-        raise UnusableData(f"{name!r} is a task, which has an evaluation of its own: leave --evaluation out.")
+        raise WrongOption(f"{name!r} is a task, which has an evaluation of its own: leave --evaluation out.")
 
 
 def _address(target: str, parts: Parts) -> str:

@@ -9,7 +9,7 @@ from typing import Any, overload
 import numpy as np
 
 from ..data.oracle import Oracle, TaskMatrix
-from ..errors import AmbiguousTable, CogbenchError, UnusableData
+from ..errors import AmbiguousTable, CogbenchError, UnusableData, WrongOption
 from ..frames import Tabular
 from ..oracles.comparison import OracleComparison, compare_oracles
 from ..parts.oracle_names import find_oracle, oracle_names
@@ -133,20 +133,20 @@ class Comparison(Tabular):
 
 
 @overload
-def compare(results: Sequence[Result], *, ks: Sequence[int] = KS, top_m: int = TOP_M) -> Comparison: ...
+def compare(*results: Result | Sequence[Result], ks: Sequence[int] = KS, top_m: int = TOP_M) -> Comparison: ...
 @overload
-def compare(results: Sequence[Oracle], *, ks: Sequence[int] = KS, top_m: int = TOP_M) -> OracleComparison: ...
-def compare(
-    results: Sequence[Result] | Sequence[Oracle], *, ks: Sequence[int] = KS, top_m: int = TOP_M
-) -> Comparison | OracleComparison:
+def compare(*results: Oracle | Sequence[Oracle], ks: Sequence[int] = KS, top_m: int = TOP_M) -> OracleComparison: ...
+@overload
+def compare(*results: Any, ks: Sequence[int] = KS, top_m: int = TOP_M) -> Any: ...
+def compare(*results: Any, ks: Sequence[int] = KS, top_m: int = TOP_M) -> Any:
     """Compare results over the same tasks, or oracles over the tasks that they share.
 
     Parameters
     ----------
-    results : sequence of Result, or of Oracle
-        One result or more; of one alone, its seeds and its own oracle are told. Or two oracles or more: how far they
-        agree and, where they differ in numbers of examples, what sources gain and from which number of target examples
-        on transfer stops paying.
+    *results : Result, or Oracle, or sequences of them
+        Each may also be a file, or the name of an oracle or a family. One result or more; of one alone, its seeds and
+        its own oracle are told. Or two oracles or more: how far they agree and, where they differ in numbers of
+        examples, what sources gain and from which number of target examples on transfer stops paying.
     ks, top_m : int
         The k and M of top-k in top-M, of results.
 
@@ -156,12 +156,16 @@ def compare(
         If results are of different tasks (the message names them), one is given twice, results and oracles are mixed,
         or oracles share too few tasks.
     """
-    if not results:
+    listed = [each for some in results for each in (some if isinstance(some, list | tuple) else [some])]
+    given = list[Any]()
+    for each in listed:
+        given += read_for_comparison(each) if isinstance(each, str | Path) else [each]
+    if not given:
         raise UnusableData("there is no result to compare.")
-    oracles = [each for each in results if isinstance(each, Oracle)]
-    if oracles and len(oracles) < len(results):
-        raise UnusableData("results are compared with results, and oracles with oracles: give one kind alone.")
-    return compare_oracles(oracles) if oracles else _compare_results(results, ks, top_m)  # type: ignore[arg-type]
+    oracles = [each for each in given if isinstance(each, Oracle)]
+    if oracles and len(oracles) < len(given):
+        raise WrongOption("results are compared with results, and oracles with oracles: give one kind alone.")
+    return compare_oracles(oracles) if oracles else _compare_results(given, ks, top_m)
 
 
 def read_for_comparison(place: str | Path) -> list[Result] | list[Oracle]:
@@ -242,7 +246,7 @@ def short_labels(results: Sequence[Result]) -> list[str]:
         if len({*labels}) == len(labels):
             return labels
     twice = next(name for name in labels if labels.count(name) > 1)
-    raise UnusableData(f"result {twice} is given twice.")
+    raise WrongOption(f"result {twice} is given twice.")
 
 
 def _check_tasks(first_name: str, first: Result, name: str, result: Result) -> None:

@@ -10,7 +10,7 @@ from ..data.grids import Grid, names_table, read_grid, table_name
 from ..data.oracle import Direction, Oracle, TaskMatrix
 from ..data.oracle_files import holds_oracle
 from ..data.score_tables import TableReading, read_scores
-from ..errors import UnusableData
+from ..errors import UnusableData, WrongOption
 from ..oracles.set_scores import SetScores, score_guessed_sets
 from ..oracles.task_sets import TaskSets
 from ..parts.oracle_names import find_oracle, find_sets
@@ -279,7 +279,7 @@ def part_of_oracle(oracle: Oracle, tasks: Sequence[str]) -> Oracle:
     true = oracle.transfers
     if lost := [t for t in tasks if t not in {*true.sources, *true.targets}]:
         tasks_of_oracle = ", ".join(dict.fromkeys([*true.sources, *true.targets]))
-        raise UnusableData(f"oracle {oracle.name!r} has no {', '.join(lost)}; it has {tasks_of_oracle}.")
+        raise WrongOption(f"oracle {oracle.name!r} has no {', '.join(lost)}; it has {tasks_of_oracle}.")
     return oracle.part([t for t in tasks if t in true.sources], [t for t in tasks if t in true.targets])
 
 

@@ -34,11 +34,11 @@ class Entry:
     first. Baselines have no standing, nor have results that know the oracle's data. `scores` has trs, p (of
     relabelling), corrected p (Holm over the board's estimators), skill and its p, the difference to popularity and its
     p, top-k, regret@1, ndcg (over all sources) and spearman. `trainings` are those of the result's tasks, with at most
-    `examples` each, and the estimator's own, over all `seeds`; `seconds` is what the run took that wrote it, which is
-    little where `cached` trainings and other cells stood in the store and few were `computed`. They are None for a
-    published guess. `file` is the name of the result's file, `date` the day on which its run began, or that of the
-    publication. `second_hand` says from whom a matrix is
-    that was not computed here.
+    `examples` each, and the estimator's own, over all `seeds`; `seconds` are those of the estimator alone, without the
+    trainings of the tasks, None where the result does not say. `cached` trainings and other cells stood in the store,
+    and others were `computed`. They are None for a published guess. `file` is the name of the result's file, `date` the
+    day on which its run began, or that of the publication. `second_hand` says from whom a matrix is that was not
+    computed here.
     """
 
     standing: Standing | None
@@ -61,11 +61,6 @@ class Entry:
     computed: int | None = None
     file: str | None = None
     date: str | None = None
-
-    @property
-    def cost(self) -> float | None:
-        """The seconds, None where they are no cost: all that the run needed stood in the store."""
-        return self.seconds if self.seconds and self.computed else None
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -112,8 +107,8 @@ class Board(Tabular):
         return self.entries
 
 
-def read_results(*places: str | Path) -> list[Result]:
-    """Return the results in these files and folders, and in the folders below them.
+def read_results(*places: str | Path | Iterable[str | Path]) -> list[Result]:
+    """Return the results in these files and folders, and in the folders below them; lists of places will do too.
 
     A file that is no result, or the same result as another, is left out, and a warning says so.
 
@@ -122,7 +117,8 @@ def read_results(*places: str | Path) -> list[Result]:
     MissingData
         If a place does not exist, or no place holds a result.
     """
-    results, skipped = read_result_files([Path(place) for place in places])
+    each = [[place] if isinstance(place, str | Path) else place for place in places]
+    results, skipped = read_result_files([Path(place) for some in each for place in some])
     for line in skipped:
         log.warning(line)
     return results
@@ -286,7 +282,7 @@ def _entry(
         seeds=len(provenance.seeds) if computed else None,
         examples=provenance.max_train,
         trainings=len(result.tasks) * len(provenance.seeds) + _own_trainings(result) if computed else None,
-        seconds=provenance.seconds if computed else None,
+        seconds=provenance.estimator_seconds,
         cached=provenance.cells.cached if computed else None,
         computed=provenance.cells.computed if computed else None,
         file=name,

@@ -144,6 +144,7 @@ def result_of_guess(
     basis: Literal["computed", "published"] = "computed",
     details: Sequence[dict[str, Any]] = (),
     date: str | None = None,
+    estimator_seconds: float | None = None,
 ) -> Result:
     """Return a guess for which no model was read, as a result that is scored against an oracle.
 
@@ -164,6 +165,8 @@ def result_of_guess(
     basis : {"computed", "published"}
     date : str, optional
         When the guess was published; the default is the time of the call.
+    estimator_seconds : float, optional
+        How long the estimator took, where one was run.
     """
     true, ranking = table.transfers, rank(matrix)
     n_named = 1 if is_selection(matrix) else None  # a selection says nothing of the order of the other sources
@@ -202,5 +205,6 @@ def result_of_guess(
             started=date or datetime.now(UTC).isoformat(timespec="seconds"),
             seconds=0.0,
             cells=CellCounts(0, 0),
+            estimator_seconds=estimator_seconds,
         ),
     )

@@ -106,10 +106,14 @@ class Background:
 
 @dataclass(frozen=True)
 class CellCounts:
-    """How many units of work were computed for this result, and how many stood in the store."""
+    """How many units of work were computed for this result, and how many stood in the store.
+
+    `shared` of those that were computed served other results of the same run too.
+    """
 
     computed: int
     cached: int
+    shared: int = 0
 
 
 @dataclass(frozen=True)
@@ -135,6 +139,9 @@ class Provenance:
 
     `pack` is None where the estimator read data and models themselves, `max_train_target` where a target had as many
     training examples as a source. `checkpoints` has the sources that were given as trained models, by their names.
+    `seconds` are those of the whole run. `estimator_seconds` are those of the estimator alone, of all processes
+    together, wherever and whenever they were spent: for its matrix, its pieces, the representations and features that
+    it read, and trainings of its own; the trainings of the tasks do not count. None where nobody knows.
     """
 
     cogbench: str
@@ -152,6 +159,7 @@ class Provenance:
     pack: PackUsed | None = None
     max_train_target: int | None = None
     checkpoints: dict[str, CheckpointUsed] = field(default_factory=dict)
+    estimator_seconds: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..compute.adaptation import adaptations
-from ..compute.cells import Training
+from ..compute.cells import Encoding, Training
 from ..compute.workspace import Workspace
 from ..data.recording import Recording
 from ..parts.codec import encode
@@ -147,6 +147,29 @@ def _data_used(task: Task, workspace: Workspace) -> DataUsed:
 def _origin(origin: Origin) -> dict[str, str | None]:
     whole = {} if origin.contents is None else {"contents": origin.contents}
     return {"id": origin.id, "revision": origin.revision, **whole}
+
+
+def seed_floor(request: RunRequest | PackRequest, workspace: Workspace) -> float | None:
+    """Return the mean correlation of one task's stimulus RDM between seeds."""
+    if (
+        isinstance(request, PackRequest)
+        or len(request.seeds) < 2
+        or "representations" not in request.estimator.needs
+        or request.signal is None
+    ):
+        return None
+    means = []
+    for task in request.tasks:
+        encodings = [Encoding(c.training(task), request.signal) for c in request.similarities()]
+        upper = [_rdm(e.representations(workspace)) for e in encodings]
+        correlations = np.corrcoef(upper)
+        means.append(correlations[np.triu_indices(len(upper), 1)].mean())
+    return float(np.mean(means))
+
+
+def _rdm(patterns: np.ndarray) -> np.ndarray:
+    """Return the upper triangle of 1 - Pearson's r between rows: (n_stimuli * (n_stimuli - 1) / 2,)."""
+    return 1 - np.corrcoef(patterns)[np.triu_indices(len(patterns), 1)]
 
 
 def torch_version() -> str:

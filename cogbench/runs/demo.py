@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..compute.workspace import Tell
+from ..compute.workspace import Progress
 from ..errors import MissingData
 from ..packs.pack import Pack, find_pack
 from ..parts.registry import Parts, load_parts
 from ..results.result import Result
 from ..storage.store import Store
+from ..workers.progress import with_progress
 from .run import run
 
 REAL = ("cra", "dse", "knn", "logme", "least-learned", "size")  # of these, as many as are installed
@@ -26,7 +27,8 @@ class Demo:
     packs: tuple[Pack, ...]
 
 
-def demo(*, parts: Parts | None = None, store: Store | None = None, tell: Tell | None = None) -> Demo:
+@with_progress
+def demo(*, parts: Parts | None = None, store: Store | None = None, progress: Progress = False) -> Demo:
     """Rank real tasks and a planted control from installed evidence packs; no data, model or network is needed.
 
     The control is scored by what is planted in it, where an oracle of that is installed, else by its transfers.
@@ -47,7 +49,7 @@ def demo(*, parts: Parts | None = None, store: Store | None = None, tell: Tell |
     packs = [pack for pack in packs if (card := pack.content().card).oracle and card.n_stimuli]
     synthetic = [pack for pack in packs if "tasks" in pack.content().card.background.synthetic]
     real = sorted((p for p in packs if p not in synthetic), key=lambda pack: not pack.content().card.views)
-    surroundings: dict[str, Any] = {"parts": parts, "store": store, "jobs": 0, "tell": tell}
+    surroundings: dict[str, Any] = {"parts": parts, "store": store, "jobs": 0, "progress": progress}
     on_real, on_control = list[Result](), list[Result]()
     if real:
         on_real = run(_installed(parts, REAL), pack=real[0], **surroundings)

@@ -2,11 +2,12 @@
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..compute.workspace import Progress, Step
 from ..data.files import Arrival, Files
 from ..data.hub import CARD, licence
 from ..errors import CogbenchError
@@ -15,6 +16,7 @@ from ..parts.recipe import Task
 from ..parts.registry import Parts, load_parts
 from ..storage.origin import Origin
 from ..text import first_line
+from ..workers.progress import with_progress
 from .plan import suitable_tasks
 from .requests import Several, as_list, resolve
 
@@ -26,6 +28,7 @@ Wanted = list[tuple[str, Any]]  # (kind, part)
 Row = dict[str, Any]
 
 
+@with_progress
 def fetch(
     *,
     suite: str = "cogtaskonomy",
@@ -35,7 +38,7 @@ def fetch(
     set: Several[str] = (),
     files: Files | None = None,
     parts: Parts | None = None,
-    tell: Callable[[str, int, int], None] | None = None,
+    progress: Progress = False,
 ) -> list[Row]:
     """Have each part read all that it reads, so that a run needs no hub; the parameters are those of `cogbench fetch`.
 
@@ -46,8 +49,8 @@ def fetch(
         files of gigabytes are downloaded only if `signal` names it.
     files, parts : Files, Parts, optional
         The door to disk and hub, and the installed parts.
-    tell : callable, optional
-        Called before each part with its kind and name, its number and the number of all parts.
+    progress : bool or callable
+        True shows on stderr which part is read; a callable is called with a `Step` before each part and at the end.
 
     Returns
     -------
@@ -64,7 +67,7 @@ def fetch(
     """
     parts, files = parts or load_parts(), files or Files()
     wanted = resolve_wanted(parts, suite=suite, tasks=tasks, backbone=backbone, signal=signal, set=set)
-    return fetch_wanted(wanted, replace(files, fetching=bool(as_list(signal))), tell)
+    return fetch_wanted(wanted, replace(files, fetching=bool(as_list(signal))), progress)
 
 
 def resolve_wanted(
@@ -87,14 +90,14 @@ def resolve_wanted(
     return [(kind, part) for kind, parts_of_kind in by_kind.items() for part in parts_of_kind]
 
 
-def fetch_wanted(wanted: Wanted, files: Files, tell: Callable[[str, int, int], None] | None = None) -> list[Row]:
+def fetch_wanted(wanted: Wanted, files: Files, progress: Progress = None) -> list[Row]:
     """Have each of these parts read all that it reads through the door; return the rows of `fetch`."""
     rows, before = [], dict[Path, str]()
-    for number, (kind, part) in enumerate(wanted, start=1):
+    report, n = (progress if callable(progress) else lambda step: None), len(wanted)
+    for done, (kind, part) in enumerate(wanted):
         what, arrivals = f"{kind} {part.name}", list[Arrival]()
         door = replace(files, tell=arrivals.append, fetching=files.fetching or kind != "signal")
-        if tell:
-            tell(what, number, len(wanted))
+        report(Step(place=what, done=done, failed=0, running=1, total=n, share=done / n))
         try:
             origin = _brought(kind, part, door, arrivals)
         except Exception as error:  # one thing's failure, whatever it is, must not lose the others
@@ -108,6 +111,8 @@ def fetch_wanted(wanted: Wanted, files: Files, tell: Callable[[str, int, int], N
         if kind == "backbone":
             of_part[0]["unsuitable"] = _unsuitable(part, [task for other, task in wanted if other == "task"], door)
         rows += of_part
+    if wanted:
+        report(Step(place="", done=n, failed=sum(bool(row["error"]) for row in rows), running=0, total=n, share=1.0))
     return rows
 
 

@@ -13,13 +13,13 @@ from ..checkpoints.naming import find_checkpoints
 from ..checkpoints.ranking import base_of, check_checkpoints, trains
 from ..compute.cells import Encoding
 from ..compute.evidence import Similarity, StoredEvidence
-from ..compute.workspace import Cell, Tell, Workspace, workspace_of
+from ..compute.workspace import Cell, Progress, Workspace, workspace_of
 from ..data.dataset import Array
 from ..data.features import FeatureOptions
 from ..data.files import Files
 from ..data.oracle import Oracle, TaskMatrix
 from ..data.oracle_files import plain_oracle
-from ..errors import FailedCells, UnusableData
+from ..errors import FailedCells, UnusableData, WrongOption
 from ..packs.card import BARE, PROBE, FeatureView, KeptArrays, PackCard, PackedTask, array_name
 from ..packs.evidence import hash_of, key_of_piece
 from ..packs.pack import refuse_other_names, write_pack
@@ -32,12 +32,14 @@ from ..results.result import CheckpointUsed
 from ..storage.atomic import writable
 from ..storage.store import Store
 from ..workers import engine
+from ..workers.progress import with_progress
 from .background import background_of
 from .requests import RunRequest, Several, as_list, resolve_requests
 
 Arrays = dict[str, Array]
 
 
+@with_progress
 def make_pack(
     backbone: str | Backbone | None,
     out: Path,
@@ -61,7 +63,7 @@ def make_pack(
     parts: Parts | None = None,
     jobs: int | None = None,
     scheduler: str | None = None,
-    tell: Tell | None = None,
+    progress: Progress = False,
 ) -> Path:
     """Gather what estimators read of a measured oracle into one file; trainings that are missing are made first.
 
@@ -91,7 +93,7 @@ def make_pack(
         `esm-logme` with its maps, from which it ranks checkpoints for any further target. `set` may name their options.
     licence : str
         Under which licence the pack may be passed on.
-    files, store, parts, jobs, scheduler, tell
+    files, store, parts, jobs, scheduler, progress
         As for `run`.
 
     Returns
@@ -107,10 +109,10 @@ def make_pack(
     out = Path(out)
     refuse_other_names(out)
     writable(out.absolute().parent)
-    workspace = workspace_of(files=files, store=store, parts=parts, jobs=jobs, scheduler=scheduler, tell=tell)
+    workspace = workspace_of(files=files, store=store, parts=parts, jobs=jobs, scheduler=scheduler, progress=progress)
     given = find_checkpoints(workspace.parts, checkpoints, workspace.files, data=checkpoint_data)
     if backbone is None and not given:
-        raise UnusableData("name a backbone with --backbone, or trained models with --checkpoint.")
+        raise WrongOption("name a backbone with --backbone, or trained models with --checkpoint.")
     keepers, sets = _keepers(workspace.parts, keep, as_list(set))
     request = only(
         "pack",
@@ -131,7 +133,7 @@ def make_pack(
     )
     for keeper in keepers if given else ():
         if trains(keeper, request.tasks, given):
-            raise UnusableData(
+            raise WrongOption(
                 f"estimator {keeper.name!r} reads a model of each target, and a pack of checkpoints trains none."
             )
         check_checkpoints(keeper, request.backbone, targets=request.tasks, checkpoints=given, files=workspace.files)
@@ -322,7 +324,7 @@ def _kept(
     entries, arrays = list[KeptArrays](), Arrays()
     for estimator in estimators:
         if not isinstance(estimator, InPieces):
-            raise UnusableData(f"estimator {estimator.name!r} has no pieces to keep: leave it out of --keep.")
+            raise WrongOption(f"estimator {estimator.name!r} has no pieces to keep: leave it out of --keep.")
         evidence = StoredEvidence(replace(similarity, estimator=estimator), workspace)
         for name, piece in evidence.pieces(estimator).items():
             key, numbers = key_of_piece(estimator, name), {n: a for n, a in piece.items() if a.dtype.kind != "U"}

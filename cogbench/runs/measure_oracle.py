@@ -9,13 +9,13 @@ from ..checkpoints.naming import find_checkpoints
 from ..combining.ways import check_choice, choice_word, find_selector, find_sharing, label_of
 from ..compute.groups import GroupPlan, Groups, check_sets, find_groups, keep_sets
 from ..compute.transfers import TransferPlan, in_todays_form, keep_oracle
-from ..compute.workspace import Tell, Workspace, workspace_of
+from ..compute.workspace import Progress, Workspace, workspace_of
 from ..data.files import Files
 from ..data.grids import names_table
 from ..data.oracle import Oracle
 from ..data.oracle_files import SCORES_ENDING, read_oracle
 from ..data.oracle_seeds import check_alike
-from ..errors import FailedCells, UnusableData
+from ..errors import FailedCells, WrongOption
 from ..oracles.task_sets import TaskSets, sets_folder
 from ..parts.interfaces import Backbone, shares
 from ..parts.oracle_names import oracle_folder
@@ -26,10 +26,12 @@ from ..storage.atomic import writable
 from ..storage.store import Store
 from ..text import LONGEST, file_stem, slug
 from ..workers import engine
+from ..workers.progress import with_progress
 from .plan import suitable_tasks
 from .requests import MEASURED, Several, as_list, as_seeds, each_once, resolve
 
 
+@with_progress
 def measure_oracle(
     backbone: str | Backbone,
     *,
@@ -50,7 +52,7 @@ def measure_oracle(
     parts: Parts | None = None,
     jobs: int | None = None,
     scheduler: str | None = None,
-    tell: Tell | None = None,
+    progress: Progress = False,
 ) -> Oracle:
     """Train each task, and each target after each source; the parameters are the options of `cogbench oracle measure`.
 
@@ -77,7 +79,7 @@ def measure_oracle(
     checkpoints
         Trained models that somebody has, as for `run`: they are the sources then, and the tasks are targets. Each
         target is trained from the body of each checkpoint, and alone from the backbone.
-    files, store, parts, jobs, scheduler, tell
+    files, store, parts, jobs, scheduler, progress
         As for `run`.
 
     Returns
@@ -90,7 +92,7 @@ def measure_oracle(
     CogbenchError
         With the line that the command would print. FailedCells means that trainings failed; the store keeps the others.
     """
-    workspace = workspace_of(files=files, store=store, parts=parts, jobs=jobs, scheduler=scheduler, tell=tell)
+    workspace = workspace_of(files=files, store=store, parts=parts, jobs=jobs, scheduler=scheduler, progress=progress)
     transfers, called = resolve_transfers(
         workspace.parts,
         backbone,
@@ -111,6 +113,7 @@ def measure_oracle(
     return measure_transfers(transfers, called, workspace)[0]
 
 
+@with_progress
 def measure_sets(
     backbone: str | Backbone,
     *,
@@ -129,7 +132,7 @@ def measure_sets(
     parts: Parts | None = None,
     jobs: int | None = None,
     scheduler: str | None = None,
-    tell: Tell | None = None,
+    progress: Progress = False,
 ) -> TaskSets:
     """Train sets of tasks together, and each of their tasks alone; the answer is kept beside the measured oracles.
 
@@ -139,7 +142,7 @@ def measure_sets(
         A number for all sets of so many of the tasks, a file with a set a line (`a+b+c`, or by commas), or the sets.
     backbone, sharing, suite, tasks, set, seeds, max_train, max_train_target, name, keep_models
         As for `measure_oracle`; `sharing` trains tasks together.
-    files, store, parts, jobs, scheduler, tell
+    files, store, parts, jobs, scheduler, progress
         As for `run`.
 
     Returns
@@ -153,7 +156,7 @@ def measure_sets(
     CogbenchError
         With the line that `cogbench oracle measure --group` would print.
     """
-    workspace = workspace_of(files=files, store=store, parts=parts, jobs=jobs, scheduler=scheduler, tell=tell)
+    workspace = workspace_of(files=files, store=store, parts=parts, jobs=jobs, scheduler=scheduler, progress=progress)
     plans = resolve_groups(
         workspace.parts,
         backbone,
@@ -213,15 +216,15 @@ def resolve_transfers(
     trained = find_sharing(parts, sharing, backbone=alone, set=as_list(set))
     share = check_choice(selector, select_share, trained, checkpoints=bool(given))
     if given and sharing != SEQUENTIAL:
-        raise UnusableData(f"checkpoints are trained already: sharing {sharing!r} trains tasks together.")
+        raise WrongOption(f"checkpoints are trained already: sharing {sharing!r} trains tasks together.")
     each_once(selection.tasks, as_list(set))
     place = {task: i for i, task in enumerate(of_suite.tasks)}  # in the suite's order, whatever order they are named in
     chosen = tuple(sorted(selection.tasks, key=lambda t: place.get(t.name, len(place))))
     if len({t.name for t in chosen}) < max(1 if given else fewest, len(chosen)):
         whose = "an oracle needs at least three tasks" if fewest == 3 else f"groups are made of {fewest} tasks or more"
-        raise UnusableData(f"{whose}, each named once.")
+        raise WrongOption(f"{whose}, each named once.")
     if len(given) == 1:
-        raise UnusableData("an oracle of checkpoints needs at least two of them.")
+        raise WrongOption("an oracle of checkpoints needs at least two of them.")
     part = f"-{len(chosen)}-tasks" if {t.name for t in chosen} != {*of_suite.tasks} else ""
     part = f"{part}-from-{len(given)}-checkpoints" if given else part
     plan = TransferPlan(
@@ -241,9 +244,9 @@ def resolve_transfers(
     size = f"-max-{max_train}" if max_train else ""
     usual = slug(f"{suite}-{label_of(parts, plan.backbone)}{part}{size}{plan.suffix}")
     if name and slug(name) in parts.oracles:  # which would be found in its place
-        raise UnusableData(f"an installed oracle is called {name!r}: give this one another name, with --name.")
+        raise WrongOption(f"an installed oracle is called {name!r}: give this one another name, with --name.")
     if name and (name == MEASURED or names_table(name)):
-        raise UnusableData(f"no oracle can be called {name!r}, which `--oracle` takes for something else.")
+        raise WrongOption(f"no oracle can be called {name!r}, which `--oracle` takes for something else.")
     called = slug(name) if name else f"measured-{usual}" if usual in parts.oracles else usual
     return plan, file_stem(called, LONGEST - len(SCORES_ENDING))
 
@@ -275,9 +278,9 @@ def resolve_groups(
         As `resolve_transfers` and `find_groups`; or if the sharing trains one task at a time.
     """
     if how.get("select") is not None:  # each task of a set is a target of the others
-        raise UnusableData("sets of tasks are measured with all their rows: leave out --select.")
+        raise WrongOption("sets of tasks are measured with all their rows: leave out --select.")
     if sharing == SEQUENTIAL:
-        raise UnusableData("groups are trained together: name a sharing such as joint, with --sharing.")
+        raise WrongOption("groups are trained together: name a sharing such as joint, with --sharing.")
     plans = list[tuple[GroupPlan, str]]()
     for transfers, usual in resolve_sizes(parts, backbone, sharing=sharing, name=name, fewest=2, **how):
         groups, words = find_groups(group, [task.name for task in transfers.tasks])

@@ -13,7 +13,7 @@ from ..compute.adaptation import ready
 from ..compute.cells import Training
 from ..compute.workspace import Cell, Workspace
 from ..data.oracle import Oracle
-from ..errors import MissingData, UnusableData
+from ..errors import MissingData, UnusableData, WrongOption
 from ..packs.card import PROBE, PackCard, PackedBackbone, PackedTask
 from ..packs.evidence import PackedSimilarity, hash_of
 from ..packs.pack import Pack, PackedSignal, find_pack
@@ -246,10 +246,10 @@ def _tasks(card: PackCard, names: Sequence[str] | None) -> tuple[PackedTask, ...
     by_name = {task.name: task for task in card.tasks}
     unknown = [name for name in names if name not in by_name]
     if unknown:
-        raise UnusableData(f"pack {card.name!r} has no task {', '.join(unknown)}; its tasks: {', '.join(by_name)}.")
+        raise WrongOption(f"pack {card.name!r} has no task {', '.join(unknown)}; its tasks: {', '.join(by_name)}.")
     if len(names) < (1 if card.checkpoints else 3) or len({*names}) < len(names):
         least = "a task as the target" if card.checkpoints else "at least three tasks"
-        raise UnusableData(f"a ranking of sources needs {least}, each named once.")
+        raise WrongOption(f"a ranking of sources needs {least}, each named once.")
     return tuple(by_name[name] for name in names)
 
 
@@ -292,7 +292,7 @@ def packed_recommendation(
     named = parts.find("estimator", estimator) if isinstance(estimator, str) else estimator
     ranker = with_members(parts.find, only("estimator", varied(named, sets)), sets)
     if ORACLES_DATA & ranker.needs:
-        raise UnusableData(
+        raise WrongOption(
             f"estimator {ranker.name!r} reads measured transfers, and there are none to a target of your own."
         )
     is_new = not isinstance(target, PackedTask)

@@ -12,10 +12,10 @@ from ..checkpoints.ranking import check_checkpoints, trains
 from ..compute.cells import Training
 from ..compute.evidence import Similarity
 from ..compute.resampled import draw_scores
-from ..compute.workspace import Cell, Tell, Workspace, workspace_of
+from ..compute.workspace import Cell, Progress, Workspace, workspace_of
 from ..data.files import Files
 from ..data.oracle import TaskMatrix
-from ..errors import FailedCells, MissingData, UnusableData
+from ..errors import FailedCells, MissingData, UnusableData, WrongOption
 from ..packs.card import PackedTask
 from ..packs.evidence import PackedSimilarity
 from ..packs.pack import find_pack
@@ -28,6 +28,7 @@ from ..scoring.metrics import gap_error
 from ..scoring.ranking import Place, places_of_learned, rank
 from ..storage.store import Store
 from ..workers import engine
+from ..workers.progress import with_progress
 from .background import notes_on_rows
 from .pack_requests import packed_recommendation, packed_target
 from .plan import refuse_pooling, suitable_tasks
@@ -36,6 +37,7 @@ from .requests import Several, as_list, each_once, resolve
 from .stimuli import refuse_without_responses
 
 
+@with_progress
 def recommend(
     target: Any,
     estimator: str | Estimator,
@@ -65,7 +67,7 @@ def recommend(
     parts: Parts | None = None,
     jobs: int | None = None,
     scheduler: str | None = None,
-    tell: Tell | None = None,
+    progress: Progress = False,
 ) -> Recommendation:
     """Rank the tasks that the store has trainings of as sources for a target, and try the best ones if asked to.
 
@@ -102,7 +104,7 @@ def recommend(
     apply : bool
         Whether to train the target after each of the best `k` sources and without a source, and to report the gains. A
         source without an estimate is not tried.
-    files, store, parts, jobs, scheduler, tell
+    files, store, parts, jobs, scheduler, progress
         As for `run`.
 
     Raises
@@ -114,15 +116,15 @@ def recommend(
     FailedCells
         If a training failed.
     """
-    workspace = workspace_of(files=files, store=store, parts=parts, jobs=jobs, scheduler=scheduler, tell=tell)
+    workspace = workspace_of(files=files, store=store, parts=parts, jobs=jobs, scheduler=scheduler, progress=progress)
     evidence_pack = find_pack(workspace.parts, pack) if pack is not None else None
     if evidence_pack is not None and (apply or checkpoints or tasks or signal or stimuli):
-        raise UnusableData(
+        raise WrongOption(
             "a pack has its own sources and no weights: leave out checkpoints, tasks, signal, stimuli and apply."
         )
     given = find_checkpoints(workspace.parts, checkpoints, workspace.files, data=checkpoint_data)
     if backbone is None and evidence_pack is None and (apply or not given):
-        raise UnusableData(
+        raise WrongOption(
             "name with --backbone the model that the checkpoints were trained from: gains are over training it alone."
             if given
             else "name a backbone with --backbone, trained models with --checkpoint, or an evidence pack with --pack."
@@ -168,7 +170,7 @@ def recommend(
         refuse_without_responses(ranker, own_signal, recording=workspace.recording(own_signal), suite=selection.suite)
     each_once(selection.tasks, as_list(set))
     if ORACLES_DATA & ranker.needs:
-        raise UnusableData(
+        raise WrongOption(
             f"estimator {ranker.name!r} reads measured transfers, and there are none to a target of your own."
         )
     notes_of_bases = _check(ranker, trained_on, wanted, given, apply, workspace)
@@ -278,7 +280,7 @@ def _check(
     if target.name in {given.name for given in checkpoints}:
         raise UnusableData(f"a checkpoint and the target are both called {target.name!r}: give it another name.")
     if len(checkpoints) == 1:
-        raise UnusableData("a ranking of checkpoints needs at least two of them.")
+        raise WrongOption("a ranking of checkpoints needs at least two of them.")
     if apply or not checkpoints or trains(estimator, [target], checkpoints):
         for trained in (backbone, *(given.trained_like(backbone) for given in checkpoints if apply)):
             suitable_tasks(trained, [target], workspace.files, skip=False)

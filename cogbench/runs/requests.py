@@ -16,7 +16,7 @@ from ..compute.evidence import Similarity
 from ..compute.transfers import TransferPlan, notes_of_budgets
 from ..compute.workspace import Cell, Workspace
 from ..data.oracle import Oracle, Suite
-from ..errors import AmbiguousTable, UnknownName, UnusableData
+from ..errors import AmbiguousTable, UnknownName, UnusableData, WrongOption
 from ..parts.interfaces import MODELS, STIMULI, Backbone, Estimator, OraclePart, Signal
 from ..parts.oracle_names import find_oracle, read_part
 from ..parts.recipe import Task
@@ -197,7 +197,7 @@ def each_once(tasks: Sequence[Task], sets: Sequence[str]) -> None:
     """Raise UnusableData if `sets` give a task several settings, where each task is trained in one way."""
     for name, count in Counter(task.name for task in tasks).items():
         if count > 1 and any(text.startswith(f"{name}.") for text in sets):
-            raise UnusableData(f"task {name!r} has {count} settings; here it takes one value an option.")
+            raise WrongOption(f"task {name!r} has {count} settings; here it takes one value an option.")
 
 
 def as_list(names: Any) -> list[Any]:
@@ -219,7 +219,7 @@ def as_seeds(seeds: str | int | Sequence[int]) -> tuple[int, ...]:
     except (TypeError, ValueError):
         numbers = ()
     if not numbers or not all(0 <= seed < 2**32 for seed in numbers):
-        raise UnusableData(f"seeds {seeds!r} are no whole numbers from 0, such as 0,1.")
+        raise WrongOption(f"seeds {seeds!r} are no whole numbers from 0, such as 0,1.")
     return numbers
 
 
@@ -294,7 +294,7 @@ def resolve_requests(
             notes_of_bases = check_checkpoints(ranker, trained, tasks_of, checkpoints=given, files=workspace.files)
             knows_oracle = "oracle" in ranker.needs
             if knows_oracle and table is None:
-                raise UnusableData(
+                raise WrongOption(
                     f"estimator {ranker.name!r} ranks by an oracle, and none is known for backbone {truth.name!r}: "
                     "name one with --oracle."
                 )
@@ -333,7 +333,7 @@ def refuse_few_tasks(tasks: Sequence[Task], notes: Sequence[str] = (), *, n_chec
     elif not names or n_checkpoints == 1:
         message = "a ranking of checkpoints needs at least two of them, and a task as the target."
     if message:
-        raise UnusableData("\n".join([message, *(f"{note}." for note in notes)]))
+        raise WrongOption("\n".join([message, *(f"{note}." for note in notes)]))
 
 
 def _check_suite(parts: Parts, suite: Suite) -> None:

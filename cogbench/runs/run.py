@@ -1,6 +1,7 @@
 """One run, read from top to bottom: request, cells, matrix, ranking, scores, result."""
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -9,13 +10,12 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..compute.cells import Encoding
 from ..compute.estimate import ranks_nothing
 from ..compute.transfers import TransferPlan
-from ..compute.workspace import Cell, Tell, Workspace, workspace_of
+from ..compute.workspace import Cell, Progress, Workspace, workspace_of
 from ..data.files import Files
 from ..data.oracle import TaskMatrix
-from ..errors import CogbenchError, FailedCells, UnusableData
+from ..errors import CogbenchError, FailedCells, UnusableData, WrongOption
 from ..packs.table_evidence import TableRequest
 from ..parts.fingerprint import harness_version
 from ..parts.interfaces import ORACLES_DATA, Backbone, Estimator, OraclePart, PackPart, Signal
@@ -25,7 +25,8 @@ from ..results.result import SCHEMA_VERSION, CellCounts, CheckpointUsed, Provena
 from ..scoring.ranking import rank
 from ..storage.store import Store
 from ..workers import engine
-from .background import background_of, device_name, encoded_options, torch_version
+from ..workers.progress import with_progress
+from .background import background_of, device_name, encoded_options, seed_floor, torch_version
 from .pack_requests import (
     PackRequest,
     oracles_asked,
@@ -41,6 +42,7 @@ ModelRequest: TypeAlias = RunRequest | PackRequest
 Request: TypeAlias = ModelRequest | TableRequest
 
 
+@with_progress
 def run(
     estimator: Several[Estimator],
     backbone: Several[Backbone] = (),
@@ -64,7 +66,7 @@ def run(
     parts: Parts | None = None,
     jobs: int | None = None,
     scheduler: str | None = None,
-    tell: Tell | None = None,
+    progress: Progress = False,
 ) -> list[Result]:
     """Rank source tasks with estimators and score the rankings; the parameters are the options of `cogbench run`.
 
@@ -118,8 +120,8 @@ def run(
         The number of worker processes; 0 computes in this process. The default is the number this machine can carry.
     scheduler : str, optional
         The address of a dask scheduler, whose workers then compute.
-    tell : callable, optional
-        Called with a `Step` after each cell.
+    progress : bool or callable
+        True shows on stderr how far the run is; a callable is called with a `Step` at the start and after each cell.
 
     Returns
     -------
@@ -136,7 +138,7 @@ def run(
     --------
     >>> cogbench.run("cra", "minilm-2l", suite="mini")[0].scores.trs.value  # doctest: +SKIP
     """
-    workspace = workspace_of(files=files, store=store, parts=parts, jobs=jobs, scheduler=scheduler, tell=tell)
+    workspace = workspace_of(files=files, store=store, parts=parts, jobs=jobs, scheduler=scheduler, progress=progress)
     requests = resolve_run(
         workspace,
         estimator,
@@ -194,14 +196,14 @@ def resolve_run(
         return resolve_table_requests(workspace, estimator, oracles, tasks=tasks, set=set)
     if as_list(pack):
         if as_list(backbone) or as_list(signal) or as_list(stimuli) or as_list(checkpoints):
-            raise UnusableData(
+            raise WrongOption(
                 "a pack has its own backbone, signal and models: leave out backbone, signal, stimuli and checkpoints."
             )
         return requests_of_each(
             oracles, lambda one: resolve_pack_requests(workspace, estimator, pack, tasks=tasks, oracle=one, set=set)
         )
     if not as_list(backbone) and not as_list(checkpoints):
-        raise UnusableData(
+        raise WrongOption(
             "name a backbone with --backbone, trained models with --checkpoint, an evidence pack with --pack, or an "
             "oracle with --oracle for estimators that read transfers alone."
         )
@@ -250,6 +252,7 @@ def answer_requests(requests: Sequence[Request], workspace: Workspace) -> tuple[
         raise UnusableData("\n".join(f"{line}." for line in failures))
     outcome = engine.compute([c for r in good for c in r.cells()], workspace)
     results = []
+    uses = Counter(cell for r in good for cell in _closure(r.cells(), workspace))
     for request in good:
         if isinstance(request, TableRequest):
             results.append(request.result())
@@ -260,7 +263,7 @@ def answer_requests(requests: Sequence[Request], workspace: Workspace) -> tuple[
             failures[f"{label}: {outcome.reason(broken[0])}"] = outcome.failed[broken[0]]
             continue
         seconds = round(perf_counter() - clock, 3)
-        results.append(_result(request, workspace, outcome, started, seconds))
+        results.append(_result(request, workspace, outcome, started, seconds, uses))
     for result in results:
         if words := ranks_nothing(result.matrix):
             log.warning(f"{result.estimator} on {result.backbone}: {words}.")
@@ -294,7 +297,12 @@ def check_request(request: Request, workspace: Workspace) -> None:
 
 
 def _result(
-    request: ModelRequest, workspace: Workspace, outcome: engine.Outcome, started: str, seconds: float
+    request: ModelRequest,
+    workspace: Workspace,
+    outcome: engine.Outcome,
+    started: str,
+    seconds: float,
+    uses: Mapping[Cell, int],
 ) -> Result:
     parts = workspace.parts
     sources, targets = ([t.name for t in tasks] for tasks in (request.sources, request.tasks))
@@ -305,6 +313,7 @@ def _result(
     oracle = request.oracle.oracle(workspace) if isinstance(request.oracle, TransferPlan) else request.oracle
     background = background_of(request, workspace)
     touched = _closure(request.cells(), workspace)
+    computed, details = touched & outcome.computed, [estimate.details for estimate in estimates]
     return Result(
         schema_version=SCHEMA_VERSION,
         estimator=parts.label("estimator", request.estimator),
@@ -321,10 +330,10 @@ def _result(
         **against(mean, oracle, {t.name: t.card.rows for t in request.sources}),
         uses_oracle=bool(ORACLES_DATA & request.estimator.needs),
         tasks=background.tasks,
-        seed_floor=_seed_floor(request, workspace),
+        seed_floor=seed_floor(request, workspace),
         signal_quality=background.signal_quality,
         notes=[*dict.fromkeys([*background.notes, *(note for estimate in estimates for note in estimate.notes)])],
-        details=[estimate.details for estimate in estimates],
+        details=details,
         synthetic=background.synthetic,
         provenance=Provenance(
             cogbench=harness_version() or "",
@@ -339,9 +348,10 @@ def _result(
             device=device_name() if request.looks else "none",
             started=started,
             seconds=seconds,
-            cells=CellCounts(len(touched & outcome.computed), len(touched & outcome.cached)),
+            cells=CellCounts(len(computed), len(touched & outcome.cached), sum(uses[cell] > 1 for cell in computed)),
             pack=request.pack_used if isinstance(request, PackRequest) else None,
             checkpoints=_checkpoints_used(request, workspace),
+            estimator_seconds=_seconds_of_estimator(request, details, workspace),
         ),
     )
 
@@ -354,27 +364,13 @@ def _checkpoints_used(request: ModelRequest, workspace: Workspace) -> dict[str, 
     return {name: CheckpointUsed(origin.id, workspace.files.contents(origin)) for name, origin in origins.items()}
 
 
-def _seed_floor(request: ModelRequest, workspace: Workspace) -> float | None:
-    """Return the mean correlation of one task's stimulus RDM between seeds."""
-    if (
-        isinstance(request, PackRequest)
-        or len(request.seeds) < 2
-        or "representations" not in request.estimator.needs
-        or request.signal is None
-    ):
-        return None
-    means = []
-    for task in request.tasks:
-        encodings = [Encoding(c.training(task), request.signal) for c in request.similarities()]
-        upper = [_rdm(e.representations(workspace)) for e in encodings]
-        correlations = np.corrcoef(upper)
-        means.append(correlations[np.triu_indices(len(upper), 1)].mean())
-    return float(np.mean(means))
-
-
-def _rdm(patterns: np.ndarray) -> np.ndarray:
-    """Return the upper triangle of 1 - Pearson's r between rows: (n_stimuli * (n_stimuli - 1) / 2,)."""
-    return 1 - np.corrcoef(patterns)[np.triu_indices(len(patterns), 1)]
+def _seconds_of_estimator(
+    request: ModelRequest, details: Sequence[Mapping[str, Any]], workspace: Workspace
+) -> float | None:
+    """Return the seconds of an estimator alone, with those of trainings of its own, which its details tell."""
+    seconds = workspace.seconds_of_estimator(request.similarities())
+    costs = [cost for one in details if isinstance(cost := one.get("cost"), dict)]
+    return None if seconds is None else round(seconds + sum(cost.get("seconds", 0.0) for cost in costs), 3)
 
 
 def _closure(cells: Iterable[Cell], workspace: Workspace) -> set[Cell]:

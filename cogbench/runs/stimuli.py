@@ -9,7 +9,7 @@ from typing import Any
 from ..compute.workspace import Workspace
 from ..data.oracle import Suite
 from ..data.recording import Recording
-from ..errors import UnknownName, UnusableData
+from ..errors import UnknownName, WrongOption
 from ..parts.interfaces import Estimator, Signal
 from ..parts.registry import Parts
 from ..parts.sentence_file import SentenceFile
@@ -51,18 +51,18 @@ def refuse_unused_stimuli(estimators: Sequence[Estimator]) -> None:
     if not any(takes_sentences(estimator) for estimator in estimators):
         listed = ", ".join(repr(estimator.name) for estimator in estimators)
         if any("responses" in estimator.needs for estimator in estimators):
-            raise UnusableData(
+            raise WrongOption(
                 f"--stimuli gives sentences alone, and {listed} cannot use them without responses: "
                 "name a signal that has responses with --signal."
             )
-        raise UnusableData(f"--stimuli gives sentences, and {listed} reads none: leave the option out.")
+        raise WrongOption(f"--stimuli gives sentences, and {listed} reads none: leave the option out.")
 
 
 def refuse_without_responses(estimator: Estimator, signal: Signal, recording: Recording, suite: Suite) -> None:
     """Raise UnusableData if an estimator needs responses and the signal holds sentences alone."""
     if "responses" in estimator.needs and not recording.subjects:
         usual = suite.signal if suite.signal != signal.name else "one that `cogbench list signals` shows"
-        raise UnusableData(
+        raise WrongOption(
             f"signal {signal.name!r} holds sentences without responses, which estimator {estimator.name!r} needs: name "
             f"a signal that has them, such as --signal {usual}."
         )

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -30,12 +30,19 @@ class Taxonomy:
     notes: tuple[str, ...]
 
 
-def task_tree(similarity: TaskMatrix, linkage: Linkage = "ward") -> Taxonomy:
+class HasMatrix(Protocol):
+    """What holds similarities, such as a result."""
+
+    @property
+    def matrix(self) -> TaskMatrix: ...
+
+
+def task_tree(similarity: TaskMatrix | HasMatrix, linkage: Linkage = "ward") -> Taxonomy:
     """Cluster tasks by their similarities.
 
     Parameters
     ----------
-    similarity : TaskMatrix
+    similarity : TaskMatrix or Result
         Its sources and targets are the same two or more tasks; larger is more alike.
     linkage : {"ward", "average"}
         Ward's, as the code of CogTaskonomy (Luo, Xu & Xiong 2022) has it although it assumes Euclidean distances; or
@@ -46,6 +53,7 @@ def task_tree(similarity: TaskMatrix, linkage: Linkage = "ward") -> Taxonomy:
     UnusableData
         If sources and targets differ, or a similarity is missing: the message names the tasks.
     """
+    similarity = similarity if isinstance(similarity, TaskMatrix) else similarity.matrix
     distances, notes = condensed(similarity)
     return Taxonomy(cluster(similarity.sources, distances, linkage), tuple(notes))
 

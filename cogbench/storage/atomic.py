@@ -6,7 +6,7 @@ import uuid
 from pathlib import Path
 
 from ..errors import MissingData, UnusableData
-from ..text import LONGEST, cut
+from ..text import LONGEST, cut, listed
 
 
 def writable(folder: Path) -> None:
@@ -23,7 +23,8 @@ def writable(folder: Path) -> None:
 def readable(path: Path) -> None:
     """Raise MissingData unless there is a file to read."""
     if path.is_dir():
-        raise MissingData(f"{str(path)!r} is a folder; name a file in it.")
+        names = sorted(file.name for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
+        raise MissingData(f"{str(path)!r} is a folder; name a file in it{f': {listed(names, 8)}' if names else ''}.")
     if not path.is_file():
         raise MissingData(f"no file {str(path)!r}.")
 

@@ -14,7 +14,7 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -24,7 +24,7 @@ from ..errors import CogbenchError, LostStore, UnusableData
 from .atomic import write_whole
 from .damage import RECORD
 from .hashes import stamp
-from .store import Store, home
+from .store import Fill, Store, home
 
 log = logging.getLogger("cogbench")
 
@@ -91,7 +91,7 @@ class RemoteStore(Store):
         with self._lock(key, place):
             return self._found(place, key)
 
-    def write(self, place: str, key: str, ingredients: Any, fill: Callable[[Path], None]) -> Path:
+    def write(self, place: str, key: str, ingredients: Any, fill: Fill) -> Path:
         """Have `fill` write a cell's files, unless somebody's are there, and share them."""
         with self._alone(place, key):
             return self._found(place, key) or self._shared(place, key, self._made(place, key, ingredients, fill))
@@ -181,6 +181,7 @@ class RemoteStore(Store):
             if fault := _record_fault(record):
                 raise _DamagedError(fault)
             more = {"copy": record.get("copy"), "at": self._url}
+            more |= {fact: record[fact] for fact in ("seconds", "reads") if fact in record}
             return self._made(place, key, record["ingredients"], fill, **more)
         except _DamagedError as error:
             with self._reached(), suppress(FileNotFoundError):  # another machine was quicker

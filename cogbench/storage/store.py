@@ -24,6 +24,7 @@ from .hashes import stamp
 from .locks import locked
 
 log = logging.getLogger("cogbench")
+Fill = Callable[[Path], dict[str, Any] | None]  # writes a cell's files, and returns more for its record
 
 
 class Store:
@@ -68,15 +69,29 @@ class Store:
             return 0
         return sum(stamped["size"] for stamped in files.values())
 
+    def cost(self, name: str) -> tuple[float | None, list[str]]:
+        """Return the seconds that a finished cell took, and the names of the cells that it read on the way.
+
+        The seconds are None where the cell is not here, or was written before records had them.
+        """
+        try:
+            record = read_record(self.root / name)
+        except (OSError, ValueError):
+            return None, []
+        seconds, names = record.get("seconds"), record.get("reads")
+        names = names if isinstance(names, list) else []
+        return seconds if isinstance(seconds, float) else None, [name for name in names if isinstance(name, str)]
+
     def read(self, place: str, key: str) -> Path | None:
         """Return a finished cell's folder with every file's contents checked, or None; damage is set aside."""
         folder = self.folder(place, key)
         return folder if self._is_whole(folder, key, contents=True) else None
 
-    def write(self, place: str, key: str, ingredients: Any, fill: Callable[[Path], None]) -> Path:
+    def write(self, place: str, key: str, ingredients: Any, fill: Fill) -> Path:
         """Have `fill` write a cell's files into a fresh folder, then move that into place.
 
-        Whoever else computes this cell at the same time, on this file system, waits and takes the first one's.
+        What `fill` returns stands in the record too, outside its seal: how long it took. Whoever else computes this
+        cell at the same time, on this file system, waits and takes the first one's.
         """
         with self._alone(place, key):
             return self.read(place, key) or self._made(place, key, ingredients, fill)
@@ -89,13 +104,13 @@ class Store:
                 shutil.rmtree(left, ignore_errors=True)
             yield
 
-    def _made(self, place: str, key: str, ingredients: Any, fill: Callable[[Path], None], **more: Any) -> Path:
+    def _made(self, place: str, key: str, ingredients: Any, fill: Fill, **more: Any) -> Path:
         draft = self.draft(key)
         try:
             make_folder(draft, self.root)
             if not has_room(self.root):  # before the work, which would be lost
                 raise self.full()
-            fill(draft)
+            more = {**(fill(draft) or {}), **more}
             files = {str(p.relative_to(draft)): stamp(p) for p in sorted(draft.rglob("*")) if p.is_file()}
             record = {"key": key, "ingredients": ingredients, "files": files, **more}
             (draft / RECORD).write_text(json.dumps(record | {"seal": seal_of(record)}, indent=1))

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from ..compute.workspace import Step, Tell
+from ..compute.workspace import Report, Step
 from ..data.files import Files
 from ..errors import CogbenchError, MissingData, UnknownName
 from ..parts.interfaces import Backbone, shares
@@ -34,7 +34,7 @@ for module in modules:
 """
 
 
-def check_installed(parts: Parts, names: Sequence[str] = (), tell: Tell | None = None) -> list[dict[str, Any]]:
+def check_installed(parts: Parts, names: Sequence[str] = (), report: Report | None = None) -> list[dict[str, Any]]:
     """Return a row for each part with what its contract check says, and one for each fault of a plugin.
 
     Parameters
@@ -43,7 +43,7 @@ def check_installed(parts: Parts, names: Sequence[str] = (), tell: Tell | None =
         The installed ones.
     names : sequence of str
         Plugins, or distributions with their plugins; all if there is no name.
-    tell : callable, optional
+    report : callable, optional
         Called before each check with a `Step` that names the part.
 
     Returns
@@ -59,7 +59,7 @@ def check_installed(parts: Parts, names: Sequence[str] = (), tell: Tell | None =
     plugins = find_plugins(parts, names)
     keys = {(plugin.distribution, plugin.key) for plugin in plugins}
     providers = {part: p for part, p in parts.providers.items() if not names or (p.distribution, p.key) in keys}
-    report, total = tell or (lambda step: None), len(providers) + 1
+    report, total = report or (lambda step: None), len(providers) + 1
 
     def say(place: str, done: int) -> None:
         report(Step(place=place, done=done, failed=0, running=1, total=total, share=done / total))

@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UnusableData
-from ..results.result import Result
+from ..results.result import CellCounts, Provenance, Result
 from ..runs.demo import Demo
 from ..scoring.scores import Scores
 from ..scoring.skill import Skill
 from ..scoring.task_tree import Node, task_tree
-from ..text import MISSING, in_decimals, in_digits, in_range, in_sign, visible
+from ..text import MISSING, in_decimals, in_digits, in_range, in_sign, in_time
 from .formats import grid, render_tables
 from .rows import p_words
 from .terminal import Bar, HeatMap, printed, styled, table_within
+
+TREE = "the taxonomy: at each fork stands the height at which its tasks meet"
 
 
 def render_results(results: Sequence[Result], form: str) -> str:
@@ -37,14 +39,14 @@ def render_card(result: Result, width: int | None = None) -> str:
     else:
         order = tree.root.tasks
         parts += [styled("[bold]similarity[/] of sources (rows) for targets (columns), in the tree's order")]
-        parts += [HeatMap(matrix.part(order, order).values, order, order), "", _grown(tree.root)]
+        parts += [HeatMap(matrix.part(order, order).values, order, order), "", TREE, _grown(tree.root)]
         parts += [f"note: {note}" for note in tree.notes]
     return printed(*parts, width=width)
 
 
 def render_tree(root: Node) -> str:
     """Return a taxonomy as a tree: tasks are its leaves, a fork has the height at which they meet."""
-    return printed(_grown(root))
+    return printed(TREE, _grown(root))
 
 
 def _grown(node: Node) -> Any:
@@ -94,7 +96,9 @@ def _score_lines(result: Result) -> list[Any]:
     low, high = s.trs.interval
     worst = max(map(len, result.ranking.values()))
     bar = Bar(s.trs.value, low, high=high, ends=(1.0, float(worst)), mark=s.trs.chance, width=33)
-    tops = ", ".join(f"top-{k} {v:.2f} (chance {s.top_k.chance[k]:.2f})" for k, v in s.top_k.share.items())
+    # Where chance has all of them, a share tells nothing.
+    informing = {k: v for k, v in s.top_k.share.items() if s.top_k.chance[k] < 1}
+    tops = ", ".join(f"top-{k} {v:.2f} (chance {s.top_k.chance[k]:.2f})" for k, v in informing.items())
     return [
         f"oracle {oracle.name} ({oracle.basis}, {oracle.backbone})",
         styled(
@@ -110,7 +114,7 @@ def _score_lines(result: Result) -> list[Any]:
         * result.uses_oracle,
         f"baselines: {', '.join(f'{name} {trs:.2f}' for name, trs in result.baselines.items())}",
         *_skill_lines(s.skill),
-        f"in the oracle's top {s.top_k.m}: {tops}",
+        *([f"in the oracle's top {s.top_k.m}: {tops}"] if tops else []),
         f"mean metric: selected {s.metric.selected:.3f}, oracle best {s.metric.best:.3f}, "
         f"random {s.metric.random:.3f}, no transfer {in_decimals(s.metric.no_transfer, 3, 'unknown')}",
         *_further(s),
@@ -165,7 +169,8 @@ def _targets(result: Result, width: int | None) -> Any:
         best = [
             f"{s}{_true_rank(result, s, target)}" if s in estimated else MISSING for s in result.ranking[target][:3]
         ]
-        row = {"target": target, **dict(zip(("predicted best (true rank)", "2nd", "3rd"), best, strict=False))}
+        first = "predicted best (true rank)" if result.oracle_ranks else "predicted best"
+        row = {"target": target, **dict(zip((first, "2nd", "3rd"), best, strict=False))}
         if t := result.tasks.get(target):
             learned = "yes" if t.learned else "NO"
             row |= {"metric": t.metric, "value": f"{t.value:.3f}", "trivial": f"{t.trivial:.3f}", "learned": learned}
@@ -200,7 +205,18 @@ def _footer(result: Result) -> list[Any]:
         lines += [f"  {note}" for note in q.notes]
     cells = result.provenance.cells
     lines += [f"note: {note}" for note in result.notes]
-    return [*lines, f"cells: {cells.computed} computed, {cells.cached} cached; {result.provenance.seconds:.1f} s\n"]
+    return [*lines, f"cells: {in_cells(cells)}; {_in_seconds(result.provenance)}\n"]
+
+
+def in_cells(cells: CellCounts) -> str:
+    """Return in words which units of work were computed for a result, for others of the run too, or stood there."""
+    shared = f"{cells.shared} shared, " if cells.shared else ""
+    return f"{shared}{cells.computed - cells.shared} computed, {cells.cached} cached"
+
+
+def _in_seconds(run: Provenance) -> str:
+    own = run.estimator_seconds
+    return f"the run took {in_time(run.seconds)}" + ("" if own is None else f", the estimator alone {in_time(own)}")
 
 
 def render_demo(results: Demo, page: Path, first: Path) -> str:
@@ -219,8 +235,10 @@ def render_demo(results: Demo, page: Path, first: Path) -> str:
     if results.real:
         result = results.real[0]
         blocks += [
-            f"1. Which of {len(result.sources)} real tasks should {visible(result.backbone)} learn before each of the "
-            f"others? The guess of {visible(result.estimator)}, beside the true ranks of transfers that were trained:",
+            printed(
+                f"1. Which of {len(result.sources)} real tasks should {result.backbone} learn before each of the "
+                f"others? The guess of {result.estimator}, beside the true ranks of transfers that were trained:"
+            ),
             render_results([result], "table"),
             render_tables({"2. Several estimators on the same transfers": _demo_rows(results.real)}, "table", []),
         ]
@@ -232,7 +250,7 @@ def render_demo(results: Demo, page: Path, first: Path) -> str:
         f"cogbench run --pack {results.packs[0].name} --estimator cra --estimator random",
         f"cogbench pack show {results.packs[0].name}",
     ]
-    blocks.append(f"4. All results on one page: open {page}")
+    blocks.append(printed(f"4. All results on one page: open {page}"))
     blocks.append("\n".join(["5. Try next:", *(f"   {command}" for command in commands)]))
     return "\n\n".join(blocks)
 

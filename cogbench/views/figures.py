@@ -202,12 +202,12 @@ def _chance_distribution(result: Result, true: Ranking, trs: float) -> tuple[Arr
 def cost_against_skill(board: Board) -> Figure | None:
     """Return a point for each result that knows no transfers: its seconds against its skill, or TRS if none has one.
 
-    None where fewer than two results have a cost. Hollow points had trainings in the store, grey ones are not told from
-    chance. A name for which there is no room stands under the mouse, and in the table.
+    None where fewer than two results say what their estimators took. Grey points are not told from chance. A name for
+    which there is no room stands under the mouse, and in the table.
     """
     what = "skill" if any(entry.scores.get("skill") is not None for entry in board.entries) else "trs"
     blind = [e for e in board.entries if e.kind == "result" and not e.uses_oracle]
-    points = [e for e in blind if e.cost and e.scores.get(what) is not None]
+    points = [e for e in blind if e.seconds and e.scores.get(what) is not None]
     if len(points) < 2:
         return None
     names = {"skill": "skill", "trs": "TRS, 1 is best"}
@@ -216,15 +216,13 @@ def cost_against_skill(board: Board) -> Figure | None:
     axes.set_xscale("log")
     rows, labels = [], []
     for entry in points:
-        seconds, value = entry.cost or 0.0, entry.scores[what] or 0.0
+        seconds, value = entry.seconds or 0.0, entry.scores[what] or 0.0
         colour, name = MUTED if is_at_chance(entry) else ACCENT, marked_name(entry)
-        fill = PAPER if entry.cached else colour
-        axes.plot(seconds, value, "o", color=colour, markerfacecolor=fill, markersize=7, markeredgewidth=1.5)
-        stored = f", {entry.cached} cells stood in the store" if entry.cached else ""
+        axes.plot(seconds, value, "o", color=colour, markersize=7, markeredgewidth=1.5)
         where = ", ".join(filter(None, [name, entry.backbone, entry.signal]))
-        plot.hint(axes, [(seconds, value)], f"{where}: {seconds:.3g} s{stored}, {what} {value:.2f}", around=7)
+        plot.hint(axes, [(seconds, value)], f"{where}: {seconds:.3g} s, {what} {value:.2f}", around=7)
         rows.append({"estimator": name, "backbone": entry.backbone, "signal": entry.signal, "seconds": seconds})
-        rows[-1] |= {what: value, "cells from the store": entry.cached}
+        rows[-1] |= {what: value}
         labels.append((seconds, value, name, MUTED if colour == MUTED else INK))
     axes.margins(x=0.08, y=0.12)
     if what == "trs":
@@ -234,7 +232,7 @@ def cost_against_skill(board: Board) -> Figure | None:
         axes.axhline(chance, color=MUTED, linewidth=1, linestyle=(0, (3, 3)), zorder=0)
     axes.xaxis.set_major_formatter(lambda seconds, _: f"{seconds:,g}")
     axes.xaxis.set_minor_formatter(lambda *_: "")
-    axes.set_xlabel("seconds, logarithmic")
+    axes.set_xlabel("seconds of the estimator, logarithmic")
     axes.set_ylabel(names[what])
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="x", color=SOFT, linewidth=0.5)
@@ -243,7 +241,7 @@ def cost_against_skill(board: Board) -> Figure | None:
     best = max(points, key=lambda e: (e.scores[what] or 0.0) * (1 if what == "skill" else -1))
     alt = (
         f"Seconds, on a logarithmic axis, against {names[what]} of {len(points)} results; the dashed line is chance. "
-        f"The best is {marked_name(best)}: {best.cost:.3g} s, {what} {best.scores[what]:.2f}."
+        f"The best is {marked_name(best)}: {best.seconds:.3g} s, {what} {best.scores[what]:.2f}."
     )
     return plot.figure("cost", "Cost against skill", alt, rows)
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..text import in_csv, in_one_line, or_blank
-from .terminal import printed, styled, table
+from .terminal import fitted, printed, styled
 
 FORMATS = ("table", "json", "markdown", "latex", "csv")
 
@@ -24,7 +24,7 @@ def grid(rows: Sequence[dict[str, Any]], form: str) -> str:
         writer.writerows([map(in_csv, names), *([in_csv(row.get(name)) for name in names] for row in rows)])
         return out.getvalue().rstrip("\n")
     if form == "table":
-        return printed(_grid(rows))
+        return printed(*fitted(rows), wide=True)
     from tabulate import tabulate
 
     write, style = (_in_markdown, "github") if form == "markdown" else (in_one_line, "latex_booktabs")
@@ -41,14 +41,13 @@ def _in_markdown(text: str) -> str:
 def render_tables(named: Mapping[str, Sequence[dict[str, Any]]], form: str, notes: Sequence[str]) -> str:
     """Return titled tables and the notes under them; csv is one table whose first column has the titles.
 
-    For a terminal they are as wide as they need to be: a figure that is cut misleads. In a paper they go without
-    columns in which nothing stands.
+    For a terminal they fit its width, and no figure is cut. In a paper they go without columns in which nothing stands.
     """
     if form == "csv":
         return grid([{"table": title, **row} for title, rows in named.items() for row in rows], form)
     if form == "table":
         blocks = [
-            part for title, rows in named.items() for part in (styled("[bold]{}[/]", title), _grid(rows, dense=True))
+            part for title, rows in named.items() for part in (styled("[bold]{}[/]", title), *fitted(rows, dense=True))
         ]
         return printed(*blocks, *notes, wide=True)
     write, title_of, note_of = (
@@ -62,7 +61,3 @@ def render_tables(named: Mapping[str, Sequence[dict[str, Any]]], form: str, note
 def _without_empty(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     used = {name for row in rows for name, value in row.items() if or_blank(value)}
     return [{name: value for name, value in row.items() if name in used} for row in rows]
-
-
-def _grid(rows: Sequence[dict[str, Any]], *, dense: bool = False) -> Any:
-    return table([*rows[0]] if rows else [], ([or_blank(v) for v in row.values()] for row in rows), dense=dense)

@@ -82,7 +82,9 @@ LEARNED = "tasks that were learned before their representations were used"
 TRAININGS = "that the result stands on: its tasks, for each seed"
 KNOWS_TRANSFERS = "† knows the data of the oracle that scores it: it has no standing, compare it with popularity"
 POPULARITY_SKILL = "popularity leaves a target's own transfers out, so its skill is negative by construction"
-SECONDS = "of the run that wrote the result; few where trainings stood in the store"
+SECONDS = (
+    "of the estimator alone: its matrix, its pieces and what it read of trained models, without the tasks' trainings"
+)
 
 
 def board_columns(*boards: Board) -> list[Column[Entry]]:
@@ -239,7 +241,7 @@ def render_leaderboard(boards: Sequence[Board], width: int | None = None) -> str
         rows = [{c.name: c.value(entry) for c in kept} for entry in board.entries]
         spare = sorted((c for c in kept if c.spare and c.name not in apart), key=lambda c: c.spare)
         shown, gone = table_within(rows, width, [c.name for c in spare])
-        parts += [styled("[bold]{}[/]", title), shown]
+        parts += [*([""] if parts else []), styled("[bold]{}[/]", title), shown]
         if gone:
             parts.append(f"left out for want of width: {', '.join(gone)}; --format csv has all")
         if board.chance is not None and SCALE not in gone:

@@ -15,32 +15,39 @@ from ..text import in_one_line, or_blank, visible
 # Columns that may wrap; all others are names and numbers, which one wants whole.
 PROSE = frozenset(
     ("about", "details", "parts", "error", "check", "licence", "found", "trouble")
-    + ("predicted best (true rank)", "2nd", "3rd")
+    + ("predicted best (true rank)", "predicted best", "2nd", "3rd")
 )
 SHADES = " ░▒▓█"
 # YlGnBu of ColorBrewer: the colours of the figures.
 COLOURS = ("#ffffd9", "#edf8b1", "#c7e9b4", "#7fcdbb", "#41b6c4", "#1d91c0", "#225ea8", "#253494", "#081d58")
 WIDTH = 120  # of what goes to a file
+ANY_WIDTH = 1000  # of a table in a file that needs more
+LEAST_PROSE, LEAST_PATH = 12, 24  # characters that a column of words, and of paths, has at least
 
 
 def printed(*parts: Any, wide: bool = False, width: int | None = None) -> str:
-    """Render for stdout: colours only on a terminal, and as wide as that is, or `width`, or what is written if `wide`.
+    """Render for stdout, as wide as the terminal or as `width`; a file has no colours, and with `wide` no limit.
 
     Sentences are not broken in a file. A text is shown as it is: `styled` is what marks up.
     """
     from rich.text import Text
 
-    console, out = _console(1000 if wide else width)
+    console, out = _console(ANY_WIDTH if wide and not is_terminal() else width)
     for part in parts:
         soft_wrap = isinstance(part, str | Text) and not console.is_terminal and width is None
         console.print(visible(part) if isinstance(part, str) else part, soft_wrap=soft_wrap)
     return out.getvalue().rstrip("\n")
 
 
+def is_terminal() -> bool:
+    """Whether a person reads what is printed, and no file or program."""
+    return sys.stdout.isatty()
+
+
 def _console(width: int | None = None) -> tuple[Any, io.StringIO]:
     from rich.console import Console
 
-    out, terminal = io.StringIO(), sys.stdout.isatty()
+    out, terminal = io.StringIO(), is_terminal()
     width = width or (None if terminal else WIDTH)
     plain: dict[str, Any] = {
         "markup": False,
@@ -53,7 +60,7 @@ def _console(width: int | None = None) -> tuple[Any, io.StringIO]:
 def terminal_width(width: int | None = None) -> int:
     """Return how wide the terminal is, or else `width`; a file is as wide as one likes."""
     console, _ = _console(width)
-    return int(console.width) if width or console.is_terminal else 1000
+    return int(console.width) if width or console.is_terminal else ANY_WIDTH
 
 
 def styled(words: str, *values: object) -> Any:
@@ -68,14 +75,20 @@ def styled(words: str, *values: object) -> Any:
     return sentence
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[Any]], *, dense: bool = False) -> Any:
-    """Return a table; cells are texts, or what rich draws. With `dense`, columns stand close together."""
+def table(
+    head: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    dense: bool = False,
+    wraps: frozenset[str] = PROSE,
+) -> Any:
+    """Return a table; cells are texts, or what rich draws. With `dense`, columns stand close; those of `wraps` wrap."""
     from rich import box
     from rich.table import Table
 
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in head:
-        grid.add_column(visible(name), no_wrap=name not in PROSE, overflow="fold")
+        grid.add_column(visible(name), no_wrap=name not in wraps, overflow="fold")
     for row in rows:
         grid.add_row(*(visible(cell) if isinstance(cell, str) else cell for cell in row))
     if dense:
@@ -111,6 +124,115 @@ def table_within(
     return shown, gone
 
 
+def fitted(rows: Sequence[dict[str, Any]], *, dense: bool = False, width: int | None = None) -> list[Any]:
+    """Return what shows rows and fits a terminal: a table, several of some columns, or a block for each row.
+
+    Words wrap, and paths are shortened in the middle; names and numbers stay whole. In a file a table of prose is as
+    wide as usual, any other one as wide as it needs to be.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        The rows, of like keys.
+    dense : bool
+        Whether columns stand close together.
+    width : int, optional
+        The width in characters; by default that of the terminal.
+    """
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    texts = {name: [or_blank(row.get(name)) for row in rows] for name in names}
+    in_file = width is None and not is_terminal()
+    sizes = {name: _sizes(name, cells, shortens=not in_file) for name, cells in texts.items()}
+    between = 1 if dense else 3
+    room = terminal_width(width)
+    least = sum(smallest for smallest, _ in sizes.values()) + between * len(names) + 1
+    if in_file and not dense and least <= WIDTH:
+        room = WIDTH
+    spare = room - least
+    if spare >= 0:
+        for name, (smallest, largest) in sizes.items():
+            if smallest < largest and _holds_paths(texts[name]):
+                most = min(largest, smallest + spare)
+                texts[name] = [in_middle(cell, most) for cell in texts[name]]
+                spare -= most - smallest
+        return [table(names, zip(*texts.values(), strict=True), dense=dense, wraps=_wraps(texts))]
+    shown = [{name: texts[name][i] for name in names} for i in range(len(rows))]
+    groups = columns_within(shown, room)
+    if any(_is_long(cells) for cells in texts.values()) or len(groups) > len(rows):
+        return [part for row in shown for part in _block(row, room)]
+    return [part for group in groups for part in _group(shown, group, dense=dense, room=room)]
+
+
+def _group(rows: Sequence[dict[str, Any]], names: Sequence[str], *, dense: bool, room: int) -> list[Any]:
+    """Return a table of some columns, or blocks where even two columns are wider than the room."""
+    texts = {name: [row[name] for row in rows] for name in names}
+    if sum(max(map(_text_width, [name, *cells])) + 1 for name, cells in texts.items()) > room + 1:
+        return [part for row in rows for part in _block({name: row[name] for name in names}, room)]
+    return [table(names, zip(*texts.values(), strict=True), dense=True)]
+
+
+def _block(row: dict[str, str], room: int) -> list[Any]:
+    """Return a row as its first cell with the others below, each behind its name."""
+    from rich.padding import Padding
+    from rich.table import Table
+    from rich.text import Text
+
+    (_, head), *others = row.items()
+    below = Table.grid(padding=(0, 1, 0, 0))
+    below.add_column(style="dim", no_wrap=True)
+    below.add_column(overflow="fold")
+    for name, cell in others:
+        if cell:
+            below.add_row(visible(name), Text(visible(cell)))
+    return [
+        Text(visible(head), style="bold", overflow="fold"),
+        *([Padding(below, (0, 0, 0, 2), expand=False)] if below.rows else []),
+    ]
+
+
+def _sizes(name: str, cells: Sequence[str], *, shortens: bool) -> tuple[int, int]:
+    """Return the least and the largest width that a column makes use of."""
+    largest = max(map(_text_width, [name, *cells]))
+    if _is_prose(name, cells):
+        longest_word = max((len(word) for cell in [name, *cells] for word in cell.split()), default=1)
+        return min(largest, max(LEAST_PROSE, min(longest_word, LEAST_PROSE + 8))), largest
+    if shortens and _holds_paths(cells):
+        return min(largest, max(LEAST_PATH, _text_width(name))), largest
+    return largest, largest
+
+
+def _is_prose(name: str, cells: Sequence[str]) -> bool:
+    """Whether a column may wrap: it is one of words, or holds a long text."""
+    long = [cell for cell in cells if len(cell) > LEAST_PATH]
+    return name in PROSE or any(("+" in cell or " " in cell) and not cell[:1].isdigit() for cell in long)
+
+
+def _is_long(cells: Sequence[str]) -> bool:
+    return any(len(cell) > LEAST_PATH for cell in cells)
+
+
+def _holds_paths(cells: Sequence[str]) -> bool:
+    return any(len(cell) > LEAST_PATH and " " not in cell and ("/" in cell or "\\" in cell) for cell in cells)
+
+
+def _wraps(texts: dict[str, list[str]]) -> frozenset[str]:
+    return frozenset(name for name, cells in texts.items() if _is_prose(name, cells))
+
+
+def _text_width(text: str) -> int:
+    from rich.cells import cell_len
+
+    return max(map(cell_len, text.split("\n")))
+
+
+def in_middle(text: str, most: int) -> str:
+    """Return a text of at most so many signs, without its middle; more of its end stays, where the file's name is."""
+    if len(text) <= most or most < 3:
+        return text
+    end = 2 * (most - 1) // 3
+    return f"{text[: most - 1 - end]}…{text[-end:]}"
+
+
 def columns_within(rows: Sequence[dict[str, Any]], room: int) -> list[list[str]]:
     """Return the names of the columns in groups of which each fits a width; the first column stands in each group.
 
@@ -134,7 +256,9 @@ def columns_within(rows: Sequence[dict[str, Any]], room: int) -> list[list[str]]
         if len(groups[-1]) > 1 and not fits([*groups[-1], name]):
             groups.append([first])
         groups[-1].append(name)
-    return groups
+    size = -(-len(others) // len(groups))  # of groups that are about alike, where these fit too
+    alike = [[first, *others[i : i + size]] for i in range(0, len(others), size or 1)]
+    return alike if len(alike) == len(groups) and all(map(fits, alike)) else groups
 
 
 def _width(cell: Any, console: Any) -> int:

@@ -71,6 +71,7 @@ def client_of(n_workers: int, scheduler: str | None) -> Iterator[tuple[Any, list
             return
         with (
             _without_script(),
+            _kept_apart("distributed"),
             local_cluster(n_workers) as cluster,
             Client(cluster) as client,
             _heard("distributed.nanny", deaths),
@@ -148,6 +149,19 @@ def _without_script() -> Iterator[None]:
         yield
     finally:
         sys.modules["__main__"] = script
+
+
+@contextmanager
+def _kept_apart(name: str) -> Iterator[None]:
+    """Keep what a library logs from the handlers of the program: it is of this cluster's insides."""
+    logger, nobody = logging.getLogger(name), logging.NullHandler()
+    usual, logger.propagate = logger.propagate, False
+    logger.addHandler(nobody)
+    try:
+        yield
+    finally:
+        logger.propagate = usual
+        logger.removeHandler(nobody)
 
 
 @contextmanager

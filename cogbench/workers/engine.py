@@ -4,14 +4,15 @@ import logging
 import traceback
 from collections.abc import Iterable
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from weakref import finalize
 
 from ..compute.workspace import Cell, Step, Workspace
 from ..errors import CogbenchError, missing_package
 from ..storage.locks import kept_from_pruning
-from .spread import DiskRoom, by_workers, expected_work, inline, must_run_here, script_class
+from ..text import first_line, in_time
+from .spread import DiskRoom, by_workers, expected_work, inline, must_run_here, script_class, wanted_workers
 
 log = logging.getLogger("cogbench")
 
@@ -88,17 +89,30 @@ def compute(cells: Iterable[Cell], workspace: Workspace) -> Outcome:
             "in this process. Workers compute them if the class stands in a module that the script imports."
         )
     uses_workers = wants_workers and any(not must_run_here(cell) for cell in missing)
-    report = workspace.tell or (lambda step: None)
-    report(Step(place="", done=0, failed=0, running=0, total=len(missing), share=0.0))
-    room = DiskRoom(workspace, stored)
-    ended = by_workers(missing, work, room) if uses_workers else inline(missing, room)
+    report = workspace.progress or (lambda step: None)
+    begin = Step(place="", done=0, failed=0, running=1, total=len(missing), share=0.0)
+    log.info(f"{len(stored)} units of work are in the store, {len(missing)} are to be computed")
+    room, n_workers = DiskRoom(workspace, stored), wanted_workers(missing, workspace) if uses_workers else 0
+    if uses_workers:
+        starting = f"starting {n_workers} worker{'s' * (n_workers > 1)}" if n_workers else "waiting for workers"
+        report(replace(begin, running=0, phase=f"{starting}, loading data"))
+        ended = by_workers(missing, work, room, n_workers)
+    else:
+        report(begin)
+        ended = inline(missing, room)
+    done = 0
     with closing(ended):  # stops the workers, also after an error or Ctrl-C
-        for done, (cell, error, running) in enumerate(ended, start=1):
-            work_done += work[cell]
+        for cell, error, running in ended:
+            if cell is None:
+                report(replace(begin, running=running))
+                continue
+            done, work_done = done + 1, work_done + work[cell]
             if error is None:
                 outcome.computed.add(cell)
+                log.info(f"computed {cell.place}{_time(cell, workspace)}")
             else:
                 outcome.failed[cell] = error
+                log.info(f"failed {cell.place}: {first_line(error)}")
                 if not isinstance(error, CogbenchError):
                     text = "".join(traceback.format_exception(error))
                     if file := workspace.store.log(cell.place, workspace.key(cell), text):
@@ -114,3 +128,9 @@ def compute(cells: Iterable[Cell], workspace: Workspace) -> Outcome:
                 )
             )
     return outcome
+
+
+def _time(cell: Cell, workspace: Workspace) -> str:
+    """Return in words how long a cell took, where the store knows it."""
+    seconds = workspace.seconds(cell)
+    return "" if seconds is None else f" in {in_time(seconds)}"

@@ -21,7 +21,8 @@ log = logging.getLogger("cogbench")
 WATCH = 2  # seconds between two looks at whether the scheduler still has workers
 ARRIVAL = 10  # seconds: shared file systems show what another machine has written with some delay
 T = TypeVar("T")
-Ended = tuple[Cell, Exception | None, int]  # a cell that has ended, its error, and how many cells are running
+# A cell that has ended, its error, and how many cells are running; without a cell, that the first ones are.
+Ended = tuple[Cell | None, Exception | None, int]
 
 
 def expected_work(missing: list[Cell], workspace: Workspace) -> dict[Cell, float]:
@@ -109,10 +110,14 @@ def script_class(value: Any) -> str | None:
     return next(filter(None, (script_class(getattr(value, f.name)) for f in fields(value))), None)
 
 
-def by_workers(missing: list[Cell], work: dict[Cell, float], room: DiskRoom) -> Generator[Ended]:
-    """Compute cells in worker processes."""
-    jobs, scheduler = room.workspace.jobs, room.workspace.scheduler
-    n_workers = 0 if scheduler else min(jobs or workers_for(missing, room.workspace), len(missing))
+def wanted_workers(missing: list[Cell], workspace: Workspace) -> int:
+    """Return how many workers of this machine are to compute cells; 0 if they are a scheduler's."""
+    return 0 if workspace.scheduler else min(workspace.jobs or workers_for(missing, workspace), len(missing))
+
+
+def by_workers(missing: list[Cell], work: dict[Cell, float], room: DiskRoom, n_workers: int) -> Generator[Ended]:
+    """Compute cells in so many worker processes of this machine, or in those of the scheduler."""
+    scheduler = room.workspace.scheduler
     with client_of(n_workers, scheduler) as (client, deaths):
         # The longest first, or the last one runs alone while the other workers have nothing left to do.
         cells = sorted(missing, key=lambda cell: -work[cell])
@@ -145,7 +150,9 @@ class _Spread:
         self.end: CogbenchError | None = None  # what all that is left would meet too
 
     def run(self) -> Generator[Ended]:
-        """Yield each cell that is done or failed."""
+        """Yield each cell that is done or failed, and before them that the first ones run."""
+        yield from self.begin()
+        yield None, None, len(self.running)
         while self.waiting or self.running:
             yield from self.begin()
             if not self.running:

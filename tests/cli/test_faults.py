@@ -242,7 +242,7 @@ def test_a_complete_store_is_served_though_nothing_can_be_added(tmp_path, monkey
     assert_allclose(measure_oracle(ToyBackbone(), store=store, **how).by_seed, first.by_seed, atol=1e-6)
     more = Encoding(Training(ToyBackbone(), Recipe(TASKS[3:4])), ToySignal())
     with pytest.raises(LostStore, match="Read-only file system; what it holds can be read, and nothing can be added"):
-        engine.compute([more], replace(again, jobs=2, tell=told.append))
+        engine.compute([more], replace(again, jobs=2, progress=told.append))
     assert not told  # before anything is begun
     with pytest.raises(LostStore):
         measure_oracle(ToyBackbone(), store=store, **how | {"seeds": "1"})

@@ -123,11 +123,11 @@ def test_the_oracles_of_a_family_are_compared():
 
 def test_a_name_that_is_none_or_of_several_oracles_is_one_line():
     for words in (["run", "--estimator", "popularity", "--oracle", ","], ["oracle", "show", ","], ["compare", ","]):
-        assert "no oracle is named: `cogbench list oracles` lists them" in line(ask(*words), 3)
-    message = line(ask("oracle", "export", "cogtaskonomy", "--out", "x.csv"), 3)
+        assert "no oracle is named: `cogbench list oracles` lists them" in line(ask(*words), 2)
+    message = line(ask("oracle", "export", "cogtaskonomy", "--out", "x.csv"), 2)
     assert message.startswith("cogbench: 'cogtaskonomy' is the name of a group of oracles: name one of cogtaskonomy-b")
     for name in ("cogtaskonomy", FAMILY[0]):
-        assert f"see `cogbench oracle show {name}`" in line(ask("sets", "show", name), 3)
+        assert f"see `cogbench oracle show {name}`" in line(ask("sets", "show", name), 2)
 
 
 def test_an_oracle_is_shown_with_its_metrics_and_its_licence():

@@ -220,11 +220,11 @@ def test_a_bad_guess_gets_one_line(text, message):
         (["oracle.csv", "--oracle", "cogtaskonomy-brt"], 2, "unknown oracle 'cogtaskonomy-brt'; did you mean"),
         (["oracle.csv", "--oracle", "nowhere.csv"], 3, "no file 'nowhere.csv'"),
         (["nowhere.csv", "--oracle", "oracle.csv"], 3, "no file 'nowhere.csv'"),
-        (["oracle.csv", "--oracle", "oracle.csv", "--tasks", "p,z"], 3, "oracle 'oracle' has no z; it has p, q, r, s"),
+        (["oracle.csv", "--oracle", "oracle.csv", "--tasks", "p,z"], 2, "oracle 'oracle' has no z; it has p, q, r, s"),
         (["oracle.csv", "--oracle", "oracle.csv", "--gain", "cubic"], 2, "'cubic' is not one of"),
         (["oracle.csv", "--oracle", "oracle.csv", "-k", "0"], 2, "no list of whole numbers from 1"),
-        (["oracle.csv", "--oracle", "oracle.csv", "--top-m", "0"], 2, "0 is not in the range"),
-        (["oracle.csv"], 2, "Missing option '--oracle'"),
+        (["oracle.csv", "--oracle", "oracle.csv", "--top-m", "0"], 2, "'0' is no whole number from 1 on"),
+        (["oracle.csv"], 2, "--oracle is needed"),
     ],
 )
 def test_bad_options_get_one_line(words, code, message):
@@ -279,6 +279,6 @@ def test_a_result_against_another_oracle_is_written_for_a_leaderboard(tmp_path):
     assert again.similarity == made(NOISY).similarity and again.oracle.name == "oracle"
     assert again.scores.trs.value == scored(str(ours), "--oracle", "oracle.csv")["scores"]["trs"]["value"]
     refused = ask("score", str(ours), "--oracle", "oracle.csv", "--out", "again", "-k", "1")
-    assert line(refused, 2).endswith("leave out --tasks, -k, --top-m, --gain and --regret.")
+    assert "leave out --tasks, -k, --top-m, --gain and --regret." in line(refused, 2)
     write("guess.json", "{}")
     assert "no result" in line(ask("score", "guess.json", "--oracle", "oracle.csv", "--out", "again"), 3)

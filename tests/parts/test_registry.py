@@ -229,10 +229,14 @@ def test_parts_are_sorted_by_name():
 
 
 def test_an_unknown_name_lists_the_near_ones():
-    with pytest.raises(UnknownName, match=r"unknown estimator 'cnn'; did you mean .*'cnm'.*\? Installed: .*cra.*dse"):
+    with pytest.raises(
+        UnknownName, match=r"'cnn'; did you mean .*'cnm'.*\? `cogbench list estimators` lists all \d+\."
+    ):
         load_parts().find("estimator", "cnn")
-    with pytest.raises(UnknownName, match=r"unknown estimator 'zzzzzz'\. Installed: "):
-        load_parts().find("estimator", "zzzzzz")
+    with pytest.raises(UnknownName, match=r"unknown suite 'zzzzzz'\. Installed: .*cogtaskonomy, "):
+        load_parts().find("suite", "zzzzzz")
+    with pytest.raises(UnknownName, match=r"unknown task 'm'; did you mean 'medmcqa-subject' or 'mini-cola' or \?"):
+        load_parts().find("task", "m")
     with pytest.raises(UnknownName, match=r"unknown suite 'x'\. Installed: none\."):
         Parts().find("suite", "x")
 
@@ -260,7 +264,7 @@ def test_a_part_of_a_distribution_that_is_not_installed_is_answered_with_its_dis
                     f"unknown {kind} {name!r}: it comes with the distribution {distribution}, which is not loaded; "
                     f"install it in a checkout of cogbench: `pip install -e . -e plugins/{distribution}`."
                 )
-    with pytest.raises(UnknownName, match="unknown task 'logme'. Installed: "):
+    with pytest.raises(UnknownName, match="unknown task 'logme'. `cogbench list tasks` lists all "):
         load_parts().find("task", "logme")
 
 

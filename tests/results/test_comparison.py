@@ -314,11 +314,11 @@ def test_the_command(tmp_path):
 
 def test_bad_input_gets_one_line(tmp_path):
     one = made().save(tmp_path)
-    assert "is given twice" in line(ask("compare", one, one), 3)
+    assert "is given twice" in line(ask("compare", one, one), 2)
     assert "no file 'nowhere.json'" in line(ask("compare", one, "nowhere.json"), 3)
     (tmp_path / "x.json").write_text('{"schema_version": 99}')
     assert "upgrade it" in line(ask("compare", one, tmp_path / "x.json"), 3)
-    assert "Missing argument" in line(ask("compare"), 2)
+    assert "is needed" in line(ask("compare"), 2)
 
 
 def test_the_subjects_of_a_signal_are_correlated_as_in_figure_7():
@@ -330,3 +330,16 @@ def test_the_subjects_of_a_signal_are_correlated_as_in_figure_7():
     off = ~np.eye(4, dtype=bool)
     each = [np.corrcoef(matrices[i][off], matrices[j][off])[0, 1] for i, j in ((0, 1), (0, 2), (1, 2))]
     assert (found.over, found.count) == ("subjects", 3) and found.pearson == pytest.approx(np.mean(each))
+
+
+def test_results_are_given_one_by_one_in_lists_or_by_their_files(tmp_path):
+    one, other = made(TRUE, estimator="one"), made(TRUE.T.copy(), estimator="other")
+    files = [result.save(tmp_path) for result in (one, other)]
+    expected = compare([one, other])
+    assert (
+        compare(one, other)
+        == compare([one], other)
+        == compare(*files)
+        == compare([str(file) for file in files])
+        == expected
+    )

@@ -218,7 +218,7 @@ def test_a_store_that_cannot_be_reached_any_more_ends_the_run(machine, tmp_path,
     (tmp_path / "shared").rename(tmp_path / "away")
     (tmp_path / "shared").write_text("no folder")
     with pytest.raises(LostStore, match="the store 'file://.*' cannot be used: "):
-        engine.compute(cells(), replace(a, jobs=jobs, tell=told.append))
+        engine.compute(cells(), replace(a, jobs=jobs, progress=told.append))
     finished = len([*(tmp_path / "a").glob("toy/*/*/cell.json")])
     assert len(told) == 1 and finished <= max(1, jobs)
     (tmp_path / "shared").unlink()

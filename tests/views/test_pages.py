@@ -19,7 +19,7 @@ from made_results import TASKS, TRUE, made
 import cogbench
 from cogbench import Oracle, TaskMatrix, UnusableData
 from cogbench.results.leaderboard import leaderboard
-from cogbench.results.result import SCHEMA_VERSION, CellCounts, against
+from cogbench.results.result import SCHEMA_VERSION, against
 from cogbench.scoring.task_tree import task_tree
 from cogbench.storage.atomic import save_text
 from cogbench.views.canvas import LETTERS, inline_svg, short, standalone_svg
@@ -340,30 +340,29 @@ def test_the_cell_of_a_task_with_itself_is_crossed_out():
 
 def _costly(names, seconds=(2.0, 30.0, 400.0), **more):
     results = [made(m, estimator=name, **more) for name, m in zip(names, GUESSES, strict=False)]
-    counts = (CellCounts(3, 0), CellCounts(1, 5), CellCounts(0, 6))
     return [
-        replace(r, provenance=replace(r.provenance, seconds=s, cells=cells))
-        for r, s, cells in zip(results, seconds, counts, strict=True)
+        replace(r, provenance=replace(r.provenance, seconds=9e9, estimator_seconds=s))
+        for r, s in zip(results, seconds, strict=True)
     ]
 
 
 def test_cost_stands_against_skill():
-    (board,) = leaderboard([*_costly(("one", "two", "stored")), made(uses_oracle=True)])
+    (board,) = leaderboard([*_costly(("one", "two", "silent"), (2.0, 30.0, None)), made(uses_oracle=True)])
     figure = cost_against_skill(board)
-    assert {row["estimator"]: row["seconds"] for row in figure.rows} == {"one": 2.0, "two": 30.0}, "with a cost"
+    assert {row["estimator"]: row["seconds"] for row in figure.rows} == {"one": 2.0, "two": 30.0}, "which say it"
     scores = {entry.estimator: entry.scores for entry in board.entries}
     assert all(row["skill"] == scores[row["estimator"]]["skill"] for row in figure.rows)
     hints = {text.partition(",")[0]: (x + w / 2, text) for x, _, w, _, text in figure.hints}
-    assert "2 s, skill" in hints["one"][1] and "30 s, 5 cells stood in the store" in hints["two"][1]
+    assert "2 s, skill" in hints["one"][1] and "30 s, skill" in hints["two"][1]
     assert hints["one"][0] < hints["two"][0] and {">one<", ">two<"} <= {*re.findall(">one<|>two<", figure.svg)}
     assert "mathdefault" not in figure.svg and ">10<" in figure.svg
     page = board_page([board])
-    assert page.count("<figure>") == 1 and "Seconds are of the run that wrote the result" in page
+    assert page.count("<figure>") == 1 and "Seconds are of the estimator alone" in page
     assert "<figure>" not in board_page(leaderboard([made(), made(estimator="dse")])), "none has a cost"
 
 
 def test_cost_stands_against_trs_where_there_is_no_skill():
-    results = _costly(("one", "two", "stored"))
+    results = _costly(("one", "two", "silent"))
     bare = [replace(r, scores=replace(r.scores, skill=replace(r.scores.skill, rho=None))) for r in results]
     (board,) = leaderboard(bare)
     figure = cost_against_skill(board)

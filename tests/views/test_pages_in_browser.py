@@ -98,7 +98,9 @@ def _mixed():
     kinds = [("cnm", "gaze"), ("cnm[seeds=5]", "gaze"), ("cnm", "fmri"), ("cra", "gaze"), ("size", None)]
     suites = ("letters", "words")
     made_ = [made(rng.random((4, 4)), estimator=e, signal=s, suite=suite) for e, s in kinds for suite in suites]
-    return [replace(r, provenance=replace(r.provenance, seconds=1.5)) for r in [*made_, made(estimator="=1+1")]]
+    return [
+        replace(r, provenance=replace(r.provenance, estimator_seconds=1.5)) for r in [*made_, made(estimator="=1+1")]
+    ]
 
 
 def _linked(folder):

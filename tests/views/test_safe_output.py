@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from made_results import TASKS, made, recorded
 
 from cogbench import Oracle, TaskMatrix, compare, leaderboard, score
-from cogbench.cli import main
+from cogbench.cli.commands import ToStderr
 from cogbench.data.oracle_files import read_oracle, write_table
 from cogbench.results.stacked_board import stacked_board
 from cogbench.text import COMMANDS, in_csv, visible
@@ -166,7 +166,7 @@ def test_an_oracle_as_csv_is_read_again_whatever_its_tasks_are_called(tmp_path):
     assert np.array_equal(again.values, oracle.transfers.values, equal_nan=True)
 
 
-def test_messages_name_files_and_obey_nothing(tmp_path, caplog):
+def test_messages_name_files_and_obey_nothing(tmp_path, capsys):
     file = tmp_path / "\x1b]0;pwn\x07.json"
     file.write_text(json.dumps({"transfers": 1, "sources": "\x1b[2J"}))
     guess, target = tmp_path / "guess.csv", "\x1b[31m\u202ex"
@@ -182,4 +182,5 @@ def test_messages_name_files_and_obey_nothing(tmp_path, caplog):
         assert found.exit_code == 3 and "Traceback" not in found.output
         assert not COMMANDS.search(found.output)
     warning = logging.LogRecord("cogbench", logging.WARNING, "", 0, f"a warning on {target}", (), None)
-    assert main._Visible("%(message)s").format(warning) == "a warning on \ufffd[31m\ufffdx"
+    ToStderr().emit(warning)
+    assert capsys.readouterr().err == "cogbench: a warning on \ufffd[31m\ufffdx\n"

@@ -52,10 +52,11 @@ def test_workers_give_what_inline_gives(tmp_path):
     told = []
     inline, spread = workspace(tmp_path / "a"), workspace(tmp_path / "b")
     engine.compute(encodings(), replace(inline, jobs=0))
-    outcome = engine.compute(encodings(), replace(spread, jobs=2, tell=told.append))
+    outcome = engine.compute(encodings(), replace(spread, jobs=2, progress=told.append))
     assert len(outcome.computed) == 8 and not outcome.failed
-    assert [step.done for step in told] == list(range(9))
-    assert [step.running for step in told[1:5]] == [2, 2, 2, 2]  # the worker that has just ended one has the next
+    assert [step.done for step in told] == [0, *range(9)]
+    assert told[0].phase == "starting 2 workers, loading data" and not any(step.phase for step in told[1:])
+    assert [step.running for step in told[1:6]] == [2, 2, 2, 2, 2]  # the worker that has just ended one has the next
     for cell in encodings():
         assert np.allclose(cell.representations(inline), cell.representations(spread))
     assert engine.compute(encodings(), replace(spread, jobs=2)).computed == set()
@@ -226,7 +227,7 @@ def test_a_training_that_will_not_fit_on_the_disk_is_not_begun(tmp_path, monkeyp
     monkeypatch.setattr(Store, "free", lambda self: 3.5 * 2**20 - used(self))
     monkeypatch.setattr("cogbench.storage.disk.LEAST_FREE", 0)
     with pytest.raises(FullDisk, match="is full: make room"):
-        engine.compute(asked, replace(here, jobs=jobs, tell=told.append))
+        engine.compute(asked, replace(here, jobs=jobs, progress=told.append))
     assert told[-1].done == 3 and [here.has(cell) for cell in asked].count(True) == 3
 
 
@@ -319,7 +320,7 @@ def test_a_cell_that_fails_leaves_nothing_behind(tmp_path):
 
     here, told = workspace(tmp_path), []
     with pytest.raises(FullDisk, match="is full: make room"):
-        engine.compute(encodings(TASKS, Full()), replace(here, jobs=0, tell=told.append))
+        engine.compute(encodings(TASKS, Full()), replace(here, jobs=0, progress=told.append))
     assert len(told) == 1  # the first one is the last that was begun
     assert not [p for p in tmp_path.rglob("*") if p.is_file() and not {".locks", ".runs"} & {*p.parts}]
 
@@ -588,7 +589,7 @@ def test_a_cell_that_fails_leaves_its_log_and_the_run_goes_on(tmp_path):
             return super().train(recipe, files, out, start)
 
     here, told = workspace(tmp_path), []
-    outcome = engine.compute(encodings(backbone=Odd()), replace(here, jobs=0, tell=told.append))
+    outcome = engine.compute(encodings(backbone=Odd()), replace(here, jobs=0, progress=told.append))
     (cell,) = (c for c in outcome.failed if isinstance(c, Training))
     assert "Traceback" in outcome.logs[cell].read_text() and "ZeroDivisionError" in outcome.logs[cell].read_text()
     assert outcome.reason(cell) == f"ZeroDivisionError: in two lines (its log: {outcome.logs[cell]})"
@@ -597,7 +598,7 @@ def test_a_cell_that_fails_leaves_its_log_and_the_run_goes_on(tmp_path):
 
 def test_what_a_failed_cell_fails_is_told_with_workers_too(tmp_path):
     told, missing = [], encodings(backbone=Taught())
-    outcome = engine.compute(missing, replace(workspace(tmp_path), jobs=2, tell=told.append))
+    outcome = engine.compute(missing, replace(workspace(tmp_path), jobs=2, progress=told.append))
     assert {c.place for c in outcome.failed} == {"taught/toy-d/seed-0", "taught/toy-d/seed-0/stimuli-toy"}
     assert len({*outcome.failed.values()}) == 1  # the encoding was not tried by itself
     assert (told[-1].done, told[-1].failed, told[-1].total) == (12, 2, 12)  # with the four teachers
