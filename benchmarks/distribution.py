@@ -1,4 +1,4 @@
-"""Is CNM's fast solver the published network in distribution? Planted data, some seeds of each solver.
+"""Is CNM's fast solver the published network in distribution, in bf16 too? Planted data, some seeds of each way.
 
     python benchmarks/distribution.py [--voxels 1000] [--seeds 5] [--epochs 60]
 
@@ -17,6 +17,12 @@ from cogbench_estimators.mapping import z_scored
 from cogbench_estimators.prediction import SubjectData, cosines, describe_subject
 from scipy.stats import spearmanr
 
+WAYS = {
+    "plain": {"solver": "plain", "precision": "fp32"},
+    "compressed": {"precision": "fp32"},
+    "compressed bf16": {"precision": "bf16"},
+}
+
 
 def main() -> None:
     """Run both solvers and print."""
@@ -30,16 +36,16 @@ def main() -> None:
     args = parser.parse_args()
     x, y = planted(args.stimuli, args.voxels, args.noise)
     vectors = {}
-    for solver in ("plain", "compressed"):
-        estimator = CNM(solver=solver, hidden=(args.hidden,), epochs=args.epochs, folds=3)
+    for solver, how in WAYS.items():
+        estimator = CNM(**how, hidden=(args.hidden,), epochs=args.epochs, folds=3)
         began = time.perf_counter()
         runs = [describe_subject(estimator, SubjectData(x, None, y), seed) for seed in range(args.seeds)]
         vectors[solver] = [run["vectors"] for run in runs]  # (n_tasks, n_voxels) each
-        print(f"{solver:10} {time.perf_counter() - began:7.1f} s, mean score", end=" ")
+        print(f"{solver:15} {time.perf_counter() - began:7.1f} s, mean score", end=" ")
         print("{:.4f} to {:.4f}".format(*_ends([v.mean() for v in vectors[solver]])))
     upper = np.triu_indices(len(x), 1)
     print(f"\n{'pairs of runs':26} {'voxel scores':>16} {'similarity matrices':>22}")
-    for a, b in (("plain", "plain"), ("compressed", "compressed"), ("plain", "compressed")):
+    for a, b in (*((name, name) for name in WAYS), *itertools.combinations(WAYS, 2)):
         pairs = itertools.combinations(vectors[a], 2) if a == b else itertools.product(vectors[a], vectors[b])
         both = [
             (
@@ -50,9 +56,10 @@ def main() -> None:
         ]
         voxels, matrices = zip(*both, strict=True)
         spans = (f"{np.mean(values):6.3f} ({_span(values)})" for values in (voxels, matrices))
-        print(f"{a + ' with ' + b:26}", *spans)
-    means = [np.mean([cosines(v)[upper] for v in vectors[solver]], axis=0) for solver in vectors]
-    print(f"\nmatrices averaged over the seeds, plain with compressed: {spearmanr(*means).statistic:.3f}")
+        print(f"{a + ' with ' + b:32}", *spans)
+    means = {name: np.mean([cosines(v)[upper] for v in vectors[name]], axis=0) for name in vectors}
+    for a, b in itertools.combinations(WAYS, 2):
+        print(f"matrices averaged over the seeds, {a} with {b}: {spearmanr(means[a], means[b]).statistic:.3f}")
 
 
 def planted(n: int, voxels: int, noise: float) -> tuple[np.ndarray, np.ndarray]:

@@ -14,7 +14,7 @@ from .channels import (
     Relative,
     Scaling,
 )
-from .device import to_device
+from .device import has_bf16, to_device
 from .mapping import Score, compressed, fit
 from .prediction import SEEDS, ByChannels, Fold, cross_validated, predictions_of_folds
 from .ridge import RidgeCNM
@@ -64,6 +64,9 @@ class CNM(ByChannels):
         all channels; otherwise the two are the same. The channels' scores of both agree as those of two seeds do, the
         similarities of tasks a little less (docs/speed.md). In fewer than 200 steps a compressed network learns more
         than the published one, so then all channels are mapped to.
+    precision : {"auto", "bf16", "fp32"}
+        Of the products in the training of networks; weights and updates are in fp32. "auto" takes bf16 where the device
+        computes with it.
 
     Raises
     ------
@@ -88,6 +91,7 @@ class CNM(ByChannels):
     average: Average = "matrices"
     relative: Relative = "none"
     solver: Literal["compressed", "plain"] = "compressed"
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
     name: str = "cnm"
 
     def __post_init__(self) -> None:
@@ -156,6 +160,7 @@ class CNM(ByChannels):
             batch_size=self.batch_size,
             learning_rate=self.learning_rate,
             shrink=shrink,
+            bf16=self.precision == "bf16" or (self.precision == "auto" and has_bf16()),
         )
         h = (b1 + x[:, test] @ w1).relu()  # (n_tasks, n_test, n_hidden)
         predictions = b2 + h @ w2  # (n_tasks, n_test, n_targets)

@@ -29,6 +29,15 @@ def device() -> str:
     return "cuda" if xp is not np and xp.cuda.is_available() else "cpu"
 
 
+def has_bf16() -> bool:
+    """Whether the device itself computes products of bf16; where they are emulated they are slower than fp32."""
+    import torch
+
+    if device() == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return any(torch.cpu.get_capabilities().get(name) for name in ("avx512_bf16", "amx_bf16"))
+
+
 def to_device(values: Array) -> Tensor:
     """Return an array as one of the `library` on the device, of the same shape; on the processor they share memory."""
     xp = library()

@@ -27,6 +27,7 @@ def fit(
     batch_size: int,
     learning_rate: float,
     shrink: float = 1.0,
+    bf16: bool = False,
 ) -> "list[Tensor]":
     """Train one network for each task, all in one batch: they share first weights, batches and targets.
 
@@ -44,6 +45,9 @@ def fit(
     epochs, batch_size, learning_rate : int, int, float
     shrink : float
         Factor on the first weights of the output layer.
+    bf16 : bool
+        Whether the products are of numbers rounded to bf16, with sums in fp32. Weights, errors and updates stay in
+        fp32.
 
     Returns
     -------
@@ -75,19 +79,33 @@ def fit(
     gradients, first, second = ([torch.zeros_like(w) for w in weights] for _ in range(3))
     g1, gb1, g2, gb2 = gradients
     steps = [torch.zeros((), device=x.device) for _ in weights]
+    kind = torch.bfloat16 if bf16 else x.dtype  # of what is multiplied
+    x = x.to(kind)
     for _ in range(epochs):
         for rows in torch.randperm(len(y), generator=draw).to(x.device).split(batch_size):
+            v1, v2 = w1.to(kind), w2.to(kind)
             xb = x.index_select(1, rows)  # (n_tasks, n_batch, n_dims)
-            h = torch.baddbmm(b1, xb, w1).relu_()  # (n_tasks, n_batch, n_hidden)
-            e = torch.baddbmm(b2, h, w2.mT).sub_(y.index_select(0, rows))  # (n_tasks, n_batch, n_channels)
+            h = torch.baddbmm(b1.to(kind), xb, v1).relu_()  # (n_tasks, n_batch, n_hidden)
+            e = torch.bmm(h, v2.mT).to(y.dtype).add_(b2).sub_(y.index_select(0, rows))  # (n_tasks, n_batch, n_channels)
             e *= 2 / e[0].numel()  # the gradient of the mean squared error
-            torch.bmm(e.mT, h, out=g2)  # (n_tasks, n_channels, n_hidden)
             torch.sum(e, dim=1, keepdim=True, out=gb2)  # (n_tasks, 1, n_channels)
-            e = torch.ops.aten.threshold_backward(torch.bmm(e, w2), h, 0)  # (n_tasks, n_batch, n_hidden)
-            torch.bmm(xb.mT, e, out=g1)  # (n_tasks, n_dims, n_hidden)
-            torch.sum(e, dim=1, keepdim=True, out=gb1)  # (n_tasks, 1, n_hidden)
+            e = e.to(kind)
+            _product(e.mT, h, g2)  # (n_tasks, n_channels, n_hidden)
+            e = torch.ops.aten.threshold_backward(torch.bmm(e, v2), h, 0)  # (n_tasks, n_batch, n_hidden)
+            _product(xb.mT, e, g1)  # (n_tasks, n_dims, n_hidden)
+            torch.sum(e, dim=1, keepdim=True, dtype=gb1.dtype, out=gb1)  # (n_tasks, 1, n_hidden)
             adam(weights, gradients, first, second, [], steps, **how)
     return [w1, b1, w2.mT, b2]
+
+
+def _product(a: "Tensor", b: "Tensor", out: "Tensor") -> None:
+    """Write the products of batches of matrices into a tensor, which may be of another precision."""
+    import torch
+
+    if a.dtype == out.dtype:
+        torch.bmm(a, b, out=out)
+    else:
+        out.copy_(torch.bmm(a, b))
 
 
 def compressed(y: "Tensor", hidden: int, key: tuple[int, ...]) -> "tuple[Tensor, Tensor, float]":

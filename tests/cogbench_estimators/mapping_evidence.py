@@ -9,7 +9,9 @@ from fake_evidence import FakeEvidence
 
 from cogbench import Responses
 
-SMALL = CNM(hidden=(8, 4), seeds=(1, 2), folds=3, inner_folds=2, epochs=6, batch_size=8, learning_rate=0.01)
+SMALL = CNM(
+    hidden=(8, 4), seeds=(1, 2), folds=3, inner_folds=2, epochs=6, batch_size=8, learning_rate=0.01, precision="fp32"
+)
 RIDGE = RidgeCNM(seeds=(1, 2), folds=3, inner_folds=2)
 BOTH = pytest.mark.parametrize("estimator", [SMALL, RIDGE], ids=lambda part: part.name)
 
