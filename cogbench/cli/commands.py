@@ -39,7 +39,7 @@ EXIT_CODES = {
     "1": "some units of work failed; the others are saved, and the same command tries only these again",
     "2": "a name, an option or a value is not known, or options do not go together",
     "3": "data, a model or a file is not there, cannot be used, or cannot be written",
-    "4": "a plugin cannot be loaded, or two plugins clash",
+    "4": "two parts open one address; or a plugin cannot be loaded, and COGBENCH_STRICT_PLUGINS is set",
     "130": "the user interrupted the command; what was finished is saved",
 }
 FEW = 6  # options that need no groups

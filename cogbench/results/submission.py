@@ -42,9 +42,14 @@ def checked(path: Path) -> Result:
             f"{str(path)!r} was scored by an older schema: `cogbench score {path} --oracle {result.oracle.name} "
             "--out DIR` computes its scores anew."
         )
+    stated, computed = plain(result), plain(rescore(result, result.oracle.name))
+    # The sizes of tasks that are not installed are not known, nor is what is made of them.
+    stated["baselines"] = {
+        name: stated["baselines"].get(name) for name, v in computed["baselines"].items() if v is not None
+    }
+    computed["baselines"] = {name: value for name, value in computed["baselines"].items() if value is not None}
     fault = next(_own_faults(result), None) or _difference(
-        {name: plain(result)[name] for name in RESCORED},
-        {name: plain(rescore(result, result.oracle.name))[name] for name in RESCORED},
+        {name: stated[name] for name in RESCORED}, {name: computed[name] for name in RESCORED}
     )
     if fault:
         raise UnusableData(f"{str(path)!r} does not recompute: {fault}.")

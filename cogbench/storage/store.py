@@ -24,7 +24,7 @@ from .hashes import stamp
 from .locks import locked
 
 log = logging.getLogger("cogbench")
-Fill = Callable[[Path], dict[str, Any] | None]  # writes a cell's files, and returns more for its record
+Fill = Callable[[Path], Any]  # writes the files of a cell; a mapping that it returns goes into the record of the cell
 
 
 class Store:
@@ -110,7 +110,8 @@ class Store:
             make_folder(draft, self.root)
             if not has_room(self.root):  # before the work, which would be lost
                 raise self.full()
-            more = {**(fill(draft) or {}), **more}
+            described = fill(draft)
+            more = {**described, **more} if isinstance(described, dict) else more
             files = {str(p.relative_to(draft)): stamp(p) for p in sorted(draft.rglob("*")) if p.is_file()}
             record = {"key": key, "ingredients": ingredients, "files": files, **more}
             (draft / RECORD).write_text(json.dumps(record | {"seal": seal_of(record)}, indent=1))

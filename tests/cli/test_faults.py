@@ -137,7 +137,8 @@ def test_ctrl_c_of_a_run_with_workers_says_a_line_and_leaves_neither_process_nor
         time.sleep(0.2 * (i + 1 < presses))
     printed, said = process.communicate(timeout=120)
     assert process.returncode == 130 and not printed
-    *others, last = said.splitlines()
+    began, *others, last = said.splitlines()
+    assert "units of work to compute: starting 2 workers" in began
     assert last == "cogbench: interrupted; what was finished is saved, the same command goes on from there."
     assert others == ["cogbench: it is about to end; Ctrl-C once more ends it at once."] * (presses - 1)
     gone, alive = psutil.wait_procs(family, timeout=30)

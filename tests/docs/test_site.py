@@ -15,9 +15,12 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 sys.path.insert(0, str(DOCS / "site"))
 
+# isort: off  # a folder `build` of a checkout is no package, but looks like one
 import notebook  # noqa: E402
 
 import build  # noqa: E402
+
+# isort: on
 
 ANCHOR = re.compile(r"\]\(([^)\s:]+\.md)?#([^)]+)\)")
 

@@ -185,7 +185,7 @@ def test_what_cannot_be_compared_is_refused_in_one_line(tmp_path):
     with pytest.raises(UnusableData, match="results are compared with results"):
         compare([made(), oracle()])
     file = made().save(tmp_path)
-    assert "results are compared with results" in line(ask("compare", file, "cogtaskonomy-bert"), 3)
+    assert "results are compared with results" in line(ask("compare", file, "cogtaskonomy-bert"), 2)
     assert "unknown oracle 'cogtaskonomy-bart'; did you mean" in line(ask("compare", "cogtaskonomy-bart"), 2)
     (tmp_path / "x.json").write_text("{")
     assert "is no result of cogbench" in line(ask("compare", tmp_path / "x.json", "cogtaskonomy-bert"), 3)

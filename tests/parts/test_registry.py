@@ -235,7 +235,7 @@ def test_an_unknown_name_lists_the_near_ones():
         load_parts().find("estimator", "cnn")
     with pytest.raises(UnknownName, match=r"unknown suite 'zzzzzz'\. Installed: .*cogtaskonomy, "):
         load_parts().find("suite", "zzzzzz")
-    with pytest.raises(UnknownName, match=r"unknown task 'm'; did you mean 'medmcqa-subject' or 'mini-cola' or \?"):
+    with pytest.raises(UnknownName, match=r"unknown task 'm'; did you mean 'medmcqa-subject' or 'mini-cola' or '"):
         load_parts().find("task", "m")
     with pytest.raises(UnknownName, match=r"unknown suite 'x'\. Installed: none\."):
         Parts().find("suite", "x")

@@ -110,7 +110,7 @@ def test_an_oracle_of_another_number_of_target_examples_is_not_used_in_silence(w
 def test_results_of_a_pack_have_no_budget_to_choose(invoke):
     refused = invoke("run", "--estimator", "dse", "--pack", "x", "--max-train-target", 20)
     assert refused.exit_code == 2 and "leave out --max-train-target" in refused.stderr
-    assert "0 is not in the range" in line(invoke(*RUN, "--max-train-target", 0), 2)
+    assert "'0' is no whole number from 1 on" in line(invoke(*RUN, "--max-train-target", 0), 2)
 
 
 @pytest.mark.parametrize("estimator", ["dse", "logme", "few-shot"])

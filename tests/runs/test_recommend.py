@@ -230,6 +230,7 @@ def test_a_source_without_an_estimate_is_neither_placed_nor_tried(world):
     assert str(caught.value).splitlines() == [
         "no source has an estimate by knowing for 'mine', so none is ranked.",
         "the others are of another kind.",
+        "no pair of tasks has a score, so that the ranking is chance",
     ]
 
 

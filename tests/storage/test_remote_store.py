@@ -220,7 +220,7 @@ def test_a_store_that_cannot_be_reached_any_more_ends_the_run(machine, tmp_path,
     with pytest.raises(LostStore, match="the store 'file://.*' cannot be used: "):
         engine.compute(cells(), replace(a, jobs=jobs, progress=told.append))
     finished = len([*(tmp_path / "a").glob("toy/*/*/cell.json")])
-    assert len(told) == 1 and finished <= max(1, jobs)
+    assert len([step for step in told if not step.phase]) == 1 and finished <= max(1, jobs)
     (tmp_path / "shared").unlink()
     (tmp_path / "away").rename(tmp_path / "shared")
     computed = engine.compute(cells(), replace(machine("a"), jobs=0)).computed

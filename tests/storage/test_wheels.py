@@ -5,6 +5,7 @@ import importlib.util
 import json
 import os
 import zipfile
+from dataclasses import dataclass
 
 import pytest
 from click.testing import CliRunner
@@ -147,13 +148,13 @@ def test_several_that_lack_one_wheel_name_it_once():
     assert line.startswith("wheel one-1.0-py3-none-any.whl; wheel two-1.0-py3-none-any.whl: not on this machine; ")
 
 
+@dataclass(frozen=True)
 class Carried:
     """A task whose rows come with a wheel."""
 
     suite, kind, metric, card = "carried", TASKS[0].kind, TASKS[0].metric, TASKS[0].card
-
-    def __init__(self, name, sha256):
-        self.name, self.sha256 = name, sha256
+    name: str
+    sha256: str
 
     def load(self, split, files):
         _, origin = ask(files, self.sha256)
