@@ -264,9 +264,9 @@ def answer_requests(requests: Sequence[Request], workspace: Workspace) -> tuple[
             continue
         seconds = round(perf_counter() - clock, 3)
         results.append(_result(request, workspace, outcome, started, seconds, uses))
-    for result in results:
-        if words := ranks_nothing(result.matrix):
-            log.warning(f"{result.estimator} on {result.backbone}: {words}.")
+        asks = bool(request.estimator.needs)  # one that asks for nothing, as `random`, is not expected to rank
+        if asks and (words := ranks_nothing(results[-1].matrix)):
+            log.warning(f"{results[-1].estimator} on {results[-1].backbone}: {words}.")
     return results, failures
 
 
