@@ -333,27 +333,27 @@ def fault_of_part(kind: str, part: Any) -> str:
     protocol = PART_KINDS[kind]
     if isinstance(part, type):
         return f"the class {part.__name__}; expected an instance: {part.__name__}()."
-    known = f"{kind} {part.name!r}" if isinstance(getattr(part, "name", None), str) else f"{type(part).__name__}"
+    subject = f"{kind} {part.name!r}" if isinstance(getattr(part, "name", None), str) else f"{type(part).__name__}"
     members = [member for member in dir(protocol) if not member.startswith("_")]
     if lacking := [member for member in members if not hasattr(part, member)]:
         own = [member for member in dir(part) if not member.startswith("_") and member not in members]
         guess = did_you_mean(lacking[0], own)
         hint = version_hint() if guess == "." else ""
-        return f"{known}, which is no {protocol.__name__}: it lacks {', '.join(lacking)}{hint}{guess}"
+        return f"{subject}, which is no {protocol.__name__}: it lacks {', '.join(lacking)}{hint}{guess}"
     if not isinstance(part, protocol) or not isinstance(part.name, str):
-        return f"{known}, which is no {protocol.__name__}."
+        return f"{subject}, which is no {protocol.__name__}."
     if not is_dataclass(part) or not getattr(type(part), "__dataclass_params__").frozen:  # noqa: B009
-        return f"{known}, which is no frozen dataclass: write @dataclass(frozen=True) above {type(part).__name__}."
+        return f"{subject}, which is no frozen dataclass: write @dataclass(frozen=True) above {type(part).__name__}."
     try:
         hash(part)
     except TypeError as error:
-        return f"{known}, which cannot be hashed ({error}): its fields hold plain values, tuples and other parts."
+        return f"{subject}, which cannot be hashed ({error}): its fields hold plain values, tuples and other parts."
     if kind == "estimator":
         needs = getattr(part, "needs")  # noqa: B009
         if not isinstance(needs, frozenset):
-            return f'{known}, whose needs is {type(needs).__name__}; expected a frozenset: frozenset({{"texts"}}).'
+            return f'{subject}, whose needs is {type(needs).__name__}; expected a frozenset: frozenset({{"texts"}}).'
         for word in sorted(map(str, needs - {*NEEDS})):
-            return f"{known}, which needs {word!r}{did_you_mean(word, NEEDS)} Known: {', '.join(NEEDS)}."
+            return f"{subject}, which needs {word!r}{did_you_mean(word, NEEDS)} Known: {', '.join(NEEDS)}."
     return ""
 
 

@@ -78,10 +78,10 @@ def check_installed(parts: Parts, names: Sequence[str] = (), report: Report | No
 
 def find_plugins(parts: Parts, names: Sequence[str]) -> tuple[Plugin, ...]:
     """Return the plugins that names mean, by their keys and their distributions; all if there is no name."""
-    known = {word for plugin in parts.plugins for word in (plugin.key, plugin.distribution)}
+    installed = {word for plugin in parts.plugins for word in (plugin.key, plugin.distribution)}
     for name in names:
-        if name not in known and plain_name(name) not in map(plain_name, known):
-            raise UnknownName.of("plugin or distribution", name, known)
+        if name not in installed and plain_name(name) not in map(plain_name, installed):
+            raise UnknownName.of("plugin or distribution", name, installed)
     plain = {*map(plain_name, names)}
     return tuple(p for p in parts.plugins if not names or p.key in names or plain_name(p.distribution) in plain)
 
@@ -100,7 +100,7 @@ def _faults(plugins: Sequence[Plugin]) -> Iterator[tuple[Plugin, str]]:
 
 def _heavy_imports(modules: Sequence[str]) -> dict[str, list[str]]:
     """Return the modules that import something heavy when they are imported, in a fresh process, and what."""
-    found, left = dict[str, list[str]](), [*dict.fromkeys(modules)]
+    imports, left = dict[str, list[str]](), [*dict.fromkeys(modules)]
     path = os.pathsep.join(filter(None, [*sys.path, os.environ.get("PYTHONPATH")]))
     while left:
         command = [sys.executable, "-c", IMPORT, ",".join(HEAVY), *left]
@@ -109,9 +109,9 @@ def _heavy_imports(modules: Sequence[str]) -> dict[str, list[str]]:
         if not last.startswith("@"):
             break
         module, *names = last[1:].split()
-        found[module] = names
+        imports[module] = names
         left = left[left.index(module) + 1 :]
-    return found
+    return imports
 
 
 def _verdict(parts: Parts, kind: str, part: Any) -> str:

@@ -46,9 +46,9 @@ def test_a_line_for_a_tenth_of_the_work_or_a_minute_but_never_two_within_ten_sec
 
 
 def test_two_computations_are_told_one_after_the_other():
-    told = lines([(0, BEGIN), (5, at(100)), (5, replace(BEGIN, total=3)), (6, at(3, 1.0, total=3))])
-    assert [line.split(" units")[0] for line in told if "units" in line] == ["100", "3"]
-    assert told[-1] == "3 of 3 done, after 1.0 s"
+    printed = lines([(0, BEGIN), (5, at(100)), (5, replace(BEGIN, total=3)), (6, at(3, 1.0, total=3))])
+    assert [line.split(" units")[0] for line in printed if "units" in line] == ["100", "3"]
+    assert printed[-1] == "3 of 3 done, after 1.0 s"
 
 
 def test_counts_and_names_of_strangers():
@@ -70,9 +70,9 @@ def test_what_a_function_takes_as_progress(capsys, monkeypatch):
     assert work(2) == work(2, progress=None) == work(2, progress=steps.append) == 2
     assert [step.done for step in steps] == [0, 1, 2] and not capsys.readouterr().err
     assert work(2, progress=True) == 2
-    told = capsys.readouterr()
-    assert not told.out and told.err.splitlines()[0] == "cogbench: 2 units of work to compute"
-    assert told.err.splitlines()[-1].startswith("cogbench: 2 of 2 done, after ")
+    output = capsys.readouterr()
+    assert not output.out and output.err.splitlines()[0] == "cogbench: 2 units of work to compute"
+    assert output.err.splitlines()[-1].startswith("cogbench: 2 of 2 done, after ")
     assert work.__doc__ is None and work.__name__ == "work"
 
 
@@ -112,7 +112,7 @@ def test_the_log_of_a_program_has_our_lines_and_none_of_the_cluster(tmp_path):
     command = [sys.executable, str(tmp_path / "script.py"), str(tmp_path / "store")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
-    told = [line for line in done.stderr.splitlines() if line.startswith(("INFO:", "WARNING:", "ERROR:"))]
-    assert told and all(line.split(":")[1] == "cogbench" for line in told), done.stderr
-    assert "INFO:cogbench:0 units of work are in the store, 2 are to be computed" in told
-    assert sum(line.startswith("INFO:cogbench:computed toy/toy-a/seed-0 in ") for line in told) == 1
+    logged = [line for line in done.stderr.splitlines() if line.startswith(("INFO:", "WARNING:", "ERROR:"))]
+    assert logged and all(line.split(":")[1] == "cogbench" for line in logged), done.stderr
+    assert "INFO:cogbench:0 units of work are in the store, 2 are to be computed" in logged
+    assert sum(line.startswith("INFO:cogbench:computed toy/toy-a/seed-0 in ") for line in logged) == 1
