@@ -15,10 +15,10 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 sys.path.insert(0, str(DOCS / "site"))
 
-# isort: off  # a folder `build` of a checkout is no package, but looks like one
-import notebook  # noqa: E402
-
+# A folder `build` of a checkout is no package, but looks like one: the order would depend on it.
+# isort: off
 import build  # noqa: E402
+import notebook  # noqa: E402
 
 # isort: on
 
