@@ -99,12 +99,12 @@ def test_a_package_has_what_is_asked_for_and_passes_ruff(kinds, tmp_path):
     folder = tmp_path / "lab-words"
     files = new_plugin("lab-words", kinds, folder, Parts())
     assert {*files} == {file for file in folder.rglob("*") if file.is_file()}
-    asked = {"suite", "task", "signal", "oracle", *kinds} if "suite" in kinds else {*kinds}
+    written = {"suite", "task", "signal", "oracle", *kinds} if "suite" in kinds else {*kinds}
     modules = {file.stem for file in folder.glob("lab_words/*.py")} - {"__init__"}
-    assert modules == asked
+    assert modules == written
     for place in ("pyproject.toml", "README.md"):
         named = {*re.findall(r"lab_words[./](\w+)", (folder / place).read_text(encoding="utf-8"))}
-        assert named - {"py"} == asked, place
+        assert named - {"py"} == written, place
     assert not [file for file in files if "example" in file.read_text(encoding="utf-8")]
     for rules in (["check"], ["format", "--check"]):
         ruff = [sys.executable, "-m", "ruff", rules[0], "--isolated", "--no-cache", *rules[1:], "."]
