@@ -5,16 +5,14 @@
 The trainings are those in the store; what is missing there is trained first. Each estimator then runs by itself, in one
 process, from a store that holds these trainings and nothing else, so that the stimuli are encoded anew for each;
 with `--together` from one store, so that what an earlier one has kept serves a later one, as in daily use.
-An example that goes through the backbone once is a pass; a way back through it is counted likewise. p is that of
-relabelling, not corrected for the number of estimators.
+The passes and the seconds alone are those of the result: with `--together` they count what an earlier estimator has
+kept too, and the CPU seconds do not. p is that of relabelling, not corrected for the number of estimators.
 """
 
 import argparse
-import os
 import sys
 import tempfile
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from time import process_time
 
@@ -26,14 +24,6 @@ from cogbench.compute.cells import Training
 from cogbench.compute.workspace import Workspace
 from cogbench.storage.store import home
 from cogbench.workers import engine
-
-
-@dataclass
-class Passes:
-    """How many examples went through the backbone, and back."""
-
-    forward: int = 0
-    backward: int = 0
 
 
 def main() -> None:
@@ -52,7 +42,7 @@ def main() -> None:
         trainings,
         replace(workspace, progress=lambda step: print(f"{step.done}/{step.total} {step.place}", file=sys.stderr)),
     )
-    print("| estimator | trainings | forward | backward | CPU seconds | TRS | p |\n|---|---|---|---|---|---|---|")
+    print("| estimator | forward | backward | CPU seconds | seconds alone | TRS | p |\n|---|---|---|---|---|---|---|")
     for together in [args.estimators] if args.together else [[name] for name in args.estimators]:
         with tempfile.TemporaryDirectory(dir=home()) as folder:
             for cell in trainings:
@@ -90,63 +80,29 @@ def line(name, args, tasks, files, store) -> str:
     ours = [s for s in args.set if s.split(".", 1)[0] == name]
     began = process_time()
     try:
-        with counted() as passes:
-            (result,) = cogbench.run(
-                name,
-                args.backbone,
-                suite=args.suite,
-                tasks=tasks,
-                signal=[args.signal] if args.signal else [],
-                oracle=args.oracle,
-                set=ours,
-                seeds=args.seeds,
-                max_train=args.max_train,
-                files=files,
-                store=store,
-                jobs=0,
-            )
+        (result,) = cogbench.run(
+            name,
+            args.backbone,
+            suite=args.suite,
+            tasks=tasks,
+            signal=[args.signal] if args.signal else [],
+            oracle=args.oracle,
+            set=ours,
+            seeds=args.seeds,
+            max_train=args.max_train,
+            files=files,
+            store=store,
+            jobs=0,
+        )
     except CogbenchError as error:
-        return f"| {name} | {error} | | | | | |"
+        return f"| {name} | {error} | | | | |"
     seconds = process_time() - began
     if args.out:
         result.save(args.out)
-    scores, trained = result.scores, len(result.tasks) * len(args.seeds)
+    scores, own = result.scores, result.provenance
     figures = f"{scores.trs.value:.2f} | {scores.trs.p.p:.3f}" if scores else "|"
-    return f"| {result.estimator} | {trained} | {passes.forward} | {passes.backward} | {seconds:.1f} | {figures} |"
-
-
-@contextmanager
-def counted():
-    """Count what goes through transformers' models and back."""
-    import torch
-    from transformers import PreTrainedModel
-
-    passes, last = Passes(), 0
-
-    def seen(module, args, kwargs, output):
-        nonlocal last
-        if isinstance(module, PreTrainedModel) and module.base_model is module:
-            given = [*args, *(kwargs.get(k) for k in ("input_ids", "inputs_embeds"))]
-            last = next(len(g) for g in given if g is not None)
-            passes.forward += last
-            if not torch.is_grad_enabled():
-                last = 0
-
-    def counting(function):
-        def call(*args, **kwargs):
-            passes.backward += last
-            return function(*args, **kwargs)
-
-        return call
-
-    hook = torch.nn.modules.module.register_module_forward_hook(seen, with_kwargs=True)
-    usual = torch.autograd.grad, torch.autograd.backward
-    torch.autograd.grad, torch.autograd.backward = map(counting, usual)
-    try:
-        yield passes
-    finally:
-        hook.remove()
-        torch.autograd.grad, torch.autograd.backward = usual
+    passes = f"{own.estimator_forward} | {own.estimator_backward}"
+    return f"| {result.estimator} | {passes} | {seconds:.1f} | {own.estimator_seconds} | {figures} |"
 
 
 def linked(folder: Path, to: Path) -> None:

@@ -57,7 +57,12 @@ from .data.dataset import (
 from .data.features import FeatureOptions as FeatureOptions, Features as Features, WeightChange as WeightChange
 from .compute.adaptation import Adapts as Adapts, Masker as Masker, TrainsMasked as TrainsMasked
 from .combining.pooled import PooledTask as PooledTask
-from .compute.features import encoder_of as encoder_of, pooled as pooled, states_of as states_of
+from .compute.features import (
+    batches_of_like_lengths as batches_of_like_lengths,
+    encoder_of as encoder_of,
+    pooled as pooled,
+    states_of as states_of,
+)
 from .data.recording import (
     Averages as Averages,
     Recording as Recording,

@@ -343,6 +343,7 @@ class Encoding:
         checkpoint = None if given else self.training.checkpoint(workspace)
         backbone = ready(self.training.backbone, workspace)
         representations = backbone.represent(checkpoint, sentences, workspace.files)
+        workspace.passes(forward=len(sentences))
         if representations.shape[0] != len(sentences) or not np.isfinite(representations).all():
             raise UnusableData(
                 f"{self.place}: representations of shape {representations.shape} for {len(sentences)} stimuli, or NaN."

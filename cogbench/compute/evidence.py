@@ -23,7 +23,7 @@ from ..text import slug
 from .adaptation import adaptations, ready
 from .cells import Encoding, key_beside_given, key_of_sample
 from .estimate import EXAMPLES, LOOKS, Estimate, Inquiry, LazyMapping, estimate_from, joined, oracle_content
-from .features import encoder_of, feature_options, weight_change
+from .features import encoder_of, feature_options, opened, weight_change
 from .folds import cheap_transfer, transfer_options
 from .transfers import TaskTrainings, TransferPlan
 from .workspace import Cell, Workspace
@@ -114,12 +114,11 @@ class StoredEvidence:
         self.inquiry.allow("models") if tuned else self.inquiry.allow("backbone", "models")
         training = self._cell.training(self._tasks[task]) if tuned else None
         backbone = ready(training.backbone if training else self._cell.backbone, self._workspace)
-        return backbone.model(training.checkpoint(self._workspace) if training else None, self._workspace.files)
+        return opened(backbone, training.checkpoint(self._workspace) if training else None, self._workspace)
 
     def weights(self, task: str, *, tuned: bool = True) -> Mapping[str, Array]:
         """Return the weights of a task's trained encoder by name, or those before any training if not `tuned`."""
-        model = self.model(task, tuned=tuned)
-        weights = encoder_of(model).named_parameters()
+        weights = encoder_of(self.model(task, tuned=tuned)).named_parameters()
         return {name: weight.detach().cpu().float().numpy() for name, weight in weights}
 
     def weight_change(self, task: str) -> WeightChange:
@@ -142,6 +141,7 @@ class StoredEvidence:
     def represent(self, sentences: Sequence[str]) -> Array:
         """Return any sentences as the bare backbone represents them: (n_sentences, n_dims) float32."""
         self.inquiry.allow("backbone")
+        self._workspace.passes(forward=len(sentences))
         return ready(self._cell.backbone, self._workspace).represent(None, tuple(sentences), self._workspace.files)
 
     @property
@@ -167,7 +167,7 @@ class StoredEvidence:
     def texts(self, task: str, split: Split, *, n: int | None = None, seed: int = 0) -> tuple[str, ...]:
         """Return the texts of each example as one; where `n` is given, of `n` examples that `seed` draws."""
         self.inquiry.allow("texts")
-        return self._examples(task, split, n, seed).texts
+        return self._examples(task, split).sample(n, seed).texts
 
     def batches(
         self, task: str, split: Split, *, n: int | None = None, seed: int = 0
@@ -175,13 +175,13 @@ class StoredEvidence:
         """Yield encoded examples of a task, with `labels`, in batches that `model(**batch)` takes."""
         self.inquiry.allow("batches")
         backbone = ready(self._cell.training(self._tasks[task]).backbone, self._workspace)
-        return backbone.batches(self._examples(task, split, n, seed), self._workspace.files)
+        return backbone.batches(self._examples(task, split).sample_rows(n, seed), self._workspace.files)
 
-    def _examples(self, task: str, split: Split, n: int | None, seed: int) -> Dataset:
+    def _examples(self, task: str, split: Split) -> Dataset:
         self.inquiry.allow_split(split)
         dataset = self._workspace.dataset(self._tasks[task], split)
         budget = self._cell.budget(self._tasks[task]) if split == "train" else None
-        return dataset.sample(budget).sample(n, seed)
+        return dataset.sample(budget)
 
     def pieces(self, estimator: InPieces) -> Mapping[str, Mapping[str, Array]]:
         """Return the arrays of each piece of this estimator, from the store; to read a piece copies its notes."""

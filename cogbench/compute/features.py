@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from ..data.features import AnswerKind, FeatureOptions, Features, WeightChange, 
 from ..data.files import Files
 from ..errors import UnusableData
 from ..parts.interfaces import Backbone, Estimator
-from ..parts.recipe import Task
+from ..parts.recipe import Checkpoint, Task
 from ..storage.foreign import read_arrays
 from ..text import slug
 from .adaptation import adaptations, ready
@@ -60,7 +60,13 @@ class FeatureExtraction:
             "max_train": self.max_train,
             **key_of_sample(topped_up),
             **({"rows": "drawn"} if self.has_many_rows and options.pooling != "auto" else {}),
+            **({} if self.precision == "fp32" else {"precision": self.precision}),
         }
+
+    @property
+    def precision(self) -> Literal["fp32", "bf16"]:
+        """That of the backbone's trainings: a model is asked in the arithmetic in which it has learned."""
+        return self.backbone.settings(self.task.kind, self.options.examples).precision
 
     @property
     def has_many_rows(self) -> bool:
@@ -70,15 +76,15 @@ class FeatureExtraction:
     def compute(self, workspace: Workspace, out: Path) -> None:
         chooses = self.training is not None and self.training.task.kind in CHOOSING
         # A checkpoint that somebody has is opened as a pre-trained model, unless its head chooses classes.
-        opened = self.training if chooses or not isinstance(self.training, GivenTraining) else None
+        given = self.training if chooses or not isinstance(self.training, GivenTraining) else None
         backbone = ready(self.backbone, workspace)
-        model = backbone.model(opened.checkpoint(workspace) if opened else None, workspace.files)
+        model = opened(backbone, given.checkpoint(workspace) if given else None, workspace)
         if not chooses:
             model = encoder_of(model)
         dataset = workspace.dataset(self.task, "train").sample(self.max_train)
         options = self.pooled_options(workspace.files)
         dataset = dataset.sample(options.examples, options.seed)
-        features = extract_features(model, backbone.batches(dataset, workspace.files), options)
+        features = extract_features(model, backbone.batches(dataset, workspace.files), options, self.precision)
         arrays: dict[str, Any] = vars(features)
         np.savez(out / "features.npz", **arrays)
 
@@ -112,7 +118,12 @@ def with_pooling(options: FeatureOptions, backbone: Backbone, files: Files) -> F
     return replace(options, pooling="cls" if pooling == "auto" else pooling)
 
 
-def extract_features(model: Any, batches: Iterable[Mapping[str, "Tensor"]], options: FeatureOptions) -> Features:
+def extract_features(
+    model: Any,
+    batches: Iterable[Mapping[str, "Tensor"]],
+    options: FeatureOptions,
+    precision: Literal["fp32", "bf16"] = "fp32",
+) -> Features:
     """Run batches through a model and return what it makes of them; `options` says which hidden states.
 
     Parameters
@@ -122,6 +133,8 @@ def extract_features(model: Any, batches: Iterable[Mapping[str, "Tensor"]], opti
     batches : iterable of mappings
         Encoded examples with their answers.
     options : FeatureOptions
+    precision : {"fp32", "bf16"}
+        Of the model's products.
     """
     import torch
 
@@ -129,9 +142,12 @@ def extract_features(model: Any, batches: Iterable[Mapping[str, "Tensor"]], opti
     examples = _examples(batches, options)
     pooling = "cls" if options.pooling == "auto" else options.pooling
     values, probabilities, layer_sizes = np.empty((0, 0), np.float32), np.empty((0, 0)), np.empty(0, int)
-    for rows, batch in _by_length(batches, np.unique(examples.rows)):
+    inputs = [{name: value for name, value in batch.items() if name not in ANSWERS} for batch in batches]
+    for rows, batch in batches_of_like_lengths(inputs, np.unique(examples.rows)):
         mask = batch.get("attention_mask")
-        with torch.inference_mode():
+        device = next(iter(batch.values())).device.type
+        arithmetic = torch.autocast(device, torch.bfloat16, enabled=precision == "bf16")
+        with torch.inference_mode(), arithmetic:
             out = model(**batch, output_hidden_states=True)
         states = states_of(out, mask)
         states = states[1:] if options.layers == "all" else states[-1:]
@@ -157,40 +173,52 @@ def extract_features(model: Any, batches: Iterable[Mapping[str, "Tensor"]], opti
     )
 
 
-def _by_length(batches: "Sequence[Mapping[str, Tensor]]", wanted: Array) -> "Iterator[tuple[Array, dict[str, Tensor]]]":
-    """Yield the wanted rows of batches, without answers, in batches of like lengths, with the rows' numbers (n_rows,).
+def batches_of_like_lengths(
+    batches: "Sequence[Mapping[str, Tensor]]", rows: Array | None = None, size: int | None = None
+) -> "Iterator[tuple[Array, dict[str, Tensor]]]":
+    """Yield the rows of batches in batches of like lengths, which have less padding, with the rows' numbers.
 
-    Batches of like lengths have less padding. Where padding does not stand behind the text, the batches stay as they
-    are.
+    Where padding does not stand behind the text, the rows keep their order and their padding.
+
+    Parameters
+    ----------
+    batches : sequence of mappings
+        Encoded rows, with or without their answers.
+    rows : array of shape (n_rows,), optional
+        The numbers of the wanted rows, counted through all batches; by default all.
+    size : int, optional
+        How many rows a batch has; by default as many as the largest of `batches`.
     """
     import torch
 
     starts = np.cumsum([0, *(len(next(iter(batch.values()))) for batch in batches)])
-    inputs = [{name: value for name, value in batch.items() if name not in ANSWERS} for batch in batches]
-    masks = [batch.get("attention_mask") for batch in inputs]
+    masks = [batch.get("attention_mask") for batch in batches]
     if any(mask is None or mask.ndim != 2 or (mask.diff(dim=1) > 0).any() for mask in masks):
-        for start, batch in zip(starts, inputs, strict=False):
-            yield start + np.arange(len(next(iter(batch.values())))), batch
+        for start, end, batch in zip(starts, starts[1:], batches, strict=False):
+            for first in range(start, end, size or end - start):
+                some = np.arange(first, min(end, first + size) if size else end)
+                yield some, {name: value[some - start] for name, value in batch.items()}
         return
     lengths = torch.cat([mask.sum(dim=1) for mask in masks if mask is not None]).cpu().numpy()
+    wanted = np.arange(starts[-1]) if rows is None else rows
     ordered = wanted[np.argsort(lengths[wanted], kind="stable")]
     filler: dict[str, Any] = {}
-    for batch in inputs:  # the number of the padding token stands where the mask is 0
+    for batch in batches:  # the number of the padding token stands where the mask is 0
         padding = batch["attention_mask"] == 0
         filler |= {k: v[padding][0].item() for k, v in batch.items() if v.shape == padding.shape and padding.any()}
-    size = max((len(mask) for mask in masks if mask is not None), default=1)
+    size = size or max((len(mask) for mask in masks if mask is not None), default=1)
     for first in range(0, len(ordered), size):
-        rows = ordered[first : first + size]
-        places = [(b := int(np.searchsorted(starts, row, side="right")) - 1, int(row - starts[b])) for row in rows]
+        some = ordered[first : first + size]
+        places = [(b := int(np.searchsorted(starts, row, side="right")) - 1, int(row - starts[b])) for row in some]
         batch = {}
-        for name, value in inputs[0].items():
-            each = [inputs[b][name][i] for b, i in places]
-            if value.shape[:2] == inputs[0]["attention_mask"].shape:
-                each = [one[: max(1, lengths[row])] for one, row in zip(each, rows, strict=True)]
+        for name, value in batches[0].items():
+            each = [batches[b][name][i] for b, i in places]
+            if value.shape[:2] == batches[0]["attention_mask"].shape:
+                each = [one[: max(1, lengths[row])] for one, row in zip(each, some, strict=True)]
                 batch[name] = torch.nn.utils.rnn.pad_sequence(each, True, filler.get(name, 0))
             else:
                 batch[name] = torch.stack(each)
-        yield rows, batch
+        yield some, batch
 
 
 def encoder_of(model: Any) -> Any:
@@ -198,6 +226,25 @@ def encoder_of(model: Any) -> Any:
     body = getattr(model, "base_model", model)
     in_two = hasattr(body, "encoder") and hasattr(body, "decoder")
     return body.get_encoder() if in_two else body
+
+
+def opened(backbone: Backbone, checkpoint: Checkpoint | None, workspace: Workspace) -> Any:
+    """Return the torch module of a checkpoint, or the bare encoder for None; the workspace counts what goes through it.
+
+    An example counts when it goes forward, and again when it goes backward for gradients.
+    """
+    model: Any = backbone.model(checkpoint, workspace.files)
+
+    def count(module: Any, given: Any, out: Any) -> None:
+        outputs = out if isinstance(out, Mapping) else vars(out)
+        states = next(value for value in outputs.values() if getattr(value, "ndim", 0) > 1)
+        n_examples = len(states)
+        workspace.passes(forward=n_examples)
+        if states.requires_grad:
+            states.register_hook(lambda _: workspace.passes(backward=n_examples))
+
+    encoder_of(model).register_forward_hook(count)
+    return model
 
 
 def states_of(out: Any, mask: "Tensor | None") -> "list[Tensor]":

@@ -19,7 +19,7 @@ from ..parts.registry import Parts
 from ..scoring.metrics import check_metric
 from ..storage.hashes import digest
 from ..storage.remote_store import open_store
-from ..storage.store import Store
+from ..storage.store import Cost, Store
 
 
 class Cell(Protocol):
@@ -66,9 +66,14 @@ def is_of_estimator(cell: Cell) -> bool:
 
 @dataclass(eq=False)
 class _Running:
-    """A cell that is being computed: the seconds that other cells take meanwhile, and the cells that it reads."""
+    """A cell that is being computed: the seconds that other cells take meanwhile, and the cells that it reads.
+
+    `forward` and `backward` count the examples that it sends through a model.
+    """
 
     elsewhere: float = 0.0
+    forward: int = 0
+    backward: int = 0
     reads: dict[str, None] = field(default_factory=dict)
 
 
@@ -164,30 +169,31 @@ class Workspace:
 
     def seconds(self, cell: Cell) -> float | None:
         """Return how long the computation of a finished cell took, wherever and whenever; None where nobody knows."""
-        return self.store.cost(self._name(cell))[0]
+        return self.store.cost(self._name(cell)).seconds
 
-    def seconds_of_estimator(self, cells: Iterable[Cell]) -> float | None:
-        """Return how long finished cells took, with all cells of estimators that they read; None where nobody knows.
-
-        Trainings are not counted.
-        """
-        total, counted, waiting = 0.0, set[str](), [*cells]
-        names = list[str]()
+    def cost_of_estimator(self, cells: Iterable[Cell]) -> Cost:
+        """Return what finished cells took, with all cells of estimators that they read; trainings are not counted."""
+        costs, waiting, names = dict[str, Cost](), [*cells], list[str]()
         while waiting:
             cell = waiting.pop()
             names.append(self._name(cell))
             waiting += [one for one in cell.inputs(self) if is_of_estimator(one) and self._name(one) not in names]
         while names:
             name = names.pop()
-            if name in counted:
-                continue
-            seconds, read = self.store.cost(name)
-            if seconds is None:
-                return None
-            total += seconds
-            counted.add(name)
-            names += read
-        return round(total, 3)
+            if name not in costs:
+                costs[name] = self.store.cost(name)
+                names += costs[name].reads
+        seconds, forward, backward = (
+            None if None in figures else sum(figures)
+            for figures in zip(*((c.seconds, c.forward, c.backward) for c in costs.values()), strict=True)
+        )
+        return Cost(None if seconds is None else round(seconds, 3), forward, backward)
+
+    def passes(self, *, forward: int = 0, backward: int = 0) -> None:
+        """Count examples that the cell that is being computed sends through a model."""
+        if self._running:
+            self._running[-1].forward += forward
+            self._running[-1].backward += backward
 
     def _name(self, cell: Cell) -> str:
         return self.store.name(cell.place, self.key(cell))
@@ -203,7 +209,7 @@ class Workspace:
         )
 
     def _computed(self, cell: Cell, out: Path) -> dict[str, Any]:
-        """Compute a cell; return its seconds, without those of cells that it asked for, and the names of these."""
+        """Compute a cell; return what it took, without the cells that it asked for, and the names of these."""
         running = _Running()
         self._running.append(running)
         began = perf_counter()
@@ -215,7 +221,8 @@ class Workspace:
             if self._running:
                 self._running[-1].elsewhere += elapsed
         seconds = round(elapsed - running.elsewhere, 4)
-        return {"seconds": seconds, **({"reads": [*running.reads]} if running.reads else {})}
+        passes = {"forward": running.forward, "backward": running.backward} if is_of_estimator(cell) else {}
+        return {"seconds": seconds, **passes, **({"reads": [*running.reads]} if running.reads else {})}
 
 
 def workspace_of(

@@ -116,6 +116,11 @@ class Dataset:
         """
         return self if n is None or n >= len(self) else self.take(self._sampled(n, seed)[0])
 
+    def sample_rows(self, n: int | None, seed: int = 0) -> "Dataset":
+        """Return a sample that has about `n` rows of a model: of lists of passages each passage is one."""
+        n_rows, _ = self.size
+        return self if n is None or n >= n_rows else self.sample(max(1, round(n * len(self) / n_rows)), seed)
+
     def is_topped_up(self, n: int | None, seed: int = 0) -> bool:
         """Whether `sample` had to add examples of a class that has too few of them by its share."""
         return n is not None and n < len(self) and self._sampled(n, seed)[1]

@@ -286,7 +286,8 @@ class Evidence(Protocol):
         task, split : str
             Which examples; of "train", those that the training saw.
         n, seed : int
-            At most `n` of them, a stratified sample drawn by `seed`.
+            At most `n` of them, a stratified sample drawn by `seed`; of lists of passages so many as have about `n`
+            passages together.
         """
 
     def pieces(self, estimator: "InPieces") -> Mapping[str, Mapping[str, Array]]:

@@ -35,10 +35,10 @@ class Entry:
     relabelling), corrected p (Holm over the board's estimators), skill and its p, the difference to popularity and its
     p, top-k, regret@1, ndcg (over all sources) and spearman. `trainings` are those of the result's tasks, with at most
     `examples` each, and the estimator's own, over all `seeds`; `seconds` are those of the estimator alone, without the
-    trainings of the tasks, None where the result does not say. `cached` trainings and other cells stood in the store,
-    and others were `computed`. They are None for a published guess. `file` is the name of the result's file, `date` the
-    day on which its run began, or that of the publication. `second_hand` says from whom a matrix is that was not
-    computed here.
+    trainings of the tasks, `forward` and `backward` the examples that it sent through models; None where the result
+    does not say. `cached` trainings and other cells stood in the store, and others were `computed`. They are None for a
+    published guess. `file` is the name of the result's file, `date` the day on which its run began, or that of the
+    publication. `second_hand` says from whom a matrix is that was not computed here.
     """
 
     standing: Standing | None
@@ -57,6 +57,8 @@ class Entry:
     examples: int | None = None
     trainings: int | None = None
     seconds: float | None = None
+    forward: int | None = None
+    backward: int | None = None
     cached: int | None = None
     computed: int | None = None
     file: str | None = None
@@ -283,6 +285,8 @@ def _entry(
         examples=provenance.max_train,
         trainings=len(result.tasks) * len(provenance.seeds) + _own_trainings(result) if computed else None,
         seconds=provenance.estimator_seconds,
+        forward=provenance.estimator_forward,
+        backward=provenance.estimator_backward,
         cached=provenance.cells.cached if computed else None,
         computed=provenance.cells.computed if computed else None,
         file=name,

@@ -106,10 +106,7 @@ class Background:
 
 @dataclass(frozen=True)
 class CellCounts:
-    """How many units of work were computed for this result, and how many stood in the store.
-
-    `shared` of those that were computed served other results of the same run too.
-    """
+    """How many units of work were computed for this result (`shared`: for others too), and how many were stored."""
 
     computed: int
     cached: int
@@ -138,10 +135,10 @@ class Provenance:
     """Everything that the figures came from.
 
     `pack` is None where the estimator read data and models themselves, `max_train_target` where a target had as many
-    training examples as a source. `checkpoints` has the sources that were given as trained models, by their names.
-    `seconds` are those of the whole run. `estimator_seconds` are those of the estimator alone, of all processes
-    together, wherever and whenever they were spent: for its matrix, its pieces, the representations and features that
-    it read, and trainings of its own; the trainings of the tasks do not count. None where nobody knows.
+    examples as a source. `checkpoints` has the sources that were given as trained models, by their names.
+    `seconds` are those of the whole run; `estimator_seconds` are the estimator's alone, in all processes and whenever:
+    for what it computed and read, and own trainings, without those of the tasks. `estimator_forward` and
+    `estimator_backward` count examples that it sent through models. None where nobody knows.
     """
 
     cogbench: str
@@ -160,6 +157,8 @@ class Provenance:
     max_train_target: int | None = None
     checkpoints: dict[str, CheckpointUsed] = field(default_factory=dict)
     estimator_seconds: float | None = None
+    estimator_forward: int | None = None
+    estimator_backward: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

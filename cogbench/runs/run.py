@@ -23,7 +23,7 @@ from ..parts.recipe import Task
 from ..parts.registry import Parts
 from ..results.result import SCHEMA_VERSION, CellCounts, CheckpointUsed, Provenance, Result, against, rows
 from ..scoring.ranking import rank
-from ..storage.store import Store
+from ..storage.store import Cost, Store
 from ..workers import engine
 from ..workers.progress import with_progress
 from .background import background_of, device_name, encoded_options, seed_floor, torch_version
@@ -314,6 +314,7 @@ def _result(
     background = background_of(request, workspace)
     touched = _closure(request.cells(), workspace)
     computed, details = touched & outcome.computed, [estimate.details for estimate in estimates]
+    cost = _cost(request, details, workspace)
     return Result(
         schema_version=SCHEMA_VERSION,
         estimator=parts.label("estimator", request.estimator),
@@ -351,7 +352,9 @@ def _result(
             cells=CellCounts(len(computed), len(touched & outcome.cached), sum(uses[cell] > 1 for cell in computed)),
             pack=request.pack_used if isinstance(request, PackRequest) else None,
             checkpoints=_checkpoints_used(request, workspace),
-            estimator_seconds=_seconds_of_estimator(request, details, workspace),
+            estimator_seconds=cost.seconds,
+            estimator_forward=cost.forward,
+            estimator_backward=cost.backward,
         ),
     )
 
@@ -364,13 +367,13 @@ def _checkpoints_used(request: ModelRequest, workspace: Workspace) -> dict[str, 
     return {name: CheckpointUsed(origin.id, workspace.files.contents(origin)) for name, origin in origins.items()}
 
 
-def _seconds_of_estimator(
-    request: ModelRequest, details: Sequence[Mapping[str, Any]], workspace: Workspace
-) -> float | None:
-    """Return the seconds of an estimator alone, with those of trainings of its own, which its details tell."""
-    seconds = workspace.seconds_of_estimator(request.similarities())
-    costs = [cost for one in details if isinstance(cost := one.get("cost"), dict)]
-    return None if seconds is None else round(seconds + sum(cost.get("seconds", 0.0) for cost in costs), 3)
+def _cost(request: ModelRequest, details: Sequence[Mapping[str, Any]], workspace: Workspace) -> Cost:
+    """Return what an estimator took, with trainings of its own: its details tell their seconds, not their passes."""
+    cost = workspace.cost_of_estimator(request.similarities())
+    trainings = [own for one in details if isinstance(own := one.get("cost"), dict)]
+    if not trainings or cost.seconds is None:
+        return cost
+    return Cost(round(cost.seconds + sum(own.get("seconds", 0.0) for own in trainings), 3))
 
 
 def _closure(cells: Iterable[Cell], workspace: Workspace) -> set[Cell]:

@@ -12,6 +12,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,20 @@ from .locks import locked
 
 log = logging.getLogger("cogbench")
 Fill = Callable[[Path], Any]  # writes the files of a cell; a mapping that it returns goes into the record of the cell
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a finished cell took: its seconds, and how many examples went through a model, forward and backward.
+
+    A figure is None where the cell is not here, or was written before records had it. `reads` are the names of the
+    cells that it read on the way.
+    """
+
+    seconds: float | None = None
+    forward: int | None = None
+    backward: int | None = None
+    reads: tuple[str, ...] = ()
 
 
 class Store:
@@ -69,18 +84,19 @@ class Store:
             return 0
         return sum(stamped["size"] for stamped in files.values())
 
-    def cost(self, name: str) -> tuple[float | None, list[str]]:
-        """Return the seconds that a finished cell took, and the names of the cells that it read on the way.
-
-        The seconds are None where the cell is not here, or was written before records had them.
-        """
+    def cost(self, name: str) -> "Cost":
+        """Return what a finished cell took."""
         try:
             record = read_record(self.root / name)
         except (OSError, ValueError):
-            return None, []
-        seconds, names = record.get("seconds"), record.get("reads")
-        names = names if isinstance(names, list) else []
-        return seconds if isinstance(seconds, float) else None, [name for name in names if isinstance(name, str)]
+            return Cost()
+        seconds, forward, backward, reads = (record.get(key) for key in ("seconds", "forward", "backward", "reads"))
+        return Cost(
+            seconds if isinstance(seconds, float) else None,
+            forward if isinstance(forward, int) else None,
+            backward if isinstance(backward, int) else None,
+            tuple(name for name in reads if isinstance(name, str)) if isinstance(reads, list) else (),
+        )
 
     def read(self, place: str, key: str) -> Path | None:
         """Return a finished cell's folder with every file's contents checked, or None; damage is set aside."""

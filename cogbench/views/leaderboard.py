@@ -86,6 +86,8 @@ SECONDS = (
     "of the estimator alone: its matrix, its pieces and what it read of trained models, without the tasks' trainings"
 )
 
+PASSES = "examples that the estimator sent through models; with + those that went backward too, for gradients"
+
 
 def board_columns(*boards: Board) -> list[Column[Entry]]:
     """Return the columns of some boards: scores where there are any, `synthetic` where something is."""
@@ -143,8 +145,15 @@ def board_columns(*boards: Board) -> list[Column[Entry]]:
         ),
         Column("trainings", lambda e: e.trainings, TRAININGS, spare=5, group=2),
         Column("seconds", lambda e: in_decimals(e.seconds, 1), SECONDS, number=lambda e: e.seconds, spare=4, group=2),
+        Column("passes", _passes, PASSES, number=lambda e: e.forward, shown="used", spare=4, group=2),
         *([synthetic] if any(entry.synthetic for board in boards for entry in board.entries) else []),
     ]
+
+
+def _passes(entry: Entry) -> str:
+    if entry.forward is None:
+        return ""
+    return f"{entry.forward:,}" + (f" + {entry.backward:,}" if entry.backward else "")
 
 
 def _score(name: str, help: str, *, write: Callable[[float], str] = in_decimals, **more: Any) -> Column[Entry]:

@@ -54,6 +54,24 @@ class Looking:
 
 
 @dataclass(frozen=True)
+class Sloping:
+    """Goes through each task's own model with its examples, and back twice."""
+
+    name: str = "sloping"
+    needs: frozenset[str] = frozenset({"models", "batches"})
+
+    def similarity(self, evidence):
+        for task in evidence.tasks:
+            model = evidence.model(task)
+            for batch in evidence.batches(task, "train"):
+                loss = model(**batch).loss
+                loss.backward(retain_graph=True)
+                loss.backward()
+        n = len(evidence.tasks)
+        return TaskMatrix.square(evidence.tasks, [[float(i * n + j) for j in range(n)] for i in range(n)])
+
+
+@dataclass(frozen=True)
 class Both:
     """A member of its own, and trainings of its own, of which its details tell."""
 
@@ -154,3 +172,16 @@ def test_what_results_of_a_run_share_is_told(ask):
 def test_an_estimator_that_reads_an_oracle_alone_is_timed(toy_plugin, tmp_path):
     (result,) = run("popularity", oracle="toy-oracle", parts=load_parts(toy_plugin), store=Store(tmp_path))
     assert result.provenance.estimator_seconds >= 0
+
+
+def test_passes_are_counted_forward_and_backward_whoever_asked_first(toy_plugin, tmp_path):
+    how = {"suite": "toy", "jobs": 0, "parts": load_parts(toy_plugin), "files": Files(offline=True)}
+    n_rows = sum(len(task.load("train", Files(offline=True))) for task in TASKS)
+    asked_for = Looking.features.examples
+    for estimators in ([Looking(), Looking(name="looking-2", factor=2.0)], [Sloping()]):
+        for result in run(estimators, "toy", store=Store(tmp_path / estimators[0].name), **how):
+            own = result.provenance
+            if result.estimator == "sloping":
+                assert (own.estimator_forward, own.estimator_backward) == (n_rows, 2 * n_rows)
+            else:  # every task's model looks at some examples of every other task
+                assert (own.estimator_forward, own.estimator_backward) == (PAIRS * asked_for, 0)

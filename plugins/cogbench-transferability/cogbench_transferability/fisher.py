@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from cogbench import Array, UnusableData, encoder_of, states_of
+from cogbench import Array, UnusableData, batches_of_like_lengths, encoder_of, states_of
 
 from .examples import ANSWERS, inputs, mask_of
 from .likelihood import drawn, expected, log_likelihood
@@ -81,21 +81,18 @@ def fisher(
     weights = trainable(model) if "parameters" in components else {}
     total: dict[str, Array] = {}
     n_examples = 0
+    if convention == "per_example":  # a batch has one gradient of the weights: then each row is a batch
+        batches = (batch for _, batch in batches_of_like_lengths([*batches], size=1 if weights else None))
     for batch in batches:
-        n_rows = len(next(iter(batch.values())))
-        n_examples += n_rows
-        parts = [batch]
-        if weights and convention == "per_example":  # a batch has one gradient of the weights: each row by itself
-            parts = [{name: value[i : i + 1] for name, value in batch.items()} for i in range(n_rows)]
-        for part in parts:
-            with torch.enable_grad(), _inner_states(model, components) as inner:
-                out = model(**inputs(part), output_hidden_states=True)
-                mask = part.get("attention_mask")
-                cases = [(log_likelihood(out, a, mask), share) for a, share in _cases(out, part, labels, samples, draw)]
-                for name, value in _squares(states_of(out, mask), inner, weights, cases, part, convention):
-                    kind = "parameters" if name in weights else name.partition(" ")[0].replace("layer", "layers")
-                    if kind in components:
-                        total[name] = total.get(name, 0) + value.double().cpu().numpy()
+        n_examples += len(next(iter(batch.values())))
+        with torch.enable_grad(), _inner_states(model, components) as inner:
+            out = model(**inputs(batch), output_hidden_states=True)
+            mask = batch.get("attention_mask")
+            cases = [(log_likelihood(out, a, mask), share) for a, share in _cases(out, batch, labels, samples, draw)]
+            for name, value in _squares(states_of(out, mask), inner, weights, cases, batch, convention):
+                kind = "parameters" if name in weights else name.partition(" ")[0].replace("layer", "layers")
+                if kind in components:
+                    total[name] = total.get(name, 0) + value.double().cpu().numpy()
     return _by_layer({name: value / n_examples for name, value in total.items()}, weights)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from cogbench import Array, TaskMatrix, UnusableData, hookimpl
+from cogbench import Array, TaskMatrix, UnusableData, batches_of_like_lengths, hookimpl
 
 from .fisher import trainable
 from .heads import FreshHead, answer, answers_of_batch, last_states
@@ -148,19 +148,17 @@ def mean_gradients(
     import torch
 
     total, directions, n = np.zeros(projection.dims), np.zeros(projection.dims), 0
-    for batch in batches:
-        for i in range(len(next(iter(batch.values())))):
-            one = {name: value[i : i + 1] for name, value in batch.items()}
-            with torch.enable_grad():
-                out = answer(last_states(model, one), head, one)
-                loss = -log_likelihood(out, answers_of_batch(one), one.get("attention_mask")).sum()
-                gradients = torch.autograd.grad(loss, projection.weights, allow_unused=True)
-            length = float(sum(g.double().square().sum() for g in gradients if g is not None)) ** 0.5
-            if not np.isfinite(length):
-                raise Undefined("a gradient is not finite")
-            projected = projection.of(gradients)
-            total, n = total + projected, n + 1
-            directions = directions + (projected / length if length > 0 else 0)
+    for _, one in batches_of_like_lengths(batches, size=1):
+        with torch.enable_grad():
+            out = answer(last_states(model, one), head, one)
+            loss = -log_likelihood(out, answers_of_batch(one), one.get("attention_mask")).sum()
+            gradients = torch.autograd.grad(loss, projection.weights, allow_unused=True)
+        length = float(sum(g.double().square().sum() for g in gradients if g is not None)) ** 0.5
+        if not np.isfinite(length):
+            raise Undefined("a gradient is not finite")
+        projected = projection.of(gradients)
+        total, n = total + projected, n + 1
+        directions = directions + (projected / length if length > 0 else 0)
     if not total.any():
         raise Undefined("no example of a task has a gradient")
     return total / n, directions / n
