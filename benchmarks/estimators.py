@@ -10,6 +10,7 @@ kept too, and the CPU seconds do not. p is that of relabelling, not corrected fo
 """
 
 import argparse
+import os
 import sys
 import tempfile
 from dataclasses import replace
