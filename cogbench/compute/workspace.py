@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 from typing import Any, Protocol
 
 from ..data.dataset import Dataset, Split
@@ -168,7 +168,7 @@ class Workspace:
         return self.store.has(cell.place, self.key(cell))
 
     def seconds(self, cell: Cell) -> float | None:
-        """Return how long the computation of a finished cell took, wherever and whenever; None where nobody knows."""
+        """Return the processor seconds of a finished cell, wherever and whenever it was computed; None: nobody knows."""
         return self.store.cost(self._name(cell)).seconds
 
     def cost_of_estimator(self, cells: Iterable[Cell]) -> Cost:
@@ -212,12 +212,12 @@ class Workspace:
         """Compute a cell; return what it took, without the cells that it asked for, and the names of these."""
         running = _Running()
         self._running.append(running)
-        began = perf_counter()
+        began = process_time()
         try:
             cell.compute(self, out)
         finally:
             self._running.pop()
-            elapsed = perf_counter() - began
+            elapsed = process_time() - began
             if self._running:
                 self._running[-1].elsewhere += elapsed
         seconds = round(elapsed - running.elsewhere, 4)

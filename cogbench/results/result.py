@@ -136,8 +136,8 @@ class Provenance:
 
     `pack` is None where the estimator read data and models themselves, `max_train_target` where a target had as many
     examples as a source. `checkpoints` has the sources that were given as trained models, by their names.
-    `seconds` are those of the whole run; `estimator_seconds` are the estimator's alone, in all processes and whenever:
-    for what it computed and read, and own trainings, without those of the tasks. `estimator_forward` and
+    `seconds` are those of the whole run; `estimator_seconds` are the processor's for the estimator alone, of whatever
+    process: for what it computed and read, without the trainings of the tasks. `estimator_forward` and
     `estimator_backward` count examples that it sent through models. None where nobody knows.
     """
 

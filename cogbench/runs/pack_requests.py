@@ -18,7 +18,7 @@ from ..packs.card import PROBE, PackCard, PackedBackbone, PackedTask
 from ..packs.evidence import PackedSimilarity, hash_of
 from ..packs.pack import Pack, PackedSignal, find_pack
 from ..packs.table_evidence import TableRequest
-from ..parts.interfaces import ORACLES_DATA, STIMULI, Backbone, Estimator, OraclePart, PackPart
+from ..parts.interfaces import STIMULI, Backbone, Estimator, OraclePart, PackPart
 from ..parts.oracle_names import find_oracle, oracle_names
 from ..parts.recipe import Task
 from ..parts.registry import Parts
@@ -26,6 +26,7 @@ from ..parts.set_options import check_targets, only, varied, with_members
 from ..results.guess import part_of_oracle
 from ..results.result import PackUsed
 from .requests import MEASURED, Several, as_list, by_commas
+from .stimuli import refuse_knowing
 
 T = TypeVar("T")
 log = logging.getLogger("cogbench")
@@ -291,10 +292,7 @@ def packed_recommendation(
     target = target if isinstance(target, PackedTask) else _same_in_pack(pack, target, workspace)
     named = parts.find("estimator", estimator) if isinstance(estimator, str) else estimator
     ranker = with_members(parts.find, only("estimator", varied(named, sets)), sets)
-    if ORACLES_DATA & ranker.needs:
-        raise WrongOption(
-            f"estimator {ranker.name!r} reads measured transfers, and there are none to a target of your own."
-        )
+    refuse_knowing(ranker)
     is_new = not isinstance(target, PackedTask)
     base = None
     if is_new and {"backbone", "backbone-features"} & ranker.needs:

@@ -19,7 +19,7 @@ from ..errors import FailedCells, MissingData, UnusableData, WrongOption
 from ..packs.card import PackedTask
 from ..packs.evidence import PackedSimilarity
 from ..packs.pack import find_pack
-from ..parts.interfaces import ORACLES_DATA, Backbone, Estimator, PackPart, Signal
+from ..parts.interfaces import Backbone, Estimator, PackPart, Signal
 from ..parts.recipe import Recipe, Task
 from ..parts.registry import Parts
 from ..parts.set_options import only
@@ -34,7 +34,7 @@ from .pack_requests import packed_recommendation, packed_target
 from .plan import refuse_pooling, suitable_tasks
 from .recommendation import Gain, Recommendation, known_worth
 from .requests import Several, as_list, each_once, resolve
-from .stimuli import refuse_without_responses
+from .stimuli import refuse_knowing, refuse_without_responses
 
 
 @with_progress
@@ -169,10 +169,7 @@ def recommend(
         only("signal", [choice for choice, _ in choices])
         refuse_without_responses(ranker, own_signal, recording=workspace.recording(own_signal), suite=selection.suite)
     each_once(selection.tasks, as_list(set))
-    if ORACLES_DATA & ranker.needs:
-        raise WrongOption(
-            f"estimator {ranker.name!r} reads measured transfers, and there are none to a target of your own."
-        )
+    refuse_knowing(ranker)
     notes_of_bases = _check(ranker, trained_on, wanted, given, apply, workspace)
     candidates = [] if given else [task for task in selection.tasks if task.name != wanted.name]
     trainings = {t.name: Training(trained_on, Recipe((t,), seed=seed, max_train=max_train)) for t in candidates}

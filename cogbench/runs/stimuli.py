@@ -10,7 +10,7 @@ from ..compute.workspace import Workspace
 from ..data.oracle import Suite
 from ..data.recording import Recording
 from ..errors import UnknownName, WrongOption
-from ..parts.interfaces import Estimator, Signal
+from ..parts.interfaces import ORACLES_DATA, Estimator, Signal
 from ..parts.registry import Parts
 from ..parts.sentence_file import SentenceFile
 from ..tables.options import ending_of
@@ -86,3 +86,15 @@ def stand_in(signals: Sequence[Signal], suite: Suite, workspace: Workspace) -> t
     )
     log.warning(note)
     return [neutral], (note,)
+
+
+def refuse_knowing(estimator: Estimator) -> None:
+    """Raise WrongOption if an estimator reads what an oracle is scored on: a target of one's own has no oracle."""
+    if "evaluation" in estimator.needs:
+        raise WrongOption(
+            f"estimator {estimator.name!r} reads the evaluation split, whose answers a recommendation must not know."
+        )
+    if ORACLES_DATA & estimator.needs:
+        raise WrongOption(
+            f"estimator {estimator.name!r} reads measured transfers, and there are none to a target of your own."
+        )

@@ -83,7 +83,8 @@ TRAININGS = "that the result stands on: its tasks, for each seed"
 KNOWS_TRANSFERS = "† knows the data of the oracle that scores it: it has no standing, compare it with popularity"
 POPULARITY_SKILL = "popularity leaves a target's own transfers out, so its skill is negative by construction"
 SECONDS = (
-    "of the estimator alone: its matrix, its pieces and what it read of trained models, without the tasks' trainings"
+    "of the processor, of the estimator alone: its matrix, its pieces and what it read of trained models, without the "
+    "tasks' trainings"
 )
 
 PASSES = "examples that the estimator sent through models; with + those that went backward too, for gradients"

@@ -271,6 +271,9 @@ def test_what_cannot_be_ranked_is_one_clear_line(world, tmp_path):
         UnusableData, match="'popularity' reads measured transfers, and there are none to a target of your own"
     ):
         recommend(path, Popularity(), "toy", **common)
+    peeking = replace(load_parts().estimators["vocabulary"], needs=frozenset({"texts", "evaluation"}))
+    with pytest.raises(UnusableData, match="'vocabulary' reads the evaluation split, whose answers a recommendation"):
+        recommend(path, peeking, "toy", **common)
     with pytest.raises(MissingData, match=r"has 0 of these tasks trained on 'toy' with seed 5; `cogbench run`"):
         recommend(path, "dse", "toy", seed=5, **common)
     with pytest.raises(UnusableData, match="'cra' has 2 settings; here it takes one value an option"):

@@ -88,7 +88,7 @@ class Both:
 @pytest.fixture
 def ask(toy_plugin, tmp_path, monkeypatch):
     parts = load_parts(toy_plugin)
-    monkeypatch.setattr("cogbench.compute.workspace.perf_counter", CLOCK)
+    monkeypatch.setattr("cogbench.compute.workspace.process_time", CLOCK)
 
     def slow(verb, seconds):
         real = getattr(ToyBackbone, verb)
