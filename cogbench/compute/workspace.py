@@ -168,7 +168,7 @@ class Workspace:
         return self.store.has(cell.place, self.key(cell))
 
     def seconds(self, cell: Cell) -> float | None:
-        """Return the processor seconds of a finished cell, wherever and whenever it was computed; None: nobody knows."""
+        """Return how many seconds of the processor a finished cell took; None where nobody knows."""
         return self.store.cost(self._name(cell)).seconds
 
     def cost_of_estimator(self, cells: Iterable[Cell]) -> Cost:
