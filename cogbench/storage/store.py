@@ -30,7 +30,7 @@ Fill = Callable[[Path], Any]  # writes the files of a cell; a mapping that it re
 
 @dataclass(frozen=True)
 class Cost:
-    """What a finished cell took: seconds of the processor, and examples that went through a model, forward and backward.
+    """What a finished cell took: seconds of the processor, and examples that went forward and backward through a model.
 
     A figure is None where the cell is not here, or was written before records had it. `reads` are the names of the
     cells that it read on the way.
