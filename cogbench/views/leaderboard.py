@@ -146,7 +146,7 @@ def board_columns(*boards: Board) -> list[Column[Entry]]:
         ),
         Column("trainings", lambda e: e.trainings, TRAININGS, spare=5, group=2),
         Column("seconds", lambda e: in_decimals(e.seconds, 1), SECONDS, number=lambda e: e.seconds, spare=4, group=2),
-        Column("passes", _passes, PASSES, number=lambda e: e.forward, shown="used", spare=4, group=2),
+        Column("passes", _passes, PASSES, number=lambda e: e.forward, shown="used", spare=22, group=2),
         *([synthetic] if any(entry.synthetic for board in boards for entry in board.entries) else []),
     ]
 
