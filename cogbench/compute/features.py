@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -60,13 +60,7 @@ class FeatureExtraction:
             "max_train": self.max_train,
             **key_of_sample(topped_up),
             **({"rows": "drawn"} if self.has_many_rows and options.pooling != "auto" else {}),
-            **({} if self.precision == "fp32" else {"precision": self.precision}),
         }
-
-    @property
-    def precision(self) -> Literal["fp32", "bf16"]:
-        """That of the backbone's trainings: a model is asked in the arithmetic in which it has learned."""
-        return self.backbone.settings(self.task.kind, self.options.examples).precision
 
     @property
     def has_many_rows(self) -> bool:
@@ -84,7 +78,7 @@ class FeatureExtraction:
         dataset = workspace.dataset(self.task, "train").sample(self.max_train)
         options = self.pooled_options(workspace.files)
         dataset = dataset.sample(options.examples, options.seed)
-        features = extract_features(model, backbone.batches(dataset, workspace.files), options, self.precision)
+        features = extract_features(model, backbone.batches(dataset, workspace.files), options)
         arrays: dict[str, Any] = vars(features)
         np.savez(out / "features.npz", **arrays)
 
@@ -118,12 +112,7 @@ def with_pooling(options: FeatureOptions, backbone: Backbone, files: Files) -> F
     return replace(options, pooling="cls" if pooling == "auto" else pooling)
 
 
-def extract_features(
-    model: Any,
-    batches: Iterable[Mapping[str, "Tensor"]],
-    options: FeatureOptions,
-    precision: Literal["fp32", "bf16"] = "fp32",
-) -> Features:
+def extract_features(model: Any, batches: Iterable[Mapping[str, "Tensor"]], options: FeatureOptions) -> Features:
     """Run batches through a model and return what it makes of them; `options` says which hidden states.
 
     Parameters
@@ -133,8 +122,6 @@ def extract_features(
     batches : iterable of mappings
         Encoded examples with their answers.
     options : FeatureOptions
-    precision : {"fp32", "bf16"}
-        Of the model's products.
     """
     import torch
 
@@ -145,9 +132,7 @@ def extract_features(
     inputs = [{name: value for name, value in batch.items() if name not in ANSWERS} for batch in batches]
     for rows, batch in batches_of_like_lengths(inputs, np.unique(examples.rows)):
         mask = batch.get("attention_mask")
-        device = next(iter(batch.values())).device.type
-        arithmetic = torch.autocast(device, torch.bfloat16, enabled=precision == "bf16")
-        with torch.inference_mode(), arithmetic:
+        with torch.inference_mode():
             out = model(**batch, output_hidden_states=True)
         states = states_of(out, mask)
         states = states[1:] if options.layers == "all" else states[-1:]

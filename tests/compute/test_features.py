@@ -1,16 +1,11 @@
-"""Features: batches of like lengths hold the same rows, and a model is asked in the precision of its training."""
-
-from dataclasses import replace
+"""Batches of like lengths hold the same rows."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cogbench import FeatureOptions, Files, Settings, Store, batches_of_like_lengths, load_parts
-from cogbench.compute.features import FeatureExtraction
-from cogbench.compute.workspace import Workspace
-from cogbench.testing.toys import TASKS, ToyBackbone
+from cogbench import batches_of_like_lengths
 
 torch = pytest.importorskip("torch")
 PADDING, NO_LABEL = 7, -100
@@ -59,27 +54,3 @@ def test_wanted_rows_alone():
     batches = [padded([[11, 12, 13], [14]], 3, left=False), padded([[15, 16]], 2, left=False)]
     ((rows, batch),) = batches_of_like_lengths(batches, np.array([0, 2]))
     assert rows.tolist() == [2, 0] and batch["input_ids"].tolist() == [[15, 16, PADDING], [11, 12, 13]]
-
-
-def test_a_model_is_asked_in_the_precision_in_which_it_has_learned(tmp_path, monkeypatch):
-    keys, values = [], []
-    for precision in ("fp32", "bf16"):
-        settings = Settings(epochs=2, batch_size=16, learning_rate=0.1, precision=precision)
-        monkeypatch.setattr(ToyBackbone, "settings", lambda self, kind, n_examples, s=settings: s)
-        workspace = Workspace(Files(offline=True), Store(tmp_path))
-        cell = FeatureExtraction(ToyBackbone(), None, TASKS[0], FeatureOptions())
-        keys.append(workspace.key(cell))
-        values.append(cell.features(workspace).values)
-    assert keys[0] != keys[1]
-    assert 0 < np.linalg.norm(values[0] - values[1]) / np.linalg.norm(values[0]) < 0.01
-
-
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_without_an_option_the_machine_decides(monkeypatch, precision):
-    monkeypatch.setattr("cogbench_backbones.settings.fast_precision", lambda: precision)
-    parts = load_parts()
-    cell = FeatureExtraction(parts.backbones["minilm-2l"], None, parts.tasks["mini-cola"], FeatureOptions())
-    assert cell.precision == precision
-    assert (
-        FeatureExtraction(replace(cell.backbone, precision="fp32"), None, cell.task, cell.options).precision == "fp32"
-    )
