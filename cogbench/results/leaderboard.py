@@ -12,7 +12,7 @@ from ..errors import CogbenchError, MissingData, UnknownName
 from ..frames import Tabular
 from ..scoring.chance import relabellings
 from ..scoring.means import median_of_defined
-from ..scoring.paired import LEVEL, PairedDifference, holm, paired_difference, score_picks
+from ..scoring.paired import LEVEL, compare_all, holm
 from ..scoring.ranking import rank, true_ranking
 from ..scoring.skill import Skill
 from ..storage.hashes import digest
@@ -23,6 +23,7 @@ from .result import Result
 log = logging.getLogger("cogbench")
 LOWER_IS_BETTER = ("trs", "p", "corrected p", "skill p", "to popularity", "to popularity p", "regret@1")
 Standing = Literal["first", "not told from the first", "worse than the first"]
+Contests = dict[str, tuple[float, float | None]]  # by files: the corrected p, and the difference that would be seen
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,7 +200,7 @@ def _board(group: ComparableResults, sort: str) -> Board:
         data=group.data,
         signals=group.signals,
         tries=len(judged),
-        detectable=median_of_defined([difference.detectable for difference, _ in contests.values()]),
+        detectable=median_of_defined([detectable for _, detectable in contests.values()]),
         entries=tuple(sorted(entries, key=order)),
         chance=next((r.scores.trs.chance for r in results if r.scores), None),
         worst=max(map(len, first.ranking.values()), default=1),
@@ -217,35 +218,34 @@ def _corrected_p(judged: Sequence[Result]) -> dict[str, float]:
     return dict(zip([r.file_name for r in judged], holm(p_values), strict=True))
 
 
-def _contests_with_lowest(
-    judged: Sequence[Result],
-) -> tuple[str | None, dict[str, tuple[PairedDifference, float]]]:
-    """Return the file name of the lowest TRS, and of each other result its difference to it and the corrected p."""
+def _contests_with_lowest(judged: Sequence[Result]) -> tuple[str | None, Contests]:
+    """Return the file name of the lowest TRS, and the contest of each other result with it."""
     lowest = min(judged, key=lambda r: (r.scores.trs.value if r.scores else np.inf, r.file_name), default=None)
     oracle = oracle_of(lowest) if lowest else None
     if lowest is None or oracle is None:
         return None, {}
-    true, names = true_ranking(oracle), relabellings(oracle.transfers)
-    picks = {r.file_name: score_picks(r.matrix.part(true.sources, true.targets), true, names) for r in judged}
-    first = picks.pop(lowest.file_name)
-    differences = [paired_difference(other, first, true=true, names=names) for other in picks.values()]
-    p_values = holm([difference.p for difference in differences])
-    return lowest.file_name, dict(zip(picks, zip(differences, p_values, strict=True), strict=True))
+    true = true_ranking(oracle)
+    guesses = {r.file_name: r.matrix.part(true.sources, true.targets) for r in judged}
+    first = guesses.pop(lowest.file_name)
+    results = compare_all([*guesses.values()], first, true, relabellings(oracle.transfers))
+    corrected = holm([p for p, _ in results])
+    detectable = [smallest for _, smallest in results]
+    return lowest.file_name, dict(zip(guesses, zip(corrected, detectable, strict=True), strict=True))
 
 
-def _standing(name: str, best: str | None, contests: dict[str, tuple[PairedDifference, float]]) -> Standing | None:
+def _standing(name: str, best: str | None, contests: Contests) -> Standing | None:
     if best is None or name not in {best, *contests}:
         return None
     if name == best:
         return "first"
-    return "worse than the first" if contests[name][1] <= LEVEL else "not told from the first"
+    return "worse than the first" if contests[name][0] <= LEVEL else "not told from the first"
 
 
 def _entry(
     result: Result,
     corrected: dict[str, float],
     best: str | None,
-    contests: dict[str, tuple[PairedDifference, float]],
+    contests: Contests,
 ) -> Entry:
     s, provenance, name = result.scores, result.provenance, result.file_name
     computed = result.basis == "computed"  # cogbench trained nothing for a published guess
@@ -268,7 +268,7 @@ def _entry(
     learned = f"{sum(t.learned for t in result.tasks.values())}/{len(result.tasks)}" if result.tasks else None
     return Entry(
         standing=_standing(name, best, contests),
-        first_p=contests[name][1] if name in contests else None,
+        first_p=contests[name][0] if name in contests else None,
         second_hand=result.second_hand,
         kind="baseline" if prefers_nothing(result) else "result",
         estimator=result.estimator,

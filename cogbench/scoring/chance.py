@@ -12,7 +12,7 @@ import numpy as np
 
 from ..data.dataset import Array
 from ..data.oracle import TaskMatrix
-from .ranking import Ranking, rank
+from .ranking import Ranking, predicted_best
 
 DRAWS = 9_999  # relabellings, where all of them are more
 MOST_CELLS = 100_000_000  # of all relabelled matrices together: a table of 300 tasks is relabelled 1,111 times
@@ -262,22 +262,27 @@ def relabelled_totals(guess: TaskMatrix, true: Ranking, names: Relabellings) -> 
     What a target can choose from stays with the oracle; an estimate that is missing moves with its task, and ranks
     last as in the score.
     """
-    ranks = np.where(true.candidates, true.ranks, 0.0)
-    if np.array_equal(true.candidates, ~guess.same):  # the picks move with the names: no relabelled guess is ranked
-        picks = rank(guess).picks(1)
-        sources, targets = np.nonzero(picks)
-        shares, (rows, columns), totals = picks[sources, targets], names.inverse, []
-        step = max(1, BLOCK // max(1, len(sources)))  # where all sources tie there are as many picks as cells
+    return totals_of_guesses([guess], true, names)[0]
+
+
+def totals_of_guesses(guesses: Sequence[TaskMatrix], true: Ranking, names: Relabellings) -> Array:
+    """Return the `relabelled_totals` of each guess, all at once: (n_guesses, n_draws)."""
+    ranks, values = np.where(true.candidates, true.ranks, 0.0), np.stack([guess.values for guess in guesses])
+    totals = list[Array]()
+    if np.array_equal(true.candidates, ~guesses[0].same):  # picks move with the names: no relabelled guess is ranked
+        shares = predicted_best(values, true.candidates).reshape(len(values), -1)
+        picked = np.flatnonzero(shares.any(axis=0))
+        sources, targets = np.divmod(picked, len(true.targets))
+        shares, (rows, columns) = shares[:, picked], names.inverse
+        step = max(1, BLOCK // max(1, len(picked)))
         for i in range(0, len(rows), step):
             moved = ranks[rows[i : i + step, sources], columns[i : i + step, targets]]
-            totals.append(np.sum(shares * moved, axis=1))
-        return np.concatenate(totals)
-    values, totals = np.where(np.isnan(guess.values), -np.finfo(np.float64).max, guess.values), []
-    for block in names.apply(values):
-        block[:, ~true.candidates] = -np.inf
-        first = block == block.max(axis=1, keepdims=True)
-        totals.append(((first * ranks).sum(axis=1) / first.sum(axis=1)).sum(axis=1))
-    return np.concatenate(totals)
+            totals.append(shares @ moved.T)
+    else:
+        for cells in blocks_of_cells(names.sources, names.targets):
+            each = (predicted_best(guess.take(cells), true.candidates) for guess in values)
+            totals.append(np.stack([(shares * ranks).sum(axis=(1, 2)) for shares in each]))
+    return np.concatenate(totals, axis=1)
 
 
 def relabelled_p(totals: Array, total: float, names: Relabellings) -> PValue:

@@ -8,10 +8,12 @@ import numpy as np
 
 from ..data.dataset import Array
 from ..data.oracle import TaskMatrix
-from .chance import ROUNDING, PValue, Relabellings, nested_interval, relabelled_totals
-from .ranking import Ranking, picked_ranks, rank
+from .chance import ROUNDING, PValue, Relabellings, nested_interval, totals_of_guesses
+from .ranking import Ranking, predicted_best
 
 DRAWS = 10_000  # of the interval
+AT_ONCE = 256  # guesses whose contests are computed together
+ROWS = 8  # of differences that get their signs together: 4 MiB of sums
 EXACT = 16  # differences whose signs are all tried: 65,536 ways
 POWER = 0.8
 LEVEL = 0.05
@@ -63,8 +65,13 @@ class ScoredPicks:
 
 def score_picks(guess: TaskMatrix, true: Ranking, names: Relabellings) -> ScoredPicks:
     """Return the picks of a guess of the sources and targets that `true` ranks, in its order."""
-    ranks = picked_ranks(rank(guess, true.candidates), true)
-    return ScoredPicks(ranks, relabelled_totals(guess, true, names))
+    return _picks_of_guesses([guess], true, names)[0]
+
+
+def _picks_of_guesses(guesses: Sequence[TaskMatrix], true: Ranking, names: Relabellings) -> list[ScoredPicks]:
+    shares = predicted_best(np.stack([guess.values for guess in guesses]), true.candidates)
+    ranks = (shares * np.where(true.candidates, true.ranks, 0)).sum(axis=1)
+    return [ScoredPicks(*of_guess) for of_guess in zip(ranks, totals_of_guesses(guesses, true, names), strict=True)]
 
 
 def paired_difference(
@@ -88,6 +95,25 @@ def paired_difference(
     columns = [column[np.isfinite(column)] for column in true.ranks.T]
     further = random_differences(columns, np.random.default_rng(seed))
     return nested_difference([(differences, further)], relabelled, exact=names.exact, seed=seed)
+
+
+def compare_all(
+    guesses: Sequence[TaskMatrix], other: TaskMatrix, true: Ranking, names: Relabellings, *, seed: int = 0
+) -> list[tuple[float, float | None]]:
+    """Return of each guess the `p` and `detectable` of its paired difference to another, many guesses at once.
+
+    They are those of `paired_difference`, without its interval, in a tenth of the time.
+    """
+    first, every = score_picks(other, true, names), list[tuple[float, float | None]]()
+    for i in range(0, len(guesses), AT_ONCE):
+        picks = _picks_of_guesses(guesses[i : i + AT_ONCE], true, names)
+        differences = np.stack([of_guess.ranks - first.ranks for of_guess in picks])
+        flips = flips_of_rows(differences, seed=seed)
+        for of_guess, difference, of_signs in zip(picks, differences, flips, strict=True):
+            relabelled = (of_guess.totals - first.totals) / len(difference)
+            p = _relabelled_p(relabelled, difference.mean(), exact=names.exact).p
+            every.append((max(of_signs.p, p), detectable_difference(difference)))
+    return every
 
 
 def random_differences(columns: Sequence[Array], rng: np.random.Generator) -> Array:
@@ -121,9 +147,13 @@ def nested_difference(
         difference=mean,
         interval=nested_interval(families, seed=seed),
         sign_flips=sign_flips(scaled, seed=seed),
-        relabelled=PValue.counted(np.abs(relabelled) >= abs(mean) - ROUNDING, exact=exact),
+        relabelled=_relabelled_p(relabelled, mean, exact=exact),
         detectable=detectable_difference(*differences),
     )
+
+
+def _relabelled_p(relabelled: Array, mean: float, *, exact: bool) -> PValue:
+    return PValue.counted(np.abs(relabelled) >= abs(mean) - ROUNDING, exact=exact)
 
 
 def sign_flips(differences: Array, *, seed: int = 0) -> PValue:
@@ -135,15 +165,28 @@ def sign_flips(differences: Array, *, seed: int = 0) -> PValue:
     ----------
     Fisher (1935), The Design of Experiments, section 21.
     """
-    moved = differences[np.abs(differences) > ROUNDING]
-    exact = len(moved) <= EXACT
-    if exact:
-        signs = 1 - 2 * (np.arange(2 ** len(moved))[:, None] >> np.arange(len(moved)) & 1)  # (2^n, n)
-    else:
-        signs = np.random.default_rng(seed).choice(np.array([-1, 1], np.int8), (2**EXACT, len(moved)))
-    as_far = np.abs(signs @ moved) >= abs(moved.sum()) - ROUNDING
-    n, hits = len(as_far), int(as_far.sum())
-    return PValue(hits / n if exact else (1 + hits) / (1 + n), n, exact)
+    return flips_of_rows(differences[None], seed=seed)[0]
+
+
+def flips_of_rows(differences: Array, *, seed: int = 0) -> list[PValue]:
+    """Return the `sign_flips` of each row (n_rows, n): rows with as many differences that are not 0 share the signs."""
+    moved = np.abs(differences) > ROUNDING
+    n_moved, hits = moved.sum(axis=1), np.zeros(len(moved), int)
+    for n in np.unique(n_moved):
+        if n <= EXACT:
+            signs = 1.0 - 2 * (np.arange(2**n) >> np.arange(n)[:, None] & 1)  # (n, 2^n)
+        else:
+            signs = np.random.default_rng(seed).choice(np.array([-1, 1], np.int8), (2**EXACT, n)).T.astype(np.float64)
+        rows = np.flatnonzero(n_moved == n)
+        for some in (rows[i : i + ROWS] for i in range(0, len(rows), ROWS)):
+            values = differences[some][moved[some]].reshape(len(some), n)
+            far = np.abs(values.sum(axis=1, keepdims=True)) - ROUNDING
+            hits[some] = np.count_nonzero(np.abs(values @ signs) >= far, axis=1)
+    counted = zip(hits.tolist(), n_moved.tolist(), strict=True)
+    return [
+        PValue(h / 2**n, 2**n, True) if n <= EXACT else PValue((1 + h) / (1 + 2**EXACT), 2**EXACT, False)
+        for h, n in counted
+    ]
 
 
 def detectable_difference(*differences: Array) -> float | None:
