@@ -54,10 +54,15 @@ def record_of_plain(kind: type, values: Any) -> Any:
 
     As JSON, so that a text is no number: "nan" would pass for one.
     """
+    return record_of_json(kind, json.dumps(values))
+
+
+def record_of_json(kind: type, text: str) -> Any:
+    """Return the record of a JSON text; ValueError says in words what does not fit."""
     from pydantic import ValidationError
 
     try:
-        return adapter(kind).validate_json(json.dumps(values), strict=True)
+        return adapter(kind).validate_json(text, strict=True)
     except ValidationError as error:
         raise ValueError(_in_words(error.errors()[0])) from None
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,10 +20,10 @@ from ..scoring.noise_ceiling import Reliability
 from ..scoring.ranking import true_ranking
 from ..scoring.scores import Scores
 from ..storage.atomic import write_whole
-from ..storage.foreign import read_json
+from ..storage.foreign import faults_of_json, parse_json, read_utf8
 from ..storage.hashes import digest
 from ..text import LONGEST, cut, slug
-from .plain import adapter, plain, record_of_plain, upgraded_result
+from .plain import adapter, plain, record_of_json, record_of_plain, upgraded_result
 
 SCHEMA_VERSION = 4
 AS_PUBLISHED = "as published"
@@ -251,7 +252,7 @@ class Result(Tabular):
         """Whether an older schema scored it, which has no relabelled p; `cogbench score` computes the scores anew."""
         return self.scores is not None and self.scores.trs.p is None
 
-    @property
+    @cached_property  # a record does not change
     def file_name(self) -> str:
         """The name of the result's file: what it is of, and 8 digits of all that sets it apart."""
         parts = (
@@ -305,16 +306,8 @@ class Result(Tabular):
     def load(cls, path: Path) -> "Result":
         """Read a result; UnusableData if the file is none, or of a newer schema version."""
         try:
-            content = _content_of(path := Path(path))
-            version = content.get("schema_version")
-            if isinstance(version, int) and version > SCHEMA_VERSION:
-                raise UnusableData(
-                    f"{str(path)!r} has schema version {version}; this cogbench reads up to {SCHEMA_VERSION}: "
-                    "upgrade it."
-                )
-            if isinstance(version, int) and version < SCHEMA_VERSION:
-                content = upgraded_result(content, SCHEMA_VERSION)
-            result: Result = record_of_plain(cls, content)
+            text = read_utf8(path := Path(path))
+            result = _sound_result_of_today(text) or _result_of_any_schema(text, path)
             fault = next(_faults(result), None)
         except ValueError as error:
             fault = str(error)
@@ -359,14 +352,30 @@ def rows(values: Array) -> list[list[float | None]]:
     return [[none_if_nan(v) for v in row] for row in values]
 
 
-def _content_of(path: Path) -> dict[str, Any]:
-    """Return what a file holds; ValueError says in words why that can be no result."""
-    content = read_json(path)
+def _sound_result_of_today(text: str) -> Result | None:
+    """Return the result of a text of today's schema, which is parsed once; None if anything is wrong with it."""
+    try:
+        result: Result = record_of_json(Result, text)
+    except ValueError:
+        return None
+    return None if result.schema_version != SCHEMA_VERSION or any(faults_of_json(result)) else result
+
+
+def _result_of_any_schema(text: str, path: Path) -> Result:
+    """Return the result that a file's text holds; ValueError says in words why that can be none."""
+    content = parse_json(text)
     if not isinstance(content, dict):
         raise ValueError("it holds no JSON object")
-    if type(content.get("schema_version", 0)) is not int:
+    if type(version := content.get("schema_version", SCHEMA_VERSION)) is not int:
         raise ValueError("its schema_version is no whole number")
-    return content
+    if version > SCHEMA_VERSION:
+        raise UnusableData(
+            f"{str(path)!r} has schema version {version}; this cogbench reads up to {SCHEMA_VERSION}: upgrade it."
+        )
+    result: Result = record_of_plain(
+        Result, upgraded_result(content, SCHEMA_VERSION) if version < SCHEMA_VERSION else content
+    )
+    return result
 
 
 def _faults(result: Result) -> Iterator[str]:
