@@ -1,7 +1,7 @@
 """Leaderboards: a pure function of result files, one table for each set of results that may be compared."""
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -13,7 +13,7 @@ from ..frames import Tabular
 from ..scoring.chance import relabellings
 from ..scoring.means import median_of_defined
 from ..scoring.paired import LEVEL, compare_all, holm
-from ..scoring.ranking import rank, true_ranking
+from ..scoring.ranking import predicted_best, true_ranking
 from ..scoring.skill import Skill
 from ..storage.hashes import digest
 from .comparable import ComparableResults, comparable_results
@@ -176,12 +176,13 @@ def leaderboard(results: Sequence[Result], sort: str = "trs") -> list[Board]:
 
 def _board(group: ComparableResults, sort: str) -> Board:
     results, first = group.results, group.results[0]
-    judged = [r for r in results if r.scores and r.scores.trs.p and not r.uses_oracle and not prefers_nothing(r)]
+    idle = {r.file_name for r in results if prefers_nothing(r)}
+    judged = [r for r in results if r.scores and r.scores.trs.p and not r.uses_oracle and r.file_name not in idle]
     corrected = _corrected_p(judged)
     best, contests = _contests_with_lowest(judged)
     if best is not None and corrected[best] > LEVEL:
         best = None  # no estimator of the board is better than chance
-    entries = [_entry(r, corrected, best, contests) for r in results] + _baselines(results)
+    entries = [_entry(r, idle, corrected, best, contests) for r in results] + _baselines(results)
 
     def order(entry: Entry) -> tuple[bool, float, str]:
         value = entry.scores.get(sort)
@@ -209,7 +210,9 @@ def _board(group: ComparableResults, sort: str) -> Board:
 
 def prefers_nothing(result: Result) -> bool:
     """Whether all sources of each target tie in a result: it is scored as a random choice."""
-    return not rank(result.matrix).better.any()
+    matrix = result.matrix
+    candidates = ~matrix.same
+    return np.array_equal(predicted_best(matrix.values[None], candidates)[0] > 0, candidates)
 
 
 def _corrected_p(judged: Sequence[Result]) -> dict[str, float]:
@@ -234,7 +237,7 @@ def _contests_with_lowest(judged: Sequence[Result]) -> tuple[str | None, Contest
 
 
 def _standing(name: str, best: str | None, contests: Contests) -> Standing | None:
-    if best is None or name not in {best, *contests}:
+    if best is None or (name != best and name not in contests):
         return None
     if name == best:
         return "first"
@@ -243,6 +246,7 @@ def _standing(name: str, best: str | None, contests: Contests) -> Standing | Non
 
 def _entry(
     result: Result,
+    idle: Collection[str],
     corrected: dict[str, float],
     best: str | None,
     contests: Contests,
@@ -270,7 +274,7 @@ def _entry(
         standing=_standing(name, best, contests),
         first_p=contests[name][0] if name in contests else None,
         second_hand=result.second_hand,
-        kind="baseline" if prefers_nothing(result) else "result",
+        kind="baseline" if name in idle else "result",
         estimator=result.estimator,
         uses_oracle=result.uses_oracle,
         backbone=result.backbone,

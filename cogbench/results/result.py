@@ -235,7 +235,7 @@ class Result(Tabular):
             for source in self.ranking[target]
         ]
 
-    @property
+    @cached_property  # a record does not change
     def matrix(self) -> TaskMatrix:
         """The mean similarity over seeds."""
         return TaskMatrix(tuple(self.sources), tuple(self.targets), np.array(self.similarity, np.float64))
@@ -252,7 +252,7 @@ class Result(Tabular):
         """Whether an older schema scored it, which has no relabelled p; `cogbench score` computes the scores anew."""
         return self.scores is not None and self.scores.trs.p is None
 
-    @cached_property  # a record does not change
+    @cached_property
     def file_name(self) -> str:
         """The name of the result's file: what it is of, and 8 digits of all that sets it apart."""
         parts = (

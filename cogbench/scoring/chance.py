@@ -118,8 +118,12 @@ class PValue:
     @classmethod
     def counted(cls, as_good: Array, *, exact: bool) -> "PValue":
         """Return the p-value of which relabellings (n_draws,) of bool do as well."""
-        n, hits = len(as_good), int(as_good.sum())
-        return cls(hits / n if exact else (1 + hits) / (1 + n), n, exact)
+        return cls.of_hits(int(as_good.sum()), len(as_good), exact=exact)
+
+    @classmethod
+    def of_hits(cls, hits: int, draws: int, *, exact: bool) -> "PValue":
+        """Return the p-value where so many of the draws do as well."""
+        return cls(hits / draws if exact else (1 + hits) / (1 + draws), draws, exact)
 
 
 @dataclass(frozen=True, eq=False)
@@ -262,13 +266,12 @@ def relabelled_totals(guess: TaskMatrix, true: Ranking, names: Relabellings) -> 
     What a target can choose from stays with the oracle; an estimate that is missing moves with its task, and ranks
     last as in the score.
     """
-    return totals_of_guesses([guess], true, names)[0]
+    return np.concatenate([*blocks_of_totals([guess], true, names)], axis=1)[0]
 
 
-def totals_of_guesses(guesses: Sequence[TaskMatrix], true: Ranking, names: Relabellings) -> Array:
-    """Return the `relabelled_totals` of each guess, all at once: (n_guesses, n_draws)."""
+def blocks_of_totals(guesses: Sequence[TaskMatrix], true: Ranking, names: Relabellings) -> Iterator[Array]:
+    """Yield the `relabelled_totals` of several guesses in blocks of draws: (n_guesses, n_block)."""
     ranks, values = np.where(true.candidates, true.ranks, 0.0), np.stack([guess.values for guess in guesses])
-    totals = list[Array]()
     if np.array_equal(true.candidates, ~guesses[0].same):  # picks move with the names: no relabelled guess is ranked
         shares = predicted_best(values, true.candidates).reshape(len(values), -1)
         picked = np.flatnonzero(shares.any(axis=0))
@@ -276,13 +279,12 @@ def totals_of_guesses(guesses: Sequence[TaskMatrix], true: Ranking, names: Relab
         shares, (rows, columns) = shares[:, picked], names.inverse
         step = max(1, BLOCK // max(1, len(picked)))
         for i in range(0, len(rows), step):
-            moved = ranks[rows[i : i + step, sources], columns[i : i + step, targets]]
-            totals.append(shares @ moved.T)
+            cells = rows[i : i + step, sources] * len(true.targets) + columns[i : i + step, targets]
+            yield shares @ ranks.take(cells).T
     else:
         for cells in blocks_of_cells(names.sources, names.targets):
             each = (predicted_best(guess.take(cells), true.candidates) for guess in values)
-            totals.append(np.stack([(shares * ranks).sum(axis=(1, 2)) for shares in each]))
-    return np.concatenate(totals, axis=1)
+            yield np.stack([(shares * ranks).sum(axis=(1, 2)) for shares in each])
 
 
 def relabelled_p(totals: Array, total: float, names: Relabellings) -> PValue:

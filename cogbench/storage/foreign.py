@@ -102,7 +102,7 @@ def faults_of_json(value: Any, *, finite: bool = True) -> Iterator[str]:
             elif kind is int:
                 if not -LARGEST < item < LARGEST:
                     yield "it holds a number out of range"
-            elif is_dataclass(item):
+            elif item is not None and is_dataclass(item):
                 inner += vars(item).values()
         level, depth = inner, depth + 1
 
