@@ -57,21 +57,15 @@ def _measured(measure: Callable[[int, Path], Callable[[], Any]], size: int) -> t
 
 
 def page(n_results: int, folder: Path) -> Callable[[], Any]:
-    """Prepare a page of so many results: those that are shipped, again and again."""
-    from cogbench.results.leaderboard import leaderboard, read_result_files
-    from cogbench.views.pages import board_page
+    """Prepare a page of so many results by `cogbench leaderboard`: those that are shipped, again and again."""
+    from cogbench.cli.main import cli
 
     shipped = [Result.load(path) for path in sorted(SHIPPED.glob("*.json"))]
     for i in range(n_results):
         result = shipped[i % len(shipped)]
         replace(result, estimator=f"{result.estimator}-{i // len(shipped)}").save(folder)
-
-    def work() -> None:
-        results, _ = read_result_files([folder])
-        assert len(results) == n_results
-        (folder / "board.html").write_text(board_page(leaderboard(results, "trs"), "trs"), encoding="utf-8")
-
-    return work
+    command = ["leaderboard", str(folder), "--format", "html", "--out", str(folder / "board.html")]
+    return lambda: cli.main(command, standalone_mode=False)
 
 
 @dataclass(frozen=True)
