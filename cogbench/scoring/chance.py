@@ -12,7 +12,7 @@ import numpy as np
 
 from ..data.dataset import Array
 from ..data.oracle import TaskMatrix
-from .ranking import Ranking, predicted_best
+from .ranking import Ranking, picked_ranks, predicted_best, rank
 
 DRAWS = 9_999  # relabellings, where all of them are more
 MOST_CELLS = 100_000_000  # of all relabelled matrices together: a table of 300 tasks is relabelled 1,111 times
@@ -266,6 +266,10 @@ def relabelled_totals(guess: TaskMatrix, true: Ranking, names: Relabellings) -> 
     What a target can choose from stays with the oracle; an estimate that is missing moves with its task, and ranks
     last as in the score.
     """
+    estimates = guess.values[~guess.same]
+    if np.array_equal(estimates, np.broadcast_to(estimates[:1], estimates.shape), equal_nan=True):
+        own = picked_ranks(rank(guess, true.candidates), true).sum()  # random choice is the same under all names
+        return np.full(len(names.sources), own)
     return np.concatenate([*blocks_of_totals([guess], true, names)], axis=1)[0]
 
 
