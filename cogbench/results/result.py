@@ -20,10 +20,10 @@ from ..scoring.noise_ceiling import Reliability
 from ..scoring.ranking import true_ranking
 from ..scoring.scores import Scores
 from ..storage.atomic import write_whole
-from ..storage.foreign import faults_of_json, parse_json, read_utf8
+from ..storage.foreign import parse_json, read_utf8
 from ..storage.hashes import digest
 from ..text import LONGEST, cut, slug
-from .plain import adapter, plain, record_of_json, record_of_plain, upgraded_result
+from .plain import adapter, plain, record_of_plain, sound_record, upgraded_result
 
 SCHEMA_VERSION = 4
 AS_PUBLISHED = "as published"
@@ -255,12 +255,8 @@ class Result(Tabular):
     @cached_property
     def file_name(self) -> str:
         """The name of the result's file: what it is of, and 8 digits of all that sets it apart."""
-        parts = (
-            self.estimator,
-            self.backbone,
-            self.signal or "no-signal",
-            self.oracle.name if self.oracle else "no-oracle",
-        )
+        given, oracle = self.provenance.checkpoints, self.oracle.name if self.oracle else "no-oracle"
+        parts = (self.estimator, self.backbone, self.signal or "no-signal", oracle)
         apart = [
             *parts,
             self.suite,
@@ -276,11 +272,7 @@ class Result(Tabular):
             self.oracle_ranks,
             *([self.provenance.pack.sha256] if self.provenance.pack else []),
             *([{"max_train_target": self.provenance.max_train_target}] if self.provenance.max_train_target else []),
-            *(
-                [{name: used.contents for name, used in given.items()}]
-                if (given := self.provenance.checkpoints)
-                else []
-            ),
+            *([{name: used.contents for name, used in given.items()}] if given else []),
         ]
         ending = f"{self._size}-{digest(apart)[:8]}.json"
         return cut("--".join(map(slug, parts)), LONGEST - len(ending)) + ending
@@ -307,7 +299,9 @@ class Result(Tabular):
         """Read a result; UnusableData if the file is none, or of a newer schema version."""
         try:
             text = read_utf8(path := Path(path))
-            result = _sound_result_of_today(text) or _result_of_any_schema(text, path)
+            result: Result | None = sound_record(cls, text)
+            if result is None or result.schema_version != SCHEMA_VERSION:
+                result = _result_of_any_schema(text, path)
             fault = next(_faults(result), None)
         except ValueError as error:
             fault = str(error)
@@ -352,15 +346,6 @@ def rows(values: Array) -> list[list[float | None]]:
     return [[none_if_nan(v) for v in row] for row in values]
 
 
-def _sound_result_of_today(text: str) -> Result | None:
-    """Return the result of a text of today's schema, which is parsed once; None if anything is wrong with it."""
-    try:
-        result: Result = record_of_json(Result, text)
-    except ValueError:
-        return None
-    return None if result.schema_version != SCHEMA_VERSION or any(faults_of_json(result)) else result
-
-
 def _result_of_any_schema(text: str, path: Path) -> Result:
     """Return the result that a file's text holds; ValueError says in words why that can be none."""
     content = parse_json(text)
@@ -372,9 +357,9 @@ def _result_of_any_schema(text: str, path: Path) -> Result:
         raise UnusableData(
             f"{str(path)!r} has schema version {version}; this cogbench reads up to {SCHEMA_VERSION}: upgrade it."
         )
-    result: Result = record_of_plain(
-        Result, upgraded_result(content, SCHEMA_VERSION) if version < SCHEMA_VERSION else content
-    )
+    if version < SCHEMA_VERSION:
+        content = upgraded_result(content, SCHEMA_VERSION)
+    result: Result = record_of_plain(Result, content)
     return result
 
 
