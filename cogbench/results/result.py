@@ -299,9 +299,9 @@ class Result(Tabular):
         """Read a result; UnusableData if the file is none, or of a newer schema version."""
         try:
             text = read_utf8(path := Path(path))
-            result: Result | None = sound_record(cls, text)
-            if result is None or result.schema_version != SCHEMA_VERSION:
-                result = _result_of_any_schema(text, path)
+            sound = sound_record(cls, text)
+            is_of_today = sound is not None and sound.schema_version == SCHEMA_VERSION
+            result: Result = sound if is_of_today else _result_of_any_schema(text, path)
             fault = next(_faults(result), None)
         except ValueError as error:
             fault = str(error)

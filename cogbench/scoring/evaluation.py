@@ -253,7 +253,7 @@ def _regrets(predicted: Ranking, true: Ranking, oracle: Oracle, k: int, regret: 
             column, share = metrics[is_candidate, j], shares[is_candidate, j]
             best[j], reached[j] = np.sort(column)[::-1][:k].mean(), float(share @ column) / share.sum()
     else:
-        for j in np.flatnonzero(is_tied.any(axis=0)):
+        for j in np.flatnonzero(is_tied.any(axis=0)).tolist():
             reached[j] = _expected_best(metrics[is_tied[:, j], j], shares[is_tied[:, j], j], reached[j])
     # signs * best is the best metric in its own unit; regret is defined where that is above 0.
     defined = signs * best > 0
