@@ -30,11 +30,12 @@ def read_record(folder: Path) -> dict[str, Any]:
     OSError
         If it is there and cannot be read.
     """
-    path = folder / RECORD
-    if not path.is_file():  # a pipe in its place would be waited for
+    path = os.path.join(folder, RECORD)  # as text: a plan asks for a hundred thousand
+    if not os.path.isfile(path):  # a pipe in its place would be waited for
         raise ValueError(f"{RECORD} is missing")
     try:
-        record = json.loads(path.read_bytes())
+        with open(path, "rb", buffering=0) as file:
+            record = json.loads(file.read())
         files, key = record["files"], record["key"]
         shaped = isinstance(key, str) and "ingredients" in record and all(_is_stamped(*item) for item in files.items())
         whole = shaped and record.get("seal", seal := seal_of(record)) == seal

@@ -200,10 +200,9 @@ class Store:
             if not record["files"] and any(path.name != RECORD for path in folder.iterdir()):
                 return f"{RECORD} lists no files"
             for name, stamped in record["files"].items():
-                path = folder / name
-                if _size_of_file(path) != stamped["size"]:
+                if _size_of_file(os.path.join(folder, name)) != stamped["size"]:
                     return f"{name} is missing or cut short"
-                if contents and stamp(path) != stamped:
+                if contents and stamp(folder / name) != stamped:
                     return f"{name} has changed since it was written"
         except ValueError as error:
             return str(error) if folder.is_dir() else "it is no folder"
@@ -229,7 +228,7 @@ class Store:
         log.warning(f"{folder.relative_to(self.root)} in the store is damaged ({fault}): set aside, computed again.")
 
 
-def _size_of_file(path: Path) -> int | None:
+def _size_of_file(path: str) -> int | None:
     """Return the bytes of a plain file; None where there is none."""
     try:
         status = os.stat(path)
