@@ -39,7 +39,7 @@ class OracleUsed:
     origin: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TaskReport:
     """How well a task was learned before its representations were used: the mean over seeds.
 
@@ -76,7 +76,7 @@ class SignalReport:
     reliability: Reliability | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DataUsed:
     """One task's data: where they came from, how many training and evaluation examples, and their hash."""
 

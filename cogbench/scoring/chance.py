@@ -104,7 +104,7 @@ def nested_interval(families: Sequence[tuple[Array, Array]], *, seed: int = 0) -
     return round(float(min(low, own)), 9), round(float(max(high, own)), 9)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PValue:
     """How often a guess under other names of its tasks does as well as under its own.
 

@@ -13,7 +13,7 @@ Regret = Literal["best", "mean"]
 KS, TOP_M = (3, 4, 5), 6  # the k and M of the paper's Table 3
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TargetScore:
     """One target: the true rank of its predicted best source, and its metric after that, after the best and after none.
 

@@ -103,7 +103,7 @@ def faults_of_json(value: Any, *, finite: bool = True) -> Iterator[str]:
                 if not -LARGEST < item < LARGEST:
                     yield "it holds a number out of range"
             elif item is not None and is_dataclass(item):
-                inner += [getattr(item, name) for name in item.__dataclass_fields__]
+                inner += vars(item).values()
         level, depth = inner, depth + 1
 
 
