@@ -140,13 +140,14 @@ def draw(text: str, file: Path) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 3), layout="constrained")
-    for axes, (name, goal) in zip(figure.subplots(1, 3), GOALS.items(), strict=True):
+    for axes, (name, goal) in zip(figure.subplots(1, 3, sharey=True), GOALS.items(), strict=True):
         cells = re.findall(rf"^\| {re.escape(name)} \| ([\d,]+) \| ([\d.]+) \| (\d+) \|", text, re.MULTILINE)
         sizes, seconds, memory = zip(*([float(cell.replace(",", "")) for cell in row] for row in cells), strict=True)
         axes.loglog(sizes, seconds, "o-", color="#0b5cad", label="seconds")
         axes.loglog(sizes, [max(1.0, mib) / 100 for mib in memory], "s--", color="#5d616c", label="100 MiB")
         axes.plot(sizes[-1], goal, "_", color="#c2571a", markersize=18, label="goal, seconds")
         axes.set_xticks(sizes, [f"{size:,.0f}" for size in sizes])
+        axes.set_yticks([0.01, 0.1, 1, 10], ["0.01", "0.1", "1", "10"])
         axes.minorticks_off()
         axes.set_xlabel(name.replace("`", "").replace(", and their", ",\nand their"))
     axes.legend(frameon=False, fontsize=8)
