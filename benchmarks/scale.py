@@ -1,6 +1,7 @@
 """How large things may get: a page of results, a plan of finished cells, and a board over many oracles, at three sizes.
 
     python benchmarks/scale.py [--results 500 1500 5000] [--cells 10000 30000 100000] [--oracles 8 24 74]
+    python benchmarks/scale.py --draw docs/figures/scale.svg    # draws the table in docs/speed.md, and measures nothing
 
 Each size is measured in a process of its own: seconds of the processor, and the most memory beyond that of the imports.
 The results are shipped ones under other names of estimators, so they are as large as real ones.
@@ -9,6 +10,7 @@ The results are shipped ones under other names of estimators, so they are as lar
 import argparse
 import json
 import multiprocessing
+import re
 import resource
 import tempfile
 from collections.abc import Callable
@@ -19,7 +21,10 @@ from typing import Any
 
 from cogbench import Result, load_parts
 
-SHIPPED = Path(__file__).parents[1] / "docs" / "results"
+DOCS = Path(__file__).parents[1] / "docs"
+SHIPPED = DOCS / "results"
+PAGE, PLAN, BOARD = "results to a page", "plan of finished cells", "`popularity` on oracles, and their stacked board"
+GOALS = {PAGE: 5, PLAN: 5, BOARD: 10}  # seconds at the largest size
 
 
 def main() -> None:
@@ -28,12 +33,16 @@ def main() -> None:
     options.add_argument("--results", type=int, nargs="*", default=[500, 1500, 5000])
     options.add_argument("--cells", type=int, nargs="*", default=[10_000, 30_000, 100_000])
     options.add_argument("--oracles", type=int, nargs="*", default=[8, 24, 74])
+    options.add_argument("--draw", type=Path, help="Draw the table in docs/speed.md into this SVG file instead.")
     args = options.parse_args()
+    if args.draw:
+        draw((DOCS / "speed.md").read_text(encoding="utf-8"), args.draw)
+        return
     print("| what | size | seconds | MiB |\n|---|---|---|---|", flush=True)
     for name, measure, sizes in (
-        ("results to a page", page, args.results),
-        ("plan of finished cells", plan_of_cells, args.cells),
-        ("`popularity` on oracles, and their stacked board", board, args.oracles),
+        (PAGE, page, args.results),
+        (PLAN, plan_of_cells, args.cells),
+        (BOARD, board, args.oracles),
     ):
         for size in sizes:
             seconds, memory = in_a_process(measure, size)
@@ -57,21 +66,15 @@ def _measured(measure: Callable[[int, Path], Callable[[], Any]], size: int) -> t
 
 
 def page(n_results: int, folder: Path) -> Callable[[], Any]:
-    """Prepare a page of so many results: those that are shipped, again and again."""
-    from cogbench.results.leaderboard import leaderboard, read_result_files
-    from cogbench.views.pages import board_page
+    """Prepare a page of so many results by `cogbench leaderboard`: those that are shipped, again and again."""
+    from cogbench.cli.main import cli
 
     shipped = [Result.load(path) for path in sorted(SHIPPED.glob("*.json"))]
     for i in range(n_results):
         result = shipped[i % len(shipped)]
         replace(result, estimator=f"{result.estimator}-{i // len(shipped)}").save(folder)
-
-    def work() -> None:
-        results, _ = read_result_files([folder])
-        assert len(results) == n_results
-        (folder / "board.html").write_text(board_page(leaderboard(results, "trs"), "trs"), encoding="utf-8")
-
-    return work
+    command = ["leaderboard", str(folder), "--format", "html", "--out", str(folder / "board.html")]
+    return lambda: cli.main(command, standalone_mode=False)
 
 
 @dataclass(frozen=True)
@@ -129,6 +132,27 @@ def board(n_oracles: int, folder: Path) -> Callable[[], Any]:
         render_stacked(stacked_board(results))
 
     return work
+
+
+def draw(text: str, file: Path) -> None:
+    """Draw seconds and memory by size, each kind of work in its panel, from the rows of a document's table."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3), layout="constrained")
+    for axes, (name, goal) in zip(figure.subplots(1, 3, sharey=True), GOALS.items(), strict=True):
+        cells = re.findall(rf"^\| {re.escape(name)} \| ([\d,]+) \| ([\d.]+) \| (\d+) \|", text, re.MULTILINE)
+        sizes, seconds, memory = zip(*([float(cell.replace(",", "")) for cell in row] for row in cells), strict=True)
+        axes.loglog(sizes, seconds, "o-", color="#0b5cad", label="seconds")
+        axes.loglog(sizes, [max(1.0, mib) / 100 for mib in memory], "s--", color="#5d616c", label="100 MiB")
+        axes.plot(sizes[-1], goal, "_", color="#c2571a", markersize=18, label="goal, seconds")
+        axes.set_xticks(sizes, [f"{size:,.0f}" for size in sizes])
+        axes.set_yticks([0.01, 0.1, 1, 10], ["0.01", "0.1", "1", "10"])
+        axes.minorticks_off()
+        axes.set_xlabel(name.replace("`", "").replace(", and their", ",\nand their"))
+    axes.legend(frameon=False, fontsize=8)
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "scale", "text.color": "#1b1c21"}):
+        figure.savefig(file, metadata={"Date": None}, facecolor="white")
 
 
 if __name__ == "__main__":

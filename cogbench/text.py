@@ -24,7 +24,7 @@ def first_line(error: BaseException) -> str:
 
 def visible(text: str) -> str:
     """Return a text of somebody else with a sign of replacement for each sign that is obeyed and not shown."""
-    return COMMANDS.sub("\ufffd", text)
+    return text if text.isprintable() else COMMANDS.sub("\ufffd", text)
 
 
 def in_one_line(text: str) -> str:

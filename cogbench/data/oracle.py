@@ -79,6 +79,8 @@ class TaskMatrix(Tabular):
 
     def part(self, sources: Sequence[str], targets: Sequence[str]) -> "TaskMatrix":
         """Return the matrix of these sources and targets, in this order; UnusableData names what is missing."""
+        if (tuple(sources), tuple(targets)) == (self.sources, self.targets):
+            return self
         missing = sorted({*sources} - {*self.sources} | {*targets} - {*self.targets})
         if missing:
             raise UnusableData(f"no scores for {listed(missing)}; there are {listed(self.sources)}.")

@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from ..storage.hashes import digest
 from .result import Result
 
 
@@ -16,10 +16,12 @@ class ComparableResults:
     data: dict[str, str]
     signals: dict[str, str]
 
-    def fits(self, data: dict[str, str], signals: dict[str, str]) -> bool:
+    def fits(self, result: Result, data: dict[str, str], signals: dict[str, str]) -> bool:
         """Whether a result of these may be compared with them; one that looked at no data fits all data."""
-        return data in ({}, self.data) and all(
-            self.signals.get(name, digest) == digest for name, digest in signals.items()
+        return (
+            result.oracle_ranks == self.results[0].oracle_ranks
+            and data in ({}, self.data)
+            and all(self.signals.get(name, digest) == digest for name, digest in signals.items())
         )
 
 
@@ -35,14 +37,14 @@ def comparable_results(results: Sequence[Result]) -> list[ComparableResults]:
         n_common = sum(common[item] for item in _signal_hashes(result).items())
         return not result.provenance.data, -n_common, result.file_name
 
-    groups_of: dict[str, list[ComparableResults]] = {}
+    groups_of: dict[tuple[Any, ...], list[ComparableResults]] = {}
     for result in sorted(results, key=turn):
         groups, data, signals = (
-            groups_of.setdefault(_common_hash(result), []),
+            groups_of.setdefault(_common_traits(result), []),
             _data_hashes(result),
             _signal_hashes(result),
         )
-        group = next((group for group in groups if group.fits(data, signals)), None)
+        group = next((group for group in groups if group.fits(result, data, signals)), None)
         if group is None:
             group = ComparableResults([], data, {})
             groups.append(group)
@@ -51,11 +53,11 @@ def comparable_results(results: Sequence[Result]) -> list[ComparableResults]:
     return [group for groups in groups_of.values() for group in groups]
 
 
-def _common_hash(result: Result) -> str:
-    """Return a hash of what results must share to be compared, beside data and signals."""
-    tasks, oracle = [sorted(result.sources), sorted(result.targets)], result.oracle.name if result.oracle else None
-    axes = [result.tuning, result.sharing, *([] if result.row_choice == "all" else [result.row_choice])]
-    return digest([result.suite, *axes, tasks, oracle, result.oracle_ranks, result.is_outdated])
+def _common_traits(result: Result) -> tuple[Any, ...]:
+    """Return what results must share to be compared, beside the oracle's ranks, data and signals."""
+    axes = (result.suite, result.tuning, result.sharing, result.row_choice, result.is_outdated)
+    oracle = result.oracle.name if result.oracle else None
+    return *axes, tuple(sorted(result.sources)), tuple(sorted(result.targets)), oracle
 
 
 def _data_hashes(result: Result) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Leaderboards: a pure function of result files, one table for each set of results that may be compared."""
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -12,8 +12,8 @@ from ..errors import CogbenchError, MissingData, UnknownName
 from ..frames import Tabular
 from ..scoring.chance import relabellings
 from ..scoring.means import median_of_defined
-from ..scoring.paired import LEVEL, PairedDifference, holm, paired_difference, score_picks
-from ..scoring.ranking import rank, true_ranking
+from ..scoring.paired import LEVEL, compare_all, holm
+from ..scoring.ranking import predicted_best, true_ranking
 from ..scoring.skill import Skill
 from ..storage.hashes import digest
 from .comparable import ComparableResults, comparable_results
@@ -23,6 +23,7 @@ from .result import Result
 log = logging.getLogger("cogbench")
 LOWER_IS_BETTER = ("trs", "p", "corrected p", "skill p", "to popularity", "to popularity p", "regret@1")
 Standing = Literal["first", "not told from the first", "worse than the first"]
+Contests = dict[str, tuple[float, float | None]]  # by files: the corrected p, and the difference that would be seen
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,12 +178,13 @@ def leaderboard(results: Sequence[Result], sort: str = "trs") -> list[Board]:
 
 def _board(group: ComparableResults, sort: str) -> Board:
     results, first = group.results, group.results[0]
-    judged = [r for r in results if r.scores and r.scores.trs.p and not r.uses_oracle and not prefers_nothing(r)]
+    idle = {r.file_name for r in results if prefers_nothing(r)}
+    judged = [r for r in results if r.scores and r.scores.trs.p and not r.uses_oracle and r.file_name not in idle]
     corrected = _corrected_p(judged)
     best, contests = _contests_with_lowest(judged)
     if best is not None and corrected[best] > LEVEL:
         best = None  # no estimator of the board is better than chance
-    entries = [_entry(r, corrected, best, contests) for r in results] + _baselines(results)
+    entries = [_entry(r, idle, corrected, best, contests) for r in results] + _baselines(results)
 
     def order(entry: Entry) -> tuple[bool, float, str]:
         value = entry.scores.get(sort)
@@ -201,7 +203,7 @@ def _board(group: ComparableResults, sort: str) -> Board:
         data=group.data,
         signals=group.signals,
         tries=len(judged),
-        detectable=median_of_defined([difference.detectable for difference, _ in contests.values()]),
+        detectable=median_of_defined([detectable for _, detectable in contests.values()]),
         entries=tuple(sorted(entries, key=order)),
         chance=next((r.scores.trs.chance for r in results if r.scores), None),
         worst=max(map(len, first.ranking.values()), default=1),
@@ -210,7 +212,9 @@ def _board(group: ComparableResults, sort: str) -> Board:
 
 def prefers_nothing(result: Result) -> bool:
     """Whether all sources of each target tie in a result: it is scored as a random choice."""
-    return not rank(result.matrix).better.any()
+    matrix = result.matrix
+    candidates = ~matrix.same
+    return np.array_equal(predicted_best(matrix.values[None], candidates)[0] > 0, candidates)
 
 
 def _corrected_p(judged: Sequence[Result]) -> dict[str, float]:
@@ -219,35 +223,35 @@ def _corrected_p(judged: Sequence[Result]) -> dict[str, float]:
     return dict(zip([r.file_name for r in judged], holm(p_values), strict=True))
 
 
-def _contests_with_lowest(
-    judged: Sequence[Result],
-) -> tuple[str | None, dict[str, tuple[PairedDifference, float]]]:
-    """Return the file name of the lowest TRS, and of each other result its difference to it and the corrected p."""
+def _contests_with_lowest(judged: Sequence[Result]) -> tuple[str | None, Contests]:
+    """Return the file name of the lowest TRS, and the contest of each other result with it."""
     lowest = min(judged, key=lambda r: (r.scores.trs.value if r.scores else np.inf, r.file_name), default=None)
     oracle = oracle_of(lowest) if lowest else None
     if lowest is None or oracle is None:
         return None, {}
-    true, names = true_ranking(oracle), relabellings(oracle.transfers)
-    picks = {r.file_name: score_picks(r.matrix.part(true.sources, true.targets), true, names) for r in judged}
-    first = picks.pop(lowest.file_name)
-    differences = [paired_difference(other, first, true=true, names=names) for other in picks.values()]
-    p_values = holm([difference.p for difference in differences])
-    return lowest.file_name, dict(zip(picks, zip(differences, p_values, strict=True), strict=True))
+    true = true_ranking(oracle)
+    guesses = {r.file_name: r.matrix.part(true.sources, true.targets) for r in judged}
+    first = guesses.pop(lowest.file_name)
+    results = compare_all([*guesses.values()], first, true, relabellings(oracle.transfers))
+    corrected = holm([p for p, _ in results])
+    detectable = [smallest for _, smallest in results]
+    return lowest.file_name, dict(zip(guesses, zip(corrected, detectable, strict=True), strict=True))
 
 
-def _standing(name: str, best: str | None, contests: dict[str, tuple[PairedDifference, float]]) -> Standing | None:
-    if best is None or name not in {best, *contests}:
+def _standing(name: str, best: str | None, contests: Contests) -> Standing | None:
+    if best is None or (name != best and name not in contests):
         return None
     if name == best:
         return "first"
-    return "worse than the first" if contests[name][1] <= LEVEL else "not told from the first"
+    return "worse than the first" if contests[name][0] <= LEVEL else "not told from the first"
 
 
 def _entry(
     result: Result,
+    idle: Collection[str],
     corrected: dict[str, float],
     best: str | None,
-    contests: dict[str, tuple[PairedDifference, float]],
+    contests: Contests,
 ) -> Entry:
     s, provenance, name = result.scores, result.provenance, result.file_name
     computed = result.basis == "computed"  # cogbench trained nothing for a published guess
@@ -270,9 +274,9 @@ def _entry(
     learned = f"{sum(t.learned for t in result.tasks.values())}/{len(result.tasks)}" if result.tasks else None
     return Entry(
         standing=_standing(name, best, contests),
-        first_p=contests[name][1] if name in contests else None,
+        first_p=contests[name][0] if name in contests else None,
         second_hand=result.second_hand,
-        kind="baseline" if prefers_nothing(result) else "result",
+        kind="baseline" if name in idle else "result",
         estimator=result.estimator,
         uses_oracle=result.uses_oracle,
         backbone=result.backbone,

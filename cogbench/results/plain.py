@@ -7,6 +7,7 @@ from typing import Any
 
 from ..data.oracle_files import FORMER_FIELDS
 from ..parts.codec import with_public_names
+from ..storage.foreign import faults_of_json
 
 # The flat names that scores had before schema version 4, by their places today.
 FORMER_SCORES = {
@@ -54,12 +55,26 @@ def record_of_plain(kind: type, values: Any) -> Any:
 
     As JSON, so that a text is no number: "nan" would pass for one.
     """
+    return record_of_json(kind, json.dumps(values))
+
+
+def record_of_json(kind: type, text: str) -> Any:
+    """Return the record of a JSON text; ValueError says in words what does not fit."""
     from pydantic import ValidationError
 
     try:
-        return adapter(kind).validate_json(json.dumps(values), strict=True)
+        return adapter(kind).validate_json(text, strict=True)
     except ValidationError as error:
         raise ValueError(_in_words(error.errors()[0])) from None
+
+
+def sound_record(kind: type, text: str) -> Any:
+    """Return the record of a JSON text, which is parsed once; None if anything is wrong with the text."""
+    try:
+        record = record_of_json(kind, text)
+    except ValueError:
+        return None
+    return None if any(faults_of_json(record)) else record
 
 
 def _in_words(fault: Any) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,10 +20,10 @@ from ..scoring.noise_ceiling import Reliability
 from ..scoring.ranking import true_ranking
 from ..scoring.scores import Scores
 from ..storage.atomic import write_whole
-from ..storage.foreign import read_json
+from ..storage.foreign import parse_json, read_utf8
 from ..storage.hashes import digest
 from ..text import LONGEST, cut, slug
-from .plain import adapter, plain, record_of_plain, upgraded_result
+from .plain import adapter, plain, record_of_plain, sound_record, upgraded_result
 
 SCHEMA_VERSION = 4
 AS_PUBLISHED = "as published"
@@ -233,7 +234,7 @@ class Result(Tabular):
             for source in self.ranking[target]
         ]
 
-    @property
+    @cached_property  # a record does not change
     def matrix(self) -> TaskMatrix:
         """The mean similarity over seeds."""
         return TaskMatrix(tuple(self.sources), tuple(self.targets), np.array(self.similarity, np.float64))
@@ -250,15 +251,11 @@ class Result(Tabular):
         """Whether an older schema scored it, which has no relabelled p; `cogbench score` computes the scores anew."""
         return self.scores is not None and self.scores.trs.p is None
 
-    @property
+    @cached_property
     def file_name(self) -> str:
         """The name of the result's file: what it is of, and 8 digits of all that sets it apart."""
-        parts = (
-            self.estimator,
-            self.backbone,
-            self.signal or "no-signal",
-            self.oracle.name if self.oracle else "no-oracle",
-        )
+        given, oracle = self.provenance.checkpoints, self.oracle.name if self.oracle else "no-oracle"
+        parts = (self.estimator, self.backbone, self.signal or "no-signal", oracle)
         apart = [
             *parts,
             self.suite,
@@ -274,11 +271,7 @@ class Result(Tabular):
             self.oracle_ranks,
             *([self.provenance.pack.sha256] if self.provenance.pack else []),
             *([{"max_train_target": self.provenance.max_train_target}] if self.provenance.max_train_target else []),
-            *(
-                [{name: used.contents for name, used in given.items()}]
-                if (given := self.provenance.checkpoints)
-                else []
-            ),
+            *([{name: used.contents for name, used in given.items()}] if given else []),
         ]
         ending = f"{self._size}-{digest(apart)[:8]}.json"
         return cut("--".join(map(slug, parts)), LONGEST - len(ending)) + ending
@@ -304,16 +297,10 @@ class Result(Tabular):
     def load(cls, path: Path) -> "Result":
         """Read a result; UnusableData if the file is none, or of a newer schema version."""
         try:
-            content = _content_of(path := Path(path))
-            version = content.get("schema_version")
-            if isinstance(version, int) and version > SCHEMA_VERSION:
-                raise UnusableData(
-                    f"{str(path)!r} has schema version {version}; this cogbench reads up to {SCHEMA_VERSION}: "
-                    "upgrade it."
-                )
-            if isinstance(version, int) and version < SCHEMA_VERSION:
-                content = upgraded_result(content, SCHEMA_VERSION)
-            result: Result = record_of_plain(cls, content)
+            text = read_utf8(path := Path(path))
+            sound = sound_record(cls, text)
+            is_of_today = sound is not None and sound.schema_version == SCHEMA_VERSION
+            result: Result = sound if is_of_today else _result_of_any_schema(text, path)
             fault = next(_faults(result), None)
         except ValueError as error:
             fault = str(error)
@@ -358,14 +345,21 @@ def rows(values: Array) -> list[list[float | None]]:
     return [[none_if_nan(v) for v in row] for row in values]
 
 
-def _content_of(path: Path) -> dict[str, Any]:
-    """Return what a file holds; ValueError says in words why that can be no result."""
-    content = read_json(path)
+def _result_of_any_schema(text: str, path: Path) -> Result:
+    """Return the result that a file's text holds; ValueError says in words why that can be none."""
+    content = parse_json(text)
     if not isinstance(content, dict):
         raise ValueError("it holds no JSON object")
-    if type(content.get("schema_version", 0)) is not int:
+    if type(version := content.get("schema_version", SCHEMA_VERSION)) is not int:
         raise ValueError("its schema_version is no whole number")
-    return content
+    if version > SCHEMA_VERSION:
+        raise UnusableData(
+            f"{str(path)!r} has schema version {version}; this cogbench reads up to {SCHEMA_VERSION}: upgrade it."
+        )
+    if version < SCHEMA_VERSION:
+        content = upgraded_result(content, SCHEMA_VERSION)
+    result: Result = record_of_plain(Result, content)
+    return result
 
 
 def _faults(result: Result) -> Iterator[str]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..data.dataset import Array
 from ..data.oracle import TaskMatrix
-from .ranking import Ranking, rank
+from .ranking import Ranking, picked_ranks, predicted_best, rank
 
 DRAWS = 9_999  # relabellings, where all of them are more
 MOST_CELLS = 100_000_000  # of all relabelled matrices together: a table of 300 tasks is relabelled 1,111 times
@@ -118,8 +118,12 @@ class PValue:
     @classmethod
     def counted(cls, as_good: Array, *, exact: bool) -> "PValue":
         """Return the p-value of which relabellings (n_draws,) of bool do as well."""
-        n, hits = len(as_good), int(as_good.sum())
-        return cls(hits / n if exact else (1 + hits) / (1 + n), n, exact)
+        return cls.of_hits(int(as_good.sum()), len(as_good), exact=exact)
+
+    @classmethod
+    def of_hits(cls, hits: int, draws: int, *, exact: bool) -> "PValue":
+        """Return the p-value where so many of the draws do as well."""
+        return cls(hits / draws if exact else (1 + hits) / (1 + draws), draws, exact)
 
 
 @dataclass(frozen=True, eq=False)
@@ -262,22 +266,29 @@ def relabelled_totals(guess: TaskMatrix, true: Ranking, names: Relabellings) -> 
     What a target can choose from stays with the oracle; an estimate that is missing moves with its task, and ranks
     last as in the score.
     """
-    ranks = np.where(true.candidates, true.ranks, 0.0)
-    if np.array_equal(true.candidates, ~guess.same):  # the picks move with the names: no relabelled guess is ranked
-        picks = rank(guess).picks(1)
-        sources, targets = np.nonzero(picks)
-        shares, (rows, columns), totals = picks[sources, targets], names.inverse, []
-        step = max(1, BLOCK // max(1, len(sources)))  # where all sources tie there are as many picks as cells
+    estimates = guess.values[~guess.same]
+    if np.array_equal(estimates, np.broadcast_to(estimates[:1], estimates.shape), equal_nan=True):
+        own = picked_ranks(rank(guess, true.candidates), true).sum()  # random choice is the same under all names
+        return np.full(len(names.sources), own)
+    return np.concatenate([*blocks_of_totals([guess], true, names)], axis=1)[0]
+
+
+def blocks_of_totals(guesses: Sequence[TaskMatrix], true: Ranking, names: Relabellings) -> Iterator[Array]:
+    """Yield the `relabelled_totals` of several guesses in blocks of draws: (n_guesses, n_block)."""
+    ranks, values = np.where(true.candidates, true.ranks, 0.0), np.stack([guess.values for guess in guesses])
+    if np.array_equal(true.candidates, ~guesses[0].same):  # picks move with the names: no relabelled guess is ranked
+        shares = predicted_best(values, true.candidates).reshape(len(values), -1)
+        picked = np.flatnonzero(shares.any(axis=0))
+        sources, targets = np.divmod(picked, len(true.targets))
+        shares, (rows, columns) = shares[:, picked], names.inverse
+        step = max(1, BLOCK // max(1, len(picked)))
         for i in range(0, len(rows), step):
-            moved = ranks[rows[i : i + step, sources], columns[i : i + step, targets]]
-            totals.append(np.sum(shares * moved, axis=1))
-        return np.concatenate(totals)
-    values, totals = np.where(np.isnan(guess.values), -np.finfo(np.float64).max, guess.values), []
-    for block in names.apply(values):
-        block[:, ~true.candidates] = -np.inf
-        first = block == block.max(axis=1, keepdims=True)
-        totals.append(((first * ranks).sum(axis=1) / first.sum(axis=1)).sum(axis=1))
-    return np.concatenate(totals)
+            cells = rows[i : i + step, sources] * len(true.targets) + columns[i : i + step, targets]
+            yield shares @ ranks.take(cells).T
+    else:
+        for cells in blocks_of_cells(names.sources, names.targets):
+            each = (predicted_best(guess.take(cells), true.candidates) for guess in values)
+            yield np.stack([(shares * ranks).sum(axis=(1, 2)) for shares in each])
 
 
 def relabelled_p(totals: Array, total: float, names: Relabellings) -> PValue:

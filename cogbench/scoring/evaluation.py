@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from math import comb
 
 import numpy as np
@@ -162,7 +162,7 @@ class _Comparison:
         )
 
     def regrets(self, k: int, options: ScoreOptions) -> Array:
-        return np.array([*_regrets(self.predicted, self.true, self.oracle, k, options.regret)])
+        return _regrets(self.predicted, self.true, self.oracle, k, options.regret)
 
     def regret(self, options: ScoreOptions) -> dict[str, float]:
         return {str(k): mean_of_defined(self.regrets(k, options)) for k in (1, *options.ks)}
@@ -241,30 +241,37 @@ def _ranks_of_both(predicted: Ranking, true: Ranking) -> Iterator[tuple[Array, A
         yield guessed[is_candidate], ranks[is_candidate]
 
 
-def _regrets(predicted: Ranking, true: Ranking, oracle: Oracle, k: int, regret: Regret) -> Iterator[float]:
-    """Yield each target's regret; its expectation where a tie leaves open which sources are the k predicted best."""
-    shares, candidates = predicted.picks(k), true.candidates  # (n_sources, n_targets)
-    metrics = np.where(candidates, oracle.signs * oracle.transfers.values, -np.inf)
+def _regrets(predicted: Ranking, true: Ranking, oracle: Oracle, k: int, regret: Regret) -> Array:
+    """Return each target's regret; its expectation where a tie leaves open which sources are the k predicted best."""
+    shares, candidates, signs = predicted.picks(k), true.candidates, oracle.signs  # (n_sources, n_targets)
+    metrics = np.where(candidates, signs * oracle.transfers.values, -np.inf)
     is_tied = (shares > 0) & (shares < 1)
     best = metrics.max(axis=0)
     reached = np.where(shares == 1, metrics, -np.inf).max(axis=0)
-    for j, sign in enumerate(oracle.signs):
-        if regret == "mean":
-            column, share = metrics[candidates[:, j], j], shares[candidates[:, j], j]
+    if regret == "mean":
+        for j, is_candidate in enumerate(candidates.T):
+            column, share = metrics[is_candidate, j], shares[is_candidate, j]
             best[j], reached[j] = np.sort(column)[::-1][:k].mean(), float(share @ column) / share.sum()
-        elif is_tied[:, j].any():
+    else:
+        for j in np.flatnonzero(is_tied.any(axis=0)).tolist():
             reached[j] = _expected_best(metrics[is_tied[:, j], j], shares[is_tied[:, j], j], reached[j])
-        # sign * best is the best metric in its own unit; regret is defined where that is above 0.
-        yield 100 * (best[j] - reached[j]) / abs(best[j]) if sign * best[j] > 0 else np.nan
+    # signs * best is the best metric in its own unit; regret is defined where that is above 0.
+    defined = signs * best > 0
+    return np.divide(100 * (best - reached), np.abs(best), out=np.full(len(best), np.nan), where=defined)
 
 
 def _expected_best(metrics: Array, share: Array, best_certain: float) -> float:
     """Return the expected best of `best_certain` and of the tied sources' `metrics`, of which `share` are drawn."""
-    # The tied sources fill n_left places, each choice equally likely. In ascending order, source i (from 0) is the best
-    # of the chosen ones in comb(i, n_left - 1) of all comb(n_tied, n_left) choices.
-    n_tied, n_left = len(metrics), round(share.sum())
-    probabilities = np.array([comb(i, n_left - 1) / comb(n_tied, n_left) for i in range(n_tied)])
-    return float(probabilities @ np.maximum(np.sort(metrics), best_certain))
+    chances = _chances_to_be_best(len(metrics), round(share.sum()))
+    return float(chances @ np.maximum(np.sort(metrics), best_certain))
+
+
+@cache
+def _chances_to_be_best(n_tied: int, n_left: int) -> Array:
+    """Return for each of tied sources in ascending order how likely it is the best of those that fill n_left places."""
+    # Each choice is equally likely. Source i (from 0) is the best of the chosen ones in comb(i, n_left - 1) of all
+    # comb(n_tied, n_left) choices.
+    return np.array([comb(i, n_left - 1) / comb(n_tied, n_left) for i in range(n_tied)])
 
 
 def _worth_of_sources(true: Ranking, oracle: Oracle, gain: NdcgGain) -> Array:

@@ -7,7 +7,7 @@ import numpy as np
 
 def mean_of_defined(values: Iterable[float | None]) -> float:
     """Return the mean of the values that are neither None nor NaN; NaN where there is none."""
-    array = np.array([*values], np.float64)  # None becomes NaN
+    array = np.array(values if isinstance(values, np.ndarray) else [*values], np.float64)  # None becomes NaN
     defined = array[~np.isnan(array)]
     return float(defined.mean()) if len(defined) else float("nan")
 

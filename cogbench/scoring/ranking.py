@@ -45,6 +45,22 @@ class Ranking:
         return np.where(np.isfinite(self.ranks), share, 0)
 
 
+def predicted_best(values: Array, candidates: Array) -> Array:
+    """Return `Ranking.picks(1)` of many guesses at once: how likely each source is the predicted best.
+
+    Parameters
+    ----------
+    values : array of shape (n_guesses, n_sources, n_targets)
+        Larger is better; NaN ("no estimate") ranks last.
+    candidates : array of bool of shape (n_sources, n_targets)
+        Which sources a target can choose from.
+    """
+    lowest = np.finfo(np.float64).min
+    values = np.where(candidates, np.where(np.isnan(values), lowest, values), -np.inf)
+    first = (values == values.max(axis=1, keepdims=True)) & candidates
+    return first / np.maximum(first.sum(axis=1, keepdims=True), 1)
+
+
 def picked_ranks(predicted: Ranking, true: Ranking) -> Array:
     """Return the true rank of each target's predicted best source, tied ones averaged: (n_targets,)."""
     return (predicted.picks(1) * np.where(true.candidates, true.ranks, 0)).sum(axis=0)

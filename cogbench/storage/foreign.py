@@ -9,6 +9,7 @@ import json
 import math
 import zipfile
 from collections.abc import Collection, Iterator
+from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -26,14 +27,19 @@ UNPACKED, TIMES = 2**24, 100
 
 
 def read_json(path: Path, *, finite: bool = True) -> Any:
-    """Return the value of a JSON file; a mark of byte order before it means nothing.
+    """Return the value of a JSON file; errors are those of `read_utf8` and `parse_json`."""
+    return parse_json(read_utf8(path), finite=finite)
+
+
+def read_utf8(path: Path) -> str:
+    """Return the text of a file; a mark of byte order before it means nothing.
 
     Raises
     ------
     MissingData
         If there is no such file.
     ValueError
-        If it cannot be read, or as `parse_json`.
+        If it cannot be read, or is no text in UTF-8.
     """
     readable(path)
     try:
@@ -41,10 +47,9 @@ def read_json(path: Path, *, finite: bool = True) -> Any:
     except OSError as error:
         raise ValueError(f"it cannot be read: {error.strerror}") from None
     try:
-        text = content.decode("utf-8-sig")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise ValueError("it is no text in UTF-8") from None
-    return parse_json(text, finite=finite)
 
 
 def parse_json(text: str, *, finite: bool = True) -> Any:
@@ -68,13 +73,13 @@ def parse_json(text: str, *, finite: bool = True) -> Any:
         raise ValueError("its lists are nested too deep") from None
     except ValueError as error:
         raise ValueError(str(error) if "no number" in str(error) else "it holds a number out of range") from None
-    for fault in _faults(value, finite):
+    for fault in faults_of_json(value, finite=finite):
         raise ValueError(fault)
     return value
 
 
-def _faults(value: Any, finite: bool) -> Iterator[str]:
-    """Yield what of a JSON value nobody could use."""
+def faults_of_json(value: Any, *, finite: bool = True) -> Iterator[str]:
+    """Yield what nobody could use of a JSON value, or of a record that was read from one."""
     level, depth = [value], 0
     while level:
         if depth > DEEPEST:
@@ -82,18 +87,23 @@ def _faults(value: Any, finite: bool) -> Iterator[str]:
             return
         inner: list[Any] = []
         for item in level:
-            if isinstance(item, dict):
-                inner += item
-                inner += item.values()
-            elif isinstance(item, list):
-                inner += item
-            elif isinstance(item, str):
+            kind = type(item)
+            if kind is float:
+                if finite and not math.isfinite(item):
+                    yield "it holds a number out of range"
+            elif kind is str:
                 if not item.isascii() and any("\ud800" <= sign <= "\udfff" for sign in item):
                     yield "it holds half a letter, a surrogate without its other half"
-            elif (finite and isinstance(item, float) and not math.isfinite(item)) or (
-                isinstance(item, int) and not -LARGEST < item < LARGEST
-            ):
-                yield "it holds a number out of range"
+            elif kind is list or kind is tuple:
+                inner += item
+            elif kind is dict:
+                inner += item
+                inner += item.values()
+            elif kind is int:
+                if not -LARGEST < item < LARGEST:
+                    yield "it holds a number out of range"
+            elif item is not None and is_dataclass(item):
+                inner += vars(item).values()
         level, depth = inner, depth + 1
 
 

@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import shutil
+import stat
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from typing import Any
 from ..errors import ENDS_RUN, FullDisk, UnusableData
 from ..text import LONGEST, cut
 from .atomic import writable, write_whole
-from .damage import RECORD, make_folder, read_record, seal_of, set_aside
+from .damage import IN_THE_WAY, RECORD, make_folder, read_record, seal_of, set_aside
 from .disk import disk_full, free_bytes, has_room, is_disk_full, store_lost
 from .hashes import stamp
 from .locks import locked
@@ -208,8 +209,6 @@ class Store:
 
     def _fault(self, folder: Path, key: str, *, contents: bool) -> str | None:
         """Return what is wrong with a cell's folder; None if it is whole."""
-        if not folder.is_dir():
-            return "it is no folder"
         try:
             record = read_record(folder)
             if record["key"] != key:
@@ -217,13 +216,12 @@ class Store:
             if not record["files"] and any(path.name != RECORD for path in folder.iterdir()):
                 return f"{RECORD} lists no files"
             for name, stamped in record["files"].items():
-                path = folder / name
-                if not path.is_file() or path.stat().st_size != stamped["size"]:
+                if _size_of_file(os.path.join(folder, name)) != stamped["size"]:
                     return f"{name} is missing or cut short"
-                if contents and stamp(path) != stamped:
+                if contents and stamp(folder / name) != stamped:
                     return f"{name} has changed since it was written"
         except ValueError as error:
-            return str(error)
+            return str(error) if folder.is_dir() else "it is no folder"
         except OSError as error:
             if lost := store_lost(self.root, error):
                 raise lost from error
@@ -244,6 +242,17 @@ class Store:
                 os.replace(aside, folder)
             return
         log.warning(f"{folder.relative_to(self.root)} in the store is damaged ({fault}): set aside, computed again.")
+
+
+def _size_of_file(path: str) -> int | None:
+    """Return the bytes of a plain file; None where there is none."""
+    try:
+        status = os.stat(path)
+    except OSError as error:
+        if error.errno in IN_THE_WAY:
+            return None
+        raise
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
 def home() -> Path:

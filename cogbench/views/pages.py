@@ -141,9 +141,10 @@ def _fill_template(template: str, **values: Any) -> str:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        # Markup stays what it is.
         finalize=lambda value: (
-            type(value)(visible(value)) if isinstance(value, str) else value
-        ),  # Markup stays what it is
+            value if not isinstance(value, str) or value.isprintable() else type(value)(visible(value))
+        ),
     )
     # Long names may be broken after these signs.
     environment.filters["pieces"] = lambda name: re.findall(r"[^\[,=+:/]+[\[,=+:/]*|[\[,=+:/]+", name)

@@ -1,6 +1,7 @@
 """Leaderboards: one table for what may be compared, standings that paired tests can tell, each result once."""
 
 import csv
+import gc
 import io
 import json
 from dataclasses import replace
@@ -401,3 +402,14 @@ def test_trainings_of_an_estimator_count_beside_those_of_the_tasks():
         for r in (plain, costly, odd)
     )
     assert with_own == of_tasks + 264 and without == of_tasks
+
+
+def test_the_command_pauses_the_garbage_collector_and_starts_it_again(tmp_path, monkeypatch):
+    states = []
+    monkeypatch.setattr(
+        "cogbench.results.leaderboard.read_result_files",
+        lambda places: (states.append(gc.isenabled()), read_result_files(places))[1],
+    )
+    made().save(tmp_path)
+    assert ask("leaderboard", tmp_path).exit_code == 0 and ask("leaderboard", tmp_path / "none").exit_code
+    assert states == [False, False] and gc.isenabled()

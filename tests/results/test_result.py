@@ -49,6 +49,11 @@ def saved(tmp_path):
         (lambda r: r["baselines"].update(size="nan"), "baselines / size should be a valid number"),
         (lambda r: r["scores"]["trs"].update(value=float("nan")), "it holds NaN, which is no number"),
         (lambda r: r.update(oracle=7), "oracle should be a JSON object"),
+        (lambda r: r["details"].append({"matrix": [float("inf")]}), "it holds Infinity, which is no number"),
+        (lambda r: r["provenance"]["model"].update(size=2**64), "it holds a number out of range"),
+        (lambda r: r["provenance"].update(max_train=2**64), "it holds a number out of range"),
+        (lambda r: r["notes"].append("\ud800"), "it holds half a letter, a surrogate without its other half"),
+        (lambda r: r["options"].update(deep=json.loads("[" * 120 + "]" * 120)), "its lists are nested too deep"),
     ],
 )
 def test_a_broken_result_is_one_line(saved, change, says):
@@ -97,3 +102,17 @@ def test_what_an_estimator_tells_in_its_own_way_breaks_no_page(saved, tmp_path):
     for name, told in (("prediction", {"S1": 5}), ("fingerprints", dict.fromkeys("pqrs", [[1], "x"])), ("subjects", 5)):
         file = saved(lambda r: r.update(details=[{"by_subject" if name == "subjects" else name: told}]))  # noqa: B023
         assert f"its details of {name} have another form than its page shows" in line(ask("report", file, *words), 3)
+
+
+def test_a_number_too_large_for_a_float_is_refused_wherever_it_stands(saved):
+    for part in ("details", "similarity"):
+        file = saved(
+            lambda r, part=part: r[part].__setitem__(slice(0, 1), [{"a": 7e88}] if part == "details" else [[7e88]])
+        )
+        file.write_text(file.read_text().replace("7e+88", "7e888"))
+        assert "it holds a number out of range" in line(ask("report", file), 3)
+
+
+def test_a_result_that_was_read_is_the_one_that_was_written(tmp_path):
+    result = made()
+    assert Result.load(result.save(tmp_path)) == result

@@ -12,6 +12,7 @@ from hypothesis.extra.numpy import arrays
 from cogbench import Oracle, TaskMatrix, load_parts, rank
 from cogbench.parts.oracle_names import find_oracle
 from cogbench.scoring.chance import (
+    blocks_of_totals,
     chance_law,
     chance_trs,
     interval_over_targets,
@@ -266,3 +267,17 @@ def test_a_guess_that_ties_all_sources_of_a_large_table_takes_little_memory():
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert np.allclose(totals, 20 * 301 / 2) and peak < 120 * 2**20  # 4,000 relabelled tables are 190 MB of numbers
+
+
+@pytest.mark.parametrize("sources", ["abcd", "abcdef"])
+def test_a_random_choice_is_the_same_under_all_names(sources):
+    rng, targets = np.random.default_rng(0), tuple("abcd")
+    transfers = rng.integers(0, 5, (len(sources), 4)).astype(float)
+    transfers[1, 2] = np.nan
+    true = true_ranking(Oracle("o", "b", "s", TaskMatrix(tuple(sources), targets, transfers)))
+    for value in (0.0, np.nan):
+        guess = TaskMatrix(tuple(sources), targets, np.full(transfers.shape, value))
+        names = relabellings(guess)
+        (block,) = blocks_of_totals([guess], true, names)
+        assert relabelled_totals(guess, true, names) == pytest.approx(block[0])
+        assert np.ptp(block[0]) == pytest.approx(0)

@@ -12,6 +12,7 @@ from scipy.stats import norm, permutation_test
 from cogbench import Oracle, TaskMatrix, rank
 from cogbench.scoring.chance import relabellings
 from cogbench.scoring.paired import (
+    compare_all,
     detectable_difference,
     holm,
     nested_difference,
@@ -144,3 +145,23 @@ def test_the_power_for_a_difference():
     assert power_for(0.0, 0.3) == pytest.approx(0.05) and power_for(0.1, 0.0) == 1
     errors = 0.1 / (0.3 / (norm.isf(0.025) + norm.isf(0.2)))
     assert power_for(0.1, 0.3) == pytest.approx(norm.sf(1.959964 - errors) + norm.cdf(-1.959964 - errors), abs=1e-6)
+
+
+@pytest.mark.parametrize("n_tasks", [5, 22])  # all signs are tried, or drawn
+@pytest.mark.parametrize("unmeasured", [False, True])
+def test_guesses_compared_together_are_as_each_alone(n_tasks, unmeasured, monkeypatch):
+    rng, tasks = np.random.default_rng(n_tasks), [f"t{i}" for i in range(n_tasks)]
+    transfers, *values = rng.integers(0, 9, (8, n_tasks, n_tasks)).astype(float)
+    values[1][rng.random(transfers.shape) < 0.2] = np.nan
+    values[2:4] = [values[0], np.where(np.arange(n_tasks) < 2, values[1], values[0])]  # few differences, or none
+    if unmeasured:
+        transfers[0, 2:4] = np.nan
+    true = true_ranking(Oracle("o", "b", "s", TaskMatrix.square(tasks, transfers)))
+    other, *guesses = (TaskMatrix.square(tasks, matrix) for matrix in values)
+    names = relabellings(other, draws=300)
+    first = score_picks(other, true, names)
+    alone = [paired_difference(score_picks(guess, true, names), first, true, names) for guess in guesses]
+    monkeypatch.setattr("cogbench.scoring.paired.TOGETHER", 4 * n_tasks**2)
+    together = compare_all(guesses, other, true, names)
+    assert together == [(difference.p, difference.detectable) for difference in alone]
+    assert len({p for p, _ in together}) > 3 and 1.0 in dict(together)

@@ -14,7 +14,7 @@ from cogbench import Oracle, TaskMatrix, UnusableData, load_parts, rank
 from cogbench.parts.oracle_names import find_oracle
 from cogbench.scoring.chance import chance_law, independent_p
 from cogbench.scoring.evaluation import score_guess
-from cogbench.scoring.ranking import shared_places, true_ranking
+from cogbench.scoring.ranking import predicted_best, shared_places, true_ranking
 
 NAMES = tuple("abcdefgh")
 
@@ -218,3 +218,11 @@ def test_without_draws_equal_scores_alone_share_a_place_and_undefined_draws_tell
     assert shared_places(np.array([2.0]), None)[0].shared is False and shared_places(np.array([]), None) == []
     draws = np.full((100, 2), np.nan)
     assert [p.number for p in shared_places(np.array([2.0, 1.0]), draws)] == [1, 1]
+
+
+@given(squares(values=st.sampled_from([np.nan, 0.0, 1.0, 2.0])), st.randoms(use_true_random=False))
+def test_the_best_of_many_guesses_are_those_of_each(values, random):
+    candidates = np.array([[random.random() < 0.7 for _ in row] for row in values]) & ~np.eye(len(values), dtype=bool)
+    guesses = np.stack([values, -values])
+    expected = [rank(square(guess), candidates).picks(1) for guess in guesses]
+    assert np.array_equal(predicted_best(guesses, candidates), expected)

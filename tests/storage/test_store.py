@@ -215,7 +215,7 @@ def test_a_store_that_cannot_be_used_is_one_line(store, cell, monkeypatch, numbe
         raise OSError(number, os.strerror(number), str(path))
 
     if where == "record":
-        monkeypatch.setattr(type(cell), "read_bytes", fail)
+        monkeypatch.setattr("cogbench.storage.damage.open", fail, raising=False)
     elif where == "aside":
         (cell / "outputs.npy").unlink()
         monkeypatch.setattr(os, "replace", fail)
