@@ -60,15 +60,17 @@ def test_each_task_takes_the_hidden_size_with_the_least_inner_error(monkeypatch)
     error = {4: torch.tensor([1.0, 2.0]), 8: torch.tensor([2.0, 1.0])}  # of both tasks
     asked = []
 
-    def predict(self, x, y, train, test, hidden, key):
-        asked.append((sorted(train), sorted(test), hidden))
-        return error[hidden][:, None, None].expand(2, len(test), 5)
+    def fit(self, x, trainings, hidden):
+        asked.extend((sorted(training.rows), hidden) for training in trainings)
+        nothing = torch.zeros(2, 6, hidden), torch.zeros(2, 1, hidden), torch.zeros(2, hidden, 5)
+        return [(*nothing, error[hidden][:, None, None].expand(2, 1, 5)) for _ in trainings]
 
-    monkeypatch.setattr(CNM, "predict", predict)
+    monkeypatch.setattr(CNM, "fit", fit)
     choice = replace(SMALL, inner_folds=3).choose(x, y, np.arange(2, 12), (0, 0))
     assert [SMALL.hidden[i] for i in choice] == [4, 8]
-    assert [len(test) for _, test, hidden in asked if hidden == 4] == [4, 3, 3]
-    assert all(sorted(train + test) == list(range(2, 12)) for train, test, _ in asked)
+    assert sorted(len(train) for train, hidden in asked if hidden == 4) == [6, 7, 7]
+    left_out = [set(range(2, 12)) - set(train) for train, hidden in asked if hidden == 4]
+    assert sorted(set.union(*left_out)) == list(range(2, 12)) and sum(map(len, left_out)) == 10
     assert not replace(SMALL, hidden=(8,)).choose(x, y, np.arange(12), (0, 0)).any()
     assert len(asked) == 6  # no search over one size
 
