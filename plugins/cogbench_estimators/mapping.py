@@ -7,10 +7,13 @@ import numpy as np
 
 from cogbench import Array
 
-from .device import in_double, library
+from .device import in_double, library, zeros
+from .dse import blocks
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
+
+CHANNELS_AT_ONCE = 128  # whose scores are summed: copies of more leave the processor's cache
 
 
 def z_scored(values: Array) -> Array:
@@ -251,14 +254,12 @@ def moments(y: Any, predicted: Any) -> Any:
         In float64: (y - p)², y, y², p, p², y p.
     """
     xp = library()
-
-    def of(p: Any) -> Any:  # task by task: copies of all would be large
-        p = in_double(p)
-        terms = (xp.square(y - p), y, xp.square(y), p, xp.square(p), y * p)  # each (n_stimuli, n_channels)
-        return xp.stack([term.sum(axis=0) for term in terms])
-
-    y = in_double(y)
-    return xp.stack([of(p) for p in predicted], axis=1)
+    sums = zeros(6, *predicted[:, 0].shape)
+    for some in blocks(y.shape[1], CHANNELS_AT_ONCE):
+        r, p = in_double(y[:, some]), in_double(predicted[:, :, some])  # (n_stimuli, n_block), (n_tasks, ...)
+        for i, term in enumerate((xp.square(r - p), r, xp.square(r), p, xp.square(p), r * p)):
+            sums[i, :, some] = term.sum(axis=-2)  # (n_tasks, n_block), or (n_block,): the same for all tasks
+    return sums
 
 
 Score = Literal["r2", "rho", "rho2"]
