@@ -233,11 +233,11 @@ class InnerFold:
 
 def together(trainings: Sequence[Training], x: "Tensor", hidden: int) -> Iterator[list[int]]:
     """Yield the numbers of trainings that are trained at once: of one shape, and not more weights than pays."""
-    shapes: dict[tuple[int, int], list[int]] = {}  # the trainings of each shape
+    shapes: dict[tuple[int, ...], list[int]] = {}  # the trainings of each shape of targets
     for k, training in enumerate(trainings):
         shapes.setdefault(tuple(training.targets.shape), []).append(k)
-    for (_, n_targets), numbers in shapes.items():
-        size = max(1, WEIGHTS[device()] // (len(x) * hidden * (x.shape[2] + n_targets)))
+    for shape, numbers in shapes.items():
+        size = max(1, WEIGHTS[device()] // (len(x) * hidden * (x.shape[2] + shape[1])))
         yield from (numbers[i : i + size] for i in range(0, len(numbers), size))
 
 

@@ -106,7 +106,7 @@ def fit_together(
     how |= {"amsgrad": False, "maximize": False, "foreach": False, "fused": True}
     n, n_train = len(trainings), len(trainings[0].rows)
     rows = torch.from_numpy(np.stack([t.rows for t in trainings]))  # (n, n_train)
-    y = torch.cat([t.targets for t in trainings])  # (n * n_train, n_targets)
+    y = trainings[0].targets if n == 1 else torch.cat([t.targets for t in trainings])  # (n * n_train, n_targets)
     first_row = n_train * torch.arange(n)[:, None]  # of each training in y
     draws = [generator(t.key, hidden) for t in trainings]
 
