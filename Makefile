@@ -17,7 +17,7 @@ test: .venv/dev lint types  ## Everything that must hold before a commit.
 torture: .venv/dev  ## What takes long: kills, full disks, shared stores, and three distillations; under 90 minutes.
 	$(BIN)/pytest -m torture
 
-bench: .venv/demo  ## CNM and CRA beside their peers: about ten minutes on two cores.
+bench: .venv/demo  ## CNM and CRA beside their peers: about fifteen minutes of one core.
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[bench]"
 	$(BIN)/python benchmarks/engines.py --out build/bench.json
 

@@ -2,8 +2,9 @@
 
     python benchmarks/engines.py [NAME …] [--out FILE.json]
 
-Each line runs in a process of its own, with torch's default threads. Work is in floating-point operations of the
-matrix products that the mathematics asks for, so `share` is that of this machine's own rate (`torch.mm` of 4,096
+Each line runs in a process of its own with one thread, and seconds are those of the processor: a figure is that of one
+core, and other work on the machine changes it less than it changes the clock's. Work is in floating-point operations of
+the matrix products that the mathematics asks for, so `share` is that of this core's own rate (`torch.mm` of 4,096
 squared, in the precision of the line, measured in the same run). Peak memory is the whole process's. Numbers are
 random: times do not depend on them. Peers that are not installed are left out: `pip install himalaya rsatoolbox`.
 """
@@ -44,10 +45,8 @@ def main() -> None:
         return print(json.dumps(peak() if args.one == "peak" else measured(LINES[args.one])))
     rates = run("peak")
     assert rates
-    print(
-        f"torch.mm of 4,096 squared: {rates['float32'] / 1e9:.0f} GFLOP/s in float32, "
-        f"{rates['float64'] / 1e9:.0f} in float64\n"
-    )
+    speeds = ", ".join(f"{rate / 1e9:.0f} GFLOP/s in {kind}" for kind, rate in rates.items())
+    print(f"torch.mm of 4,096 squared on one core: {speeds}\n", flush=True)
     rows = []
     for name in args.names or LINES:
         row = run(name)
@@ -59,14 +58,17 @@ def main() -> None:
         row["share"] = row["flop"] / row["seconds"] / rates[row["precision"]] if row["flop"] else None
         rows.append({"name": name, **row})
         share = "" if row["share"] is None else f"{100 * row['share']:5.0f} %"
-        print(f"{name:28} {row['seconds']:9.3f} s {row['times']:8.2f} x {share:>8} {row['peak'] / 2**20:8.0f} MiB")
+        print(
+            f"{name:28} {row['seconds']:9.3f} s {row['times']:8.2f} x {share:>8} {row['peak'] / 2**20:8.0f} MiB",
+            flush=True,
+        )
     if args.out:
         save_text(args.out, json.dumps({"rates": rates, "lines": rows}, indent=1))
 
 
 def run(name: str) -> dict[str, Any] | None:
     """Run one line in a process of its own; None if what it needs is not installed."""
-    environment = {k: v for k, v in os.environ.items() if k not in THREADS}
+    environment = os.environ | dict.fromkeys(THREADS, "1")
     done = subprocess.run([sys.executable, __file__, "--one", name], env=environment, stdout=subprocess.PIPE, text=True)
     if done.returncode == MISSING:
         return None
@@ -76,16 +78,16 @@ def run(name: str) -> dict[str, Any] | None:
 
 
 def measured(line: "Line") -> dict[str, Any]:
-    """Return the least seconds of some repetitions, and the process's peak memory."""
+    """Return the least seconds of the processor over some repetitions, and the process's peak memory."""
     try:
         work = line.prepare()
     except ImportError:
         raise SystemExit(MISSING) from None
     seconds = []
     for _ in range(line.repeat):
-        began = time.perf_counter()
+        began = time.process_time()
         work()
-        seconds.append(time.perf_counter() - began)
+        seconds.append(time.process_time() - began)
     top = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return {
         "group": line.group,
@@ -101,12 +103,12 @@ def peak() -> dict[str, float]:
     import torch
 
     rates = {}
-    for kind in (torch.float32, torch.float64):
-        a, seconds = torch.randn(4096, 4096, dtype=kind), []
+    for kind in (torch.bfloat16, torch.float32, torch.float64):
+        a, seconds = torch.randn(4096, 4096).to(kind), []
         for _ in range(4):
-            began = time.perf_counter()
+            began = time.process_time()
             a @ a
-            seconds.append(time.perf_counter() - began)
+            seconds.append(time.process_time() - began)
         rates[str(kind).removeprefix("torch.")] = 2 * 4096**3 / min(seconds)
     return rates
 
@@ -128,14 +130,14 @@ def normal(*shape: int, seed: int = 0, kind: Any = np.float32) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal(shape, kind)
 
 
-def cnm(solver: str, n_tasks: int, voxels: int) -> Callable[[], Callable[[], Any]]:
+def cnm(solver: str, n_tasks: int, voxels: int, precision: str) -> Callable[[], Callable[[], Any]]:
     """One outer fold: fit the networks of some tasks to a subject's voxels, and predict the others' stimuli."""
 
     def prepare() -> Callable[[], Any]:
         import torch
         from cogbench_estimators.cnm import CNM
 
-        estimator = CNM(hidden=(H,), solver=solver)  # type: ignore[arg-type]
+        estimator = CNM(hidden=(H,), solver=solver, precision=precision)  # type: ignore[arg-type]
         x, y = torch.from_numpy(normal(n_tasks, N, D)), torch.from_numpy(normal(N, voxels, seed=1))
         train, test = np.arange(TRAIN), np.arange(TRAIN, N)
         return lambda: estimator.predict(x, y, train, test, H, (0, 0, 0))
@@ -143,17 +145,34 @@ def cnm(solver: str, n_tasks: int, voxels: int) -> Callable[[], Callable[[], Any
     return prepare
 
 
-def published() -> Callable[[], Any]:
+def published(
+    n_tasks: int = TASKS, n: int = N, d: int = D, voxels: int = VOXELS, **options: Any
+) -> Callable[[], Callable[[], Any]]:
     """One seed of one subject as published: five outer folds, a grid of two sizes by three inner folds."""
-    from cogbench_estimators.cnm import CNM
 
-    x, y = normal(TASKS, N, D), normal(N, VOXELS, seed=1)
-    return lambda: CNM().cross_validate(x, y, 5)
+    def prepare() -> Callable[[], Any]:
+        from cogbench_estimators.cnm import CNM
+
+        x, y = normal(n_tasks, n, d), normal(n, voxels, seed=1)
+        return lambda: CNM(**options).cross_validate(x, y, 5)
+
+    return prepare
 
 
-def fit_flop(voxels: int) -> float:
-    """Return the operations of one fit's products: three for each of two layers, and the predictions."""
-    return 100 * TRAIN * 6 * H * (D + min(voxels, TRAIN)) + 2 * (N - TRAIN) * voxels * min(voxels, TRAIN)
+def published_flop(n_tasks: int, n: int, d: int, voxels: int, epochs: int) -> float:
+    """Return the operations of the products of `published`, if each task takes 400 hidden units."""
+    train = n - n // 5
+    return n_tasks * 5 * (3 * sum(fit_flop(train * 2 // 3, d, h, voxels, epochs) for h in (400, 200))) + (
+        n_tasks * 5 * fit_flop(train, d, 400, voxels, epochs)
+    )
+
+
+def fit_flop(train: int, d: int, hidden: int, targets: int, epochs: int = 100) -> float:
+    """Return the operations of one fit's products: two of the first layer, and three of the second.
+
+    No gradient with respect to the input is needed, so the first layer has no third product.
+    """
+    return epochs * train * 2 * hidden * (2 * d + 3 * targets)
 
 
 def mlp() -> Callable[[], Any]:
@@ -279,12 +298,31 @@ def gram_flop(n: int, d: int) -> float:
     return n * d * d * TASKS * (TASKS + 1)
 
 
+SHORT = TASKS * (fit_flop(TRAIN, D, H, TRAIN))  # as many targets as training stimuli
+BF16 = "bfloat16"
+FEW_CHANNELS = {"gaze": (TASKS, 1121, 384, 8), "40 voxels": (3, N, 384, 40), "3 channels": (3, 80, 384, 3)}
+
 LINES = {
-    "cnm compressed": Line("cnm", cnm("compressed", TASKS, VOXELS), TASKS * fit_flop(VOXELS), per=TASKS),
-    "cnm plain": Line("cnm", cnm("plain", 1, VOXELS), 100 * TRAIN * 6 * H * (D + VOXELS)),
+    "cnm compressed": Line("cnm", cnm("compressed", TASKS, VOXELS, "bf16"), SHORT, per=TASKS, repeat=2, precision=BF16),
+    "cnm compressed, fp32": Line("cnm", cnm("compressed", TASKS, VOXELS, "fp32"), SHORT, per=TASKS),
+    "cnm plain": Line("cnm", cnm("plain", 1, VOXELS, "fp32"), fit_flop(TRAIN, D, H, VOXELS)),
+    "cnm plain, bf16": Line("cnm", cnm("plain", 1, VOXELS, "bf16"), fit_flop(TRAIN, D, H, VOXELS), precision=BF16),
     "cnm scikit-learn": Line("cnm", mlp),
-    "cnm compressed, 3,000 voxels": Line("cnm", cnm("compressed", TASKS, 3_000), TASKS * fit_flop(3_000), per=TASKS),
-    "cnm, a seed of a subject": Line("cnm published", published),
+    "cnm compressed, 3,000 voxels": Line(
+        "cnm", cnm("compressed", TASKS, 3_000, "bf16"), SHORT, per=TASKS, repeat=2, precision=BF16
+    ),
+    "cnm, a seed of a subject": Line("cnm published", published()),
+    **{
+        f"cnm {name}, {precision}": Line(
+            f"cnm {name}",
+            published(*shape, epochs=10, precision=precision),
+            published_flop(*shape, epochs=10),
+            repeat=2,
+            precision=BF16 if precision == "bf16" else "float32",
+        )
+        for name, shape in FEW_CHANNELS.items()
+        for precision in ("bf16", "fp32")
+    },
     "ridge": Line("ridge", ridge, repeat=2),
     "ridge himalaya, torch": Line("ridge", himalaya("torch"), repeat=2),
     "ridge himalaya, numpy": Line("ridge", himalaya("numpy"), repeat=2),

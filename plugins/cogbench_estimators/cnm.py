@@ -1,6 +1,6 @@
 """Cognitive-neural mapping: do two tasks' representations predict the same channels of a signal?"""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -14,8 +14,8 @@ from .channels import (
     Relative,
     Scaling,
 )
-from .device import has_bf16, to_device
-from .mapping import Score, compressed, fit
+from .device import device, has_bf16, to_device
+from .mapping import Score, Training, answers, combined, compressed, fit_together, shrink_of
 from .prediction import SEEDS, ByChannels, Fold, cross_validated, predictions_of_folds
 from .ridge import RidgeCNM
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from cogbench import Estimator
 
 
+# Weights of the networks that are trained at once: more are no faster, as they leave the processor's cache.
+WEIGHTS = {"cpu": 2**20, "cuda": 2**26}
 FEW_STEPS = 200  # of Adam: with fewer a network of combined channels is further than one of channels
 
 
@@ -132,39 +134,111 @@ class CNM(ByChannels):
 
     def choose(self, x: "Tensor", y: "Tensor", train: Array, key: tuple[int, ...]) -> Array:
         """Return for each task the number of the hidden size with the least error over the inner folds: (n_tasks,)."""
-        errors = np.zeros((len(self.hidden), len(x)))
         if len(self.hidden) == 1:
-            return errors.argmin(axis=0)
-        folds = np.array_split(train, self.inner_folds)
-        for k, test in enumerate(folds):
-            rest = np.concatenate(folds[:k] + folds[k + 1 :])
-            for i, hidden in enumerate(self.hidden):
-                predictions = self.predict(x, y, rest, test, hidden, (*key, k + 1))  # (n_tasks, n_test, n_channels)
-                errors[i] += [float((p - y[test]).square().mean()) for p in predictions]
-        return errors.argmin(axis=0)
+            return np.zeros(len(x), int)
+        rows = np.array_split(train, self.inner_folds)
+        folds = [
+            self.inner_fold(y, np.concatenate(rows[:k] + rows[k + 1 :]), test, (*key, k + 1))
+            for k, test in enumerate(rows)
+        ]
+        return np.argmin([self.errors(x, folds, hidden) for hidden in self.hidden], axis=0)
+
+    def inner_fold(self, y: "Tensor", train: Array, test: Array, key: tuple[int, ...]) -> "InnerFold":
+        """Return what a fold needs of the responses y (n_stimuli, n_channels)."""
+        if not self.compresses(len(train), y.shape[1]):
+            return InnerFold(key, train, test, y[train], y[test], y.shape[1])
+        wide = y[train].double()
+        return InnerFold(key, train, test, wide @ wide.T, y[test].double() @ wide.T, y.shape[1], combined=True)
+
+    def errors(self, x: "Tensor", folds: "list[InnerFold]", hidden: int) -> Array:
+        """Return the mean squared error of each task's predictions, summed over inner folds: (n_tasks,).
+
+        Of combined channels, less a part that is the same for all tasks and hidden sizes: what no combination reaches.
+        """
+        errors = np.zeros(len(x))
+        trainings, goals, units = zip(*(fold.training(hidden) for fold in folds), strict=True)
+        for some in together(trainings, x, hidden):
+            for k, weights in zip(some, self.fit(x, [trainings[k] for k in some], hidden), strict=True):
+                predictions = answers(weights, x[:, folds[k].test])  # (n_tasks, n_test, n_targets)
+                errors += [units[k] * float((p - goals[k]).square().mean()) for p in predictions]
+        return errors
+
+    def compresses(self, n_train: int, n_channels: int) -> bool:
+        """Whether a fit learns combinations of channels."""
+        n_steps = self.epochs * -(-n_train // self.batch_size)
+        return self.solver == "compressed" and n_channels > n_train and n_steps >= FEW_STEPS
 
     def predict(
         self, x: "Tensor", y: "Tensor", train: Array, test: Array, hidden: int, key: tuple[int, ...]
     ) -> "Tensor":
         """Fit all tasks on the rows `train` and predict the rows `test`: (n_tasks, n_test, n_channels)."""
         targets, basis, shrink = y[train], None, 1.0  # (n_train, n_targets)
-        n_steps = self.epochs * -(-len(train) // self.batch_size)
-        if self.solver == "compressed" and y.shape[1] > len(train) and n_steps >= FEW_STEPS:
+        if self.compresses(len(train), y.shape[1]):
             targets, basis, shrink = compressed(targets, hidden, key)  # as many targets as training rows, at most
-        w1, b1, w2, b2 = fit(
-            x[:, train],
-            targets,
+        (weights,) = self.fit(x, [Training(train, targets, key, shrink)], hidden)
+        predictions = answers(weights, x[:, test])  # (n_tasks, n_test, n_targets)
+        return predictions if basis is None else predictions @ basis
+
+    def fit(self, x: "Tensor", trainings: list[Training], hidden: int) -> "list[list[Tensor]]":
+        """Return the weights of `fit_together`."""
+        return fit_together(
+            x,
+            trainings,
             hidden=hidden,
-            key=key,
             epochs=self.epochs,
             batch_size=self.batch_size,
             learning_rate=self.learning_rate,
-            shrink=shrink,
             bf16=self.precision == "bf16" or (self.precision == "auto" and has_bf16()),
         )
-        h = (b1 + x[:, test] @ w1).relu()  # (n_tasks, n_test, n_hidden)
-        predictions = b2 + h @ w2  # (n_tasks, n_test, n_targets)
-        return predictions if basis is None else predictions @ basis
+
+
+@dataclass(frozen=True, eq=False)
+class InnerFold:
+    """One fold of the inner cross-validation, which chooses a hidden size.
+
+    Parameters
+    ----------
+    key : tuple of int
+        What the networks are drawn from.
+    train, test : arrays of int
+        Rows.
+    learned : tensor of shape (n_train, n_channels), or (n_train, n_train)
+        Responses; or, where channels are combined, their products with those to the training stimuli, in float64.
+    goal : tensor of shape (n_test, n_channels), or (n_test, n_train)
+        The same of the test stimuli.
+    n_channels : int
+    combined : bool
+    """
+
+    key: tuple[int, ...]
+    train: Array
+    test: Array
+    learned: "Tensor"
+    goal: "Tensor"
+    n_channels: int
+    combined: bool = False
+
+    def training(self, hidden: int) -> "tuple[Training, Tensor, float]":
+        """Return the training, the targets of the test stimuli, and the unit of a mean squared error of targets."""
+        if not self.combined:
+            return Training(self.train, self.learned, self.key), self.goal, 1.0
+        targets, mixture, spread = combined(self.learned, hidden, self.key)
+        n_targets = targets.shape[1]
+        training = Training(
+            self.train, targets.float(), self.key, shrink_of(hidden, n_targets, self.n_channels, spread)
+        )
+        unit = float(spread) ** 2 * n_targets / self.n_channels
+        return training, (self.goal @ mixture / spread).float(), unit
+
+
+def together(trainings: Sequence[Training], x: "Tensor", hidden: int) -> Iterator[list[int]]:
+    """Yield the numbers of trainings that are trained at once: of one shape, and not more weights than pays."""
+    shapes: dict[tuple[int, ...], list[int]] = {}  # the trainings of each shape of targets
+    for k, training in enumerate(trainings):
+        shapes.setdefault(tuple(training.targets.shape), []).append(k)
+    for shape, numbers in shapes.items():
+        size = max(1, WEIGHTS[device()] // (len(x) * hidden * (x.shape[2] + shape[1])))
+        yield from (numbers[i : i + size] for i in range(0, len(numbers), size))
 
 
 @hookimpl

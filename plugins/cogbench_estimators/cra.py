@@ -241,10 +241,13 @@ def _over_stimuli(u: list[Tensor]) -> tuple[Tensor, Tensor]:
     xp = library()
     m, n = len(u), len(u[0])
     inner = zeros(m, m)
-    for some in blocks(n, 128):
-        before = xp.stack([v[some] @ v[: some.start].T for v in u]).reshape(m, -1)  # (n_tasks, n_block * n_before)
-        among = xp.stack([v[some] @ v[some].T for v in u]).reshape(m, -1)  # (n_tasks, n_block * n_block)
-        inner += 2 * before @ before.T + among @ among.T
+    for some in blocks(n, 96):
+        for others, weight in ((slice(0, some.start), 2), (some, 1)):  # the stimuli before these, and these
+            pairs = zeros(m, some.stop - some.start, others.stop - others.start)
+            for v, out in zip(u, pairs, strict=True):
+                xp.matmul(v[some], v[others].T, out=out)
+            flat = pairs.reshape(m, -1)  # (n_tasks, n_block * n_others)
+            inner += weight * flat @ flat.T
     return half_squares(u), inner
 
 

@@ -1,21 +1,47 @@
 """The mathematics of cognitive-neural mapping: one small network for each task, trained all at once, and its scores."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from cogbench import Array
 
-from .device import in_double, library
+from .device import in_double, library, zeros
+from .dse import blocks
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
+
+CHANNELS_AT_ONCE = 128  # whose scores are summed: copies of more leave the processor's cache
 
 
 def z_scored(values: Array) -> Array:
     """Return (n_stimuli, n_channels) float32 with mean 0 and standard deviation 1 in each channel."""
     values = values.astype(np.float64)
     return ((values - values.mean(axis=0)) / values.std(axis=0)).astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Training:
+    """What the networks of one fit learn: one network for each task.
+
+    Parameters
+    ----------
+    rows : array of int
+        The training stimuli.
+    targets : tensor of shape (n_train, n_targets)
+        Their responses, or combinations of them.
+    key : tuple of int
+        What first weights and order of the batches are drawn from.
+    shrink : float
+        Factor on the first weights of the output layer.
+    """
+
+    rows: Array
+    targets: "Tensor"
+    key: tuple[int, ...]
+    shrink: float = 1.0
 
 
 def fit(
@@ -29,51 +55,73 @@ def fit(
     shrink: float = 1.0,
     bf16: bool = False,
 ) -> "list[Tensor]":
-    """Train one network for each task, all in one batch: they share first weights, batches and targets.
+    """Train one network for each task on all rows of x and y; see `fit_together`."""
+    training = Training(np.arange(len(y)), y, key, shrink)
+    (weights,) = fit_together(x, [training], hidden, epochs, batch_size, learning_rate, bf16)
+    return weights
 
-    The summed squared error keeps the tasks apart, as no weight belongs to two of them. The gradients are written
-    out: two products of each layer are nearly all of the time.
+
+def fit_together(
+    x: "Tensor",
+    trainings: list[Training],
+    hidden: int,
+    epochs: int,
+    batch_size: int,
+    learning_rate: float,
+    bf16: bool = False,
+) -> "list[list[Tensor]]":
+    """Train one network for each task and training, all in one batch of products.
+
+    The tasks of a training share first weights, batches and targets. The summed squared error keeps networks apart, as
+    no weight belongs to two of them, so each is the network that it would be by itself. The gradients are written out:
+    five products are nearly all of the time, two of the first layer and three of the second.
 
     Parameters
     ----------
-    x : tensor of shape (n_tasks, n_train, n_dims)
-    y : tensor of shape (n_train, n_channels)
+    x : tensor of shape (n_tasks, n_stimuli, n_dims)
+    trainings : list of Training
+        With equally many rows, and equally many targets.
     hidden : int
         Size of the hidden layer.
-    key : tuple of int
-        What first weights and order of the batches are drawn from.
     epochs, batch_size, learning_rate : int, int, float
-    shrink : float
-        Factor on the first weights of the output layer.
     bf16 : bool
         Whether the products are of numbers rounded to bf16, with sums in fp32. Weights, errors and updates stay in
         fp32.
 
     Returns
     -------
-    list of tensors
-        Weights and biases: (n_tasks, n_dims, hidden), (n_tasks, 1, hidden), (n_tasks, hidden, n_channels) and
-        (n_tasks, 1, n_channels).
+    list of lists of tensors
+        For each training, weights and biases: (n_tasks, n_dims, hidden), (n_tasks, 1, hidden), (n_tasks, hidden,
+        n_targets) and (n_tasks, 1, n_targets).
 
     Notes
     -----
     Conventions of Keras: uniform Glorot weights, zero biases, Adam with epsilon 1e-7, mean squared error over the
-    channels of a shuffled batch, the last of which is smaller.
+    targets of a shuffled batch, the last of which is smaller.
     """
     import torch
     from torch.optim.adam import adam  # not the class: making one imports torch's compiler, for seconds
 
     how: dict[str, Any] = {"lr": learning_rate, "eps": 1e-7, "beta1": 0.9, "beta2": 0.999, "weight_decay": 0.0}
     how |= {"amsgrad": False, "maximize": False, "foreach": False, "fused": True}
-    draw = generator(key, hidden)
+    n, n_train = len(trainings), len(trainings[0].rows)
+    rows = torch.from_numpy(np.stack([t.rows for t in trainings]))  # (n, n_train)
+    y = trainings[0].targets if n == 1 else torch.cat([t.targets for t in trainings])  # (n * n_train, n_targets)
+    first_row = n_train * torch.arange(n)[:, None]  # of each training in y
+    draws = [generator(t.key, hidden) for t in trainings]
 
     def glorot(n_in: int, n_out: int) -> "Tensor":
         limit = (6 / (n_in + n_out)) ** 0.5
-        weights = torch.empty(n_in, n_out).uniform_(-limit, limit, generator=draw)
+        return torch.stack([torch.empty(n_in, n_out).uniform_(-limit, limit, generator=draw) for draw in draws])
+
+    def networks(weights: "Tensor") -> "Tensor":  # the same first weights for all tasks
         return weights.to(x.device).repeat(len(x), 1, 1)
 
-    w1, w2 = glorot(x.shape[2], hidden), shrink * glorot(hidden, y.shape[1])
-    w2 = w2.mT.contiguous()  # (n_tasks, n_channels, n_hidden): faster so, for few channels
+    w1 = networks(glorot(x.shape[2], hidden))  # (n_tasks * n, n_dims, n_hidden)
+    shrink = torch.tensor([t.shrink for t in trainings])[:, None, None]
+    w2 = networks(
+        (shrink * glorot(hidden, y.shape[1])).mT
+    )  # (n_tasks * n, n_targets, n_hidden): faster, for few targets
     b1, b2 = torch.zeros_like(w1[:, :1]), torch.zeros_like(w2[:, None, :, 0])
     weights = [w1, b1, w2, b2]
     gradients, first, second = ([torch.zeros_like(w) for w in weights] for _ in range(3))
@@ -82,20 +130,30 @@ def fit(
     kind = torch.bfloat16 if bf16 else x.dtype  # of what is multiplied
     x = x.to(kind)
     for _ in range(epochs):
-        for rows in torch.randperm(len(y), generator=draw).to(x.device).split(batch_size):
+        order = torch.stack([torch.randperm(n_train, generator=draw) for draw in draws])  # (n, n_train)
+        stimuli, places = rows.gather(1, order).to(x.device), (first_row + order).to(x.device)
+        for some, where in zip(stimuli.split(batch_size, 1), places.split(batch_size, 1), strict=True):  # (n, n_batch)
             v1, v2 = w1.to(kind), w2.to(kind)
-            xb = x.index_select(1, rows)  # (n_tasks, n_batch, n_dims)
-            h = torch.baddbmm(b1.to(kind), xb, v1).relu_()  # (n_tasks, n_batch, n_hidden)
-            e = torch.bmm(h, v2.mT).to(y.dtype).add_(b2).sub_(y.index_select(0, rows))  # (n_tasks, n_batch, n_channels)
+            xb = x.index_select(1, some.flatten()).view(len(w1), some.shape[1], -1)  # (n_tasks * n, n_batch, n_dims)
+            yb = y.index_select(0, where.flatten()).view(*where.shape, -1)  # (n, n_batch, n_targets)
+            h = torch.baddbmm(b1.to(kind), xb, v1).relu_()  # (n_tasks * n, n_batch, n_hidden)
+            e = torch.bmm(h, v2.mT).to(y.dtype).add_(b2)  # (n_tasks * n, n_batch, n_targets)
+            e.view(-1, *yb.shape).sub_(yb)
             e *= 2 / e[0].numel()  # the gradient of the mean squared error
-            torch.sum(e, dim=1, keepdim=True, out=gb2)  # (n_tasks, 1, n_channels)
+            torch.sum(e, dim=1, keepdim=True, out=gb2)  # (n_tasks * n, 1, n_targets)
             e = e.to(kind)
-            _product(e.mT, h, g2)  # (n_tasks, n_channels, n_hidden)
-            e = torch.ops.aten.threshold_backward(torch.bmm(e, v2), h, 0)  # (n_tasks, n_batch, n_hidden)
-            _product(xb.mT, e, g1)  # (n_tasks, n_dims, n_hidden)
-            torch.sum(e, dim=1, keepdim=True, dtype=gb1.dtype, out=gb1)  # (n_tasks, 1, n_hidden)
+            _product(e.mT, h, g2)  # (n_tasks * n, n_targets, n_hidden)
+            e = torch.ops.aten.threshold_backward(torch.bmm(e, v2), h, 0)  # (n_tasks * n, n_batch, n_hidden)
+            _product(xb.mT, e, g1)  # (n_tasks * n, n_dims, n_hidden)
+            torch.sum(e, dim=1, keepdim=True, dtype=gb1.dtype, out=gb1)  # (n_tasks * n, 1, n_hidden)
             adam(weights, gradients, first, second, [], steps, **how)
-    return [w1, b1, w2.mT, b2]
+    return [[w[k::n] for w in (w1, b1, w2.mT, b2)] for k in range(n)]
+
+
+def answers(weights: "list[Tensor]", x: "Tensor") -> "Tensor":
+    """Return what the networks of one training answer to x (n_tasks, n, n_dims): (n_tasks, n, n_targets)."""
+    w1, b1, w2, b2 = weights
+    return b2 + (b1 + x @ w1).relu() @ w2
 
 
 def _product(a: "Tensor", b: "Tensor", out: "Tensor") -> None:
@@ -133,20 +191,46 @@ def compressed(y: "Tensor", hidden: int, key: tuple[int, ...]) -> "tuple[Tensor,
         `targets @ basis` is y.
     shrink : float
     """
+    wide = y.double()
+    targets, mixture, spread = combined(wide @ wide.T, hidden, key)
+    basis = spread * mixture.T @ wide  # (rank, n_channels)
+    return targets.to(y.dtype), basis.to(y.dtype), shrink_of(hidden, targets.shape[1], y.shape[1], spread)
+
+
+def combined(products: "Tensor", hidden: int, key: tuple[int, ...]) -> "tuple[Tensor, Tensor, Tensor]":
+    """Return the targets of `compressed`, and how they come about, from the products of the stimuli alone.
+
+    Parameters
+    ----------
+    products : tensor of shape (n_train, n_train)
+        Y Y' of the responses Y, in float64.
+    hidden, key : int, tuple of int
+        Those of `compressed`.
+
+    Returns
+    -------
+    targets, mixture : tensors of shape (n_train, rank)
+        In float64. The targets of any responses are their products with Y, times the mixture, divided by the spread:
+        the targets themselves are Y Y' @ mixture / spread.
+    spread : tensor of shape ()
+        A squared error of targets is that of channels divided by its square.
+    """
     import torch
 
-    wide = y.double()
-    strength, u = torch.linalg.eigh(wide @ wide.T)  # (n_train,), (n_train, n_train)
+    strength, u = torch.linalg.eigh(products)  # (n_train,), (n_train, n_train)
     real = strength > 1e-9 * strength[-1]
     strength, u = strength[real].sqrt(), u[:, real]  # (rank,), (n_train, rank)
-    rank, n_channels = len(strength), y.shape[1]
-    turn = torch.randn(rank, rank, dtype=torch.float64, generator=generator(key, hidden, 1)).to(y.device)
+    rank = len(strength)
+    turn = torch.randn(rank, rank, dtype=torch.float64, generator=generator(key, hidden, 1)).to(products.device)
     turn = torch.linalg.qr(turn)[0]  # (rank, rank), orthogonal
     targets = (u * strength) @ turn  # (n_train, rank)
     spread = targets.std(correction=0)
-    basis = spread * ((u / strength) @ turn).T @ wide  # (rank, n_channels)
-    shrink = ((hidden + rank) / (hidden + n_channels)) ** 0.5 / float(spread)
-    return (targets / spread).to(y.dtype), basis.to(y.dtype), shrink
+    return targets / spread, (u / strength) @ turn, spread
+
+
+def shrink_of(hidden: int, n_targets: int, n_channels: int, spread: "Tensor") -> float:
+    """Return the factor on the first weights of the output layer of a network that learns combined channels."""
+    return ((hidden + n_targets) / (hidden + n_channels)) ** 0.5 / float(spread)
 
 
 def generator(key: tuple[int, ...], *more: int) -> "Generator":
@@ -170,14 +254,12 @@ def moments(y: Any, predicted: Any) -> Any:
         In float64: (y - p)², y, y², p, p², y p.
     """
     xp = library()
-
-    def of(p: Any) -> Any:  # task by task: copies of all would be large
-        p = in_double(p)
-        terms = (xp.square(y - p), y, xp.square(y), p, xp.square(p), y * p)  # each (n_stimuli, n_channels)
-        return xp.stack([term.sum(axis=0) for term in terms])
-
-    y = in_double(y)
-    return xp.stack([of(p) for p in predicted], axis=1)
+    sums = zeros(6, *predicted[:, 0].shape)
+    for some in blocks(y.shape[1], CHANNELS_AT_ONCE):
+        r, p = in_double(y[:, some]), in_double(predicted[:, :, some])  # (n_stimuli, n_block), (n_tasks, ...)
+        for i, term in enumerate((xp.square(r - p), r, xp.square(r), p, xp.square(p), r * p)):
+            sums[i, :, some] = term.sum(axis=-2)  # (n_tasks, n_block), or (n_block,): the same for all tasks
+    return sums
 
 
 Score = Literal["r2", "rho", "rho2"]

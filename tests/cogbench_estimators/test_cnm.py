@@ -5,8 +5,8 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 import torch
-from cogbench_estimators.cnm import CNM, register_estimators
-from cogbench_estimators.mapping import z_scored
+from cogbench_estimators.cnm import CNM, WEIGHTS, register_estimators, together
+from cogbench_estimators.mapping import Training, fit_together, z_scored
 from cogbench_estimators.prediction import SubjectData, cosines, describe_subject, relative_vectors, subject_data
 from fake_evidence import OFF, FakeEvidence
 from mapping_evidence import BOTH, RIDGE, SMALL, evidence, responses, vectors
@@ -60,17 +60,83 @@ def test_each_task_takes_the_hidden_size_with_the_least_inner_error(monkeypatch)
     error = {4: torch.tensor([1.0, 2.0]), 8: torch.tensor([2.0, 1.0])}  # of both tasks
     asked = []
 
-    def predict(self, x, y, train, test, hidden, key):
-        asked.append((sorted(train), sorted(test), hidden))
-        return error[hidden][:, None, None].expand(2, len(test), 5)
+    def fit(self, x, trainings, hidden):
+        asked.extend((sorted(training.rows), hidden) for training in trainings)
+        nothing = torch.zeros(2, 6, hidden), torch.zeros(2, 1, hidden), torch.zeros(2, hidden, 5)
+        return [(*nothing, error[hidden][:, None, None].expand(2, 1, 5)) for _ in trainings]
 
-    monkeypatch.setattr(CNM, "predict", predict)
+    monkeypatch.setattr(CNM, "fit", fit)
     choice = replace(SMALL, inner_folds=3).choose(x, y, np.arange(2, 12), (0, 0))
     assert [SMALL.hidden[i] for i in choice] == [4, 8]
-    assert [len(test) for _, test, hidden in asked if hidden == 4] == [4, 3, 3]
-    assert all(sorted(train + test) == list(range(2, 12)) for train, test, _ in asked)
+    assert sorted(len(train) for train, hidden in asked if hidden == 4) == [6, 7, 7]
+    left_out = [set(range(2, 12)) - set(train) for train, hidden in asked if hidden == 4]
+    assert sorted(set.union(*left_out)) == list(range(2, 12)) and sum(map(len, left_out)) == 10
     assert not replace(SMALL, hidden=(8,)).choose(x, y, np.arange(12), (0, 0)).any()
     assert len(asked) == 6  # no search over one size
+
+
+@pytest.mark.parametrize("n_channels", [3, 60])  # the second in combinations
+def test_the_choice_without_channels_and_of_folds_together_is_that_of_single_predictions(n_channels):
+    rng = np.random.default_rng(2)
+    x = torch.tensor(rng.normal(size=(3, 40, 6)), dtype=torch.float32)
+    y = x[0] @ torch.tensor(rng.normal(size=(6, n_channels)), dtype=torch.float32)
+    y = torch.tensor(z_scored((y + torch.tensor(rng.normal(size=y.shape))).numpy()))
+    estimator = replace(SMALL, hidden=(2, 16, 8), epochs=100, batch_size=12, inner_folds=3, precision="fp32")
+    train, key = np.arange(1, 39), (0, 0)
+    rows = np.array_split(train, 3)  # 13, 13, 12
+    errors = np.zeros((3, 3))
+    folds = []
+    for k, test in enumerate(rows):
+        rest = np.setdiff1d(train, test)
+        folds.append(estimator.inner_fold(y, rest, test, (*key, k + 1)))
+        assert folds[-1].combined == (n_channels > len(rest))
+        for i, hidden in enumerate(estimator.hidden):
+            predictions = estimator.predict(x, y, rest, test, hidden, (*key, k + 1))
+            errors[i] += (predictions - y[test]).square().mean(dim=(1, 2)).numpy()
+    less = errors - [estimator.errors(x, folds, hidden) for hidden in estimator.hidden]
+    np.testing.assert_allclose(less, less[0, 0], atol=1e-4)
+    assert_array_equal(estimator.choose(x, y, train, key), errors.argmin(axis=0))
+
+
+def test_the_folds_of_three_channels_are_trained_at_once(monkeypatch):
+    calls = []
+
+    def watched(x, trainings, hidden, **options):
+        calls.append((hidden, len(trainings)))
+        return fit_together(x, trainings, hidden, **options)
+
+    monkeypatch.setattr("cogbench_estimators.cnm.fit_together", watched)
+    x, y = torch.randn(2, 24, 6), torch.randn(24, 3)
+    estimator = replace(SMALL, inner_folds=3)
+    estimator.choose(x, y, np.arange(24), (0, 0))
+    assert calls == [(8, 3), (4, 3)]
+    calls.clear()
+    estimator.choose(x, y, np.arange(23), (0, 0))  # folds of 8, 8 and 7
+    assert calls == [(8, 2), (8, 1), (4, 2), (4, 1)]
+    monkeypatch.setitem(WEIGHTS, "cpu", 0)  # a fit that is too large goes by itself
+    assert [*together([Training(np.arange(4), y[:4], (0,))] * 2, x, 4)] == [[0], [1]]
+
+
+def test_a_gpu_whose_memory_is_full_ends_in_one_line(monkeypatch):
+    def full(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.\nGPU 0 has …")
+
+    monkeypatch.setattr("cogbench_estimators.cnm.fit_together", full)
+    with pytest.raises(UnusableData, match=r"^cnm, subject \S+: the GPU has too little free memory. .*") as failure:
+        SMALL.similarity(evidence())
+    assert "\n" not in str(failure.value)
+
+
+def test_a_processor_without_bf16_multiplies_in_fp32(monkeypatch):
+    given = evidence(n_channels=8)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": False, "amx_bf16": False})
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    automatic = replace(SMALL, precision="auto")
+    fp32, bf16 = (replace(SMALL, precision=precision).similarity(given).values for precision in ("fp32", "bf16"))
+    assert_array_equal(automatic.similarity(given).values, fp32)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
+    assert_array_equal(automatic.similarity(given).values, bf16)
+    assert np.abs(fp32 - bf16)[OFF].max() > 0
 
 
 def test_the_planted_task_predicts_the_channels_and_its_like_is_found():

@@ -3,7 +3,18 @@
 import numpy as np
 import pytest
 import torch
-from cogbench_estimators.mapping import above_null, channel_scores, compressed, fit, generator, moments, z_scored
+from cogbench_estimators.mapping import (
+    Training,
+    above_null,
+    channel_scores,
+    combined,
+    compressed,
+    fit,
+    fit_together,
+    generator,
+    moments,
+    z_scored,
+)
 from cogbench_estimators.prediction import cosines
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import r2_score
@@ -123,6 +134,40 @@ def test_training_is_that_of_a_plain_torch_network(n_channels):
                 adam.step()
         for found, expected in zip(fitted, weights, strict=True):
             assert_allclose(found[task], expected.detach(), rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("bf16", [False, True])
+@pytest.mark.parametrize("n_channels", [3, 40])
+def test_trainings_together_are_those_one_by_one(n_channels, bf16):
+    rng = np.random.default_rng(0)
+    x = torch.tensor(rng.normal(size=(2, 30, 6)), dtype=torch.float32)
+    y = torch.tensor(rng.normal(size=(30, n_channels)), dtype=torch.float32)
+    rows = [rng.permutation(30)[:21] for _ in range(3)]
+    trainings = [Training(r, y[r], (3, k), shrink) for k, (r, shrink) in enumerate(zip(rows, (1, 0.5, 2), strict=True))]
+    stacked = fit_together(x, trainings, 8, 4, 8, 0.01, bf16)
+    assert len(stacked) == 3
+    for weights, one in zip(stacked, trainings, strict=True):
+        alone = fit(x[:, one.rows], one.targets, 8, one.key, 4, 8, 0.01, one.shrink, bf16)
+        for together, expected in zip(weights, alone, strict=True):
+            assert_allclose(together, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_targets_of_other_stimuli_need_no_channels():
+    rng = np.random.default_rng(0)
+    y = torch.tensor(rng.normal(size=(20, 50)))
+    learned, other = y[:12], y[12:]
+    targets, basis, _ = compressed(learned, 8, (1,))
+    same, mixture, spread = combined(learned @ learned.T, 8, (1,))
+    assert_allclose(same, targets, atol=1e-9)
+    assert_allclose(learned @ learned.T @ mixture / spread, targets, atol=1e-9)
+    goal = other @ learned.T @ mixture / spread
+    errors, within = [], []
+    for predicted in torch.tensor(rng.normal(size=(3, 8, 12))):
+        errors.append(float((predicted @ basis - other).square().sum()))
+        within.append(float(spread**2 * (predicted - goal).square().sum()))
+    left = np.subtract(errors, within)  # what no combination of the channels reaches
+    assert_allclose(left, left[0])
+    assert left[0] > 1
 
 
 def test_compressed_targets_are_the_channels_in_another_basis():
