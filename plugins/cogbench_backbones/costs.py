@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cogbench import Dataset, Files, Recipe, Settings
 
+from .dropout import quick_dropout
 from .heads import Rows, batch, bytes_of_reading, bytes_of_row, encoded, row
 from .pretrained import Pretrained
 from .training import Batch, arithmetic, checkpoint_gradients, device, only_words_of, seconds_a_step
@@ -129,7 +130,8 @@ def _remembered_bytes(model: Any, rows: Batch, settings: Settings) -> int:
 
     model.train().to(device())
     inputs = {name: values.to(model.device) for name, values in rows.items()}
-    with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor), arithmetic(settings):
+    kept = torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor)
+    with kept, quick_dropout(model), arithmetic(settings):
         loss = model(**inputs).loss  # it holds what is counted until here
     del loss
     return sum(sizes.values())

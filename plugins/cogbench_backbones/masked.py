@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cogbench import Checkpoint, Files, Masker, Settings
 
+from .dropout import quick_dropout
 from .heads import IGNORED, Rows, each_row, encode
 from .model_folder import refuse_unlike, unreadable
 from .pretrained import Pretrained
@@ -152,7 +153,8 @@ def fit_masked(
     how = arguments(settings, steps, seed=seed, out=out, remove_unused_columns=False)
     trainer = Masked(model=model, args=how, train_dataset=each_row(rows), data_collator=masker)
     trainer.remove_callback(hf.PrinterCallback)  # it prints on stdout, which is for results
-    trainer.train()
+    with quick_dropout(model):
+        trainer.train()
     trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False)  # or bf16 goes on after the training
     give_back_memory(trainer)
     return losses

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from cogbench import Settings
 
+from .dropout import quick_dropout
 from .heads import Rows, batch, each_row
 from .training import Batch, arguments, arithmetic, device, give_back_memory, transformers, words_that_occur
 
@@ -96,7 +97,8 @@ def fit_together(
         callbacks=[Clip()],
     )
     trainer.remove_callback(hf.PrinterCallback)
-    trainer.train()
+    with quick_dropout(whole):
+        trainer.train()
     for table in tables:
         table.put_back()
     give_back_memory(trainer)

@@ -13,6 +13,7 @@ import numpy as np
 
 from cogbench import Dataset, Settings, UnusableData
 
+from .dropout import quick_dropout
 from .heads import IGNORED, Rows, batch, each_row
 from .model_folder import class_named, quantised, refuse_unlike, unreadable
 
@@ -67,7 +68,8 @@ def fit(
         data_collator=partial(batch, tokenizer),
     )
     trainer.remove_callback(hf.PrinterCallback)  # it prints on stdout, which is for results
-    trainer.train()
+    with quick_dropout(model):
+        trainer.train()
     trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False)  # or bf16 goes on after the training
     if settings.gradient_checkpointing:
         model.gradient_checkpointing_disable()
@@ -123,16 +125,17 @@ def seconds_a_step(model: Any, batches: Sequence[Batch], settings: Settings, sec
     size = settings.batch_size // settings.accumulation
     torch.set_num_threads(1)
     try:
-        while done < 1 or perf_counter() - start < seconds:
-            for piece in pieces(batches[(done + 1) % len(batches)], size):
-                with arithmetic(settings):
-                    loss = model(**{name: values.to(model.device) for name, values in piece.items()}).loss
-                loss.backward()
-            optimizer.step()
-            optimizer.zero_grad()
-            done += 1
-            if done == 0:  # the first one warms up
-                start = perf_counter()
+        with quick_dropout(model):
+            while done < 1 or perf_counter() - start < seconds:
+                for piece in pieces(batches[(done + 1) % len(batches)], size):
+                    with arithmetic(settings):
+                        loss = model(**{name: values.to(model.device) for name, values in piece.items()}).loss
+                    loss.backward()
+                optimizer.step()
+                optimizer.zero_grad()
+                done += 1
+                if done == 0:  # the first one warms up
+                    start = perf_counter()
         return (perf_counter() - start) / done
     finally:
         torch.set_num_threads(threads)
