@@ -73,7 +73,7 @@ def page(n_results: int, folder: Path) -> Callable[[], Any]:
     for i in range(n_results):
         result = shipped[i % len(shipped)]
         replace(result, estimator=f"{result.estimator}-{i // len(shipped)}").save(folder)
-    command = ["leaderboard", str(folder), "--format", "html", "--out", str(folder / "board.html")]
+    command = ["leaderboard", str(folder), "--format", "html", f"--out={folder / 'board.html'}"]
     return lambda: cli.main(command, standalone_mode=False)
 
 

@@ -54,7 +54,7 @@ class Distilled:
     """
 
     # Raise it whenever distillations give other numbers: it stands in keys in place of this code.
-    answers: ClassVar[int] = 1
+    answers: ClassVar[int] = 2
 
     name: str
     student: HuggingFace

@@ -357,7 +357,7 @@ def test_cost_stands_against_skill():
     assert hints["one"][0] < hints["two"][0] and {">one<", ">two<"} <= {*re.findall(">one<|>two<", figure.svg)}
     assert "mathdefault" not in figure.svg and ">10<" in figure.svg
     page = board_page([board])
-    assert page.count("<figure>") == 1 and "Seconds are of the estimator alone" in page
+    assert page.count("<figure>") == 1 and "Seconds are of the processor, of the estimator alone" in page
     assert "<figure>" not in board_page(leaderboard([made(), made(estimator="dse")])), "none has a cost"
 
 
