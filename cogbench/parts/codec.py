@@ -17,6 +17,10 @@ HARNESS = __name__.partition(".")[0]
 # What cogbench 0.1.0 wrote, by class or by the hash of code: the one table through which its files are read.
 FORMER_RECORDS = {"Source": "Origin"}  # records, whose modules stood in the files: `cogbench.records:Source`
 FORMER_CODE = {"add3658f63e2428a": 1, "9248e89c494d13ab": 1}  # hashes of code, and the `answers` that it gives
+# Former `answers` whose trainings are other draws of today's, by class: seeds of both make one oracle.
+DRAWN_ALIKE = dict.fromkeys(
+    ["cogbench-toolkit:HuggingFace", "cogbench-toolkit:Distilled", "cogbench-pretraining:Adapted"], {1: 2}
+)
 
 
 def encode(value: Any, name_part: Callable[[Any], dict[str, Any] | None] = lambda part: None) -> Any:

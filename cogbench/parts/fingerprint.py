@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CogbenchError, UnknownName
-from .codec import FORMER_CODE, HARNESS, encode, with_public_names
+from .codec import DRAWN_ALIKE, FORMER_CODE, HARNESS, encode, with_public_names
 
 
 @cache
@@ -137,13 +137,33 @@ def distribution_of(module: str) -> str | None:
 
 
 def upgraded(identity: Any) -> Any:
+    """Return the identity of a part that an oracle was measured with in today's form, so that seeds can be merged.
+
+    Trainings that are other draws of today's ones, by the table `DRAWN_ALIKE`, count as today's.
+    """
+    return _drawn_alike(_in_todays_form(identity))
+
+
+def _drawn_alike(identity: Any) -> Any:
+    if isinstance(identity, list):
+        return [_drawn_alike(value) for value in identity]
+    if not isinstance(identity, dict):
+        return identity
+    values = {key: _drawn_alike(value) for key, value in identity.items()}
+    code, numbers = values.get("code"), DRAWN_ALIKE.get(str(values.get("is")), {})
+    if isinstance(code, dict) and code.get("answers") in numbers:
+        values["code"] = {**code, "answers": numbers[code["answers"]]}
+    return values
+
+
+def _in_todays_form(identity: Any) -> Any:
     """Return an identity that cogbench 0.1.0 wrote in today's form; one of today as it is.
 
     0.1.0 wrote modules, all fields, and a hash of the bytes of the code. That hash stands for today's code if the table
     of former code has it, or if the bytes have not changed since. Only modules of installed plugins are imported.
     """
     if isinstance(identity, list):
-        return [upgraded(value) for value in identity]
+        return [_in_todays_form(value) for value in identity]
     if not isinstance(identity, dict) or "is" not in identity:
         return identity
     module, _, name = str(identity["is"]).partition(":")
@@ -155,7 +175,7 @@ def upgraded(identity: Any) -> Any:
     except (ImportError, AttributeError, TypeError):  # the plugin has no such class any more
         return identity
     fields = {
-        key: upgraded(value)
+        key: _in_todays_form(value)
         for key, value in identity.items()
         if key in defaults and not _is_encoded_default(defaults[key], value)
     }

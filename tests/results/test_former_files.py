@@ -245,7 +245,7 @@ def test_another_seed_is_merged_into_an_oracle(tiny, untaught):
     after = read_oracle(tiny)
     assert after.seeds == (0, 1) and np.array_equal(after.by_seed[0], before.by_seed[0], equal_nan=True)
     assert after.provenance["cogbench"].startswith("0.1.0, ")  # the versions are recorded, not compared
-    assert after.provenance["backbone"]["code"] == {"distribution": "cogbench-toolkit", "answers": 1}
+    assert after.provenance["backbone"]["code"] == {"distribution": "cogbench-toolkit", "answers": 2}
 
 
 @pytest.mark.parametrize(
