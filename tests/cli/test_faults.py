@@ -140,6 +140,7 @@ def test_ctrl_c_of_a_run_with_workers_says_a_line_and_leaves_neither_process_nor
     began, *others, last = said.splitlines()
     assert "units of work to compute: starting 2 workers" in began
     assert last == "cogbench: interrupted; what was finished is saved, the same command goes on from there."
+    others = [line for line in others if " done, " not in line]  # on a slow machine a line of progress comes before
     assert others == ["cogbench: it is about to end; Ctrl-C once more ends it at once."] * (presses - 1)
     gone, alive = psutil.wait_procs(family, timeout=30)
     assert not alive and len(gone) >= 3  # the command, and two workers
