@@ -9,7 +9,7 @@ import numpy as np
 from cogbench import Array, TaskMatrix, UnusableData, batches_of_like_lengths, hookimpl
 
 from .fisher import trainable
-from .heads import FreshHead, answer, answers_of_batch, last_states
+from .heads import FreshHead, answer, answers_of_batch, last_states, refuse_one_answer
 from .likelihood import log_likelihood
 from .pairs import Undefined, cosine, defined, of_pairs, refuse_undefined
 
@@ -93,9 +93,10 @@ class Gradient:
         """Return projections of a task's mean gradient, and of the mean of its examples' `directions`: (dims,) each."""
         model = evidence.model(name, tuned=False)
         batches = list(evidence.batches(name, "train", n=self.examples, seed=self.seed))
-        head = self.head.trained(model, batches, len(evidence.labels[name]))
 
         def compute() -> dict[str, Array]:
+            refuse_one_answer(batches)
+            head = self.head.trained(model, batches, len(evidence.labels[name]))
             mean, directions = mean_gradients(model, head, batches, Projection(model, self.dims, self.seed))
             return {"mean": mean, "directions": directions}
 

@@ -55,8 +55,10 @@ class NLEEP(ByPairs):
     needs: frozenset[str] = frozenset({"features"})
 
     def __post_init__(self) -> None:
-        if not 0 < self.share <= 1 or self.ratio < 1:
-            raise UnusableData(f"{self.name}: share={self.share}, ratio={self.ratio}; a share, and at least 1.")
+        if not 0 < self.share <= 1:
+            raise UnusableData(f"{self.name}: share={self.share}; expected a share above 0, up to 1.")
+        if self.ratio < 1:
+            raise UnusableData(f"{self.name}: ratio={self.ratio}; expected at least 1.")
 
     def score(self, evidence: "Evidence", source: str, target: str) -> float:
         """Return the log-likelihood of an example, in nats, at most 0; see `nleep`."""

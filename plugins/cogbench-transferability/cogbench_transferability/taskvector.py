@@ -89,8 +89,8 @@ class TaskVector:
             for j, layer in enumerate(names):
                 if layer in of_pair.get(target, {}) and min(of_pair[target][layer][1:]) > 0:
                     cosines[i, j] = cosine_of([of_pair[target][layer]])
-        known = np.isfinite(cosines)
-        total, n = np.where(known, cosines, 0).sum(axis=1), known.sum(axis=1)
+        finite = np.isfinite(cosines)
+        total, n = np.where(finite, cosines, 0).sum(axis=1), finite.sum(axis=1)
         mean = np.where(n > 0, total / np.maximum(n, 1), np.nan)
         return {
             "whole": row["values"],
