@@ -1,5 +1,8 @@
 """A linear model on features, which have mean 0 and spread 1 where it learns: logistic regression, or ridge."""
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +33,15 @@ class LinearModel:
         return log_softmax(decisions, axis=1)  # the logarithm of a probability of 0 would be no number
 
 
+@contextmanager
+def many_classes() -> Iterator[None]:
+    """Pass over the question of scikit-learn whether classes are numbers, where they are many for so few examples."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The number of unique classes is greater than 50%")
+        yield
+
+
+@many_classes()
 def linear_model(features: Array, answers: Array, classes: bool, penalty: float = 1.0) -> LinearModel:
     """Fit a linear model to features (n_examples, n_dims) and answers (n_examples,).
 

@@ -10,7 +10,7 @@ import numpy as np
 from cogbench import Array, UnusableData, draw_rows
 
 from .examples import numbered
-from .linear import dealt, linear_model, rightness
+from .linear import dealt, linear_model, many_classes, rightness
 from .pairs import Undefined
 
 Method = Literal["extra-trees", "forest", "mutual-information"]
@@ -71,6 +71,7 @@ def importances(
     return np.stack(importances_of_draws)
 
 
+@many_classes()
 def _importance(x: Array, y: Array, classes: bool, method: Method, trees: int, seed: int) -> Array:
     from sklearn import ensemble, feature_selection
 

@@ -8,6 +8,7 @@ import torch
 from cogbench_transferability.cka import CKA, cka
 from cogbench_transferability.gbc import GBC, gbc
 from cogbench_transferability.linear import dealt, linear_model
+from cogbench_transferability.neurons import importances
 from cogbench_transferability.nleep import NLEEP, nleep
 from cogbench_transferability.pairs import Undefined
 from cogbench_transferability.parc import PARC, parc
@@ -199,6 +200,14 @@ def test_a_class_with_a_single_example():
         gbc(F, y)
     with pytest.raises(Undefined, match="only one class has two examples"):
         linear_probe(F, [0, 0, 0, 0, 0, 1])
+
+
+def test_many_classes_of_few_examples_are_no_warning(recwarn):
+    x, y = np.random.default_rng(0).normal(size=(60, 6)), np.arange(60) % 35
+    assert 0 <= linear_probe(x, y, folds=2) <= 1
+    for method in ("extra-trees", "mutual-information"):
+        importances(x, y, True, method, draws=1, trees=3, subsample=1.0)
+    assert not recwarn.list
 
 
 def test_what_else_is_undefined():
