@@ -32,8 +32,9 @@ class Gradient:
     Parameters
     ----------
     similarity_ : {"examples", "means"}
-        The mean over the source's examples of the cosine to the mean gradient of the target, as LESS has it, where an
-        example with a long gradient counts as any other; or the cosine of the mean gradients, which is symmetric.
+        The mean over the source's examples i of the cosine of g_i and G, with g_i the gradient of the loss of one
+        example and G the mean of those of the target, as LESS has it: an example with a long gradient counts as any
+        other. Or the cosine of the two means, which is symmetric.
     dims : int
         Of a projection. The cosine of two of them has an error with a standard deviation of 1 / √dims.
     examples : int

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 class HScore(ByPairs):
     """Spread between classes relative to the whole spread of a source model's features of a target's examples.
 
+    With Σ the covariance of the features and B that of the means of their classes, H = tr(Σ⁻¹ B); regularised
+    H = (1 - α) tr(((1 - α) Σ + α tr(Σ) / d I)⁻¹ B), with d dimensions and the weight α that `shrinkage` gives. It costs
+    a pass of each source's model over each target's examples, shared with the other scores of features.
+
     Parameters
     ----------
     features : FeatureOptions

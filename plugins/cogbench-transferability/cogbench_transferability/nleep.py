@@ -23,9 +23,9 @@ Covariance = Literal["full", "diag", "tied", "spherical"]
 class NLEEP(ByPairs):
     """Likelihood of a target's classes by way of the Gaussians that fit a source model's features of its examples.
 
-    Principal components of the features are fitted by a mixture of Gaussians; the probabilities of these Gaussians are
-    what LEEP takes of a head. So a source may be of any kind, and no source is favoured for having many classes. It
-    costs a pass of each source's model over each target's examples, shared with the other scores of features, and a
+    Principal components of the features are fitted by a mixture of Gaussians; their posterior probabilities stand for
+    θ_i(z) in the formula of `LEEP`. So a source may be of any kind, and no source is favoured for having many classes.
+    It costs a pass of each source's model over each target's examples, shared with the other scores of features, and a
     mixture a pair, which is the dearest of them.
 
     Parameters

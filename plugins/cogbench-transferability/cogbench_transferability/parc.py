@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 class PARC(ByPairs):
     """Rank correlation of two RDMs of a target's examples: of a source model's features, and of their answers.
 
-    The cousin of `cra`: representational similarity analysis with the target's answers in place of its model. It costs
-    a pass of each source's model over each target's examples, shared with the other scores of features, and the ranks
-    of n (n - 1) / 2 dissimilarities a pair of tasks.
+    With r_ij the correlation of the standardised features of examples i and j, PARC is Spearman's correlation, over all
+    pairs i < j, of 1 - r_ij with 1 where y_i ≠ y_j and 0 elsewhere. It is the cousin of `cra`: representational
+    similarity analysis with the target's answers in place of its model. It costs a pass of each source's model over
+    each target's examples, shared with the other scores of features, and the ranks of n (n - 1) / 2 dissimilarities a
+    pair of tasks.
 
     Parameters
     ----------
