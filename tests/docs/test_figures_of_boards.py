@@ -29,7 +29,7 @@ def p_of(value):
 @pytest.mark.parametrize(
     ("start", "oracle"),
     [
-        ("On the twelve tasks with `minilm-2l`", "cogtaskonomy-minilm-2l-max-1000"),
+        ("The next table is of the twelve tasks with `minilm-2l`", "cogtaskonomy-minilm-2l-max-1000"),
         ("The same with `minilm` (six layers)", "cogtaskonomy-minilm-max-1000"),
     ],
 )
