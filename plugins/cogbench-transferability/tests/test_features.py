@@ -139,7 +139,7 @@ def test_parc_of_principal_components_does_not_change_with_the_order(seed):
 @pytest.mark.parametrize("unit", [1e-200, 1e200])
 def test_they_are_those_of_any_multiple_of_the_features_and_of_the_numbers(unit):
     x, y = DATA["iris"]
-    for score in (linear_probe, parc, transrate, gbc, lambda x, y: linear_probe(x, y, measure="likelihood")):
+    for score in (linear_probe, parc, transrate, gbc, nleep, lambda x, y: linear_probe(x, y, measure="likelihood")):
         assert score(unit * x, y) == near(score(x, y))
     number = x[:, 0] + 0.3 * y
     assert linear_probe(unit * x, unit * number, False) == near(linear_probe(x, number, False))
