@@ -261,7 +261,7 @@ class PackedEvidence:
         except NeedsWeights:  # nothing that is kept in a pack would help
             raise
         except MissingData as error:
-            reason = str(error).partition(": run it with")[0].rstrip(".")
+            reason = str(error).replace(self._remedy(), "").rstrip(".")
             raise MissingData(
                 f"{reason}; `cogbench pack make --keep {estimator.name}`, with the same options, puts what it needs "
                 "into the pack."
@@ -275,7 +275,7 @@ class PackedEvidence:
 
     def model(self, task: str, *, tuned: bool = True) -> "Module":
         """Raise MissingData: a pack holds no model."""
-        self._refuse("trained models" if tuned else "the backbone's model")
+        self._refuse("trained models" if tuned else "model of the bare backbone")
 
     def weights(self, task: str, *, tuned: bool = True) -> Mapping[str, Array]:
         """Raise MissingData: a pack holds the changes of weights alone."""
@@ -308,8 +308,11 @@ class PackedEvidence:
         return f"estimator {self._cell.estimator.name!r}"
 
     def _refuse(self, what: str) -> NoReturn:
-        remedy = "the checkpoints themselves" if self._pack.card.checkpoints else "--backbone and --suite"
-        raise MissingData(f"pack {self._name!r} holds no {what}, which {self._asker} asks for: run it with {remedy}.")
+        raise MissingData(f"pack {self._name!r} holds no {what}, which {self._asker} asks for{self._remedy()}.")
+
+    def _remedy(self) -> str:
+        given = "the checkpoints themselves" if self._pack.card.checkpoints else "--backbone and --suite"
+        return f": run it with {given}"
 
 
 @dataclass(frozen=True)

@@ -214,7 +214,9 @@ def board_notes(boards: Sequence[Board]) -> list[str]:
             "approximate"
         )
     if no_first := [f"{i}" for i, b in enumerate(boards, 1) if b.tries and not any(e.standing for e in b.entries)]:
-        notes.append(f"table {', '.join(no_first)}: no estimator is told from chance, so none is first")
+        notes.append(
+            f"table {', '.join(no_first)}: the estimator of the lowest TRS is not told from chance, so none is first"
+        )
     if any(entry.uses_oracle for board in boards for entry in board.entries):
         notes.append(KNOWS_TRANSFERS)
     if any(

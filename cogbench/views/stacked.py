@@ -192,7 +192,7 @@ def stacked_notes(board: StackedBoard) -> list[str]:
             "all tests are approximate"
         )
     if board.tries and not any(entry.standing for entry in entries):
-        notes.append("no estimator with results on all oracles is told from chance, so none is first")
+        notes.append("of the estimators with results on all oracles the best is not told from chance, so none is first")
     if any(not entry.complete for entry in entries):
         notes.append(
             f"{INCOMPLETE} has no result on some oracles: its figures are of the others, so its relative rank must not "

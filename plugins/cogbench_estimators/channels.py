@@ -66,8 +66,9 @@ def mappable_channels(
     Raises
     ------
     UnusableData
-        If no subject has enough channels and stimuli.
+        If no subject has enough channels and stimuli; or if there are no seeds, or tasks have nothing to choose from.
     """
+    refuse_nothing(estimator)
     channels: dict[str, Array] = {}
     refusals = []
     for subject, responses in subjects.items():
@@ -119,6 +120,16 @@ def varying_channels(values: Array) -> Array:
     values = values.astype(np.float64)
     noise = 1e-13 * np.square(values).sum(axis=0)  # of float32 too
     return np.square(values - values.mean(axis=0)).sum(axis=0) > noise
+
+
+def refuse_nothing(estimator: MappingEstimator) -> None:
+    """Raise UnusableData if no seed is given, no penalty or hidden size, or one that is not above 0."""
+    if not estimator.seeds:
+        raise UnusableData(f"{estimator.name}: seeds is empty; expected one or more, as in seeds=5:10.")
+    kind = "hidden" if hasattr(estimator, "hidden") else "penalties"
+    if not estimator.candidates or not all(0 < c < np.inf for c in estimator.candidates):
+        given = ":".join(f"{c:g}" for c in estimator.candidates)
+        raise UnusableData(f"{estimator.name}: {kind}={given}; expected one or more numbers above 0.")
 
 
 def refuse_few_stimuli(estimator: MappingEstimator, subject: str, n_stimuli: int) -> None:

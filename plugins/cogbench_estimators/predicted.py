@@ -75,7 +75,11 @@ class PredictedCRA:
         predicted = np.empty((len(data.tasks), *data.responses.shape), np.float32)  # (n_tasks, n_stimuli, n_channels)
         for tasks, test, predictions in self.mapping.predictions(data.tasks, data.responses, int(seed)):
             predicted[np.ix_(to_numpy(tasks), test)] = to_numpy(predictions)
-        return {"similarity": compare_without_pairs([*predicted], "cosine")}
+        similarity = compare_without_pairs([*predicted], "cosine")
+        # Of equal stimuli the mean of the other folds is predicted: its RDM is that of the folds, of any such task.
+        flat = (data.tasks == data.tasks[:, :1]).all(axis=(1, 2))
+        similarity[flat] = similarity[:, flat] = np.nan
+        return {"similarity": similarity}
 
     def similarity(self, evidence: "Evidence") -> TaskMatrix:
         """Return the symmetric (n_tasks, n_tasks) mean over subjects and seeds, from -1 to 1; NaN where undefined.
@@ -92,7 +96,10 @@ class PredictedCRA:
             for subject in subjects
         }
         evidence.detail("by_subject", {subject: json_rows(matrix) for subject, matrix in matrices.items()})
-        return TaskMatrix.square(evidence.tasks, np.mean([*matrices.values()], axis=0))
+        mean = np.mean([*matrices.values()], axis=0)
+        for task in np.array(evidence.tasks)[np.isnan(mean).all(axis=1)]:
+            evidence.note(f"{self.name}: no estimate for {task}: it represents all stimuli alike.")
+        return TaskMatrix.square(evidence.tasks, mean)
 
 
 @hookimpl

@@ -53,5 +53,15 @@ def test_a_signal_of_two_channels_is_refused():
         ESTIMATOR.similarity(evidence(n_channels=2))
 
 
+def test_a_task_that_represents_all_stimuli_alike_has_no_estimate():
+    given = evidence(n_tasks=4)
+    for task in given.tasks[:2]:
+        given.representations[task] = given.representations[task] * 0 + 3
+    values = ESTIMATOR.similarity(given).values
+    assert np.isnan(values[:2]).all() and np.isnan(values[:, :2]).all() and np.isfinite(values[2, 3])
+    reason = "it represents all stimuli alike."
+    assert given.notes == [f"cra-predicted: no estimate for {task}: {reason}" for task in given.tasks[:2]]
+
+
 def test_it_keeps_the_contract_of_estimators():
     check_estimator(load_parts().estimators["cra-predicted"])

@@ -150,12 +150,24 @@ def test_what_an_estimator_kept_is_read_and_other_options_of_it_are_refused(pack
         run(Keeper(power=2), pack=pack, **world)
 
 
+def test_what_an_estimator_says_of_what_a_pack_lacks_is_shown(pack, world):
+    class Helpful(Keeper):
+        def piece(self, evidence, name):
+            try:
+                return super().piece(evidence, name)
+            except MissingData as error:
+                raise MissingData(f"{str(error).rstrip('.')}; take keeper.power=1.") from error
+
+    with pytest.raises(FailedCells, match="asks for; take keeper.power=1; `cogbench pack make --keep keeper`"):
+        run(Helpful(power=3), pack=pack, **world)
+
+
 def test_what_needs_a_model_or_a_text_is_refused_by_name(pack, world):
     everything = replace(Keeper(), needs=frozenset({"models", "backbone", "texts", "batches", "representations"}))
     evidence = evidence_of(pack, everything, world)
     for ask, what in {
         (lambda: evidence.model("toy-a")): "trained models",
-        (lambda: evidence.model("toy-a", tuned=False)): "the backbone's model",
+        (lambda: evidence.model("toy-a", tuned=False)): "model of the bare backbone",
         (lambda: evidence.weights("toy-a")): "weights",
         (lambda: evidence.texts("toy-a", "train")): "texts",
         (lambda: evidence.batches("toy-a", "train")): "encoded examples",

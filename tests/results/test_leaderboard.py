@@ -123,14 +123,14 @@ def test_only_an_estimator_better_than_chance_after_the_correction_is_first(grad
     assert alone.entries[0].standing == "first" and 0.02 < alone.entries[0].scores["p"] < 0.05
     assert among.entries[0].estimator == "lucky" and among.entries[0].scores["corrected p"] > 0.05
     assert {e.standing for e in among.entries} == {None}
-    assert "table 1: no estimator is told from chance, so none is first" in board_notes([among])
+    assert "table 1: the estimator of the lowest TRS is not told from chance, so none is first" in board_notes([among])
     assert not any("none is first" in note for note in board_notes([alone]))
 
 
 def test_a_board_at_chance_has_no_first():
     (board,) = leaderboard(guesses())
     assert {e.standing for e in board.entries} == {None} and board.tries == 8
-    assert "table 1: no estimator is told from chance, so none is first" in board_notes([board])
+    assert "table 1: the estimator of the lowest TRS is not told from chance, so none is first" in board_notes([board])
 
 
 def test_a_single_estimator_better_than_chance_is_first_and_there_is_no_difference_to_see(graded):

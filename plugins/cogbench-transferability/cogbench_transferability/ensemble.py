@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import product
+from itertools import combinations
+from math import comb
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,10 +11,13 @@ import numpy as np
 from cogbench import Array, Estimator, Recording, TaskMatrix, UnusableData, hookimpl
 
 from .logme import LogME
+from .pairs import spearman
 from .textemb import TextEmb
 
 if TYPE_CHECKING:
     from cogbench import Evidence, Oracle
+
+MOST_WEIGHTS = 20_000  # each of them is correlated with the transfers to each target: half a minute for twelve tasks
 
 
 @dataclass(frozen=True)
@@ -43,8 +47,18 @@ class Ensemble:
     name: str = "ensemble"
 
     def __post_init__(self) -> None:
-        if len(self.members) < 2 or self.steps < 1:
-            raise UnusableData(f"{self.name}: it takes two members or more, and steps from 1 on.")
+        if len(self.members) < 2:
+            names = [m if isinstance(m, str) else m.name for m in self.members]
+            raise UnusableData(
+                f"{self.name}: members={':'.join(names)}; expected two or more, as in members=cra:logme."
+            )
+        if self.steps < 1:
+            raise UnusableData(f"{self.name}: steps={self.steps}; expected at least 1.")
+        if (n := comb(self.steps + len(self.members) - 1, self.steps)) > MOST_WEIGHTS:
+            raise UnusableData(
+                f"{self.name}: steps={self.steps} for {len(self.members)} members are {n} combinations of weights, and "
+                f"{MOST_WEIGHTS} are tried at most: take fewer members or fewer steps."
+            )
 
     @property
     def needs(self) -> frozenset[str]:
@@ -108,7 +122,9 @@ def grid(n_members: int, steps: int) -> Array:
 
     The most even are first, so that they win where several do equally well.
     """
-    weights = [w for w in product(range(steps + 1), repeat=n_members) if sum(w) == steps]
+    last = steps + n_members - 1  # of so many places, bars take n_members - 1; a weight is the places between two bars
+    bars = ((-1, *places, last) for places in combinations(range(last), n_members - 1))
+    weights = [tuple(b - a - 1 for a, b in zip(each, each[1:], strict=False)) for each in bars]
     ordered = sorted(weights, key=lambda w: (sum(x * x for x in w), [-x for x in w]))
     return np.array(ordered) / steps
 
@@ -128,21 +144,12 @@ def correlations(mixed: Array, oracle: "Oracle") -> Array:
     Over the sources that both have; NaN where fewer than three, or all equal.
     """
     transfers = oracle.oriented.values
-    found = np.full((len(mixed), transfers.shape[1]), np.nan)
+    agreement = np.full((len(mixed), transfers.shape[1]), np.nan)
     for j in range(transfers.shape[1]):
         for i in range(len(mixed)):
             both = np.isfinite(transfers[:, j]) & np.isfinite(mixed[i, :, j])
-            found[i, j] = spearman(mixed[i, both, j], transfers[both, j])
-    return found
-
-
-def spearman(a: Array, b: Array) -> float:
-    """Return Spearman's correlation of two vectors; NaN where they are shorter than 3, or one does not vary."""
-    from scipy.stats import rankdata
-
-    if len(a) < 3 or not (np.ptp(a) and np.ptp(b)):
-        return np.nan
-    return float(np.corrcoef(rankdata(a), rankdata(b))[0, 1])
+            agreement[i, j] = spearman(mixed[i, both, j], transfers[both, j])
+    return agreement
 
 
 def best_weights(agreement: Array) -> int:

@@ -56,6 +56,11 @@ class ESMLogME:
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch_size < 1:
             raise UnusableData(f"{self.name}: epochs={self.epochs}, batch_size={self.batch_size}; both at least 1.")
+        if not 0 < self.learning_rate < np.inf or not 0 <= self.weight_decay < np.inf:
+            raise UnusableData(
+                f"{self.name}: learning_rate={self.learning_rate}, weight_decay={self.weight_decay}; expected a number "
+                "above 0, and one from 0 on."
+            )
 
     def similarity(self, evidence: "Evidence") -> TaskMatrix:
         """Return (n_sources, n_targets) evidences an example, in nats; NaN where undefined, and a note."""

@@ -1,5 +1,6 @@
 """The answers of a task's examples, checked for scores that need classes or numbers; and the inputs of a batch."""
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from cogbench import Evidence
 
 ANSWERS = frozenset({"labels", "start_positions", "end_positions"})  # what batches hold beside the model's inputs
+NUMBER = re.compile(r"(?:label|class)?[ _-]*[+-]?\d+(?:[.,]\d+)*(?:e[+-]?\d+)?", re.I)  # what says no more than that
 UNANSWERED = -100  # the label of what is not asked for, as torch has it
 
 
@@ -39,10 +41,12 @@ def numbered(labels: Array) -> Array:
     Raises
     ------
     Undefined
-        If an example has no label (NaN, or -100 as encoded batches have it), all are of one class, or no class has two
-        examples.
+        If there is no example, one has no label (NaN, or -100 as encoded batches have it), all are of one class, or no
+        class has two examples.
     """
     labels = np.asarray(labels)
+    if not len(labels):
+        raise Undefined("no example has an answer")
     if labels.dtype.kind in "iuf" and (~np.isfinite(labels) | (labels == UNANSWERED)).any():
         raise Undefined("an example has no label")
     names, numbers, counts = np.unique(labels, return_inverse=True, return_counts=True)
@@ -70,9 +74,9 @@ def classes_of(evidence: "Evidence", name: str, target: str, features: Features)
 
 
 def answers_of(evidence: "Evidence", name: str, target: str, features: Features) -> Array:
-    """Return a target's numbers, or the numbers of its classes as `classes_of` does: (n_examples,)."""
+    """Return a target's numbers as `numbers_of` does, or those of its classes as `classes_of` does: (n_examples,)."""
     if features.answer_kind == "numbers":
-        return np.asarray(features.answers, np.float64)
+        return numbers_of(features.answers)
     return classes_of(evidence, name, target, features)
 
 
@@ -82,18 +86,23 @@ def paired(features: Array, answers: Array, classes: bool = True) -> tuple[Array
     Raises
     ------
     Undefined
-        As `checked` and `numbered`, or if numbers are all equal or not finite.
+        As `checked`, and `numbered` or `numbers_of`.
     UnusableData
         If there is not one answer a row.
     """
     same_length(features, answers)
     features = checked(features)
-    if classes:
-        return features, numbered(answers)
+    return features, numbered(answers) if classes else numbers_of(answers)
+
+
+def numbers_of(answers: Array) -> Array:
+    """Return answers that are numbers in float64 (n_examples,); Undefined if they are all equal or not finite."""
     answers = np.asarray(answers, np.float64)
-    if not np.isfinite(answers).all() or not np.ptp(answers):
+    if not len(answers):
+        raise Undefined("no example has an answer")
+    if not np.isfinite(answers).all() or (answers == answers[0]).all():
         raise Undefined("the numbers are all equal or not finite")
-    return features, answers
+    return answers
 
 
 def same_length(rows: Array, answers: Array) -> None:
@@ -115,23 +124,28 @@ def checked(features: Array) -> Array:
         raise Undefined("there are fewer than two examples")
     if not np.isfinite(features).all():
         raise Undefined("the features hold NaN or infinity")
-    if not np.ptp(features, axis=0).any():
+    if (features == features[0]).all():  # a difference of the largest numbers would overflow
         raise Undefined("all examples have the same features")
     return features
 
 
 def scaled(features: Array) -> Array:
-    """Return features, not all zero, with 1 as the largest: squares of 1e-200 would vanish, those of 1e200 overflow."""
-    return features / np.abs(features).max()
+    """Return features, not all zero, of which the largest is about 1: divided by a power of 2, which rounds nothing.
+
+    Squares of 1e-200 would vanish, and those of 1e200 overflow.
+    """
+    return np.ldexp(features, -np.frexp(np.abs(features).max())[1])
 
 
 def principal(features: Array, dims: int | None = None, share: float = 1.0) -> Array:
     """Return the first principal components of features (n_examples, n_dims): (n_examples, n_components).
 
     At most `dims` of them, and no more than make up a `share` of the whole variance; those without variance are left
-    out.
+    out. The feature that has the largest part in a component has it with a plus, so that the sign of a component does
+    not hang on the order of the examples.
     """
-    u, s, _ = np.linalg.svd(features - features.mean(axis=0), full_matrices=False)
+    u, s, v = np.linalg.svd(features - features.mean(axis=0), full_matrices=False)
+    u = u * np.sign(v[np.arange(len(v)), np.abs(v).argmax(axis=1)])
     real = s > s[0] * max(features.shape) * np.finfo(np.float64).eps
     variance = np.square(s[real])
     n = int(np.searchsorted(np.cumsum(variance) / variance.sum(), share - 1e-12)) + 1
@@ -145,12 +159,12 @@ def class_places(evidence: "Evidence", source: str, target: str) -> Array:
     Raises
     ------
     Undefined
-        If the two have not the same classes by name, or their names are numbers.
+        If the two have not the same classes by name, or their names are numbers, as "1" and "LABEL_1" are.
     """
     own, other = evidence.labels[source], evidence.labels[target]
     if not own or {*own} != {*other}:
         raise Undefined("source and target have not the same classes")
-    if all(name.strip().lstrip("+-").replace(".", "", 1).isdigit() for name in own):
+    if all(NUMBER.fullmatch(name.strip()) for name in own):
         raise Undefined("the classes are called by numbers, so that equal names may mean other things")
     return np.array([own.index(name) for name in other])
 

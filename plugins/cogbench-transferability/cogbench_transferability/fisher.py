@@ -150,13 +150,13 @@ def _squares(
             g = g if tokens is None else g[:, : tokens.shape[1]]
             mask = mask_of(g.double(), tokens)  # (batch, tokens, 1)
             last = name == final
-            for of, part, kept in [(name, g, mask), *([("cls", g[:, :1], mask[:, :1])] if last else [])]:
+            for label, part, kept in [(name, g, mask), *([("cls", g[:, :1], mask[:, :1])] if last else [])]:
                 part = part.double() * kept  # (batch, tokens, dims)
                 if whole:
-                    yield of, part.sum(dim=(0, 1)).square() / kept.sum()
+                    yield label, part.sum(dim=(0, 1)).square() / kept.sum()
                 else:
                     each = part.square().sum(dim=1) / kept.sum(dim=1).clamp(min=1)  # (batch, dims)
-                    yield of, (share.double().unsqueeze(1) * each).sum(dim=0)
+                    yield label, (share.double().unsqueeze(1) * each).sum(dim=0)
         for name, g in zip(weights, gradients[len(states) :], strict=True):
             yield name, g.double().square().flatten() * (1 if whole else share[0])
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cogbench import Estimator, Recording, TaskMatrix, UnusableData, hookimpl
 
-from .fusion import fused
+from .fusion import fused, refuse_k
 from .logme import LogME
 from .textemb import TextEmb
 
@@ -39,8 +39,7 @@ class Fuse:
         names = [m if isinstance(m, str) else m.name for m in self.members]
         if not names:
             raise UnusableData(f"{self.name}: members is empty; name estimators, as in members=cra:logme.")
-        if self.k <= -1:
-            raise UnusableData(f"{self.name}: k={self.k}; expected more than -1.")
+        refuse_k(self.name, self.k)
 
     @property
     def needs(self) -> frozenset[str]:

@@ -4,7 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cogbench import Array, TaskMatrix, rank
+from cogbench import Array, TaskMatrix, UnusableData, rank
+
+
+def refuse_k(name: str, k: float) -> None:
+    """Raise UnusableData, with the name of the estimator, unless 1 / (k + rank) falls from the first rank on."""
+    if not -1 < k < np.inf:
+        raise UnusableData(f"{name}: k={k:g}; expected a number above -1.")
 
 
 def fused(matrices: Sequence[TaskMatrix], k: float = 60) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 from cogbench import Array, TaskMatrix, UnusableData, batches_of_like_lengths, hookimpl
 
 from .fisher import trainable
-from .heads import FreshHead, answer, answers_of_batch, last_states
+from .heads import FreshHead, answer, answers_of_batch, last_states, refuse_one_answer
 from .likelihood import log_likelihood
 from .pairs import Undefined, cosine, defined, of_pairs, refuse_undefined
 
@@ -32,8 +32,9 @@ class Gradient:
     Parameters
     ----------
     similarity_ : {"examples", "means"}
-        The mean over the source's examples of the cosine to the mean gradient of the target, as LESS has it, where an
-        example with a long gradient counts as any other; or the cosine of the mean gradients, which is symmetric.
+        The mean over the source's examples i of the cosine of g_i and G, with g_i the gradient of the loss of one
+        example and G the mean of those of the target, as LESS has it: an example with a long gradient counts as any
+        other. Or the cosine of the two means, which is symmetric.
     dims : int
         Of a projection. The cosine of two of them has an error with a standard deviation of 1 / √dims.
     examples : int
@@ -93,9 +94,10 @@ class Gradient:
         """Return projections of a task's mean gradient, and of the mean of its examples' `directions`: (dims,) each."""
         model = evidence.model(name, tuned=False)
         batches = list(evidence.batches(name, "train", n=self.examples, seed=self.seed))
-        head = self.head.trained(model, batches, len(evidence.labels[name]))
 
         def compute() -> dict[str, Array]:
+            refuse_one_answer(batches)
+            head = self.head.trained(model, batches, len(evidence.labels[name]))
             mean, directions = mean_gradients(model, head, batches, Projection(model, self.dims, self.seed))
             return {"mean": mean, "directions": directions}
 

@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from cogbench import UnusableData, states_of
 
-from .examples import ANSWERS, inputs, mask_of
+from .examples import ANSWERS, UNANSWERED, inputs, mask_of
 from .likelihood import log_likelihood
+from .pairs import Undefined
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,6 +38,8 @@ class FreshHead:
     def __post_init__(self) -> None:
         if self.steps < 0:
             raise UnusableData(f"head: steps={self.steps}; expected 0 or more.")
+        if not 0 < self.learning_rate < inf:
+            raise UnusableData(f"head: learning_rate={self.learning_rate}; expected a number above 0.")
 
     def trained(self, model: Any, batches: Sequence[Batch], n_labels: int) -> "list[Tensor]":
         """Return weights (n_dims, n_outputs) and bias (n_outputs,) of a head that is trained on a bare encoder."""
@@ -83,6 +87,20 @@ def answer(states: "Tensor", head: "Sequence[Tensor]", batch: Batch) -> Any:
 def answers_of_batch(batch: Batch) -> dict[str, "Tensor"]:
     """Return what a batch holds beside the inputs of a model."""
     return {name: value for name, value in batch.items() if name in ANSWERS}
+
+
+def refuse_one_answer(batches: Sequence[Batch]) -> None:
+    """Raise Undefined if all examples of a task have the same answer, or none has one: a head learns nothing then."""
+    import torch
+
+    answers = set()
+    for batch in batches:
+        parts = answers_of_batch(batch).values()
+        tags = "labels" in batch and by_token(batch)
+        rows = torch.cat([part.reshape(-1, 1) if tags else part.reshape(len(part), -1) for part in parts], dim=1)
+        answers |= {tuple(row) for row in rows.tolist() if UNANSWERED not in row}
+    if len(answers) < 2:
+        raise Undefined("all examples of a task have the same answer" if answers else "no example has an answer")
 
 
 def by_token(batch: Batch) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 from cogbench import Array, FeatureOptions, hookimpl
 
 from .examples import classes_of, paired, scaled
-from .pairs import ByPairs
+from .pairs import ByPairs, Undefined
 
 if TYPE_CHECKING:
     from cogbench import Estimator, Evidence
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class HScore(ByPairs):
     """Spread between classes relative to the whole spread of a source model's features of a target's examples.
+
+    With Σ the covariance of the features and B that of the means of their classes, H = tr(Σ⁻¹ B); regularised
+    H = (1 - α) tr(((1 - α) Σ + α tr(Σ) / d I)⁻¹ B), with d dimensions and the weight α that `shrinkage` gives. It costs
+    a pass of each source's model over each target's examples, shared with the other scores of features.
 
     Parameters
     ----------
@@ -61,7 +65,7 @@ def hscore(features: Array, labels: Array, regularised: bool = True) -> float:
     ------
     Undefined
         If the features are all equal or not finite, an example has no label, or there are not two classes and two
-        examples of one.
+        examples of one; or if nothing is left of a covariance that is shrunk: the score would be 0 for any classes.
     """
     features, labels = paired(features, labels)
     n, dims = features.shape
@@ -70,11 +74,11 @@ def hscore(features: Array, labels: Array, regularised: bool = True) -> float:
     counts = np.bincount(labels)
     means = np.stack([x[labels == c].mean(axis=0) for c in range(len(counts))])  # (n_classes, n_dims)
     total, between = x.T @ x / n, (means.T * counts) @ means  # (n_dims, n_dims)
-    if not regularised:
-        return float(np.trace(np.linalg.pinv(total, hermitian=True) @ between) / n)
-    alpha = shrinkage(x)
+    alpha = shrinkage(x) if regularised else 0.0
     if alpha == 0:
         return float(np.trace(np.linalg.pinv(total, hermitian=True) @ between) / n)
+    if alpha == 1:
+        raise Undefined("the covariance of the features cannot be told from noise")
     shrunk = (1 - alpha) * total + alpha * np.trace(total) / dims * np.eye(dims)
     return float((1 - alpha) * np.trace(np.linalg.pinv(shrunk, hermitian=True) @ between) / (n - 1))
 

@@ -9,6 +9,7 @@ import numpy as np
 from cogbench import Array, FeatureOptions, UnusableData, hookimpl
 
 from .examples import answers_of, paired, scaled
+from .linear import rightness
 from .pairs import ByPairs, Undefined
 
 if TYPE_CHECKING:
@@ -84,9 +85,7 @@ def knn(features: Array, answers: Array, neighbours: int = 3, classes: bool = Tr
         far[np.arange(len(rows)), rows] = np.inf
         near = answers[np.argsort(far, axis=1, kind="stable")[:, :neighbours]]  # (n_rows, n_neighbours)
         given[rows] = [np.bincount(row).argmax() for row in near] if classes else near.mean(axis=1)
-    if classes:
-        return float((given == answers).mean())
-    return float(1 - np.square(given - answers).sum() / np.square(answers - answers.mean()).sum())
+    return rightness(given, answers, classes)
 
 
 @hookimpl

@@ -47,6 +47,10 @@ class ByPredictions(ByPairs):
 class LEEP(ByPredictions):
     """Log expected empirical prediction: the likelihood of the target's classes by way of the source's.
 
+    With θ_i(z) the source's probability of its class z for example i, and P(y|z) = Σ_{i: y_i = y} θ_i(z) / Σ_i θ_i(z),
+    LEEP = Σ_i log Σ_z P(y_i|z) θ_i(z) / n. It costs a pass of each source's model over each target's examples, shared
+    with the other scores of features.
+
     Parameters
     ----------
     features : FeatureOptions
@@ -75,6 +79,9 @@ class LEEP(ByPredictions):
 @dataclass(frozen=True)
 class NCE(ByPredictions):
     """Negative conditional entropy of the target's classes, given the class that the source's model predicts.
+
+    With P(y, z) the share of examples of class y for which the source predicts z, NCE = Σ_{y, z} P(y, z) log P(y|z). It
+    costs what LEEP costs.
 
     Parameters
     ----------

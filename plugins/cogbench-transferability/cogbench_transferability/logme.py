@@ -21,6 +21,10 @@ NullSpace = Literal["include", "released"]
 class LogME(ByPairs):
     """Logarithm of maximum evidence of a target's answers, given the source model's features of its examples.
 
+    With F the features (n, d), y the answers, A = α I + β Fᵀ F and m = β A⁻¹ Fᵀ y, LogME is the maximum over α and β of
+    (n log β + d log α - n log 2π - β |F m - y|² - α |m|² - log det A) / 2n. It costs a pass of each source's model over
+    each target's examples, shared with the other scores of features.
+
     Parameters
     ----------
     features : FeatureOptions

@@ -8,7 +8,7 @@ import numpy as np
 
 from cogbench import Array, FeatureOptions, TaskMatrix, UnusableData, hookimpl
 
-from .pairs import Undefined, cosine, of_pairs
+from .pairs import Undefined, cosine, defined, of_pairs, refuse_undefined
 from .prompts import Prompt
 
 if TYPE_CHECKING:
@@ -69,32 +69,39 @@ class MIPS:
 
     def similarity(self, evidence: "Evidence") -> TaskMatrix:
         """Return (n_sources, n_targets) similarities, cosines from -1 to 1 if normalised; NaN where undefined."""
+        texts = self._texts(evidence) if self.tokens == "text" else {}
+
+        def score(source: str, target: str) -> float:
+            a, b = (texts[task] if texts else self.matrix(evidence, task) for task in (source, target))
+            forward = token_similarity(a, b, self.variant, normalise=self.normalise)
+            if self.direction == "source_to_target":
+                return forward
+            return (forward + token_similarity(b, a, self.variant, normalise=self.normalise)) / 2
+
+        return of_pairs(evidence, self.name, score)
+
+    def _texts(self, evidence: "Evidence") -> dict[str, Array]:
+        """Return the matrix of each task's texts, as many of each if `equal`; and note where their numbers matter."""
         matrices = {task: self.matrix(evidence, task) for task in evidence.tasks}
-        sizes = sorted(map(len, matrices.values()))
-        if self.tokens == "text" and sizes[0] < sizes[-1] and self.equal:
+        sizes = sorted(len(m) for m in matrices.values() if len(m))  # a task without texts has no score by itself
+        if not sizes or sizes[0] == sizes[-1]:
+            return matrices
+        if self.equal:
             rows = {task: np.random.default_rng(self.features.seed).permutation(len(m)) for task, m in matrices.items()}
-            matrices = {task: m[np.sort(rows[task][: sizes[0]])] for task, m in matrices.items()}
-        elif self.tokens == "text" and sizes[0] < sizes[-1] and self.variant == "max_pairwise":
+            return {task: m[np.sort(rows[task][: sizes[0]])] for task, m in matrices.items()}
+        if self.variant == "max_pairwise":
             evidence.note(
                 f"{self.name}: tasks have {sizes[0]} to {sizes[-1]} texts, and those with few look less alike; "
                 f"{self.name}.equal=true compares as many of each."
             )
-
-        def score(source: str, target: str) -> float:
-            a, b = matrices[source], matrices[target]
-            there = token_similarity(a, b, self.variant, normalise=self.normalise)
-            if self.direction == "source_to_target":
-                return there
-            return (there + token_similarity(b, a, self.variant, normalise=self.normalise)) / 2
-
-        return of_pairs(evidence, self.name, score)
+        return matrices
 
     def matrix(self, evidence: "Evidence", task: str) -> Array:
-        """Return a task's tokens: (n_tokens, n_dims)."""
+        """Return a task's tokens: (n_tokens, n_dims); Undefined where its prompt could not be trained."""
         if self.tokens == "text":
             tokens = evidence.features(task, task, self.features).values
             return tokens[np.isfinite(tokens).all(axis=1)]
-        return evidence.pieces(self)[task]["prompt"]
+        return refuse_undefined(evidence.pieces(self)[task])["prompt"]
 
     @property
     def canonical(self) -> "MIPS":
@@ -106,8 +113,8 @@ class MIPS:
         return {task: (task,) for task in evidence.tasks} if self.tokens == "prompt" else {}
 
     def piece(self, evidence: "Evidence", name: str) -> dict[str, Array]:
-        """Return the `prompt` of a task (n_tokens, n_dims)."""
-        return {"prompt": self.prompt.of(evidence, name)}
+        """Return the `prompt` of a task (n_tokens, n_dims), or the `reason` why it has none."""
+        return defined(lambda: {"prompt": self.prompt.of(evidence, name)})
 
 
 def token_similarity(a: Array, b: Array, variant: Variant = "max_pairwise", *, normalise: bool = True) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 from cogbench import Array, UnusableData, draw_rows
 
 from .examples import numbered
-from .linear import dealt, linear_model
+from .linear import dealt, linear_model, many_classes, rightness
 from .pairs import Undefined
 
 Method = Literal["extra-trees", "forest", "mutual-information"]
@@ -54,7 +54,7 @@ def importances(
     ------
     Undefined
         If no neuron tells anything, as when all answers or features are equal; or if a sample has no two examples of
-        one class, which mutual information needs.
+        one class, or no four numbers, which mutual information needs.
     """
     rng = np.random.default_rng(seed)
     if not np.ptp(answers):
@@ -71,12 +71,15 @@ def importances(
     return np.stack(importances_of_draws)
 
 
+@many_classes()
 def _importance(x: Array, y: Array, classes: bool, method: Method, trees: int, seed: int) -> Array:
     from sklearn import ensemble, feature_selection
 
     if method == "mutual-information":
         if classes and np.unique(y, return_counts=True)[1].max() < 2:
             raise Undefined("no class has two examples in a sample of them")
+        if not classes and len(y) < 4:  # of each, scikit-learn looks at the three nearest others
+            raise Undefined("a sample of the examples has fewer than four numbers")
         information = feature_selection.mutual_info_classif if classes else feature_selection.mutual_info_regression
         return information(x, y, random_state=seed)
     name = ("ExtraTrees" if method == "extra-trees" else "RandomForest") + ("Classifier" if classes else "Regressor")
@@ -217,9 +220,4 @@ def zero_shot(features: Array, answers: Array, other: Array, other_answers: Arra
 
 def probe(x: Array, y: Array, other: Array, right: Array, classes: bool) -> float:
     """Return the score on other rows of a linear model that learned (x, y): share of right answers, R² of numbers."""
-    given = linear_model(x, y, classes).predict(other)
-    if classes:
-        return float((given == right).mean())
-    from sklearn.metrics import r2_score
-
-    return float(r2_score(right, given))
+    return rightness(linear_model(x, y, classes).predict(other), right, classes)

@@ -23,9 +23,9 @@ Covariance = Literal["full", "diag", "tied", "spherical"]
 class NLEEP(ByPairs):
     """Likelihood of a target's classes by way of the Gaussians that fit a source model's features of its examples.
 
-    Principal components of the features are fitted by a mixture of Gaussians; the probabilities of these Gaussians are
-    what LEEP takes of a head. So a source may be of any kind, and no source is favoured for having many classes. It
-    costs a pass of each source's model over each target's examples, shared with the other scores of features, and a
+    Principal components of the features are fitted by a mixture of Gaussians; their posterior probabilities stand for
+    θ_i(z) in the formula of `LEEP`. So a source may be of any kind, and no source is favoured for having many classes.
+    It costs a pass of each source's model over each target's examples, shared with the other scores of features, and a
     mixture a pair, which is the dearest of them.
 
     Parameters
@@ -55,8 +55,10 @@ class NLEEP(ByPairs):
     needs: frozenset[str] = frozenset({"features"})
 
     def __post_init__(self) -> None:
-        if not 0 < self.share <= 1 or self.ratio < 1:
-            raise UnusableData(f"{self.name}: share={self.share}, ratio={self.ratio}; a share, and at least 1.")
+        if not 0 < self.share <= 1:
+            raise UnusableData(f"{self.name}: share={self.share}; expected a share above 0, up to 1.")
+        if self.ratio < 1:
+            raise UnusableData(f"{self.name}: ratio={self.ratio}; expected at least 1.")
 
     def score(self, evidence: "Evidence", source: str, target: str) -> float:
         """Return the log-likelihood of an example, in nats, at most 0; see `nleep`."""

@@ -93,6 +93,15 @@ def refuse_undefined(piece: Mapping[str, Array]) -> Mapping[str, Array]:
     return piece
 
 
+def spearman(a: Array, b: Array) -> float:
+    """Return Spearman's correlation of two vectors; NaN where they are shorter than 3, or one does not vary."""
+    from scipy.stats import rankdata
+
+    if len(a) < 3 or not (np.ptp(a) and np.ptp(b)):
+        return np.nan
+    return float(np.corrcoef(rankdata(a), rankdata(b))[0, 1])
+
+
 def cosine(a: Array, b: Array) -> float:
     """Return the cosine of two vectors of one length (n_dims,), from -1 to 1.
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from cogbench import Array, FeatureOptions, UnusableData, hookimpl
 
-from .examples import answers_of, paired, principal
-from .pairs import ByPairs, Undefined
+from .examples import answers_of, paired, principal, scaled
+from .pairs import ByPairs, Undefined, spearman
 
 if TYPE_CHECKING:
     from cogbench import Estimator, Evidence
@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 class PARC(ByPairs):
     """Rank correlation of two RDMs of a target's examples: of a source model's features, and of their answers.
 
-    The cousin of `cra`: representational similarity analysis with the target's answers in place of its model. It costs
-    a pass of each source's model over each target's examples, shared with the other scores of features, and the ranks
-    of n (n - 1) / 2 dissimilarities a pair of tasks.
+    With r_ij the correlation of the standardised features of examples i and j, PARC is Spearman's correlation, over all
+    pairs i < j, of 1 - r_ij with 1 where y_i ≠ y_j and 0 elsewhere. It is the cousin of `cra`: representational
+    similarity analysis with the target's answers in place of its model. It costs a pass of each source's model over
+    each target's examples, shared with the other scores of features, and the ranks of n (n - 1) / 2 dissimilarities a
+    pair of tasks.
 
     Parameters
     ----------
@@ -77,9 +79,8 @@ def parc(features: Array, answers: Array, classes: bool = True, dims: int | None
         If features or answers are all equal or not finite, or an example has none; or if the features of an example
         are all equal once they are brought to mean 0 and spread 1, as those of one dimension are.
     """
-    from scipy.stats import rankdata
-
     features, answers = paired(features, answers, classes)
+    features = scaled(features)  # the score is that of any multiple of the features
     if dims is not None:
         features = principal(features, dims)
     varying = features[:, np.ptp(features, axis=0) > 0]
@@ -94,9 +95,10 @@ def parc(features: Array, answers: Array, classes: bool = True, dims: int | None
     # Rounding leaves a little of 1 - 1, which ranks would take for a difference.
     unlike = (1 - x @ x.T)[upper].round(12)  # (n_pairs,)
     apart = answers[upper[0]] != answers[upper[1]] if classes else np.abs(answers[upper[0]] - answers[upper[1]])
-    if not (np.ptp(unlike) and np.ptp(apart.astype(float))):
+    apart = apart.astype(float)
+    if not (np.ptp(unlike) and np.ptp(apart)):
         raise Undefined("all examples are equally far apart")
-    return float(np.corrcoef(rankdata(unlike), rankdata(apart))[0, 1])
+    return spearman(unlike, apart)
 
 
 @hookimpl

@@ -8,8 +8,8 @@ import numpy as np
 
 from cogbench import Array, FeatureOptions, UnusableData, hookimpl
 
-from .examples import answers_of, paired
-from .linear import dealt, linear_model
+from .examples import answers_of, paired, scaled
+from .linear import dealt, linear_model, rightness
 from .pairs import ByPairs, Undefined
 
 if TYPE_CHECKING:
@@ -55,8 +55,10 @@ class LinearProbe(ByPairs):
     needs: frozenset[str] = frozenset({"features"})
 
     def __post_init__(self) -> None:
-        if self.folds < 2 or not self.penalty > 0:
-            raise UnusableData(f"{self.name}: folds={self.folds}, penalty={self.penalty}; at least 2, and more than 0.")
+        if self.folds < 2:
+            raise UnusableData(f"{self.name}: folds={self.folds}; expected at least 2.")
+        if not 0 < self.penalty < np.inf:
+            raise UnusableData(f"{self.name}: penalty={self.penalty}; expected a number above 0.")
 
     def score(self, evidence: "Evidence", source: str, target: str) -> float:
         """Return the share of right answers, or nats; R² of numbers."""
@@ -104,9 +106,13 @@ def linear_probe(
     ------
     Undefined
         If features or answers are all equal or not finite, or an example has none; if one class alone has two examples;
-        or if the likelihood is asked for and a class has a single example, so that no model knows it.
+        or if the likelihood is asked for and a class has a single example, so that no model knows it; or if there are
+        fewer than three numbers.
     """
     features, answers = paired(features, answers, classes)
+    features = scaled(features)  # the score is that of any multiple of the features
+    if not classes and len(answers) < 3:
+        raise Undefined("there are fewer than three examples")  # of two, each is answered by the other's number
     counts = np.bincount(answers) if classes else np.empty(0)
     if classes and (counts > 1).sum() < 2:
         raise Undefined("only one class has two examples")
@@ -121,9 +127,7 @@ def linear_probe(
             given[part] = model.log_probabilities(features[part])[np.arange(len(part)), answers[part]]
         else:
             given[part] = model.predict(features[part])
-    if not classes:
-        return float(1 - np.square(given - answers).sum() / np.square(answers - answers.mean()).sum())
-    return float(given.mean() if measure == "likelihood" else (given == answers).mean())
+    return float(given.mean()) if classes and measure == "likelihood" else rightness(given, answers, classes)
 
 
 @hookimpl

@@ -9,7 +9,7 @@ import numpy as np
 
 from cogbench import Array, UnusableData
 
-from .heads import answers_of_batch, by_token, outputs_of
+from .heads import answers_of_batch, by_token, outputs_of, refuse_one_answer
 from .likelihood import log_likelihood
 
 if TYPE_CHECKING:
@@ -53,10 +53,13 @@ class Prompt:
         if self.length < 1 or self.steps < 1 or self.examples < 1:
             options = f"length={self.length}, steps={self.steps}, examples={self.examples}"
             raise UnusableData(f"prompt: {options}; all must be at least 1.")
+        if not 0 < self.learning_rate < np.inf:
+            raise UnusableData(f"prompt: learning_rate={self.learning_rate}; expected a number above 0.")
 
     def of(self, evidence: "Evidence", task: str) -> Array:
-        """Return a task's prompt (n_tokens, n_dims), trained."""
+        """Return a task's prompt (n_tokens, n_dims), trained; Undefined as `refuse_one_answer` says."""
         batches = list(evidence.batches(task, "train", n=self.examples, seed=self.seed))
+        refuse_one_answer(batches)
         return self.trained(evidence.model(task, tuned=False), batches, len(evidence.labels[task]))
 
     def trained(self, model: Any, batches: list[Batch], n_labels: int = 0) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 from cogbench import Array, TaskMatrix, UnusableData, hookimpl
 
 from .fisher import COMPONENTS, Component, Convention, Labels, fisher
-from .fusion import fused
+from .fusion import fused, refuse_k
 from .pairs import Undefined, cosine
 
 if TYPE_CHECKING:
@@ -52,26 +52,30 @@ class TaskEmb:
 
     def __post_init__(self) -> None:
         if not self.components or {*self.components} - {*COMPONENTS}:
-            raise UnusableData(f"{self.name}: components={self.components}; known: {', '.join(COMPONENTS)}.")
+            given = ":".join(self.components)
+            raise UnusableData(f"{self.name}: components={given}; expected some of {', '.join(COMPONENTS)}.")
         if self.samples < 1 or self.examples < 1:
             raise UnusableData(f"{self.name}: samples={self.samples}, examples={self.examples}; both at least 1.")
+        refuse_k(self.name, self.k)
 
     def similarity(self, evidence: "Evidence") -> TaskMatrix:
         """Return the (n_sources, n_targets) sums of reciprocal ranks over components.
 
-        A component says nothing of a pair where the gradient of either task is zero, or where one of the two models
-        does not have it; a note counts such pairs.
+        A component says nothing of a pair where the gradient of either task is zero or not finite, or where one of the
+        two models does not have it; a note counts such pairs.
         """
         vectors = dict(evidence.pieces(self))
         twice = {"cls"} if "layers" in self.components else set()
-        names = sorted({name for of in vectors.values() for name in of} - twice)
+        names = sorted({name for components in vectors.values() for name in components} - twice)
         matrices, pairs = [], len(evidence.tasks) * (len(evidence.tasks) - 1)
         for name in names:
-            values = self._cosines([vectors[task].get(name) for task in evidence.tasks])
-            matrix = TaskMatrix.square(evidence.tasks, values)
+            of_tasks = [vectors[task].get(name) for task in evidence.tasks]
+            matrix = TaskMatrix.square(evidence.tasks, self._cosines(of_tasks))
             lost = int((np.isnan(matrix.values) & ~matrix.same).sum())
             if lost:
-                evidence.note(f"{self.name}: component {name} left out for {lost} of {pairs} pairs: no gradient in it.")
+                finite = all(np.isfinite(vector).all() for vector in of_tasks if vector is not None)
+                why = "no gradient in it" if finite else "no finite gradient in it"
+                evidence.note(f"{self.name}: component {name} left out for {lost} of {pairs} pairs: {why}.")
             matrices.append(matrix)
         if not matrices:
             raise UnusableData(f"{self.name}: the model's answers hang on none of {', '.join(self.components)}.")

@@ -1,6 +1,7 @@
 """Task vectors: do two trainings change the weights of the backbone in like directions?"""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -87,10 +88,10 @@ class TaskVector:
         cosines = np.full((len(evidence.targets), len(names)), np.nan)
         for i, target in enumerate(evidence.targets):
             for j, layer in enumerate(names):
-                if layer in of_pair.get(target, {}) and min(of_pair[target][layer][1:]) > 0:
+                with suppress(KeyError, Undefined):  # a layer that one of the two lacks, or that did not move
                     cosines[i, j] = cosine_of([of_pair[target][layer]])
-        known = np.isfinite(cosines)
-        total, n = np.where(known, cosines, 0).sum(axis=1), known.sum(axis=1)
+        finite = np.isfinite(cosines)
+        total, n = np.where(finite, cosines, 0).sum(axis=1), finite.sum(axis=1)
         mean = np.where(n > 0, total / np.maximum(n, 1), np.nan)
         return {
             "whole": row["values"],
@@ -179,8 +180,16 @@ def _by_layer(of_weights: Sequence[tuple[str, tuple[float, float, float]]]) -> P
 
 
 def cosine_of(products: Sequence[tuple[float, float, float]]) -> float:
-    """Return the cosine of the vectors whose parts have these inner products; Undefined where one did not change."""
+    """Return the cosine of the vectors whose parts have these inner products.
+
+    Raises
+    ------
+    Undefined
+        If one of the two did not change, or has weights that are not finite.
+    """
     both, a, b = np.sum(products, axis=0)
+    if not np.isfinite([a, b]).all():
+        raise Undefined("weights of a model are NaN or infinite")
     if not min(a, b) > 0:
         raise Undefined("a training changed none of the weights that both models have")
     return float(np.clip(both / np.sqrt(a) / np.sqrt(b), -1, 1))

@@ -35,7 +35,13 @@ class TextEmb:
     def similarity(self, evidence: "Evidence") -> TaskMatrix:
         """Return the symmetric (n_tasks, n_tasks) cosine, from -1 to 1; NaN for a task without text, and a note."""
         means = {t: mean_text(evidence.features(None, t, self.features).values) for t in evidence.tasks}
-        return of_pairs(evidence, self.name, lambda source, target: cosine(means[source], means[target]))
+
+        def score(source: str, target: str) -> float:
+            if not (np.isfinite(means[source]).all() and np.isfinite(means[target]).all()):
+                raise Undefined("a task has no text")
+            return cosine(means[source], means[target])
+
+        return of_pairs(evidence, self.name, score)
 
 
 def mean_text(features: Array) -> Array:
@@ -79,16 +85,22 @@ class Description:
         def score(source: str, target: str) -> float:
             if not (written[source] and written[target]):
                 raise Undefined("a task's card has no description")
+            if not (vectors[written[source]].any() and vectors[written[target]].any()):
+                raise Undefined("a task's description has no words")
             return cosine(vectors[written[source]], vectors[written[target]])
 
         return of_pairs(evidence, self.name, score)
 
 
 def weighted_words(texts: list[str]) -> Array:
-    """Return TF-IDF vectors (n_texts, n_words) of length 1."""
+    """Return TF-IDF vectors (n_texts, n_words) of length 1, or zero for a text without words of two letters or more."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    return TfidfVectorizer(sublinear_tf=True).fit_transform(texts).toarray()
+    vectorizer = TfidfVectorizer(sublinear_tf=True)
+    words = vectorizer.build_analyzer()
+    if not any(map(words, texts)):
+        return np.zeros((len(texts), 1))
+    return vectorizer.fit_transform(texts).toarray()
 
 
 @hookimpl

@@ -49,8 +49,8 @@ class TransRate(ByPairs):
     needs: frozenset[str] = frozenset({"features"})
 
     def __post_init__(self) -> None:
-        if not self.epsilon > 0:
-            raise UnusableData(f"{self.name}: epsilon={self.epsilon}; expected more than 0.")
+        if not 0 < self.epsilon < np.inf:
+            raise UnusableData(f"{self.name}: epsilon={self.epsilon}; expected a number above 0.")
 
     def score(self, evidence: "Evidence", source: str, target: str) -> float:
         """Return the difference of coding rates, in nats; see `transrate`."""

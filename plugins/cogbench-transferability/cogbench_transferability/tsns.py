@@ -10,7 +10,7 @@ from cogbench import Array, FeatureOptions, TaskMatrix, UnusableData, hookimpl
 
 from .examples import answers_of, checked, class_numbers, class_places
 from .neurons import Method, aggregated, chosen, combined, fingerprint, importances, zero_shot
-from .pairs import Undefined, cosine, defined, of_pairs, refuse_undefined
+from .pairs import Undefined, cosine, defined, of_pairs, refuse_undefined, spearman
 from .vocabulary import jaccard
 
 if TYPE_CHECKING:
@@ -71,9 +71,11 @@ class TSNS:
 
     def __post_init__(self) -> None:
         if not 0 <= self.alpha <= 1 or not 0 < self.share <= 1 or not 0 < self.subsample <= 1:
-            raise UnusableData(f"{self.name}: alpha, share and subsample are shares, from 0 to 1.")
+            options = f"alpha={self.alpha}, share={self.share}, subsample={self.subsample}"
+            raise UnusableData(f"{self.name}: {options}; alpha, share and subsample are shares, from 0 to 1.")
         if self.draws < 1 or self.trees < 1 or self.pairs < 0 or (self.neurons is not None and self.neurons < 1):
-            raise UnusableData(f"{self.name}: draws, trees and neurons are at least 1, pairs at least 0.")
+            options = f"draws={self.draws}, trees={self.trees}, neurons={self.neurons}, pairs={self.pairs}"
+            raise UnusableData(f"{self.name}: {options}; draws, trees and neurons are at least 1, pairs at least 0.")
         if self.features.layers != "all":
             raise UnusableData(f"{self.name}: features.layers={self.features.layers}; expected all.")
 
@@ -88,9 +90,9 @@ class TSNS:
         importances = {task: piece["importance"] for task, piece in pieces.items() if "importance" in piece}
         neurons = {task: chosen(m, n) for task, m in importances.items()}
         shares = {task: fingerprint(neurons[task], sizes) for task in sorted(neurons)}  # (n_layers,) each
-        evidence.detail("fingerprints", {task: of.tolist() for task, of in shares.items()})
-        for task, of in shares.items():
-            figures = " ".join(f"{share:.2f}" for share in of)
+        evidence.detail("fingerprints", {task: layers.tolist() for task, layers in shares.items()})
+        for task, layers in shares.items():
+            figures = " ".join(f"{share:.2f}" for share in layers)
             evidence.note(f"{self.name}: shares of {task}'s {n} neurons in layers 1 to {len(sizes)}: {figures}.")
 
         def score(source: str, target: str) -> float:
@@ -102,7 +104,7 @@ class TSNS:
             if self.similarity_ == "jaccard":
                 return jaccard(a, b)
             if self.similarity_ == "spearman":
-                return _spearman(importances[source], importances[target])
+                return _agreement(importances[source], importances[target])
             return self._zero_shot(evidence, source, target, a)
 
         return of_pairs(evidence, self.name, score)
@@ -160,12 +162,10 @@ class TSNS:
         return zero_shot(one.values, one.answers, other=other.values, other_answers=answers, neurons=neurons)
 
 
-def _spearman(a: Array, b: Array) -> float:
-    from scipy.stats import spearmanr
-
+def _agreement(a: Array, b: Array) -> float:
     if not (np.ptp(a) and np.ptp(b)):
         raise Undefined("all neurons are equally important")
-    return float(spearmanr(a, b).statistic)
+    return spearman(a, b)
 
 
 @hookimpl

@@ -97,18 +97,21 @@ def stem(word: str) -> str:
 
 def overlap(a: Iterable[object], b: Iterable[object], denominator: int) -> float:
     """Return per cent of `denominator` that two sets have in common; Undefined if either is empty."""
-    a, b = {*a}, {*b}
-    if not a or not b:
-        raise Undefined("a task has no words")
+    a, b = _not_empty(a, b)
     return 100 * len(a & b) / denominator
 
 
 def jaccard(a: Iterable[object], b: Iterable[object]) -> float:
     """Return the share of what two sets have in common in what either has; Undefined if either is empty."""
+    a, b = _not_empty(a, b)
+    return len(a & b) / len(a | b)
+
+
+def _not_empty(a: Iterable[object], b: Iterable[object]) -> tuple[set[object], set[object]]:
     a, b = {*a}, {*b}
     if not a or not b:
-        raise Undefined("a set is empty")
-    return len(a & b) / len(a | b)
+        raise Undefined("a task has no words")
+    return a, b
 
 
 @hookimpl

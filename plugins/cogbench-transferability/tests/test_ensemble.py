@@ -82,6 +82,8 @@ def test_a_member_without_a_score_is_left_out_there():
 def test_weights():
     assert grid(2, 2).tolist() == [[0.5, 0.5], [1, 0], [0, 1]]
     assert len(grid(3, 10)) == 66
+    many = grid(8, 10)  # of 11 ** 8 rows of multiples of a tenth those of sum 1, and no others are made
+    assert many.shape == (19448, 8) and np.allclose(many.sum(axis=1), 1) and len(np.unique(many, axis=0)) == 19448
     assert best_weights(np.array([[0.1, np.nan], [0.3, 0.3], [0.3, 0.3]])) == 1
     assert best_weights(np.full((2, 2), np.nan)) == 0
     scores = standardised(np.array([[1.0, 7], [3.0, 7], [np.nan, 7]]))
@@ -90,8 +92,12 @@ def test_weights():
 
 
 def test_refusals():
-    with pytest.raises(UnusableData, match="two members or more"):
+    with pytest.raises(UnusableData, match="members=x; expected two or more"):
         Ensemble((member("x"),))
+    with pytest.raises(UnusableData, match="steps=0; expected at least 1"):
+        part("x", "y", steps=0)
+    with pytest.raises(UnusableData, match="steps=10 for 9 members are 43758 combinations of weights"):
+        part(*"abcdefghi")
     transfers, good, bad = drawn()
     with pytest.raises(UnusableData, match="good are names"):
         Ensemble(("good", member("bad"))).similarity(evidence_of(transfers, good=good, bad=bad))

@@ -136,6 +136,19 @@ def test_a_target_whose_sample_is_of_one_class_is_counted(kinds):
     assert "logme: no score for 5 of 30 pairs: all examples are of one class." in evidence.notes
 
 
+def test_tasks_without_an_answer_or_with_one_that_is_no_number_have_no_score_and_a_reason(kinds):
+    none = [{**b, "labels": torch.full_like(b["labels"], -100)} for b in kinds.of["tagging"]]
+    numbers = [{**b, "labels": b["labels"] * np.nan} for b in kinds.of["numbers"]]
+    evidence = Small(kinds.models, {**kinds.of, "tagging": none, "numbers": numbers}, kinds.labels)
+    for part in (LogME(), KNN(), QUICK, replace(QUICK, method="mutual-information")):
+        evidence.notes.clear()
+        values = part.similarity(evidence).values
+        assert np.isnan(values[:, [2, 3]]).all() and np.isfinite(values[0, 1])
+        reasons = " ".join(evidence.notes)
+        assert "the numbers are all equal or not finite" in reasons
+        assert ("fewer than two examples" if part.name == "tsns" else "no example has an answer") in reasons
+
+
 SCORES = (LogME(), HScore(), KNN(), LEEP(), NCE())
 
 
@@ -257,12 +270,16 @@ def test_what_asks_for_a_training_and_what_does_not():
     [
         (lambda: KNN(neighbours=0), "neighbours=0"),
         (lambda: ESMLogME(epochs=0), "epochs=0"),
+        (lambda: ESMLogME(learning_rate=-1), "learning_rate=-1"),
         (lambda: TaskEmb(samples=0), "samples=0"),
+        (lambda: TaskEmb(k=-1), "taskemb: k=-1; expected a number above -1"),
         (lambda: Fuse(k=-1), "k=-1"),
+        (lambda: Fuse(k=np.nan), "k=nan"),
         (lambda: FeatureOptions(examples=0), "features: examples=0"),
         (lambda: TaskEmb(examples=-1), "examples=-1"),
         (lambda: Vocabulary(examples=0), "vocabulary: examples=0"),
         (lambda: Prompt(examples=0), "prompt: .*examples=0"),
+        (lambda: Prompt(learning_rate=np.nan), "prompt: learning_rate=nan"),
     ],
 )
 def test_bad_options_are_one_clear_line(make, why):

@@ -7,7 +7,8 @@ import pytest
 import torch
 from cogbench_transferability.cka import CKA, cka
 from cogbench_transferability.gbc import GBC, gbc
-from cogbench_transferability.linear import dealt
+from cogbench_transferability.linear import dealt, linear_model
+from cogbench_transferability.neurons import importances
 from cogbench_transferability.nleep import NLEEP, nleep
 from cogbench_transferability.pairs import Undefined
 from cogbench_transferability.parc import PARC, parc
@@ -125,6 +126,37 @@ def test_they_do_not_change_under_rotation_order_and_unit(seed):
     assert cka(x, y[:, None]) == pytest.approx(cka(y[:, None], 100 * x @ turn))
 
 
+@drawn_often
+@given(st.integers(0, 10_000))
+def test_parc_of_principal_components_does_not_change_with_the_order(seed):
+    """A component has no sign of its own, and a correlation over dimensions changes with it."""
+    rng = np.random.default_rng(seed)
+    y = rng.permutation(np.arange(30) % 3)
+    x, order = rng.normal(size=(30, 6)) + y[:, None], rng.permutation(30)
+    assert parc(x[order], y[order], dims=4) == pytest.approx(parc(x, y, dims=4), abs=1e-8)
+
+
+@pytest.mark.parametrize("unit", [1e-200, 1e200])
+def test_they_are_those_of_any_multiple_of_the_features_and_of_the_numbers(unit):
+    x, y = DATA["iris"]
+    for score in (linear_probe, parc, transrate, gbc, nleep, lambda x, y: linear_probe(x, y, measure="likelihood")):
+        assert score(unit * x, y) == near(score(x, y))
+    number = x[:, 0] + 0.3 * y
+    assert linear_probe(unit * x, unit * number, False) == near(linear_probe(x, number, False))
+
+
+def test_a_far_example_of_two_classes_has_a_finite_likelihood():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(40, 3)), np.arange(40) % 2
+    x[:, 0] += 3 * y
+    plain = linear_probe(x, y, measure="likelihood")
+    fitted = linear_model(x, y, True)
+    expected = fitted.model.predict_log_proba((x - fitted.centre) / fitted.scale)
+    assert np.allclose(fitted.log_probabilities(x), expected)
+    x[0, 0] = 1e6  # as a probability it would be 0
+    assert -np.inf < linear_probe(x, y, measure="likelihood") < plain
+
+
 SCORES = {
     "linear-probe": linear_probe,
     "likelihood": lambda x, y: linear_probe(x, y, measure="likelihood"),
@@ -170,6 +202,14 @@ def test_a_class_with_a_single_example():
         linear_probe(F, [0, 0, 0, 0, 0, 1])
 
 
+def test_many_classes_of_few_examples_are_no_warning(recwarn):
+    x, y = np.random.default_rng(0).normal(size=(60, 6)), np.arange(60) % 35
+    assert 0 <= linear_probe(x, y, folds=2) <= 1
+    for method in ("extra-trees", "mutual-information"):
+        importances(x, y, True, method, draws=1, trees=3, subsample=1.0)
+    assert not recwarn.list
+
+
 def test_what_else_is_undefined():
     with pytest.raises(Undefined, match="fewer different examples than Gaussians"):
         nleep(F, Y)
@@ -181,6 +221,8 @@ def test_what_else_is_undefined():
         parc(F[:, :1], Y)
     with pytest.raises(Undefined, match="numbers are all equal"):
         linear_probe(F, np.ones(6), False)
+    with pytest.raises(Undefined, match="fewer than three examples"):
+        linear_probe(F[:2], [0.0, 1.0], False)
 
 
 @pytest.mark.parametrize("debiased", [True, False])
@@ -246,8 +288,9 @@ def test_zero_shot_is_the_head_of_the_source_with_classes_by_their_names():
     assert (finer.values[:2, :2][~np.eye(2, dtype=bool)] < 0).all()
 
 
-def test_classes_that_are_called_by_numbers_are_not_matched():
-    evidence = of_same_classes([("0", "1"), ("1", "0")])
+@pytest.mark.parametrize("names", [("0", "1"), ("LABEL_0", "LABEL_1"), ("1e-3", "-2.5")])
+def test_classes_that_are_called_by_numbers_are_not_matched(names):
+    evidence = of_same_classes([names, names[::-1]])
     assert np.isnan(ZeroShot().similarity(evidence).values).all()
     assert "zero-shot: no score for 2 of 6 pairs: the classes are called by numbers, so that equal names may mean " in (
         evidence.notes[1] + evidence.notes[0]
@@ -282,10 +325,12 @@ def test_cka_of_a_run(kinds):
     [
         (lambda: LinearProbe(folds=1), "folds=1"),
         (lambda: LinearProbe(penalty=0), "penalty=0"),
+        (lambda: LinearProbe(penalty=np.inf), "penalty=inf"),
         (lambda: PARC(dims=1), "dims=1"),
         (lambda: TransRate(epsilon=0), "epsilon=0"),
         (lambda: GBC(dims=0), "dims=0"),
         (lambda: NLEEP(share=0), "share=0"),
+        (lambda: NLEEP(ratio=0), "ratio=0"),
     ],
 )
 def test_bad_options_are_one_clear_line(make, why):

@@ -126,7 +126,7 @@ def test_what_cannot_be_asked_is_refused():
         of_weights(labels="expected", convention="batch_squared")
     with pytest.raises(UnusableData, match="unknown component pooler; known: embeddings"):
         fisher(REGRESSION, EXAMPLES, ("pooler",))
-    with pytest.raises(UnusableData, match=r"components=\(\)"):
+    with pytest.raises(UnusableData, match="components=; expected some of embeddings"):
         TaskEmb(components=())
     with pytest.raises(UnusableData, match="do not fit the answers"):
         fisher(model_of("classes"), batches_of("tagging", n=4), ("cls",))
@@ -224,6 +224,10 @@ def test_zero_gradients_give_no_estimate_and_a_note():
     assert np.isnan(found.values[0, 1:]).all() and np.isnan(found.values[1:, 0]).all()
     assert np.isfinite(found.values[1, 2])
     assert evidence.notes == ["taskemb: component cls left out for 4 of 6 pairs: no gradient in it."]
+    broken = Linear([[np.nan, 0.0], [0.0, 0.0]])
+    evidence = Small({**evidence.models, "a": broken}, evidence.of)
+    assert np.isnan(TaskEmb(components=("cls",)).similarity(evidence).values[0, 1:]).all()
+    assert evidence.notes == ["taskemb: component cls left out for 4 of 6 pairs: no finite gradient in it."]
 
 
 def test_options_change_the_embedding():

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from cogbench_transferability.examples import ANSWERS
 from cogbench_transferability.fisher import trainable
 from cogbench_transferability.gradient import Gradient, Projection, mean_gradients
 from cogbench_transferability.heads import FreshHead, answer, answers_of_batch, last_states
@@ -113,6 +114,29 @@ def test_a_task_without_gradient_has_no_score_and_a_note():
         mean_gradients(model, still, batches_of("classes", n=4), Projection(model, 64, 0))
 
 
+def without_answers(batch):
+    return {**batch, "labels": torch.full_like(batch["labels"], -100)}
+
+
+def alike(batch):
+    return {name: part if name not in ANSWERS else torch.ones_like(part) for name, part in batch.items()}
+
+
+@pytest.mark.parametrize(
+    ("task", "change", "why"),
+    [
+        *((task, alike, "all examples of a task have the same answer") for task in ("classes", "numbers", "qa")),
+        ("tagging", without_answers, "no example has an answer"),
+    ],
+)
+def test_a_task_with_one_answer_or_none_has_no_score(kinds, task, change, why):
+    of = {"classes-3": kinds.of["classes-3"], "passages": kinds.of["passages"], task: map(change, kinds.of[task])}
+    evidence = Small(kinds.models, {name: list(batches) for name, batches in of.items()}, kinds.labels)
+    values = Gradient(dims=64, examples=12).similarity(evidence).values
+    assert np.isnan(values[2]).all() and np.isfinite(values[0, 1])
+    assert evidence.notes == [f"gradient: no score for 4 of 6 pairs: {why}."]
+
+
 def test_the_embeddings_are_left_out_and_the_projection_keeps_inner_products():
     model = model_of("bare")
     projection = Projection(model, 4096, 0)
@@ -131,3 +155,5 @@ def test_bad_options_are_one_clear_line():
         Gradient(dims=0)
     with pytest.raises(UnusableData, match="steps=-1"):
         FreshHead(steps=-1)
+    with pytest.raises(UnusableData, match="learning_rate=0"):
+        FreshHead(learning_rate=0)

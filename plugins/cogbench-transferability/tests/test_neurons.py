@@ -122,10 +122,19 @@ def test_what_tells_nothing_is_undefined():
         importances(np.ones((80, 3)), y, True, draws=1, trees=3)
 
 
-def test_mutual_information_needs_two_examples_of_a_class():
+def test_multi_tsns_of_few_numbers_gives_no_warning(recwarn):
+    """Of three numbers a half has one to be checked, of which there is no R²."""
+    x, _ = planted(n=3)
+    importance = aggregated(x, np.array([0.0, 1.0, 5.0]), False, "extra-trees", 2, 0.7, 5, pairs=1, n=2)
+    assert np.isfinite(importance).all() and not recwarn.list
+
+
+def test_mutual_information_needs_two_examples_of_a_class_and_four_numbers():
     x, y = planted(n=6)
     with pytest.raises(Undefined, match="no class has two examples in a sample"):
         importances(x, np.array([0, 1, 2, 3, 4, 4]), True, "mutual-information", subsample=0.5)
+    with pytest.raises(Undefined, match="fewer than four numbers"):
+        importances(x[:4], np.arange(4.0), False, "mutual-information")
     found = importances(x, np.array([0, 0, 0, 0, 1, 2]), True, "mutual-information", draws=1, subsample=1.0)
     assert np.isfinite(found).all() and found.any()
 

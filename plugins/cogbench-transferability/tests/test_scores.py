@@ -120,6 +120,14 @@ def test_the_hscore_of_an_isotropic_covariance_is_the_plain_one():
     assert hscore(x, y) == pytest.approx(0)  # the classes have one mean: a real 0
 
 
+def test_a_covariance_of_which_shrinking_leaves_nothing_has_no_hscore():
+    x, y = drawn(2, n=12, d=3, classes=2)
+    assert shrinkage(x - x.mean(axis=0)) == 1
+    with pytest.raises(Undefined, match="cannot be told from noise"):
+        hscore(x, y)
+    assert hscore(x, y, regularised=False) > 0
+
+
 def test_leep_and_nce_golden_values():
     y = np.array([0, 0, 1, 1])
     assert leep(THETA, y) == pytest.approx(-0.383981, abs=1e-6)
@@ -133,6 +141,16 @@ def test_leep_of_certain_predictions_is_nce(seed):
     rng = np.random.default_rng(seed)
     z, y = rng.integers(3, size=20), rng.permutation(np.arange(20) % 3)
     assert leep(np.eye(3)[z], y) == pytest.approx(nce(z, y), abs=1e-12)
+
+
+@drawn_often
+@given(st.integers(0, 10_000))
+def test_leep_and_nce_do_not_change_with_order_and_names_of_classes(seed):
+    rng = np.random.default_rng(seed)
+    theta, y = rng.dirichlet(np.ones(4), size=30), rng.permutation(np.arange(30) % 3)
+    order, source, names = rng.permutation(30), rng.permutation(4), rng.permutation(3)
+    for score in (leep, lambda t, y: nce(t.argmax(axis=1), y)):
+        assert score(theta[order][:, source], names[y[order]]) == pytest.approx(score(theta, y), abs=1e-12)
 
 
 @drawn_often
@@ -233,8 +251,10 @@ def test_a_class_with_one_example_is_a_class():
 @pytest.mark.parametrize("regularised", [True, False])
 def test_hscore_and_knn_are_those_of_any_multiple_of_the_features(by, regularised):
     x, y = drawn(2)
+    x = x + 3 * np.eye(4)[y]  # of noise alone nothing is left once the covariance is shrunk
     assert hscore(by * x, y, regularised) == pytest.approx(hscore(x, y, regularised))
     assert knn(by * x, y) == knn(x, y)
+    assert knn(x, by * x[:, 0], classes=False) == pytest.approx(knn(x, x[:, 0], classes=False))
 
 
 def test_labels_of_another_length_are_refused():
@@ -252,10 +272,14 @@ def test_other_refusals():
         leep(THETA * np.nan, [0, 0, 1, 1])
     with pytest.raises(Undefined, match="not more examples than neighbours"):
         knn(F, Y, 6)
+    for none in (lambda: leep(np.empty((0, 2)), []), lambda: nce(np.empty(0, int), [])):
+        with pytest.raises(Undefined, match="no example has an answer"):
+            none()
 
 
 def test_inputs_are_left_as_they_were():
     x, y = drawn(5)
+    x = x + 3 * np.eye(4)[y]
     before = x.copy(), y.copy()
     for score in by_features(x, y):
         score()

@@ -95,6 +95,13 @@ def test_two_models_that_share_no_weights_have_no_score(how):
     ]
 
 
+def test_a_model_with_weights_that_are_no_numbers_has_no_score():
+    evidence = evidence_of(a={**weights(1), NAMES[1]: weights(1)[NAMES[1]] * np.nan}, b=weights(2), c=weights(3))
+    found = TaskVector().similarity(evidence).values
+    assert np.isnan(found[0]).all() and np.isnan(found[:, 0]).all() and np.isfinite(found[1, 2])
+    assert evidence.notes == ["task-vector: no score for 4 of 6 pairs: weights of a model are NaN or infinite."]
+
+
 def test_a_model_that_shares_none_with_the_bare_encoder():
     with pytest.raises(Undefined, match="share no weights"):
         changes(weights(0, NAMES[:1]), weights(1, NAMES[2:]))

@@ -79,6 +79,21 @@ def test_a_missing_description_is_no_estimate(by):
     assert np.isnan(Description(by=by).similarity(none).values).all() and none.notes
 
 
+def test_a_description_without_a_word_is_no_estimate():
+    evidence = described("which sentence follows", "…", "which sentence rhymes")
+    found = Description(by="words").similarity(evidence)
+    assert np.isnan(found.values[1]).all() and np.isfinite(found.values[0, 2])
+    assert evidence.notes == ["description: no score for 4 of 6 pairs: a task's description has no words."]
+    assert np.isnan(Description(by="words").similarity(described("…", "?")).values).all()
+
+
+def test_a_task_without_text_has_no_mean_text(kinds):
+    empty = [{**b, "attention_mask": b["attention_mask"] * 0} for b in kinds.of["numbers"]]
+    evidence = Small(kinds.models, {**kinds.of, "numbers": empty}, kinds.labels)
+    assert np.isnan(TextEmb().similarity(evidence).values[2]).all()
+    assert evidence.notes == ["textemb: no score for 10 of 30 pairs: a task has no text."]
+
+
 def test_vocabulary_golden_values():
     assert overlap("abcd", "bcef", 4) == 50
     assert jaccard("abcd", "bcef") == pytest.approx(1 / 3)

@@ -55,6 +55,15 @@ def test_tasks_with_few_texts_look_less_alike_and_a_note_or_an_option_helps():
     assert np.ptp(fair[~np.eye(3, dtype=bool)]) < 0.05 and evidence.notes == []
 
 
+def test_a_task_without_texts_leaves_the_others_theirs():
+    rng = np.random.default_rng(0)
+    texts = {"none": np.full((9, 5), np.nan), "some": rng.normal(size=(9, 5)), "many": rng.normal(size=(30, 5))}
+    evidence = Texts(texts, of=dict.fromkeys(texts, ()))
+    found = MIPS(equal=True).similarity(evidence).values
+    assert np.isfinite(found[1:, 1:][~np.eye(2, dtype=bool)]).all() and np.isnan(found[0]).all()
+    assert evidence.notes == ["mips: no score for 4 of 6 pairs: a task has no tokens."]
+
+
 @drawn_often
 @given(st.integers(0, 10_000))
 def test_it_is_bounded_its_own_best_and_blind_to_order_and_length(seed):
@@ -112,6 +121,14 @@ def test_prompts_of_all_kinds_of_task(kinds, variant):
     found = part.similarity(evidence)
     assert np.isfinite(found.values[~found.same]).all()
     assert part.matrix(evidence, "qa").shape == (3, 16)
+
+
+def test_a_task_with_one_answer_has_no_prompt(kinds):
+    one = [{**b, "labels": b["labels"] * 0 + 2} for b in kinds.of["numbers"]]
+    evidence = Small({None: model_of("bare")}, {**kinds.of, "numbers": one}, kinds.labels)
+    found = MIPS(tokens="prompt", prompt=Prompt(length=3, steps=2)).similarity(evidence).values
+    assert np.isnan(found[2]).all() and np.isfinite(found[0, 1])
+    assert evidence.notes == ["mips: no score for 10 of 30 pairs: all examples of a task have the same answer."]
 
 
 def test_a_prompt_is_trained_and_the_backbone_is_not():
