@@ -41,7 +41,7 @@ def client_of(n_workers: int, scheduler: str | None) -> Iterator[tuple[Any, list
     import dask
     from distributed import Client
 
-    quiet = {
+    quiet: dict[str, Any] = {
         "scheduler": None,  # a client that reaches no scheduler leaves itself behind as the usual one of dask
         "distributed.scheduler.allowed-failures": 1,  # a cell that kills two workers is marked failed
         "distributed.deploy.lost-worker-timeout": "1 day",  # a worker that is slow to come back is waited for
