@@ -24,13 +24,13 @@ NOT_HERE = ("position_bias", "softcap", "s_aux", "cache")  # what attention may 
 def quick_dropout(model: Any) -> Iterator[None]:
     """Let a torch module train with this dropout and attention where it computes on a processor; then as before.
 
-    A model whose attention is not torch's fused one keeps its own.
+    A model whose attention is not torch's fused one keeps its own, and so does a module whose `forward` is replaced.
     """
     import torch
     import transformers as hf
 
     modules = [*model.modules()]
-    dropouts = [m for m in modules if type(m) is torch.nn.Dropout]
+    dropouts = [m for m in modules if type(m) is torch.nn.Dropout and "forward" not in vars(m)]
     fused = [
         m for m in modules
         if isinstance(m, hf.PreTrainedModel) and m.config._attn_implementation == "sdpa"

@@ -149,3 +149,12 @@ def test_a_failed_training_leaves_the_model_as_it_was():
         raise ZeroDivisionError
     assert model.config._attn_implementation == "sdpa"
     assert not any("forward" in vars(module) for module in model.modules())
+
+
+def test_a_forward_that_somebody_has_replaced_stays():
+    model = small()
+    own = model.dropout.forward = lambda values: values
+    with quick_dropout(model), quick_dropout(model):
+        assert model.dropout.forward is own
+    assert model.dropout.forward is own and model.config._attn_implementation == "sdpa"
+    assert sum("forward" in vars(module) for module in model.modules()) == 1
