@@ -39,15 +39,15 @@ def quick_dropout(model: Any) -> Iterator[None]:
     hf.AttentionMaskInterface.register(NAME, hf.masking_utils.sdpa_mask)
     for module in dropouts:
         module.forward = partial(_forward, module)  # type: ignore[method-assign]
-    for module in fused:
-        module.set_attn_implementation(NAME)
+    for body in fused:
+        body.set_attn_implementation(NAME)
     try:
         yield
     finally:
         for module in dropouts:
             del module.forward
-        for module in fused:
-            module.set_attn_implementation("sdpa")
+        for body in fused:
+            body.set_attn_implementation("sdpa")
 
 
 def _forward(module: Any, values: "Tensor") -> "Tensor":
