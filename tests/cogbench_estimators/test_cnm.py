@@ -222,6 +222,16 @@ def test_no_option_is_left_out_of_that(estimator):
     assert {*others} == {f.name for f in fields(estimator)} - {"name", "needs"} - of_its_own
 
 
+@pytest.mark.parametrize("zscore", ["all", "train"])
+def test_channels_that_are_all_constant_in_the_training_stimuli_leave_no_nan(zscore):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, 24, 6)).astype(np.float32), np.zeros((24, 40))
+    y[3] = rng.normal(size=40)  # without this stimulus all is constant
+    estimator = replace(SMALL, epochs=220, zscore=zscore)
+    short, plain = (replace(estimator, solver=s).cross_validate(x, z_scored(y), 1) for s in ("compressed", "plain"))
+    assert np.isfinite(short).all() and np.abs(short).max() < 2 * np.abs(plain).max()
+
+
 def test_a_solver_that_is_none_of_the_network_is_refused_and_the_ridge_is_named():
     with pytest.raises(UnusableData, match="cnm: solver=ridge; expected compressed or plain; .* cnm-ridge"):
         replace(SMALL, solver="ridge")
