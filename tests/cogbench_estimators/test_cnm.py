@@ -117,16 +117,6 @@ def test_the_folds_of_three_channels_are_trained_at_once(monkeypatch):
     assert [*together([Training(np.arange(4), y[:4], (0,))] * 2, x, 4)] == [[0], [1]]
 
 
-def test_a_gpu_whose_memory_is_full_ends_in_one_line(monkeypatch):
-    def full(*_, **__):
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.\nGPU 0 has …")
-
-    monkeypatch.setattr("cogbench_estimators.cnm.fit_together", full)
-    with pytest.raises(UnusableData, match=r"^cnm, subject \S+: the GPU has too little free memory. .*") as failure:
-        SMALL.similarity(evidence())
-    assert "\n" not in str(failure.value)
-
-
 def test_a_processor_without_bf16_multiplies_in_fp32(monkeypatch):
     given = evidence(n_channels=8)
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": False, "amx_bf16": False})
