@@ -147,4 +147,4 @@ def test_the_commands(tmp_path):
 def test_a_card_says_which_seconds_are_of_the_processor():
     result = made(GUESSES[0])
     timed = replace(result, provenance=replace(result.provenance, seconds=3.0, estimator_seconds=5.0))
-    assert "the run took 3 s, the estimator alone 5 s of the processor" in " ".join(render_card(timed).split())
+    assert "the run took 3.0 s, the estimator alone 5.0 s of the processor" in " ".join(render_card(timed).split())
