@@ -171,6 +171,20 @@ def blaming(verb: str) -> Iterator[None]:
         raise UnusableData(f"{verb} raised {message}.") from error
 
 
+@contextmanager
+def gpu_memory() -> Iterator[None]:
+    """Turn the error of torch for a GPU whose memory is full into one that says what to do."""
+    try:
+        yield
+    except RuntimeError as error:
+        if type(error).__name__ != "OutOfMemoryError":  # by its name: torch may not be installed
+            raise
+        raise CogbenchError(
+            "the GPU has too little free memory. End what else uses it, or set CUDA_VISIBLE_DEVICES to nothing: then "
+            "the processor computes."
+        ) from error
+
+
 def expected(value: Any, record: type[T], verb: str) -> T:
     """Return the answer of a part's verb; raise UnusableData if it is not the record that the verb promises."""
     if not isinstance(value, record):

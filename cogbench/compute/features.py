@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 CHOOSING = frozenset({"classification", "relation", "tagging"})  # kinds whose head chooses one class an example
 AT_TOKENS = frozenset({"tagging", "extractive-qa"})  # kinds whose answers stand at tokens
 ANSWERS = frozenset({"labels", "start_positions", "end_positions"})  # what batches hold beside the model's inputs
+NO_ANSWER = -100  # the label of a token that is not asked for, as torch has it
 
 
 @dataclass(frozen=True)
@@ -176,29 +177,34 @@ def batches_of_like_lengths(
     """
     import torch
 
-    starts = np.cumsum([0, *(len(next(iter(batch.values()))) for batch in batches)])
+    counts = [len(next(iter(batch.values()))) for batch in batches]
+    starts = np.cumsum([0, *counts])
+    size = size or max(counts, default=1)
+    wanted = np.arange(starts[-1]) if rows is None else rows
     masks = [batch.get("attention_mask") for batch in batches]
     if any(mask is None or mask.ndim != 2 or (mask.diff(dim=1) > 0).any() for mask in masks):
-        for start, end, batch in zip(starts, starts[1:], batches, strict=False):
-            for first in range(start, end, size or end - start):
-                some = np.arange(first, min(end, first + size) if size else end)
+        for start, count, batch in zip(starts, counts, batches, strict=False):
+            inside = np.sort(wanted[(wanted >= start) & (wanted < start + count)])
+            for first in range(0, len(inside), size):
+                some = inside[first : first + size]
                 yield some, {name: value[some - start] for name, value in batch.items()}
         return
-    lengths = torch.cat([mask.sum(dim=1) for mask in masks if mask is not None]).cpu().numpy()
-    wanted = np.arange(starts[-1]) if rows is None else rows
+    lengths = np.concatenate([np.empty(0, int), *(mask.sum(dim=1).cpu().numpy() for mask in masks if mask is not None)])
     ordered = wanted[np.argsort(lengths[wanted], kind="stable")]
-    filler: dict[str, Any] = {}
-    for batch in batches:  # the number of the padding token stands where the mask is 0
+    at_tokens = [k for k, v in batches[0].items() if v.ndim > 1] if batches else []
+    filler: dict[str, Any] = {"labels": NO_ANSWER}
+    for batch in batches:
         padding = batch["attention_mask"] == 0
+        at_tokens = [name for name in at_tokens if batch[name].shape[:2] == padding.shape]
+        # The number of the padding token stands where the mask is 0.
         filler |= {k: v[padding][0].item() for k, v in batch.items() if v.shape == padding.shape and padding.any()}
-    size = size or max((len(mask) for mask in masks if mask is not None), default=1)
     for first in range(0, len(ordered), size):
         some = ordered[first : first + size]
         places = [(b := int(np.searchsorted(starts, row, side="right")) - 1, int(row - starts[b])) for row in some]
         batch = {}
-        for name, value in batches[0].items():
+        for name in batches[0]:
             each = [batches[b][name][i] for b, i in places]
-            if value.shape[:2] == batches[0]["attention_mask"].shape:
+            if name in at_tokens:
                 each = [one[: max(1, lengths[row])] for one, row in zip(each, some, strict=True)]
                 batch[name] = torch.nn.utils.rnn.pad_sequence(each, True, filler.get(name, 0))
             else:
@@ -219,17 +225,33 @@ def opened(backbone: Backbone, checkpoint: Checkpoint | None, workspace: Workspa
     An example counts when it goes forward, and again when it goes backward for gradients.
     """
     model: Any = backbone.model(checkpoint, workspace.files)
+    encoder = encoder_of(model)
 
     def count(module: Any, given: Any, out: Any) -> None:
-        outputs = out if isinstance(out, Mapping) else vars(out)
-        states = next(value for value in outputs.values() if getattr(value, "ndim", 0) > 1)
+        tensors = [value for value in _parts(out) if getattr(value, "ndim", 0) > 0]
+        states = next((value for value in tensors if value.ndim > 1), next(iter(tensors), None))
+        if states is None:
+            return
         n_examples = len(states)
         workspace.passes(forward=n_examples)
         if states.requires_grad:
             states.register_hook(lambda _: workspace.passes(backward=n_examples))
 
-    encoder_of(model).register_forward_hook(count)
+    if former := vars(encoder).get("_count"):  # a backbone may return the same module twice
+        former.remove()
+    encoder._count = encoder.register_forward_hook(count)
     return model
+
+
+def _parts(out: Any) -> Iterable[Any]:
+    """Return what stands in the output of a model: of transformers, of any record, or a tensor by itself."""
+    if hasattr(out, "ndim"):
+        return (out,)
+    if isinstance(out, Mapping):
+        return out.values()
+    if isinstance(out, tuple | list):
+        return out
+    return [getattr(out, f.name) for f in fields(out)] if is_dataclass(out) else vars(out).values()
 
 
 def states_of(out: Any, mask: "Tensor | None") -> "list[Tensor]":

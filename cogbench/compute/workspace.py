@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from ..data.dataset import Dataset, Split
 from ..data.files import Files
 from ..data.recording import Recording
-from ..errors import CogbenchError, MissingData, WrongOption, blaming, expected, together
+from ..errors import CogbenchError, MissingData, WrongOption, blaming, expected, gpu_memory, together
 from ..parts import registry
 from ..parts.fingerprint import Fingerprints, harness_version
 from ..parts.interfaces import Signal
@@ -214,7 +214,8 @@ class Workspace:
         self._running.append(running)
         began = process_time()
         try:
-            cell.compute(self, out)
+            with gpu_memory():
+                cell.compute(self, out)
         finally:
             self._running.pop()
             elapsed = process_time() - began

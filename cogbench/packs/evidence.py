@@ -237,6 +237,7 @@ class PackedEvidence:
         if self.stimuli and tuple(sentences) == self.stimuli:
             return self._pack.array("representations", BARE, finite=True)
         if self._cell.base is not None:
+            self._workspace.passes(forward=len(sentences))
             return self._cell.base.represent(None, tuple(sentences), self._workspace.files)
         rows = {key: row for row, key in enumerate(self._pack.card.sentences)}
         keys = [hash_of(sentence) for sentence in sentences]

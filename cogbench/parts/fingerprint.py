@@ -151,8 +151,8 @@ def _drawn_alike(identity: Any) -> Any:
         return identity
     values = {key: _drawn_alike(value) for key, value in identity.items()}
     code, numbers = values.get("code"), DRAWN_ALIKE.get(str(values.get("is")), {})
-    if isinstance(code, dict) and code.get("answers") in numbers:
-        values["code"] = {**code, "answers": numbers[code["answers"]]}
+    if isinstance(code, dict) and isinstance(code.get("answers"), int):
+        values["code"] = {**code, "answers": numbers.get(code["answers"], code["answers"])}
     return values
 
 

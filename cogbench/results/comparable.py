@@ -39,11 +39,8 @@ def comparable_results(results: Sequence[Result]) -> list[ComparableResults]:
 
     groups_of: dict[tuple[Any, ...], list[ComparableResults]] = {}
     for result in sorted(results, key=turn):
-        groups, data, signals = (
-            groups_of.setdefault(_common_traits(result), []),
-            _data_hashes(result),
-            _signal_hashes(result),
-        )
+        groups = groups_of.setdefault(_common_traits(result), [])
+        data, signals = _data_hashes(result), _signal_hashes(result)
         group = next((group for group in groups if group.fits(result, data, signals)), None)
         if group is None:
             group = ComparableResults([], data, {})

@@ -368,12 +368,16 @@ def _checkpoints_used(request: ModelRequest, workspace: Workspace) -> dict[str, 
 
 
 def _cost(request: ModelRequest, details: Sequence[Mapping[str, Any]], workspace: Workspace) -> Cost:
-    """Return what an estimator took, with trainings of its own: its details tell their seconds, not their passes."""
+    """Return what an estimator took, with trainings of its own: its details tell their seconds, not their passes.
+
+    Nobody knows either what went through models before it came into a pack.
+    """
     cost = workspace.cost_of_estimator(request.similarities())
     trainings = [own for one in details if isinstance(own := one.get("cost"), dict)]
-    if not trainings or cost.seconds is None:
+    if not trainings and not isinstance(request, PackRequest):
         return cost
-    return Cost(round(cost.seconds + sum(own.get("seconds", 0.0) for own in trainings), 3))
+    seconds = None if cost.seconds is None else cost.seconds + sum(own.get("seconds", 0.0) for own in trainings)
+    return Cost(None if seconds is None else round(seconds, 3))
 
 
 def _closure(cells: Iterable[Cell], workspace: Workspace) -> set[Cell]:

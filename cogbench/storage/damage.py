@@ -31,7 +31,7 @@ def read_record(folder: Path) -> dict[str, Any]:
         If it is there and cannot be read.
     """
     path = os.path.join(folder, RECORD)  # as text: a plan asks for a hundred thousand
-    if not os.path.isfile(path):  # a pipe in its place would be waited for
+    if size_of_file(path) is None:  # a pipe in its place would be waited for
         raise ValueError(f"{RECORD} is missing")
     try:
         with open(path, "rb", buffering=0) as file:
@@ -44,6 +44,17 @@ def read_record(folder: Path) -> dict[str, Any]:
     if not whole:
         raise ValueError(f"{RECORD} has changed since it was written")
     return dict(record)
+
+
+def size_of_file(path: str) -> int | None:
+    """Return the bytes of a plain file; None where there is none; OSError where nobody can say."""
+    try:
+        status = os.stat(path)
+    except OSError as error:
+        if error.errno in IN_THE_WAY:
+            return None
+        raise
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
 def seal_of(record: dict[str, Any]) -> str:

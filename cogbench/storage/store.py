@@ -10,7 +10,6 @@ import json
 import logging
 import os
 import shutil
-import stat
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from typing import Any
 from ..errors import ENDS_RUN, FullDisk, UnusableData
 from ..text import LONGEST, cut
 from .atomic import writable, write_whole
-from .damage import IN_THE_WAY, RECORD, make_folder, read_record, seal_of, set_aside
+from .damage import RECORD, make_folder, read_record, seal_of, set_aside, size_of_file
 from .disk import disk_full, free_bytes, has_room, is_disk_full, store_lost
 from .hashes import stamp
 from .locks import locked
@@ -216,7 +215,7 @@ class Store:
             if not record["files"] and any(path.name != RECORD for path in folder.iterdir()):
                 return f"{RECORD} lists no files"
             for name, stamped in record["files"].items():
-                if _size_of_file(os.path.join(folder, name)) != stamped["size"]:
+                if size_of_file(os.path.join(folder, name)) != stamped["size"]:
                     return f"{name} is missing or cut short"
                 if contents and stamp(folder / name) != stamped:
                     return f"{name} has changed since it was written"
@@ -242,17 +241,6 @@ class Store:
                 os.replace(aside, folder)
             return
         log.warning(f"{folder.relative_to(self.root)} in the store is damaged ({fault}): set aside, computed again.")
-
-
-def _size_of_file(path: str) -> int | None:
-    """Return the bytes of a plain file; None where there is none."""
-    try:
-        status = os.stat(path)
-    except OSError as error:
-        if error.errno in IN_THE_WAY:
-            return None
-        raise
-    return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
 def home() -> Path:

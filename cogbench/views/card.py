@@ -216,7 +216,8 @@ def in_cells(cells: CellCounts) -> str:
 
 def _in_seconds(run: Provenance) -> str:
     own = run.estimator_seconds
-    return f"the run took {in_time(run.seconds)}" + ("" if own is None else f", the estimator alone {in_time(own)}")
+    alone = "" if own is None else f", the estimator alone {in_time(own)} of the processor"
+    return f"the run took {in_time(run.seconds)}{alone}"
 
 
 def render_demo(results: Demo, page: Path, first: Path) -> str:

@@ -131,6 +131,6 @@ def compute(cells: Iterable[Cell], workspace: Workspace) -> Outcome:
 
 
 def _time(cell: Cell, workspace: Workspace) -> str:
-    """Return in words how long a cell took, where the store knows it."""
+    """Return in words what a cell took, where the store knows it."""
     seconds = workspace.seconds(cell)
-    return "" if seconds is None else f" in {in_time(seconds)}"
+    return "" if seconds is None else f" in {in_time(seconds)} of the processor"

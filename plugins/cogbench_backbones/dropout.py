@@ -21,16 +21,16 @@ NOT_HERE = ("position_bias", "softcap", "s_aux", "cache")  # what attention may 
 
 
 @contextmanager
-def quick_dropout(*models: Any) -> Iterator[None]:
-    """Let torch modules train with this dropout and attention where they compute on a processor; then as before.
+def quick_dropout(model: Any) -> Iterator[None]:
+    """Let a torch module train with this dropout and attention where it computes on a processor; then as before.
 
-    A model whose attention is not torch's fused one keeps its own.
+    A model whose attention is not torch's fused one keeps its own, and so does a module whose `forward` is replaced.
     """
     import torch
     import transformers as hf
 
-    modules = [m for model in models for m in model.modules()]
-    dropouts = [m for m in modules if type(m) is torch.nn.Dropout]
+    modules = [*model.modules()]
+    dropouts = [m for m in modules if type(m) is torch.nn.Dropout and "forward" not in vars(m)]
     fused = [
         m for m in modules
         if isinstance(m, hf.PreTrainedModel) and m.config._attn_implementation == "sdpa"
@@ -39,15 +39,15 @@ def quick_dropout(*models: Any) -> Iterator[None]:
     hf.AttentionMaskInterface.register(NAME, hf.masking_utils.sdpa_mask)
     for module in dropouts:
         module.forward = partial(_forward, module)  # type: ignore[method-assign]
-    for model in fused:
-        model.set_attn_implementation(NAME)
+    for body in fused:
+        body.set_attn_implementation(NAME)
     try:
         yield
     finally:
         for module in dropouts:
             del module.forward
-        for model in fused:
-            model.set_attn_implementation("sdpa")
+        for body in fused:
+            body.set_attn_implementation("sdpa")
 
 
 def _forward(module: Any, values: "Tensor") -> "Tensor":
@@ -94,7 +94,7 @@ def attention(
     module : torch module
     query, key, value : tensors of shape (batch, heads, tokens, dims)
     attention_mask : tensor that broadcasts to (batch, heads, tokens, tokens), optional
-        Whether a token is read (bool), or what is added to its score.
+        Whether a token is read (bool), or what is added to its score. A token that reads none has zeros.
     dropout, scaling : float
         The share of weights that is dropped; by which factor scores are multiplied, 1 / √dims unless given.
 
@@ -122,11 +122,15 @@ def attention(
         query, key, value = (states.to(torch.get_autocast_dtype("cpu")) for states in (query, key, value))
     with torch.autocast("cpu", enabled=False):
         scores = (query * (query.shape[-1] ** -0.5 if scaling is None else scaling)) @ key.transpose(2, 3)
+        lowest, idle = torch.finfo(scores.dtype).min, None  # finite: a row of nothing but -inf would become NaN
         if attention_mask is not None and attention_mask.dtype == torch.bool:
-            scores = scores.masked_fill(~attention_mask, torch.finfo(scores.dtype).min)
+            scores, idle = scores.masked_fill(~attention_mask, lowest), ~attention_mask.any(dim=-1, keepdim=True)
         elif attention_mask is not None:
-            scores = scores + attention_mask.to(scores.dtype)
+            added = attention_mask.to(scores.dtype)
+            scores, idle = scores + added.clamp(min=lowest), added.isneginf().all(dim=-1, keepdim=True)
         weights = scores.softmax(dim=-1)
+        if idle is not None and idle.any():
+            weights = weights.masked_fill(idle, 0)
         if level:  # the factor of dropout is taken of the smaller tensor
             weights, value = weights.masked_fill(drawn(weights, level), 0), value * (LEVELS / (LEVELS - level))
         return (weights @ value).transpose(1, 2).contiguous(), None

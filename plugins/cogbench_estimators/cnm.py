@@ -145,10 +145,11 @@ class CNM(ByChannels):
 
     def inner_fold(self, y: "Tensor", train: Array, test: Array, key: tuple[int, ...]) -> "InnerFold":
         """Return what a fold needs of the responses y (n_stimuli, n_channels)."""
-        if not self.compresses(len(train), y.shape[1]):
-            return InnerFold(key, train, test, y[train], y[test], y.shape[1])
-        wide = y[train].double()
-        return InnerFold(key, train, test, wide @ wide.T, y[test].double() @ wide.T, y.shape[1], combined=True)
+        learned, goal = y[train], y[test]
+        if not self.compresses(learned):
+            return InnerFold(key, train, test, learned, goal, y.shape[1])
+        wide = learned.double()
+        return InnerFold(key, train, test, wide @ wide.T, goal.double() @ wide.T, y.shape[1], combined=True)
 
     def errors(self, x: "Tensor", folds: "list[InnerFold]", hidden: int) -> Array:
         """Return the mean squared error of each task's predictions, summed over inner folds: (n_tasks,).
@@ -163,17 +164,19 @@ class CNM(ByChannels):
                 errors += [units[k] * float((p - goals[k]).square().mean()) for p in predictions]
         return errors
 
-    def compresses(self, n_train: int, n_channels: int) -> bool:
-        """Whether a fit learns combinations of channels."""
+    def compresses(self, y: "Tensor") -> bool:
+        """Whether a fit of the responses y (n_train, n_channels) learns combinations of channels."""
+        n_train, n_channels = y.shape
         n_steps = self.epochs * -(-n_train // self.batch_size)
-        return self.solver == "compressed" and n_channels > n_train and n_steps >= FEW_STEPS
+        is_worth_it = self.solver == "compressed" and n_channels > n_train and n_steps >= FEW_STEPS
+        return is_worth_it and bool((y != y[0]).any())  # combinations of constants have no spread to be divided by
 
     def predict(
         self, x: "Tensor", y: "Tensor", train: Array, test: Array, hidden: int, key: tuple[int, ...]
     ) -> "Tensor":
         """Fit all tasks on the rows `train` and predict the rows `test`: (n_tasks, n_test, n_channels)."""
         targets, basis, shrink = y[train], None, 1.0  # (n_train, n_targets)
-        if self.compresses(len(train), y.shape[1]):
+        if self.compresses(targets):
             targets, basis, shrink = compressed(targets, hidden, key)  # as many targets as training rows, at most
         (weights,) = self.fit(x, [Training(train, targets, key, shrink)], hidden)
         predictions = answers(weights, x[:, test])  # (n_tasks, n_test, n_targets)

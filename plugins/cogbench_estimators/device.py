@@ -1,13 +1,11 @@
 """Where arrays are computed: by torch on the GPU or the processor, or by numpy where torch is not installed."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
 import numpy as np
 
-from cogbench import Array, UnusableData
+from cogbench import Array
 
 Tensor = Any  # of torch; an array of numpy where torch is not installed
 
@@ -38,25 +36,6 @@ def has_bf16() -> bool:
     if device() == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return any(torch.cpu.get_capabilities().get(name) for name in ("avx512_bf16", "amx_bf16"))
-
-
-@contextmanager
-def gpu_memory(what: str) -> Iterator[None]:
-    """Turn the error of a GPU whose memory is full into one that says of `what`, and what to do.
-
-    Raises
-    ------
-    UnusableData
-    """
-    xp = library()
-    full: tuple[type[Exception], ...] = () if xp is np else (xp.OutOfMemoryError,)
-    try:
-        yield
-    except full as error:
-        raise UnusableData(
-            f"{what}: the GPU has too little free memory. End what else uses it, or set CUDA_VISIBLE_DEVICES to "
-            "nothing: then the processor computes."
-        ) from error
 
 
 def to_device(values: Array) -> Tensor:

@@ -44,23 +44,6 @@ class Training:
     shrink: float = 1.0
 
 
-def fit(
-    x: "Tensor",
-    y: "Tensor",
-    hidden: int,
-    key: tuple[int, ...],
-    epochs: int,
-    batch_size: int,
-    learning_rate: float,
-    shrink: float = 1.0,
-    bf16: bool = False,
-) -> "list[Tensor]":
-    """Train one network for each task on all rows of x and y; see `fit_together`."""
-    training = Training(np.arange(len(y)), y, key, shrink)
-    (weights,) = fit_together(x, [training], hidden, epochs, batch_size, learning_rate, bf16)
-    return weights
-
-
 def fit_together(
     x: "Tensor",
     trainings: list[Training],
@@ -119,9 +102,8 @@ def fit_together(
 
     w1 = networks(glorot(x.shape[2], hidden))  # (n_tasks * n, n_dims, n_hidden)
     shrink = torch.tensor([t.shrink for t in trainings])[:, None, None]
-    w2 = networks(
-        (shrink * glorot(hidden, y.shape[1])).mT
-    )  # (n_tasks * n, n_targets, n_hidden): faster, for few targets
+    # The second layer lies the other way round, which is faster for few targets.
+    w2 = networks((shrink * glorot(hidden, y.shape[1])).mT)  # (n_tasks * n, n_targets, n_hidden)
     b1, b2 = torch.zeros_like(w1[:, :1]), torch.zeros_like(w2[:, None, :, 0])
     weights = [w1, b1, w2, b2]
     gradients, first, second = ([torch.zeros_like(w) for w in weights] for _ in range(3))

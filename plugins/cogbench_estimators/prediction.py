@@ -9,7 +9,7 @@ import numpy as np
 from cogbench import Array, Recording, TaskMatrix, UnusableData
 
 from .channels import MappingEstimator, Relative, Scaling, draw_channels, mappable_channels, needs_of_mapping
-from .device import Tensor, gpu_memory, library, to_device, to_numpy, zeros
+from .device import Tensor, library, to_device, to_numpy, zeros
 from .dse import representations, unit_rows
 from .mapping import above_null, channel_scores, moments, z_scored
 
@@ -85,8 +85,7 @@ class ByChannels:
     def piece(self: MappingEstimator, evidence: "Evidence", name: str) -> dict[str, Array]:
         """Return how the tasks predict one subject by one seed; see `describe_subject`."""
         subject, _, seed = name.rpartition(SEED)
-        with gpu_memory(f"{self.name}, subject {subject}"):
-            return describe_subject(self, subject_data(self, evidence, subject), int(seed))
+        return describe_subject(self, subject_data(self, evidence, subject), int(seed))
 
     def similarity(self: MappingEstimator, evidence: "Evidence") -> TaskMatrix:
         """Return the symmetric (n_tasks, n_tasks) cosine of the tasks' vectors, from -1 to 1.

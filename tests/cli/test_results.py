@@ -1,11 +1,13 @@
 """`cogbench score` and `cogbench.score`: anybody's guess by the same protocol, and bad input in one line."""
 
 import csv
+import gc
 import io
 import json
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -282,3 +284,17 @@ def test_a_result_against_another_oracle_is_written_for_a_leaderboard(tmp_path):
     assert "leave out --tasks, -k, --top-m, --gain and --regret." in line(refused, 2)
     write("guess.json", "{}")
     assert "no result" in line(ask("score", "guess.json", "--oracle", "oracle.csv", "--out", "again"), 3)
+
+
+def test_a_board_pauses_the_search_for_garbage_and_resumes_it_also_after_an_error(monkeypatch):
+    states = []
+    real = Result.load.__func__
+    monkeypatch.setattr(Result, "load", classmethod(lambda cls, path: states.append(gc.isenabled()) or real(cls, path)))
+    made().save(Path("results"))
+    assert ask("leaderboard").exit_code == 0 and states == [False] and gc.isenabled()
+    assert ask("leaderboard", "nowhere").exit_code == 3 and gc.isenabled()
+    gc.disable()
+    try:
+        assert ask("leaderboard").exit_code == 0 and not gc.isenabled(), "who had it off keeps it off"
+    finally:
+        gc.enable()

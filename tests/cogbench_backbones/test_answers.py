@@ -51,7 +51,7 @@ def expected(request):
     """Return the numbers that are expected with a dropout, which is put in place."""
     with pytest.MonkeyPatch.context() as patched:
         if request.param is FORMER:
-            patched.setattr("cogbench_backbones.training.quick_dropout", lambda *models: nullcontext())
+            patched.setattr("cogbench_backbones.training.quick_dropout", lambda model: nullcontext())
         yield {name: np.array(numbers) for name, numbers in request.param.items()}
 
 

@@ -1,5 +1,6 @@
 """Dropout and attention of a training on a processor: the mathematics of torch's own, and its random state."""
 
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import numpy as np
@@ -36,7 +37,14 @@ READ = torch.arange(7)[None, None, None, :] < torch.tensor([7, 3, 5])[:, None, N
 ADDED = torch.zeros(READ.shape, dtype=torch.float64).masked_fill(~READ, -1e300)
 
 
-@pytest.mark.parametrize("mask", [None, READ, ADDED], ids=["none", "bool", "added"])
+# The second text reads nothing; the first has one token that does.
+NOTHING = (READ & (torch.arange(3) != 1)[:, None, None, None]).expand(3, 1, 7, 7).clone()
+NOTHING[0, 0, 4] = False
+INFINITE = torch.zeros(NOTHING.shape, dtype=torch.float64).masked_fill(~NOTHING, -torch.inf)
+MASKS = {"none": None, "bool": READ, "added": ADDED, "nothing": NOTHING, "infinite": INFINITE}
+
+
+@pytest.mark.parametrize("mask", MASKS.values(), ids=MASKS)
 @pytest.mark.parametrize("scaling", [None, 0.3])
 def test_without_dropout_attention_is_torchs(mask, scaling):
     own, torchs = own_and_torchs(mask, scaling=scaling)
@@ -127,7 +135,7 @@ def test_without_dropout_gradients_are_those_of_torch():
     mask = (torch.arange(9) < torch.tensor([9, 4, 6, 2])[:, None]).long()
     batch = {"input_ids": torch.randint(50, (4, 9)), "labels": torch.tensor([0, 1, 1, 0]), "attention_mask": mask}
     gradients = []
-    for context in (quick_dropout(), quick_dropout(model)):
+    for context in (nullcontext(), quick_dropout(model)):
         model.zero_grad()
         with context:
             model(**batch).loss.backward()
@@ -141,3 +149,12 @@ def test_a_failed_training_leaves_the_model_as_it_was():
         raise ZeroDivisionError
     assert model.config._attn_implementation == "sdpa"
     assert not any("forward" in vars(module) for module in model.modules())
+
+
+def test_a_forward_that_somebody_has_replaced_stays():
+    model = small()
+    own = model.dropout.forward = lambda values: values
+    with quick_dropout(model), quick_dropout(model):
+        assert model.dropout.forward is own
+    assert model.dropout.forward is own and model.config._attn_implementation == "sdpa"
+    assert sum("forward" in vars(module) for module in model.modules()) == 1

@@ -9,7 +9,6 @@ from cogbench_estimators.mapping import (
     channel_scores,
     combined,
     compressed,
-    fit,
     fit_together,
     generator,
     moments,
@@ -29,6 +28,12 @@ OFF = ([0, 0, 1], [1, 2, 2])
 def scores(y, predicted, score="r2"):
     y, predicted = torch.tensor(np.array(y, float)), torch.tensor(np.array(predicted, float))
     return channel_scores(moments(y, predicted).numpy(), len(y), score)
+
+
+def fit(x, y, hidden, key, epochs, batch_size, learning_rate, shrink=1.0, bf16=False):
+    """Train one network for each task on all rows of x and y."""
+    training = Training(np.arange(len(y)), y, key, shrink)
+    return fit_together(x, [training], hidden, epochs, batch_size, learning_rate, bf16)[0]
 
 
 # Scores.

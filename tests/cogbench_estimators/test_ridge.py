@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import Ridge
 
-from cogbench import load_parts
+from cogbench import UnusableData, load_parts
 from cogbench.testing import check_estimator
 
 RNG = np.random.default_rng(0)
@@ -87,3 +87,9 @@ def test_the_folds_take_the_products_of_their_own_scale(monkeypatch):
     describe_subject(replace(RIDGE, zscore="train"), SubjectData(x, None, Y), 1)
     assert len(spreads) == 1 + RIDGE.folds
     assert all(np.abs(np.array(spread) - 1).max() > 1e-3 for spread in spreads[1:])
+
+
+@pytest.mark.parametrize("penalties", [(), (0.0, 1.0), (-1.0,), (np.nan, 1.0), (np.inf,)])
+def test_a_penalty_that_is_not_above_0_is_refused(penalties):
+    with pytest.raises(UnusableData, match=r"^cnm-ridge: penalties=.*; expected one or more numbers above 0"):
+        RidgeCNM(penalties=penalties)

@@ -1,11 +1,17 @@
 """Batches of like lengths hold the same rows."""
 
+from collections import Counter
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cogbench import batches_of_like_lengths
+from cogbench.compute.features import opened
 
 torch = pytest.importorskip("torch")
 PADDING, NO_LABEL = 7, -100
@@ -54,3 +60,67 @@ def test_wanted_rows_alone():
     batches = [padded([[11, 12, 13], [14]], 3, left=False), padded([[15, 16]], 2, left=False)]
     ((rows, batch),) = batches_of_like_lengths(batches, np.array([0, 2]))
     assert rows.tolist() == [2, 0] and batch["input_ids"].tolist() == [[15, 16, PADDING], [11, 12, 13]]
+
+
+def test_wanted_rows_alone_where_padding_stands_before_the_text():
+    batches = [padded([[11, 12, 13], [14], [17]], 3, left=True), padded([[15, 16], [18]], 2, left=True)]
+    seen = [
+        (rows.tolist(), batch["input_ids"].tolist())
+        for rows, batch in batches_of_like_lengths(batches, np.array([2, 0]))
+    ]
+    assert seen == [([0, 2], [[11, 12, 13], [PADDING, PADDING, 17]])]
+    assert [*batches_of_like_lengths([])] == []
+
+
+def test_batches_without_padding_are_padded_by_no_label():
+    batches = [padded([[11, 12, 13], [14, 15, 16]], 3, left=False), padded([[17]], 1, left=False)]
+    (_, short), (_, long) = batches_of_like_lengths(batches)
+    assert short["labels"].tolist() == [[18, NO_LABEL, NO_LABEL], [12, 13, 14]]
+    assert long["labels"].tolist() == [[15, 16, 17]]
+
+
+def test_what_is_only_as_wide_as_one_of_the_batches_does_not_stand_at_tokens():
+    batches = [padded([[11, 12, 13], [14]], 3, left=False), padded([[15, 16]], 2, left=False)]
+    for batch in batches:
+        batch["scores"] = torch.arange(3.0).expand(len(batch["input_ids"]), 3)
+    for _, batch in batches_of_like_lengths(batches):
+        assert batch["scores"].tolist() == [[0.0, 1.0, 2.0]] * len(batch["input_ids"])
+
+
+class Named(NamedTuple):
+    loss: object
+    logits: object
+
+
+@dataclass(slots=True)
+class Slotted:
+    loss: object
+    logits: object
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda loss, logits: {"loss": loss, "logits": logits},
+        lambda loss, logits: SimpleNamespace(loss=loss, logits=logits[:, 0]),
+        lambda loss, logits: logits,
+        Named,
+        Slotted,
+    ],
+    ids=["mapping", "one number a row", "tensor", "named tuple", "slots"],
+)
+def test_passes_are_counted_whatever_form_an_output_has(form):
+    class Model(torch.nn.Linear):
+        def forward(self, words):
+            logits = super().forward(words)
+            return form(logits.mean(), logits)
+
+    model, passes = Model(3, 2), Counter()
+    backbone = SimpleNamespace(model=lambda checkpoint, files: model)
+    workspace = SimpleNamespace(files=None, passes=passes.update)
+    for _ in range(2):  # a backbone that keeps its model returns the same one again
+        opened(backbone, None, workspace)
+    out = model(torch.ones(5, 3))
+    logits = out if torch.is_tensor(out) else out["logits"] if isinstance(out, dict) else out.logits
+    logits.sum().backward()
+    assert passes == {"forward": 5, "backward": 5}

@@ -119,6 +119,7 @@ def test_estimators_rank_alike_from_a_pack_and_from_the_store(estimator, pack, w
     assert [getattr(from_pack, f) for f in shared] == [getattr(from_store, f) for f in shared]
     assert from_pack.provenance.data == from_store.provenance.data
     assert "the evidence is that of pack 'toys', in half precision" in from_pack.notes
+    assert from_store.provenance.estimator_forward is not None and from_pack.provenance.estimator_forward is None
 
 
 def test_what_the_signal_is_comes_from_the_card(pack, world):

@@ -198,3 +198,5 @@ def test_an_identity_of_0_1_0_is_read_in_todays_form(package):
     assert fingerprint.upgraded(identity(minilm)) == identity(minilm) and part.name == "other"
     alike = {"is": "x:Y", "members": [identity(minilm) | {"code": {**identity(minilm)["code"], "answers": 1}}]}
     assert fingerprint.upgraded(alike)["members"] == [identity(minilm)], "other draws of the same trainings"
+    foreign = {"is": "cogbench-toolkit:HuggingFace", "code": {"answers": [1]}}  # of somebody else's file
+    assert fingerprint.upgraded(foreign) == foreign

@@ -278,6 +278,19 @@ def test_a_failed_cell_is_reported_and_the_others_are_saved(ask):
     assert cells(ask("dse")[0]) == (0, 5)
 
 
+@pytest.mark.parametrize("part", [ToyBackbone, CNM])
+def test_a_gpu_whose_memory_is_full_ends_in_one_line(ask, part, monkeypatch):
+    torch = pytest.importorskip("torch")
+
+    def full(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.\nGPU 0 has …")
+
+    monkeypatch.setattr(part, "train" if part is ToyBackbone else "cross_validate", full)
+    with pytest.raises(FailedCells, match=r"on toy: the GPU has too little free memory. End what .*") as failure:
+        ask("cnm", signal="toy")
+    assert "\n" not in str(failure.value) and "GPU 0" not in str(failure.value)
+
+
 @dataclass(frozen=True)
 class Diverging(ToyBackbone):
     name: str = "diverging"

@@ -209,13 +209,20 @@ def test_a_file_may_have_the_longest_name(tmp_path):
         (errno.ESTALE, "what was finished is kept, the same command goes on from there"),
     ],
 )
-@pytest.mark.parametrize("where", ["lock", "draft", "aside", "record"])
+@pytest.mark.parametrize("where", ["lock", "draft", "aside", "record", "status"])
 def test_a_store_that_cannot_be_used_is_one_line(store, cell, monkeypatch, number, says, where):
     def fail(path, *more, **options):
         raise OSError(number, os.strerror(number), str(path))
 
+    real = os.stat
+
+    def status(path, *more, **options):  # of a record, which is there
+        return (fail if str(path).endswith("cell.json") else real)(path, *more, **options)
+
     if where == "record":
         monkeypatch.setattr("cogbench.storage.damage.open", fail, raising=False)
+    elif where == "status":
+        monkeypatch.setattr(os, "stat", status)
     elif where == "aside":
         (cell / "outputs.npy").unlink()
         monkeypatch.setattr(os, "replace", fail)

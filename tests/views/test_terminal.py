@@ -1,5 +1,7 @@
 """What terminals show: bars, heat maps, and tables that fit; nothing is wider than the terminal."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from command import cogbench as ask
@@ -140,3 +142,9 @@ def test_the_commands(tmp_path):
     assert "●" in ask("leaderboard", tmp_path).stdout
     found = ask("report", file)
     assert found.exit_code == 0 and "cra on bert" in found.stdout and "█" in found.stdout
+
+
+def test_a_card_says_which_seconds_are_of_the_processor():
+    result = made(GUESSES[0])
+    timed = replace(result, provenance=replace(result.provenance, seconds=3.0, estimator_seconds=5.0))
+    assert "the run took 3.0 s, the estimator alone 5.0 s of the processor" in " ".join(render_card(timed).split())
