@@ -312,8 +312,7 @@ class PackedEvidence:
         raise MissingData(f"pack {self._name!r} holds no {what}, which {self._asker} asks for{self._remedy()}.")
 
     def _remedy(self) -> str:
-        given = "the checkpoints themselves" if self._pack.card.checkpoints else "--backbone and --suite"
-        return f": run it with {given}"
+        return f": run it with {'the checkpoints' if self._pack.card.checkpoints else '--backbone and --suite'}"
 
 
 @dataclass(frozen=True)

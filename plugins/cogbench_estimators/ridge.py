@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cogbench import Array, UnusableData
+from cogbench import Array
 
 from .channels import MAX_CHANNELS, Average, Relative, Scaling
 from .device import Tensor, in_double, library, to_device, to_numpy
@@ -20,18 +20,13 @@ class RidgeCNM(ByChannels):
     Parameters
     ----------
     penalties : tuple of float
-        Above 0, in units of the mean square of a representation; each task takes one in each outer fold, by inner
-        cross-validation.
+        In units of the mean square of a representation; each task takes one in each outer fold, by inner
+        cross-validation. Above 0: else the map is not unique where a model has more dimensions than stimuli.
     seeds : tuple of int
         One run for each: the folds are drawn from it, and nothing else.
     score, channels, folds, inner_folds, zscore, average, relative
         Those of `CNM`. The scale of a channel does not change a linear prediction: with "train", `zscore` changes no
         more than the channels' weights in the choice of a penalty.
-
-    Raises
-    ------
-    UnusableData
-        If a penalty is not above 0, or there is none.
 
     References
     ----------
@@ -48,13 +43,6 @@ class RidgeCNM(ByChannels):
     average: Average = "matrices"
     relative: Relative = "none"
     name: str = "cnm-ridge"
-
-    def __post_init__(self) -> None:
-        if not self.penalties or not all(0 < penalty < np.inf for penalty in self.penalties):
-            raise UnusableData(
-                f"{self.name}: penalties={':'.join(map(str, self.penalties))}; expected one or more numbers above 0: "
-                "without a penalty the map is not unique where a model has more dimensions than stimuli."
-            )
 
     @property
     def candidates(self) -> tuple[float, ...]:

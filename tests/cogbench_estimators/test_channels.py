@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from cogbench_estimators.channels import draw_channels
 from fake_evidence import OFF
-from mapping_evidence import BOTH, RIDGE, SMALL, evidence, responses
+from mapping_evidence import BOTH, SMALL, evidence, responses
 from numpy.testing import assert_allclose, assert_array_equal
 
 from cogbench import Responses, UnusableData
@@ -67,8 +67,6 @@ def test_it_refuses_too_few_stimuli():
     for hidden, text in (((), "hidden=;"), ((4, 0), "hidden=4:0;")):
         with pytest.raises(UnusableData, match=f"{text} expected one or more numbers above 0"):
             replace(SMALL, hidden=hidden).similarity(evidence())
-    with pytest.raises(UnusableData, match="penalties=-1:1; expected one or more numbers above 0"):
-        replace(RIDGE, penalties=(-1, 1)).similarity(evidence())
     with pytest.raises(UnusableData, match="folds=1, inner_folds=2; both must be at least 2"):
         replace(SMALL, folds=1).similarity(evidence(n=6))
     assert np.isfinite(replace(SMALL, inner_folds=4).similarity(evidence(n=6)).values[OFF]).all()

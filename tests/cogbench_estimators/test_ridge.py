@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from cogbench_estimators.channels import refuse_nothing
 from cogbench_estimators.mapping import z_scored
 from cogbench_estimators.prediction import SubjectData, describe_subject
 from cogbench_estimators.ridge import RidgeCNM, choose_penalties, predict_responses, shares, stimulus_products
@@ -92,4 +93,4 @@ def test_the_folds_take_the_products_of_their_own_scale(monkeypatch):
 @pytest.mark.parametrize("penalties", [(), (0.0, 1.0), (-1.0,), (np.nan, 1.0), (np.inf,)])
 def test_a_penalty_that_is_not_above_0_is_refused(penalties):
     with pytest.raises(UnusableData, match=r"^cnm-ridge: penalties=.*; expected one or more numbers above 0"):
-        RidgeCNM(penalties=penalties)
+        refuse_nothing(RidgeCNM(penalties=penalties))
