@@ -167,14 +167,13 @@ class PackedEvidence:
     def _view(self, number: int, source: str | None, target: str) -> Features:
         """Return all that the pack holds of a view of a source and a target."""
         array, of_model = self._pack.array, (number, source if source is not None else BARE, target)
+        options = self._pack.card.views[number].options
         # A mean over no token is NaN: an example without a token has no mean features.
-        pooled_mean = self._pack.card.views[number].options.pooling == "mean"
-        values = array("features", *of_model, finite=not pooled_mean)
-        of_all_layers = self._pack.card.views[number].options.layers == "all"
+        values = array("features", *of_model, finite=options.pooling != "mean")
         own_answers = self._pack.holds("answers", *of_model)
         return Features(
             values=values,
-            layer_sizes=array("layer-sizes", number) if of_all_layers else np.array([values.shape[1]]),
+            layer_sizes=array("layer-sizes", number) if options.layers == "all" else np.array([values.shape[1]]),
             answers=array("answers", *(of_model if own_answers else (number, target))),
             answer_kind={task.name: task.answer_kind for task in self._cell.packed}[target],
             probabilities=array("probabilities", *of_model, finite=True).astype(np.float64),
@@ -312,7 +311,8 @@ class PackedEvidence:
         raise MissingData(f"pack {self._name!r} holds no {what}, which {self._asker} asks for{self._remedy()}.")
 
     def _remedy(self) -> str:
-        return f": run it with {'the checkpoints' if self._pack.card.checkpoints else '--backbone and --suite'}"
+        given = "the checkpoints themselves" if self._pack.card.checkpoints else "--backbone and --suite"
+        return f": run it with {given}"
 
 
 @dataclass(frozen=True)
