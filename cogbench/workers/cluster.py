@@ -41,8 +41,7 @@ def client_of(n_workers: int, scheduler: str | None) -> Iterator[tuple[Any, list
     import dask
     from distributed import Client
 
-    quiet: dict[str, Any] = {
-        "scheduler": None,  # a client that reaches no scheduler leaves itself behind as the usual one of dask
+    quiet = {
         "distributed.scheduler.allowed-failures": 1,  # a cell that kills two workers is marked failed
         "distributed.deploy.lost-worker-timeout": "1 day",  # a worker that is slow to come back is waited for
         "distributed.scheduler.no-workers-timeout": "5 minutes",
@@ -61,10 +60,11 @@ def client_of(n_workers: int, scheduler: str | None) -> Iterator[tuple[Any, list
         "distributed.logging": {"distributed": "critical"},
     }
     deaths: list[str] = []
+    ours = {"set_as_default": False}  # what else the process computes by dask stays where it is computed
     with dask.config.set(quiet):
         if scheduler:
             try:
-                client = Client(scheduler)
+                client = Client(scheduler, **ours)
             except (OSError, ValueError, TypeError, RuntimeError) as error:
                 raise _unreachable(scheduler, error) from error
             with client:
@@ -74,7 +74,7 @@ def client_of(n_workers: int, scheduler: str | None) -> Iterator[tuple[Any, list
             _without_script(),
             _kept_apart("distributed"),
             local_cluster(n_workers) as cluster,
-            Client(cluster) as client,
+            Client(cluster, **ours) as client,
             _heard("distributed.nanny", deaths),
         ):
             yield client, deaths

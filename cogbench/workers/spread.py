@@ -144,7 +144,7 @@ class _Spread:
         self.workers, self.deaths, self.room, self.workspace = workers, deaths, room, room.workspace
         self.waiting = dict.fromkeys(missing)
         self.running: dict[str, Cell] = {}  # by the keys of their futures
-        self.futures = as_completed()
+        self.futures = as_completed(loop=workers.client.loop)
         self.failures: dict[Cell, Exception] = {}
         self.elsewhere: set[Cell] = set()  # cells that workers left to another run
         self.end: CogbenchError | None = None  # what all that is left would meet too

@@ -82,4 +82,3 @@ def test_an_encrypted_scheduler_is_used_with_dasks_own_settings_and_named_withou
         dask.config.set({"distributed.comm.require-encryption": True}),
     ):
         cluster.count("tcp://127.0.0.1:1")
-    assert dask.config.get("scheduler", None) is None  # other libraries compute by what dask calls usual
