@@ -17,7 +17,7 @@ from pathlib import Path
 from time import perf_counter
 
 from cogbench_estimators.cnm import CNM
-from wide_parts import WideBackbone, WideSignal
+from own_parts import WideBackbone, WideSignal
 
 from cogbench import Files, Store
 from cogbench.compute.evidence import Piece, Similarity

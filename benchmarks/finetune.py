@@ -15,14 +15,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
+from own_parts import Sample
 
-from cogbench import Card, Dataset, Files, Recipe, Store, load_parts
+from cogbench import Files, Recipe, Store, load_parts
 from cogbench.compute.cells import Training
 from cogbench.compute.workspace import Workspace
 from cogbench.parts.set_options import varied
@@ -31,23 +31,6 @@ from cogbench.workers import engine
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 RECIPES = ("cogbench", "dynamic", "padded")
-
-
-@dataclass(frozen=True)
-class Sample:
-    """A task with a sample of its evaluation split, so that what is timed is training and not a long evaluation."""
-
-    name: str
-    kind: str
-    metric: str
-    card: Card
-    suite: str = ""
-    evaluation_rows: int = 200
-
-    def load(self, split: Literal["train", "evaluation"], files: Files) -> Dataset:
-        """Read one split of the task of this name."""
-        dataset = load_parts().find("task", self.name).load(split, files)
-        return dataset if split == "train" else dataset.sample(self.evaluation_rows)
 
 
 def main() -> None:

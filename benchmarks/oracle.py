@@ -17,17 +17,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from finetune import THREADS, by_trainer
+from own_parts import Idle
 
 from cogbench import Checkpoint, Files, Recipe, Store, load_parts
 from cogbench.compute.cells import Training
 from cogbench.compute.workspace import Workspace
 from cogbench.runs.measure_oracle import resolve_transfers
 from cogbench.runs.plan import describe_plan
-from cogbench.testing.toys import TASKS, ToyBackbone
+from cogbench.testing.toys import TASKS
 from cogbench.workers import engine
 
 PARTS = ("workers", "loop", "overhead", "planning")
@@ -99,17 +100,6 @@ def loop(cells: list[Training], workspace: Workspace, folder: Path) -> int:
             kept = saved.rename(folder / f"source-{cell.recipe.task.name}")
             alone[cell.recipe.task.name] = Checkpoint(kept, outputs, 0)
     return len(cells)
-
-
-@dataclass(frozen=True)
-class Idle(ToyBackbone):
-    """A backbone that trains for one step."""
-
-    name: str = "idle"
-
-    def settings(self, kind, n_examples):
-        """Return one epoch."""
-        return replace(super().settings(kind, n_examples), epochs=1)
 
 
 def overhead(workspace: Workspace, n: int = 200) -> str:

@@ -1,15 +1,41 @@
-"""A backbone and a signal of random numbers, as wide as real ones, for `cnm_pieces.py`.
+"""Parts of the benchmarks: they stand in a module of their own, because worker processes import it."""
 
-They stand in a module of their own, because worker processes import it.
-"""
-
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
-from cogbench import Array, Files, Origin, Recording, Responses
+from cogbench import Array, Card, Dataset, Files, Origin, Recording, Responses, load_parts
 from cogbench.testing.toys import ToyBackbone
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A task with a sample of its evaluation split, so that what is timed is training and not a long evaluation."""
+
+    name: str
+    kind: str
+    metric: str
+    card: Card
+    suite: str = ""
+    evaluation_rows: int = 200
+
+    def load(self, split: Literal["train", "evaluation"], files: Files) -> Dataset:
+        """Read one split of the task of this name."""
+        dataset = load_parts().find("task", self.name).load(split, files)
+        return dataset if split == "train" else dataset.sample(self.evaluation_rows)
+
+
+@dataclass(frozen=True)
+class Idle(ToyBackbone):
+    """A backbone that trains for one step."""
+
+    name: str = "idle"
+
+    def settings(self, kind, n_examples):
+        """Return one epoch."""
+        return replace(super().settings(kind, n_examples), epochs=1)
 
 
 @dataclass(frozen=True)
