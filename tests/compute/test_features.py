@@ -64,11 +64,11 @@ def test_wanted_rows_alone():
 
 def test_wanted_rows_alone_where_padding_stands_before_the_text():
     batches = [padded([[11, 12, 13], [14], [17]], 3, left=True), padded([[15, 16], [18]], 2, left=True)]
-    seen = [
+    grouped = [
         (rows.tolist(), batch["input_ids"].tolist())
         for rows, batch in batches_of_like_lengths(batches, np.array([2, 0]))
     ]
-    assert seen == [([0, 2], [[11, 12, 13], [PADDING, PADDING, 17]])]
+    assert grouped == [([0, 2], [[11, 12, 13], [PADDING, PADDING, 17]])]
     assert [*batches_of_like_lengths([])] == []
 
 

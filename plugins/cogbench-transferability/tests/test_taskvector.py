@@ -87,8 +87,8 @@ def test_a_layer_that_did_not_move_is_left_out():
 @pytest.mark.parametrize("how", ["exact", "sketched"])
 def test_two_models_that_share_no_weights_have_no_score(how):
     evidence = evidence_of(a=weights(1, NAMES[:2]), b=weights(2, NAMES[2:]), c=weights(3), d=weights(0))
-    found = TaskVector(weights=how).similarity(evidence)
-    assert np.isnan(found.values[0, 1]) and np.isnan(found.values[3]).all() and np.isfinite(found.values[0, 2])
+    matrix = TaskVector(weights=how).similarity(evidence)
+    assert np.isnan(matrix.values[0, 1]) and np.isnan(matrix.values[3]).all() and np.isfinite(matrix.values[0, 2])
     assert evidence.notes == [
         "task-vector: no score for 6 of 12 pairs: a training changed none of the weights that both models have.",
         "task-vector: no score for 2 of 12 pairs: the encoders of the two models share no weights.",
@@ -97,8 +97,8 @@ def test_two_models_that_share_no_weights_have_no_score(how):
 
 def test_a_model_with_weights_that_are_no_numbers_has_no_score():
     evidence = evidence_of(a={**weights(1), NAMES[1]: weights(1)[NAMES[1]] * np.nan}, b=weights(2), c=weights(3))
-    found = TaskVector().similarity(evidence).values
-    assert np.isnan(found[0]).all() and np.isnan(found[:, 0]).all() and np.isfinite(found[1, 2])
+    values = TaskVector().similarity(evidence).values
+    assert np.isnan(values[0]).all() and np.isnan(values[:, 0]).all() and np.isfinite(values[1, 2])
     assert evidence.notes == ["task-vector: no score for 4 of 6 pairs: weights of a model are NaN or infinite."]
 
 

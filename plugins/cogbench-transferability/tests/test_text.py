@@ -31,7 +31,7 @@ def test_an_example_without_a_token_is_left_out():
 
 def test_textemb_is_the_cosine_of_mean_token_vectors(kinds):
     evidence = kinds.fresh()
-    found = TextEmb().similarity(evidence)
+    matrix = TextEmb().similarity(evidence)
     means = []
     for task in evidence.tasks:
         rows = []
@@ -41,7 +41,7 @@ def test_textemb_is_the_cosine_of_mean_token_vectors(kinds):
                     hidden = evidence.models[None](ids[mask == 1][None]).last_hidden_state[0]
                 rows.append(hidden.mean(dim=0).numpy())
         means.append(np.mean(rows, axis=0))
-    assert_allclose(found.values[~found.same], cosine_similarity(means)[~found.same], atol=1e-5)
+    assert_allclose(matrix.values[~matrix.same], cosine_similarity(means)[~matrix.same], atol=1e-5)
     assert evidence.notes == []
 
 
@@ -56,24 +56,24 @@ def described(*texts):
 
 def test_a_description_is_compared_as_the_backbone_represents_it():
     evidence = described("a cat", "banana", "  banana ")
-    found = Description().similarity(evidence)
+    matrix = Description().similarity(evidence)
     rows = evidence.represent(["a cat", "banana"])
-    assert found.values[0, 1] == pytest.approx(cosine_similarity(rows)[0, 1], abs=1e-6)
-    assert found.values[1, 2] == pytest.approx(1)
+    assert matrix.values[0, 1] == pytest.approx(cosine_similarity(rows)[0, 1], abs=1e-6)
+    assert matrix.values[1, 2] == pytest.approx(1)
 
 
 def test_descriptions_by_their_words():
-    found = Description(by="words").similarity(described("which sentence follows", "which sentence rhymes", "pictures"))
-    assert found.values[0, 1] > 0.3 and np.isnan(found.values[0, 0])
-    assert found.values[0, 2] == 0  # nothing in common: a real 0
+    matrix = Description(by="words").similarity(described("which sentence follows", "which sentence rhymes", "pictures"))
+    assert matrix.values[0, 1] > 0.3 and np.isnan(matrix.values[0, 0])
+    assert matrix.values[0, 2] == 0  # nothing in common: a real 0
     assert_allclose(np.linalg.norm(weighted_words(["a b", "words of it"]), axis=1), [0, 1])
 
 
 @pytest.mark.parametrize("by", ["backbone", "words"])
 def test_a_missing_description_is_no_estimate(by):
     evidence = described("which sentence follows", "", "which sentence rhymes")
-    found = Description(by=by).similarity(evidence)
-    assert np.isnan(found.values[1]).all() and np.isfinite(found.values[0, 2])
+    matrix = Description(by=by).similarity(evidence)
+    assert np.isnan(matrix.values[1]).all() and np.isfinite(matrix.values[0, 2])
     assert evidence.notes == ["description: no score for 4 of 6 pairs: a task's card has no description."]
     none = described("", "", "")
     assert np.isnan(Description(by=by).similarity(none).values).all() and none.notes
@@ -81,8 +81,8 @@ def test_a_missing_description_is_no_estimate(by):
 
 def test_a_description_without_a_word_is_no_estimate():
     evidence = described("which sentence follows", "…", "which sentence rhymes")
-    found = Description(by="words").similarity(evidence)
-    assert np.isnan(found.values[1]).all() and np.isfinite(found.values[0, 2])
+    matrix = Description(by="words").similarity(evidence)
+    assert np.isnan(matrix.values[1]).all() and np.isfinite(matrix.values[0, 2])
     assert evidence.notes == ["description: no score for 4 of 6 pairs: a task's description has no words."]
     assert np.isnan(Description(by="words").similarity(described("…", "?")).values).all()
 
@@ -115,9 +115,9 @@ def test_contractions_and_single_letters_are_no_words():
 
 def test_vocabulary_of_tasks():
     evidence = Small(words={"a": ["red dog"], "b": ["red cat", "red cat bird"], "c": ["the"]})
-    found = Vocabulary(words=2).similarity(evidence)
-    assert found.values[0, 1] == found.values[1, 0] == 50
-    assert np.isnan(found.values[2]).all()
+    matrix = Vocabulary(words=2).similarity(evidence)
+    assert matrix.values[0, 1] == matrix.values[1, 0] == 50
+    assert np.isnan(matrix.values[2]).all()
     assert evidence.notes == [
         "vocabulary: 1 of 3 tasks have fewer than 2 words.",
         "vocabulary: no score for 4 of 6 pairs: a task has no words.",

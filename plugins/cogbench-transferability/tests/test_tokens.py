@@ -44,8 +44,8 @@ def test_tasks_with_few_texts_look_less_alike_and_a_note_or_an_option_helps():
     rng = np.random.default_rng(0)
     sizes = {"few": 20, "some": 100, "many": 500}
     evidence = Texts({t: rng.normal(size=(n, 30)) for t, n in sizes.items()}, of=dict.fromkeys(sizes, ()))
-    found = MIPS().similarity(evidence).values
-    assert found[1, 0] + 0.02 < found[0, 1] < found[0, 2] - 0.02  # by the number of the target's texts
+    values = MIPS().similarity(evidence).values
+    assert values[1, 0] + 0.02 < values[0, 1] < values[0, 2] - 0.02  # by the number of the target's texts
     assert evidence.notes == [
         "mips: tasks have 20 to 500 texts, and those with few look less alike; "
         "mips.equal=true compares as many of each."
@@ -59,8 +59,8 @@ def test_a_task_without_texts_leaves_the_others_theirs():
     rng = np.random.default_rng(0)
     texts = {"none": np.full((9, 5), np.nan), "some": rng.normal(size=(9, 5)), "many": rng.normal(size=(30, 5))}
     evidence = Texts(texts, of=dict.fromkeys(texts, ()))
-    found = MIPS(equal=True).similarity(evidence).values
-    assert np.isfinite(found[1:, 1:][~np.eye(2, dtype=bool)]).all() and np.isnan(found[0]).all()
+    values = MIPS(equal=True).similarity(evidence).values
+    assert np.isfinite(values[1:, 1:][~np.eye(2, dtype=bool)]).all() and np.isnan(values[0]).all()
     assert evidence.notes == ["mips: no score for 4 of 6 pairs: a task has no tokens."]
 
 
@@ -126,8 +126,8 @@ def test_prompts_of_all_kinds_of_task(kinds, variant):
 def test_a_task_with_one_answer_has_no_prompt(kinds):
     one = [{**b, "labels": b["labels"] * 0 + 2} for b in kinds.of["numbers"]]
     evidence = Small({None: model_of("bare")}, {**kinds.of, "numbers": one}, kinds.labels)
-    found = MIPS(tokens="prompt", prompt=Prompt(length=3, steps=2)).similarity(evidence).values
-    assert np.isnan(found[2]).all() and np.isfinite(found[0, 1])
+    values = MIPS(tokens="prompt", prompt=Prompt(length=3, steps=2)).similarity(evidence).values
+    assert np.isnan(values[2]).all() and np.isfinite(values[0, 1])
     assert evidence.notes == ["mips: no score for 10 of 30 pairs: all examples of a task have the same answer."]
 
 
