@@ -63,7 +63,9 @@ def test_a_description_is_compared_as_the_backbone_represents_it():
 
 
 def test_descriptions_by_their_words():
-    matrix = Description(by="words").similarity(described("which sentence follows", "which sentence rhymes", "pictures"))
+    matrix = Description(by="words").similarity(
+        described("which sentence follows", "which sentence rhymes", "pictures")
+    )
     assert matrix.values[0, 1] > 0.3 and np.isnan(matrix.values[0, 0])
     assert matrix.values[0, 2] == 0  # nothing in common: a real 0
     assert_allclose(np.linalg.norm(weighted_words(["a b", "words of it"]), axis=1), [0, 1])
